@@ -1,0 +1,3 @@
+//! Local.
+
+fn main() {}

@@ -1,0 +1,287 @@
+//! CloudFormation's intrinsic functions, as far as the template uses them: `Ref`, `Sub`, `GetAtt`, `If`, `Join`,
+//! `Select`, `Split`, `FindInMap`, conditions, and dynamic references to secrets.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+/// The region that the local stack claims to be in.
+pub(crate) const REGION: &str = "us-east-1";
+/// The account that it claims to be.
+pub(crate) const ACCOUNT: &str = "000000000000";
+/// `AWS::StackName`.
+pub(super) const STACK_NAME: &str = "local";
+
+/// Makes plain JSON of YAML: a tag becomes the long form, `!Ref X` becomes `{"Ref": "X"}`.
+pub(super) fn plain(yaml: Yaml) -> Value {
+    match yaml {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(flag) => Value::Bool(flag),
+        Yaml::Number(number) => serde_json::to_value(number).unwrap_or(Value::Null),
+        Yaml::String(text) => Value::String(text),
+        Yaml::Sequence(items) => Value::Array(items.into_iter().map(plain).collect()),
+        Yaml::Mapping(map) => Value::Object(
+            map.into_iter()
+                .filter_map(|(key, value)| {
+                    let key = match key {
+                        Yaml::String(key) => key,
+                        other => serde_yaml_ng::to_string(&other).ok()?.trim().to_owned(),
+                    };
+                    Some((key, plain(value)))
+                })
+                .collect(),
+        ),
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let name = tag.trim_start_matches('!');
+            let value = plain(tagged.value);
+            match name {
+                "Ref" | "Condition" => json!({ name: value }),
+                "GetAtt" => {
+                    let parts = match &value {
+                        Value::String(path) => {
+                            let (id, attribute) = path.split_once('.').unwrap_or((path, ""));
+                            json!([id, attribute])
+                        }
+                        _ => value,
+                    };
+                    json!({ "Fn::GetAtt": parts })
+                }
+                _ => json!({ format!("Fn::{name}"): value }),
+            }
+        }
+    }
+}
+
+/// Resolves the intrinsics of one template.
+pub(super) struct Resolver<'a> {
+    document: &'a Value,
+    parameters: &'a BTreeMap<String, String>,
+    /// Resources whose names are being resolved: a name that refers to itself ends here.
+    resolving: RefCell<Vec<String>>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(document: &'a Value, parameters: &'a BTreeMap<String, String>) -> Self {
+        Self { document, parameters, resolving: RefCell::default() }
+    }
+
+    /// A value with all that is in it resolved.
+    pub(super) fn value(&self, value: &Value) -> Value {
+        match value {
+            Value::Array(items) => Value::Array(
+                items.iter().map(|item| self.value(item)).filter(|item| *item != no_value()).collect(),
+            ),
+            Value::Object(map) => match map.iter().next() {
+                Some((name, argument)) if map.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) => {
+                    self.call(name, argument)
+                }
+                _ => {
+                    let entries = map.iter().map(|(key, item)| (key.clone(), self.value(item)));
+                    Value::Object(entries.filter(|(_, item)| *item != no_value()).collect::<Map<_, _>>())
+                }
+            },
+            Value::String(text) => Value::String(with_secrets(text)),
+            other => other.clone(),
+        }
+    }
+
+    /// A value as the text that an environment variable or a name would hold.
+    pub(super) fn text(&self, value: &Value) -> String {
+        match self.value(value) {
+            Value::String(text) => text,
+            Value::Null => String::new(),
+            Value::Array(items) => items.iter().map(|item| as_str(item).to_owned()).collect::<Vec<_>>().join(","),
+            other => other.to_string(),
+        }
+    }
+
+    /// The local name of a resource: the one that the template gives, or one made of its logical id.
+    pub(super) fn name_of(&self, id: &str) -> String {
+        let resource = &self.document["Resources"][id];
+        let property = match as_str(&resource["Type"]) {
+            "AWS::DynamoDB::Table" => "TableName",
+            "AWS::S3::Bucket" => "BucketName",
+            "AWS::Serverless::Function" => "FunctionName",
+            "AWS::SQS::Queue" => "QueueName",
+            _ => "Name",
+        };
+        let given = resource["Properties"].get(property);
+        let again = self.resolving.borrow().iter().any(|name| name == id);
+        let name = match given {
+            Some(given) if !again => {
+                self.resolving.borrow_mut().push(id.to_owned());
+                let name = self.text(given);
+                self.resolving.borrow_mut().pop();
+                name
+            }
+            _ if as_str(&resource["Type"]) == "AWS::Serverless::Function" => id.to_owned(),
+            _ => String::new(),
+        };
+        if name.is_empty() { format!("{STACK_NAME}-{}", kebab(id)) } else { name }
+    }
+
+    fn call(&self, name: &str, argument: &Value) -> Value {
+        match name {
+            "Ref" => self.reference(as_str(argument)),
+            "Fn::Sub" => Value::String(with_secrets(&self.substitute(argument))),
+            "Fn::GetAtt" => Value::String(match argument {
+                Value::String(path) => {
+                    let (id, attribute) = path.split_once('.').unwrap_or((path, ""));
+                    self.attribute(id, attribute)
+                }
+                other => self.attribute(as_str(&other[0]), as_str(&other[1])),
+            }),
+            "Fn::If" => {
+                let branch = if self.condition(as_str(&argument[0])) { &argument[1] } else { &argument[2] };
+                self.value(branch)
+            }
+            "Fn::Join" => {
+                let parts = self.value(&argument[1]);
+                let parts: Vec<_> = list(&parts).iter().map(|part| self.text(part)).collect();
+                Value::String(parts.join(as_str(&argument[0])))
+            }
+            "Fn::Split" => {
+                let text = self.text(&argument[1]);
+                Value::Array(text.split(as_str(&argument[0])).map(Value::from).collect())
+            }
+            "Fn::Select" => {
+                let items = self.value(&argument[1]);
+                let index = as_u64(&argument[0]).and_then(|index| usize::try_from(index).ok());
+                index.and_then(|index| items.get(index).cloned()).unwrap_or(Value::Null)
+            }
+            "Fn::FindInMap" => {
+                let key = |n: usize| self.text(&argument[n]);
+                self.document["Mappings"][&key(0)][&key(1)][&key(2)].clone()
+            }
+            "Fn::Equals" => Value::Bool(self.text(&argument[0]) == self.text(&argument[1])),
+            "Fn::Not" => Value::Bool(!self.holds(&argument[0])),
+            "Fn::And" => Value::Bool(list(argument).iter().all(|item| self.holds(item))),
+            "Fn::Or" => Value::Bool(list(argument).iter().any(|item| self.holds(item))),
+            "Fn::GetAZs" => json!([format!("{REGION}a")]),
+            _ => Value::String(format!("local:{name}")),
+        }
+    }
+
+    fn reference(&self, id: &str) -> Value {
+        let pseudo = match id {
+            "AWS::Region" => REGION,
+            "AWS::AccountId" => ACCOUNT,
+            "AWS::StackName" => STACK_NAME,
+            "AWS::Partition" => "aws",
+            "AWS::URLSuffix" => "amazonaws.com",
+            "AWS::StackId" => return Value::String(format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0")),
+            "AWS::NoValue" => return no_value(),
+            _ => "",
+        };
+        if !pseudo.is_empty() {
+            return Value::String(pseudo.to_owned());
+        }
+        if let Some(parameter) = self.document["Parameters"].get(id) {
+            if let Some(given) = self.parameters.get(id) {
+                return Value::String(given.clone());
+            }
+            return match &parameter["Default"] {
+                Value::Null => Value::String(String::new()),
+                Value::String(text) => Value::String(text.clone()),
+                other => Value::String(other.to_string()),
+            };
+        }
+        Value::String(self.name_of(id))
+    }
+
+    fn attribute(&self, id: &str, attribute: &str) -> String {
+        let name = self.name_of(id);
+        match (as_str(&self.document["Resources"][id]["Type"]), attribute) {
+            ("AWS::DynamoDB::Table", "Arn") => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"),
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
+            ("AWS::Serverless::Function", "Arn") => format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"),
+            _ => format!("{name}.{attribute}"),
+        }
+    }
+
+    /// `Fn::Sub` in both its forms. `${!Literal}` stands for `${Literal}`.
+    fn substitute(&self, argument: &Value) -> String {
+        let (text, own) = match argument {
+            Value::Array(parts) => (parts.first().map_or("", as_str), parts.get(1)),
+            other => (as_str(other), None),
+        };
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            out.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                out.push_str("${");
+                rest = after;
+                continue;
+            };
+            rest = after;
+            let name = name.trim();
+            if let Some(literal) = name.strip_prefix('!') {
+                out.push_str("${");
+                out.push_str(literal);
+                out.push('}');
+            } else if let Some(value) = own.and_then(|own| own.get(name)) {
+                out.push_str(&self.text(value));
+            } else if let Some((id, attribute)) = name.split_once('.') {
+                out.push_str(&self.attribute(id, attribute));
+            } else {
+                out.push_str(as_str(&self.reference(name)));
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+
+    fn condition(&self, name: &str) -> bool {
+        self.document["Conditions"].get(name).is_some_and(|condition| self.holds(condition))
+    }
+
+    fn holds(&self, condition: &Value) -> bool {
+        match condition.get("Condition") {
+            Some(name) => self.condition(as_str(name)),
+            None => self.value(condition) == Value::Bool(true),
+        }
+    }
+}
+
+/// A text, or nothing.
+pub(super) fn as_str(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// A whole number, also one that is written as a text, as parameters are.
+pub(super) fn as_u64(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// A list's items; none of anything else.
+pub(super) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// What `!Ref AWS::NoValue` leaves: the property is not there.
+fn no_value() -> Value {
+    json!({ "Ref": "AWS::NoValue" })
+}
+
+/// Puts the local key where the template has a dynamic reference to a secret.
+fn with_secrets(text: &str) -> String {
+    let Some(start) = text.find("{{resolve:") else { return text.to_owned() };
+    let Some(end) = text[start..].find("}}").map(|end| start + end + 2) else { return text.to_owned() };
+    with_secrets(&format!("{}{}{}", &text[..start], crate::IDENTITY_KEY, &text[end..]))
+}
+
+/// `DropBucket` → `drop-bucket`.
+fn kebab(id: &str) -> String {
+    let mut out = String::new();
+    for c in id.chars() {
+        if c.is_ascii_uppercase() && !out.is_empty() {
+            out.push('-');
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}

@@ -1,0 +1,317 @@
+//! What `template.yaml` says that the local stack needs: the table, the bucket, the functions with their
+//! environment, routes and notifications. It is not a general CloudFormation interpreter: what it doesn't know
+//! resolves to a readable placeholder.
+
+mod intrinsics;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+pub(crate) use intrinsics::{ACCOUNT, REGION};
+use intrinsics::{Resolver, STACK_NAME, as_str, as_u64, list, plain};
+
+/// The parts of a SAM template that the local stack plays.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// The first `AWS::DynamoDB::Table`.
+    pub table: Table,
+    /// The first `AWS::S3::Bucket` that notifies a function, or else the first bucket.
+    pub bucket: Bucket,
+    /// Every `AWS::Serverless::Function` that a Cargo binary stands behind, by logical id.
+    pub functions: BTreeMap<String, Function>,
+    /// The HTTP API's answer to preflight requests, if it has one.
+    pub cors: Option<Cors>,
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its local name.
+    pub name: String,
+    /// `CreateTable`'s request: name, keys, attributes, billing, indexes.
+    pub create: Value,
+    /// The attribute that holds an item's end, in epoch seconds.
+    pub time_to_live: Option<String>,
+}
+
+/// An S3 bucket.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    /// Its local name.
+    pub name: String,
+    /// Whether `VersioningConfiguration` enables versions.
+    pub versioned: bool,
+}
+
+/// A Lambda function.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Cargo package and binary, from `Metadata.BuildProperties.Binary`.
+    pub binary: String,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// Memory in MiB: told to the function, not enforced.
+    pub memory: u64,
+    /// How many invocations may run at once.
+    pub concurrency: usize,
+    /// `Environment.Variables`, the globals' and its own, resolved.
+    pub environment: BTreeMap<String, String>,
+    /// The HTTP routes that it answers.
+    pub routes: Vec<Route>,
+    /// The S3 notifications that it is sent.
+    pub notifications: Vec<Notification>,
+}
+
+/// A route of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// `GET`, `POST` …, or `ANY`.
+    pub method: String,
+    /// For example `/profiles/{id}` or `/{proxy+}`.
+    pub path: String,
+}
+
+/// Which objects a function hears of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// For example `s3:ObjectCreated:*`.
+    pub event: String,
+    /// What the key starts with.
+    pub prefix: String,
+    /// What the key ends with.
+    pub suffix: String,
+}
+
+/// `CorsConfiguration` of an HTTP API.
+#[derive(Debug, Clone, Default)]
+pub struct Cors {
+    /// `AllowOrigins`.
+    pub origins: Vec<String>,
+    /// `AllowMethods`.
+    pub methods: Vec<String>,
+    /// `AllowHeaders`.
+    pub headers: Vec<String>,
+    /// `ExposeHeaders`.
+    pub expose: Vec<String>,
+    /// `MaxAge`, in seconds.
+    pub max_age: Option<u64>,
+    /// `AllowCredentials`.
+    pub credentials: bool,
+}
+
+/// Why a template can't be played.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// The file can't be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It isn't YAML.
+    #[error("the template is not valid YAML: {0}")]
+    Yaml(#[from] serde_yaml_ng::Error),
+    /// A resource that the local stack needs is not there.
+    #[error("the template has no resource of type {0}")]
+    Missing(&'static str),
+}
+
+impl Template {
+    /// Reads a template. `parameters` override the defaults of the template's parameters.
+    ///
+    /// # Errors
+    /// The file can't be read, is no YAML, or has no table or bucket.
+    pub fn read(path: &Path, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| TemplateError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, parameters)
+    }
+
+    /// Parses a template's text.
+    ///
+    /// # Errors
+    /// As [`Template::read`], the file apart.
+    pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+        let document = plain(serde_yaml_ng::from_str(text)?);
+        let resolver = Resolver::new(&document, parameters);
+        let resources = Resources(&document["Resources"]);
+
+        let (_, table) =
+            resources.of_type("AWS::DynamoDB::Table").next().ok_or(TemplateError::Missing("AWS::DynamoDB::Table"))?;
+        let table = self::table(&resolver, table.0, table.1);
+        let functions: BTreeMap<String, Function> = resources
+            .of_type("AWS::Serverless::Function")
+            .filter_map(|(_, (id, resource))| Some((id.to_owned(), function(&document, &resolver, &resources, id, resource)?)))
+            .collect();
+        let buckets: Vec<_> = resources.of_type("AWS::S3::Bucket").map(|(_, bucket)| bucket).collect();
+        let notifies = |(id, bucket): &(&str, &Value)| {
+            bucket["Properties"].get("NotificationConfiguration").is_some()
+                || functions.values().any(|function| s3_events(&document, &function.logical_id).any(|e| refers(&e["Bucket"], id)))
+        };
+        let (id, bucket) = *buckets
+            .iter()
+            .find(|bucket| notifies(bucket))
+            .or(buckets.first())
+            .ok_or(TemplateError::Missing("AWS::S3::Bucket"))?;
+        let bucket = Bucket {
+            name: resolver.name_of(id),
+            versioned: resolver.text(&bucket["Properties"]["VersioningConfiguration"]["Status"]) == "Enabled",
+        };
+        Ok(Self { table, bucket, functions, cors: cors(&document, &resolver, &resources) })
+    }
+}
+
+/// The template's resources, in the order of their logical ids.
+struct Resources<'a>(&'a Value);
+
+impl<'a> Resources<'a> {
+    fn of_type(&self, kind: &str) -> impl Iterator<Item = (usize, (&'a str, &'a Value))> {
+        let kind = kind.to_owned();
+        let resources = self.0.as_object().into_iter().flatten();
+        resources
+            .filter(move |(_, resource)| as_str(&resource["Type"]) == kind)
+            .map(|(id, resource)| (id.as_str(), resource))
+            .enumerate()
+    }
+}
+
+fn table(resolver: &Resolver<'_>, id: &str, resource: &Value) -> Table {
+    let properties = resolver.value(&resource["Properties"]);
+    let name = resolver.name_of(id);
+    let mut create = serde_json::json!({ "TableName": name, "BillingMode": "PAY_PER_REQUEST" });
+    for key in ["KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+        if let Some(value) = properties.get(key) {
+            create[key] = value.clone();
+        }
+    }
+    let time_to_live = properties["TimeToLiveSpecification"]["AttributeName"].as_str().map(str::to_owned);
+    Table { name, create, time_to_live }
+}
+
+fn function(
+    document: &Value,
+    resolver: &Resolver<'_>,
+    resources: &Resources<'_>,
+    id: &str,
+    resource: &Value,
+) -> Option<Function> {
+    let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str()?.to_owned();
+    let globals = &document["Globals"]["Function"];
+    let properties = &resource["Properties"];
+    let number = |key: &str| {
+        let own = properties.get(key).or_else(|| globals.get(key))?;
+        as_u64(&resolver.value(own))
+    };
+    let mut environment = BTreeMap::new();
+    for variables in [&globals["Environment"]["Variables"], &properties["Environment"]["Variables"]] {
+        for (name, value) in variables.as_object().into_iter().flatten() {
+            environment.insert(name.clone(), resolver.text(value));
+        }
+    }
+    let events = properties["Events"].as_object().into_iter().flatten().map(|(_, event)| event);
+    let routes = events
+        .filter(|event| as_str(&event["Type"]) == "HttpApi")
+        .map(|event| {
+            let method = event["Properties"].get("Method").map_or_else(|| "ANY".to_owned(), |m| resolver.text(m));
+            let method = method.to_uppercase();
+            let path = event["Properties"].get("Path").map_or_else(|| "$default".to_owned(), |p| resolver.text(p));
+            Route { method: if method == "*" || method == "X-AMAZON-APIGATEWAY-ANY-METHOD" { "ANY".into() } else { method }, path }
+        })
+        .collect();
+    Some(Function {
+        logical_id: id.to_owned(),
+        binary,
+        timeout: Duration::from_secs(number("Timeout").unwrap_or(3)),
+        memory: number("MemorySize").unwrap_or(128),
+        concurrency: number("ReservedConcurrentExecutions").unwrap_or(10).max(1).try_into().unwrap_or(10),
+        environment,
+        routes,
+        notifications: notifications(document, resolver, resources, id),
+    })
+}
+
+/// What S3 sends the function, from the buckets' notification configurations and the function's own S3 events.
+fn notifications(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>, id: &str) -> Vec<Notification> {
+    let mut found = Vec::new();
+    for (_, (_, bucket)) in resources.of_type("AWS::S3::Bucket") {
+        for configuration in list(&bucket["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]) {
+            if refers(&configuration["Function"], id) {
+                found.push(notification(resolver, &configuration["Event"], &configuration["Filter"]));
+            }
+        }
+    }
+    for event in s3_events(document, id) {
+        let events = &event["Events"];
+        for name in if events.is_array() { list(events) } else { std::slice::from_ref(events) } {
+            found.push(notification(resolver, name, &event["Filter"]));
+        }
+    }
+    found
+}
+
+fn s3_events<'a>(document: &'a Value, id: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    let events = document["Resources"][id]["Properties"]["Events"].as_object().into_iter().flatten();
+    events.filter(|(_, event)| as_str(&event["Type"]) == "S3").map(|(_, event)| &event["Properties"])
+}
+
+fn notification(resolver: &Resolver<'_>, event: &Value, filter: &Value) -> Notification {
+    let rule = |wanted: &str| {
+        let rules = list(&filter["S3Key"]["Rules"]).iter();
+        rules
+            .filter(|rule| resolver.text(&rule["Name"]).eq_ignore_ascii_case(wanted))
+            .map(|rule| resolver.text(&rule["Value"]))
+            .next()
+            .unwrap_or_default()
+    };
+    Notification { event: resolver.text(event), prefix: rule("prefix"), suffix: rule("suffix") }
+}
+
+/// Whether a value names the resource, as `!Ref`, `!GetAtt` or inside a `!Sub`.
+fn refers(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(text) => text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            // SAM names an alias after its function: `IngestFunctionAliaslive`.
+            .any(|word| word == id || word.strip_prefix(id).is_some_and(|rest| rest.starts_with("Alias"))),
+        Value::Array(items) => items.iter().any(|item| refers(item, id)),
+        Value::Object(map) => map.values().any(|item| refers(item, id)),
+        _ => false,
+    }
+}
+
+fn cors(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>) -> Option<Cors> {
+    let own = resources.of_type("AWS::Serverless::HttpApi").map(|(_, (_, api))| &api["Properties"]);
+    let configuration = own
+        .chain([&document["Globals"]["HttpApi"]])
+        .find_map(|properties| properties.get("CorsConfiguration"))
+        .map(|value| resolver.value(value))?;
+    if configuration == Value::Bool(false) {
+        return None;
+    }
+    if !configuration.is_object() {
+        // `CorsConfiguration: true`, or one origin as a text: everything from there.
+        let origin = configuration.as_str().unwrap_or("*").to_owned();
+        return Some(Cors { origins: vec![origin], methods: vec!["*".into()], headers: vec!["*".into()], ..Cors::default() });
+    }
+    let texts = |key: &str| list(&configuration[key]).iter().map(|v| as_str(v).to_owned()).collect();
+    Some(Cors {
+        origins: texts("AllowOrigins"),
+        methods: texts("AllowMethods"),
+        headers: texts("AllowHeaders"),
+        expose: texts("ExposeHeaders"),
+        max_age: as_u64(&configuration["MaxAge"]),
+        credentials: configuration["AllowCredentials"].as_bool().unwrap_or(false),
+    })
+}
+
+/// The name under which the stack is deployed locally.
+pub(crate) const STACK: &str = STACK_NAME;

@@ -1,0 +1,114 @@
+use super::*;
+
+const TEMPLATE: &str = r#"
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  LogLevel: { Type: String, Default: info }
+  Concurrency: { Type: Number, Default: 4 }
+  Issuer: { Type: String, Default: "" }
+Conditions:
+  HasIssuer: !Not [!Equals [!Ref Issuer, ""]]
+Globals:
+  Function:
+    Timeout: 29
+    MemorySize: 512
+    Environment:
+      Variables:
+        RUST_LOG: !Ref LogLevel
+        TABLE_NAME: !Ref Table
+        MODE: !If [HasIssuer, jwt, open]
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth: !If [HasIssuer, {DefaultAuthorizer: Jwt}, !Ref AWS::NoValue]
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      KeySchema: [{AttributeName: PK, KeyType: HASH}, {AttributeName: SK, KeyType: RANGE}]
+      AttributeDefinitions: [{AttributeName: PK, AttributeType: S}, {AttributeName: SK, AttributeType: S}]
+      TimeToLiveSpecification: {AttributeName: expires_at, Enabled: true}
+  AccessLogs:
+    Type: AWS::S3::Bucket
+  Files:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: !Sub "${AWS::StackName}-files-${AWS::AccountId}"
+      VersioningConfiguration: {Status: Enabled}
+      NotificationConfiguration:
+        LambdaConfigurations:
+          - Event: s3:ObjectCreated:*
+            Function: !GetAtt IngestFunction.Arn
+            Filter: {S3Key: {Rules: [{Name: prefix, Value: drop/}]}}
+          - Event: s3:ObjectCreated:*
+            Function: !GetAtt IngestFunction.Arn
+            Filter: {S3Key: {Rules: [{Name: prefix, Value: work/}]}}
+  IngestFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: ingest}}
+    Properties:
+      Timeout: 900
+      ReservedConcurrentExecutions: !Ref Concurrency
+      Environment:
+        Variables:
+          BUCKET_NAME: !Sub "${AWS::StackName}-files-${AWS::AccountId}"
+          IDENTITY_KEY: !Sub "{{resolve:secretsmanager:${Secret}:SecretString}}"
+  ProfileReadFunction:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: profile-read}}
+    Properties:
+      Events:
+        Read: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: get, Path: "/profiles/{id}"}}
+        Lookup: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: POST, Path: /profiles/lookup}}
+"#;
+
+fn template() -> Template {
+    Template::parse(TEMPLATE, &BTreeMap::new()).unwrap()
+}
+
+#[test]
+fn names_and_environment_resolve_to_the_same_local_names() {
+    let template = template();
+    assert_eq!(template.bucket.name, "local-files-000000000000");
+    assert!(template.bucket.versioned);
+    assert_eq!(template.table.name, "local-table");
+    assert_eq!(template.table.time_to_live.as_deref(), Some("expires_at"));
+    assert_eq!(template.table.create["KeySchema"][1]["AttributeName"], "SK");
+    assert!(template.cors.is_none());
+
+    let ingest = &template.functions["IngestFunction"];
+    assert_eq!(ingest.environment["BUCKET_NAME"], template.bucket.name);
+    assert_eq!(ingest.environment["TABLE_NAME"], template.table.name);
+    assert_eq!(ingest.environment["IDENTITY_KEY"], crate::IDENTITY_KEY);
+    assert_eq!(ingest.environment["RUST_LOG"], "info");
+    assert_eq!(ingest.environment["MODE"], "open");
+    assert_eq!((ingest.timeout.as_secs(), ingest.memory, ingest.concurrency), (900, 512, 4));
+}
+
+#[test]
+fn parameters_override_their_defaults() {
+    let parameters = BTreeMap::from([("Issuer".to_owned(), "https://idp".to_owned())]);
+    let template = Template::parse(TEMPLATE, &parameters).unwrap();
+    assert_eq!(template.functions["IngestFunction"].environment["MODE"], "jwt");
+}
+
+#[test]
+fn routes_and_notifications_belong_to_their_functions() {
+    let template = template();
+    let ingest = &template.functions["IngestFunction"];
+    let prefixes: Vec<_> = ingest.notifications.iter().map(|n| n.prefix.as_str()).collect();
+    assert_eq!(prefixes, ["drop/", "work/"]);
+    let read = &template.functions["ProfileReadFunction"];
+    assert_eq!(read.binary, "profile-read");
+    assert!(read.notifications.is_empty());
+    assert!(read.routes.contains(&Route { method: "GET".into(), path: "/profiles/{id}".into() }));
+    assert_eq!(read.routes.len(), 2);
+}
+
+#[test]
+fn a_template_without_a_table_names_what_is_missing() {
+    let error = Template::parse("Resources: {}", &BTreeMap::new()).unwrap_err();
+    assert_eq!(error.to_string(), "the template has no resource of type AWS::DynamoDB::Table");
+}

@@ -1,0 +1,152 @@
+//! Identity ids: keyed hashes of identifiers. An id carries no personal data and can't be guessed without
+//! the key, so it may stand in URLs and logs.
+
+use std::{fmt, str::FromStr};
+
+use data_encoding::Encoding;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use crate::identifier::Identifier;
+
+const SEPARATOR: u8 = 0x1F;
+const ID_BYTES: usize = 16;
+const ID_CHARS: usize = 26;
+
+/// The key under which identifiers are hashed: the secret's UTF-8 bytes.
+#[derive(Clone)]
+pub struct IdentityKey(Hmac<Sha256>);
+
+impl IdentityKey {
+    /// Takes the secret as it is; an empty one is refused.
+    pub fn new(secret: &str) -> Option<Self> {
+        if secret.is_empty() {
+            return None;
+        }
+        // HMAC takes a key of any length, so there is no error to pass on.
+        Hmac::new_from_slice(secret.as_bytes()).ok().map(Self)
+    }
+
+    /// The id of the identity that `identifier` names.
+    pub fn identity(&self, identifier: &Identifier) -> IdentityId {
+        let (kind, system, value) = identifier.canonical();
+        let mut mac = self.0.clone();
+        mac.update(kind.as_bytes());
+        mac.update(&[SEPARATOR]);
+        mac.update(system.as_bytes());
+        mac.update(&[SEPARATOR]);
+        mac.update(value.as_bytes());
+        IdentityId(encoding().encode(&mac.finalize().into_bytes()[..ID_BYTES]))
+    }
+
+    /// What the table's `config` item holds of the key, so that another key is noticed.
+    pub fn check(&self) -> String {
+        let mut mac = self.0.clone();
+        mac.update(b"check");
+        encoding().encode(&mac.finalize().into_bytes()[..ID_BYTES])
+    }
+}
+
+/// Never prints the key.
+impl fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("IdentityKey(..)")
+    }
+}
+
+/// The id of an identity: 26 characters of lowercase base32.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct IdentityId(String);
+
+impl IdentityId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IdentityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for IdentityId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not an identity id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id of 26 characters a-z and 2-7")]
+pub struct IdentityIdError;
+
+impl FromStr for IdentityId {
+    type Err = IdentityIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ok = text.len() == ID_CHARS && encoding().decode(text.as_bytes()).is_ok();
+        if ok { Ok(Self(text.to_owned())) } else { Err(IdentityIdError) }
+    }
+}
+
+/// RFC 4648 base32 in lowercase, unpadded.
+pub(crate) fn encoding() -> &'static Encoding {
+    use std::sync::LazyLock;
+    static LOWER: LazyLock<Encoding> = LazyLock::new(|| {
+        let mut specification = data_encoding::Specification::new();
+        specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+        specification.encoding().unwrap_or(data_encoding::BASE32_NOPAD)
+    });
+    &LOWER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(json: &str) -> IdentityId {
+        let identifier = Identifier::from_json(&serde_json::from_str(json).unwrap()).unwrap();
+        IdentityKey::new("key").unwrap().identity(&identifier)
+    }
+
+    #[test]
+    fn an_address_and_its_sha256_name_one_identity() {
+        let sha = data_encoding::HEXUPPER.encode(&<Sha256 as sha2::Digest>::digest("jane@fake.com"));
+        assert_eq!(id(r#"{"email":"Jane@fake.com"}"#), id(&format!(r#"{{"email_sha256":"{sha}"}}"#)));
+    }
+
+    /// Pinned: another value would fork every stored customer.
+    #[test]
+    fn ids_are_stable() {
+        insta_free(&id(r#"{"email":"jane@fake.com"}"#), "PIN_EMAIL");
+        insta_free(&id(r#"{"customer_id":"1","system_name":"pos"}"#), "PIN_CUSTOMER");
+        assert_eq!(IdentityKey::new("key").unwrap().check(), "PIN_CHECK");
+    }
+
+    fn insta_free(id: &IdentityId, expected: &str) {
+        assert_eq!(id.as_str(), expected);
+        assert_eq!(id.as_str().parse(), Ok(id.clone()));
+    }
+
+    #[test]
+    fn systems_and_types_keep_ids_apart() {
+        let ids = [
+            id(r#"{"customer_id":"1"}"#),
+            id(r#"{"customer_id":"1","system_name":"pos"}"#),
+            id(r#"{"external_id":"1","system_name":"pos"}"#),
+            id(r#"{"mobile":"1"}"#),
+        ];
+        let distinct: std::collections::HashSet<_> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
+    }
+
+    #[test]
+    fn other_text_is_no_id() {
+        for text in ["", "abc", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxy1"] {
+            assert!(text.parse::<IdentityId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The table's keys: made and parsed here and nowhere else.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    identity::{IdentityId, encoding},
+    time::{FIXED_CHARS, Instant},
+};
+
+/// `#` separates a key's parts and `%` starts an escape: both are escaped within a part.
+const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
+
+/// The lowest sort key that a profile is read from: bodies and seen requests sort before it, events, notes
+/// and `profile#` items from it on.
+pub const FIRST_READ: &str = "event#";
+/// The lowest and the highest sort key of events: `$` follows `#`.
+pub const EVENTS: (&str, &str) = ("event#", "event$");
+/// The same of notes.
+pub const NOTES: (&str, &str) = ("note#", "note$");
+/// The same of records, attributes, links and markers: a partition's head.
+pub const HEAD: (&str, &str) = ("profile#", "profile$");
+/// The sort key of a product, in a partition of its own.
+pub const PRODUCT: &str = "product";
+/// Partition and sort key of the table's own facts.
+pub const CONFIG: &str = "config";
+
+/// What happened, as it stands in sort keys and answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventType {
+    /// An order.
+    Purchase,
+    /// Goods that came back.
+    Return,
+    /// An e-mail was sent.
+    EmailSend,
+    /// An e-mail was opened.
+    EmailOpen,
+    /// A link of an e-mail was followed.
+    EmailClick,
+    /// An e-mail could not be delivered.
+    EmailBounce,
+    /// The customer's e-mail subscription changed.
+    EmailSubscribe,
+    /// A text message was sent.
+    SmsSend,
+    /// A link of a text message was followed.
+    SmsClick,
+    /// The customer's text message subscription changed.
+    SmsSubscribe,
+    /// A message on a channel, from or to the customer.
+    Message,
+}
+
+impl EventType {
+    /// Every type.
+    pub const ALL: [Self; 11] = [
+        Self::Purchase,
+        Self::Return,
+        Self::EmailSend,
+        Self::EmailOpen,
+        Self::EmailClick,
+        Self::EmailBounce,
+        Self::EmailSubscribe,
+        Self::SmsSend,
+        Self::SmsClick,
+        Self::SmsSubscribe,
+        Self::Message,
+    ];
+
+    /// The record type's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::Return => "return",
+            Self::EmailSend => "email_send",
+            Self::EmailOpen => "email_open",
+            Self::EmailClick => "email_click",
+            Self::EmailBounce => "email_bounce",
+            Self::EmailSubscribe => "email_subscribe",
+            Self::SmsSend => "sms_send",
+            Self::SmsClick => "sms_click",
+            Self::SmsSubscribe => "sms_subscribe",
+            Self::Message => "message",
+        }
+    }
+}
+
+impl FromStr for EventType {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(())
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an event *is*: its time, its type, and the hash of its source and natural id. Sorts as it reads.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventKey {
+    text: String,
+    kind: EventType,
+}
+
+impl EventKey {
+    /// The key of the event with these facts; `natural_id` as `design` defines it for each type.
+    pub fn new(at: Instant, kind: EventType, source: &str, natural_id: &[&str]) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(source.as_bytes());
+        for part in natural_id {
+            digest.update([0x1F]);
+            digest.update(part.as_bytes());
+        }
+        let hash = encoding().encode(&digest.finalize()[..10]);
+        Self { text: format!("{}#{kind}#{hash}", at.fixed()), kind }
+    }
+
+    /// Parses the part of a sort key after `event#` or `body#`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (at, rest) = text.split_once('#')?;
+        let (kind, hash) = rest.split_once('#')?;
+        let ok = at.len() == FIXED_CHARS
+            && Instant::parse(at).is_some_and(|instant| instant.fixed() == at)
+            && hash.len() == 16
+            && encoding().decode(hash.as_bytes()).is_ok();
+        if !ok {
+            return None;
+        }
+        Some(Self { kind: kind.parse().ok()?, text: text.to_owned() })
+    }
+
+    /// The key's text: time, type and hash.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What happened.
+    pub const fn kind(&self) -> EventType {
+        self.kind
+    }
+
+    /// When it happened.
+    pub fn at(&self) -> Option<Instant> {
+        Instant::parse(self.text.get(..FIXED_CHARS)?)
+    }
+}
+
+impl fmt::Debug for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The sort keys of an identity's partition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SortKey {
+    /// A source's customer record.
+    Record(String),
+    /// A source's attributes of one namespace.
+    Attributes {
+        /// Who delivered them.
+        source: String,
+        /// What the attributes' names begin with.
+        namespace: String,
+    },
+    /// The link to another identity.
+    Link(IdentityId),
+    /// When the identity was erased.
+    Erased,
+    /// When it was taken up again.
+    Reinstated,
+    /// That it stays away for good.
+    Suppressed,
+    /// A note.
+    Note(Uuid),
+    /// An event.
+    Event(EventKey),
+    /// A large body of an event.
+    Body(EventKey),
+    /// A note request seen, by the hash of its principal and key.
+    Again(String),
+}
+
+impl SortKey {
+    /// The text that is stored.
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Record(source) => format!("profile#record#{}", escape(source)),
+            Self::Attributes { source, namespace } => {
+                format!("profile#attributes#{}#{}", escape(source), escape(namespace))
+            }
+            Self::Link(other) => format!("profile#link#{other}"),
+            Self::Erased => "profile#erased".to_owned(),
+            Self::Reinstated => "profile#reinstated".to_owned(),
+            Self::Suppressed => "profile#suppressed".to_owned(),
+            Self::Note(id) => format!("note#{id}"),
+            Self::Event(key) => format!("event#{}", key.as_str()),
+            Self::Body(key) => format!("body#{}", key.as_str()),
+            Self::Again(hash) => format!("again#{hash}"),
+        }
+    }
+
+    /// Parses what `to_text` writes; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, rest) = text.split_once('#')?;
+        match kind {
+            "event" => EventKey::parse(rest).map(Self::Event),
+            "body" => EventKey::parse(rest).map(Self::Body),
+            "note" => rest.parse().ok().map(Self::Note),
+            "again" => Some(Self::Again(rest.to_owned())),
+            "profile" => match rest.split_once('#') {
+                None => match rest {
+                    "erased" => Some(Self::Erased),
+                    "reinstated" => Some(Self::Reinstated),
+                    "suppressed" => Some(Self::Suppressed),
+                    _ => None,
+                },
+                Some(("record", source)) => Some(Self::Record(unescape(source)?)),
+                Some(("attributes", rest)) => {
+                    let (source, namespace) = rest.split_once('#')?;
+                    Some(Self::Attributes { source: unescape(source)?, namespace: unescape(namespace)? })
+                }
+                Some(("link", other)) => other.parse().ok().map(Self::Link),
+                Some(_) => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The partition of the product that has `id` under the id type `id_type` (`product_id`, `sku`, `upc`).
+pub fn product(id_type: &str, id: &str) -> String {
+    format!("product#{}#{}", escape(id_type), escape(id))
+}
+
+/// The hash under which a note request is remembered: of who asked, and of the key they chose.
+pub fn again(principal: &str, idempotency_key: &str) -> SortKey {
+    let mut digest = Sha256::new();
+    digest.update((principal.len() as u64).to_be_bytes());
+    digest.update(principal.as_bytes());
+    digest.update(idempotency_key.as_bytes());
+    SortKey::Again(encoding().encode(&digest.finalize()[..20]))
+}
+
+fn escape(part: &str) -> Cow<'_, str> {
+    utf8_percent_encode(part, ESCAPED).into()
+}
+
+fn unescape(part: &str) -> Option<String> {
+    percent_decode_str(part).decode_utf8().ok().map(Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event() -> impl Strategy<Value = EventKey> {
+        (0_i64..253_402_207_200, prop::sample::select(EventType::ALL.to_vec()), "[a-z]{1,8}", ".{1,12}")
+            .prop_map(|(at, kind, source, id)| {
+                EventKey::new(Instant::from_seconds(at).unwrap(), kind, &source, &[&id])
+            })
+    }
+
+    fn sort_key() -> impl Strategy<Value = SortKey> {
+        prop_oneof![
+            "[a-z0-9_-]{1,64}".prop_map(SortKey::Record),
+            ("[a-z0-9_-]{1,64}", ".{1,20}")
+                .prop_map(|(source, namespace)| SortKey::Attributes { source, namespace }),
+            any::<[u8; 16]>().prop_map(|b| SortKey::Link(encoding().encode(&b).parse().unwrap())),
+            Just(SortKey::Erased),
+            Just(SortKey::Reinstated),
+            Just(SortKey::Suppressed),
+            any::<u128>().prop_map(|id| SortKey::Note(Uuid::from_u128(id))),
+            event().prop_map(SortKey::Event),
+            event().prop_map(SortKey::Body),
+            (".*", ".*").prop_map(|(who, key)| again(&who, &key)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back(key in sort_key()) {
+            prop_assert_eq!(SortKey::parse(&key.to_text()), Some(key));
+        }
+
+        #[test]
+        fn what_a_profile_reads_sorts_head_notes_events(key in sort_key()) {
+            let text = key.to_text();
+            let within = |(low, high): (&str, &str)| low <= text.as_str() && text.as_str() < high;
+            match key {
+                SortKey::Note(_) => prop_assert!(within(NOTES)),
+                SortKey::Event(_) => prop_assert!(within(EVENTS)),
+                SortKey::Body(_) | SortKey::Again(_) => prop_assert!(text.as_str() < FIRST_READ),
+                _ => prop_assert!(within(HEAD)),
+            }
+        }
+
+        #[test]
+        fn events_sort_by_time(a in event(), b in event()) {
+            let (at_a, at_b) = (a.at().unwrap(), b.at().unwrap());
+            if at_a != at_b {
+                prop_assert_eq!(a.cmp(&b), at_a.cmp(&at_b));
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = SortKey::parse(&text);
+        }
+    }
+
+    /// Pinned: stored keys must stay readable.
+    #[test]
+    fn stable() {
+        let at = Instant::parse("2023-03-06T12:26:47Z").unwrap();
+        let key = SortKey::Event(EventKey::new(at, EventType::Purchase, "pos", &["53059a..."]));
+        assert_eq!(key.to_text(), "event#2023-03-06T12:26:47.000000Z#purchase#PIN_EVENT");
+        assert_eq!(product("sku", "a#b%c"), "product#sku#a%23b%25c");
+    }
+}

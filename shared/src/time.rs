@@ -1,0 +1,110 @@
+//! Instants as items and answers write them: RFC 3339 in UTC. In keys the subseconds are six fixed digits,
+//! since variable ones don't sort.
+
+use std::fmt;
+
+use jiff::{Timestamp, civil::DateTime, tz::Offset};
+
+/// An instant within the UTC years 1 to 9999, to the microsecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(Timestamp);
+
+/// The characters of the fixed form.
+pub const FIXED_CHARS: usize = 27;
+
+impl Instant {
+    /// Now, by this machine's clock.
+    pub fn now() -> Self {
+        Self::truncated(Timestamp::now()).unwrap_or_else(|| Self(Timestamp::UNIX_EPOCH))
+    }
+
+    /// The instant `seconds` after 1970 began.
+    pub fn from_seconds(seconds: i64) -> Option<Self> {
+        Self::truncated(Timestamp::from_second(seconds).ok()?)
+    }
+
+    /// Parses ISO 8601: a date and a time, with `Z`, an offset, or no zone, which means UTC. A date alone
+    /// is its midnight.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(timestamp) = text.parse::<Timestamp>() {
+            return Self::truncated(timestamp);
+        }
+        let civil: DateTime = text.parse().ok()?;
+        Self::truncated(Offset::UTC.to_timestamp(civil).ok()?)
+    }
+
+    /// Whole seconds since 1970.
+    pub fn seconds(self) -> i64 {
+        self.0.as_second()
+    }
+
+    /// Milliseconds since 1970.
+    pub fn milliseconds(self) -> i64 {
+        self.0.as_millisecond()
+    }
+
+    /// The form that sorts: `2023-03-06T12:26:47.000000Z`.
+    pub fn fixed(self) -> String {
+        self.0.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+    }
+
+    /// The UTC date: `2023-03-06`.
+    pub fn date(self) -> jiff::civil::Date {
+        Offset::UTC.to_datetime(self.0).date()
+    }
+
+    fn truncated(timestamp: Timestamp) -> Option<Self> {
+        let timestamp = Timestamp::from_microsecond(timestamp.as_nanosecond().div_euclid(1000).try_into().ok()?).ok()?;
+        let year = Offset::UTC.to_datetime(timestamp).year();
+        (1..=9999).contains(&year).then_some(Self(timestamp))
+    }
+}
+
+/// As answers write it: subseconds only where there are any.
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl serde::Serialize for Instant {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn forms() {
+        let fixed = |text: &str| Instant::parse(text).map(Instant::fixed);
+        let noon = Some("2023-03-06T12:00:00.000000Z".to_owned());
+        assert_eq!(fixed("2023-03-06T12:00:00Z"), noon);
+        assert_eq!(fixed("2023-03-06T12:00:00"), noon);
+        assert_eq!(fixed("2023-03-06 22:00:00+10:00"), noon);
+        assert_eq!(fixed("2023-03-06"), Some("2023-03-06T00:00:00.000000Z".to_owned()));
+        assert_eq!(fixed("0001-01-01T00:00:00.1234567Z"), Some("0001-01-01T00:00:00.123456Z".to_owned()));
+        assert_eq!(fixed("0000-12-31T23:00:00Z"), None);
+        assert_eq!(fixed("yesterday"), None);
+        assert_eq!(Instant::parse("2023-03-06T12:00:00.50Z").unwrap().to_string(), "2023-03-06T12:00:00.5Z");
+    }
+
+    proptest! {
+        #[test]
+        fn the_fixed_form_sorts_and_parses(
+            a in -62_135_596_800_000_000_i64..253_402_207_200_000_000,
+            b in -62_135_596_800_000_000_i64..253_402_207_200_000_000,
+        ) {
+            let instant = |us| Instant::truncated(Timestamp::from_microsecond(us).unwrap()).unwrap();
+            let (a, b) = (instant(a), instant(b));
+            prop_assert_eq!(a.fixed().len(), FIXED_CHARS);
+            prop_assert_eq!(a.cmp(&b), a.fixed().cmp(&b.fixed()));
+            prop_assert_eq!(Instant::parse(&a.fixed()), Some(a));
+        }
+    }
+}

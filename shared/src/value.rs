@@ -1,0 +1,232 @@
+//! The value of an item's `data`: what JSON and DynamoDB have in common, with exact numbers.
+//! Knows neither: the edges (`table`, ingest's parser, serde) convert.
+
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
+/// One value. Numbers keep their decimal text, so that money is never rounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// JSON's `null`, kept where a custom field holds it.
+    Null,
+    /// A flag.
+    Bool(bool),
+    /// A number as its decimal text, at most 38 significant digits.
+    Number(String),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<Value>),
+    /// A map.
+    Map(Map),
+}
+
+/// A map with its keys in order, so that equal maps print alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Map(Vec<(String, Value)>);
+
+impl Value {
+    /// The text, if this is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The map, if this is one.
+    pub fn as_map(&self) -> Option<&Map> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The list's values; none for anything else.
+    pub fn as_list(&self) -> &[Value] {
+        match self {
+            Self::List(list) => list,
+            _ => &[],
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Bool(flag)
+    }
+}
+
+impl From<Map> for Value {
+    fn from(map: Map) -> Self {
+        Self::Map(map)
+    }
+}
+
+impl Map {
+    /// An empty map.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value under `key`.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let at = self.position(key).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    /// The text under `key`, if it is one.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_text()
+    }
+
+    /// The map under `key`, if it is one.
+    pub fn map(&self, key: &str) -> Option<&Map> {
+        self.get(key)?.as_map()
+    }
+
+    /// The values of the list under `key`; none where it is not a list.
+    pub fn list(&self, key: &str) -> &[Value] {
+        self.get(key).map_or(&[], Value::as_list)
+    }
+
+    /// The flag under `key`, if it is one.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        match self.get(key)? {
+            Value::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// The exact number under `key`, if it is one that fits 28 digits.
+    pub fn decimal(&self, key: &str) -> Option<rust_decimal::Decimal> {
+        match self.get(key)? {
+            Value::Number(text) => decimal(text),
+            _ => None,
+        }
+    }
+
+    /// Puts `value` under `key`, over what stood there.
+    pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) {
+        let (key, value) = (key.into(), value.into());
+        match self.position(&key) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (key, value)),
+        }
+    }
+
+    /// Takes the value under `key` out.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        let at = self.position(key).ok()?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// The entries in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn position(&self, key: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(own, _)| own.as_str().cmp(key))
+    }
+}
+
+impl FromIterator<(String, Value)> for Map {
+    /// The later of two entries with the same key stays, as in JSON.
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        let mut all: Vec<_> = entries.into_iter().collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut map: Vec<(String, Value)> = Vec::with_capacity(all.len());
+        for entry in all {
+            match map.last_mut() {
+                Some(last) if last.0 == entry.0 => *last = entry,
+                _ => map.push(entry),
+            }
+        }
+        Self(map)
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (String, Value);
+    type IntoIter = std::vec::IntoIter<(String, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// The exact number that `text` writes, plainly or with an exponent.
+pub fn decimal(text: &str) -> Option<rust_decimal::Decimal> {
+    if text.contains(['e', 'E']) {
+        rust_decimal::Decimal::from_scientific(text).ok()
+    } else {
+        rust_decimal::Decimal::from_str_exact(text).ok()
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(flag) => serializer.serialize_bool(*flag),
+            Self::Number(text) => {
+                match serde_json::value::RawValue::from_string(text.clone()) {
+                    Ok(number) => number.serialize(serializer),
+                    Err(_) => serializer.serialize_str(text),
+                }
+            }
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(list) => list.serialize(serializer),
+            Self::Map(map) => map.serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for Map {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            out.serialize_entry(key, value)?;
+        }
+        out.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_two_entries_stays() {
+        let map: Map = [("b", "1"), ("a", "2"), ("b", "3")]
+            .map(|(k, v)| (k.to_owned(), Value::from(v)))
+            .into_iter()
+            .collect();
+        assert_eq!(map.text("b"), Some("3"));
+        assert_eq!(serde_json::to_string(&map).unwrap(), r#"{"a":"2","b":"3"}"#);
+    }
+
+    #[test]
+    fn numbers_print_as_they_are() {
+        let number = Value::Number("12345678901234567890.125".into());
+        assert_eq!(serde_json::to_string(&number).unwrap(), "12345678901234567890.125");
+        assert_eq!(decimal("1E+2"), decimal("100"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Versions: the total order among writes of one item, which makes ingest idempotent and commutative.
+
+use std::fmt;
+
+/// Bytes of a version: u40 epoch seconds, 12 of the sequencer, 8 of the import's id, u48 offset.
+pub const VERSION_BYTES: usize = 31;
+const SEQUENCER_BYTES: usize = 12;
+
+/// The id of an import: the first 8 bytes of SHA-256 of bucket, key and version id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImportId(pub [u8; 8]);
+
+impl ImportId {
+    /// The id of the import of one version of one object.
+    pub fn new(bucket: &str, key: &str, version_id: &str) -> Self {
+        use sha2::Digest as _;
+        let mut digest = sha2::Sha256::new();
+        for part in [bucket, key, version_id] {
+            // Lengths keep ("a", "bc") and ("ab", "c") apart.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        let mut id = [0; 8];
+        id.copy_from_slice(&digest.finalize()[..8]);
+        Self(id)
+    }
+}
+
+impl fmt::Display for ImportId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+/// The version of one written item. Compared byte by byte, here and in DynamoDB.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version([u8; VERSION_BYTES]);
+
+impl Version {
+    /// The version of the record at `offset` (bytes, decompressed) of the object that `import` names.
+    ///
+    /// `last_modified` is the object's, in seconds since 1970; `sequencer` the S3 event's, in hex.
+    pub fn new(last_modified: i64, sequencer: &str, import: ImportId, offset: u64) -> Self {
+        let mut bytes = [0; VERSION_BYTES];
+        bytes[..5].copy_from_slice(&last_modified.max(0).to_be_bytes()[3..]);
+        bytes[5..17].copy_from_slice(&sequencer_bytes(sequencer));
+        bytes[17..25].copy_from_slice(&import.0);
+        bytes[25..].copy_from_slice(&offset.to_be_bytes()[2..]);
+        Self(bytes)
+    }
+
+    /// The same object's version at another offset.
+    #[must_use]
+    pub fn at(mut self, offset: u64) -> Self {
+        self.0[25..].copy_from_slice(&offset.to_be_bytes()[2..]);
+        self
+    }
+
+    /// Reads a version back from an item.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// The bytes that are stored.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// When the object was last modified, in seconds since 1970.
+    pub fn last_modified(&self) -> i64 {
+        self.0[..5].iter().fold(0, |seconds, byte| seconds << 8 | i64::from(*byte))
+    }
+
+    /// The import that wrote the item.
+    pub fn import(&self) -> ImportId {
+        let mut id = [0; 8];
+        id.copy_from_slice(&self.0[17..25]);
+        ImportId(id)
+    }
+
+    /// Where in the decompressed object the record began, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.0[25..].iter().fold(0, |offset, byte| offset << 8 | u64::from(*byte))
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}", self.import(), self.offset())
+    }
+}
+
+/// S3 compares sequencers of one key as hex strings padded on the right with zeros.
+fn sequencer_bytes(sequencer: &str) -> [u8; SEQUENCER_BYTES] {
+    let mut bytes = [0; SEQUENCER_BYTES];
+    let nibbles = sequencer.chars().filter_map(|digit| digit.to_digit(16)).take(2 * SEQUENCER_BYTES);
+    for (at, nibble) in nibbles.enumerate() {
+        let shift = if at % 2 == 0 { 4 } else { 0 };
+        bytes[at / 2] |= (nibble as u8) << shift;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_come_back(seconds in 0_i64..1 << 40, import: [u8; 8], offset in 0_u64..1 << 48) {
+            let version = Version::new(seconds, "0055AED6DCD90281E5", ImportId(import), offset);
+            prop_assert_eq!(version.last_modified(), seconds);
+            prop_assert_eq!(version.import(), ImportId(import));
+            prop_assert_eq!(version.offset(), offset);
+            prop_assert_eq!(Version::from_bytes(version.as_bytes()), Some(version));
+        }
+
+        /// Time decides, then the sequencer, then the import, then the place.
+        #[test]
+        fn parts_order_as_they_stand(
+            a in (0_i64..4, "[0-9a-f]{1,4}", prop::array::uniform8(0_u8..2), 0_u64..4),
+            b in (0_i64..4, "[0-9a-f]{1,4}", prop::array::uniform8(0_u8..2), 0_u64..4),
+        ) {
+            let version = |(s, q, i, o): &(i64, String, [u8; 8], u64)| Version::new(*s, q, ImportId(*i), *o);
+            let padded = |(s, q, i, o): &(i64, String, [u8; 8], u64)| (*s, format!("{q:0<24}"), *i, *o);
+            prop_assert_eq!(version(&a).cmp(&version(&b)), padded(&a).cmp(&padded(&b)));
+        }
+    }
+}
