@@ -80,11 +80,19 @@ pub struct IdentifierError {
 
 impl IdentifierError {
     fn whole(code: &'static str, expected: &str) -> Self {
-        Self { field: None, code, expected: expected.to_owned() }
+        Self {
+            field: None,
+            code,
+            expected: expected.to_owned(),
+        }
     }
 
     fn field(field: &str, code: &'static str, expected: &str) -> Self {
-        Self { field: Some(field.to_owned()), code, expected: expected.to_owned() }
+        Self {
+            field: Some(field.to_owned()),
+            code,
+            expected: expected.to_owned(),
+        }
     }
 }
 
@@ -136,7 +144,10 @@ impl Identifier {
             return Self::from_legacy(legacy_type, legacy_value, legacy_id_type);
         }
         let Some((kind, value)) = given else {
-            return Err(IdentifierError::whole("missing_field", "exactly one identifier"));
+            return Err(IdentifierError::whole(
+                "missing_field",
+                "exactly one identifier",
+            ));
         };
         match kind {
             IdentifierType::ExternalId if system.is_none() => {
@@ -164,14 +175,20 @@ impl Identifier {
     ///
     /// # Errors
     /// Names the first field at fault.
-    pub fn from_json(object: &serde_json::Map<String, serde_json::Value>) -> Result<Self, IdentifierError> {
+    pub fn from_json(
+        object: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<Self, IdentifierError> {
         let mut fields = Vec::with_capacity(object.len());
         for (name, value) in object {
             let text = match value {
                 serde_json::Value::String(text) => Cow::Borrowed(text.as_str()),
                 serde_json::Value::Number(number) => Cow::Owned(number.to_string()),
                 _ => {
-                    return Err(IdentifierError::field(&printable(name), "wrong_type", "a string"));
+                    return Err(IdentifierError::field(
+                        &printable(name),
+                        "wrong_type",
+                        "a string",
+                    ));
                 }
             };
             fields.push((Cow::Borrowed(name.as_str()), text));
@@ -221,10 +238,18 @@ impl Identifier {
         match self.kind {
             IdentifierType::Email => {
                 let digest = Sha256::digest(self.value.as_bytes());
-                ("email", "", Cow::Owned(data_encoding::HEXLOWER.encode(&digest)))
+                (
+                    "email",
+                    "",
+                    Cow::Owned(data_encoding::HEXLOWER.encode(&digest)),
+                )
             }
             IdentifierType::EmailSha256 => ("email", "", Cow::Borrowed(&self.value)),
-            kind => (kind.as_str(), self.system.as_deref().unwrap_or(""), Cow::Borrowed(&self.value)),
+            kind => (
+                kind.as_str(),
+                self.system.as_deref().unwrap_or(""),
+                Cow::Borrowed(&self.value),
+            ),
         }
     }
 
@@ -246,7 +271,12 @@ impl Identifier {
             .ok_or_else(|| IdentifierError::field("link_value", "missing_field", "a link_value"))?;
         // A system means something to the two kinds of ids alone; elsewhere id_type says nothing.
         let system = id_type
-            .filter(|_| matches!(kind, IdentifierType::CustomerId | IdentifierType::ExternalId))
+            .filter(|_| {
+                matches!(
+                    kind,
+                    IdentifierType::CustomerId | IdentifierType::ExternalId
+                )
+            })
             .filter(|id_type| id_type.trim() != "default");
         Self::new(kind, &value, system.as_deref())
             .map_err(|expected| IdentifierError::field("link_value", "invalid_value", expected))
@@ -256,7 +286,8 @@ impl Identifier {
         let value = value.trim();
         let system = system.map(str::trim);
         for part in std::iter::once(value).chain(system) {
-            if part.is_empty() || part.len() > MAX_PART_BYTES || part.chars().any(char::is_control) {
+            if part.is_empty() || part.len() > MAX_PART_BYTES || part.chars().any(char::is_control)
+            {
                 return Err("1 to 256 bytes without control characters");
             }
         }
@@ -283,14 +314,20 @@ impl Identifier {
                 value.to_owned()
             }
         };
-        Ok(Self { kind, system: system.map(str::to_owned), value })
+        Ok(Self {
+            kind,
+            system: system.map(str::to_owned),
+            value,
+        })
     }
 }
 
 /// Names the type alone: a value is personal data and must not reach a log.
 impl fmt::Debug for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identifier").field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Identifier")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
@@ -301,12 +338,15 @@ impl From<&Identifier> for Value {
 }
 
 fn is_address(address: &str) -> bool {
-    let Some((local, domain)) = address.split_once('@') else { return false };
-    let local_ok = !local.is_empty()
-        && local.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '+' | '-'));
-    let label_ok = |label: &str| {
-        !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+    let Some((local, domain)) = address.split_once('@') else {
+        return false;
     };
+    let local_ok = !local.is_empty()
+        && local
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '+' | '-'));
+    let label_ok =
+        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-');
     local_ok && domain.contains('.') && domain.split('.').all(label_ok)
 }
 
@@ -331,8 +371,14 @@ mod tests {
     #[test]
     fn normal_forms() {
         let email = parse(r#"{"email":"  Jane@Fake.com "}"#).unwrap();
-        assert_eq!((email.kind(), email.value()), (IdentifierType::Email, "jane@fake.com"));
-        assert_eq!(parse(r#"{"mobile":"+61400000000"}"#).unwrap(), parse(r#"{"mobile":61400000000}"#).unwrap());
+        assert_eq!(
+            (email.kind(), email.value()),
+            (IdentifierType::Email, "jane@fake.com")
+        );
+        assert_eq!(
+            parse(r#"{"mobile":"+61400000000"}"#).unwrap(),
+            parse(r#"{"mobile":61400000000}"#).unwrap()
+        );
         assert_eq!(
             parse(r#"{"link_type":"customer_id","link_value":"A1"}"#).unwrap(),
             parse(r#"{"customer_id":"A1"}"#).unwrap()
@@ -350,16 +396,43 @@ mod tests {
             (error.code, error.field.unwrap_or_default())
         };
         assert_eq!(field("{}"), ("missing_field", String::new()));
-        assert_eq!(field(r#"{"email":"a@b.c","mobile":"1"}"#), ("ambiguous_identifier", String::new()));
-        assert_eq!(field(r#"{"email":"a@b"}"#), ("invalid_value", "email".into()));
-        assert_eq!(field(r#"{"email":"a b@c.d"}"#), ("invalid_value", "email".into()));
-        assert_eq!(field(r#"{"email":"a@b@c.d"}"#), ("invalid_value", "email".into()));
-        assert_eq!(field(r#"{"external_id":"1"}"#), ("missing_field", "system_name".into()));
-        assert_eq!(field(r#"{"email":"a@b.c","system_name":"x"}"#), ("unknown_field", "system_name".into()));
+        assert_eq!(
+            field(r#"{"email":"a@b.c","mobile":"1"}"#),
+            ("ambiguous_identifier", String::new())
+        );
+        assert_eq!(
+            field(r#"{"email":"a@b"}"#),
+            ("invalid_value", "email".into())
+        );
+        assert_eq!(
+            field(r#"{"email":"a b@c.d"}"#),
+            ("invalid_value", "email".into())
+        );
+        assert_eq!(
+            field(r#"{"email":"a@b@c.d"}"#),
+            ("invalid_value", "email".into())
+        );
+        assert_eq!(
+            field(r#"{"external_id":"1"}"#),
+            ("missing_field", "system_name".into())
+        );
+        assert_eq!(
+            field(r#"{"email":"a@b.c","system_name":"x"}"#),
+            ("unknown_field", "system_name".into())
+        );
         assert_eq!(field(r#"{"phone":"1"}"#), ("unknown_field", "phone".into()));
-        assert_eq!(field(r#"{"mobile":"12a"}"#), ("invalid_value", "mobile".into()));
-        assert_eq!(field(r#"{"customer_id":"a\u0000"}"#), ("invalid_value", "customer_id".into()));
-        assert_eq!(field(r#"{"email":["a@b.c"]}"#), ("wrong_type", "email".into()));
+        assert_eq!(
+            field(r#"{"mobile":"12a"}"#),
+            ("invalid_value", "mobile".into())
+        );
+        assert_eq!(
+            field(r#"{"customer_id":"a\u0000"}"#),
+            ("invalid_value", "customer_id".into())
+        );
+        assert_eq!(
+            field(r#"{"email":["a@b.c"]}"#),
+            ("wrong_type", "email".into())
+        );
     }
 
     #[test]
@@ -370,7 +443,10 @@ mod tests {
             r#"{"link_type":"engage.id","link_value":"9"}"#,
         ] {
             let identifier = parse(json).unwrap();
-            assert_eq!(Identifier::from_item(&identifier.to_item()), Some(identifier));
+            assert_eq!(
+                Identifier::from_item(&identifier.to_item()),
+                Some(identifier)
+            );
         }
     }
 }

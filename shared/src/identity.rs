@@ -88,7 +88,11 @@ impl FromStr for IdentityId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let ok = text.len() == ID_CHARS && encoding().decode(text.as_bytes()).is_ok();
-        if ok { Ok(Self(text.to_owned())) } else { Err(IdentityIdError) }
+        if ok {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdentityIdError)
+        }
     }
 }
 
@@ -97,8 +101,12 @@ pub(crate) fn encoding() -> &'static Encoding {
     use std::sync::LazyLock;
     static LOWER: LazyLock<Encoding> = LazyLock::new(|| {
         let mut specification = data_encoding::Specification::new();
-        specification.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-        specification.encoding().unwrap_or(data_encoding::BASE32_NOPAD)
+        specification
+            .symbols
+            .push_str("abcdefghijklmnopqrstuvwxyz234567");
+        specification
+            .encoding()
+            .unwrap_or(data_encoding::BASE32_NOPAD)
     });
     &LOWER
 }
@@ -114,19 +122,32 @@ mod tests {
 
     #[test]
     fn an_address_and_its_sha256_name_one_identity() {
-        let sha = data_encoding::HEXUPPER.encode(&<Sha256 as sha2::Digest>::digest("jane@fake.com"));
-        assert_eq!(id(r#"{"email":"Jane@fake.com"}"#), id(&format!(r#"{{"email_sha256":"{sha}"}}"#)));
+        let sha =
+            data_encoding::HEXUPPER.encode(&<Sha256 as sha2::Digest>::digest("jane@fake.com"));
+        assert_eq!(
+            id(r#"{"email":"Jane@fake.com"}"#),
+            id(&format!(r#"{{"email_sha256":"{sha}"}}"#))
+        );
     }
 
     /// Pinned: another value would fork every stored customer.
     #[test]
     fn ids_are_stable() {
-        insta_free(&id(r#"{"email":"jane@fake.com"}"#), "PIN_EMAIL");
-        insta_free(&id(r#"{"customer_id":"1","system_name":"pos"}"#), "PIN_CUSTOMER");
-        assert_eq!(IdentityKey::new("key").unwrap().check(), "PIN_CHECK");
+        pinned(
+            &id(r#"{"email":"jane@fake.com"}"#),
+            "sshhvvte7f2mmmac72b3cpkr7e",
+        );
+        pinned(
+            &id(r#"{"customer_id":"1","system_name":"pos"}"#),
+            "q55kqswshkwp7m7g7wp4g7467y",
+        );
+        assert_eq!(
+            IdentityKey::new("key").unwrap().check(),
+            "zs6yh7poj5ytuew5d77gbbz6aa"
+        );
     }
 
-    fn insta_free(id: &IdentityId, expected: &str) {
+    fn pinned(id: &IdentityId, expected: &str) {
         assert_eq!(id.as_str(), expected);
         assert_eq!(id.as_str().parse(), Ok(id.clone()));
     }
@@ -145,7 +166,12 @@ mod tests {
 
     #[test]
     fn other_text_is_no_id() {
-        for text in ["", "abc", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxy1"] {
+        for text in [
+            "",
+            "abc",
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+            "abcdefghijklmnopqrstuvwxy1",
+        ] {
             assert!(text.parse::<IdentityId>().is_err(), "{text}");
         }
     }

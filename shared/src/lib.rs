@@ -1,1 +1,20 @@
-//! Shared.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+#![doc = include_str!("../README.md")]
+
+pub mod closure;
+pub mod config;
+pub mod cursor;
+pub mod http;
+pub mod identifier;
+pub mod identity;
+pub mod item;
+pub mod keys;
+pub mod principal;
+pub mod problem;
+pub mod products;
+pub mod profile;
+pub mod reader;
+pub mod table;
+pub mod time;
+pub mod value;
+pub mod version;

@@ -15,12 +15,17 @@ pub const FIXED_CHARS: usize = 27;
 impl Instant {
     /// Now, by this machine's clock.
     pub fn now() -> Self {
-        Self::truncated(Timestamp::now()).unwrap_or_else(|| Self(Timestamp::UNIX_EPOCH))
+        Self::truncated(Timestamp::now()).unwrap_or(Self(Timestamp::UNIX_EPOCH))
     }
 
     /// The instant `seconds` after 1970 began.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         Self::truncated(Timestamp::from_second(seconds).ok()?)
+    }
+
+    /// The instant `milliseconds` after 1970 began.
+    pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
+        Self::truncated(Timestamp::from_millisecond(milliseconds).ok()?)
     }
 
     /// Parses ISO 8601: a date and a time, with `Z`, an offset, or no zone, which means UTC. A date alone
@@ -55,7 +60,10 @@ impl Instant {
     }
 
     fn truncated(timestamp: Timestamp) -> Option<Self> {
-        let timestamp = Timestamp::from_microsecond(timestamp.as_nanosecond().div_euclid(1000).try_into().ok()?).ok()?;
+        let timestamp = Timestamp::from_microsecond(
+            timestamp.as_nanosecond().div_euclid(1000).try_into().ok()?,
+        )
+        .ok()?;
         let year = Offset::UTC.to_datetime(timestamp).year();
         (1..=9999).contains(&year).then_some(Self(timestamp))
     }
@@ -87,11 +95,22 @@ mod tests {
         assert_eq!(fixed("2023-03-06T12:00:00Z"), noon);
         assert_eq!(fixed("2023-03-06T12:00:00"), noon);
         assert_eq!(fixed("2023-03-06 22:00:00+10:00"), noon);
-        assert_eq!(fixed("2023-03-06"), Some("2023-03-06T00:00:00.000000Z".to_owned()));
-        assert_eq!(fixed("0001-01-01T00:00:00.1234567Z"), Some("0001-01-01T00:00:00.123456Z".to_owned()));
+        assert_eq!(
+            fixed("2023-03-06"),
+            Some("2023-03-06T00:00:00.000000Z".to_owned())
+        );
+        assert_eq!(
+            fixed("0001-01-01T00:00:00.1234567Z"),
+            Some("0001-01-01T00:00:00.123456Z".to_owned())
+        );
         assert_eq!(fixed("0000-12-31T23:00:00Z"), None);
         assert_eq!(fixed("yesterday"), None);
-        assert_eq!(Instant::parse("2023-03-06T12:00:00.50Z").unwrap().to_string(), "2023-03-06T12:00:00.5Z");
+        assert_eq!(
+            Instant::parse("2023-03-06T12:00:00.50Z")
+                .unwrap()
+                .to_string(),
+            "2023-03-06T12:00:00.5Z"
+        );
     }
 
     proptest! {

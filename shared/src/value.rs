@@ -186,12 +186,10 @@ impl Serialize for Value {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(flag) => serializer.serialize_bool(*flag),
-            Self::Number(text) => {
-                match serde_json::value::RawValue::from_string(text.clone()) {
-                    Ok(number) => number.serialize(serializer),
-                    Err(_) => serializer.serialize_str(text),
-                }
-            }
+            Self::Number(text) => match serde_json::value::RawValue::from_string(text.clone()) {
+                Ok(number) => number.serialize(serializer),
+                Err(_) => serializer.serialize_str(text),
+            },
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(list) => list.serialize(serializer),
             Self::Map(map) => map.serialize(serializer),
@@ -226,7 +224,10 @@ mod tests {
     #[test]
     fn numbers_print_as_they_are() {
         let number = Value::Number("12345678901234567890.125".into());
-        assert_eq!(serde_json::to_string(&number).unwrap(), "12345678901234567890.125");
+        assert_eq!(
+            serde_json::to_string(&number).unwrap(),
+            "12345678901234567890.125"
+        );
         assert_eq!(decimal("1E+2"), decimal("100"));
     }
 }

@@ -68,7 +68,9 @@ impl Version {
 
     /// When the object was last modified, in seconds since 1970.
     pub fn last_modified(&self) -> i64 {
-        self.0[..5].iter().fold(0, |seconds, byte| seconds << 8 | i64::from(*byte))
+        self.0[..5]
+            .iter()
+            .fold(0, |seconds, byte| seconds << 8 | i64::from(*byte))
     }
 
     /// The import that wrote the item.
@@ -80,7 +82,9 @@ impl Version {
 
     /// Where in the decompressed object the record began, in bytes.
     pub fn offset(&self) -> u64 {
-        self.0[25..].iter().fold(0, |offset, byte| offset << 8 | u64::from(*byte))
+        self.0[25..]
+            .iter()
+            .fold(0, |offset, byte| offset << 8 | u64::from(*byte))
     }
 }
 
@@ -93,7 +97,10 @@ impl fmt::Debug for Version {
 /// S3 compares sequencers of one key as hex strings padded on the right with zeros.
 fn sequencer_bytes(sequencer: &str) -> [u8; SEQUENCER_BYTES] {
     let mut bytes = [0; SEQUENCER_BYTES];
-    let nibbles = sequencer.chars().filter_map(|digit| digit.to_digit(16)).take(2 * SEQUENCER_BYTES);
+    let nibbles = sequencer
+        .chars()
+        .filter_map(|digit| digit.to_digit(16))
+        .take(2 * SEQUENCER_BYTES);
     for (at, nibble) in nibbles.enumerate() {
         let shift = if at % 2 == 0 { 4 } else { 0 };
         bytes[at / 2] |= (nibble as u8) << shift;

@@ -1,0 +1,191 @@
+//! Who belongs together: the identities that live links connect, found breadth first. Pure: the caller reads
+//! the partitions that `pending` names and hands their links to `add`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{identifier::Identifier, identity::IdentityId, item::Item, keys::SortKey};
+
+/// The most identities that a profile is read from.
+pub const MAX_IDENTITIES: usize = 32;
+/// An identity with more live links than this is shared by many customers, as a till's address is.
+pub const MAX_LIVE_LINKS: usize = 32;
+
+/// The identities of one profile, as far as they are known.
+#[derive(Clone, Debug)]
+pub struct Closure {
+    asked: IdentityId,
+    /// Identities found and not yet read.
+    pending: BTreeSet<IdentityId>,
+    /// Identities read, and whether they are shared.
+    read: BTreeMap<IdentityId, bool>,
+    truncated: bool,
+}
+
+impl Closure {
+    /// Begins with the identity that was asked for.
+    pub fn new(asked: IdentityId) -> Self {
+        Self {
+            pending: BTreeSet::from([asked.clone()]),
+            asked,
+            read: BTreeMap::new(),
+            truncated: false,
+        }
+    }
+
+    /// The identities to read next; empty when all are known.
+    pub fn pending(&self) -> Vec<IdentityId> {
+        self.pending.iter().cloned().collect()
+    }
+
+    /// Takes in the items of an identity that was pending. A shared identity is never followed, not even
+    /// where it is the one asked for.
+    pub fn add<'a>(&mut self, identity: &IdentityId, items: impl IntoIterator<Item = &'a Item>) {
+        let linked: BTreeSet<_> = live_links(items).map(|(other, _)| other).collect();
+        let shared = linked.len() > MAX_LIVE_LINKS;
+        self.pending.remove(identity);
+        self.read.insert(identity.clone(), shared);
+        if shared {
+            return;
+        }
+        for other in linked {
+            if self.read.contains_key(&other) || self.pending.contains(&other) {
+                continue;
+            }
+            if self.read.len() + self.pending.len() == MAX_IDENTITIES {
+                self.truncated = true;
+                return;
+            }
+            self.pending.insert(other);
+        }
+    }
+
+    /// The identities whose items make the profile: all that were read but the shared ones, unless a shared
+    /// one was asked for, which stands alone.
+    pub fn members(&self) -> Vec<IdentityId> {
+        if self.is_shared(&self.asked) {
+            return vec![self.asked.clone()];
+        }
+        self.read
+            .iter()
+            .filter(|(_, shared)| !**shared)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Whether `identity` was read and found to be shared.
+    pub fn is_shared(&self, identity: &IdentityId) -> bool {
+        self.read.get(identity).is_some_and(|shared| *shared)
+    }
+
+    /// Every identity to show, shared ones too.
+    pub fn shown(&self) -> impl Iterator<Item = (&IdentityId, bool)> {
+        self.read.iter().map(|(id, shared)| (id, *shared))
+    }
+
+    /// Whether identities were left out because there are too many.
+    pub const fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// The profile's canonical id: the smallest of its identities' ids, or the one asked for where that
+    /// can't be known.
+    pub fn id(&self) -> IdentityId {
+        if self.truncated {
+            return self.asked.clone();
+        }
+        self.members()
+            .into_iter()
+            .min()
+            .unwrap_or_else(|| self.asked.clone())
+    }
+}
+
+/// The other side of every live link among `items`, with its identifier.
+pub fn live_links<'a>(
+    items: impl IntoIterator<Item = &'a Item>,
+) -> impl Iterator<Item = (IdentityId, Option<Identifier>)> {
+    items.into_iter().filter_map(|item| match &item.key {
+        SortKey::Link(other) if item.data.flag("live") == Some(true) => Some((
+            other.clone(),
+            item.data.map("other").and_then(Identifier::from_item),
+        )),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{identity::encoding, value::Map};
+
+    fn id(n: u8) -> IdentityId {
+        encoding().encode(&[n; 16]).parse().unwrap()
+    }
+
+    fn link(from: u8, to: u8, live: bool) -> Item {
+        let mut data = Map::new();
+        data.insert("live", live);
+        Item {
+            identity: id(from),
+            key: SortKey::Link(id(to)),
+            version: None,
+            link: None,
+            data,
+            expires_at: None,
+        }
+    }
+
+    fn close(asked: u8, links: &[Item]) -> Closure {
+        let mut closure = Closure::new(id(asked));
+        while let Some(next) = closure.pending().pop() {
+            closure.add(&next, links.iter().filter(|item| item.identity == next));
+        }
+        closure
+    }
+
+    fn both(a: u8, b: u8) -> [Item; 2] {
+        [link(a, b, true), link(b, a, true)]
+    }
+
+    #[test]
+    fn any_member_finds_all() {
+        let links = [both(1, 2), both(2, 3)].concat();
+        for asked in 1..=3 {
+            let closure = close(asked, &links);
+            assert_eq!(closure.members(), [id(1), id(2), id(3)]);
+            assert_eq!(closure.id(), id(1));
+        }
+        assert_eq!(close(4, &links).members(), [id(4)]);
+    }
+
+    #[test]
+    fn dropped_links_are_not_followed() {
+        assert_eq!(
+            close(1, &[link(1, 2, false), link(2, 1, false)]).members(),
+            [id(1)]
+        );
+    }
+
+    #[test]
+    fn shared_identities_are_shown_and_not_followed() {
+        let links: Vec<_> = (2..=40).flat_map(|n| both(1, n)).collect();
+        let customer = close(2, &links);
+        assert_eq!(customer.members(), [id(2)]);
+        assert_eq!(
+            customer.shown().collect::<Vec<_>>(),
+            [(&id(1), true), (&id(2), false)]
+        );
+        assert_eq!(customer.id(), id(2));
+        let till = close(1, &links);
+        assert_eq!((till.members(), till.id()), (vec![id(1)], id(1)));
+    }
+
+    #[test]
+    fn a_chain_without_end_is_cut() {
+        let links: Vec<_> = (1..=60).flat_map(|n| both(n, n + 1)).collect();
+        let closure = close(30, &links);
+        assert!(closure.truncated());
+        assert_eq!(closure.members().len(), MAX_IDENTITIES);
+        assert_eq!(closure.id(), id(30));
+    }
+}

@@ -1,0 +1,222 @@
+//! Configuration: read from the environment once, when a process starts. A missing variable fails the start and
+//! names itself.
+
+use std::fmt;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+use crate::{identity::IdentityKey, table::Table};
+
+/// What the functions are told by their environment.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `TABLE_NAME`
+    pub table: String,
+    /// `IDENTITY_KEY`: given to ingest and profile-read alone.
+    pub identity_key: Option<IdentityKey>,
+    /// `DEFAULT_CURRENCY`: of amounts that name none.
+    pub currency: String,
+    /// How AWS is reached.
+    pub aws: Aws,
+    /// Whether a local agent stands in for the authorizer: only under SAM CLI or the local stack.
+    pub local_agent: bool,
+}
+
+/// Region, credentials and endpoints.
+#[derive(Clone)]
+pub struct Aws {
+    /// `AWS_REGION`
+    pub region: Region,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: Lambda puts a role's credentials there
+    /// for as long as the process may live.
+    pub credentials: Credentials,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`, where it is overridden.
+    pub dynamodb_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_S3`, where it is overridden.
+    pub s3_endpoint: Option<String>,
+}
+
+/// Why a process can't start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable is not set, or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// `AWS_SAM_LOCAL` is for local tables alone.
+    #[error(
+        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB does not name a host outside amazonaws.com"
+    )]
+    LocalAgentOnAws,
+}
+
+impl Config {
+    /// Reads the environment of this process.
+    ///
+    /// # Errors
+    /// A variable is missing, or a local agent would reach a table that is not local.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(
+        variable: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        // SAM CLI can override only what the template declares, so an endpoint may be there and empty.
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
+        let required = |name| optional(name).ok_or(ConfigError::Missing(name));
+        let dynamodb_endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB");
+        let local_agent = optional("AWS_SAM_LOCAL").as_deref() == Some("true");
+        if local_agent && !dynamodb_endpoint.as_deref().is_some_and(is_elsewhere) {
+            return Err(ConfigError::LocalAgentOnAws);
+        }
+        Ok(Self {
+            table: required("TABLE_NAME")?,
+            identity_key: optional("IDENTITY_KEY")
+                .as_deref()
+                .and_then(IdentityKey::new),
+            currency: required("DEFAULT_CURRENCY")?,
+            aws: Aws {
+                region: Region::new(required("AWS_REGION")?),
+                credentials: Credentials::new(
+                    required("AWS_ACCESS_KEY_ID")?,
+                    required("AWS_SECRET_ACCESS_KEY")?,
+                    optional("AWS_SESSION_TOKEN"),
+                    None,
+                    "environment",
+                ),
+                dynamodb_endpoint,
+                s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
+            },
+            local_agent,
+        })
+    }
+
+    /// The identity key, for the functions that need one.
+    ///
+    /// # Errors
+    /// It is not set.
+    pub fn require_identity_key(&self) -> Result<IdentityKey, ConfigError> {
+        self.identity_key
+            .clone()
+            .ok_or(ConfigError::Missing("IDENTITY_KEY"))
+    }
+
+    /// The table.
+    pub fn table(&self) -> Table {
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.aws.http_client())
+            .region(self.aws.region.clone())
+            .credentials_provider(self.aws.credentials.clone());
+        if let Some(endpoint) = &self.aws.dynamodb_endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Table::new(
+            aws_sdk_dynamodb::Client::from_conf(config.build()),
+            self.table.clone(),
+        )
+    }
+}
+
+impl Aws {
+    /// HTTP with TLS by ring: small, and without the entropy that costs aws-lc a cold start's time.
+    pub fn http_client(&self) -> SharedHttpClient {
+        Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https()
+    }
+}
+
+/// Never prints credentials.
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws")
+            .field("region", &self.region)
+            .field("dynamodb_endpoint", &self.dynamodb_endpoint)
+            .field("s3_endpoint", &self.s3_endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a URL's host lies outside amazonaws.com.
+fn is_elsewhere(url: &str) -> bool {
+    let Ok(uri) = url.parse::<lambda_http::http::Uri>() else {
+        return false;
+    };
+    uri.host().is_some_and(|host| {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        !["amazonaws.com", "amazonaws.com.cn", "api.aws"]
+            .iter()
+            .any(|aws| {
+                host == *aws
+                    || host
+                        .strip_suffix(aws)
+                        .is_some_and(|rest| rest.ends_with('.'))
+            })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(extra: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let base = [
+            ("TABLE_NAME", "t"),
+            ("DEFAULT_CURRENCY", "USD"),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "a"),
+            ("AWS_SECRET_ACCESS_KEY", "s"),
+        ];
+        Config::from_variables(|name| {
+            let all = extra.iter().chain(&base);
+            all.into_iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_missing_variable_names_itself() {
+        assert_eq!(
+            config(&[("TABLE_NAME", "")]).unwrap_err(),
+            ConfigError::Missing("TABLE_NAME")
+        );
+        assert_eq!(
+            config(&[]).unwrap().require_identity_key().unwrap_err(),
+            ConfigError::Missing("IDENTITY_KEY")
+        );
+    }
+
+    #[test]
+    fn the_local_agent_needs_a_local_table() {
+        let sam = ("AWS_SAM_LOCAL", "true");
+        let endpoint = |url| {
+            config(&[sam, ("AWS_ENDPOINT_URL_DYNAMODB", url)]).map(|config| config.local_agent)
+        };
+        assert_eq!(config(&[sam]).unwrap_err(), ConfigError::LocalAgentOnAws);
+        for url in [
+            "",
+            "https://dynamodb.eu-west-1.amazonaws.com",
+            "https://DynamoDB.x.AmazonAWS.com.",
+            "nonsense\\",
+        ] {
+            assert_eq!(endpoint(url), Err(ConfigError::LocalAgentOnAws), "{url}");
+        }
+        assert_eq!(endpoint("http://host.docker.internal:8000"), Ok(true));
+        assert!(!config(&[]).unwrap().local_agent);
+        assert!(!config(&[("AWS_SAM_LOCAL", "false")]).unwrap().local_agent);
+    }
+
+    #[test]
+    fn credentials_are_not_printed() {
+        let config =
+            config(&[("AWS_SECRET_ACCESS_KEY", "hush"), ("IDENTITY_KEY", "hush")]).unwrap();
+        assert!(!format!("{config:?}").contains("hush"));
+    }
+}

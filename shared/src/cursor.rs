@@ -1,0 +1,97 @@
+//! Cursors of paged answers: a position and a hash of the filters. No key of the table is in them, so a forged
+//! one reads nothing that its bearer could not read anyway.
+
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest as _, Sha256};
+
+const FORMAT: u8 = 1;
+const HASH_BYTES: usize = 8;
+const MAX_CHARS: usize = 512;
+
+/// What a cursor pages through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// A profile's events; the position is an event's key.
+    History = 1,
+    /// A profile's notes; the position is a note's id.
+    Notes = 2,
+}
+
+/// The text is not a cursor of this listing with these filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the `next` of an answer to the same request")]
+pub struct CursorError;
+
+/// A cursor that stands after `position` in `listing` under `filters`, a canonical spelling of the filters.
+pub fn encode(listing: Listing, filters: &str, position: &str) -> String {
+    let mut bytes = vec![FORMAT, listing as u8];
+    bytes.extend_from_slice(&hash(filters));
+    bytes.extend_from_slice(position.as_bytes());
+    BASE64URL_NOPAD.encode(&bytes)
+}
+
+/// The position that `cursor` stands after.
+///
+/// # Errors
+/// The text is no cursor, or one of another listing or of other filters.
+pub fn decode(listing: Listing, filters: &str, cursor: &str) -> Result<String, CursorError> {
+    if cursor.len() > MAX_CHARS {
+        return Err(CursorError);
+    }
+    let bytes = BASE64URL_NOPAD
+        .decode(cursor.as_bytes())
+        .map_err(|_| CursorError)?;
+    let (head, position) = bytes.split_at_checked(2 + HASH_BYTES).ok_or(CursorError)?;
+    if head[..2] != [FORMAT, listing as u8] || head[2..] != hash(filters) {
+        return Err(CursorError);
+    }
+    String::from_utf8(position.to_vec()).map_err(|_| CursorError)
+}
+
+fn hash(filters: &str) -> [u8; HASH_BYTES] {
+    let mut hash = [0; HASH_BYTES];
+    hash.copy_from_slice(&Sha256::digest(filters.as_bytes())[..HASH_BYTES]);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn positions_come_back(filters in ".{0,40}", position in ".{0,80}") {
+            let cursor = encode(Listing::History, &filters, &position);
+            prop_assert_eq!(decode(Listing::History, &filters, &cursor), Ok(position));
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = decode(Listing::Notes, "", &text);
+        }
+    }
+
+    #[test]
+    fn another_listing_or_filter_is_refused() {
+        let cursor = encode(Listing::History, "type=purchase", "x");
+        assert_eq!(
+            decode(Listing::Notes, "type=purchase", &cursor),
+            Err(CursorError)
+        );
+        assert_eq!(decode(Listing::History, "", &cursor), Err(CursorError));
+        assert_eq!(
+            decode(Listing::History, "type=purchase", "AQ"),
+            Err(CursorError)
+        );
+        assert_eq!(
+            decode(
+                Listing::History,
+                "type=purchase",
+                &cursor[..cursor.len() - 1]
+            ),
+            Err(CursorError)
+        );
+    }
+}

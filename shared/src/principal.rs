@@ -1,0 +1,135 @@
+//! Who is asking: the claims that the API's JWT authorizer has checked.
+
+use std::collections::HashSet;
+
+use lambda_http::{Request, RequestExt as _, request::RequestContext};
+
+use crate::problem::{Kind, Problem};
+
+/// What a principal may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// `profiles:read`
+    ProfilesRead,
+    /// `notes:write`
+    NotesWrite,
+    /// `notes:admin`: change others' notes.
+    NotesAdmin,
+    /// `pii:read`: see personal values.
+    PiiRead,
+}
+
+impl Scope {
+    const ALL: [Self; 4] = [
+        Self::ProfilesRead,
+        Self::NotesWrite,
+        Self::NotesAdmin,
+        Self::PiiRead,
+    ];
+
+    /// The name as tokens carry it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ProfilesRead => "profiles:read",
+            Self::NotesWrite => "notes:write",
+            Self::NotesAdmin => "notes:admin",
+            Self::PiiRead => "pii:read",
+        }
+    }
+}
+
+/// Who is asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// The token's `sub`.
+    pub subject: String,
+    scopes: HashSet<Scope>,
+}
+
+impl Principal {
+    /// Reads the claims from the request context. Without an authorizer, the local agent asks, where there is
+    /// one.
+    ///
+    /// # Errors
+    /// Nobody is asking.
+    pub fn from_request(request: &Request, local_agent: bool) -> Result<Self, Problem> {
+        let claims = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context
+                .authorizer
+                .as_ref()
+                .and_then(|authorizer| authorizer.jwt.as_ref())
+                .map(|jwt| &jwt.claims),
+            _ => None,
+        };
+        match claims {
+            Some(claims) => {
+                let subject = claims.get("sub").filter(|subject| !subject.is_empty());
+                let subject = subject.ok_or_else(|| {
+                    Problem::new(Kind::UNAUTHENTICATED, "The token has no sub claim.")
+                })?;
+                let scopes = claims
+                    .get("scope")
+                    .or_else(|| claims.get("scp"))
+                    .map_or("", String::as_str);
+                Ok(Self {
+                    subject: subject.clone(),
+                    scopes: parse_scopes(scopes),
+                })
+            }
+            None if local_agent => Ok(Self {
+                subject: "local-agent".to_owned(),
+                scopes: HashSet::from(Scope::ALL),
+            }),
+            None => Err(Problem::new(
+                Kind::UNAUTHENTICATED,
+                "Send a bearer token in the authorization header.",
+            )),
+        }
+    }
+
+    /// Whether the principal holds `scope`.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+
+    /// Demands a scope.
+    ///
+    /// # Errors
+    /// The principal lacks it.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        if self.has(scope) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::FORBIDDEN,
+            format!("The token lacks the scope {}.", scope.as_str()),
+        ))
+    }
+}
+
+/// Scopes are separated by blanks (RFC 8693, 4.2); HTTP APIs flatten an array of them to `[a b]`.
+fn parse_scopes(text: &str) -> HashSet<Scope> {
+    let text = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    let names: HashSet<_> = text.split([' ', ',']).collect();
+    Scope::ALL
+        .into_iter()
+        .filter(|scope| names.contains(scope.as_str()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_come_as_text_or_flattened_array() {
+        let both = HashSet::from([Scope::ProfilesRead, Scope::PiiRead]);
+        assert_eq!(parse_scopes("profiles:read pii:read other"), both);
+        assert_eq!(parse_scopes("[profiles:read pii:read]"), both);
+        assert_eq!(parse_scopes(""), HashSet::new());
+        assert_eq!(parse_scopes("xprofiles:read"), HashSet::new());
+    }
+}

@@ -1,0 +1,222 @@
+//! Problem documents (RFC 9457): what a client is told when a request fails. What the client may not know stays
+//! in `source`, for the log alone.
+
+use std::{error::Error, fmt};
+
+use lambda_http::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use serde::Serialize;
+
+/// A kind of problem: its type's last part, status and title. Stable: clients tell problems apart by the type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    slug: &'static str,
+    status: StatusCode,
+    title: &'static str,
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $slug:literal, $title:literal;)*) => {
+        impl Kind {
+            $($(#[$doc])* pub const $name: Self = Self { slug: $slug, status: StatusCode::$status, title: $title };)*
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+        }
+    };
+}
+
+kinds! {
+    /// A parameter of the query breaks its rule or is unknown.
+    INVALID_PARAMETER = BAD_REQUEST, "invalid-parameter", "A query parameter is not valid";
+    /// A header breaks its rule.
+    INVALID_HEADER = BAD_REQUEST, "invalid-header", "A header is not valid";
+    /// The body breaks its rule.
+    INVALID_BODY = BAD_REQUEST, "invalid-body", "The request body is not valid";
+    /// A cursor is malformed, or belongs to another listing or to other filters.
+    INVALID_CURSOR = BAD_REQUEST, "invalid-cursor", "The cursor is not valid";
+    /// Nobody is asking.
+    UNAUTHENTICATED = UNAUTHORIZED, "unauthenticated", "A bearer token is needed";
+    /// Who is asking lacks a scope.
+    FORBIDDEN = FORBIDDEN, "forbidden", "The token lacks a scope";
+    /// There is no such profile.
+    PROFILE_NOT_FOUND = NOT_FOUND, "profile-not-found", "There is no such profile";
+    /// There is no such route.
+    ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "There is no such route";
+    /// The body is not JSON by its content type.
+    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has to be application/json";
+    /// The idempotency key was used for another request.
+    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The idempotency key was used for another request";
+    /// Something broke on this side.
+    INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side";
+    /// Something on this side is busy: trying again helps.
+    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Busy: try again in a moment";
+}
+
+/// A request's failure.
+#[derive(Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    field: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl Problem {
+    /// A problem whose `detail` tells the client what to do; it must not repeat personal data.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            field: None,
+            source: None,
+        }
+    }
+
+    /// Names the parameter, header or field of the body at fault.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// A failure of ours. The client learns nothing of its inside.
+    pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "The failure is logged under the request id.";
+        Self {
+            source: Some(source.into()),
+            ..Self::new(Kind::INTERNAL, detail)
+        }
+    }
+
+    /// A failure that passes.
+    pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(
+                Kind::UNAVAILABLE,
+                "The request changed nothing that sending it again would double.",
+            )
+        }
+    }
+
+    /// What kind of problem this is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The answer to the request with this id. A failure of ours is logged here, once.
+    pub fn respond(&self, request_id: &str) -> Response<Body> {
+        if self.kind.status.is_server_error() {
+            tracing::error!(
+                error = self.source.as_deref().map(chain),
+                kind = self.kind.slug,
+                "request failed"
+            );
+        }
+        let document = Document {
+            r#type: format!("/problems/{}", self.kind.slug),
+            title: self.kind.title,
+            status: self.kind.status.as_u16(),
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            request_id,
+        };
+        let mut response = Response::new(Body::from(
+            serde_json::to_string(&document).unwrap_or_default(),
+        ));
+        *response.status_mut() = self.kind.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self.kind {
+            Kind::UNAUTHENTICATED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            Kind::UNAVAILABLE => headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            _ => None,
+        };
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.slug, self.detail)
+    }
+}
+
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// An error with what caused it, in one line.
+pub fn chain(error: &(dyn Error + Send + Sync)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_name_type_field_and_request() {
+        let problem =
+            Problem::new(Kind::INVALID_PARAMETER, "limit is a number from 1 to 100").field("limit");
+        let response = problem.respond("r-1");
+        assert_eq!(response.status(), 400);
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+        let Body::Text(body) = response.body() else {
+            panic!("not text")
+        };
+        assert_eq!(
+            body,
+            r#"{"type":"/problems/invalid-parameter","title":"A query parameter is not valid","status":400,"detail":"limit is a number from 1 to 100","field":"limit","request_id":"r-1"}"#
+        );
+    }
+
+    #[test]
+    fn the_inside_stays_inside() {
+        let response = Problem::internal("table arn:aws:secret is gone").respond("r-2");
+        let Body::Text(body) = response.body() else {
+            panic!("not text")
+        };
+        assert!(!body.contains("arn"));
+        assert_eq!(response.status(), 500);
+    }
+
+    #[test]
+    fn types_are_distinct() {
+        let slugs: std::collections::HashSet<_> = Kind::ALL.iter().map(|kind| kind.slug).collect();
+        assert_eq!(slugs.len(), Kind::ALL.len());
+    }
+}

@@ -1,0 +1,118 @@
+//! Products, joined to the lines of purchases and returns when these are read: name, brand, image, url.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    keys,
+    profile::HistoryItem,
+    table::{Table, TableError},
+    value::{Map, Value},
+};
+
+/// How long a product is taken from memory.
+const FRESH: Duration = Duration::from_secs(60);
+/// The most products in memory; past that, memory is emptied.
+const MAX_HELD: usize = 4096;
+
+/// The products read lately, also those that there aren't.
+#[derive(Debug, Default)]
+pub struct Products {
+    held: Mutex<HashMap<String, (Instant, Option<Map>)>>,
+}
+
+impl Products {
+    /// Puts a `product` into every line whose product is known.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn join(&self, table: &Table, items: &mut [HistoryItem]) -> Result<(), TableError> {
+        let wanted: BTreeSet<_> = items
+            .iter()
+            .flat_map(HistoryItem::lines)
+            .filter_map(Value::as_map)
+            .filter_map(partition)
+            .collect();
+        let known = self.get(table, wanted).await?;
+        for item in items {
+            let lines = item.lines();
+            if lines.is_empty() {
+                continue;
+            }
+            let joined = lines.iter().map(|line| match line {
+                Value::Map(line) => Value::Map(with_product(line, &known)),
+                other => other.clone(),
+            });
+            item.set_lines(joined.collect());
+        }
+        Ok(())
+    }
+
+    async fn get(
+        &self,
+        table: &Table,
+        wanted: BTreeSet<String>,
+    ) -> Result<HashMap<String, Map>, TableError> {
+        let mut known = HashMap::new();
+        let mut missing = Vec::new();
+        {
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            for partition in wanted {
+                match held.get(&partition) {
+                    Some((at, product)) if at.elapsed() < FRESH => {
+                        known.extend(product.clone().map(|product| (partition, product)));
+                    }
+                    _ => missing.push(partition),
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        let mut read = table.products(&missing).await?;
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() + missing.len() > MAX_HELD {
+            held.clear();
+        }
+        for partition in missing {
+            let product = read.remove(&partition).as_ref().map(shown);
+            held.insert(partition.clone(), (Instant::now(), product.clone()));
+            known.extend(product.map(|product| (partition, product)));
+        }
+        Ok(known)
+    }
+}
+
+fn with_product(line: &Map, known: &HashMap<String, Map>) -> Map {
+    let mut line = line.clone();
+    if let Some(product) = partition(&line).and_then(|partition| known.get(&partition)) {
+        line.insert("product", product.clone());
+    }
+    line
+}
+
+/// The partition of the product that a line refers to.
+fn partition(line: &Map) -> Option<String> {
+    let reference = line.map("product_reference")?;
+    Some(keys::product(
+        reference.text("id_type").unwrap_or("product_id"),
+        reference.text("id")?,
+    ))
+}
+
+/// What a line shows of a product.
+fn shown(product: &Map) -> Map {
+    let mut shown = Map::new();
+    for name in ["name", "brand", "url"] {
+        if let Some(text) = product.text(name) {
+            shown.insert(name, text);
+        }
+    }
+    if let Some(image) = product.list("images").first() {
+        shown.insert("image", image.clone());
+    }
+    shown
+}

@@ -1,0 +1,366 @@
+//! Reading is folding: a profile is a pure function of the items of its identities and of the time. Nothing of
+//! it is stored. The state is a set of items in which the newest version of a key wins, so it depends neither
+//! on the order of items nor on how they were divided.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::{
+    closure::{Closure, live_links},
+    cursor::{self, Listing},
+    identifier::{Identifier, IdentifierType},
+    identity::IdentityId,
+    item::Item,
+    keys::{EventKey, SortKey},
+    time::Instant,
+};
+
+pub mod attributes;
+pub mod history;
+pub mod note;
+pub mod segments;
+pub mod summary;
+
+pub use attributes::Attribute;
+pub use history::HistoryItem;
+pub use note::Note;
+pub use summary::Summary;
+
+/// Items on a page where the client names no limit.
+pub const DEFAULT_LIMIT: usize = 25;
+/// The most items on a page.
+pub const MAX_LIMIT: usize = 100;
+
+/// The items of a profile's identities, each key once, in its newest version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State(BTreeMap<(IdentityId, SortKey), Item>);
+
+impl State {
+    /// Takes an item in, unless a newer version of it is there.
+    pub fn add(&mut self, item: Item) {
+        use std::collections::btree_map::Entry;
+        match self.0.entry((item.identity.clone(), item.key.clone())) {
+            Entry::Vacant(entry) => {
+                entry.insert(item);
+            }
+            Entry::Occupied(mut entry) => {
+                if item.version > entry.get().version {
+                    entry.insert(item);
+                }
+            }
+        }
+    }
+
+    /// The state of the items of both.
+    #[must_use]
+    pub fn combine(mut self, other: Self) -> Self {
+        for item in other.0.into_values() {
+            self.add(item);
+        }
+        self
+    }
+
+    /// Every item, by identity and key.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.0.values()
+    }
+
+    /// The items of one identity.
+    pub fn of(&self, identity: &IdentityId) -> impl Iterator<Item = &Item> {
+        let identity = identity.clone();
+        self.0
+            .range((identity.clone(), SortKey::Record(String::new()))..)
+            .take_while(move |((own, _), _)| *own == identity)
+            .map(|(_, item)| item)
+    }
+
+    /// Every event, newest first. One that several identities hold counts once, in its newest version; where
+    /// that says it was moved, not at all.
+    pub fn events(&self) -> Vec<&Item> {
+        let mut newest: HashMap<&EventKey, &Item> = HashMap::new();
+        for item in self.items() {
+            let Some(key) = item.event() else { continue };
+            newest
+                .entry(key)
+                .and_modify(|held| *held = newer(held, item))
+                .or_insert(item);
+        }
+        let mut events: Vec<_> = newest
+            .into_values()
+            .filter(|item| !item.is_tombstone())
+            .collect();
+        events.sort_unstable_by(|a, b| b.key.cmp(&a.key));
+        events
+    }
+}
+
+impl Extend<Item> for State {
+    fn extend<I: IntoIterator<Item = Item>>(&mut self, items: I) {
+        for item in items {
+            self.add(item);
+        }
+    }
+}
+
+impl FromIterator<Item> for State {
+    fn from_iter<I: IntoIterator<Item = Item>>(items: I) -> Self {
+        let mut state = Self::default();
+        state.extend(items);
+        state
+    }
+}
+
+/// The one of two items of the same event that counts.
+pub fn newer<'a>(a: &'a Item, b: &'a Item) -> &'a Item {
+    if (b.version, &b.identity) > (a.version, &a.identity) {
+        b
+    } else {
+        a
+    }
+}
+
+/// What a client may see of a profile, and when it looks.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// The moment of reading.
+    pub now: Instant,
+    /// The currency of amounts that name none.
+    pub currency: &'a str,
+    /// Whether personal values are shown: the client holds `pii:read`.
+    pub personal: bool,
+}
+
+impl View<'_> {
+    /// `value`, or the sign that it is hidden.
+    pub fn show<T>(&self, value: T) -> Personal<T> {
+        if self.personal {
+            Personal::Shown(value)
+        } else {
+            Personal::Redacted
+        }
+    }
+}
+
+/// A personal value, as far as the client may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Personal<T> {
+    /// The value.
+    Shown(T),
+    /// There is one, and the client may not see it: `{"redacted": true}`.
+    Redacted,
+}
+
+impl<T: Serialize> Serialize for Personal<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+        match self {
+            Self::Shown(value) => value.serialize(serializer),
+            Self::Redacted => {
+                let mut map = serializer.serialize_map(Some(1))?;
+                map.serialize_entry("redacted", &true)?;
+                map.end()
+            }
+        }
+    }
+}
+
+/// A page of anything.
+#[derive(Clone, Debug, Serialize)]
+pub struct Page<T> {
+    /// What is on the page.
+    pub items: Vec<T>,
+    /// The cursor of the next page; `null` on the last.
+    pub next: Option<String>,
+}
+
+/// Which sections of the document are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sections {
+    /// `summary`
+    pub summary: bool,
+    /// `attributes`
+    pub attributes: bool,
+    /// `notes`
+    pub notes: bool,
+    /// `history`
+    pub history: bool,
+}
+
+impl Sections {
+    /// All of them, the default.
+    pub const ALL: Self = Self {
+        summary: true,
+        attributes: true,
+        notes: true,
+        history: true,
+    };
+    /// None of them.
+    pub const NONE: Self = Self {
+        summary: false,
+        attributes: false,
+        notes: false,
+        history: false,
+    };
+    /// Their names, in the document's order.
+    pub const NAMES: [&str; 4] = ["summary", "attributes", "notes", "history"];
+
+    /// Adds the section called `name`; answers whether there is one.
+    pub fn add(&mut self, name: &str) -> bool {
+        let section = match name {
+            "summary" => &mut self.summary,
+            "attributes" => &mut self.attributes,
+            "notes" => &mut self.notes,
+            "history" => &mut self.history,
+            _ => return false,
+        };
+        *section = true;
+        true
+    }
+}
+
+/// One profile as `GET /profiles/{id}` answers it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document {
+    /// The canonical id.
+    pub id: IdentityId,
+    /// When it was folded.
+    pub as_of: Instant,
+    /// The customer's name, where a customer record gives one.
+    pub name: Option<Personal<String>>,
+    /// Who is folded into it.
+    pub identities: Vec<Identity>,
+    /// Key figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
+    /// Attributes by category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<BTreeMap<String, Vec<Attribute>>>,
+    /// The first page of notes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Page<Note>>,
+    /// The first page of the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Page<HistoryItem>>,
+    /// Whether something was left out: the profile is larger than what one request reads.
+    pub partial: bool,
+}
+
+/// One identity of a profile.
+#[derive(Clone, Debug, Serialize)]
+pub struct Identity {
+    /// Its id, which answers with this profile unless it is shared.
+    pub id: IdentityId,
+    /// What kind of identifier names it.
+    #[serde(rename = "type", serialize_with = "serialize_type")]
+    pub kind: Option<IdentifierType>,
+    /// The identifier: personal.
+    pub value: Option<Personal<String>>,
+    /// The system that the id belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_name: Option<String>,
+    /// Whether too many customers are linked to it for it to be followed.
+    pub shared: bool,
+}
+
+fn serialize_type<S: serde::Serializer>(
+    kind: &Option<IdentifierType>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    kind.map(IdentifierType::as_str).serialize(serializer)
+}
+
+/// The identities found and their items.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Who belongs together.
+    pub closure: Closure,
+    /// What is recorded under the members.
+    pub state: State,
+    /// Whether items were left unread.
+    pub partial: bool,
+}
+
+impl Profile {
+    /// Whether anything is known of it. Markers alone are nothing.
+    pub fn exists(&self) -> bool {
+        self.state.items().any(|item| {
+            !matches!(
+                item.key,
+                SortKey::Erased | SortKey::Reinstated | SortKey::Suppressed | SortKey::Again(_)
+            )
+        })
+    }
+
+    /// Folds the items into the document.
+    pub fn document(&self, view: &View<'_>, sections: Sections) -> Document {
+        let events = self.state.events();
+        let attributes = attributes::fold(&self.state, view);
+        Document {
+            id: self.closure.id(),
+            as_of: view.now,
+            name: attributes::name(&self.state).map(|name| view.show(name)),
+            identities: self.identities(view),
+            summary: sections
+                .summary
+                .then(|| summary::fold(&self.state, &events, view)),
+            attributes: sections.attributes.then_some(attributes),
+            notes: sections.notes.then(|| note::first_page(&self.state, view)),
+            history: sections.history.then(|| first_page(&events, view)),
+            partial: self.partial || self.closure.truncated(),
+        }
+    }
+
+    fn identities(&self, view: &View<'_>) -> Vec<Identity> {
+        let mut known: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
+        let mut learn = |id: &IdentityId, identifier: Identifier| match known.get_mut(id) {
+            // An address and its hash name one identity: the address says more, and sorts first.
+            Some(held) if *held <= identifier => {}
+            Some(held) => *held = identifier,
+            None => {
+                known.insert(id.clone(), identifier);
+            }
+        };
+        for item in self.state.items() {
+            if let Some(link) = &item.link {
+                learn(&item.identity, link.clone());
+            }
+        }
+        for (other, identifier) in live_links(self.state.items()) {
+            if let Some(identifier) = identifier {
+                learn(&other, identifier);
+            }
+        }
+        let shown = self.closure.shown().map(|(id, shared)| {
+            let identifier = known.get(id);
+            Identity {
+                id: id.clone(),
+                kind: identifier.map(Identifier::kind),
+                value: identifier.map(|identifier| view.show(identifier.value().to_owned())),
+                system_name: identifier
+                    .and_then(|identifier| identifier.system().map(str::to_owned)),
+                shared,
+            }
+        });
+        shown.collect()
+    }
+}
+
+fn first_page(events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {
+    let items: Vec<_> = events
+        .iter()
+        .take(DEFAULT_LIMIT)
+        .filter_map(|item| HistoryItem::new(item, view))
+        .collect();
+    let last = events
+        .get(DEFAULT_LIMIT - 1)
+        .filter(|_| events.len() > DEFAULT_LIMIT)
+        .and_then(|item| item.event());
+    Page {
+        items,
+        next: last.map(|key| cursor::encode(Listing::History, "", key.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

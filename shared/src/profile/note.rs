@@ -1,0 +1,177 @@
+//! Notes: what agents leave on a profile for one another.
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::{DEFAULT_LIMIT, Page, Personal, State, View};
+use crate::{
+    cursor::{self, Listing},
+    identity::{IdentityId, encoding},
+    item::Item,
+    keys::SortKey,
+    time::Instant,
+    value::Map,
+};
+
+/// The most characters of a note.
+pub const MAX_CHARS: usize = 10_000;
+
+/// A note's text: 1 to 10,000 characters, not only blanks, without control characters but line breaks and tabs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteText(String);
+
+/// The text is not a note's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("1 to 10,000 characters, not only blanks, no control characters but line breaks and tabs")]
+pub struct NoteTextError;
+
+impl NoteText {
+    /// Takes the text as it is.
+    ///
+    /// # Errors
+    /// It is blank, too long, or holds control characters.
+    pub fn new(text: &str) -> Result<Self, NoteTextError> {
+        let fits = !text.trim().is_empty()
+            && text.chars().count() <= MAX_CHARS
+            && !text
+                .chars()
+                .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NoteTextError)
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A note as it is answered.
+#[derive(Clone, Debug, Serialize)]
+pub struct Note {
+    /// `{identity id}.{uuid}`
+    pub id: String,
+    /// What it says: personal.
+    pub text: Personal<String>,
+    /// Whether it stands first.
+    pub pinned: bool,
+    /// The `sub` of who wrote it.
+    pub author: String,
+    /// When it was written.
+    pub created_at: Instant,
+    /// When it was last changed.
+    pub updated_at: Instant,
+    /// What `If-Match` takes: changes whenever the note does.
+    pub etag: String,
+}
+
+/// The data of a new note.
+pub fn data(text: &NoteText, author: &str) -> Map {
+    let mut data = Map::new();
+    data.insert("text", text.as_str());
+    data.insert("author", author);
+    data
+}
+
+impl Note {
+    /// The note that `item` holds; `None` if it holds none.
+    pub fn new(item: &Item, view: &View<'_>) -> Option<Self> {
+        let SortKey::Note(uuid) = &item.key else {
+            return None;
+        };
+        let created_at = created_at(*uuid)?;
+        Some(Self {
+            id: format!("{}.{uuid}", item.identity),
+            text: view.show(item.data.text("text")?.to_owned()),
+            pinned: item.data.flag("pinned").unwrap_or(false),
+            author: item.data.text("author").unwrap_or_default().to_owned(),
+            created_at,
+            updated_at: item
+                .data
+                .text("updated_at")
+                .and_then(Instant::parse)
+                .unwrap_or(created_at),
+            etag: etag(*uuid, &item.data),
+        })
+    }
+}
+
+/// When the note with this id was written: a version 7 UUID begins with its time.
+pub fn created_at(uuid: Uuid) -> Option<Instant> {
+    let (seconds, nanoseconds) = uuid.get_timestamp()?.to_unix();
+    Instant::from_milliseconds(
+        i64::try_from(seconds).ok()? * 1000 + i64::from(nanoseconds / 1_000_000),
+    )
+}
+
+/// The first page: the newest first.
+pub(super) fn first_page(state: &State, view: &View<'_>) -> Page<Note> {
+    let notes = state
+        .items()
+        .filter(|item| matches!(item.key, SortKey::Note(_)));
+    page(notes, None, DEFAULT_LIMIT, view)
+}
+
+/// The page of `limit` notes after the one with the id `after`, the newest first.
+pub fn page<'a>(
+    notes: impl IntoIterator<Item = &'a Item>,
+    after: Option<(Uuid, IdentityId)>,
+    limit: usize,
+    view: &View<'_>,
+) -> Page<Note> {
+    let place = |item: &Item| match &item.key {
+        SortKey::Note(uuid) => Some((*uuid, item.identity.clone())),
+        _ => None,
+    };
+    let mut notes: Vec<_> = notes
+        .into_iter()
+        .filter_map(|item| Some((place(item)?, item)))
+        .collect();
+    notes.retain(|(place, _)| after.as_ref().is_none_or(|after| place < after));
+    notes.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    let more = notes.len() > limit;
+    notes.truncate(limit);
+    let next = notes.last().filter(|_| more).map(|((uuid, identity), _)| {
+        cursor::encode(Listing::Notes, "", &format!("{identity}.{uuid}"))
+    });
+    Page {
+        items: notes
+            .iter()
+            .filter_map(|(_, item)| Note::new(item, view))
+            .collect(),
+        next,
+    }
+}
+
+/// Parses `{identity id}.{uuid}`.
+pub fn parse_id(id: &str) -> Option<(Uuid, IdentityId)> {
+    let (identity, uuid) = id.split_once('.')?;
+    Some((uuid.parse().ok()?, identity.parse().ok()?))
+}
+
+/// A strong entity tag (RFC 9110, 8.8.3) of the note's content.
+fn etag(uuid: Uuid, data: &Map) -> String {
+    let mut digest = Sha256::new();
+    digest.update(uuid.as_bytes());
+    // A map prints its keys in order, so equal notes print alike.
+    digest.update(serde_json::to_vec(data).unwrap_or_default());
+    format!("\"{}\"", encoding().encode(&digest.finalize()[..10]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts() {
+        assert!(NoteText::new("Prefers a call\n\tafter five.").is_ok());
+        assert!(NoteText::new(&"é".repeat(MAX_CHARS)).is_ok());
+        for text in ["", " \n", "bell\u{7}", &"x".repeat(MAX_CHARS + 1)] {
+            assert_eq!(NoteText::new(text), Err(NoteTextError));
+        }
+    }
+}

@@ -1,0 +1,388 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    identity::IdentityKey,
+    keys::EventType,
+    value::{Map, Value},
+    version::{ImportId, Version},
+};
+
+fn identity(n: u8) -> (IdentityId, Identifier) {
+    let object = serde_json::json!({ "customer_id": n.to_string() });
+    let identifier = Identifier::from_json(object.as_object().unwrap()).unwrap();
+    (
+        IdentityKey::new("key").unwrap().identity(&identifier),
+        identifier,
+    )
+}
+
+fn version(n: u8) -> Version {
+    Version::new(
+        1_700_000_000 + i64::from(n),
+        "01",
+        ImportId([1; 8]),
+        u64::from(n),
+    )
+}
+
+fn map(entries: &[(&str, Value)]) -> Map {
+    entries
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.clone()))
+        .collect()
+}
+
+fn number(text: &str) -> Value {
+    Value::Number(text.to_owned())
+}
+
+fn at(day: u8) -> Instant {
+    Instant::from_seconds(1_690_000_000 + i64::from(day) * 86_400).unwrap()
+}
+
+fn order(id: &str, price: &str, quantity: &str) -> Map {
+    let line = map(&[
+        ("price_paid", number(price)),
+        ("quantity", number(quantity)),
+    ]);
+    map(&[
+        ("purchase_id", id.into()),
+        ("type", "ecommerce".into()),
+        ("products", Value::List(vec![line.into()])),
+    ])
+}
+
+fn event(owner: u8, day: u8, kind: EventType, id: &str, written: u8, data: Map) -> Item {
+    let (identity, link) = identity(owner);
+    let key = SortKey::Event(EventKey::new(at(day), kind, "shop", &[id]));
+    Item::ingested(identity, key, version(written), Some(link), data)
+}
+
+fn record(owner: u8, source: &str, written: u8, data: Map) -> Item {
+    let (identity, link) = identity(owner);
+    Item::ingested(
+        identity,
+        SortKey::Record(source.to_owned()),
+        version(written),
+        Some(link),
+        data,
+    )
+}
+
+fn link(from: u8, to: u8, written: u8) -> Item {
+    let (other, identifier) = identity(to);
+    let data = map(&[("live", true.into()), ("other", (&identifier).into())]);
+    let (identity, own) = identity(from);
+    Item::ingested(
+        identity,
+        SortKey::Link(other),
+        version(written),
+        Some(own),
+        data,
+    )
+}
+
+fn note(owner: u8, n: u8) -> Item {
+    let uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | u128::from(n));
+    let data = note::data(&note::NoteText::new("Call back").unwrap(), "agent");
+    Item {
+        identity: identity(owner).0,
+        key: SortKey::Note(uuid),
+        version: None,
+        link: None,
+        data,
+        expires_at: None,
+    }
+}
+
+/// Items of three identities: few keys, so that versions of one key meet.
+fn item() -> impl Strategy<Value = Item> {
+    let owner = 0_u8..3;
+    prop_oneof![
+        (owner.clone(), 0_u8..3, 0_u8..4, 0_u8..6).prop_map(|(owner, day, id, written)| {
+            event(
+                owner,
+                day,
+                EventType::Purchase,
+                &id.to_string(),
+                written,
+                order(&id.to_string(), "9.90", "1"),
+            )
+        }),
+        (owner.clone(), 0_u8..3, 0_u8..4, 0_u8..6).prop_map(|(owner, day, id, written)| {
+            event(
+                owner,
+                day,
+                EventType::Purchase,
+                &id.to_string(),
+                written,
+                Map::new(),
+            )
+        }),
+        (owner.clone(), 0_u8..3, 0_u8..4, 0_u8..6).prop_map(|(owner, day, id, written)| {
+            let data = map(&[("email_id", id.to_string().into())]);
+            event(
+                owner,
+                day,
+                EventType::EmailOpen,
+                &id.to_string(),
+                written,
+                data,
+            )
+        }),
+        (owner.clone(), "[ab]", "[xy]", 0_u8..6).prop_map(|(owner, source, city, written)| {
+            record(
+                owner,
+                &source,
+                written,
+                map(&[
+                    ("city", city.into()),
+                    ("first_name", source.as_str().into()),
+                ]),
+            )
+        }),
+        (owner.clone(), owner.clone(), 0_u8..6)
+            .prop_filter("no link to oneself", |(from, to, _)| from != to)
+            .prop_map(|(from, to, written)| link(from, to, written)),
+        (owner, 0_u8..4).prop_map(|(owner, n)| note(owner, n)),
+    ]
+    // A version names one write: two items of one key and version are equal.
+    .prop_map(settle)
+}
+
+/// Makes the version follow from the item's content, as it does where each record has its own place.
+fn settle(mut item: Item) -> Item {
+    use sha2::Digest as _;
+    if let Some(version) = &mut item.version {
+        let digest =
+            sha2::Sha256::digest(format!("{:?}{:?}{:?}", item.identity, item.key, item.data));
+        let mut offset = [0; 8];
+        offset[2..].copy_from_slice(&digest[..6]);
+        *version = version.at(u64::from_be_bytes(offset));
+    }
+    item
+}
+
+fn document(items: &[Item]) -> String {
+    let state: State = items.iter().cloned().collect();
+    let mut closure = Closure::new(identity(0).0);
+    while let Some(next) = closure.pending().pop() {
+        closure.add(&next, state.of(&next));
+    }
+    let members = closure.members();
+    let state = state
+        .items()
+        .filter(|item| members.contains(&item.identity))
+        .cloned()
+        .collect();
+    let profile = Profile {
+        closure,
+        state,
+        partial: false,
+    };
+    serde_json::to_string_pretty(&profile.document(&view(), Sections::ALL)).unwrap()
+}
+
+fn view() -> View<'static> {
+    View {
+        now: at(100),
+        currency: "USD",
+        personal: true,
+    }
+}
+
+proptest! {
+    #[test]
+    fn fold_does_not_depend_on_order_or_repetition(
+        (items, mixed) in prop::collection::vec(item(), 0..40).prop_flat_map(|items| {
+            let twice = [items.clone(), items.clone()].concat();
+            (Just(items), Just(twice).prop_shuffle())
+        })
+    ) {
+        prop_assert_eq!(document(&items), document(&mixed));
+    }
+
+    #[test]
+    fn states_combine(
+        items in prop::collection::vec(item(), 0..40),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let (a, b) = items.split_at(cut.index(items.len() + 1));
+        let state = |items: &[Item]| items.iter().cloned().collect::<State>();
+        let whole = state(&items);
+        prop_assert_eq!(&state(a).combine(state(b)), &whole);
+        prop_assert_eq!(&state(b).combine(state(a)), &whole);
+        prop_assert_eq!(&whole.clone().combine(State::default()), &whole);
+        prop_assert_eq!(&whole.clone().combine(whole.clone()), &whole);
+    }
+
+    #[test]
+    fn an_identity_lists_just_its_items(items in prop::collection::vec(item(), 0..40)) {
+        let state: State = items.into_iter().collect();
+        let total: usize = (0..3).map(|n| state.of(&identity(n).0).count()).sum();
+        prop_assert_eq!(total, state.items().count());
+    }
+}
+
+#[test]
+fn an_event_of_two_identities_counts_once_in_its_newest_version() {
+    let items = [
+        link(0, 1, 1),
+        link(1, 0, 1),
+        event(
+            0,
+            3,
+            EventType::Purchase,
+            "p1",
+            1,
+            order("p1", "10.00", "1"),
+        ),
+        event(
+            1,
+            3,
+            EventType::Purchase,
+            "p1",
+            2,
+            order("p1", "12.50", "2"),
+        ),
+    ];
+    let document: serde_json::Value = serde_json::from_str(&document(&items)).unwrap();
+    assert_eq!(document["summary"]["orders"], 1);
+    assert_eq!(
+        document["summary"]["total_spend"],
+        serde_json::json!([{"currency": "USD", "amount": "12.50"}])
+    );
+    assert_eq!(
+        document["history"]["items"][0]["title"],
+        "Bought 2 items for 12.50 USD"
+    );
+}
+
+#[test]
+fn a_moved_event_is_gone_from_its_old_time() {
+    let items = [
+        event(
+            0,
+            3,
+            EventType::Purchase,
+            "p1",
+            1,
+            order("p1", "10.00", "1"),
+        ),
+        event(0, 3, EventType::Purchase, "p1", 2, Map::new()),
+        event(
+            0,
+            4,
+            EventType::Purchase,
+            "p1",
+            2,
+            order("p1", "10.00", "1"),
+        ),
+    ];
+    let document: serde_json::Value = serde_json::from_str(&document(&items)).unwrap();
+    assert_eq!(document["summary"]["orders"], 1);
+    assert_eq!(document["history"]["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn figures_are_exact_and_per_currency() {
+    let mut euros = order("p2", "0.10", "3");
+    euros.insert("currency", "EUR");
+    let mut back = order("r1", "-0.10", "-1");
+    back.insert("return_id", "r1");
+    back.insert("currency", "EUR");
+    let items = [
+        event(
+            0,
+            1,
+            EventType::Purchase,
+            "p1",
+            1,
+            order("p1", "10.00", "1"),
+        ),
+        event(0, 2, EventType::Purchase, "p2", 1, euros),
+        event(0, 3, EventType::Return, "r1", 1, back),
+        event(0, 4, EventType::Purchase, "p3", 1, order("p3", "0.05", "1")),
+    ];
+    let document: serde_json::Value = serde_json::from_str(&document(&items)).unwrap();
+    let summary = &document["summary"];
+    assert_eq!(summary["relationship"], "customer");
+    assert_eq!(
+        (&summary["orders"], &summary["returns"]),
+        (&3.into(), &1.into())
+    );
+    assert_eq!(summary["items"], 5);
+    assert_eq!(
+        summary["total_spend"],
+        serde_json::json!([{"currency": "EUR", "amount": "0.00"}, {"currency": "USD", "amount": "10.05"}])
+    );
+    assert_eq!(
+        summary["average_order_value"],
+        serde_json::json!([{"currency": "EUR", "amount": "0.10"}, {"currency": "USD", "amount": "5.02"}])
+    );
+}
+
+#[test]
+fn the_newest_source_names_the_customer() {
+    let items = [
+        record(
+            0,
+            "pos",
+            2,
+            map(&[("first_name", "Jane".into()), ("last_name", "Doe".into())]),
+        ),
+        record(
+            0,
+            "crm",
+            1,
+            map(&[("first_name", "Jenny".into()), ("city", "Perth".into())]),
+        ),
+    ];
+    let document: serde_json::Value = serde_json::from_str(&document(&items)).unwrap();
+    assert_eq!(document["name"], "Jane Doe");
+    let address = &document["attributes"]["address"][0];
+    assert_eq!(
+        (&address["value"], &address["source"]),
+        (&"Perth".into(), &"crm".into())
+    );
+    assert_eq!(document["summary"]["relationship"], "prospect");
+}
+
+#[test]
+fn without_pii_read_personal_values_are_redacted() {
+    let message = map(&[
+        ("body", "My number is 555".into()),
+        ("channel", "phone".into()),
+    ]);
+    let items = [
+        record(
+            0,
+            "crm",
+            1,
+            map(&[
+                ("first_name", "Jane".into()),
+                ("email", "jane@example.com".into()),
+            ]),
+        ),
+        event(0, 1, EventType::Message, "m1", 1, message),
+        note(0, 1),
+    ];
+    let mut closure = Closure::new(identity(0).0);
+    closure.add(&identity(0).0, &items);
+    let profile = Profile {
+        closure,
+        state: items.into_iter().collect(),
+        partial: false,
+    };
+    let view = View {
+        personal: false,
+        ..view()
+    };
+    let text = serde_json::to_string(&profile.document(&view, Sections::ALL)).unwrap();
+    for personal in ["Jane", "jane@", "555", "Call back"] {
+        assert!(!text.contains(personal), "{personal} in {text}");
+    }
+    assert!(text.contains(r#""name":{"redacted":true}"#));
+}
