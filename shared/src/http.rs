@@ -146,6 +146,12 @@ pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Problem {
     Problem::new(Kind::INVALID_PARAMETER, detail).field(name)
 }
 
+/// A cursor that is none, or one of another request.
+pub fn invalid_cursor() -> Problem {
+    let detail = "The cursor is the `next` of an answer to the same request; without one, reading begins anew.";
+    Problem::new(Kind::INVALID_CURSOR, detail).field("cursor")
+}
+
 /// A field of the body that breaks its rule.
 pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Problem {
     let problem = Problem::new(Kind::INVALID_BODY, detail);

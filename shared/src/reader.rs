@@ -19,7 +19,7 @@ pub async fn profile(
     asked: &IdentityId,
     consistent: bool,
 ) -> Result<Profile, TableError> {
-    let (closure, read) = close(asked, async |id| table.identity(id, consistent).await).await?;
+    let (closure, read) = close(table, asked, Part::Whole { consistent }).await?;
     let members = closure.members();
     let mut profile = Profile {
         closure,
@@ -41,7 +41,7 @@ pub async fn profile(
 /// # Errors
 /// The table did not answer.
 pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Closure>, TableError> {
-    let (closure, read) = close(asked, async |id| table.head(id).await).await?;
+    let (closure, read) = close(table, asked, Part::Head).await?;
     let is_marker = |key: &SortKey| {
         matches!(
             key,
@@ -53,9 +53,17 @@ pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Closure
     Ok(known.then_some(closure))
 }
 
+/// What is read of each identity.
+#[derive(Clone, Copy)]
+enum Part {
+    Whole { consistent: bool },
+    Head,
+}
+
 async fn close(
+    table: &Table,
     asked: &IdentityId,
-    read_one: impl AsyncFn(&IdentityId) -> Result<Items, TableError>,
+    part: Part,
 ) -> Result<(Closure, Vec<(IdentityId, Items)>), TableError> {
     let mut closure = Closure::new(asked.clone());
     let mut read = Vec::new();
@@ -64,7 +72,11 @@ async fn close(
         if round.is_empty() {
             return Ok((closure, read));
         }
-        let answers = try_join_all(round.iter().map(|id| read_one(id))).await?;
+        let read_one = async |id| match part {
+            Part::Whole { consistent } => table.identity(id, consistent).await,
+            Part::Head => table.head(id).await,
+        };
+        let answers = try_join_all(round.iter().map(read_one)).await?;
         for (id, items) in round.into_iter().zip(answers) {
             closure.add(&id, &items.items);
             read.push((id, items));

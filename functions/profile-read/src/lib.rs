@@ -1,1 +1,218 @@
-//! Lib.
+#![doc = include_str!("../README.md")]
+
+use std::convert::Infallible;
+
+use lambda_http::{
+    Body, Request, Response,
+    http::{Method, StatusCode},
+};
+use shared::{
+    config::{Config, ConfigError},
+    cursor::{self, Listing},
+    http::{self, Parameters},
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+    principal::{Principal, Scope},
+    problem::Problem,
+    products::Products,
+    profile::{Sections, View, note},
+    reader,
+    table::Table,
+    time::Instant,
+};
+use tokio::sync::OnceCell;
+
+/// What the function holds between requests.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    key: IdentityKey,
+    table: Table,
+    products: Products,
+    /// Set once the table was seen to hold ids of this key.
+    key_checked: OnceCell<()>,
+}
+
+impl App {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// A variable is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let config = Config::from_env()?;
+        let key = config.require_identity_key()?;
+        let table = config.table();
+        Ok(Self {
+            config,
+            key,
+            table,
+            products: Products::default(),
+            key_checked: OnceCell::new(),
+        })
+    }
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// Never: what fails is answered with a problem document.
+pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
+    Ok(http::respond(
+        &http::request_id(&request),
+        answer(app, &request).await,
+    ))
+}
+
+async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
+    let principal = Principal::from_request(request, app.config.local_agent)?;
+    principal.require(Scope::ProfilesRead)?;
+    let (method, path) = http::route(request);
+    match (method, path.as_slice()) {
+        (&Method::POST, ["profiles", "lookup"]) => {
+            let parameters = Parameters::new(request, &["include", "consistent"])?;
+            let identifier = Identifier::from_json(&http::body(request)?).map_err(|error| {
+                http::invalid_body(error.field.as_deref(), format!("Expected {error}."))
+            })?;
+            check_key(app).await?;
+            profile(app, &principal, &app.key.identity(&identifier), &parameters).await
+        }
+        (&Method::GET, ["profiles", id]) => {
+            let parameters = Parameters::new(request, &["include", "consistent"])?;
+            profile(app, &principal, &http::profile_id(id)?, &parameters).await
+        }
+        (&Method::GET, ["profiles", id, "notes"]) => {
+            let parameters = Parameters::new(request, &["limit", "cursor"])?;
+            notes(app, &principal, &http::profile_id(id)?, &parameters).await
+        }
+        _ => Err(http::route_not_found()),
+    }
+}
+
+async fn profile(
+    app: &App,
+    principal: &Principal,
+    id: &IdentityId,
+    parameters: &Parameters<'_>,
+) -> Result<Response<Body>, Problem> {
+    let sections = sections(parameters.get("include"))?;
+    let profile = reader::profile(&app.table, id, parameters.flag("consistent")?).await?;
+    if !profile.exists() {
+        return Err(http::profile_not_found());
+    }
+    let mut document = profile.document(&view(app, principal), sections);
+    if let Some(history) = &mut document.history {
+        app.products.join(&app.table, &mut history.items).await?;
+    }
+    audit(
+        principal,
+        &document.id,
+        parameters.get("include").unwrap_or("all"),
+    );
+    http::json(StatusCode::OK, &document)
+}
+
+async fn notes(
+    app: &App,
+    principal: &Principal,
+    id: &IdentityId,
+    parameters: &Parameters<'_>,
+) -> Result<Response<Body>, Problem> {
+    let limit = parameters.limit()?;
+    let after = parameters.get("cursor").map(note_position).transpose()?;
+    let closure = reader::members(&app.table, id)
+        .await?
+        .ok_or_else(http::profile_not_found)?;
+    let mut items = Vec::new();
+    for member in closure.members() {
+        items.extend(app.table.notes(&member).await?.items);
+    }
+    audit(principal, &closure.id(), "notes");
+    http::json(
+        StatusCode::OK,
+        &note::page(&items, after, limit, &view(app, principal)),
+    )
+}
+
+fn note_position(text: &str) -> Result<note::Place, Problem> {
+    let position = cursor::decode(Listing::Notes, "", text).ok();
+    position
+        .as_deref()
+        .and_then(note::parse_id)
+        .ok_or_else(http::invalid_cursor)
+}
+
+fn view<'a>(app: &'a App, principal: &Principal) -> View<'a> {
+    View {
+        now: Instant::now(),
+        currency: &app.config.currency,
+        personal: principal.has(Scope::PiiRead),
+    }
+}
+
+fn sections(include: Option<&str>) -> Result<Sections, Problem> {
+    let Some(include) = include else {
+        return Ok(Sections::ALL);
+    };
+    let mut sections = Sections::NONE;
+    for name in include.split(',') {
+        if !sections.add(name) {
+            let names = Sections::NAMES.join(", ");
+            return Err(http::invalid_parameter(
+                "include",
+                format!("The sections are {names}, divided by commas."),
+            ));
+        }
+    }
+    Ok(sections)
+}
+
+/// Refuses to place an identifier with another key than the one the table was written with.
+async fn check_key(app: &App) -> Result<(), Problem> {
+    if app.key_checked.initialized() {
+        return Ok(());
+    }
+    // Nothing stands in a new table, so nothing can be missed there: the next request asks again.
+    let Some(config) = app.table.config().await? else {
+        return Ok(());
+    };
+    if config.text("key_check") != Some(app.key.check().as_str()) {
+        return Err(Problem::internal(
+            "IDENTITY_KEY is not the key that this table was written with",
+        ));
+    }
+    // Another request may have come first, with the same answer.
+    let _ = app.key_checked.set(());
+    Ok(())
+}
+
+/// Who opened which profile. No personal data: ids of identities carry none.
+fn audit(principal: &Principal, profile: &IdentityId, sections: &str) {
+    tracing::info!(principal = principal.subject, %profile, sections, "profile opened");
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::problem::Kind;
+
+    use super::*;
+
+    #[test]
+    fn sections_are_chosen_by_name() {
+        let chosen = sections(Some("summary,history")).expect("both are sections");
+        assert_eq!(
+            chosen,
+            Sections {
+                summary: true,
+                history: true,
+                ..Sections::NONE
+            }
+        );
+        assert_eq!(sections(None).expect("all by default"), Sections::ALL);
+        for include in ["", "summary,", "orders"] {
+            assert_eq!(
+                sections(Some(include)).expect_err(include).kind(),
+                Kind::INVALID_PARAMETER
+            );
+        }
+    }
+}

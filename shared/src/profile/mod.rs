@@ -172,6 +172,9 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The cursor of the next page; `null` on the last.
     pub next: Option<String>,
+    /// Whether something was left out because too much had to be read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 /// Which sections of the document are asked for.
@@ -359,6 +362,7 @@ fn first_page(events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {
     Page {
         items,
         next: last.map(|key| cursor::encode(Listing::History, "", key.as_str())),
+        partial: false,
     }
 }
 

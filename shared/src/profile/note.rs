@@ -116,10 +116,13 @@ pub(super) fn first_page(state: &State, view: &View<'_>) -> Page<Note> {
     page(notes, None, DEFAULT_LIMIT, view)
 }
 
-/// The page of `limit` notes after the one with the id `after`, the newest first.
+/// A note's place in the order of notes: its id, which begins with its time, then its identity.
+pub type Place = (Uuid, IdentityId);
+
+/// The page of `limit` notes after the one at `after`, the newest first.
 pub fn page<'a>(
     notes: impl IntoIterator<Item = &'a Item>,
-    after: Option<(Uuid, IdentityId)>,
+    after: Option<Place>,
     limit: usize,
     view: &View<'_>,
 ) -> Page<Note> {
@@ -144,11 +147,12 @@ pub fn page<'a>(
             .filter_map(|(_, item)| Note::new(item, view))
             .collect(),
         next,
+        partial: false,
     }
 }
 
 /// Parses `{identity id}.{uuid}`.
-pub fn parse_id(id: &str) -> Option<(Uuid, IdentityId)> {
+pub fn parse_id(id: &str) -> Option<Place> {
     let (identity, uuid) = id.split_once('.')?;
     Some((uuid.parse().ok()?, identity.parse().ok()?))
 }
