@@ -11,8 +11,8 @@ use serde_yaml_ng::Value as Yaml;
 pub(crate) const REGION: &str = "us-east-1";
 /// The account that it claims to be.
 pub(crate) const ACCOUNT: &str = "000000000000";
-/// `AWS::StackName`.
-pub(super) const STACK_NAME: &str = "local";
+/// `AWS::StackName`, and the local name of the table and of the bucket, whatever the template calls them.
+pub(crate) const STACK_NAME: &str = "customer-profiles";
 
 /// Makes plain JSON of YAML: a tag becomes the long form, `!Ref X` becomes `{"Ref": "X"}`.
 pub(super) fn plain(yaml: Yaml) -> Value {
@@ -59,13 +59,16 @@ pub(super) fn plain(yaml: Yaml) -> Value {
 pub(super) struct Resolver<'a> {
     document: &'a Value,
     parameters: &'a BTreeMap<String, String>,
+    /// Logical ids of the table and the bucket.
+    main: Vec<&'a str>,
     /// Resources whose names are being resolved: a name that refers to itself ends here.
     resolving: RefCell<Vec<String>>,
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(document: &'a Value, parameters: &'a BTreeMap<String, String>) -> Self {
-        Self { document, parameters, resolving: RefCell::default() }
+    /// `main` are the logical ids of the table and the bucket that the local stack plays.
+    pub(super) fn new(document: &'a Value, parameters: &'a BTreeMap<String, String>, main: Vec<&'a str>) -> Self {
+        Self { document, parameters, main, resolving: RefCell::default() }
     }
 
     /// A value with all that is in it resolved.
@@ -100,6 +103,28 @@ impl<'a> Resolver<'a> {
 
     /// The local name of a resource: the one that the template gives, or one made of its logical id.
     pub(super) fn name_of(&self, id: &str) -> String {
+        if self.main.contains(&id) {
+            return STACK_NAME.to_owned();
+        }
+        let name = self.given_name(id);
+        if !name.is_empty() {
+            return name;
+        }
+        match as_str(&self.document["Resources"][id]["Type"]) {
+            "AWS::Serverless::Function" => id.to_owned(),
+            _ => format!("{STACK_NAME}-{}", kebab(id)),
+        }
+    }
+
+    /// The text of an environment variable. A name of the table or the bucket that is spelled out there instead of
+    /// being referred to (a reference may be a circle) becomes the local one too.
+    pub(super) fn variable(&self, value: &Value) -> String {
+        let given = self.main.iter().map(|id| self.given_name(id)).filter(|name| !name.is_empty());
+        given.fold(self.text(value), |text, name| text.replace(&name, STACK_NAME))
+    }
+
+    /// The name that the template gives a resource; empty if it gives none.
+    fn given_name(&self, id: &str) -> String {
         let resource = &self.document["Resources"][id];
         let property = match as_str(&resource["Type"]) {
             "AWS::DynamoDB::Table" => "TableName",
@@ -108,19 +133,12 @@ impl<'a> Resolver<'a> {
             "AWS::SQS::Queue" => "QueueName",
             _ => "Name",
         };
-        let given = resource["Properties"].get(property);
         let again = self.resolving.borrow().iter().any(|name| name == id);
-        let name = match given {
-            Some(given) if !again => {
-                self.resolving.borrow_mut().push(id.to_owned());
-                let name = self.text(given);
-                self.resolving.borrow_mut().pop();
-                name
-            }
-            _ if as_str(&resource["Type"]) == "AWS::Serverless::Function" => id.to_owned(),
-            _ => String::new(),
-        };
-        if name.is_empty() { format!("{STACK_NAME}-{}", kebab(id)) } else { name }
+        let Some(given) = resource["Properties"].get(property).filter(|_| !again) else { return String::new() };
+        self.resolving.borrow_mut().push(id.to_owned());
+        let name = self.text(given);
+        self.resolving.borrow_mut().pop();
+        name
     }
 
     fn call(&self, name: &str, argument: &Value) -> Value {

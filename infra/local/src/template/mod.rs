@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(crate) use intrinsics::{ACCOUNT, REGION};
-use intrinsics::{Resolver, STACK_NAME, as_str, as_u64, list, plain};
+pub(crate) use intrinsics::{ACCOUNT, REGION, STACK_NAME};
+use intrinsics::{Resolver, as_str, as_u64, list, plain};
 
 /// The parts of a SAM template that the local stack plays.
 #[derive(Debug, Clone)]
@@ -142,45 +142,46 @@ impl Template {
     /// As [`Template::read`], the file apart.
     pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
         let document = plain(serde_yaml_ng::from_str(text)?);
-        let resolver = Resolver::new(&document, parameters);
         let resources = Resources(&document["Resources"]);
-
-        let (_, table) =
+        let (table_id, table) =
             resources.of_type("AWS::DynamoDB::Table").next().ok_or(TemplateError::Missing("AWS::DynamoDB::Table"))?;
-        let table = self::table(&resolver, table.0, table.1);
-        let functions: BTreeMap<String, Function> = resources
+        let (bucket_id, bucket) = main_bucket(&document, &resources)?;
+        let resolver = Resolver::new(&document, parameters, vec![table_id, bucket_id]);
+
+        let table = self::table(&resolver, table_id, table);
+        let functions = resources
             .of_type("AWS::Serverless::Function")
-            .filter_map(|(_, (id, resource))| Some((id.to_owned(), function(&document, &resolver, &resources, id, resource)?)))
+            .filter_map(|(id, resource)| Some((id.to_owned(), function(&document, &resolver, &resources, id, resource)?)))
             .collect();
-        let buckets: Vec<_> = resources.of_type("AWS::S3::Bucket").map(|(_, bucket)| bucket).collect();
-        let notifies = |(id, bucket): &(&str, &Value)| {
-            bucket["Properties"].get("NotificationConfiguration").is_some()
-                || functions.values().any(|function| s3_events(&document, &function.logical_id).any(|e| refers(&e["Bucket"], id)))
-        };
-        let (id, bucket) = *buckets
-            .iter()
-            .find(|bucket| notifies(bucket))
-            .or(buckets.first())
-            .ok_or(TemplateError::Missing("AWS::S3::Bucket"))?;
         let bucket = Bucket {
-            name: resolver.name_of(id),
+            name: resolver.name_of(bucket_id),
             versioned: resolver.text(&bucket["Properties"]["VersioningConfiguration"]["Status"]) == "Enabled",
         };
         Ok(Self { table, bucket, functions, cors: cors(&document, &resolver, &resources) })
     }
 }
 
+/// The bucket that notifies a function, or else the first.
+fn main_bucket<'a>(document: &'a Value, resources: &Resources<'a>) -> Result<(&'a str, &'a Value), TemplateError> {
+    let notifies = |(id, bucket): &(&str, &Value)| {
+        let mut functions = resources.of_type("AWS::Serverless::Function");
+        bucket["Properties"].get("NotificationConfiguration").is_some()
+            || functions.any(|(function, _)| s3_events(document, function).any(|event| refers(&event["Bucket"], id)))
+    };
+    let mut buckets = resources.of_type("AWS::S3::Bucket");
+    let first = resources.of_type("AWS::S3::Bucket").next();
+    buckets.find(notifies).or(first).ok_or(TemplateError::Missing("AWS::S3::Bucket"))
+}
+
 /// The template's resources, in the order of their logical ids.
 struct Resources<'a>(&'a Value);
 
 impl<'a> Resources<'a> {
-    fn of_type(&self, kind: &str) -> impl Iterator<Item = (usize, (&'a str, &'a Value))> {
-        let kind = kind.to_owned();
+    fn of_type(&self, kind: &'static str) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         let resources = self.0.as_object().into_iter().flatten();
         resources
             .filter(move |(_, resource)| as_str(&resource["Type"]) == kind)
             .map(|(id, resource)| (id.as_str(), resource))
-            .enumerate()
     }
 }
 
@@ -214,7 +215,7 @@ fn function(
     let mut environment = BTreeMap::new();
     for variables in [&globals["Environment"]["Variables"], &properties["Environment"]["Variables"]] {
         for (name, value) in variables.as_object().into_iter().flatten() {
-            environment.insert(name.clone(), resolver.text(value));
+            environment.insert(name.clone(), resolver.variable(value));
         }
     }
     let events = properties["Events"].as_object().into_iter().flatten().map(|(_, event)| event);
@@ -242,7 +243,7 @@ fn function(
 /// What S3 sends the function, from the buckets' notification configurations and the function's own S3 events.
 fn notifications(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>, id: &str) -> Vec<Notification> {
     let mut found = Vec::new();
-    for (_, (_, bucket)) in resources.of_type("AWS::S3::Bucket") {
+    for (_, bucket) in resources.of_type("AWS::S3::Bucket") {
         for configuration in list(&bucket["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]) {
             if refers(&configuration["Function"], id) {
                 found.push(notification(resolver, &configuration["Event"], &configuration["Filter"]));
@@ -289,7 +290,7 @@ fn refers(value: &Value, id: &str) -> bool {
 }
 
 fn cors(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>) -> Option<Cors> {
-    let own = resources.of_type("AWS::Serverless::HttpApi").map(|(_, (_, api))| &api["Properties"]);
+    let own = resources.of_type("AWS::Serverless::HttpApi").map(|(_, api)| &api["Properties"]);
     let configuration = own
         .chain([&document["Globals"]["HttpApi"]])
         .find_map(|properties| properties.get("CorsConfiguration"))
@@ -312,6 +313,3 @@ fn cors(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>) ->
         credentials: configuration["AllowCredentials"].as_bool().unwrap_or(false),
     })
 }
-
-/// The name under which the stack is deployed locally.
-pub(crate) const STACK: &str = STACK_NAME;

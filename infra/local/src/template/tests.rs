@@ -71,9 +71,9 @@ fn template() -> Template {
 #[test]
 fn names_and_environment_resolve_to_the_same_local_names() {
     let template = template();
-    assert_eq!(template.bucket.name, "local-files-000000000000");
+    assert_eq!(template.bucket.name, "customer-profiles");
     assert!(template.bucket.versioned);
-    assert_eq!(template.table.name, "local-table");
+    assert_eq!(template.table.name, "customer-profiles");
     assert_eq!(template.table.time_to_live.as_deref(), Some("expires_at"));
     assert_eq!(template.table.create["KeySchema"][1]["AttributeName"], "SK");
     assert!(template.cors.is_none());

@@ -1,0 +1,191 @@
+//! Pages of keys, versions and buckets.
+
+use data_encoding::BASE64URL_NOPAD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use s3s::dto::*;
+use s3s::{S3Result, s3_error};
+
+use super::index::{Page, Version};
+use super::objects::timestamp;
+use super::store::{Store, bucket_of, is_current};
+
+/// What `encoding-type=url` leaves as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
+
+const MAX_KEYS: i32 = 1000;
+
+impl Store {
+    pub(super) fn list_v2(&self, input: ListObjectsV2Input) -> S3Result<ListObjectsV2Output> {
+        let encode = encoder(input.encoding_type.as_ref());
+        let after = match &input.continuation_token {
+            Some(token) => {
+                let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|key| String::from_utf8(key).ok());
+                token.ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))?
+            }
+            None => input.start_after.clone().unwrap_or_default(),
+        };
+        let max = max_keys(input.max_keys)?;
+        let index = self.index();
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let page = bucket_of(&index, &input.bucket)?.list(&prefix, input.delimiter.as_deref(), &after, max.0, is_current);
+        let count = page.contents.len() + page.prefixes.len();
+        Ok(ListObjectsV2Output {
+            name: Some(input.bucket),
+            prefix: Some(encode(&prefix)),
+            max_keys: Some(max.1),
+            key_count: i32::try_from(count).ok(),
+            continuation_token: input.continuation_token,
+            is_truncated: Some(page.next.is_some()),
+            next_continuation_token: page.next.as_ref().map(|key| BASE64URL_NOPAD.encode(key.as_bytes())),
+            common_prefixes: prefixes(&page, &encode),
+            contents: Some(contents(&page, &encode)),
+            delimiter: input.delimiter.as_deref().map(&encode),
+            encoding_type: input.encoding_type,
+            start_after: input.start_after.as_deref().map(&encode),
+            ..ListObjectsV2Output::default()
+        })
+    }
+
+    pub(super) fn list_v1(&self, input: ListObjectsInput) -> S3Result<ListObjectsOutput> {
+        let encode = encoder(input.encoding_type.as_ref());
+        let after = input.marker.clone().unwrap_or_default();
+        let max = max_keys(input.max_keys)?;
+        let index = self.index();
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let page = bucket_of(&index, &input.bucket)?.list(&prefix, input.delimiter.as_deref(), &after, max.0, is_current);
+        Ok(ListObjectsOutput {
+            name: Some(input.bucket),
+            prefix: Some(encode(&prefix)),
+            marker: Some(encode(&after)),
+            max_keys: Some(max.1),
+            is_truncated: Some(page.next.is_some()),
+            // S3 tells it only where a delimiter may have rolled up the last key.
+            next_marker: page.next.as_deref().filter(|_| input.delimiter.is_some()).map(&encode),
+            common_prefixes: prefixes(&page, &encode),
+            contents: Some(contents(&page, &encode)),
+            delimiter: input.delimiter.as_deref().map(&encode),
+            encoding_type: input.encoding_type,
+            ..ListObjectsOutput::default()
+        })
+    }
+
+    pub(super) fn list_versions(&self, input: ListObjectVersionsInput) -> S3Result<ListObjectVersionsOutput> {
+        let encode = encoder(input.encoding_type.as_ref());
+        let max = max_keys(input.max_keys)?;
+        let index = self.index();
+        let bucket = bucket_of(&index, &input.bucket)?;
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let after = input.key_marker.clone().unwrap_or_default();
+        let delimiter = input.delimiter.as_deref();
+        let page = bucket.list(&prefix, delimiter, &after, max.0.saturating_add(1), |_| true);
+
+        // What is left of the marker's own key comes first, then keys and prefixes in order.
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        if let Some(marker) = &input.version_id_marker
+            && let Some((key, versions)) = bucket.keys.get_key_value(&after)
+        {
+            let rest = versions.iter().rev().skip_while(|version| version.id != *marker).skip(1);
+            entries.extend(rest.map(|version| Entry::Version(key, version, false)));
+        }
+        let mut rolled: Vec<_> = page.prefixes.iter().map(|prefix| (prefix.as_str(), None)).collect();
+        rolled.extend(page.contents.iter().map(|(key, versions)| (*key, Some(*versions))));
+        rolled.sort_by_key(|(name, _)| *name);
+        for (name, versions) in rolled {
+            match versions {
+                None => entries.push(Entry::Prefix(name)),
+                Some(versions) => {
+                    let newest = versions.iter().rev().enumerate();
+                    entries.extend(newest.map(|(at, version)| Entry::Version(name, version, at == 0)));
+                }
+            }
+        }
+        let truncated = max.0 > 0 && (entries.len() > max.0 || page.next.is_some());
+        entries.truncate(max.0);
+        let (next_key, next_version) = match entries.last().filter(|_| truncated) {
+            Some(Entry::Version(key, version, _)) => (Some(encode(key)), Some(version.id.clone())),
+            Some(Entry::Prefix(prefix)) => (Some(encode(prefix)), None),
+            None => (None, None),
+        };
+        let (mut versions, mut markers, mut common) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in entries {
+            match entry {
+                Entry::Prefix(prefix) => common.push(CommonPrefix { prefix: Some(encode(prefix)) }),
+                Entry::Version(key, version, latest) => match &version.object {
+                    Some(object) => versions.push(ObjectVersion {
+                        e_tag: Some(ETag::Strong(object.etag.clone())),
+                        is_latest: Some(latest),
+                        key: Some(encode(key)),
+                        last_modified: Some(timestamp(version.last_modified)),
+                        size: i64::try_from(object.size).ok(),
+                        storage_class: Some(ObjectVersionStorageClass::STANDARD.to_owned().into()),
+                        version_id: Some(version.id.clone()),
+                        ..ObjectVersion::default()
+                    }),
+                    None => markers.push(DeleteMarkerEntry {
+                        is_latest: Some(latest),
+                        key: Some(encode(key)),
+                        last_modified: Some(timestamp(version.last_modified)),
+                        version_id: Some(version.id.clone()),
+                        ..DeleteMarkerEntry::default()
+                    }),
+                },
+            }
+        }
+        Ok(ListObjectVersionsOutput {
+            name: Some(input.bucket),
+            prefix: Some(encode(&prefix)),
+            key_marker: Some(encode(&after)),
+            version_id_marker: input.version_id_marker,
+            max_keys: Some(max.1),
+            is_truncated: Some(truncated),
+            next_key_marker: next_key,
+            next_version_id_marker: next_version,
+            versions: Some(versions),
+            delete_markers: Some(markers),
+            common_prefixes: Some(common),
+            delimiter: input.delimiter.as_deref().map(&encode),
+            encoding_type: input.encoding_type,
+            ..ListObjectVersionsOutput::default()
+        })
+    }
+}
+
+enum Entry<'a> {
+    Prefix(&'a str),
+    /// The last says whether it is the key's newest.
+    Version(&'a str, &'a Version, bool),
+}
+
+/// How keys are to be written: as they are, or percent-encoded, since XML can't carry every character.
+fn encoder(encoding: Option<&EncodingType>) -> impl Fn(&str) -> String + use<> {
+    let encoded = encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
+    move |key| if encoded { utf8_percent_encode(key, ENCODED).to_string() } else { key.to_owned() }
+}
+
+fn max_keys(asked: Option<i32>) -> S3Result<(usize, i32)> {
+    let max = asked.unwrap_or(MAX_KEYS).min(MAX_KEYS);
+    let len = usize::try_from(max).map_err(|_| s3_error!(InvalidArgument, "max-keys can't be negative"))?;
+    Ok((len, max))
+}
+
+fn prefixes(page: &Page<'_>, encode: impl Fn(&str) -> String) -> Option<Vec<CommonPrefix>> {
+    let prefixes = page.prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(encode(prefix)) });
+    Some(prefixes.collect())
+}
+
+fn contents(page: &Page<'_>, encode: impl Fn(&str) -> String) -> Vec<Object> {
+    let newest = page.contents.iter().filter_map(|(key, versions)| Some((key, versions.last()?)));
+    newest
+        .filter_map(|(key, version)| {
+            let object = version.object.as_ref()?;
+            Some(Object {
+                e_tag: Some(ETag::Strong(object.etag.clone())),
+                key: Some(encode(key)),
+                last_modified: Some(timestamp(version.last_modified)),
+                size: i64::try_from(object.size).ok(),
+                storage_class: Some(ObjectStorageClass::STANDARD.to_owned().into()),
+                ..Object::default()
+            })
+        })
+        .collect()
+}

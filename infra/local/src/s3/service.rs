@@ -1,0 +1,176 @@
+//! `s3s`'s trait over the store: buckets here, objects in their modules. What is not here answers `NotImplemented`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use super::index::{Change, Versioning};
+use super::objects::timestamp;
+use super::store::{Store, bucket_of, now};
+use crate::template::REGION;
+
+/// The store as `s3s` wants it.
+pub(super) struct Service(pub(super) Arc<Store>);
+
+/// An operation's whole answer.
+type Answer<T> = S3Result<S3Response<T>>;
+
+#[async_trait]
+impl S3 for Service {
+    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
+        let bucket = request.input.bucket;
+        let mut index = self.0.index();
+        if index.buckets.contains_key(&bucket) {
+            return Err(s3_error!(BucketAlreadyOwnedByYou, "The bucket is yours already."));
+        }
+        let location = Some(format!("/{bucket}"));
+        index.commit(Change::CreateBucket { bucket, at: now() }).map_err(S3Error::internal_error)?;
+        Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
+    }
+
+    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
+        let bucket = request.input.bucket;
+        let mut index = self.0.index();
+        if !bucket_of(&index, &bucket)?.keys.is_empty() {
+            return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
+        }
+        index.commit(Change::DeleteBucket { bucket }).map_err(S3Error::internal_error)?;
+        Ok(S3Response::new(DeleteBucketOutput {}))
+    }
+
+    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
+        bucket_of(&self.0.index(), &request.input.bucket)?;
+        Ok(S3Response::new(HeadBucketOutput { bucket_region: Some(REGION.to_owned()), ..HeadBucketOutput::default() }))
+    }
+
+    async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
+        let index = self.0.index();
+        let buckets = index.buckets.iter().map(|(name, bucket)| Bucket {
+            creation_date: Some(timestamp(bucket.created)),
+            name: Some(name.clone()),
+            ..Bucket::default()
+        });
+        let buckets = Some(buckets.collect());
+        let owner = Owner { display_name: Some("local".to_owned()), id: Some("local".to_owned()) };
+        Ok(S3Response::new(ListBucketsOutput { buckets, owner: Some(owner), ..ListBucketsOutput::default() }))
+    }
+
+    async fn get_bucket_location(
+        &self,
+        request: S3Request<GetBucketLocationInput>,
+    ) -> Answer<GetBucketLocationOutput> {
+        bucket_of(&self.0.index(), &request.input.bucket)?;
+        // None is us-east-1.
+        Ok(S3Response::new(GetBucketLocationOutput::default()))
+    }
+
+    async fn get_bucket_versioning(
+        &self,
+        request: S3Request<GetBucketVersioningInput>,
+    ) -> Answer<GetBucketVersioningOutput> {
+        let status = match bucket_of(&self.0.index(), &request.input.bucket)?.versioning {
+            Versioning::Never => None,
+            Versioning::Enabled => Some(BucketVersioningStatus::ENABLED.to_owned().into()),
+            Versioning::Suspended => Some(BucketVersioningStatus::SUSPENDED.to_owned().into()),
+        };
+        Ok(S3Response::new(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() }))
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        request: S3Request<PutBucketVersioningInput>,
+    ) -> Answer<PutBucketVersioningOutput> {
+        let asked = request.input.versioning_configuration.status;
+        let status = match asked.as_ref().map(BucketVersioningStatus::as_str) {
+            Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
+            Some(BucketVersioningStatus::SUSPENDED) => Versioning::Suspended,
+            _ => return Err(s3_error!(IllegalVersioningConfigurationException)),
+        };
+        let mut index = self.0.index();
+        let bucket = request.input.bucket;
+        bucket_of(&index, &bucket)?;
+        index.commit(Change::SetVersioning { bucket, status }).map_err(S3Error::internal_error)?;
+        Ok(S3Response::new(PutBucketVersioningOutput {}))
+    }
+
+    async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+        self.0.put_object(request).await.map(S3Response::new)
+    }
+
+    async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+        self.0.get_object(request.input).await
+    }
+
+    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+        self.0.head_object(&request.input)
+    }
+
+    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+        self.0.copy_object(request.input).await.map(S3Response::new)
+    }
+
+    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+        self.0.delete_object(&request.input).map(S3Response::new)
+    }
+
+    async fn delete_objects(&self, request: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
+        self.0.delete_objects(request.input).map(S3Response::new)
+    }
+
+    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+        self.0.list_v1(request.input).map(S3Response::new)
+    }
+
+    async fn list_objects_v2(&self, request: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+        self.0.list_v2(request.input).map(S3Response::new)
+    }
+
+    async fn list_object_versions(
+        &self,
+        request: S3Request<ListObjectVersionsInput>,
+    ) -> Answer<ListObjectVersionsOutput> {
+        self.0.list_versions(request.input).map(S3Response::new)
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        request: S3Request<CreateMultipartUploadInput>,
+    ) -> Answer<CreateMultipartUploadOutput> {
+        self.0.create_upload(request.input).map(S3Response::new)
+    }
+
+    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+        self.0.upload_part(request).await.map(S3Response::new)
+    }
+
+    async fn upload_part_copy(&self, request: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {
+        self.0.upload_part_copy(request.input).await.map(S3Response::new)
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        request: S3Request<CompleteMultipartUploadInput>,
+    ) -> Answer<CompleteMultipartUploadOutput> {
+        self.0.complete_upload(request.input).await.map(S3Response::new)
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        request: S3Request<AbortMultipartUploadInput>,
+    ) -> Answer<AbortMultipartUploadOutput> {
+        self.0.abort_upload(&request.input).map(S3Response::new)
+    }
+
+    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
+        self.0.list_parts(request.input).map(S3Response::new)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> Answer<ListMultipartUploadsOutput> {
+        self.0.list_uploads(request.input).map(S3Response::new)
+    }
+}

@@ -1,0 +1,300 @@
+//! The objects: an index in memory, a folder of bodies, and word of everything that is created. It knows keys and
+//! versions; what a request may ask for is its callers' matter.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use s3s::dto::{ETag, ETagCondition};
+use s3s::{S3Error, S3Result, s3_error};
+use tokio::sync::{broadcast, mpsc};
+use uuid::Uuid;
+
+use super::index::{Change, Index, NULL, Object, Version, Versioning};
+use super::multipart::Upload;
+
+/// How many puts a waiter may be behind before it has to look for itself.
+const WAITERS_BUFFER: usize = 4096;
+
+/// Word of an object that was created: what a notification tells.
+#[derive(Debug, Clone)]
+pub(crate) struct Created {
+    /// The bucket.
+    pub(crate) bucket: String,
+    /// The key as it is, not encoded.
+    pub(crate) key: String,
+    /// None where the bucket has no versions.
+    pub(crate) version_id: Option<String>,
+    /// For example `ObjectCreated:Put`.
+    pub(crate) event: &'static str,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// Without quotes.
+    pub(crate) etag: String,
+    /// Hexadecimal, of one width, unique and growing.
+    pub(crate) sequencer: String,
+}
+
+/// Buckets and objects.
+#[derive(Debug)]
+pub(crate) struct Store {
+    folder: PathBuf,
+    index: Mutex<Index>,
+    pub(super) uploads: Mutex<HashMap<String, Upload>>,
+    notifications: mpsc::UnboundedSender<Created>,
+    created: broadcast::Sender<Created>,
+}
+
+/// What has to hold for a write.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    pub(super) if_match: Option<ETagCondition>,
+    pub(super) if_none_match: Option<ETagCondition>,
+}
+
+/// What a delete did.
+#[derive(Debug, Default)]
+pub(super) struct Deleted {
+    pub(super) version_id: Option<String>,
+    pub(super) delete_marker: bool,
+}
+
+impl Store {
+    /// Opens the store in a folder. Every object that is created from now on is sent to `notifications`.
+    pub(crate) fn open(folder: &Path, notifications: mpsc::UnboundedSender<Created>) -> io::Result<Self> {
+        std::fs::create_dir_all(folder.join("bodies"))?;
+        let index = Index::open(&folder.join("index.ndjson"))?;
+        let store = Self {
+            folder: folder.to_owned(),
+            index: Mutex::new(index),
+            uploads: Mutex::default(),
+            notifications,
+            created: broadcast::Sender::new(WAITERS_BUFFER),
+        };
+        store.remove_orphans()?;
+        Ok(store)
+    }
+
+    /// Makes a bucket, unless it is there, with or without versions.
+    pub(crate) fn ensure_bucket(&self, bucket: &str, versioned: bool) -> io::Result<()> {
+        let mut index = self.index();
+        index.commit(Change::CreateBucket { bucket: bucket.to_owned(), at: now() })?;
+        if versioned {
+            index.commit(Change::SetVersioning { bucket: bucket.to_owned(), status: Versioning::Enabled })?;
+        }
+        Ok(())
+    }
+
+    /// Everything that is created from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Created> {
+        self.created.subscribe()
+    }
+
+    /// Whether a key has an object.
+    pub(crate) fn has(&self, bucket: &str, key: &str) -> bool {
+        self.index().current(bucket, key).is_some()
+    }
+
+    /// All keys under a prefix that have an object, in order.
+    pub(crate) fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let index = self.index();
+        let Some(bucket) = index.buckets.get(bucket) else { return Vec::new() };
+        let page = bucket.list(prefix, None, "", usize::MAX, is_current);
+        page.contents.into_iter().map(|(key, _)| key.to_owned()).collect()
+    }
+
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A name for a new body, and its path.
+    pub(super) fn new_body(&self) -> (String, PathBuf) {
+        let name = Uuid::new_v4().simple().to_string();
+        let path = self.body(&name);
+        (name, path)
+    }
+
+    pub(super) fn body(&self, name: &str) -> PathBuf {
+        self.folder.join("bodies").join(name)
+    }
+
+    /// A version of a key: the newest, or the one asked for. Delete markers are errors, as S3 has them.
+    pub(super) fn find(&self, bucket: &str, key: &str, version_id: Option<&str>) -> S3Result<(Version, Object)> {
+        let index = self.index();
+        let versions = bucket_of(&index, bucket)?.keys.get(key).map(Vec::as_slice).unwrap_or_default();
+        let version = match version_id {
+            None => versions.last().ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))?,
+            Some(id) => versions
+                .iter()
+                .find(|version| version.id == id)
+                .ok_or_else(|| s3_error!(NoSuchVersion, "The specified version does not exist."))?,
+        };
+        match &version.object {
+            Some(object) => Ok((version.clone(), object.clone())),
+            None => Err(is_marker(version, version_id.is_some())),
+        }
+    }
+
+    /// Stores a new version of a key, whose body is already a file, and sends word of it.
+    pub(super) fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        object: Object,
+        conditions: &Conditions,
+        last_modified: i64,
+        event: &'static str,
+    ) -> S3Result<Version> {
+        let mut index = self.index();
+        let bucket_now = bucket_of(&index, bucket)?;
+        let versioned = bucket_now.versioning == Versioning::Enabled;
+        conditions.check(index.current(bucket, key))?;
+        let id = if versioned { Uuid::new_v4().simple().to_string() } else { NULL.to_owned() };
+        let version = Version { id, sequencer: index.next_sequencer(), last_modified, object: Some(object.clone()) };
+        let change = Change::Put { bucket: bucket.to_owned(), key: key.to_owned(), version: version.clone() };
+        let replaced = index.commit(change).map_err(S3Error::internal_error)?;
+        let created = Created {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version_id: versioned.then(|| version.id.clone()),
+            event,
+            size: object.size,
+            etag: object.etag,
+            sequencer: format!("{:018X}", version.sequencer),
+        };
+        // Sent under the lock, so that word goes out in the order of the sequencers. No receiver is no error.
+        let _ = self.notifications.send(created.clone());
+        let _ = self.created.send(created);
+        drop(index);
+        self.remove_body(replaced);
+        Ok(version)
+    }
+
+    /// Refuses a write that can't succeed before its body has been read.
+    pub(super) fn check(&self, bucket: &str, key: &str, conditions: &Conditions) -> S3Result<()> {
+        let index = self.index();
+        bucket_of(&index, bucket)?;
+        conditions.check(index.current(bucket, key))
+    }
+
+    /// Removes a version, or lays a delete marker over the key.
+    pub(super) fn delete(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+        if_match: Option<&ETagCondition>,
+    ) -> S3Result<Deleted> {
+        let mut index = self.index();
+        let versioning = bucket_of(&index, bucket)?.versioning;
+        if let Some(condition) = if_match {
+            let current = index.current(bucket, key).ok_or_else(|| s3_error!(NoSuchKey))?;
+            if !matches(condition, &current.etag) {
+                return Err(s3_error!(PreconditionFailed));
+            }
+        }
+        let id = version_id.map(str::to_owned);
+        let (change, deleted) = match (id, versioning) {
+            (Some(id), _) => {
+                let versions = index.buckets.get(bucket).and_then(|bucket| bucket.keys.get(key));
+                let version = versions.and_then(|versions| versions.iter().find(|version| version.id == id));
+                let delete_marker = version.is_some_and(|version| version.object.is_none());
+                let change = Change::Remove { bucket: bucket.into(), key: key.into(), version_id: id.clone() };
+                (change, Deleted { version_id: Some(id), delete_marker })
+            }
+            (None, Versioning::Never) => {
+                let change = Change::Remove { bucket: bucket.into(), key: key.into(), version_id: NULL.into() };
+                (change, Deleted::default())
+            }
+            (None, status) => {
+                let id = if status == Versioning::Enabled { Uuid::new_v4().simple().to_string() } else { NULL.into() };
+                let sequencer = index.next_sequencer();
+                let version = Version { id: id.clone(), sequencer, last_modified: now(), object: None };
+                let change = Change::Put { bucket: bucket.into(), key: key.into(), version };
+                (change, Deleted { version_id: Some(id), delete_marker: true })
+            }
+        };
+        let removed = index.commit(change).map_err(S3Error::internal_error)?;
+        drop(index);
+        self.remove_body(removed);
+        Ok(deleted)
+    }
+
+    /// Removes a body's file. One that is being read lives on until it has been.
+    pub(super) fn remove_body(&self, name: Option<String>) {
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            let _ = std::fs::remove_file(self.body(&name));
+        }
+    }
+
+    /// Removes the bodies that no version names: uploads that a stop cut short.
+    fn remove_orphans(&self) -> io::Result<()> {
+        let index = self.index();
+        let versions = index.buckets.values().flat_map(|bucket| bucket.keys.values().flatten());
+        let named: HashSet<_> = versions.filter_map(|version| Some(version.object.as_ref()?.body.as_str())).collect();
+        for file in std::fs::read_dir(self.folder.join("bodies"))? {
+            let file = file?;
+            if !file.file_name().to_str().is_some_and(|name| named.contains(name)) {
+                std::fs::remove_file(file.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Conditions {
+    fn check(&self, current: Option<&Object>) -> S3Result<()> {
+        let failed = || s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
+        if let Some(condition) = &self.if_match {
+            let current = current.ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))?;
+            if !matches(condition, &current.etag) {
+                return Err(failed());
+            }
+        }
+        match (&self.if_none_match, current) {
+            (Some(condition), Some(current)) if matches(condition, &current.etag) => Err(failed()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether an `If-Match` or `If-None-Match` names this ETag.
+pub(super) fn matches(condition: &ETagCondition, etag: &str) -> bool {
+    match condition {
+        ETagCondition::Any => true,
+        ETagCondition::ETag(wanted) => wanted.weak_cmp(&ETag::Strong(etag.to_owned())),
+    }
+}
+
+/// Whether the newest version is an object and no delete marker.
+pub(super) fn is_current(versions: &[Version]) -> bool {
+    versions.last().is_some_and(|version| version.object.is_some())
+}
+
+/// Epoch seconds.
+pub(super) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+pub(super) fn bucket_of<'a>(index: &'a Index, bucket: &str) -> S3Result<&'a super::index::Bucket> {
+    index.buckets.get(bucket).ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
+}
+
+/// What S3 answers where a delete marker is: as if nothing were there, or, to who names it, that it can't be read.
+fn is_marker(version: &Version, named: bool) -> S3Error {
+    let mut error = if named {
+        s3_error!(MethodNotAllowed, "The specified method is not allowed against this resource.")
+    } else {
+        s3_error!(NoSuchKey, "The specified key does not exist.")
+    };
+    let mut headers = axum::http::HeaderMap::new();
+    headers.insert("x-amz-delete-marker", axum::http::HeaderValue::from_static("true"));
+    if let Ok(id) = version.id.parse() {
+        headers.insert("x-amz-version-id", id);
+    }
+    error.set_headers(headers);
+    error
+}
