@@ -1,1 +1,123 @@
-//! Lib.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+
+use aws_sdk_s3::config::BehaviorVersion;
+use lambda_runtime::Diagnostic;
+use shared::{
+    config::{Config, ConfigError},
+    identity::IdentityKey,
+    problem::chain,
+    table::{Table, TableError},
+    value::Map,
+};
+use tokio::sync::OnceCell;
+
+mod drop_key;
+mod lines;
+mod notification;
+mod object;
+mod record;
+mod report;
+mod run;
+mod write;
+
+/// What the function holds between events.
+#[derive(Debug)]
+pub struct App {
+    key: IdentityKey,
+    table: Table,
+    s3: aws_sdk_s3::Client,
+    /// Set once the table was seen to hold ids of this key.
+    key_checked: OnceCell<()>,
+}
+
+/// Why an event has to be sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The event can't be read.
+    #[error("{0}")]
+    Event(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The table did not answer.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// S3 did not answer.
+    #[error("S3 did not answer: {0}")]
+    S3(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The table was written with another identity key: its customers would be forked.
+    #[error("IDENTITY_KEY is not the key that this table was written with")]
+    OtherKey,
+}
+
+/// What Lambda is told: a stable type, and the whole chain of causes for the log.
+impl From<IngestError> for Diagnostic {
+    fn from(error: IngestError) -> Self {
+        let error_type = match &error {
+            IngestError::Event(_) => "Event",
+            IngestError::Table(_) => "Table",
+            IngestError::S3(_) => "S3",
+            IngestError::OtherKey => "OtherKey",
+        };
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: chain(&error),
+        }
+    }
+}
+
+impl App {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// A variable is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let config = Config::from_env()?;
+        let mut s3 = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(config.aws.http_client())
+            .region(config.aws.region.clone())
+            .credentials_provider(config.aws.credentials.clone());
+        if let Some(endpoint) = &config.aws.s3_endpoint {
+            // A local endpoint has no host names for buckets.
+            s3 = s3.endpoint_url(endpoint).force_path_style(true);
+        }
+        Ok(Self {
+            key: config.require_identity_key()?,
+            table: config.table(),
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            key_checked: OnceCell::new(),
+        })
+    }
+
+    /// Makes sure that the table holds ids of this key; a new table is told of it.
+    async fn check_key(&self) -> Result<(), IngestError> {
+        let check = async || {
+            let mut facts = Map::new();
+            facts.insert("key_check", self.key.check());
+            self.table.put_config(&facts).await?;
+            let held = self.table.config().await?.unwrap_or_default();
+            if held.text("key_check") == facts.text("key_check") {
+                Ok(())
+            } else {
+                Err(IngestError::OtherKey)
+            }
+        };
+        self.key_checked.get_or_try_init(check).await.copied()
+    }
+}
+
+/// Imports the objects that an event tells of.
+///
+/// # Errors
+/// A fault that may pass: the event has to be sent again. A bad file is none; its report says so.
+pub async fn handle(app: &App, event: serde_json::Value) -> Result<(), IngestError> {
+    let objects = notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
+    for object in objects {
+        if object.key.ends_with('/') || !object.key.starts_with("drop/") {
+            // A folder's marker holds nothing.
+            continue;
+        }
+        app.check_key().await?;
+        run::import(app, &object).await?;
+    }
+    Ok(())
+}

@@ -1,3 +1,14 @@
-//! Wiring.
+//! The Lambda function: wiring alone. What it does is in the library.
 
-fn main() {}
+use ingest::{App, handle};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let app = App::from_env()?;
+    run(service_fn(|event: LambdaEvent<serde_json::Value>| {
+        handle(&app, event.payload)
+    }))
+    .await
+}

@@ -46,6 +46,9 @@ pub enum TableError {
     /// It is busy, or could not be reached: trying again helps.
     #[error("the table is busy: {0}")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The request itself is at fault: a part of it can't be stored.
+    #[error("the table can't take the request: {0}")]
+    Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// It refuses: trying again does not help.
     #[error("the table refuses: {0}")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -55,7 +58,7 @@ impl From<TableError> for Problem {
     fn from(error: TableError) -> Self {
         match error {
             TableError::Busy(_) => Self::unavailable(error),
-            TableError::Refused(_) => Self::internal(error),
+            TableError::Invalid(_) | TableError::Refused(_) => Self::internal(error),
         }
     }
 }
@@ -454,27 +457,26 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
     R: fmt::Debug + Send + Sync + 'static,
 {
-    let passes = match &error {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            true
-        }
-        SdkError::ServiceError(service) => matches!(
-            service.err().code(),
-            Some(
-                "ThrottlingException"
-                    | "ProvisionedThroughputExceededException"
-                    | "RequestLimitExceeded"
-                    | "InternalServerError"
-                    | "ServiceUnavailable"
-                    | "TransactionInProgressException"
-            )
-        ),
-        _ => false,
-    };
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        .map(str::to_owned);
+    let unreached = matches!(
+        error,
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
+    );
     let error: Box<dyn std::error::Error + Send + Sync> = error.into();
-    if passes {
-        TableError::Busy(error)
-    } else {
-        TableError::Refused(error)
+    match code.as_deref() {
+        Some(
+            "ThrottlingException"
+            | "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "InternalServerError"
+            | "ServiceUnavailable"
+            | "TransactionInProgressException",
+        ) => TableError::Busy(error),
+        Some("ValidationException") => TableError::Invalid(error),
+        _ if unreached => TableError::Busy(error),
+        _ => TableError::Refused(error),
     }
 }

@@ -1,0 +1,118 @@
+//! What an object's key says of its records: `drop/{record_type}/[{source}/]{anything}.{extension}`.
+
+use crate::record::RecordType;
+
+/// Who delivers a file that lies in no source's folder.
+const DEFAULT_SOURCE: &str = "default";
+const MAX_SOURCE_CHARS: usize = 64;
+
+/// What a key says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DropKey {
+    /// The folder's name: a record type, or `mixed`.
+    pub(crate) folder: String,
+    /// The record type; `None` in `mixed`, where each record names its own.
+    pub(crate) record_type: Option<RecordType>,
+    /// Who delivers the file.
+    pub(crate) source: String,
+}
+
+/// Why a key's object can't be ingested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DropKeyError {
+    #[error(
+        "the file lies in no folder of a record type: drop/{{record_type}}/[{{source}}/]{{name}}.ndjson"
+    )]
+    UnknownRecordType,
+    #[error("a source's name has 1 to 64 characters a-z, 0-9, _ and -")]
+    InvalidSource,
+    #[error("the file's name ends in none of the supported formats: .ndjson, .jsonl")]
+    UnsupportedFormat,
+}
+
+impl DropKeyError {
+    /// The last part of the problem's type.
+    pub(crate) const fn slug(self) -> &'static str {
+        match self {
+            Self::UnknownRecordType => "unknown-record-type",
+            Self::InvalidSource => "invalid-source",
+            Self::UnsupportedFormat => "unsupported-format",
+        }
+    }
+}
+
+impl DropKey {
+    /// Parses a key.
+    pub(crate) fn parse(key: &str) -> Result<Self, DropKeyError> {
+        let path = key
+            .strip_prefix("drop/")
+            .ok_or(DropKeyError::UnknownRecordType)?;
+        let (folder, rest) = path
+            .split_once('/')
+            .ok_or(DropKeyError::UnknownRecordType)?;
+        let record_type = match folder {
+            "mixed" => None,
+            folder => Some(
+                folder
+                    .parse()
+                    .map_err(|()| DropKeyError::UnknownRecordType)?,
+            ),
+        };
+        let source = rest
+            .split_once('/')
+            .map_or(DEFAULT_SOURCE, |(source, _)| source);
+        let is_source = (1..=MAX_SOURCE_CHARS).contains(&source.len())
+            && source
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+        if !is_source {
+            return Err(DropKeyError::InvalidSource);
+        }
+        let name = key.to_ascii_lowercase();
+        if ![".ndjson", ".jsonl"]
+            .iter()
+            .any(|extension| name.ends_with(extension))
+        {
+            return Err(DropKeyError::UnsupportedFormat);
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            record_type,
+            source: source.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_name_type_and_source() {
+        let parse = |key| DropKey::parse(key).map(|key| (key.folder, key.source));
+        let ok = |folder: &str, source: &str| Ok((folder.to_owned(), source.to_owned()));
+        assert_eq!(parse("drop/purchase/a b.ndjson"), ok("purchase", "default"));
+        assert_eq!(
+            parse("drop/purchase/pos/2026/10/a.JSONL"),
+            ok("purchase", "pos")
+        );
+        assert_eq!(parse("drop/mixed/x/y.ndjson"), ok("mixed", "x"));
+        assert_eq!(
+            parse("drop/orders/a.ndjson"),
+            Err(DropKeyError::UnknownRecordType)
+        );
+        assert_eq!(parse("drop/a.ndjson"), Err(DropKeyError::UnknownRecordType));
+        assert_eq!(
+            parse("drop/purchase/POS/a.ndjson"),
+            Err(DropKeyError::InvalidSource)
+        );
+        assert_eq!(
+            parse("drop/purchase//a.ndjson"),
+            Err(DropKeyError::InvalidSource)
+        );
+        assert_eq!(
+            parse("drop/purchase/a.xml"),
+            Err(DropKeyError::UnsupportedFormat)
+        );
+    }
+}

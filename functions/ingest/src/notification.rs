@@ -1,0 +1,107 @@
+//! S3's notifications: which versions of which objects an event tells of.
+
+use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
+use percent_encoding::percent_decode_str;
+
+/// One version of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ObjectVersion {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    /// `None` in a bucket without versions.
+    pub(crate) version_id: Option<String>,
+    pub(crate) etag: String,
+    /// The order of events of one key: hexadecimal.
+    pub(crate) sequencer: String,
+}
+
+impl ObjectVersion {
+    /// What tells this version from others of the key.
+    pub(crate) fn id(&self) -> String {
+        match &self.version_id {
+            Some(id) => id.clone(),
+            None => format!("{}-{}", self.etag, self.sequencer),
+        }
+    }
+}
+
+/// The event is neither a notification nor S3's test of one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotificationError {
+    #[error("the event is not an S3 notification: {0}")]
+    Shape(#[from] serde_json::Error),
+    #[error("the event names no bucket, key or sequencer")]
+    Incomplete,
+}
+
+/// Reads an event. The test event that S3 sends when notifications are set up tells of nothing.
+pub(crate) fn objects(event: serde_json::Value) -> Result<Vec<ObjectVersion>, NotificationError> {
+    if event.get("Event").and_then(serde_json::Value::as_str) == Some("s3:TestEvent") {
+        return Ok(Vec::new());
+    }
+    let event: S3Event = serde_json::from_value(event)?;
+    event
+        .records
+        .into_iter()
+        .map(|record| object(record).ok_or(NotificationError::Incomplete))
+        .collect()
+}
+
+fn object(record: S3EventRecord) -> Option<ObjectVersion> {
+    let object = record.s3.object;
+    // Keys are form-encoded: a plus is a blank. The library's own decoding is not relied upon.
+    let key = object.key?.replace('+', " ");
+    Some(ObjectVersion {
+        bucket: record.s3.bucket.name?,
+        key: percent_decode_str(&key).decode_utf8().ok()?.into_owned(),
+        version_id: object
+            .version_id
+            .filter(|id| !id.is_empty() && id != "null"),
+        etag: object.e_tag.unwrap_or_default(),
+        sequencer: object.sequencer?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(key: &str) -> serde_json::Value {
+        json!({"Records": [{
+            "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
+            "eventTime": "2026-10-31T00:00:00.000Z", "eventName": "ObjectCreated:Put",
+            "userIdentity": {"principalId": "AWS:x"}, "requestParameters": {"sourceIPAddress": "10.0.0.1"},
+            "responseElements": {"x-amz-request-id": "r", "x-amz-id-2": "h"},
+            "s3": {
+                "s3SchemaVersion": "1.0", "configurationId": "c",
+                "bucket": {"name": "b", "ownerIdentity": {"principalId": "p"}, "arn": "arn:aws:s3:::b"},
+                "object": {"key": key, "size": 3, "eTag": "e", "versionId": "v", "sequencer": "0055AED6DCD90281E5"}
+            }
+        }]})
+    }
+
+    #[test]
+    fn keys_are_decoded() {
+        let objects = objects(event("drop/purchase/a+b%2Bc%25%C3%A9.ndjson")).unwrap();
+        assert_eq!(objects[0].key, "drop/purchase/a b+c%é.ndjson");
+        assert_eq!(
+            (objects[0].id(), objects[0].bucket.as_str()),
+            ("v".to_owned(), "b")
+        );
+    }
+
+    #[test]
+    fn the_test_event_tells_of_nothing() {
+        let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-10-31T00:00:00.000Z",
+            "Bucket": "b", "RequestId": "r", "HostId": "h"});
+        assert_eq!(objects(event).unwrap(), []);
+    }
+
+    #[test]
+    fn other_events_are_errors() {
+        assert!(objects(json!({"hello": "world"})).is_err());
+        assert!(objects(json!({"Records": [{"s3": {"object": {"key": "k"}}}]})).is_err());
+    }
+}

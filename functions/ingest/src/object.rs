@@ -1,0 +1,125 @@
+//! One version of an object as a stream of bytes. A body that breaks is resumed at the byte after.
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    Client,
+    error::{ProvideErrorMetadata as _, SdkError},
+    operation::get_object::{GetObjectError, GetObjectOutput},
+    primitives::ByteStream,
+};
+use bytes::Bytes;
+
+use crate::{IngestError, notification::ObjectVersion};
+
+/// How often a body may break without a byte in between.
+const MAX_BREAKS: u32 = 5;
+
+/// An object that is being read.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    client: &'a Client,
+    object: &'a ObjectVersion,
+    stream: ByteStream,
+    position: u64,
+    length: u64,
+    breaks: u32,
+    /// In seconds since 1970.
+    pub(crate) last_modified: i64,
+}
+
+/// What opening an object comes to.
+#[derive(Debug)]
+pub(crate) enum Opened<'a> {
+    Body(Body<'a>),
+    /// The version was deleted.
+    Gone,
+    /// The bucket keeps no versions, and another object took this one's place.
+    Superseded,
+}
+
+impl<'a> Body<'a> {
+    /// Asks for the object.
+    pub(crate) async fn open(
+        client: &'a Client,
+        object: &'a ObjectVersion,
+    ) -> Result<Opened<'a>, IngestError> {
+        let output = match get(client, object, 0).await? {
+            Answer::Output(output) => *output,
+            Answer::Gone => return Ok(Opened::Gone),
+            Answer::Superseded => return Ok(Opened::Superseded),
+        };
+        Ok(Opened::Body(Self {
+            client,
+            object,
+            position: 0,
+            length: output
+                .content_length()
+                .and_then(|length| length.try_into().ok())
+                .unwrap_or_default(),
+            breaks: 0,
+            last_modified: output
+                .last_modified()
+                .map_or(0, aws_sdk_s3::primitives::DateTime::secs),
+            stream: output.body,
+        }))
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, IngestError> {
+        loop {
+            if self.position == self.length {
+                return Ok(None);
+            }
+            let error: Box<dyn std::error::Error + Send + Sync> = match self.stream.next().await {
+                Some(Ok(chunk)) => {
+                    self.position += chunk.len() as u64;
+                    self.breaks = 0;
+                    return Ok(Some(chunk));
+                }
+                Some(Err(error)) => error.into(),
+                None => "the body ended early".into(),
+            };
+            self.breaks += 1;
+            if self.breaks > MAX_BREAKS {
+                return Err(IngestError::S3(error));
+            }
+            tokio::time::sleep(Duration::from_millis(50 << self.breaks)).await;
+            match get(self.client, self.object, self.position).await? {
+                Answer::Output(output) => self.stream = output.body,
+                // Begun with, and gone half-way: the next run says what became of it.
+                Answer::Gone | Answer::Superseded => return Err(IngestError::S3(error)),
+            }
+        }
+    }
+}
+
+enum Answer {
+    Output(Box<GetObjectOutput>),
+    Gone,
+    Superseded,
+}
+
+async fn get(client: &Client, object: &ObjectVersion, from: u64) -> Result<Answer, IngestError> {
+    let mut request = client.get_object().bucket(&object.bucket).key(&object.key);
+    request = match &object.version_id {
+        Some(version_id) => request.version_id(version_id),
+        None => request.if_match(&object.etag),
+    };
+    if from > 0 {
+        request = request.range(format!("bytes={from}-"));
+    }
+    match request.send().await {
+        Ok(output) => Ok(Answer::Output(Box::new(output))),
+        Err(error) => verdict(&error).ok_or_else(|| IngestError::S3(error.into())),
+    }
+}
+
+fn verdict<R>(error: &SdkError<GetObjectError, R>) -> Option<Answer> {
+    match error.as_service_error()?.code()? {
+        // A delete marker's version can't be read: S3 calls that a method that is not allowed.
+        "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => Some(Answer::Gone),
+        "PreconditionFailed" => Some(Answer::Superseded),
+        _ => None,
+    }
+}

@@ -1,0 +1,238 @@
+//! What the rules of fields mean: checks a value against its kind and brings it into its stored form.
+
+use std::fmt;
+
+use jiff::civil;
+use rust_decimal::Decimal;
+use shared::{
+    identifier::MAX_PART_BYTES,
+    time::Instant,
+    value::{Map, Value, decimal},
+};
+
+use super::{Fault, json, schema::Field};
+
+/// The rule of a value.
+pub(crate) enum Kind {
+    /// A text; a number is taken as it is written.
+    Text,
+    /// A text that may be a part of a key: 1 to 256 bytes, no control characters.
+    Id,
+    /// `true` or `false`, as a text too.
+    Flag,
+    /// An exact number, as a text too.
+    Amount(Number),
+    /// Degrees from -90 to under 90.
+    Latitude,
+    /// Degrees from -180 to under 180.
+    Longitude,
+    /// A calendar date.
+    Date,
+    /// An instant.
+    Time,
+    /// An http(s) URL.
+    Url,
+    /// An ISO 4217 code in any case, kept in capitals.
+    Currency,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A list of at most so many values.
+    List(&'static Kind, usize),
+    /// An object with these fields; others are kept as they are.
+    Object(&'static [Field]),
+    /// An object with any names, its values of this kind.
+    MapOf(&'static Kind),
+    /// An object with any names and values.
+    Open,
+}
+
+/// Bounds of an amount, taken in.
+#[derive(Clone, Copy)]
+pub(crate) struct Number {
+    pub(crate) integer: bool,
+    pub(crate) low: Option<i64>,
+    pub(crate) high: Option<i64>,
+}
+
+/// Amounts stay under this, so that no sum of a profile leaves the exact range.
+const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
+/// The most decimal places of an amount.
+const MAX_PLACES: u32 = 9;
+
+/// Where in a record a value stands: `products[1].quantity`.
+#[derive(Clone, Copy)]
+pub(crate) enum Path<'a> {
+    Record,
+    Field(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record => Ok(()),
+            Self::Field(Self::Record, name) => f.write_str(name),
+            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// Checks the fields of an object. A `null` is an absent field.
+pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<Map, Fault> {
+    for field in fields {
+        let path = Path::Field(path, field.name);
+        match map.remove(field.name) {
+            None | Some(Value::Null) if field.required => {
+                return Err(Fault::at(&path, "missing_field", expectation(&field.kind)));
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => map.insert(field.name, check(&field.kind, value, &path)?),
+        }
+    }
+    Ok(map)
+}
+
+fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, Fault> {
+    let wrong_type = || Fault::at(path, "wrong_type", expectation(kind));
+    let invalid = || Fault::at(path, "invalid_value", expectation(kind));
+    match (kind, value) {
+        (Kind::Flag, Value::Bool(flag)) => Ok(Value::Bool(flag)),
+        (Kind::Flag, Value::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" => Ok(Value::Bool(true)),
+            "false" => Ok(Value::Bool(false)),
+            _ => Err(invalid()),
+        },
+        (Kind::Amount(bounds), Value::Number(text)) => amount(*bounds, &text).ok_or_else(invalid),
+        (Kind::Amount(bounds), Value::Text(text)) => {
+            amount(*bounds, text.trim()).ok_or_else(invalid)
+        }
+        (Kind::Latitude, value) => degrees(value, 90).ok_or_else(invalid),
+        (Kind::Longitude, value) => degrees(value, 180).ok_or_else(invalid),
+        (Kind::List(kind, most), Value::List(list)) => {
+            if list.len() > *most {
+                return Err(Fault::at(path, "too_many", format!("at most {most}")));
+            }
+            let items = list.into_iter().enumerate();
+            let checked = items.map(|(index, item)| check(kind, item, &Path::Index(path, index)));
+            Ok(Value::List(checked.collect::<Result<_, _>>()?))
+        }
+        (Kind::Object(own), Value::Map(map)) => Ok(Value::Map(fields(own, map, path)?)),
+        (Kind::MapOf(kind), Value::Map(map)) => {
+            let entries = map.into_iter().map(|(name, value)| {
+                let value = check(kind, value, &Path::Field(path, &name))?;
+                Ok((name, value))
+            });
+            Ok(Value::Map(entries.collect::<Result<_, Fault>>()?))
+        }
+        (Kind::Open, Value::Map(map)) => Ok(Value::Map(map)),
+        // The rest are texts.
+        (Kind::Text | Kind::Id, Value::Number(text)) => of_text(kind, text).ok_or_else(invalid),
+        (
+            Kind::Text
+            | Kind::Id
+            | Kind::Date
+            | Kind::Time
+            | Kind::Url
+            | Kind::Currency
+            | Kind::OneOf(_),
+            Value::Text(text),
+        ) => of_text(kind, text).ok_or_else(invalid),
+        _ => Err(wrong_type()),
+    }
+}
+
+fn of_text(kind: &Kind, text: String) -> Option<Value> {
+    match kind {
+        Kind::Text => Some(text.into()),
+        Kind::Id => id(&text).map(Value::from),
+        Kind::Date => date(text.trim()).map(Value::from),
+        Kind::Time => Some(Instant::parse(&text)?.to_string().into()),
+        Kind::Url => is_url(text.trim()).then(|| text.trim().into()),
+        Kind::Currency => {
+            let code = text.trim().to_ascii_uppercase();
+            (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
+                .then(|| code.into())
+        }
+        Kind::OneOf(words) => {
+            let text = text.trim();
+            words
+                .iter()
+                .find(|word| word.eq_ignore_ascii_case(text))
+                .map(|word| (*word).into())
+        }
+        _ => None,
+    }
+}
+
+/// A part of a key.
+pub(crate) fn id(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let fits =
+        !text.is_empty() && text.len() <= MAX_PART_BYTES && !text.chars().any(char::is_control);
+    fits.then_some(text)
+}
+
+fn amount(bounds: Number, text: &str) -> Option<Value> {
+    let number = decimal(&json::number(text)?)?;
+    let fits = number.abs() < Decimal::from(MAX_AMOUNT)
+        && number.normalize().scale() <= MAX_PLACES
+        && (!bounds.integer || number.fract().is_zero())
+        && bounds.low.is_none_or(|low| number >= Decimal::from(low))
+        && bounds.high.is_none_or(|high| number <= Decimal::from(high));
+    fits.then(|| Value::Number(number.to_string()))
+}
+
+fn degrees(value: Value, bound: i64) -> Option<Value> {
+    let (Value::Number(text) | Value::Text(text)) = value else {
+        return None;
+    };
+    let text = json::number(text.trim())?;
+    let number = decimal(&text)?;
+    (number >= Decimal::from(-bound) && number < Decimal::from(bound))
+        .then_some(Value::Number(text))
+}
+
+fn date(text: &str) -> Option<String> {
+    let date: civil::Date = text.parse().ok()?;
+    (1..=9999).contains(&date.year()).then(|| date.to_string())
+}
+
+fn is_url(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return false;
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
+        && !host.is_empty()
+        && !text.contains(|c: char| c.is_control() || c.is_whitespace())
+}
+
+fn expectation(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "a text".to_owned(),
+        Kind::Id => format!("1 to {MAX_PART_BYTES} bytes without control characters"),
+        Kind::Flag => "true or false".to_owned(),
+        Kind::Amount(bounds) => {
+            let what = if bounds.integer {
+                "an integer"
+            } else {
+                "a decimal number"
+            };
+            match (bounds.low, bounds.high) {
+                (Some(low), _) => format!("{what} of at least {low}"),
+                (_, Some(high)) => format!("{what} of at most {high}"),
+                _ => what.to_owned(),
+            }
+        }
+        Kind::Latitude => "degrees from -90 to under 90".to_owned(),
+        Kind::Longitude => "degrees from -180 to under 180".to_owned(),
+        Kind::Date => "a date like 1985-12-31".to_owned(),
+        Kind::Time => "a time like 2026-10-31T23:59:59Z".to_owned(),
+        Kind::Url => "an http or https URL".to_owned(),
+        Kind::Currency => "an ISO 4217 code of three letters".to_owned(),
+        Kind::OneOf(words) => format!("one of {}", words.join(", ")),
+        Kind::List(..) => "a list".to_owned(),
+        Kind::Object(_) | Kind::MapOf(_) | Kind::Open => "an object".to_owned(),
+    }
+}

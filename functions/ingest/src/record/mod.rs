@@ -1,0 +1,436 @@
+//! Records: from a row's fields to the items that it stores. Pure: a record's place follows from the record,
+//! its source and its file alone.
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+
+use shared::{
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+    item::Item,
+    keys::{EventKey, EventType, SortKey},
+    table::Write,
+    time::Instant,
+    value::{Map, Value},
+    version::Version,
+};
+
+mod check;
+pub(crate) mod json;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use check::Path;
+use schema::Field;
+
+/// How far an event may lie after its file's last change.
+const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
+/// The most identifiers that one row unifies.
+const MAX_UNIFIED: usize = 8;
+
+/// The kinds of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordType {
+    CustomerRecord,
+    Product,
+    Event(EventType),
+    Unify,
+    Forget,
+    Attributes,
+}
+
+impl FromStr for RecordType {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Ok(match name {
+            "customer_record" => Self::CustomerRecord,
+            "product" => Self::Product,
+            "unify" => Self::Unify,
+            "forget" => Self::Forget,
+            "attributes" => Self::Attributes,
+            name => Self::Event(name.parse()?),
+        })
+    }
+}
+
+/// Why a row is rejected: a stable code, the field at fault, and what was expected there. Never the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) code: &'static str,
+    pub(crate) field: Option<String>,
+    pub(crate) expected: String,
+}
+
+impl Fault {
+    pub(crate) fn whole(code: &'static str, expected: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: None,
+            expected: expected.into(),
+        }
+    }
+
+    fn at(path: &Path<'_>, code: &'static str, expected: impl Into<String>) -> Self {
+        Self {
+            code,
+            field: Some(path.to_string()),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{field}: expected {}", self.expected),
+            None => write!(f, "expected {}", self.expected),
+        }
+    }
+}
+
+/// What all rows of a file have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) key: &'a IdentityKey,
+    pub(crate) source: &'a str,
+    /// What the file's folder says; in `drop/mixed/` every record says it itself.
+    pub(crate) record_type: Option<RecordType>,
+    /// When the file was last changed, in seconds since 1970.
+    pub(crate) last_modified: i64,
+}
+
+/// The writes that a record leads to.
+pub(crate) fn place(
+    context: &Context<'_>,
+    version: Version,
+    mut fields: Map,
+) -> Result<Vec<Write>, Fault> {
+    let named = match fields.remove("record_type") {
+        None => None,
+        Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
+        Some(_) => return Err(unknown_type()),
+    };
+    let record_type = match (context.record_type, named) {
+        (Some(folder), Some(named)) if folder != named => {
+            return Err(field_fault(
+                "record_type",
+                "invalid_value",
+                "the record type of the file's folder",
+            ));
+        }
+        (Some(record_type), _) | (None, Some(record_type)) => record_type,
+        (None, None) => return Err(field_fault("record_type", "missing_field", "a record type")),
+    };
+    let placing = Placing { context, version };
+    match record_type {
+        RecordType::CustomerRecord => placing.customer_record(fields),
+        RecordType::Product => placing.product(fields),
+        RecordType::Event(kind) => placing.event(kind, fields),
+        RecordType::Unify => placing.unify(fields),
+        RecordType::Attributes => placing.attributes(fields),
+        RecordType::Forget => Err(field_fault(
+            "record_type",
+            "unsupported_record_type",
+            "another type: forget is not supported yet",
+        )),
+    }
+}
+
+struct Placing<'a> {
+    context: &'a Context<'a>,
+    version: Version,
+}
+
+impl Placing<'_> {
+    fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+        let link = link(&mut fields)?;
+        let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
+        Ok(self
+            .item(&link, SortKey::Record(self.context.source.to_owned()), data)
+            .into_iter()
+            .collect())
+    }
+
+    fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+        let link = link(&mut fields)?;
+        let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
+        let Some(Value::Map(attributes)) = data.remove("attributes") else {
+            return Err(field_fault("attributes", "missing_field", "an object"));
+        };
+        let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
+        for (name, value) in attributes {
+            let path = Path::Field(&Path::Record, "attributes");
+            let path = Path::Field(&path, &name);
+            let parts = name
+                .split_once('.')
+                .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
+            let (namespace, name) = parts
+                .ok_or_else(|| Fault::at(&path, "invalid_value", "a name like namespace.name"))?;
+            let value = attribute_value(value, &path)?;
+            namespaces
+                .entry(namespace.to_owned())
+                .or_default()
+                .insert(name, value);
+        }
+        if namespaces.is_empty() {
+            return Err(field_fault(
+                "attributes",
+                "invalid_value",
+                "at least one attribute",
+            ));
+        }
+        let items = namespaces
+            .into_iter()
+            .filter_map(|(namespace, attributes)| {
+                let mut data = data.clone();
+                data.insert("attributes", attributes);
+                let source = self.context.source.to_owned();
+                self.item(&link, SortKey::Attributes { source, namespace }, data)
+            });
+        Ok(items.collect())
+    }
+
+    fn product(&self, fields: Map) -> Result<Vec<Write>, Fault> {
+        let mut data = check::fields(schema::PRODUCT, fields, &Path::Record)?;
+        let named_by = match data.remove("product_reference_type") {
+            Some(Value::Text(name)) => name,
+            _ => "product_id".to_owned(),
+        };
+        if data.get(&named_by).is_none() {
+            return Err(field_fault(
+                &named_by,
+                "missing_field",
+                "the id that product_reference_type names",
+            ));
+        }
+        let ids = ["product_id", "sku", "upc"]
+            .into_iter()
+            .filter_map(|id_type| Some((id_type, data.text(id_type)?)));
+        Ok(ids
+            .map(|(id_type, id)| Write::product(id_type, id, self.version, data.clone()))
+            .collect())
+    }
+
+    fn event(&self, kind: EventType, mut fields: Map) -> Result<Vec<Write>, Fault> {
+        let link = link(&mut fields)?;
+        let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
+            field_fault(
+                "action_at",
+                "missing_field",
+                "a time like 2026-10-31T23:59:59Z",
+            )
+        })?;
+        let moved_from = self
+            .time(&mut fields, "replaces_action_at")?
+            .filter(|old| *old != at);
+        let data = check::fields(event_fields(kind), fields, &Path::Record)?;
+        let natural_id = natural_id(kind, &data);
+        let key = |at| SortKey::Event(EventKey::new(at, kind, self.context.source, &natural_id));
+        let tombstone = moved_from.and_then(|old| self.item(&link, key(old), Map::new()));
+        let event = self.item(&link, key(at), data.clone());
+        Ok(event.into_iter().chain(tombstone).collect())
+    }
+
+    fn unify(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+        let unlink = match fields.remove("unlink") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(unlink)) => unlink,
+            Some(Value::Text(text)) if text == "true" || text == "false" => text == "true",
+            Some(_) => return Err(field_fault("unlink", "wrong_type", "true or false")),
+        };
+        let expected = format!("2 to {MAX_UNIFIED} links that name one customer");
+        let Some(Value::List(records)) = fields.remove("records") else {
+            return Err(field_fault("records", "missing_field", expected));
+        };
+        if !(2..=MAX_UNIFIED).contains(&records.len()) {
+            return Err(field_fault("records", "invalid_value", expected));
+        }
+        let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
+        for (index, record) in records.into_iter().enumerate() {
+            let records = Path::Field(&Path::Record, "records");
+            let identifier = unified(record, &Path::Index(&records, index))?;
+            members.insert(self.context.key.identity(&identifier), identifier);
+        }
+        if members.len() < 2 {
+            return Err(field_fault("records", "invalid_value", "links that differ"));
+        }
+        let mut writes = Vec::new();
+        for link in members.values() {
+            for (other_id, other) in members.iter().filter(|(_, other)| *other != link) {
+                let mut data = Map::new();
+                data.insert("live", !unlink);
+                data.insert("other", other);
+                writes.extend(self.item(link, SortKey::Link(other_id.clone()), data));
+            }
+        }
+        Ok(writes)
+    }
+
+    fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, Fault> {
+        let text = match fields.remove(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Text(text)) => text,
+            Some(_) => {
+                return Err(field_fault(
+                    name,
+                    "wrong_type",
+                    "a time like 2026-10-31T23:59:59Z",
+                ));
+            }
+        };
+        let at = Instant::parse(&text).ok_or_else(|| {
+            field_fault(name, "invalid_value", "a time like 2026-10-31T23:59:59Z")
+        })?;
+        if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
+            return Err(field_fault(
+                name,
+                "invalid_value",
+                "a time at most 48 hours after the file's",
+            ));
+        }
+        Ok(Some(at))
+    }
+
+    fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Option<Write> {
+        let identity = self.context.key.identity(link);
+        Write::item(&Item::ingested(
+            identity,
+            key,
+            self.version,
+            Some(link.clone()),
+            data,
+        ))
+    }
+}
+
+fn event_fields(kind: EventType) -> &'static [Field] {
+    match kind {
+        EventType::Purchase => schema::PURCHASE,
+        EventType::Return => schema::RETURN,
+        EventType::EmailSend => schema::EMAIL_SEND,
+        EventType::EmailOpen => schema::EMAIL_OPEN,
+        EventType::EmailClick => schema::EMAIL_CLICK,
+        EventType::EmailBounce => schema::EMAIL_BOUNCE,
+        EventType::EmailSubscribe => schema::EMAIL_SUBSCRIBE,
+        EventType::SmsSend => schema::SMS_SEND,
+        EventType::SmsClick => schema::SMS_CLICK,
+        EventType::SmsSubscribe => schema::SMS_SUBSCRIBE,
+        EventType::Message => schema::MESSAGE,
+    }
+}
+
+/// What tells an event from others of its type, source and time.
+fn natural_id(kind: EventType, data: &Map) -> Vec<&str> {
+    let text = |name| data.text(name).unwrap_or_default();
+    let of = |object: &str, name| {
+        data.map(object)
+            .and_then(|map| map.text(name))
+            .unwrap_or_default()
+    };
+    match kind {
+        EventType::Purchase => vec![text("purchase_id")],
+        EventType::Return => vec![text("return_id")],
+        EventType::EmailSend | EventType::EmailOpen | EventType::EmailBounce => {
+            vec![text("email_id")]
+        }
+        EventType::EmailClick => vec![text("email_id"), of("clicked_link", "url")],
+        EventType::EmailSubscribe => vec![text("email_id"), of("list", "id"), text("status")],
+        EventType::SmsSend => vec![text("sms_id")],
+        EventType::SmsClick => vec![text("sms_id"), of("clicked_link", "url")],
+        EventType::SmsSubscribe => vec![text("sms_id"), of("list", "id"), text("status")],
+        EventType::Message => vec![text("message_id")],
+    }
+}
+
+/// An attribute: a value, or one with how sure the source is of it.
+fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
+    let Value::Map(mut map) = value else {
+        return Ok(value);
+    };
+    let given = map
+        .remove("value")
+        .ok_or_else(|| Fault::at(path, "missing_field", "a value"))?;
+    let confidence = map.remove("confidence");
+    if let Some((unknown, _)) = map.iter().next() {
+        return Err(Fault::at(
+            &Path::Field(path, unknown),
+            "unknown_field",
+            "value or confidence",
+        ));
+    }
+    let mut kept = Map::new();
+    kept.insert("value", given);
+    if let Some(confidence) = confidence {
+        let sure = match &confidence {
+            Value::Number(text) => shared::value::decimal(text),
+            _ => None,
+        };
+        if !sure.is_some_and(|sure| sure >= 0.into() && sure <= 2.into()) {
+            return Err(Fault::at(
+                &Path::Field(path, "confidence"),
+                "invalid_value",
+                "a number from 0 to 2",
+            ));
+        }
+        kept.insert("confidence", confidence);
+    }
+    Ok(Value::Map(kept))
+}
+
+fn link(fields: &mut Map) -> Result<Identifier, Fault> {
+    let path = Path::Field(&Path::Record, "link");
+    match fields.remove("link") {
+        None | Some(Value::Null) => {
+            Err(Fault::at(&path, "missing_field", "exactly one identifier"))
+        }
+        Some(value) => identifier(value, &path),
+    }
+}
+
+/// One of the links of a unify record: the identifier object itself, or one under `link`.
+fn unified(value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
+    match value {
+        Value::Map(mut map) if map.get("link").is_some() => {
+            let path = Path::Field(path, "link");
+            identifier(map.remove("link").unwrap_or(Value::Null), &path)
+        }
+        value => identifier(value, path),
+    }
+}
+
+fn identifier(value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
+    let Value::Map(map) = value else {
+        return Err(Fault::at(
+            path,
+            "wrong_type",
+            "an object with exactly one identifier",
+        ));
+    };
+    let mut parts = Vec::new();
+    for (name, value) in map {
+        match value {
+            Value::Null => {}
+            Value::Text(text) | Value::Number(text) => {
+                parts.push((Cow::Owned(name), Cow::Owned(text)))
+            }
+            _ => return Err(Fault::at(&Path::Field(path, &name), "wrong_type", "a text")),
+        }
+    }
+    Identifier::from_fields(parts).map_err(|error| match &error.field {
+        Some(field) => Fault::at(&Path::Field(path, field), error.code, error.expected),
+        None => Fault::at(path, error.code, error.expected),
+    })
+}
+
+fn unknown_type() -> Fault {
+    field_fault(
+        "record_type",
+        "unknown_record_type",
+        "a record type of the data specification",
+    )
+}
+
+fn field_fault(field: &str, code: &'static str, expected: impl Into<String>) -> Fault {
+    Fault::at(&Path::Field(&Path::Record, field), code, expected)
+}

@@ -1,0 +1,331 @@
+//! The fields of every record type, as the data specification has them. What a rule means is in `check`.
+
+use super::check::{Kind, Kind::*, Number};
+
+/// A field and its rule.
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) required: bool,
+}
+
+const fn required(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        required: true,
+    }
+}
+
+const fn optional(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        required: false,
+    }
+}
+
+const NOT_NEGATIVE: Number = Number {
+    integer: false,
+    low: Some(0),
+    high: None,
+};
+const NOT_POSITIVE: Number = Number {
+    integer: false,
+    low: None,
+    high: Some(0),
+};
+const ANY_AMOUNT: Number = Number {
+    integer: false,
+    low: None,
+    high: None,
+};
+const ANY_INTEGER: Number = Number {
+    integer: true,
+    low: None,
+    high: None,
+};
+const AT_LEAST_ONE: Number = Number {
+    integer: true,
+    low: Some(1),
+    high: None,
+};
+const AT_MOST_MINUS_ONE: Number = Number {
+    integer: true,
+    low: None,
+    high: Some(-1),
+};
+
+/// The most lines of a purchase or return.
+const MAX_LINES: usize = 1_000;
+const MAX_LIST: usize = 10_000;
+
+pub(crate) const CUSTOMER_RECORD: &[Field] = &[
+    optional("email", Text),
+    optional("email_sha256", Text),
+    optional("mobile", Text),
+    optional("customer_id", Text),
+    optional("first_name", Text),
+    optional("last_name", Text),
+    optional("gender", Text),
+    optional("date_of_birth", Date),
+    optional("country", Text),
+    optional("state", Text),
+    optional("city", Text),
+    optional("postcode", Text),
+    optional("zip", Text),
+    optional("address_1", Text),
+    optional("address_2", Text),
+    optional("employee_flag", Flag),
+    optional("customer_type", Text),
+    optional("custom_fields", Open),
+    optional("updated_at", Time),
+];
+
+pub(crate) const PRODUCT: &[Field] = &[
+    optional(
+        "product_reference_type",
+        OneOf(&["product_id", "sku", "upc"]),
+    ),
+    optional("product_id", Id),
+    optional("sku", Id),
+    optional("upc", Id),
+    optional("name", Text),
+    optional("description", Text),
+    optional("brand", Text),
+    optional("size", Text),
+    optional("color", Text),
+    optional("price", Amount(NOT_NEGATIVE)),
+    optional("options", MapOf(&List(&Text, MAX_LIST))),
+    optional("url", Url),
+    optional("images", List(&Url, MAX_LIST)),
+    optional(
+        "availability",
+        Object(&[
+            required("available", Flag),
+            optional(
+                "channels_availability",
+                List(
+                    &Object(&[
+                        required("type", Text),
+                        required("available", Flag),
+                        optional("published_at", Time),
+                        optional("unpublished_at", Time),
+                    ]),
+                    MAX_LIST,
+                ),
+            ),
+        ]),
+    ),
+    optional(
+        "inventory",
+        Object(&[
+            optional("id", Text),
+            optional("source", Text),
+            optional("quantity", Amount(ANY_INTEGER)),
+            optional("cost", Amount(NOT_NEGATIVE)),
+            optional("backorder_allowed", Flag),
+            optional("tracked", Flag),
+            optional("updated_at", Time),
+        ]),
+    ),
+];
+
+const PRODUCT_REFERENCE: Field = optional(
+    "product_reference",
+    Object(&[
+        required("id", Id),
+        optional("id_type", OneOf(&["product_id", "sku", "upc"])),
+        optional("dataset_id", Text),
+    ]),
+);
+const ORDER_TYPE: Field = required("type", OneOf(&["physical", "ecommerce"]));
+const CURRENCY: Field = optional("currency", Currency);
+const CUSTOM_FIELDS: Field = optional("custom_fields", Open);
+const ADJUSTMENTS: Field = optional(
+    "adjustments",
+    List(
+        &Object(&[
+            required("price_adjustment", Amount(ANY_AMOUNT)),
+            optional("adjusted_at", Time),
+            optional("reason", Text),
+        ]),
+        MAX_LINES,
+    ),
+);
+const STORE: Field = optional(
+    "store",
+    Object(&[
+        required(
+            "type",
+            OneOf(&["physical", "ecommerce", "concession", "outlet", "online"]),
+        ),
+        required("name", Text),
+        optional("store_id", Text),
+        optional(
+            "location",
+            Object(&[
+                optional("name", Text),
+                optional(
+                    "coordinate",
+                    Object(&[
+                        required("latitude", Latitude),
+                        required("longitude", Longitude),
+                    ]),
+                ),
+            ]),
+        ),
+    ]),
+);
+
+pub(crate) const PURCHASE: &[Field] = &[
+    ORDER_TYPE,
+    required("purchase_id", Id),
+    required(
+        "products",
+        List(
+            &Object(&[
+                required("price_paid", Amount(NOT_NEGATIVE)),
+                required("quantity", Amount(AT_LEAST_ONE)),
+                PRODUCT_REFERENCE,
+                optional("full_price", Amount(ANY_AMOUNT)),
+                optional("discount", Amount(ANY_AMOUNT)),
+            ]),
+            MAX_LINES,
+        ),
+    ),
+    CURRENCY,
+    optional(
+        "payment_types",
+        List(
+            &Object(&[
+                required("name", Text),
+                optional("total", Amount(ANY_AMOUNT)),
+            ]),
+            MAX_LINES,
+        ),
+    ),
+    ADJUSTMENTS,
+    STORE,
+    CUSTOM_FIELDS,
+];
+
+pub(crate) const RETURN: &[Field] = &[
+    ORDER_TYPE,
+    required("return_id", Id),
+    required(
+        "products",
+        List(
+            &Object(&[
+                required("price_paid", Amount(NOT_POSITIVE)),
+                required("quantity", Amount(AT_MOST_MINUS_ONE)),
+                PRODUCT_REFERENCE,
+                optional("full_price", Amount(ANY_AMOUNT)),
+                optional("discount", Amount(ANY_AMOUNT)),
+            ]),
+            MAX_LINES,
+        ),
+    ),
+    CURRENCY,
+    ADJUSTMENTS,
+    STORE,
+    CUSTOM_FIELDS,
+];
+
+const EMAIL_ID: Field = required("email_id", Id);
+const SMS_ID: Field = required("sms_id", Id);
+const CAMPAIGN: Field = optional("campaign_id", Text);
+const LIST: Field = optional(
+    "list",
+    Object(&[required("id", Id), required("name", Text)]),
+);
+const EMAIL_PARTY: Kind = Object(&[required("email", Text), optional("name", Text)]);
+const EMAIL_FROM: Field = optional("from", EMAIL_PARTY);
+const EMAIL_TO: Field = optional("to", EMAIL_PARTY);
+const SMS_PARTY: Kind = Object(&[optional("name", Text), optional("number", Text)]);
+const SMS_FROM: Field = optional("from", SMS_PARTY);
+const SMS_TO: Field = optional("to", SMS_PARTY);
+const BODY: Field = optional("body", Text);
+const CLICKED_LINK: Field = optional(
+    "clicked_link",
+    Object(&[optional("name", Text), optional("url", Url)]),
+);
+
+pub(crate) const EMAIL_SEND: &[Field] = &[
+    EMAIL_ID,
+    CAMPAIGN,
+    LIST,
+    EMAIL_FROM,
+    EMAIL_TO,
+    optional("subject", Text),
+    BODY,
+];
+pub(crate) const EMAIL_OPEN: &[Field] = &[EMAIL_ID, CAMPAIGN, LIST, EMAIL_FROM, EMAIL_TO];
+pub(crate) const EMAIL_CLICK: &[Field] =
+    &[EMAIL_ID, CAMPAIGN, LIST, EMAIL_FROM, EMAIL_TO, CLICKED_LINK];
+pub(crate) const EMAIL_BOUNCE: &[Field] = &[EMAIL_ID, LIST, EMAIL_FROM, EMAIL_TO];
+pub(crate) const EMAIL_SUBSCRIBE: &[Field] = &[
+    EMAIL_ID,
+    required(
+        "status",
+        OneOf(&[
+            "subscribed",
+            "unsubscribed",
+            "transactional",
+            "undeliverable",
+        ]),
+    ),
+    LIST,
+];
+pub(crate) const SMS_SEND: &[Field] = &[SMS_ID, CAMPAIGN, LIST, SMS_FROM, SMS_TO, BODY];
+pub(crate) const SMS_CLICK: &[Field] = &[SMS_ID, CAMPAIGN, LIST, SMS_FROM, SMS_TO, CLICKED_LINK];
+pub(crate) const SMS_SUBSCRIBE: &[Field] = &[
+    SMS_ID,
+    required(
+        "status",
+        OneOf(&[
+            "subscribed",
+            "unsubscribed",
+            "transactional",
+            "undeliverable",
+            "list_subscribed",
+            "list_unsubscribed",
+        ]),
+    ),
+    LIST,
+];
+
+pub(crate) const MESSAGE: &[Field] = &[
+    required("message_id", Id),
+    required("channel", Id),
+    required("direction", OneOf(&["inbound", "outbound"])),
+    optional(
+        "account",
+        Object(&[required("id", Text), required("name", Text)]),
+    ),
+    optional(
+        "author",
+        Object(&[
+            optional("name", Text),
+            optional("handle", Text),
+            optional("avatar_url", Url),
+        ]),
+    ),
+    optional("conversation_id", Text),
+    BODY,
+    optional(
+        "attachments",
+        List(
+            &Object(&[
+                required("url", Url),
+                optional("type", Text),
+                optional("name", Text),
+            ]),
+            MAX_LINES,
+        ),
+    ),
+    optional("state", Text),
+];
+
+pub(crate) const ATTRIBUTES: &[Field] =
+    &[required("attributes", Open), optional("updated_at", Time)];

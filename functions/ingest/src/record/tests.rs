@@ -1,0 +1,457 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use shared::version::ImportId;
+
+use super::*;
+
+const LAST_MODIFIED: i64 = 1_790_000_000;
+
+fn key() -> IdentityKey {
+    IdentityKey::new("key").unwrap()
+}
+
+fn version(offset: u64) -> Version {
+    Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), offset)
+}
+
+fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
+    let key = key();
+    let record_type = record_type.map(|name| name.parse().unwrap());
+    let context = Context {
+        key: &key,
+        source: "pos",
+        record_type,
+        last_modified: LAST_MODIFIED,
+    };
+    place(&context, version(7), json::object(row)?)
+}
+
+fn sort_keys(record_type: &str, row: &str) -> Vec<String> {
+    place_as(Some(record_type), row)
+        .unwrap()
+        .iter()
+        .map(|write| write.key().1.to_owned())
+        .collect()
+}
+
+/// Code and field of the fault, and that its text does not repeat what was given.
+fn fault(record_type: &str, row: &str) -> (&'static str, String) {
+    let fault = place_as(Some(record_type), row).unwrap_err();
+    (fault.code, fault.field.unwrap_or_default())
+}
+
+fn expect_fault(record_type: &str, row: &str, code: &str, field: &str) {
+    assert_eq!(fault(record_type, row), (code, field.to_owned()), "{row}");
+}
+
+const LINK: &str = r#""link":{"email":"jane@example.com"}"#;
+
+fn purchase(fields: &str) -> String {
+    format!(
+        r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z","type":"physical","purchase_id":"p1",{fields}}}"#
+    )
+}
+
+#[test]
+fn every_type_has_its_place() {
+    let event = |kind: &str, id: &str| {
+        let row = format!(r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z",{id}}}"#);
+        let keys = sort_keys(kind, &row);
+        assert_eq!(keys.len(), 1);
+        assert!(
+            keys[0].starts_with(&format!("event#2026-01-02T03:04:05.000000Z#{kind}#")),
+            "{keys:?}"
+        );
+    };
+    event(
+        "purchase",
+        r#""type":"physical","purchase_id":"p","products":[{"price_paid":1,"quantity":1}]"#,
+    );
+    event(
+        "return",
+        r#""type":"ecommerce","return_id":"r","products":[{"price_paid":-1,"quantity":-1}]"#,
+    );
+    for kind in ["email_send", "email_open", "email_click", "email_bounce"] {
+        event(kind, r#""email_id":"e""#);
+    }
+    event(
+        "email_subscribe",
+        r#""email_id":"e","status":"unsubscribed""#,
+    );
+    event("sms_send", r#""sms_id":"s","body":"Hello""#);
+    event(
+        "sms_click",
+        r#""sms_id":"s","clicked_link":{"url":"https://example.com"}"#,
+    );
+    event(
+        "sms_subscribe",
+        r#""sms_id":"s","status":"list_subscribed""#,
+    );
+    event(
+        "message",
+        r#""message_id":"m","channel":"x","direction":"inbound""#,
+    );
+    assert_eq!(
+        sort_keys("customer_record", &format!("{{{LINK}}}")),
+        ["profile#record#pos"]
+    );
+    assert_eq!(
+        sort_keys(
+            "attributes",
+            &format!(
+                r#"{{{LINK},"attributes":{{"a.x":1,"a.y":{{"value":2,"confidence":0.5}},"b#.z":3}}}}"#
+            )
+        ),
+        ["profile#attributes#pos#a", "profile#attributes#pos#b%23"]
+    );
+    let products = place_as(Some("product"), r#"{"product_id":"1","sku":"a#b"}"#).unwrap();
+    let partitions: Vec<_> = products.iter().map(|write| write.key().0).collect();
+    assert_eq!(partitions, ["product#product_id#1", "product#sku#a%23b"]);
+}
+
+#[test]
+fn unify_links_every_pair_on_both_sides() {
+    let row = r#"{"records":[{"email":"a@example.com"},{"mobile":"1"},{"link":{"customer_id":"7"}},{"email":"A@example.com"}]}"#;
+    let writes = place_as(Some("unify"), row).unwrap();
+    let pairs: BTreeSet<_> = writes
+        .iter()
+        .map(|write| {
+            (
+                write.key().0.to_owned(),
+                write.key().1.trim_start_matches("profile#link#").to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!((writes.len(), pairs.len()), (6, 6));
+    for (from, to) in &pairs {
+        assert!(pairs.contains(&(to.clone(), from.clone())));
+    }
+    expect_fault(
+        "unify",
+        r#"{"records":[{"mobile":"1"}]}"#,
+        "invalid_value",
+        "records",
+    );
+    expect_fault(
+        "unify",
+        r#"{"records":[{"mobile":"1"},{"mobile":"+1"}]}"#,
+        "invalid_value",
+        "records",
+    );
+    expect_fault(
+        "unify",
+        r#"{"records":[{"mobile":"1"},{"mobile":"x"}]}"#,
+        "invalid_value",
+        "records[1].mobile",
+    );
+    expect_fault(
+        "unify",
+        r#"{"link":{"mobile":"1"}}"#,
+        "missing_field",
+        "records",
+    );
+}
+
+#[test]
+fn a_moved_event_leaves_a_tombstone() {
+    let line = r#""products":[{"price_paid":1,"quantity":1}]"#;
+    let row = purchase(&format!(
+        r#"{line},"replaces_action_at":"2026-01-01T00:00:00Z""#
+    ));
+    let keys = sort_keys("purchase", &row);
+    assert_eq!(keys.len(), 2);
+    assert!(keys[1].starts_with("event#2026-01-01T00:00:00.000000Z#purchase#"));
+    assert_eq!(keys[0].rsplit('#').next(), keys[1].rsplit('#').next());
+    let same = purchase(&format!(
+        r#"{line},"replaces_action_at":"2026-01-02T03:04:05Z""#
+    ));
+    assert_eq!(sort_keys("purchase", &same).len(), 1);
+}
+
+#[test]
+fn texts_are_parsed_where_numbers_are_expected_and_the_other_way_round() {
+    let row = purchase(
+        r#""products":[{"price_paid":"12.50","quantity":"2"}],"currency":"aud","store":{"type":"Outlet","name":42}"#,
+    );
+    let written = format!("{:?}", place_as(Some("purchase"), &row).unwrap());
+    for stored in [
+        r#"Number("12.50")"#,
+        r#"Number("2")"#,
+        r#"Text("AUD")"#,
+        r#"Text("outlet")"#,
+        r#"Text("42")"#,
+    ] {
+        assert!(written.contains(stored), "{stored} in {written}");
+    }
+}
+
+#[test]
+fn faults_name_rule_and_field() {
+    let line = |fields: &str| {
+        purchase(&format!(
+            r#""products":[{{"price_paid":1,"quantity":1}},{{{fields}}}]"#
+        ))
+    };
+    expect_fault(
+        "purchase",
+        &line(r#""price_paid":1,"quantity":0"#),
+        "invalid_value",
+        "products[1].quantity",
+    );
+    expect_fault(
+        "purchase",
+        &line(r#""price_paid":1,"quantity":1.5"#),
+        "invalid_value",
+        "products[1].quantity",
+    );
+    expect_fault(
+        "purchase",
+        &line(r#""price_paid":-1,"quantity":1"#),
+        "invalid_value",
+        "products[1].price_paid",
+    );
+    expect_fault(
+        "purchase",
+        &line(r#""price_paid":"1,0","quantity":1"#),
+        "invalid_value",
+        "products[1].price_paid",
+    );
+    expect_fault(
+        "purchase",
+        &line(r#""price_paid":1e15,"quantity":1"#),
+        "invalid_value",
+        "products[1].price_paid",
+    );
+    expect_fault(
+        "purchase",
+        &line(r#""price_paid":true,"quantity":1"#),
+        "wrong_type",
+        "products[1].price_paid",
+    );
+    expect_fault(
+        "purchase",
+        &line(r#""quantity":1"#),
+        "missing_field",
+        "products[1].price_paid",
+    );
+    expect_fault(
+        "purchase",
+        &purchase(r#""products":{}"#),
+        "wrong_type",
+        "products",
+    );
+    expect_fault(
+        "purchase",
+        &purchase(r#""products":[],"currency":"$""#),
+        "invalid_value",
+        "currency",
+    );
+    expect_fault(
+        "purchase",
+        &purchase(
+            r#""products":[],"store":{"type":"outlet","name":"n","location":{"coordinate":{"latitude":90,"longitude":0}}}"#,
+        ),
+        "invalid_value",
+        "store.location.coordinate.latitude",
+    );
+    expect_fault(
+        "return",
+        &format!(
+            r#"{{{LINK},"action_at":"2026-01-02","type":"physical","return_id":"r","products":[{{"price_paid":-1,"quantity":1}}]}}"#
+        ),
+        "invalid_value",
+        "products[0].quantity",
+    );
+    expect_fault(
+        "email_open",
+        r#"{"action_at":"2026-01-02T03:04:05Z","email_id":"e"}"#,
+        "missing_field",
+        "link",
+    );
+    expect_fault(
+        "email_open",
+        &format!(r#"{{{LINK},"email_id":"e"}}"#),
+        "missing_field",
+        "action_at",
+    );
+    expect_fault(
+        "email_open",
+        &format!(r#"{{{LINK},"action_at":"soon","email_id":"e"}}"#),
+        "invalid_value",
+        "action_at",
+    );
+    expect_fault(
+        "email_open",
+        &format!(r#"{{{LINK},"action_at":"2099-01-01T00:00:00Z","email_id":"e"}}"#),
+        "invalid_value",
+        "action_at",
+    );
+    expect_fault(
+        "email_open",
+        &format!(r#"{{{LINK},"action_at":"2026-01-01T00:00:00Z","email_id":" "}}"#),
+        "invalid_value",
+        "email_id",
+    );
+    expect_fault(
+        "email_open",
+        r#"{"link":{"email":"a@b"},"action_at":"2026-01-01T00:00:00Z","email_id":"e"}"#,
+        "invalid_value",
+        "link.email",
+    );
+    expect_fault(
+        "email_open",
+        r#"{"link":{"phone":"1"},"action_at":"2026-01-01T00:00:00Z","email_id":"e"}"#,
+        "unknown_field",
+        "link.phone",
+    );
+    expect_fault(
+        "email_subscribe",
+        &format!(
+            r#"{{{LINK},"action_at":"2026-01-01T00:00:00Z","email_id":"e","status":"maybe"}}"#
+        ),
+        "invalid_value",
+        "status",
+    );
+    expect_fault(
+        "customer_record",
+        &format!(r#"{{{LINK},"date_of_birth":"31/12/1985"}}"#),
+        "invalid_value",
+        "date_of_birth",
+    );
+    expect_fault(
+        "customer_record",
+        &format!(r#"{{{LINK},"employee_flag":"perhaps"}}"#),
+        "invalid_value",
+        "employee_flag",
+    );
+    expect_fault(
+        "customer_record",
+        &format!(r#"{{{LINK},"record_type":"purchase"}}"#),
+        "invalid_value",
+        "record_type",
+    );
+    expect_fault("product", r#"{"sku":"s"}"#, "missing_field", "product_id");
+    expect_fault(
+        "product",
+        r#"{"sku":"s","product_reference_type":"sku","images":["ftp://x"]}"#,
+        "invalid_value",
+        "images[0]",
+    );
+    expect_fault(
+        "attributes",
+        &format!(r#"{{{LINK},"attributes":{{"plain":1}}}}"#),
+        "invalid_value",
+        "attributes.plain",
+    );
+    expect_fault(
+        "attributes",
+        &format!(r#"{{{LINK},"attributes":{{"a.b":{{"value":1,"confidence":3}}}}}}"#),
+        "invalid_value",
+        "attributes.a.b.confidence",
+    );
+    expect_fault(
+        "forget",
+        &format!("{{{LINK}}}"),
+        "unsupported_record_type",
+        "record_type",
+    );
+}
+
+#[test]
+fn mixed_files_name_their_types() {
+    let mixed = |row: &str| {
+        place_as(None, row)
+            .map(|writes| writes.len())
+            .map_err(|fault| fault.code)
+    };
+    assert_eq!(
+        mixed(&format!(r#"{{"record_type":"customer_record",{LINK}}}"#)),
+        Ok(1)
+    );
+    assert_eq!(mixed(&format!("{{{LINK}}}")), Err("missing_field"));
+    assert_eq!(
+        mixed(r#"{"record_type":"order"}"#),
+        Err("unknown_record_type")
+    );
+    assert_eq!(mixed(r#"{"record_type":7}"#), Err("unknown_record_type"));
+}
+
+#[test]
+fn unknown_fields_are_kept() {
+    let writes = place_as(
+        Some("customer_record"),
+        &format!(r#"{{{LINK},"shoe_size":43.5}}"#),
+    )
+    .unwrap();
+    assert!(format!("{writes:?}").contains("shoe_size"));
+}
+
+/// A purchase of one of a few customers.
+fn row() -> impl Strategy<Value = String> {
+    (0_u8..4, 0_u8..4, 1_u32..100_000).prop_map(|(customer, id, cents)| {
+        format!(
+            r#"{{"link":{{"customer_id":"{customer}"}},"action_at":"2026-01-0{}T00:00:00Z","type":"physical","purchase_id":"{id}","products":[{{"price_paid":{}.{:02},"quantity":1}}]}}"#,
+            id + 1, cents / 100, cents % 100,
+        )
+    })
+}
+
+type Table = BTreeMap<(String, String), Write>;
+
+/// What the table's condition does: a write stands where its key is absent or older.
+fn store(table: &mut Table, write: Write) {
+    let key = (write.key().0.to_owned(), write.key().1.to_owned());
+    match table.get(&key) {
+        Some(held) if held.version() >= write.version() => {}
+        _ => {
+            table.insert(key, write);
+        }
+    }
+}
+
+proptest! {
+    /// The first law: what else there is, and in which order it came, does not change where a record goes.
+    #[test]
+    fn a_record_goes_by_itself(rows in prop::collection::vec(row(), 1..20)) {
+        let apart: Vec<_> = rows.iter().map(|row| place_as(Some("purchase"), row).unwrap()).collect();
+        let again: Vec<_> = rows.iter().rev().map(|row| place_as(Some("purchase"), row).unwrap()).collect();
+        prop_assert!(apart.iter().eq(again.iter().rev()));
+        for (row, writes) in rows.iter().zip(&apart) {
+            let customer = row.split('"').nth(5).unwrap();
+            let identifier = Identifier::from_fields([("customer_id".into(), customer.into())]).unwrap();
+            let identity = key().identity(&identifier);
+            prop_assert!(writes.iter().all(|write| write.key().0 == identity.as_str()));
+        }
+    }
+
+    /// The second law: any order, any number of times, in any pieces, the same table.
+    #[test]
+    fn the_newest_wins_in_any_order(
+        (rows, mixed) in prop::collection::vec(row(), 1..20).prop_flat_map(|rows| {
+            let placed: Vec<_> = rows.into_iter().enumerate().collect();
+            let twice = [placed.clone(), placed.clone()].concat();
+            (Just(placed), Just(twice).prop_shuffle())
+        })
+    ) {
+        let table = |rows: &[(usize, String)]| {
+            let key = key();
+            let context = Context { key: &key, source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED };
+            let mut table = Table::new();
+            for (place_in_file, row) in rows {
+                for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap() {
+                    store(&mut table, write);
+                }
+            }
+            table
+        };
+        prop_assert_eq!(table(&rows), table(&mixed));
+    }
+
+    #[test]
+    fn no_row_panics(row in "\\{\"link\":\\{\"(email|mobile)\":[\"a-z0-9@.]{0,8}\\},\"action_at\":[\"0-9TZ:-]{0,12},\"[a-z_]{0,9}\":[0-9\"a-z{}\\[\\].e-]{0,9}\\}") {
+        for kind in ["purchase", "customer_record", "unify", "attributes", "product", "message"] {
+            let _ = place_as(Some(kind), &row);
+        }
+    }
+}
