@@ -2,13 +2,16 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::{Personal, View};
+use super::{
+    Personal, View,
+    money::{currency, paid, scaled, with_amounts},
+};
 use crate::{
     identity::IdentityId,
     item::Item,
     keys::{EventKey, EventType},
     time::Instant,
-    value::{Map, Value, decimal},
+    value::{Map, Value},
 };
 
 /// The parts of an event's data that are personal.
@@ -50,12 +53,12 @@ impl HistoryItem {
         let key = item.event()?;
         let kind = key.kind();
         let data = &item.data;
-        let shown = |name: &str, value: &Value| {
-            if PERSONAL.contains(&name) {
-                view.show(value.clone())
-            } else {
-                Personal::Shown(value.clone())
-            }
+        let is_order = matches!(kind, EventType::Purchase | EventType::Return);
+        let currency = currency(data, view);
+        let shown = |name: &str, value: &Value| match name {
+            name if PERSONAL.contains(&name) => view.show(value.clone()),
+            _ if is_order => Personal::Shown(with_amounts(value, &currency)),
+            _ => Personal::Shown(value.clone()),
         };
         Some(Self {
             id: event_id(&item.identity, key),
@@ -194,29 +197,13 @@ fn goods(data: &Map, view: &View<'_>) -> String {
     for line in data.list("products").iter().filter_map(Value::as_map) {
         quantity = quantity.saturating_add(line.decimal("quantity").unwrap_or_default());
     }
-    let (quantity, total) = (quantity.abs(), paid(data).abs());
+    let (quantity, total) = (quantity.abs().normalize(), paid(data).abs());
     let noun = if quantity == rust_decimal::Decimal::ONE {
         "item"
     } else {
         "items"
     };
-    format!("{quantity} {noun} for {total} {}", currency(data, view))
-}
-
-/// What the lines of a purchase or return come to.
-pub(super) fn paid(data: &Map) -> rust_decimal::Decimal {
-    let lines = data.list("products").iter().filter_map(Value::as_map);
-    let prices = lines.filter_map(|line| match line.get("price_paid") {
-        Some(Value::Number(text)) => decimal(text),
-        _ => None,
-    });
-    prices.fold(
-        rust_decimal::Decimal::ZERO,
-        rust_decimal::Decimal::saturating_add,
-    )
-}
-
-/// The currency of a purchase or return.
-pub(super) fn currency(data: &Map, view: &View<'_>) -> String {
-    data.text("currency").unwrap_or(view.currency).to_owned()
+    let currency = currency(data, view);
+    let total = scaled(&currency, total);
+    format!("{quantity} {noun} for {total} {currency}")
 }

@@ -18,6 +18,7 @@ use crate::{
 
 pub mod attributes;
 pub mod history;
+pub mod money;
 pub mod note;
 pub mod segments;
 pub mod summary;

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::{
     State, View, attributes,
-    history::{channel, currency, paid},
+    history::channel,
+    money::{Money, currency, paid, scaled},
     segments,
 };
 use crate::{
@@ -16,15 +17,6 @@ use crate::{
     time::Instant,
     value::{Map, Value},
 };
-
-/// An exact amount: the amount is written as a decimal string.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Money {
-    /// ISO 4217, in capitals.
-    pub currency: String,
-    /// How much.
-    pub amount: Decimal,
-}
 
 /// What one month's purchases and returns came to.
 #[derive(Clone, Debug, Serialize)]
@@ -85,7 +77,7 @@ pub struct Summary {
     pub returns: usize,
     /// What purchases and returns come to.
     pub total_spend: Vec<Money>,
-    /// What purchases come to, by their number: rounded to the amount's own decimal places, at least two.
+    /// What purchases come to, by their number: rounded to the total's decimal places.
     pub average_order_value: Vec<Money>,
     /// The first purchase.
     pub first_order_at: Option<Instant>,
@@ -138,7 +130,7 @@ pub(super) fn fold(state: &State, events: &[&Item], view: &View<'_>) -> Summary 
         add(total, paid);
         *count += 1;
     }
-    let money = |(currency, amount)| Money { currency, amount };
+    let money = |(currency, amount)| Money::new(currency, amount);
     let mut summary = Summary {
         relationship: if orders > 0 {
             Relationship::Customer
@@ -151,10 +143,7 @@ pub(super) fn fold(state: &State, events: &[&Item], view: &View<'_>) -> Summary 
         total_spend: spend.into_iter().map(money).collect(),
         average_order_value: bought
             .into_iter()
-            .map(|(currency, (total, count))| Money {
-                currency,
-                amount: average(total, count),
-            })
+            .map(|(currency, (total, count))| average(currency, total, count))
             .collect(),
         first_order_at: order_times.last().copied(),
         last_order_at: order_times.first().copied(),
@@ -164,8 +153,8 @@ pub(super) fn fold(state: &State, events: &[&Item], view: &View<'_>) -> Summary 
             .into_iter()
             .map(|((month, currency), amount)| MonthlySpend {
                 month,
+                amount: scaled(&currency, amount),
                 currency,
-                amount,
             })
             .collect(),
         email: email(events),
@@ -190,11 +179,11 @@ fn add(sum: &mut Decimal, amount: Decimal) {
     *sum = sum.saturating_add(amount);
 }
 
-fn average(total: Decimal, count: u32) -> Decimal {
-    let places = total.scale().max(2);
-    let mut average = (total / Decimal::from(count.max(1))).round_dp(places);
-    average.rescale(places);
-    average
+/// Rounded half to even, to the places of the total.
+fn average(currency: String, total: Decimal, count: u32) -> Money {
+    let places = scaled(&currency, total).scale();
+    let average = (total / Decimal::from(count.max(1))).round_dp(places);
+    Money::new(currency, average)
 }
 
 fn email(events: &[&Item]) -> Engagement {
