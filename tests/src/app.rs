@@ -1,0 +1,185 @@
+//! A stack to test against, and the requests that a client makes.
+
+use local::{Options, Stack};
+use reqwest::{RequestBuilder, StatusCode, header};
+use serde_json::{Value, json};
+
+/// A running stack.
+pub(crate) struct TestApp {
+    pub(crate) stack: Stack,
+    client: reqwest::Client,
+}
+
+/// Jane's files: the folder, and what is in it.
+pub(crate) const JANE: [(&str, &str); 6] = [
+    (
+        "customer_record",
+        include_str!("../fixtures/customer_record.ndjson"),
+    ),
+    ("product", include_str!("../fixtures/product.ndjson")),
+    ("purchase", include_str!("../fixtures/purchase.ndjson")),
+    ("return", include_str!("../fixtures/return.ndjson")),
+    ("email_send", include_str!("../fixtures/email_send.ndjson")),
+    ("email_open", include_str!("../fixtures/email_open.ndjson")),
+];
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub(crate) async fn start_with(options: Options) -> Self {
+        let stack = Stack::start(options).await.expect("the stack starts");
+        Self {
+            stack,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// A stack that holds Jane's files.
+    pub(crate) async fn with_jane() -> Self {
+        let app = Self::start().await;
+        for (folder, rows) in JANE {
+            app.import(&format!("drop/{folder}/jane.ndjson"), rows)
+                .await;
+        }
+        app
+    }
+
+    /// Drops a file and awaits its report, which has to add up.
+    pub(crate) async fn import(&self, key: &str, rows: &str) -> Value {
+        let report = self
+            .stack
+            .import(key, rows.as_bytes().to_vec())
+            .await
+            .expect("the import ends");
+        let count = |name: &str| {
+            report[name]
+                .as_u64()
+                .unwrap_or_else(|| panic!("{name} in {report}"))
+        };
+        let verdicts = count("written") + count("stale") + count("rejected") + count("suppressed");
+        assert_eq!(count("read"), verdicts, "{report}");
+        report
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.send(self.client.get(self.url(path))).await
+    }
+
+    pub(crate) async fn lookup(&self, identifier: Value) -> (StatusCode, Value) {
+        self.send(
+            self.client
+                .post(self.url("/profiles/lookup"))
+                .json(&identifier),
+        )
+        .await
+    }
+
+    /// The profile of an e-mail address.
+    pub(crate) async fn profile(&self, email: &str) -> Value {
+        let (status, profile) = self.lookup(json!({ "email": email })).await;
+        assert_eq!(status, StatusCode::OK, "{profile}");
+        profile
+    }
+
+    /// A profile's document without what the time of reading and the files' own times say.
+    pub(crate) async fn timeless_profile(&self, email: &str) -> String {
+        let mut profile = self.profile(email).await;
+        strip_as_of(&mut profile);
+        serde_json::to_string_pretty(&profile).unwrap()
+    }
+
+    pub(crate) async fn note(
+        &self,
+        id: &str,
+        key: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let mut request = self
+            .client
+            .post(self.url(&format!("/profiles/{id}/notes")))
+            .json(&body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.send(request).await
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.stack.api_url())
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> (StatusCode, Value) {
+        let response = request.send().await.expect("the gateway answers");
+        let status = response.status();
+        let content_type = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .expect("a content type")
+            .clone();
+        let expected = if status.is_success() {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
+        let body = response.text().await.expect("a body");
+        assert_eq!(content_type, expected, "{body}");
+        (status, serde_json::from_str(&body).expect("JSON"))
+    }
+
+    /// The type's last part, and the field, of a problem with this status.
+    pub(crate) async fn problem(&self, path: &str, status: u16) -> (String, Option<String>) {
+        let (actual, problem) = self.get(path).await;
+        assert_eq!(actual.as_u16(), status, "{problem}");
+        problem_of(&problem)
+    }
+}
+
+/// The type's last part, and the field.
+pub(crate) fn problem_of(problem: &Value) -> (String, Option<String>) {
+    assert!(
+        !problem["request_id"]
+            .as_str()
+            .expect("a request id")
+            .is_empty()
+    );
+    let slug = problem["type"]
+        .as_str()
+        .expect("a type")
+        .trim_start_matches("/problems/");
+    (
+        slug.to_owned(),
+        problem["field"].as_str().map(str::to_owned),
+    )
+}
+
+/// An event of the HTTP API, as the authorizer lets it through.
+pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Value {
+    let mut event = json!({
+        "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "",
+        "headers": {"host": "api.example.com", "content-type": "application/json"},
+        "requestContext": {
+            "accountId": "000000000000", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"},
+            "requestId": "r-1", "routeKey": format!("{method} {path}"), "stage": "$default",
+            "time": "31/Oct/2026:00:00:00 +0000", "timeEpoch": 1_793_404_800_000_i64
+        },
+        "isBase64Encoded": false
+    });
+    if let Some(claims) = claims {
+        event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
+    }
+    event
+}
+
+fn strip_as_of(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.remove("as_of");
+            map.values_mut().for_each(strip_as_of);
+        }
+        Value::Array(items) => items.iter_mut().for_each(strip_as_of),
+        _ => {}
+    }
+}

@@ -1,0 +1,345 @@
+//! Ingest: what is dropped is stored, in any order and any number of times.
+
+use std::collections::BTreeMap;
+
+use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
+use serde_json::{Value, json};
+
+use crate::app::{JANE, TestApp};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_twice_and_in_reverse_make_the_same_profile() {
+    let once = TestApp::with_jane().await;
+    let expected = once.timeless_profile("jane@fake.com").await;
+
+    for (folder, rows) in JANE {
+        let report = once
+            .import(&format!("drop/{folder}/jane.ndjson"), rows)
+            .await;
+        assert_eq!(
+            (&report["status"], &report["rejected"]),
+            (&json!("completed"), &json!(0))
+        );
+        assert_eq!(report["written"], report["read"], "a later drop is newer");
+    }
+    assert_eq!(once.timeless_profile("jane@fake.com").await, expected);
+
+    let reverse = TestApp::start().await;
+    for (folder, rows) in JANE.into_iter().rev() {
+        reverse
+            .import(&format!("drop/{folder}/jane.ndjson"), rows)
+            .await;
+    }
+    assert_eq!(reverse.timeless_profile("jane@fake.com").await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unify_may_come_before_or_after() {
+    let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+0123456789"},{"customer_id":"7","system_name":"pos"}]}"#;
+    let after = TestApp::with_jane().await;
+    assert_eq!(
+        after.import("drop/unify/a.ndjson", unify).await["written"],
+        1
+    );
+    let expected = after.timeless_profile("jane@fake.com").await;
+
+    let before = TestApp::start().await;
+    before.import("drop/unify/a.ndjson", unify).await;
+    for (folder, rows) in JANE {
+        before
+            .import(&format!("drop/{folder}/jane.ndjson"), rows)
+            .await;
+    }
+    assert_eq!(before.timeless_profile("jane@fake.com").await, expected);
+
+    let profile: Value = serde_json::from_str(&expected).unwrap();
+    assert_eq!(profile["identities"].as_array().unwrap().len(), 3);
+    for identifier in [
+        json!({"mobile": "0123456789"}),
+        json!({"customer_id": "7", "system_name": "pos"}),
+    ] {
+        let (_, same) = before.lookup(identifier).await;
+        assert_eq!(
+            (&same["id"], &same["history"]),
+            (&profile["id"], &profile["history"])
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_row_is_rejected_and_all_others_are_stored() {
+    let app = TestApp::start().await;
+    let good = |id: &str| {
+        format!(
+            r#"{{"link":{{"mobile":"1"}},"action_at":"2026-01-01T00:00:00Z","email_id":"{id}"}}"#
+        )
+    };
+    let bad = r#"{"link":{"mobile":"1"},"action_at":"yesterday","email_id":"b"}"#;
+    let rows = format!(
+        "{}\n{bad}\r\n{}\nnot json at all\n\n{}",
+        good("a"),
+        good("c"),
+        good("d")
+    );
+    let report = app
+        .import("drop/email_open/mailer/a b+c%é.ndjson", &rows)
+        .await;
+    assert_eq!(
+        (&report["status"], &report["source"]),
+        (&json!("completed"), &json!("mailer"))
+    );
+    assert_eq!(
+        (&report["read"], &report["written"], &report["rejected"]),
+        (&json!(5), &json!(3), &json!(2))
+    );
+
+    let key = report["rejects"][0].as_str().unwrap();
+    assert!(
+        key.starts_with("rejects/drop/email_open/mailer/a b+c%é.ndjson/"),
+        "{key}"
+    );
+    let rejects = app.stack.get(key).await.expect("the rejects are there");
+    let rejects: Vec<Value> = String::from_utf8(rejects.to_vec())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let offset = rows
+        .find("{\"link\":{\"mobile\":\"1\"},\"action_at\":\"yesterday\"")
+        .unwrap();
+    assert_eq!(
+        rejects[0],
+        json!({
+            "line": 2, "offset": offset, "code": "invalid_value", "field": "action_at",
+            "message": "action_at: expected a time like 2026-10-31T23:59:59Z",
+            "record": serde_json::from_str::<Value>(bad).unwrap()
+        })
+    );
+    assert_eq!(
+        (&rejects[1]["line"], &rejects[1]["code"]),
+        (&json!(4), &json!("invalid_json"))
+    );
+    assert_eq!(rejects[1]["record"], "not json at all");
+
+    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    assert_eq!(profile["summary"]["email"]["opened"], 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_ingested_gets_a_report() {
+    let app = TestApp::start().await;
+    for (key, slug) in [
+        ("drop/orders/a.ndjson", "unknown-record-type"),
+        ("drop/purchase/POS/a.ndjson", "invalid-source"),
+        ("drop/purchase/a.xml", "unsupported-format"),
+    ] {
+        let report = app.import(key, "{}").await;
+        assert_eq!(
+            (&report["status"], &report["read"]),
+            (&json!("rejected"), &json!(0))
+        );
+        assert_eq!(report["problem"]["type"], format!("/problems/{slug}"));
+    }
+    let empty = app.import("drop/purchase/empty.ndjson", "").await;
+    assert_eq!(
+        (&empty["status"], &empty["read"]),
+        (&json!("completed"), &json!(0))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands() {
+    let app = TestApp::start().await;
+    let rows: String = (1..=60)
+        .map(|number| {
+            format!("{{\"link\":{{\"mobile\":\"1\"}},\"first_name\":\"Ann {number}\"}}\n")
+        })
+        .collect();
+    let report = app.import("drop/customer_record/crm/a.ndjson", &rows).await;
+    assert_eq!(
+        (&report["read"], &report["written"]),
+        (&json!(60), &json!(60))
+    );
+    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    assert_eq!(profile["name"], "Ann 60");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_version_that_comes_late_is_stale() {
+    let app = TestApp::start().await;
+    let key = "drop/customer_record/crm/a.ndjson";
+    let row = |name: &str| format!(r#"{{"link":{{"mobile":"1"}},"first_name":"{name}"}}"#);
+    let first = app.import(key, &row("Old")).await;
+    app.import(key, &row("New")).await;
+    let late = s3_event(
+        &app,
+        key,
+        first["version_id"].as_str().unwrap(),
+        "0000000000000001",
+    );
+    app.stack
+        .invoke("ingest", late)
+        .await
+        .expect("a late event is no error");
+    let report = format!(
+        "reports/{key}/{}.json",
+        first["version_id"].as_str().unwrap()
+    );
+    let report: Value = serde_json::from_slice(&app.stack.get(&report).await.unwrap()).unwrap();
+    // Whatever its second, the first version has a lower sequencer.
+    assert_eq!((&report["read"], &report["stale"]), (&json!(1), &json!(1)));
+    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    assert_eq!(profile["name"], "New");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
+    let app = TestApp::start().await;
+    let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-10-31T00:00:00.000Z",
+        "Bucket": app.stack.bucket(), "RequestId": "r", "HostId": "h"});
+    app.stack
+        .invoke("ingest", event)
+        .await
+        .expect("the test event is taken");
+    app.stack
+        .invoke("ingest", json!({"unknown": true}))
+        .await
+        .expect_err("an unknown event is a failure");
+
+    let key = "drop/purchase/gone.ndjson";
+    app.stack
+        .invoke("ingest", s3_event(&app, key, "no-such-version", "01"))
+        .await
+        .expect("a verdict");
+    let report = app
+        .stack
+        .get(&format!("reports/{key}/no-such-version.json"))
+        .await
+        .expect("a report");
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(
+        (&report["status"], &report["problem"]["type"]),
+        (&json!("failed"), &json!("/problems/object-gone"))
+    );
+}
+
+/// The second law, on the real table: any order, any number of times, the same items to the last byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_order_of_events_makes_the_same_table() {
+    let app = TestApp::start().await;
+    let mut events = Vec::new();
+    let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+0123456789"}]}"#;
+    let unlink =
+        r#"{"unlink":true,"records":[{"email":"jane@fake.com"},{"mobile":"+0123456789"}]}"#;
+    let corrected = JANE[2].1.replace("\"quantity\": 2", "\"quantity\": 3");
+    let files = JANE.into_iter().chain([
+        ("unify", unify),
+        ("unify", unlink),
+        ("purchase", &corrected),
+    ]);
+    for (number, (folder, rows)) in files.enumerate() {
+        let key = format!("drop/{folder}/{number}.ndjson");
+        let report = app.import(&key, rows).await;
+        assert_eq!(report["rejected"], 0, "{report}");
+        events.push(s3_event(
+            &app,
+            &key,
+            report["version_id"].as_str().unwrap(),
+            &format!("{number:016X}"),
+        ));
+    }
+    let mut expected = None;
+    for seed in 0..6 {
+        let mut order = [events.clone(), events.clone()].concat();
+        order.shuffle(&mut StdRng::seed_from_u64(seed));
+        clear_table(&app).await;
+        for event in order {
+            app.stack
+                .invoke("ingest", event)
+                .await
+                .expect("the event is handled");
+        }
+        let table = table_dump(&app).await;
+        assert!(table.len() > 8, "{table:#?}");
+        assert_eq!(
+            expected.get_or_insert_with(|| table.clone()),
+            &table,
+            "seed {seed}"
+        );
+    }
+}
+
+fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Value {
+    json!({"Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "local"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"}, "responseElements": {},
+        "s3": {
+            "s3SchemaVersion": "1.0", "configurationId": "ingest",
+            "bucket": {"name": app.stack.bucket(), "ownerIdentity": {"principalId": "local"}, "arn": "arn:aws:s3:::b"},
+            "object": {"key": key, "size": 1, "eTag": "e", "versionId": version_id, "sequencer": sequencer}
+        }
+    }]})
+}
+
+async fn rows(
+    app: &TestApp,
+) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
+    let scan = app
+        .stack
+        .dynamodb_client()
+        .scan()
+        .table_name(app.stack.table())
+        .consistent_read(true);
+    scan.into_paginator()
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .expect("the table answers")
+}
+
+/// Every item but the table's own facts, printed in the order of its parts.
+async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
+    let mut dump = BTreeMap::new();
+    for row in rows(app).await {
+        let text = |name: &str| row[name].as_s().unwrap().clone();
+        dump.insert(
+            format!("{} {}", text("PK"), text("SK")),
+            print(&aws_sdk_dynamodb::types::AttributeValue::M(row.clone())),
+        );
+    }
+    dump
+}
+
+/// Prints a value with its maps in order.
+fn print(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
+    use aws_sdk_dynamodb::types::AttributeValue::{L, M};
+    match value {
+        M(map) => {
+            let sorted: BTreeMap<_, _> = map
+                .iter()
+                .map(|(name, value)| (name, print(value)))
+                .collect();
+            format!("{sorted:?}")
+        }
+        L(list) => format!("{:?}", list.iter().map(print).collect::<Vec<_>>()),
+        value => format!("{value:?}"),
+    }
+}
+
+async fn clear_table(app: &TestApp) {
+    for row in rows(app).await {
+        let delete = app
+            .stack
+            .dynamodb_client()
+            .delete_item()
+            .table_name(app.stack.table());
+        delete
+            .key("PK", row["PK"].clone())
+            .key("SK", row["SK"].clone())
+            .send()
+            .await
+            .expect("the item goes");
+    }
+}

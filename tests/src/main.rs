@@ -1,0 +1,8 @@
+//! The system's tests. Each has a stack of its own: DynamoDB and S3 over HTTP, and the functions' real binaries.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+mod app;
+mod history;
+mod ingest;
+mod note_write;
+mod profile_read;
