@@ -91,11 +91,18 @@ impl App {
     /// Makes sure that the table holds ids of this key; a new table is told of it.
     async fn check_key(&self) -> Result<(), IngestError> {
         let check = async || {
-            let mut facts = Map::new();
-            facts.insert("key_check", self.key.check());
-            self.table.put_config(&facts).await?;
-            let held = self.table.config().await?.unwrap_or_default();
-            if held.text("key_check") == facts.text("key_check") {
+            let own = self.key.check();
+            let held = match self.table.config().await? {
+                Some(facts) => facts,
+                None => {
+                    let mut facts = Map::new();
+                    facts.insert("key_check", own.as_str());
+                    self.table.put_config(&facts).await?;
+                    // Another run, with another key perhaps, may have come first.
+                    self.table.config().await?.unwrap_or_default()
+                }
+            };
+            if held.text("key_check") == Some(own.as_str()) {
                 Ok(())
             } else {
                 Err(IngestError::OtherKey)

@@ -97,11 +97,6 @@ impl Table {
         Self { client, name }
     }
 
-    /// The table's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// What a profile is folded from: an identity's head, notes and events, in this order, the newest first.
     ///
     /// # Errors
