@@ -1,9 +1,21 @@
-//! Local.
+#![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
+mod binaries;
 mod clients;
+mod dynamodb;
+mod gateway;
+mod imports;
+mod lambda;
+mod logs;
+mod notifications;
 mod s3;
+mod stack;
 mod template;
 
-/// What the template's secret resolves to here.
+pub use lambda::InvokeError;
+pub use stack::{Error, Options, Stack};
+pub use template::TemplateError;
+
+/// What the template's secret resolves to here: the key of all local identity ids.
 pub const IDENTITY_KEY: &str = "local-identity-key";

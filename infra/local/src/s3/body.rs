@@ -70,7 +70,12 @@ pub(super) struct Claims {
 
 impl Claims {
     pub(super) fn new(headers: &HeaderMap, extensions: &Extensions) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
         let mut claims = Self {
             md5: text("content-md5"),
             length: text("content-length").and_then(|length| length.parse().ok()),
@@ -79,7 +84,9 @@ impl Claims {
         };
         for name in headers.keys() {
             let name = name.as_str();
-            if let Some(algorithm) = name.strip_prefix(CHECKSUM).filter(|rest| !["type", "mode", "algorithm"].contains(rest))
+            if let Some(algorithm) = name
+                .strip_prefix(CHECKSUM)
+                .filter(|rest| !["type", "mode", "algorithm"].contains(rest))
                 && let Some(value) = text(name)
             {
                 claims.headers.insert(algorithm.to_owned(), value);
@@ -87,7 +94,12 @@ impl Claims {
         }
         claims.algorithms.extend(claims.headers.keys().cloned());
         for name in text("x-amz-trailer").unwrap_or_default().split(',') {
-            claims.algorithms.extend(name.trim().to_ascii_lowercase().strip_prefix(CHECKSUM).map(str::to_owned));
+            claims.algorithms.extend(
+                name.trim()
+                    .to_ascii_lowercase()
+                    .strip_prefix(CHECKSUM)
+                    .map(str::to_owned),
+            );
         }
         claims
     }
@@ -109,19 +121,32 @@ impl Claims {
 
     fn check(&self, stored: &Stored) -> S3Result<()> {
         if self.length.is_some_and(|length| length != stored.size) {
-            return Err(s3_error!(IncompleteBody, "The request body ended before the number of bytes it announced"));
+            return Err(s3_error!(
+                IncompleteBody,
+                "The request body ended before the number of bytes it announced"
+            ));
         }
         if let Some(md5) = &self.md5
             && *md5 != BASE64.encode(&stored.md5)
         {
-            return Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received."));
+            return Err(s3_error!(
+                BadDigest,
+                "The Content-MD5 you specified did not match what we received."
+            ));
         }
         for (algorithm, found) in &stored.checksums {
-            let trailer = || self.trailers.as_ref()?.get(&format!("{CHECKSUM}{algorithm}"));
+            let trailer = || {
+                self.trailers
+                    .as_ref()?
+                    .get(&format!("{CHECKSUM}{algorithm}"))
+            };
             if let Some(claimed) = self.headers.get(algorithm).cloned().or_else(trailer)
                 && claimed != *found
             {
-                return Err(s3_error!(BadDigest, "The {algorithm} you specified did not match the calculated checksum."));
+                return Err(s3_error!(
+                    BadDigest,
+                    "The {algorithm} you specified did not match the calculated checksum."
+                ));
             }
         }
         Ok(())
@@ -130,20 +155,33 @@ impl Claims {
 
 impl Store {
     /// Stores a body and compares it with what the client says of it.
-    pub(super) async fn receive(&self, body: Option<StreamingBlob>, claims: &Claims) -> S3Result<Stored> {
+    pub(super) async fn receive(
+        &self,
+        body: Option<StreamingBlob>,
+        claims: &Claims,
+    ) -> S3Result<Stored> {
         let (name, path) = self.new_body();
         let file = File::create(&path).await.map_err(S3Error::internal_error)?;
-        let mut stored =
-            Stored { name, path: Some(path), size: 0, md5: Vec::new(), checksums: BTreeMap::default() };
+        let mut stored = Stored {
+            name,
+            path: Some(path),
+            size: 0,
+            md5: Vec::new(),
+            checksums: BTreeMap::default(),
+        };
         let mut writer = BufWriter::with_capacity(PIECE, file);
         let (mut md5, mut hasher) = (Md5::new(), claims.hasher());
         if let Some(mut body) = body {
             while let Some(piece) = body.next().await {
-                let piece = piece.map_err(|error| S3Error::with_source(S3ErrorCode::IncompleteBody, error))?;
+                let piece = piece
+                    .map_err(|error| S3Error::with_source(S3ErrorCode::IncompleteBody, error))?;
                 md5.update(&piece);
                 hasher.update(&piece);
                 stored.size += piece.len() as u64;
-                writer.write_all(&piece).await.map_err(S3Error::internal_error)?;
+                writer
+                    .write_all(&piece)
+                    .await
+                    .map_err(S3Error::internal_error)?;
             }
         }
         writer.flush().await.map_err(S3Error::internal_error)?;
@@ -156,7 +194,10 @@ impl Store {
             ("sha1", sums.checksum_sha1),
             ("sha256", sums.checksum_sha256),
         ];
-        stored.checksums = sums.into_iter().filter_map(|(name, sum)| Some((name.to_owned(), sum?))).collect();
+        stored.checksums = sums
+            .into_iter()
+            .filter_map(|(name, sum)| Some((name.to_owned(), sum?)))
+            .collect();
         claims.check(&stored)?;
         Ok(stored)
     }
@@ -166,15 +207,29 @@ impl Store {
         let (name, path) = self.new_body();
         let from = self.body(body);
         if tokio::fs::hard_link(&from, &path).await.is_err() {
-            tokio::fs::copy(&from, &path).await.map_err(S3Error::internal_error)?;
+            tokio::fs::copy(&from, &path)
+                .await
+                .map_err(S3Error::internal_error)?;
         }
-        Ok(Stored { name, path: Some(path), size: 0, md5: Vec::new(), checksums: BTreeMap::default() })
+        Ok(Stored {
+            name,
+            path: Some(path),
+            size: 0,
+            md5: Vec::new(),
+            checksums: BTreeMap::default(),
+        })
     }
 
     /// Joins bodies to one.
     pub(super) async fn join(&self, bodies: Vec<String>) -> S3Result<Stored> {
         let (name, path) = self.new_body();
-        let mut stored = Stored { name, path: Some(path.clone()), size: 0, md5: Vec::new(), checksums: BTreeMap::default() };
+        let mut stored = Stored {
+            name,
+            path: Some(path.clone()),
+            size: 0,
+            md5: Vec::new(),
+            checksums: BTreeMap::default(),
+        };
         let parts: Vec<_> = bodies.iter().map(|body| self.body(body)).collect();
         let joined = tokio::task::spawn_blocking(move || {
             let mut file = std::fs::File::create(path)?;
@@ -184,7 +239,10 @@ impl Store {
             }
             std::io::Result::Ok(size)
         });
-        stored.size = joined.await.map_err(S3Error::internal_error)?.map_err(S3Error::internal_error)?;
+        stored.size = joined
+            .await
+            .map_err(S3Error::internal_error)?
+            .map_err(S3Error::internal_error)?;
         Ok(stored)
     }
 }
@@ -193,12 +251,17 @@ impl Store {
 pub(super) async fn send(path: &Path, range: Range<u64>) -> S3Result<StreamingBlob> {
     let mut file = File::open(path).await.map_err(S3Error::internal_error)?;
     if range.start > 0 {
-        file.seek(SeekFrom::Start(range.start)).await.map_err(S3Error::internal_error)?;
+        file.seek(SeekFrom::Start(range.start))
+            .await
+            .map_err(S3Error::internal_error)?;
     }
     Ok(StreamingBlob::wrap(pieces(file, range.end - range.start)))
 }
 
-fn pieces(file: File, length: u64) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
+fn pieces(
+    file: File,
+    length: u64,
+) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
     futures::stream::try_unfold((file, length), |(mut file, left)| async move {
         if left == 0 {
             return Ok(None);

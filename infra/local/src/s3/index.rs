@@ -65,11 +65,27 @@ pub(super) struct Headers {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Change {
-    CreateBucket { bucket: String, at: i64 },
-    DeleteBucket { bucket: String },
-    SetVersioning { bucket: String, status: Versioning },
-    Put { bucket: String, key: String, version: Version },
-    Remove { bucket: String, key: String, version_id: String },
+    CreateBucket {
+        bucket: String,
+        at: i64,
+    },
+    DeleteBucket {
+        bucket: String,
+    },
+    SetVersioning {
+        bucket: String,
+        status: Versioning,
+    },
+    Put {
+        bucket: String,
+        key: String,
+        version: Version,
+    },
+    Remove {
+        bucket: String,
+        key: String,
+        version_id: String,
+    },
 }
 
 /// A bucket.
@@ -102,12 +118,19 @@ impl Index {
     /// Replays the log at `path` and goes on writing there. A last line that a killed process left half written is
     /// cut off.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
         let mut index = Self::default();
         let mut reader = BufReader::new(&file);
         let (mut line, mut good) = (String::new(), 0_u64);
         while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
-            let Ok(change) = serde_json::from_str(&line) else { break };
+            let Ok(change) = serde_json::from_str(&line) else {
+                break;
+            };
             if !line.ends_with('\n') {
                 break;
             }
@@ -133,8 +156,12 @@ impl Index {
 
     /// The next sequencer: microseconds since 1970, and always more than the last one.
     pub(super) fn next_sequencer(&mut self) -> u64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        self.last_sequencer = u64::try_from(now).unwrap_or(u64::MAX).max(self.last_sequencer + 1);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_micros());
+        self.last_sequencer = u64::try_from(now)
+            .unwrap_or(u64::MAX)
+            .max(self.last_sequencer + 1);
         self.last_sequencer
     }
 
@@ -151,7 +178,11 @@ impl Index {
     fn apply(&mut self, change: Change) -> Option<String> {
         match change {
             Change::CreateBucket { bucket, at } => {
-                let empty = Bucket { created: at, versioning: Versioning::Never, keys: BTreeMap::new() };
+                let empty = Bucket {
+                    created: at,
+                    versioning: Versioning::Never,
+                    keys: BTreeMap::new(),
+                };
                 self.buckets.entry(bucket).or_insert(empty);
                 None
             }
@@ -165,17 +196,30 @@ impl Index {
                 }
                 None
             }
-            Change::Put { bucket, key, version } => {
+            Change::Put {
+                bucket,
+                key,
+                version,
+            } => {
                 self.last_sequencer = self.last_sequencer.max(version.sequencer);
                 let versions = self.buckets.get_mut(&bucket)?.keys.entry(key).or_default();
-                let replaced = versions.iter().position(|old| old.id == version.id).map(|at| versions.remove(at));
+                let replaced = versions
+                    .iter()
+                    .position(|old| old.id == version.id)
+                    .map(|at| versions.remove(at));
                 versions.push(version);
                 replaced?.object.map(|object| object.body)
             }
-            Change::Remove { bucket, key, version_id } => {
+            Change::Remove {
+                bucket,
+                key,
+                version_id,
+            } => {
                 let keys = &mut self.buckets.get_mut(&bucket)?.keys;
                 let versions = keys.get_mut(&key)?;
-                let at = versions.iter().position(|version| version.id == version_id)?;
+                let at = versions
+                    .iter()
+                    .position(|version| version.id == version_id)?;
                 let removed = versions.remove(at);
                 if versions.is_empty() {
                     keys.remove(&key);
@@ -197,7 +241,11 @@ impl Bucket {
         wanted: impl Fn(&[Version]) -> bool,
     ) -> Page<'_> {
         let mut page = Page::default();
-        let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
+        let from = if after < prefix {
+            Bound::Included(prefix)
+        } else {
+            Bound::Excluded(after)
+        };
         let mut last = String::new();
         for (key, versions) in self.keys.range::<str, _>((from, Bound::Unbounded)) {
             if !key.starts_with(prefix) {
@@ -206,12 +254,16 @@ impl Bucket {
             if !wanted(versions) {
                 continue;
             }
-            let rolled = delimiter.filter(|delimiter| !delimiter.is_empty()).and_then(|delimiter| {
-                let end = prefix.len() + key[prefix.len()..].find(delimiter)? + delimiter.len();
-                Some(&key[..end])
-            });
+            let rolled = delimiter
+                .filter(|delimiter| !delimiter.is_empty())
+                .and_then(|delimiter| {
+                    let end = prefix.len() + key[prefix.len()..].find(delimiter)? + delimiter.len();
+                    Some(&key[..end])
+                });
             // A prefix that ended the page before stands for all keys under it.
-            if rolled.is_some_and(|rolled| rolled == after || page.prefixes.last().is_some_and(|last| last == rolled)) {
+            if rolled.is_some_and(|rolled| {
+                rolled == after || page.prefixes.last().is_some_and(|last| last == rolled)
+            }) {
                 continue;
             }
             if page.contents.len() + page.prefixes.len() == max {
@@ -238,9 +290,21 @@ mod tests {
     use super::*;
 
     fn put(key: &str, id: &str, sequencer: u64) -> Change {
-        let object = Object { body: id.to_owned(), ..Object::default() };
-        let version = Version { id: id.to_owned(), sequencer, last_modified: 0, object: Some(object) };
-        Change::Put { bucket: "b".into(), key: key.into(), version }
+        let object = Object {
+            body: id.to_owned(),
+            ..Object::default()
+        };
+        let version = Version {
+            id: id.to_owned(),
+            sequencer,
+            last_modified: 0,
+            object: Some(object),
+        };
+        Change::Put {
+            bucket: "b".into(),
+            key: key.into(),
+            version,
+        }
     }
 
     #[test]
@@ -248,7 +312,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         let mut index = Index::open(&path).unwrap();
-        index.commit(Change::CreateBucket { bucket: "b".into(), at: 0 }).unwrap();
+        index
+            .commit(Change::CreateBucket {
+                bucket: "b".into(),
+                at: 0,
+            })
+            .unwrap();
         index.commit(put("a/../ü", "one", u64::MAX - 9)).unwrap();
         index.commit(put("a/../ü", "two", u64::MAX - 8)).unwrap();
         drop(index);
@@ -257,7 +326,11 @@ mod tests {
 
         let mut index = Index::open(&path).unwrap();
         assert_eq!(index.latest("b", "a/../ü").unwrap().id, "two");
-        assert_eq!(index.next_sequencer(), u64::MAX - 7, "sequencers go on from where they were");
+        assert_eq!(
+            index.next_sequencer(),
+            u64::MAX - 7,
+            "sequencers go on from where they were"
+        );
         index.commit(put("c", "three", 1)).unwrap();
         assert_eq!(Index::open(&path).unwrap().buckets["b"].keys.len(), 2);
     }
@@ -265,7 +338,10 @@ mod tests {
     #[test]
     fn pages_of_keys_and_prefixes_join_without_a_gap() {
         let mut index = Index::default();
-        index.apply(Change::CreateBucket { bucket: "b".into(), at: 0 });
+        index.apply(Change::CreateBucket {
+            bucket: "b".into(),
+            at: 0,
+        });
         for key in ["a", "d/1", "d/2", "d/3/x", "e", "f//g", "z"] {
             index.apply(put(key, key, 1));
         }
@@ -285,6 +361,9 @@ mod tests {
             assert_eq!(seen, ["a", "d/", "e", "f/", "z"]);
         }
         let page = index.buckets["b"].list("d/", None, "d/1", 1, |_| true);
-        assert_eq!((page.contents[0].0, page.next.as_deref()), ("d/2", Some("d/2")));
+        assert_eq!(
+            (page.contents[0].0, page.next.as_deref()),
+            ("d/2", Some("d/2"))
+        );
     }
 }

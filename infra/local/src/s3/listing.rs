@@ -10,7 +10,13 @@ use super::objects::timestamp;
 use super::store::{Store, bucket_of, is_current};
 
 /// What `encoding-type=url` leaves as it is.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/').remove(b'*');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'/')
+    .remove(b'*');
 
 const MAX_KEYS: i32 = 1000;
 
@@ -19,15 +25,29 @@ impl Store {
         let encode = encoder(input.encoding_type.as_ref());
         let after = match &input.continuation_token {
             Some(token) => {
-                let token = BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|key| String::from_utf8(key).ok());
-                token.ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))?
+                let token = BASE64URL_NOPAD
+                    .decode(token.as_bytes())
+                    .ok()
+                    .and_then(|key| String::from_utf8(key).ok());
+                token.ok_or_else(|| {
+                    s3_error!(
+                        InvalidArgument,
+                        "The continuation token provided is incorrect"
+                    )
+                })?
             }
             None => input.start_after.clone().unwrap_or_default(),
         };
         let max = max_keys(input.max_keys)?;
         let index = self.index();
         let prefix = input.prefix.clone().unwrap_or_default();
-        let page = bucket_of(&index, &input.bucket)?.list(&prefix, input.delimiter.as_deref(), &after, max.0, is_current);
+        let page = bucket_of(&index, &input.bucket)?.list(
+            &prefix,
+            input.delimiter.as_deref(),
+            &after,
+            max.0,
+            is_current,
+        );
         let count = page.contents.len() + page.prefixes.len();
         Ok(ListObjectsV2Output {
             name: Some(input.bucket),
@@ -36,7 +56,10 @@ impl Store {
             key_count: i32::try_from(count).ok(),
             continuation_token: input.continuation_token,
             is_truncated: Some(page.next.is_some()),
-            next_continuation_token: page.next.as_ref().map(|key| BASE64URL_NOPAD.encode(key.as_bytes())),
+            next_continuation_token: page
+                .next
+                .as_ref()
+                .map(|key| BASE64URL_NOPAD.encode(key.as_bytes())),
             common_prefixes: prefixes(&page, &encode),
             contents: Some(contents(&page, &encode)),
             delimiter: input.delimiter.as_deref().map(&encode),
@@ -52,7 +75,13 @@ impl Store {
         let max = max_keys(input.max_keys)?;
         let index = self.index();
         let prefix = input.prefix.clone().unwrap_or_default();
-        let page = bucket_of(&index, &input.bucket)?.list(&prefix, input.delimiter.as_deref(), &after, max.0, is_current);
+        let page = bucket_of(&index, &input.bucket)?.list(
+            &prefix,
+            input.delimiter.as_deref(),
+            &after,
+            max.0,
+            is_current,
+        );
         Ok(ListObjectsOutput {
             name: Some(input.bucket),
             prefix: Some(encode(&prefix)),
@@ -60,7 +89,11 @@ impl Store {
             max_keys: Some(max.1),
             is_truncated: Some(page.next.is_some()),
             // S3 tells it only where a delimiter may have rolled up the last key.
-            next_marker: page.next.as_deref().filter(|_| input.delimiter.is_some()).map(&encode),
+            next_marker: page
+                .next
+                .as_deref()
+                .filter(|_| input.delimiter.is_some())
+                .map(&encode),
             common_prefixes: prefixes(&page, &encode),
             contents: Some(contents(&page, &encode)),
             delimiter: input.delimiter.as_deref().map(&encode),
@@ -69,7 +102,10 @@ impl Store {
         })
     }
 
-    pub(super) fn list_versions(&self, input: ListObjectVersionsInput) -> S3Result<ListObjectVersionsOutput> {
+    pub(super) fn list_versions(
+        &self,
+        input: ListObjectVersionsInput,
+    ) -> S3Result<ListObjectVersionsOutput> {
         let encode = encoder(input.encoding_type.as_ref());
         let max = max_keys(input.max_keys)?;
         let index = self.index();
@@ -77,25 +113,40 @@ impl Store {
         let prefix = input.prefix.clone().unwrap_or_default();
         let after = input.key_marker.clone().unwrap_or_default();
         let delimiter = input.delimiter.as_deref();
-        let page = bucket.list(&prefix, delimiter, &after, max.0.saturating_add(1), |_| true);
+        let page = bucket.list(&prefix, delimiter, &after, max.0.saturating_add(1), |_| {
+            true
+        });
 
         // What is left of the marker's own key comes first, then keys and prefixes in order.
         let mut entries: Vec<Entry<'_>> = Vec::new();
         if let Some(marker) = &input.version_id_marker
             && let Some((key, versions)) = bucket.keys.get_key_value(&after)
         {
-            let rest = versions.iter().rev().skip_while(|version| version.id != *marker).skip(1);
+            let rest = versions
+                .iter()
+                .rev()
+                .skip_while(|version| version.id != *marker)
+                .skip(1);
             entries.extend(rest.map(|version| Entry::Version(key, version, false)));
         }
-        let mut rolled: Vec<_> = page.prefixes.iter().map(|prefix| (prefix.as_str(), None)).collect();
-        rolled.extend(page.contents.iter().map(|(key, versions)| (*key, Some(*versions))));
+        let mut rolled: Vec<_> = page
+            .prefixes
+            .iter()
+            .map(|prefix| (prefix.as_str(), None))
+            .collect();
+        rolled.extend(
+            page.contents
+                .iter()
+                .map(|(key, versions)| (*key, Some(*versions))),
+        );
         rolled.sort_by_key(|(name, _)| *name);
         for (name, versions) in rolled {
             match versions {
                 None => entries.push(Entry::Prefix(name)),
                 Some(versions) => {
                     let newest = versions.iter().rev().enumerate();
-                    entries.extend(newest.map(|(at, version)| Entry::Version(name, version, at == 0)));
+                    entries
+                        .extend(newest.map(|(at, version)| Entry::Version(name, version, at == 0)));
                 }
             }
         }
@@ -109,7 +160,9 @@ impl Store {
         let (mut versions, mut markers, mut common) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             match entry {
-                Entry::Prefix(prefix) => common.push(CommonPrefix { prefix: Some(encode(prefix)) }),
+                Entry::Prefix(prefix) => common.push(CommonPrefix {
+                    prefix: Some(encode(prefix)),
+                }),
                 Entry::Version(key, version, latest) => match &version.object {
                     Some(object) => versions.push(ObjectVersion {
                         e_tag: Some(ETag::Strong(object.etag.clone())),
@@ -159,22 +212,34 @@ enum Entry<'a> {
 /// How keys are to be written: as they are, or percent-encoded, since XML can't carry every character.
 fn encoder(encoding: Option<&EncodingType>) -> impl Fn(&str) -> String + use<> {
     let encoded = encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
-    move |key| if encoded { utf8_percent_encode(key, ENCODED).to_string() } else { key.to_owned() }
+    move |key| {
+        if encoded {
+            utf8_percent_encode(key, ENCODED).to_string()
+        } else {
+            key.to_owned()
+        }
+    }
 }
 
 fn max_keys(asked: Option<i32>) -> S3Result<(usize, i32)> {
     let max = asked.unwrap_or(MAX_KEYS).min(MAX_KEYS);
-    let len = usize::try_from(max).map_err(|_| s3_error!(InvalidArgument, "max-keys can't be negative"))?;
+    let len = usize::try_from(max)
+        .map_err(|_| s3_error!(InvalidArgument, "max-keys can't be negative"))?;
     Ok((len, max))
 }
 
 fn prefixes(page: &Page<'_>, encode: impl Fn(&str) -> String) -> Option<Vec<CommonPrefix>> {
-    let prefixes = page.prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(encode(prefix)) });
+    let prefixes = page.prefixes.iter().map(|prefix| CommonPrefix {
+        prefix: Some(encode(prefix)),
+    });
     Some(prefixes.collect())
 }
 
 fn contents(page: &Page<'_>, encode: impl Fn(&str) -> String) -> Vec<Object> {
-    let newest = page.contents.iter().filter_map(|(key, versions)| Some((key, versions.last()?)));
+    let newest = page
+        .contents
+        .iter()
+        .filter_map(|(key, versions)| Some((key, versions.last()?)));
     newest
         .filter_map(|(key, version)| {
             let object = version.object.as_ref()?;

@@ -28,6 +28,10 @@ pub(crate) use store::{Created, Store};
 /// The HTTP service in front of a store.
 pub(crate) fn router(store: Arc<Store>) -> Router {
     let service = S3ServiceBuilder::new(service::Service(store)).build();
-    let service = HandleError::new(service, async |_: HttpError| StatusCode::INTERNAL_SERVER_ERROR);
-    Router::new().fallback_service(service).layer(middleware::from_fn(wire::unsign))
+    let service = HandleError::new(service, async |_: HttpError| {
+        StatusCode::INTERNAL_SERVER_ERROR
+    });
+    Router::new()
+        .fallback_service(service)
+        .layer(middleware::from_fn(wire::unsign))
 }

@@ -38,7 +38,10 @@ struct UploadedPart {
 type Uploads = std::collections::HashMap<String, Upload>;
 
 impl Store {
-    pub(super) fn create_upload(&self, input: CreateMultipartUploadInput) -> S3Result<CreateMultipartUploadOutput> {
+    pub(super) fn create_upload(
+        &self,
+        input: CreateMultipartUploadInput,
+    ) -> S3Result<CreateMultipartUploadOutput> {
         self.check(&input.bucket, &input.key, &Conditions::default())?;
         let id = Uuid::new_v4().simple().to_string();
         let upload = Upload {
@@ -59,10 +62,18 @@ impl Store {
         })
     }
 
-    pub(super) async fn upload_part(&self, request: S3Request<UploadPartInput>) -> S3Result<UploadPartOutput> {
+    pub(super) async fn upload_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> S3Result<UploadPartOutput> {
         let claims = Claims::new(&request.headers, &request.extensions);
         let mut input = request.input;
-        find(&mut self.uploads(), &input.upload_id, &input.bucket, &input.key)?;
+        find(
+            &mut self.uploads(),
+            &input.upload_id,
+            &input.bucket,
+            &input.key,
+        )?;
         let stored = self.receive(input.body.take(), &claims).await?;
         let sum = |name: &str| stored.checksums.get(name).cloned();
         let output = UploadPartOutput {
@@ -74,16 +85,32 @@ impl Store {
             checksum_sha256: sum("sha256"),
             ..UploadPartOutput::default()
         };
-        self.keep_part(&input.upload_id, &input.bucket, &input.key, input.part_number, stored)?;
+        self.keep_part(
+            &input.upload_id,
+            &input.bucket,
+            &input.key,
+            input.part_number,
+            stored,
+        )?;
         Ok(output)
     }
 
-    pub(super) async fn upload_part_copy(&self, input: UploadPartCopyInput) -> S3Result<UploadPartCopyOutput> {
-        find(&mut self.uploads(), &input.upload_id, &input.bucket, &input.key)?;
+    pub(super) async fn upload_part_copy(
+        &self,
+        input: UploadPartCopyInput,
+    ) -> S3Result<UploadPartCopyOutput> {
+        find(
+            &mut self.uploads(),
+            &input.upload_id,
+            &input.bucket,
+            &input.key,
+        )?;
         let (bucket, key, version_id) = source(&input.copy_source)?;
         let (version, object) = self.find(bucket, key, version_id)?;
         let range = match input.copy_source_range.as_deref().map(Range::parse) {
-            Some(range) => range.map_err(|_| s3_error!(InvalidArgument))?.check(object.size)?,
+            Some(range) => range
+                .map_err(|_| s3_error!(InvalidArgument))?
+                .check(object.size)?,
             None => 0..object.size,
         };
         let body = send(&self.body(&object.body), range).await?;
@@ -93,7 +120,13 @@ impl Store {
             last_modified: Some(timestamp(now())),
             ..CopyPartResult::default()
         };
-        self.keep_part(&input.upload_id, &input.bucket, &input.key, input.part_number, stored)?;
+        self.keep_part(
+            &input.upload_id,
+            &input.bucket,
+            &input.key,
+            input.part_number,
+            stored,
+        )?;
         Ok(UploadPartCopyOutput {
             copy_part_result: Some(result),
             copy_source_version_id: shown(&version),
@@ -105,9 +138,15 @@ impl Store {
         &self,
         input: CompleteMultipartUploadInput,
     ) -> S3Result<CompleteMultipartUploadOutput> {
-        let conditions = Conditions { if_match: input.if_match, if_none_match: input.if_none_match };
+        let conditions = Conditions {
+            if_match: input.if_match,
+            if_none_match: input.if_none_match,
+        };
         self.check(&input.bucket, &input.key, &conditions)?;
-        let wanted = input.multipart_upload.and_then(|upload| upload.parts).unwrap_or_default();
+        let wanted = input
+            .multipart_upload
+            .and_then(|upload| upload.parts)
+            .unwrap_or_default();
         let (headers, initiated, bodies, etag) = {
             let mut uploads = self.uploads();
             let upload = find(&mut uploads, &input.upload_id, &input.bucket, &input.key)?;
@@ -115,11 +154,23 @@ impl Store {
             (upload.headers.clone(), upload.initiated, bodies, etag)
         };
         let mut stored = self.join(bodies).await?;
-        let object =
-            Object { body: stored.keep(), size: stored.size, etag, headers, checksums: BTreeMap::new() };
+        let object = Object {
+            body: stored.keep(),
+            size: stored.size,
+            etag,
+            headers,
+            checksums: BTreeMap::new(),
+        };
         let (body, etag) = (object.body.clone(), object.etag.clone());
         let version = self
-            .put(&input.bucket, &input.key, object, &conditions, initiated, "ObjectCreated:CompleteMultipartUpload")
+            .put(
+                &input.bucket,
+                &input.key,
+                object,
+                &conditions,
+                initiated,
+                "ObjectCreated:CompleteMultipartUpload",
+            )
             .inspect_err(|_| self.remove_body(Some(body)))?;
         self.uploads().remove(&input.upload_id);
         Ok(CompleteMultipartUploadOutput {
@@ -132,7 +183,10 @@ impl Store {
         })
     }
 
-    pub(super) fn abort_upload(&self, input: &AbortMultipartUploadInput) -> S3Result<AbortMultipartUploadOutput> {
+    pub(super) fn abort_upload(
+        &self,
+        input: &AbortMultipartUploadInput,
+    ) -> S3Result<AbortMultipartUploadOutput> {
         let mut uploads = self.uploads();
         find(&mut uploads, &input.upload_id, &input.bucket, &input.key)?;
         uploads.remove(&input.upload_id);
@@ -172,7 +226,10 @@ impl Store {
     }
 
     /// All uploads of a bucket that aren't complete, on one page.
-    pub(super) fn list_uploads(&self, input: ListMultipartUploadsInput) -> S3Result<ListMultipartUploadsOutput> {
+    pub(super) fn list_uploads(
+        &self,
+        input: ListMultipartUploadsInput,
+    ) -> S3Result<ListMultipartUploadsOutput> {
         self.check(&input.bucket, "", &Conditions::default())?;
         let prefix = input.prefix.clone().unwrap_or_default();
         let uploads = self.uploads();
@@ -200,17 +257,34 @@ impl Store {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep_part(&self, id: &str, bucket: &str, key: &str, number: i32, stored: Stored) -> S3Result<()> {
+    fn keep_part(
+        &self,
+        id: &str,
+        bucket: &str,
+        key: &str,
+        number: i32,
+        stored: Stored,
+    ) -> S3Result<()> {
         if !(1..=10_000).contains(&number) {
-            return Err(s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"));
+            return Err(s3_error!(
+                InvalidArgument,
+                "Part number must be an integer between 1 and 10000, inclusive"
+            ));
         }
         let part = UploadedPart { stored, at: now() };
-        find(&mut self.uploads(), id, bucket, key)?.parts.insert(number, part);
+        find(&mut self.uploads(), id, bucket, key)?
+            .parts
+            .insert(number, part);
         Ok(())
     }
 }
 
-fn find<'a>(uploads: &'a mut Uploads, id: &str, bucket: &str, key: &str) -> S3Result<&'a mut Upload> {
+fn find<'a>(
+    uploads: &'a mut Uploads,
+    id: &str,
+    bucket: &str,
+    key: &str,
+) -> S3Result<&'a mut Upload> {
     uploads
         .get_mut(id)
         .filter(|upload| upload.bucket == bucket && upload.key == key)
@@ -220,23 +294,51 @@ fn find<'a>(uploads: &'a mut Uploads, id: &str, bucket: &str, key: &str) -> S3Re
 /// The bodies of the parts that the client lists, in its order, and the ETag of them all.
 fn choose(upload: &Upload, wanted: &[CompletedPart]) -> S3Result<(Vec<String>, String)> {
     if wanted.is_empty() {
-        return Err(s3_error!(MalformedXML, "You must specify at least one part"));
+        return Err(s3_error!(
+            MalformedXML,
+            "You must specify at least one part"
+        ));
     }
     if !wanted.is_sorted_by(|a, b| a.part_number < b.part_number) {
-        return Err(s3_error!(InvalidPartOrder, "The list of parts was not in ascending order."));
+        return Err(s3_error!(
+            InvalidPartOrder,
+            "The list of parts was not in ascending order."
+        ));
     }
     let (mut bodies, mut md5) = (Vec::new(), Md5::new());
     for (at, part) in wanted.iter().enumerate() {
-        let invalid = || s3_error!(InvalidPart, "One or more of the specified parts could not be found.");
-        let uploaded = part.part_number.and_then(|number| upload.parts.get(&number)).ok_or_else(invalid)?;
-        if part.e_tag.as_ref().is_some_and(|etag| etag.value() != uploaded.stored.etag()) {
+        let invalid = || {
+            s3_error!(
+                InvalidPart,
+                "One or more of the specified parts could not be found."
+            )
+        };
+        let uploaded = part
+            .part_number
+            .and_then(|number| upload.parts.get(&number))
+            .ok_or_else(invalid)?;
+        if part
+            .e_tag
+            .as_ref()
+            .is_some_and(|etag| etag.value() != uploaded.stored.etag())
+        {
             return Err(invalid());
         }
         if at + 1 < wanted.len() && uploaded.stored.size < MIN_PART {
-            return Err(s3_error!(EntityTooSmall, "Your proposed upload is smaller than the minimum allowed size"));
+            return Err(s3_error!(
+                EntityTooSmall,
+                "Your proposed upload is smaller than the minimum allowed size"
+            ));
         }
         md5.update(&uploaded.stored.md5);
         bodies.push(uploaded.stored.name().to_owned());
     }
-    Ok((bodies, format!("{}-{}", HEXLOWER.encode(md5.finalize().as_ref()), wanted.len())))
+    Ok((
+        bodies,
+        format!(
+            "{}-{}",
+            HEXLOWER.encode(md5.finalize().as_ref()),
+            wanted.len()
+        ),
+    ))
 }

@@ -16,7 +16,10 @@ macro_rules! headers {
             content_encoding: $input.content_encoding,
             content_language: $input.content_language,
             content_type: $input.content_type,
-            expires: $input.expires.as_ref().and_then(crate::s3::objects::date_text),
+            expires: $input
+                .expires
+                .as_ref()
+                .and_then(crate::s3::objects::date_text),
             website_redirect_location: $input.website_redirect_location,
             user: $input.metadata.unwrap_or_default().into_iter().collect(),
         }
@@ -28,7 +31,13 @@ macro_rules! output {
     ($kind:ident, $version:ident, $object:ident, $with_checksums:ident) => {{
         let Headers { expires, user, .. } = &$object.headers;
         let headers = $object.headers.clone();
-        let sum = |name: &str| $object.checksums.get(name).filter(|_| $with_checksums).cloned();
+        let sum = |name: &str| {
+            $object
+                .checksums
+                .get(name)
+                .filter(|_| $with_checksums)
+                .cloned()
+        };
         $kind {
             accept_ranges: Some("bytes".to_owned()),
             cache_control: headers.cache_control,
@@ -42,7 +51,11 @@ macro_rules! output {
             content_disposition: headers.content_disposition,
             content_encoding: headers.content_encoding,
             content_language: headers.content_language,
-            content_type: Some(headers.content_type.unwrap_or_else(|| "binary/octet-stream".to_owned())),
+            content_type: Some(
+                headers
+                    .content_type
+                    .unwrap_or_else(|| "binary/octet-stream".to_owned()),
+            ),
             e_tag: Some(ETag::Strong($object.etag.clone())),
             expires: expires.as_deref().and_then(date),
             last_modified: Some(timestamp($version.last_modified)),
@@ -65,10 +78,17 @@ pub(super) struct ReadConditions<'a> {
 
 impl ReadConditions<'_> {
     /// As S3 decides: an ETag goes before a time. `unchanged` is what an `If-None-Match` that matches comes to.
-    fn check(&self, version: &Version, object: &Object, unchanged: fn() -> S3Error) -> S3Result<()> {
+    fn check(
+        &self,
+        version: &Version,
+        object: &Object,
+        unchanged: fn() -> S3Error,
+    ) -> S3Result<()> {
         let modified = timestamp(version.last_modified);
         match (self.if_match, self.if_unmodified_since) {
-            (Some(condition), _) if !matches(condition, &object.etag) => return Err(s3_error!(PreconditionFailed)),
+            (Some(condition), _) if !matches(condition, &object.etag) => {
+                return Err(s3_error!(PreconditionFailed));
+            }
             (None, Some(time)) if modified > *time => return Err(s3_error!(PreconditionFailed)),
             _ => {}
         }
@@ -81,10 +101,16 @@ impl ReadConditions<'_> {
 }
 
 impl Store {
-    pub(super) async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<PutObjectOutput> {
+    pub(super) async fn put_object(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> S3Result<PutObjectOutput> {
         let claims = Claims::new(&request.headers, &request.extensions);
         let mut input = request.input;
-        let conditions = Conditions { if_match: input.if_match.take(), if_none_match: input.if_none_match.take() };
+        let conditions = Conditions {
+            if_match: input.if_match.take(),
+            if_none_match: input.if_none_match.take(),
+        };
         self.check(&input.bucket, &input.key, &conditions)?;
         let mut stored = self.receive(input.body.take(), &claims).await?;
         let object = Object {
@@ -94,34 +120,54 @@ impl Store {
             headers: headers!(input),
             checksums: stored.checksums.clone(),
         };
-        let object = Object { body: stored.keep(), ..object };
+        let object = Object {
+            body: stored.keep(),
+            ..object
+        };
         let (body, checksums) = (object.body.clone(), object.checksums.clone());
         let version = self
-            .put(&input.bucket, &input.key, object, &conditions, now(), "ObjectCreated:Put")
+            .put(
+                &input.bucket,
+                &input.key,
+                object,
+                &conditions,
+                now(),
+                "ObjectCreated:Put",
+            )
             .inspect_err(|_| self.remove_body(Some(body)))?;
         let sum = |name: &str| checksums.get(name).cloned();
         Ok(PutObjectOutput {
-            e_tag: version.object.as_ref().map(|object| ETag::Strong(object.etag.clone())),
+            e_tag: version
+                .object
+                .as_ref()
+                .map(|object| ETag::Strong(object.etag.clone())),
             version_id: shown(&version),
             checksum_crc32: sum("crc32"),
             checksum_crc32c: sum("crc32c"),
             checksum_crc64nvme: sum("crc64nvme"),
             checksum_sha1: sum("sha1"),
             checksum_sha256: sum("sha256"),
-            checksum_type: (!checksums.is_empty()).then(|| ChecksumType::FULL_OBJECT.to_owned().into()),
+            checksum_type: (!checksums.is_empty())
+                .then(|| ChecksumType::FULL_OBJECT.to_owned().into()),
             ..PutObjectOutput::default()
         })
     }
 
-    pub(super) async fn get_object(&self, input: GetObjectInput) -> S3Result<S3Response<GetObjectOutput>> {
-        let (version, object) = self.find(&input.bucket, &input.key, input.version_id.as_deref())?;
+    pub(super) async fn get_object(
+        &self,
+        input: GetObjectInput,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
+        let (version, object) =
+            self.find(&input.bucket, &input.key, input.version_id.as_deref())?;
         let conditions = ReadConditions {
             if_match: input.if_match.as_ref(),
             if_none_match: input.if_none_match.as_ref(),
             if_modified_since: input.if_modified_since.as_ref(),
             if_unmodified_since: input.if_unmodified_since.as_ref(),
         };
-        conditions.check(&version, &object, || S3Error::new(s3s::S3ErrorCode::NotModified))?;
+        conditions.check(&version, &object, || {
+            S3Error::new(s3s::S3ErrorCode::NotModified)
+        })?;
         let range = range(input.range, object.size)?;
         let partial = range.is_some();
         let range = range.unwrap_or(0..object.size);
@@ -129,31 +175,58 @@ impl Store {
         let with_checksums = !partial && input.checksum_mode.is_some();
         let mut output: GetObjectOutput = output!(GetObjectOutput, version, object, with_checksums);
         output.content_length = i64::try_from(range.end - range.start).ok();
-        output.content_range =
-            partial.then(|| format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), object.size));
+        output.content_range = partial.then(|| {
+            format!(
+                "bytes {}-{}/{}",
+                range.start,
+                range.end.saturating_sub(1),
+                object.size
+            )
+        });
         output.body = Some(body);
-        let status = if partial { axum::http::StatusCode::PARTIAL_CONTENT } else { axum::http::StatusCode::OK };
+        let status = if partial {
+            axum::http::StatusCode::PARTIAL_CONTENT
+        } else {
+            axum::http::StatusCode::OK
+        };
         Ok(S3Response::with_status(output, status))
     }
 
-    pub(super) fn head_object(&self, input: &HeadObjectInput) -> S3Result<S3Response<HeadObjectOutput>> {
-        let (version, object) = self.find(&input.bucket, &input.key, input.version_id.as_deref())?;
+    pub(super) fn head_object(
+        &self,
+        input: &HeadObjectInput,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
+        let (version, object) =
+            self.find(&input.bucket, &input.key, input.version_id.as_deref())?;
         let conditions = ReadConditions {
             if_match: input.if_match.as_ref(),
             if_none_match: input.if_none_match.as_ref(),
             if_modified_since: input.if_modified_since.as_ref(),
             if_unmodified_since: input.if_unmodified_since.as_ref(),
         };
-        conditions.check(&version, &object, || S3Error::new(s3s::S3ErrorCode::NotModified))?;
+        conditions.check(&version, &object, || {
+            S3Error::new(s3s::S3ErrorCode::NotModified)
+        })?;
         let range = range(input.range, object.size)?;
         let with_checksums = range.is_none() && input.checksum_mode.is_some();
-        let mut output: HeadObjectOutput = output!(HeadObjectOutput, version, object, with_checksums);
+        let mut output: HeadObjectOutput =
+            output!(HeadObjectOutput, version, object, with_checksums);
         let partial = range.is_some();
         let range = range.unwrap_or(0..object.size);
         output.content_length = i64::try_from(range.end - range.start).ok();
-        output.content_range =
-            partial.then(|| format!("bytes {}-{}/{}", range.start, range.end.saturating_sub(1), object.size));
-        let status = if partial { axum::http::StatusCode::PARTIAL_CONTENT } else { axum::http::StatusCode::OK };
+        output.content_range = partial.then(|| {
+            format!(
+                "bytes {}-{}/{}",
+                range.start,
+                range.end.saturating_sub(1),
+                object.size
+            )
+        });
+        let status = if partial {
+            axum::http::StatusCode::PARTIAL_CONTENT
+        } else {
+            axum::http::StatusCode::OK
+        };
         Ok(S3Response::with_status(output, status))
     }
 
@@ -168,19 +241,40 @@ impl Store {
         };
         conditions.check(&from, &object, || s3_error!(PreconditionFailed))?;
         self.check(&input.bucket, &input.key, &Conditions::default())?;
-        let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
-        if !replace && from_version.is_none() && (from_bucket, from_key) == (&*input.bucket, &*input.key) {
+        let replace = input
+            .metadata_directive
+            .as_ref()
+            .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+        if !replace
+            && from_version.is_none()
+            && (from_bucket, from_key) == (&*input.bucket, &*input.key)
+        {
             return Err(s3_error!(
                 InvalidRequest,
                 "This copy request is illegal because it is trying to copy an object to itself without changing it."
             ));
         }
-        let headers = if replace { headers!(input) } else { object.headers.clone() };
+        let headers = if replace {
+            headers!(input)
+        } else {
+            object.headers.clone()
+        };
         let mut stored = self.link(&object.body).await?;
-        let copy = Object { body: stored.keep(), headers, ..object };
+        let copy = Object {
+            body: stored.keep(),
+            headers,
+            ..object
+        };
         let (body, etag) = (copy.body.clone(), copy.etag.clone());
         let version = self
-            .put(&input.bucket, &input.key, copy, &Conditions::default(), now(), "ObjectCreated:Copy")
+            .put(
+                &input.bucket,
+                &input.key,
+                copy,
+                &Conditions::default(),
+                now(),
+                "ObjectCreated:Copy",
+            )
             .inspect_err(|_| self.remove_body(Some(body)))?;
         Ok(CopyObjectOutput {
             copy_object_result: Some(CopyObjectResult {
@@ -195,8 +289,12 @@ impl Store {
     }
 
     pub(super) fn delete_object(&self, input: &DeleteObjectInput) -> S3Result<DeleteObjectOutput> {
-        let deleted =
-            self.delete(&input.bucket, &input.key, input.version_id.as_deref(), input.if_match.as_ref())?;
+        let deleted = self.delete(
+            &input.bucket,
+            &input.key,
+            input.version_id.as_deref(),
+            input.if_match.as_ref(),
+        )?;
         Ok(DeleteObjectOutput {
             delete_marker: deleted.delete_marker.then_some(true),
             version_id: deleted.version_id,
@@ -204,12 +302,20 @@ impl Store {
         })
     }
 
-    pub(super) fn delete_objects(&self, input: DeleteObjectsInput) -> S3Result<DeleteObjectsOutput> {
+    pub(super) fn delete_objects(
+        &self,
+        input: DeleteObjectsInput,
+    ) -> S3Result<DeleteObjectsOutput> {
         self.check(&input.bucket, "", &Conditions::default())?;
         let quiet = input.delete.quiet.unwrap_or(false);
         let (mut gone, mut errors) = (Vec::new(), Vec::new());
         for object in input.delete.objects {
-            match self.delete(&input.bucket, &object.key, object.version_id.as_deref(), None) {
+            match self.delete(
+                &input.bucket,
+                &object.key,
+                object.version_id.as_deref(),
+                None,
+            ) {
                 Ok(deleted) => gone.push(DeletedObject {
                     delete_marker: deleted.delete_marker.then_some(true),
                     delete_marker_version_id: deleted.version_id.filter(|_| deleted.delete_marker),
@@ -255,7 +361,11 @@ fn date(text: &str) -> Option<Timestamp> {
 /// Bucket, key and version of what is to be copied.
 pub(super) fn source(source: &CopySource) -> S3Result<(&str, &str, Option<&str>)> {
     match source {
-        CopySource::Bucket { bucket, key, version_id } => Ok((bucket, key, version_id.as_deref())),
+        CopySource::Bucket {
+            bucket,
+            key,
+            version_id,
+        } => Ok((bucket, key, version_id.as_deref())),
         _ => Err(s3_error!(NotImplemented, "There are no access points here")),
     }
 }

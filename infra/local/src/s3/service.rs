@@ -19,30 +19,52 @@ type Answer<T> = S3Result<S3Response<T>>;
 
 #[async_trait]
 impl S3 for Service {
-    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
+    async fn create_bucket(
+        &self,
+        request: S3Request<CreateBucketInput>,
+    ) -> Answer<CreateBucketOutput> {
         let bucket = request.input.bucket;
         let mut index = self.0.index();
         if index.buckets.contains_key(&bucket) {
-            return Err(s3_error!(BucketAlreadyOwnedByYou, "The bucket is yours already."));
+            return Err(s3_error!(
+                BucketAlreadyOwnedByYou,
+                "The bucket is yours already."
+            ));
         }
         let location = Some(format!("/{bucket}"));
-        index.commit(Change::CreateBucket { bucket, at: now() }).map_err(S3Error::internal_error)?;
-        Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
+        index
+            .commit(Change::CreateBucket { bucket, at: now() })
+            .map_err(S3Error::internal_error)?;
+        Ok(S3Response::new(CreateBucketOutput {
+            location,
+            ..CreateBucketOutput::default()
+        }))
     }
 
-    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
+    async fn delete_bucket(
+        &self,
+        request: S3Request<DeleteBucketInput>,
+    ) -> Answer<DeleteBucketOutput> {
         let bucket = request.input.bucket;
         let mut index = self.0.index();
         if !bucket_of(&index, &bucket)?.keys.is_empty() {
-            return Err(s3_error!(BucketNotEmpty, "The bucket you tried to delete is not empty"));
+            return Err(s3_error!(
+                BucketNotEmpty,
+                "The bucket you tried to delete is not empty"
+            ));
         }
-        index.commit(Change::DeleteBucket { bucket }).map_err(S3Error::internal_error)?;
+        index
+            .commit(Change::DeleteBucket { bucket })
+            .map_err(S3Error::internal_error)?;
         Ok(S3Response::new(DeleteBucketOutput {}))
     }
 
     async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
         bucket_of(&self.0.index(), &request.input.bucket)?;
-        Ok(S3Response::new(HeadBucketOutput { bucket_region: Some(REGION.to_owned()), ..HeadBucketOutput::default() }))
+        Ok(S3Response::new(HeadBucketOutput {
+            bucket_region: Some(REGION.to_owned()),
+            ..HeadBucketOutput::default()
+        }))
     }
 
     async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
@@ -53,8 +75,15 @@ impl S3 for Service {
             ..Bucket::default()
         });
         let buckets = Some(buckets.collect());
-        let owner = Owner { display_name: Some("local".to_owned()), id: Some("local".to_owned()) };
-        Ok(S3Response::new(ListBucketsOutput { buckets, owner: Some(owner), ..ListBucketsOutput::default() }))
+        let owner = Owner {
+            display_name: Some("local".to_owned()),
+            id: Some("local".to_owned()),
+        };
+        Ok(S3Response::new(ListBucketsOutput {
+            buckets,
+            owner: Some(owner),
+            ..ListBucketsOutput::default()
+        }))
     }
 
     async fn get_bucket_location(
@@ -75,7 +104,10 @@ impl S3 for Service {
             Versioning::Enabled => Some(BucketVersioningStatus::ENABLED.to_owned().into()),
             Versioning::Suspended => Some(BucketVersioningStatus::SUSPENDED.to_owned().into()),
         };
-        Ok(S3Response::new(GetBucketVersioningOutput { status, ..GetBucketVersioningOutput::default() }))
+        Ok(S3Response::new(GetBucketVersioningOutput {
+            status,
+            ..GetBucketVersioningOutput::default()
+        }))
     }
 
     async fn put_bucket_versioning(
@@ -91,7 +123,9 @@ impl S3 for Service {
         let mut index = self.0.index();
         let bucket = request.input.bucket;
         bucket_of(&index, &bucket)?;
-        index.commit(Change::SetVersioning { bucket, status }).map_err(S3Error::internal_error)?;
+        index
+            .commit(Change::SetVersioning { bucket, status })
+            .map_err(S3Error::internal_error)?;
         Ok(S3Response::new(PutBucketVersioningOutput {}))
     }
 
@@ -111,19 +145,31 @@ impl S3 for Service {
         self.0.copy_object(request.input).await.map(S3Response::new)
     }
 
-    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+    async fn delete_object(
+        &self,
+        request: S3Request<DeleteObjectInput>,
+    ) -> Answer<DeleteObjectOutput> {
         self.0.delete_object(&request.input).map(S3Response::new)
     }
 
-    async fn delete_objects(&self, request: S3Request<DeleteObjectsInput>) -> Answer<DeleteObjectsOutput> {
+    async fn delete_objects(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> Answer<DeleteObjectsOutput> {
         self.0.delete_objects(request.input).map(S3Response::new)
     }
 
-    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+    async fn list_objects(
+        &self,
+        request: S3Request<ListObjectsInput>,
+    ) -> Answer<ListObjectsOutput> {
         self.0.list_v1(request.input).map(S3Response::new)
     }
 
-    async fn list_objects_v2(&self, request: S3Request<ListObjectsV2Input>) -> Answer<ListObjectsV2Output> {
+    async fn list_objects_v2(
+        &self,
+        request: S3Request<ListObjectsV2Input>,
+    ) -> Answer<ListObjectsV2Output> {
         self.0.list_v2(request.input).map(S3Response::new)
     }
 
@@ -145,15 +191,24 @@ impl S3 for Service {
         self.0.upload_part(request).await.map(S3Response::new)
     }
 
-    async fn upload_part_copy(&self, request: S3Request<UploadPartCopyInput>) -> Answer<UploadPartCopyOutput> {
-        self.0.upload_part_copy(request.input).await.map(S3Response::new)
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<UploadPartCopyInput>,
+    ) -> Answer<UploadPartCopyOutput> {
+        self.0
+            .upload_part_copy(request.input)
+            .await
+            .map(S3Response::new)
     }
 
     async fn complete_multipart_upload(
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> Answer<CompleteMultipartUploadOutput> {
-        self.0.complete_upload(request.input).await.map(S3Response::new)
+        self.0
+            .complete_upload(request.input)
+            .await
+            .map(S3Response::new)
     }
 
     async fn abort_multipart_upload(

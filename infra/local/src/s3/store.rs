@@ -63,7 +63,10 @@ pub(super) struct Deleted {
 
 impl Store {
     /// Opens the store in a folder. Every object that is created from now on is sent to `notifications`.
-    pub(crate) fn open(folder: &Path, notifications: mpsc::UnboundedSender<Created>) -> io::Result<Self> {
+    pub(crate) fn open(
+        folder: &Path,
+        notifications: mpsc::UnboundedSender<Created>,
+    ) -> io::Result<Self> {
         std::fs::create_dir_all(folder.join("bodies"))?;
         let index = Index::open(&folder.join("index.ndjson"))?;
         let store = Self {
@@ -80,9 +83,15 @@ impl Store {
     /// Makes a bucket, unless it is there, with or without versions.
     pub(crate) fn ensure_bucket(&self, bucket: &str, versioned: bool) -> io::Result<()> {
         let mut index = self.index();
-        index.commit(Change::CreateBucket { bucket: bucket.to_owned(), at: now() })?;
+        index.commit(Change::CreateBucket {
+            bucket: bucket.to_owned(),
+            at: now(),
+        })?;
         if versioned {
-            index.commit(Change::SetVersioning { bucket: bucket.to_owned(), status: Versioning::Enabled })?;
+            index.commit(Change::SetVersioning {
+                bucket: bucket.to_owned(),
+                status: Versioning::Enabled,
+            })?;
         }
         Ok(())
     }
@@ -100,9 +109,14 @@ impl Store {
     /// All keys under a prefix that have an object, in order.
     pub(crate) fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
         let index = self.index();
-        let Some(bucket) = index.buckets.get(bucket) else { return Vec::new() };
+        let Some(bucket) = index.buckets.get(bucket) else {
+            return Vec::new();
+        };
         let page = bucket.list(prefix, None, "", usize::MAX, is_current);
-        page.contents.into_iter().map(|(key, _)| key.to_owned()).collect()
+        page.contents
+            .into_iter()
+            .map(|(key, _)| key.to_owned())
+            .collect()
     }
 
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
@@ -121,11 +135,22 @@ impl Store {
     }
 
     /// A version of a key: the newest, or the one asked for. Delete markers are errors, as S3 has them.
-    pub(super) fn find(&self, bucket: &str, key: &str, version_id: Option<&str>) -> S3Result<(Version, Object)> {
+    pub(super) fn find(
+        &self,
+        bucket: &str,
+        key: &str,
+        version_id: Option<&str>,
+    ) -> S3Result<(Version, Object)> {
         let index = self.index();
-        let versions = bucket_of(&index, bucket)?.keys.get(key).map(Vec::as_slice).unwrap_or_default();
+        let versions = bucket_of(&index, bucket)?
+            .keys
+            .get(key)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let version = match version_id {
-            None => versions.last().ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))?,
+            None => versions
+                .last()
+                .ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))?,
             Some(id) => versions
                 .iter()
                 .find(|version| version.id == id)
@@ -151,9 +176,22 @@ impl Store {
         let bucket_now = bucket_of(&index, bucket)?;
         let versioned = bucket_now.versioning == Versioning::Enabled;
         conditions.check(index.current(bucket, key))?;
-        let id = if versioned { Uuid::new_v4().simple().to_string() } else { NULL.to_owned() };
-        let version = Version { id, sequencer: index.next_sequencer(), last_modified, object: Some(object.clone()) };
-        let change = Change::Put { bucket: bucket.to_owned(), key: key.to_owned(), version: version.clone() };
+        let id = if versioned {
+            Uuid::new_v4().simple().to_string()
+        } else {
+            NULL.to_owned()
+        };
+        let version = Version {
+            id,
+            sequencer: index.next_sequencer(),
+            last_modified,
+            object: Some(object.clone()),
+        };
+        let change = Change::Put {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            version: version.clone(),
+        };
         let replaced = index.commit(change).map_err(S3Error::internal_error)?;
         let created = Created {
             bucket: bucket.to_owned(),
@@ -190,7 +228,9 @@ impl Store {
         let mut index = self.index();
         let versioning = bucket_of(&index, bucket)?.versioning;
         if let Some(condition) = if_match {
-            let current = index.current(bucket, key).ok_or_else(|| s3_error!(NoSuchKey))?;
+            let current = index
+                .current(bucket, key)
+                .ok_or_else(|| s3_error!(NoSuchKey))?;
             if !matches(condition, &current.etag) {
                 return Err(s3_error!(PreconditionFailed));
             }
@@ -198,22 +238,59 @@ impl Store {
         let id = version_id.map(str::to_owned);
         let (change, deleted) = match (id, versioning) {
             (Some(id), _) => {
-                let versions = index.buckets.get(bucket).and_then(|bucket| bucket.keys.get(key));
-                let version = versions.and_then(|versions| versions.iter().find(|version| version.id == id));
+                let versions = index
+                    .buckets
+                    .get(bucket)
+                    .and_then(|bucket| bucket.keys.get(key));
+                let version =
+                    versions.and_then(|versions| versions.iter().find(|version| version.id == id));
                 let delete_marker = version.is_some_and(|version| version.object.is_none());
-                let change = Change::Remove { bucket: bucket.into(), key: key.into(), version_id: id.clone() };
-                (change, Deleted { version_id: Some(id), delete_marker })
+                let change = Change::Remove {
+                    bucket: bucket.into(),
+                    key: key.into(),
+                    version_id: id.clone(),
+                };
+                (
+                    change,
+                    Deleted {
+                        version_id: Some(id),
+                        delete_marker,
+                    },
+                )
             }
             (None, Versioning::Never) => {
-                let change = Change::Remove { bucket: bucket.into(), key: key.into(), version_id: NULL.into() };
+                let change = Change::Remove {
+                    bucket: bucket.into(),
+                    key: key.into(),
+                    version_id: NULL.into(),
+                };
                 (change, Deleted::default())
             }
             (None, status) => {
-                let id = if status == Versioning::Enabled { Uuid::new_v4().simple().to_string() } else { NULL.into() };
+                let id = if status == Versioning::Enabled {
+                    Uuid::new_v4().simple().to_string()
+                } else {
+                    NULL.into()
+                };
                 let sequencer = index.next_sequencer();
-                let version = Version { id: id.clone(), sequencer, last_modified: now(), object: None };
-                let change = Change::Put { bucket: bucket.into(), key: key.into(), version };
-                (change, Deleted { version_id: Some(id), delete_marker: true })
+                let version = Version {
+                    id: id.clone(),
+                    sequencer,
+                    last_modified: now(),
+                    object: None,
+                };
+                let change = Change::Put {
+                    bucket: bucket.into(),
+                    key: key.into(),
+                    version,
+                };
+                (
+                    change,
+                    Deleted {
+                        version_id: Some(id),
+                        delete_marker: true,
+                    },
+                )
             }
         };
         let removed = index.commit(change).map_err(S3Error::internal_error)?;
@@ -232,11 +309,20 @@ impl Store {
     /// Removes the bodies that no version names: uploads that a stop cut short.
     fn remove_orphans(&self) -> io::Result<()> {
         let index = self.index();
-        let versions = index.buckets.values().flat_map(|bucket| bucket.keys.values().flatten());
-        let named: HashSet<_> = versions.filter_map(|version| Some(version.object.as_ref()?.body.as_str())).collect();
+        let versions = index
+            .buckets
+            .values()
+            .flat_map(|bucket| bucket.keys.values().flatten());
+        let named: HashSet<_> = versions
+            .filter_map(|version| Some(version.object.as_ref()?.body.as_str()))
+            .collect();
         for file in std::fs::read_dir(self.folder.join("bodies"))? {
             let file = file?;
-            if !file.file_name().to_str().is_some_and(|name| named.contains(name)) {
+            if !file
+                .file_name()
+                .to_str()
+                .is_some_and(|name| named.contains(name))
+            {
                 std::fs::remove_file(file.path())?;
             }
         }
@@ -246,9 +332,15 @@ impl Store {
 
 impl Conditions {
     fn check(&self, current: Option<&Object>) -> S3Result<()> {
-        let failed = || s3_error!(PreconditionFailed, "At least one of the pre-conditions you specified did not hold");
+        let failed = || {
+            s3_error!(
+                PreconditionFailed,
+                "At least one of the pre-conditions you specified did not hold"
+            )
+        };
         if let Some(condition) = &self.if_match {
-            let current = current.ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))?;
+            let current =
+                current.ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))?;
             if !matches(condition, &current.etag) {
                 return Err(failed());
             }
@@ -270,28 +362,41 @@ pub(super) fn matches(condition: &ETagCondition, etag: &str) -> bool {
 
 /// Whether the newest version is an object and no delete marker.
 pub(super) fn is_current(versions: &[Version]) -> bool {
-    versions.last().is_some_and(|version| version.object.is_some())
+    versions
+        .last()
+        .is_some_and(|version| version.object.is_some())
 }
 
 /// Epoch seconds.
 pub(super) fn now() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 pub(super) fn bucket_of<'a>(index: &'a Index, bucket: &str) -> S3Result<&'a super::index::Bucket> {
-    index.buckets.get(bucket).ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
+    index
+        .buckets
+        .get(bucket)
+        .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
 }
 
 /// What S3 answers where a delete marker is: as if nothing were there, or, to who names it, that it can't be read.
 fn is_marker(version: &Version, named: bool) -> S3Error {
     let mut error = if named {
-        s3_error!(MethodNotAllowed, "The specified method is not allowed against this resource.")
+        s3_error!(
+            MethodNotAllowed,
+            "The specified method is not allowed against this resource."
+        )
     } else {
         s3_error!(NoSuchKey, "The specified key does not exist.")
     };
     let mut headers = axum::http::HeaderMap::new();
-    headers.insert("x-amz-delete-marker", axum::http::HeaderValue::from_static("true"));
+    headers.insert(
+        "x-amz-delete-marker",
+        axum::http::HeaderValue::from_static("true"),
+    );
     if let Ok(id) = version.id.parse() {
         headers.insert("x-amz-version-id", id);
     }

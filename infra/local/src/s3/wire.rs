@@ -39,7 +39,10 @@ pub(super) struct Trailers(Arc<Mutex<Vec<(String, String)>>>);
 impl Trailers {
     pub(super) fn get(&self, name: &str) -> Option<String> {
         let trailers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        trailers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        trailers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
     }
 }
 
@@ -60,21 +63,36 @@ pub(super) async fn unsign(mut request: Request, next: Next) -> Response {
     let trailers = Trailers::default();
     parts.extensions.insert(trailers.clone());
     unchunk_headers(&mut parts.headers);
-    let body = Body::from_stream(unchunk(body.into_data_stream().map(|bytes| bytes.map_err(std::io::Error::other)), trailers));
+    let body = Body::from_stream(unchunk(
+        body.into_data_stream()
+            .map(|bytes| bytes.map_err(std::io::Error::other)),
+        trailers,
+    ));
     next.run(Request::from_parts(parts, body)).await
 }
 
 fn without_signature(uri: &Uri) -> Option<Uri> {
     let query = uri.query()?;
     let is_signature = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+        let name = pair
+            .split('=')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         SIGNATURE_PARAMETERS.contains(&name.as_str())
     };
     if !query.split('&').any(|pair| is_signature(&pair)) {
         return None;
     }
-    let kept: Vec<_> = query.split('&').filter(|pair| !is_signature(pair)).collect();
-    let path = if kept.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), kept.join("&")) };
+    let kept: Vec<_> = query
+        .split('&')
+        .filter(|pair| !is_signature(pair))
+        .collect();
+    let path = if kept.is_empty() {
+        uri.path().to_owned()
+    } else {
+        format!("{}?{}", uri.path(), kept.join("&"))
+    };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
     Uri::from_parts(parts).ok()
@@ -88,9 +106,18 @@ fn unchunk_headers(headers: &mut HeaderMap) {
     headers.remove(CONTENT_SHA256);
     // `aws-chunked` is not kept with the object, what else the body is encoded as is.
     let encodings = headers.remove(header::CONTENT_ENCODING);
-    let encodings = encodings.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kept: Vec<_> = encodings.split(',').map(str::trim).filter(|e| !e.is_empty() && *e != "aws-chunked").collect();
-    if !kept.is_empty() && let Ok(value) = HeaderValue::try_from(kept.join(",")) {
+    let encodings = encodings
+        .as_ref()
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kept: Vec<_> = encodings
+        .split(',')
+        .map(str::trim)
+        .filter(|e| !e.is_empty() && *e != "aws-chunked")
+        .collect();
+    if !kept.is_empty()
+        && let Ok(value) = HeaderValue::try_from(kept.join(","))
+    {
         headers.insert(header::CONTENT_ENCODING, value);
     }
 }
@@ -110,7 +137,13 @@ fn unchunk<S>(body: S, trailers: Trailers) -> impl Stream<Item = std::io::Result
 where
     S: Stream<Item = std::io::Result<Bytes>>,
 {
-    let chunks = Chunks { body: Box::pin(body), buffer: BytesMut::new(), left: 0, started: false, trailers };
+    let chunks = Chunks {
+        body: Box::pin(body),
+        buffer: BytesMut::new(),
+        left: 0,
+        started: false,
+        trailers,
+    };
     futures::stream::try_unfold(chunks, |mut chunks| async move {
         let data = chunks.next().await?;
         Ok(data.map(|data| (data, chunks)))
@@ -125,7 +158,8 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
             }
             let line = self.line().await?;
             let size = line.split(';').next().unwrap_or_default().trim();
-            self.left = u64::from_str_radix(size, 16).map_err(|_| invalid("a chunk's size is not a number"))?;
+            self.left = u64::from_str_radix(size, 16)
+                .map_err(|_| invalid("a chunk's size is not a number"))?;
             self.started = true;
             if self.left == 0 {
                 self.read_trailers().await?;
@@ -135,7 +169,9 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
         if self.buffer.is_empty() && !self.fill().await? {
             return Err(invalid("the body ends within a chunk"));
         }
-        let here = usize::try_from(self.left).unwrap_or(usize::MAX).min(self.buffer.len());
+        let here = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(self.buffer.len());
         self.left -= here as u64;
         Ok(Some(self.buffer.split_to(here).freeze()))
     }
@@ -148,7 +184,11 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
                 trailers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
             }
         }
-        *self.trailers.0.lock().unwrap_or_else(PoisonError::into_inner) = trailers;
+        *self
+            .trailers
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = trailers;
         Ok(())
     }
 
@@ -158,7 +198,8 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line = self.buffer.split_to(end);
                 self.buffer.advance(1);
-                let line = String::from_utf8(line.into()).map_err(|_| invalid("a chunk's header is not text"))?;
+                let line = String::from_utf8(line.into())
+                    .map_err(|_| invalid("a chunk's header is not text"))?;
                 return Ok(line.trim_end_matches('\r').to_owned());
             }
             if self.buffer.len() > MAX_LINE {
@@ -166,7 +207,8 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
             }
             if !self.fill().await? {
                 let rest = self.buffer.split();
-                return String::from_utf8(rest.into()).map_err(|_| invalid("a chunk's header is not text"));
+                return String::from_utf8(rest.into())
+                    .map_err(|_| invalid("a chunk's header is not text"));
             }
         }
     }
@@ -191,7 +233,10 @@ mod tests {
     use super::*;
 
     async fn decode(wire: &[u8], step: usize) -> std::io::Result<(Vec<u8>, Trailers)> {
-        let pieces: Vec<_> = wire.chunks(step).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<_> = wire
+            .chunks(step)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
         let trailers = Trailers::default();
         let mut body = Box::pin(unchunk(futures::stream::iter(pieces), trailers.clone()));
         let mut out = Vec::new();
@@ -209,21 +254,41 @@ mod tests {
             assert_eq!(decode(signed, step).await.unwrap().0, b"he\r\no...");
             let (body, trailers) = decode(unsigned, step).await.unwrap();
             assert_eq!(body, b"he\r\no...");
-            assert_eq!(trailers.get("x-amz-checksum-crc32").as_deref(), Some("abc="));
+            assert_eq!(
+                trailers.get("x-amz-checksum-crc32").as_deref(),
+                Some("abc=")
+            );
         }
     }
 
     #[tokio::test]
     async fn a_body_that_breaks_off_is_an_error_and_not_a_shorter_object() {
-        for broken in [&b"5\r\nhel"[..], b"5\r\nhello\r\n", b"zz\r\n", b"2\r\nhello\r\n0\r\n\r\n"] {
-            assert!(decode(broken, 3).await.is_err(), "{:?}", String::from_utf8_lossy(broken));
+        for broken in [
+            &b"5\r\nhel"[..],
+            b"5\r\nhello\r\n",
+            b"zz\r\n",
+            b"2\r\nhello\r\n0\r\n\r\n",
+        ] {
+            assert!(
+                decode(broken, 3).await.is_err(),
+                "{:?}",
+                String::from_utf8_lossy(broken)
+            );
         }
     }
 
     #[test]
     fn only_the_signature_leaves_a_presigned_url() {
-        let uri = "/b/k?versionId=1&X-Amz-Signature=x&X-Amz-Expires=9&partNumber=2".parse().unwrap();
-        assert_eq!(without_signature(&uri).unwrap(), "/b/k?versionId=1&partNumber=2");
-        assert_eq!(without_signature(&"/b/k?list-type=2".parse().unwrap()), None);
+        let uri = "/b/k?versionId=1&X-Amz-Signature=x&X-Amz-Expires=9&partNumber=2"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            without_signature(&uri).unwrap(),
+            "/b/k?versionId=1&partNumber=2"
+        );
+        assert_eq!(
+            without_signature(&"/b/k?list-type=2".parse().unwrap()),
+            None
+        );
     }
 }

@@ -12,7 +12,7 @@ pub(crate) const REGION: &str = "us-east-1";
 /// The account that it claims to be.
 pub(crate) const ACCOUNT: &str = "000000000000";
 /// `AWS::StackName`, and the local name of the table and of the bucket, whatever the template calls them.
-pub(crate) const STACK_NAME: &str = "customer-profiles";
+const STACK_NAME: &str = "customer-profiles";
 
 /// Makes plain JSON of YAML: a tag becomes the long form, `!Ref X` becomes `{"Ref": "X"}`.
 pub(super) fn plain(yaml: Yaml) -> Value {
@@ -67,23 +67,44 @@ pub(super) struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     /// `main` are the logical ids of the table and the bucket that the local stack plays.
-    pub(super) fn new(document: &'a Value, parameters: &'a BTreeMap<String, String>, main: Vec<&'a str>) -> Self {
-        Self { document, parameters, main, resolving: RefCell::default() }
+    pub(super) fn new(
+        document: &'a Value,
+        parameters: &'a BTreeMap<String, String>,
+        main: Vec<&'a str>,
+    ) -> Self {
+        Self {
+            document,
+            parameters,
+            main,
+            resolving: RefCell::default(),
+        }
     }
 
     /// A value with all that is in it resolved.
     pub(super) fn value(&self, value: &Value) -> Value {
         match value {
             Value::Array(items) => Value::Array(
-                items.iter().map(|item| self.value(item)).filter(|item| *item != no_value()).collect(),
+                items
+                    .iter()
+                    .map(|item| self.value(item))
+                    .filter(|item| *item != no_value())
+                    .collect(),
             ),
             Value::Object(map) => match map.iter().next() {
-                Some((name, argument)) if map.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) => {
+                Some((name, argument))
+                    if map.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) =>
+                {
                     self.call(name, argument)
                 }
                 _ => {
-                    let entries = map.iter().map(|(key, item)| (key.clone(), self.value(item)));
-                    Value::Object(entries.filter(|(_, item)| *item != no_value()).collect::<Map<_, _>>())
+                    let entries = map
+                        .iter()
+                        .map(|(key, item)| (key.clone(), self.value(item)));
+                    Value::Object(
+                        entries
+                            .filter(|(_, item)| *item != no_value())
+                            .collect::<Map<_, _>>(),
+                    )
                 }
             },
             Value::String(text) => Value::String(with_secrets(text)),
@@ -96,7 +117,11 @@ impl<'a> Resolver<'a> {
         match self.value(value) {
             Value::String(text) => text,
             Value::Null => String::new(),
-            Value::Array(items) => items.iter().map(|item| as_str(item).to_owned()).collect::<Vec<_>>().join(","),
+            Value::Array(items) => items
+                .iter()
+                .map(|item| as_str(item).to_owned())
+                .collect::<Vec<_>>()
+                .join(","),
             other => other.to_string(),
         }
     }
@@ -119,8 +144,14 @@ impl<'a> Resolver<'a> {
     /// The text of an environment variable. A name of the table or the bucket that is spelled out there instead of
     /// being referred to (a reference may be a circle) becomes the local one too.
     pub(super) fn variable(&self, value: &Value) -> String {
-        let given = self.main.iter().map(|id| self.given_name(id)).filter(|name| !name.is_empty());
-        given.fold(self.text(value), |text, name| text.replace(&name, STACK_NAME))
+        let given = self
+            .main
+            .iter()
+            .map(|id| self.given_name(id))
+            .filter(|name| !name.is_empty());
+        given.fold(self.text(value), |text, name| {
+            text.replace(&name, STACK_NAME)
+        })
     }
 
     /// The name that the template gives a resource; empty if it gives none.
@@ -134,7 +165,9 @@ impl<'a> Resolver<'a> {
             _ => "Name",
         };
         let again = self.resolving.borrow().iter().any(|name| name == id);
-        let Some(given) = resource["Properties"].get(property).filter(|_| !again) else { return String::new() };
+        let Some(given) = resource["Properties"].get(property).filter(|_| !again) else {
+            return String::new();
+        };
         self.resolving.borrow_mut().push(id.to_owned());
         let name = self.text(given);
         self.resolving.borrow_mut().pop();
@@ -153,7 +186,11 @@ impl<'a> Resolver<'a> {
                 other => self.attribute(as_str(&other[0]), as_str(&other[1])),
             }),
             "Fn::If" => {
-                let branch = if self.condition(as_str(&argument[0])) { &argument[1] } else { &argument[2] };
+                let branch = if self.condition(as_str(&argument[0])) {
+                    &argument[1]
+                } else {
+                    &argument[2]
+                };
                 self.value(branch)
             }
             "Fn::Join" => {
@@ -168,7 +205,9 @@ impl<'a> Resolver<'a> {
             "Fn::Select" => {
                 let items = self.value(&argument[1]);
                 let index = as_u64(&argument[0]).and_then(|index| usize::try_from(index).ok());
-                index.and_then(|index| items.get(index).cloned()).unwrap_or(Value::Null)
+                index
+                    .and_then(|index| items.get(index).cloned())
+                    .unwrap_or(Value::Null)
             }
             "Fn::FindInMap" => {
                 let key = |n: usize| self.text(&argument[n]);
@@ -190,7 +229,11 @@ impl<'a> Resolver<'a> {
             "AWS::StackName" => STACK_NAME,
             "AWS::Partition" => "aws",
             "AWS::URLSuffix" => "amazonaws.com",
-            "AWS::StackId" => return Value::String(format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0")),
+            "AWS::StackId" => {
+                return Value::String(format!(
+                    "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0"
+                ));
+            }
             "AWS::NoValue" => return no_value(),
             _ => "",
         };
@@ -213,9 +256,13 @@ impl<'a> Resolver<'a> {
     fn attribute(&self, id: &str, attribute: &str) -> String {
         let name = self.name_of(id);
         match (as_str(&self.document["Resources"][id]["Type"]), attribute) {
-            ("AWS::DynamoDB::Table", "Arn") => format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"),
+            ("AWS::DynamoDB::Table", "Arn") => {
+                format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+            }
             ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
-            ("AWS::Serverless::Function", "Arn") => format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"),
+            ("AWS::Serverless::Function", "Arn") => {
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+            }
             _ => format!("{name}.{attribute}"),
         }
     }
@@ -254,7 +301,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn condition(&self, name: &str) -> bool {
-        self.document["Conditions"].get(name).is_some_and(|condition| self.holds(condition))
+        self.document["Conditions"]
+            .get(name)
+            .is_some_and(|condition| self.holds(condition))
     }
 
     fn holds(&self, condition: &Value) -> bool {
@@ -287,9 +336,18 @@ fn no_value() -> Value {
 
 /// Puts the local key where the template has a dynamic reference to a secret.
 fn with_secrets(text: &str) -> String {
-    let Some(start) = text.find("{{resolve:") else { return text.to_owned() };
-    let Some(end) = text[start..].find("}}").map(|end| start + end + 2) else { return text.to_owned() };
-    with_secrets(&format!("{}{}{}", &text[..start], crate::IDENTITY_KEY, &text[end..]))
+    let Some(start) = text.find("{{resolve:") else {
+        return text.to_owned();
+    };
+    let Some(end) = text[start..].find("}}").map(|end| start + end + 2) else {
+        return text.to_owned();
+    };
+    with_secrets(&format!(
+        "{}{}{}",
+        &text[..start],
+        crate::IDENTITY_KEY,
+        &text[end..]
+    ))
 }
 
 /// `DropBucket` → `drop-bucket`.

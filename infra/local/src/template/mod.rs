@@ -12,98 +12,98 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub(crate) use intrinsics::{ACCOUNT, REGION, STACK_NAME};
+pub(crate) use intrinsics::{ACCOUNT, REGION};
 use intrinsics::{Resolver, as_str, as_u64, list, plain};
 
 /// The parts of a SAM template that the local stack plays.
 #[derive(Debug, Clone)]
-pub struct Template {
+pub(crate) struct Template {
     /// The first `AWS::DynamoDB::Table`.
-    pub table: Table,
+    pub(crate) table: Table,
     /// The first `AWS::S3::Bucket` that notifies a function, or else the first bucket.
-    pub bucket: Bucket,
+    pub(crate) bucket: Bucket,
     /// Every `AWS::Serverless::Function` that a Cargo binary stands behind, by logical id.
-    pub functions: BTreeMap<String, Function>,
+    pub(crate) functions: BTreeMap<String, Function>,
     /// The HTTP API's answer to preflight requests, if it has one.
-    pub cors: Option<Cors>,
+    pub(crate) cors: Option<Cors>,
 }
 
 /// A DynamoDB table.
 #[derive(Debug, Clone)]
-pub struct Table {
+pub(crate) struct Table {
     /// Its local name.
-    pub name: String,
+    pub(crate) name: String,
     /// `CreateTable`'s request: name, keys, attributes, billing, indexes.
-    pub create: Value,
+    pub(crate) create: Value,
     /// The attribute that holds an item's end, in epoch seconds.
-    pub time_to_live: Option<String>,
+    pub(crate) time_to_live: Option<String>,
 }
 
 /// An S3 bucket.
 #[derive(Debug, Clone)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     /// Its local name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether `VersioningConfiguration` enables versions.
-    pub versioned: bool,
+    pub(crate) versioned: bool,
 }
 
 /// A Lambda function.
 #[derive(Debug, Clone)]
-pub struct Function {
+pub(crate) struct Function {
     /// Its name in the template.
-    pub logical_id: String,
+    pub(crate) logical_id: String,
     /// Cargo package and binary, from `Metadata.BuildProperties.Binary`.
-    pub binary: String,
+    pub(crate) binary: String,
     /// How long one invocation may take.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Memory in MiB: told to the function, not enforced.
-    pub memory: u64,
+    pub(crate) memory: u64,
     /// How many invocations may run at once.
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
     /// `Environment.Variables`, the globals' and its own, resolved.
-    pub environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
     /// The HTTP routes that it answers.
-    pub routes: Vec<Route>,
+    pub(crate) routes: Vec<Route>,
     /// The S3 notifications that it is sent.
-    pub notifications: Vec<Notification>,
+    pub(crate) notifications: Vec<Notification>,
 }
 
 /// A route of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
+pub(crate) struct Route {
     /// `GET`, `POST` …, or `ANY`.
-    pub method: String,
+    pub(crate) method: String,
     /// For example `/profiles/{id}` or `/{proxy+}`.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 /// Which objects a function hears of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notification {
+pub(crate) struct Notification {
     /// For example `s3:ObjectCreated:*`.
-    pub event: String,
+    pub(crate) event: String,
     /// What the key starts with.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// What the key ends with.
-    pub suffix: String,
+    pub(crate) suffix: String,
 }
 
 /// `CorsConfiguration` of an HTTP API.
 #[derive(Debug, Clone, Default)]
-pub struct Cors {
+pub(crate) struct Cors {
     /// `AllowOrigins`.
-    pub origins: Vec<String>,
+    pub(crate) origins: Vec<String>,
     /// `AllowMethods`.
-    pub methods: Vec<String>,
+    pub(crate) methods: Vec<String>,
     /// `AllowHeaders`.
-    pub headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     /// `ExposeHeaders`.
-    pub expose: Vec<String>,
+    pub(crate) expose: Vec<String>,
     /// `MaxAge`, in seconds.
-    pub max_age: Option<u64>,
+    pub(crate) max_age: Option<u64>,
     /// `AllowCredentials`.
-    pub credentials: bool,
+    pub(crate) credentials: bool,
 }
 
 /// Why a template can't be played.
@@ -130,9 +130,14 @@ impl Template {
     ///
     /// # Errors
     /// The file can't be read, is no YAML, or has no table or bucket.
-    pub fn read(path: &Path, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| TemplateError::Read { path: path.to_owned(), source })?;
+    pub(crate) fn read(
+        path: &Path,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
+        let text = std::fs::read_to_string(path).map_err(|source| TemplateError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, parameters)
     }
 
@@ -140,37 +145,63 @@ impl Template {
     ///
     /// # Errors
     /// As [`Template::read`], the file apart.
-    pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> Result<Self, TemplateError> {
+    pub(crate) fn parse(
+        text: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, TemplateError> {
         let document = plain(serde_yaml_ng::from_str(text)?);
         let resources = Resources(&document["Resources"]);
-        let (table_id, table) =
-            resources.of_type("AWS::DynamoDB::Table").next().ok_or(TemplateError::Missing("AWS::DynamoDB::Table"))?;
+        let (table_id, table) = resources
+            .of_type("AWS::DynamoDB::Table")
+            .next()
+            .ok_or(TemplateError::Missing("AWS::DynamoDB::Table"))?;
         let (bucket_id, bucket) = main_bucket(&document, &resources)?;
         let resolver = Resolver::new(&document, parameters, vec![table_id, bucket_id]);
 
         let table = self::table(&resolver, table_id, table);
         let functions = resources
             .of_type("AWS::Serverless::Function")
-            .filter_map(|(id, resource)| Some((id.to_owned(), function(&document, &resolver, &resources, id, resource)?)))
+            .filter_map(|(id, resource)| {
+                Some((
+                    id.to_owned(),
+                    function(&document, &resolver, &resources, id, resource)?,
+                ))
+            })
             .collect();
         let bucket = Bucket {
             name: resolver.name_of(bucket_id),
-            versioned: resolver.text(&bucket["Properties"]["VersioningConfiguration"]["Status"]) == "Enabled",
+            versioned: resolver.text(&bucket["Properties"]["VersioningConfiguration"]["Status"])
+                == "Enabled",
         };
-        Ok(Self { table, bucket, functions, cors: cors(&document, &resolver, &resources) })
+        Ok(Self {
+            table,
+            bucket,
+            functions,
+            cors: cors(&document, &resolver, &resources),
+        })
     }
 }
 
 /// The bucket that notifies a function, or else the first.
-fn main_bucket<'a>(document: &'a Value, resources: &Resources<'a>) -> Result<(&'a str, &'a Value), TemplateError> {
+fn main_bucket<'a>(
+    document: &'a Value,
+    resources: &Resources<'a>,
+) -> Result<(&'a str, &'a Value), TemplateError> {
     let notifies = |(id, bucket): &(&str, &Value)| {
         let mut functions = resources.of_type("AWS::Serverless::Function");
-        bucket["Properties"].get("NotificationConfiguration").is_some()
-            || functions.any(|(function, _)| s3_events(document, function).any(|event| refers(&event["Bucket"], id)))
+        bucket["Properties"]
+            .get("NotificationConfiguration")
+            .is_some()
+            || functions.any(|(function, _)| {
+                s3_events(document, function).any(|event| refers(&event["Bucket"], id))
+            })
     };
     let mut buckets = resources.of_type("AWS::S3::Bucket");
     let first = resources.of_type("AWS::S3::Bucket").next();
-    buckets.find(notifies).or(first).ok_or(TemplateError::Missing("AWS::S3::Bucket"))
+    buckets
+        .find(notifies)
+        .or(first)
+        .ok_or(TemplateError::Missing("AWS::S3::Bucket"))
 }
 
 /// The template's resources, in the order of their logical ids.
@@ -189,13 +220,24 @@ fn table(resolver: &Resolver<'_>, id: &str, resource: &Value) -> Table {
     let properties = resolver.value(&resource["Properties"]);
     let name = resolver.name_of(id);
     let mut create = serde_json::json!({ "TableName": name, "BillingMode": "PAY_PER_REQUEST" });
-    for key in ["KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
+    for key in [
+        "KeySchema",
+        "AttributeDefinitions",
+        "GlobalSecondaryIndexes",
+        "LocalSecondaryIndexes",
+    ] {
         if let Some(value) = properties.get(key) {
             create[key] = value.clone();
         }
     }
-    let time_to_live = properties["TimeToLiveSpecification"]["AttributeName"].as_str().map(str::to_owned);
-    Table { name, create, time_to_live }
+    let time_to_live = properties["TimeToLiveSpecification"]["AttributeName"]
+        .as_str()
+        .map(str::to_owned);
+    Table {
+        name,
+        create,
+        time_to_live,
+    }
 }
 
 fn function(
@@ -205,7 +247,9 @@ fn function(
     id: &str,
     resource: &Value,
 ) -> Option<Function> {
-    let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str()?.to_owned();
+    let binary = resource["Metadata"]["BuildProperties"]["Binary"]
+        .as_str()?
+        .to_owned();
     let globals = &document["Globals"]["Function"];
     let properties = &resource["Properties"];
     let number = |key: &str| {
@@ -213,19 +257,37 @@ fn function(
         as_u64(&resolver.value(own))
     };
     let mut environment = BTreeMap::new();
-    for variables in [&globals["Environment"]["Variables"], &properties["Environment"]["Variables"]] {
+    for variables in [
+        &globals["Environment"]["Variables"],
+        &properties["Environment"]["Variables"],
+    ] {
         for (name, value) in variables.as_object().into_iter().flatten() {
             environment.insert(name.clone(), resolver.variable(value));
         }
     }
-    let events = properties["Events"].as_object().into_iter().flatten().map(|(_, event)| event);
+    let events = properties["Events"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(_, event)| event);
     let routes = events
         .filter(|event| as_str(&event["Type"]) == "HttpApi")
         .map(|event| {
-            let method = event["Properties"].get("Method").map_or_else(|| "ANY".to_owned(), |m| resolver.text(m));
+            let method = event["Properties"]
+                .get("Method")
+                .map_or_else(|| "ANY".to_owned(), |m| resolver.text(m));
             let method = method.to_uppercase();
-            let path = event["Properties"].get("Path").map_or_else(|| "$default".to_owned(), |p| resolver.text(p));
-            Route { method: if method == "*" || method == "X-AMAZON-APIGATEWAY-ANY-METHOD" { "ANY".into() } else { method }, path }
+            let path = event["Properties"]
+                .get("Path")
+                .map_or_else(|| "$default".to_owned(), |p| resolver.text(p));
+            Route {
+                method: if method == "*" || method == "X-AMAZON-APIGATEWAY-ANY-METHOD" {
+                    "ANY".into()
+                } else {
+                    method
+                },
+                path,
+            }
         })
         .collect();
     Some(Function {
@@ -233,7 +295,11 @@ fn function(
         binary,
         timeout: Duration::from_secs(number("Timeout").unwrap_or(3)),
         memory: number("MemorySize").unwrap_or(128),
-        concurrency: number("ReservedConcurrentExecutions").unwrap_or(10).max(1).try_into().unwrap_or(10),
+        concurrency: number("ReservedConcurrentExecutions")
+            .unwrap_or(10)
+            .max(1)
+            .try_into()
+            .unwrap_or(10),
         environment,
         routes,
         notifications: notifications(document, resolver, resources, id),
@@ -241,18 +307,33 @@ fn function(
 }
 
 /// What S3 sends the function, from the buckets' notification configurations and the function's own S3 events.
-fn notifications(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>, id: &str) -> Vec<Notification> {
+fn notifications(
+    document: &Value,
+    resolver: &Resolver<'_>,
+    resources: &Resources<'_>,
+    id: &str,
+) -> Vec<Notification> {
     let mut found = Vec::new();
     for (_, bucket) in resources.of_type("AWS::S3::Bucket") {
-        for configuration in list(&bucket["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]) {
+        for configuration in
+            list(&bucket["Properties"]["NotificationConfiguration"]["LambdaConfigurations"])
+        {
             if refers(&configuration["Function"], id) {
-                found.push(notification(resolver, &configuration["Event"], &configuration["Filter"]));
+                found.push(notification(
+                    resolver,
+                    &configuration["Event"],
+                    &configuration["Filter"],
+                ));
             }
         }
     }
     for event in s3_events(document, id) {
         let events = &event["Events"];
-        for name in if events.is_array() { list(events) } else { std::slice::from_ref(events) } {
+        for name in if events.is_array() {
+            list(events)
+        } else {
+            std::slice::from_ref(events)
+        } {
             found.push(notification(resolver, name, &event["Filter"]));
         }
     }
@@ -260,8 +341,13 @@ fn notifications(document: &Value, resolver: &Resolver<'_>, resources: &Resource
 }
 
 fn s3_events<'a>(document: &'a Value, id: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    let events = document["Resources"][id]["Properties"]["Events"].as_object().into_iter().flatten();
-    events.filter(|(_, event)| as_str(&event["Type"]) == "S3").map(|(_, event)| &event["Properties"])
+    let events = document["Resources"][id]["Properties"]["Events"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    events
+        .filter(|(_, event)| as_str(&event["Type"]) == "S3")
+        .map(|(_, event)| &event["Properties"])
 }
 
 fn notification(resolver: &Resolver<'_>, event: &Value, filter: &Value) -> Notification {
@@ -273,7 +359,11 @@ fn notification(resolver: &Resolver<'_>, event: &Value, filter: &Value) -> Notif
             .next()
             .unwrap_or_default()
     };
-    Notification { event: resolver.text(event), prefix: rule("prefix"), suffix: rule("suffix") }
+    Notification {
+        event: resolver.text(event),
+        prefix: rule("prefix"),
+        suffix: rule("suffix"),
+    }
 }
 
 /// Whether a value names the resource, as `!Ref`, `!GetAtt` or inside a `!Sub`.
@@ -282,7 +372,12 @@ fn refers(value: &Value, id: &str) -> bool {
         Value::String(text) => text
             .split(|c: char| !c.is_ascii_alphanumeric())
             // SAM names an alias after its function: `IngestFunctionAliaslive`.
-            .any(|word| word == id || word.strip_prefix(id).is_some_and(|rest| rest.starts_with("Alias"))),
+            .any(|word| {
+                word == id
+                    || word
+                        .strip_prefix(id)
+                        .is_some_and(|rest| rest.starts_with("Alias"))
+            }),
         Value::Array(items) => items.iter().any(|item| refers(item, id)),
         Value::Object(map) => map.values().any(|item| refers(item, id)),
         _ => false,
@@ -290,7 +385,9 @@ fn refers(value: &Value, id: &str) -> bool {
 }
 
 fn cors(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>) -> Option<Cors> {
-    let own = resources.of_type("AWS::Serverless::HttpApi").map(|(_, api)| &api["Properties"]);
+    let own = resources
+        .of_type("AWS::Serverless::HttpApi")
+        .map(|(_, api)| &api["Properties"]);
     let configuration = own
         .chain([&document["Globals"]["HttpApi"]])
         .find_map(|properties| properties.get("CorsConfiguration"))
@@ -301,9 +398,19 @@ fn cors(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>) ->
     if !configuration.is_object() {
         // `CorsConfiguration: true`, or one origin as a text: everything from there.
         let origin = configuration.as_str().unwrap_or("*").to_owned();
-        return Some(Cors { origins: vec![origin], methods: vec!["*".into()], headers: vec!["*".into()], ..Cors::default() });
+        return Some(Cors {
+            origins: vec![origin],
+            methods: vec!["*".into()],
+            headers: vec!["*".into()],
+            ..Cors::default()
+        });
     }
-    let texts = |key: &str| list(&configuration[key]).iter().map(|v| as_str(v).to_owned()).collect();
+    let texts = |key: &str| {
+        list(&configuration[key])
+            .iter()
+            .map(|v| as_str(v).to_owned())
+            .collect()
+    };
     Some(Cors {
         origins: texts("AllowOrigins"),
         methods: texts("AllowMethods"),

@@ -84,31 +84,47 @@ fn names_and_environment_resolve_to_the_same_local_names() {
     assert_eq!(ingest.environment["IDENTITY_KEY"], crate::IDENTITY_KEY);
     assert_eq!(ingest.environment["RUST_LOG"], "info");
     assert_eq!(ingest.environment["MODE"], "open");
-    assert_eq!((ingest.timeout.as_secs(), ingest.memory, ingest.concurrency), (900, 512, 4));
+    assert_eq!(
+        (ingest.timeout.as_secs(), ingest.memory, ingest.concurrency),
+        (900, 512, 4)
+    );
 }
 
 #[test]
 fn parameters_override_their_defaults() {
     let parameters = BTreeMap::from([("Issuer".to_owned(), "https://idp".to_owned())]);
     let template = Template::parse(TEMPLATE, &parameters).unwrap();
-    assert_eq!(template.functions["IngestFunction"].environment["MODE"], "jwt");
+    assert_eq!(
+        template.functions["IngestFunction"].environment["MODE"],
+        "jwt"
+    );
 }
 
 #[test]
 fn routes_and_notifications_belong_to_their_functions() {
     let template = template();
     let ingest = &template.functions["IngestFunction"];
-    let prefixes: Vec<_> = ingest.notifications.iter().map(|n| n.prefix.as_str()).collect();
+    let prefixes: Vec<_> = ingest
+        .notifications
+        .iter()
+        .map(|n| n.prefix.as_str())
+        .collect();
     assert_eq!(prefixes, ["drop/", "work/"]);
     let read = &template.functions["ProfileReadFunction"];
     assert_eq!(read.binary, "profile-read");
     assert!(read.notifications.is_empty());
-    assert!(read.routes.contains(&Route { method: "GET".into(), path: "/profiles/{id}".into() }));
+    assert!(read.routes.contains(&Route {
+        method: "GET".into(),
+        path: "/profiles/{id}".into()
+    }));
     assert_eq!(read.routes.len(), 2);
 }
 
 #[test]
 fn a_template_without_a_table_names_what_is_missing() {
     let error = Template::parse("Resources: {}", &BTreeMap::new()).unwrap_err();
-    assert_eq!(error.to_string(), "the template has no resource of type AWS::DynamoDB::Table");
+    assert_eq!(
+        error.to_string(),
+        "the template has no resource of type AWS::DynamoDB::Table"
+    );
 }

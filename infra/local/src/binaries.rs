@@ -1,0 +1,161 @@
+//! The functions' binaries: built by Cargo, into the target folder and by the profile that this process was built
+//! with, so that nothing is compiled twice.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+/// The workspace's folder.
+pub(crate) fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package).to_owned()
+}
+
+/// The binaries by name. They are built once in the life of this process; `shown` says whether Cargo's progress goes to
+/// standard error. An error is what Cargo said.
+pub(crate) async fn build(
+    names: &[String],
+    shown: bool,
+) -> Result<BTreeMap<String, PathBuf>, String> {
+    static BUILT: OnceCell<Result<(), String>> = OnceCell::const_new();
+    let output = Output::of_this_process();
+    BUILT
+        .get_or_init(|| run_cargo(names, &output, shown))
+        .await
+        .clone()?;
+    let path = |name: &String| {
+        output
+            .folder
+            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    };
+    Ok(names
+        .iter()
+        .map(|name| (name.clone(), path(name)))
+        .collect())
+}
+
+/// Where Cargo puts binaries.
+#[derive(Debug, PartialEq, Eq)]
+struct Output {
+    target: PathBuf,
+    profile: String,
+    folder: PathBuf,
+}
+
+impl Output {
+    fn of_this_process() -> Self {
+        let executable = std::env::current_exe().unwrap_or_default();
+        Self::of(&executable).unwrap_or_else(|| {
+            let target = workspace().join("target");
+            Self {
+                folder: target.join("debug"),
+                target,
+                profile: "dev".to_owned(),
+            }
+        })
+    }
+
+    /// Of `target/{profile}/local` or `target/{profile}/deps/{test}`.
+    fn of(executable: &Path) -> Option<Self> {
+        let mut folder = executable.parent()?;
+        if folder.file_name()? == "deps" {
+            folder = folder.parent()?;
+        }
+        let target = folder.parent()?;
+        let is_target =
+            target.join("CACHEDIR.TAG").exists() || target.join(".rustc_info.json").exists();
+        let profile = folder.file_name()?.to_str()?;
+        let profile = if profile == "debug" { "dev" } else { profile };
+        is_target.then(|| Self {
+            target: target.to_owned(),
+            profile: profile.to_owned(),
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .arg("build")
+        .current_dir(workspace())
+        .arg("--target-dir")
+        .arg(&output.target);
+    command.arg("--profile").arg(&output.profile);
+    // With this package among them, Cargo unifies the features of dependencies as it did for `cargo run -p local`.
+    for name in ["local"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+    {
+        command.arg("-p").arg(name);
+    }
+    if !shown {
+        command.arg("--quiet");
+    }
+    let stderr = if shown {
+        Stdio::inherit()
+    } else {
+        Stdio::piped()
+    };
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .kill_on_drop(true)
+        .spawn();
+    let built = match child {
+        Ok(child) => child.wait_with_output().await,
+        // Without Cargo, what has been built before will do.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && all_there(names, output) => {
+            return Ok(());
+        }
+        Err(error) => Err(error),
+    };
+    match built {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(format!("cargo can't be run: {error}")),
+    }
+}
+
+fn all_there(names: &[String], output: &Output) -> bool {
+    names.iter().all(|name| {
+        output
+            .folder
+            .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+            .exists()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn target_and_profile_are_read_off_the_executable() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("CACHEDIR.TAG"), "").unwrap();
+        let of = |path: &str| {
+            Output::of(&folder.path().join(path)).map(|output| (output.profile, output.folder))
+        };
+        assert_eq!(
+            of("debug/local"),
+            Some(("dev".into(), folder.path().join("debug")))
+        );
+        assert_eq!(
+            of("debug/deps/tests-0123"),
+            Some(("dev".into(), folder.path().join("debug")))
+        );
+        assert_eq!(
+            of("release/local"),
+            Some(("release".into(), folder.path().join("release")))
+        );
+        assert_eq!(of("elsewhere/debug/local"), None);
+        assert!(workspace().join("Cargo.toml").exists());
+    }
+}

@@ -1,0 +1,116 @@
+//! The API's CORS configuration, played as API Gateway does: it answers preflight requests itself.
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+
+use crate::template::Cors;
+
+/// The answer to a preflight request; None if it is none.
+pub(super) fn preflight(cors: &Cors, parts: &Parts) -> Option<Response> {
+    if parts.method != Method::OPTIONS
+        || !parts
+            .headers
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    {
+        return None;
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    if allow(cors, &parts.headers, headers) {
+        set(
+            headers,
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            &cors.methods.join(","),
+        );
+        set(
+            headers,
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            &cors.headers.join(","),
+        );
+        if let Some(max_age) = cors.max_age {
+            set(
+                headers,
+                header::ACCESS_CONTROL_MAX_AGE,
+                &max_age.to_string(),
+            );
+        }
+    }
+    Some(response)
+}
+
+/// Marks a response as readable by the page that asked, if it may be.
+pub(super) fn allow(cors: &Cors, request: &HeaderMap, response: &mut HeaderMap) -> bool {
+    let Some(origin) = request
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok())
+    else {
+        return false;
+    };
+    let any = cors.origins.iter().any(|allowed| allowed == "*");
+    if !any
+        && !cors
+            .origins
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
+    {
+        return false;
+    }
+    set(
+        response,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        if any { "*" } else { origin },
+    );
+    set(
+        response,
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        &cors.expose.join(","),
+    );
+    if cors.credentials {
+        set(response, header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+    }
+    true
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if !value.is_empty()
+        && let Ok(value) = HeaderValue::from_str(value)
+    {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    #[test]
+    fn a_preflight_is_answered_for_allowed_origins_alone() {
+        let cors = Cors {
+            origins: vec!["http://a".into()],
+            methods: vec!["GET".into()],
+            max_age: Some(9),
+            ..Cors::default()
+        };
+        let ask = |origin: &str| {
+            let request = Request::options("/x")
+                .header("origin", origin)
+                .header("access-control-request-method", "GET");
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            preflight(&cors, &parts).unwrap()
+        };
+        assert_eq!(ask("http://a").status(), 204);
+        assert_eq!(
+            ask("http://a").headers()["access-control-allow-origin"],
+            "http://a"
+        );
+        assert_eq!(ask("http://a").headers()["access-control-max-age"], "9");
+        assert!(ask("http://b").headers().is_empty());
+        let (parts, ()) = Request::options("/x").body(()).unwrap().into_parts();
+        assert!(preflight(&cors, &parts).is_none());
+    }
+}

@@ -1,0 +1,128 @@
+//! API Gateway's HTTP API: finds a request's route, invokes the function behind it with an event of payload format 2.0,
+//! and makes a response of its answer. No authorizer stands in front of it. Beside the routes it serves the sample
+//! images and, where nothing else answers, the console's files.
+
+mod cors;
+mod event;
+mod files;
+mod response;
+mod routes;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use uuid::Uuid;
+
+use crate::lambda::{Lambda, MAX_PAYLOAD};
+use crate::template::{Cors, Function};
+use response::message;
+use routes::Routes;
+
+/// What API Gateway takes at most.
+const MAX_BODY: usize = 10 * 1024 * 1024;
+
+/// How long API Gateway waits for a function.
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The gateway's state.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    routes: Routes,
+    cors: Option<Cors>,
+    lambda: Arc<Lambda>,
+    /// `infra/local/samples/images`.
+    images: PathBuf,
+    /// `infra/console`.
+    console: PathBuf,
+}
+
+impl Gateway {
+    pub(crate) fn new(
+        functions: &[Function],
+        cors: Option<Cors>,
+        lambda: Arc<Lambda>,
+        images: PathBuf,
+        console: PathBuf,
+    ) -> Self {
+        Self {
+            routes: Routes::new(functions),
+            cors,
+            lambda,
+            images,
+            console,
+        }
+    }
+
+    /// The HTTP service; it wants to know its peers' addresses.
+    pub(crate) fn router(self) -> Router {
+        Router::new().fallback(handle).with_state(Arc::new(self))
+    }
+
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: Body,
+        peer: SocketAddr,
+        request_id: &str,
+    ) -> Response {
+        let path = event::decoded_path(parts.uri.path());
+        if let Some(name) = path.strip_prefix("/images/") {
+            return files::serve(&self.images, name, parts).await;
+        }
+        let Some(found) = self.routes.find(parts.method.as_str(), &path) else {
+            let name = if path == "/" {
+                "index.html"
+            } else {
+                path.trim_start_matches('/')
+            };
+            return files::serve(&self.console, name, parts).await;
+        };
+        let Ok(body) = to_bytes(body, MAX_BODY).await else {
+            return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        };
+        let event = event::event(parts, &path, &found, &body, peer, request_id);
+        let payload = Bytes::from(event.to_string());
+        if payload.len() > MAX_PAYLOAD {
+            return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        }
+        let id = Uuid::new_v4().to_string();
+        let invocation = self.lambda.invoke(found.function, &id, payload);
+        match tokio::time::timeout(INTEGRATION_TIMEOUT, invocation).await {
+            Err(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+            Ok(Err(_)) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
+            Ok(Ok(answer)) => response::response(&answer),
+        }
+    }
+}
+
+async fn handle(
+    State(gateway): State<Arc<Gateway>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let request_id = Uuid::new_v4().to_string();
+    let (parts, body) = request.into_parts();
+    if let Some(preflight) = gateway
+        .cors
+        .as_ref()
+        .and_then(|cors| cors::preflight(cors, &parts))
+    {
+        return preflight;
+    }
+    let mut response = gateway.answer(&parts, body, peer, &request_id).await;
+    if let Some(cors) = &gateway.cors {
+        cors::allow(cors, &parts.headers, response.headers_mut());
+    }
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("apigw-requestid", id);
+    }
+    response
+}

@@ -1,0 +1,207 @@
+//! Lambda: invokes functions, each invocation in a process of its own, with the template's timeout and concurrency.
+
+mod process;
+mod runtime_api;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, watch};
+
+use crate::logs::Logs;
+use crate::template::{ACCOUNT, Function, REGION};
+use process::{Process, Started};
+
+/// What Lambda takes and gives at most in one synchronous invocation.
+pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+
+/// An invocation that failed: what the function said, or what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error_type}: {error_message}")]
+pub struct InvokeError {
+    /// For example `Runtime.ExitError`, or the function's own type.
+    pub error_type: String,
+    /// For people.
+    pub error_message: String,
+}
+
+impl InvokeError {
+    pub(crate) fn new(error_type: &str, error_message: impl fmt::Display) -> Self {
+        Self {
+            error_type: error_type.to_owned(),
+            error_message: error_message.to_string(),
+        }
+    }
+}
+
+/// One invocation's answer.
+pub(crate) type Answer = Result<Bytes, InvokeError>;
+
+/// What a function's processes are started from.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// All functions. Dropping it ends their processes.
+#[derive(Debug)]
+pub(crate) struct Lambda {
+    functions: BTreeMap<String, Arc<Pool>>,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    arn: String,
+    function: Function,
+    program: Program,
+    logs: Logs,
+    permits: Semaphore,
+    idle: Mutex<Vec<Process>>,
+}
+
+impl Lambda {
+    /// `programs` by the functions' binaries.
+    pub(crate) fn new(
+        functions: &BTreeMap<String, Function>,
+        programs: &BTreeMap<String, Program>,
+        logs: &Logs,
+    ) -> Self {
+        let pools = functions.iter().filter_map(|(id, function)| {
+            let pool = Pool {
+                arn: arn(id),
+                program: programs.get(&function.binary)?.clone(),
+                logs: logs.clone(),
+                permits: Semaphore::new(function.concurrency),
+                idle: Mutex::default(),
+                function: function.clone(),
+            };
+            Some((id.clone(), Arc::new(pool)))
+        });
+        Self {
+            functions: pools.collect(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// The logical id of the function with this binary.
+    pub(crate) fn with_binary(&self, binary: &str) -> Option<&str> {
+        let found = self
+            .functions
+            .iter()
+            .find(|(_, pool)| pool.function.binary == binary);
+        found.map(|(id, _)| id.as_str())
+    }
+
+    /// Invokes a function and waits for its answer. It runs to its end also if nobody waits any longer, as on AWS.
+    pub(crate) async fn invoke(
+        &self,
+        logical_id: &str,
+        request_id: &str,
+        payload: Bytes,
+    ) -> Answer {
+        let Some(pool) = self.functions.get(logical_id).cloned() else {
+            return Err(InvokeError::new(
+                "ResourceNotFoundException",
+                format!("Function not found: {logical_id}"),
+            ));
+        };
+        let mut stop = self.stop.subscribe();
+        let request_id = request_id.to_owned();
+        let invocation = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => Err(InvokeError::new("Local.Stopped", "the stack has been stopped")),
+                answer = pool.invoke(&request_id, payload) => answer,
+            }
+        });
+        invocation
+            .await
+            .unwrap_or_else(|error| Err(InvokeError::new("Local.Panic", error)))
+    }
+
+    /// Kills all processes, those at work too, and takes no further invocation.
+    pub(crate) fn kill(&self) {
+        self.stop.send_replace(true);
+        for pool in self.functions.values() {
+            pool.idle().clear();
+        }
+    }
+
+    /// Ends all processes, those at work too, and waits until they have ended.
+    pub(crate) async fn stop(&self) {
+        self.stop.send_replace(true);
+        for pool in self.functions.values() {
+            let idle = std::mem::take(&mut *pool.idle());
+            futures::future::join_all(idle.into_iter().map(Process::end)).await;
+        }
+    }
+}
+
+impl Drop for Lambda {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// `function`'s ARN.
+pub(crate) fn arn(function: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
+}
+
+impl Pool {
+    fn idle(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn invoke(&self, request_id: &str, payload: Bytes) -> Answer {
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|error| InvokeError::new("Local.Stopped", error))?;
+        loop {
+            let used = std::iter::from_fn(|| self.idle().pop()).find_map(Process::if_alive);
+            let is_used = used.is_some();
+            let mut process = match used {
+                Some(process) => process,
+                None => Process::start(&self.function, &self.program, &self.logs).await?,
+            };
+            let outcome = process
+                .run(
+                    request_id,
+                    &self.arn,
+                    self.function.timeout,
+                    payload.clone(),
+                )
+                .await;
+            match outcome {
+                // It had died while idle: the event has not been seen by anyone.
+                Err((Started::No, _)) if is_used => {}
+                Ok(answer) => {
+                    self.idle().push(process);
+                    return answer;
+                }
+                Err((_, error)) => {
+                    process.end().await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+/// How Lambda says that a timeout has passed.
+fn timed_out(timeout: Duration) -> InvokeError {
+    InvokeError::new(
+        "Sandbox.Timedout",
+        format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()),
+    )
+}

@@ -1,0 +1,154 @@
+//! One process of a function and the invocations it serves, one after the other.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::runtime_api::{Invocation, router};
+use super::{Answer, InvokeError, Program, timed_out};
+use crate::logs::Logs;
+use crate::template::Function;
+
+/// How long a process may take until it asks for its first event. (Lambda gives 10 s, on a machine of its own.)
+const INIT_LIMIT: Duration = Duration::from_secs(60);
+
+/// A running process with a runtime API of its own. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    invocations: mpsc::Sender<Invocation>,
+    server: AbortHandle,
+}
+
+/// Whether a process had fetched the event when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Started {
+    Yes,
+    No,
+}
+
+impl Process {
+    pub(super) async fn start(
+        function: &Function,
+        program: &Program,
+        logs: &Logs,
+    ) -> Result<Self, InvokeError> {
+        let failed = |error| {
+            InvokeError::new(
+                "Runtime.InvalidEntrypoint",
+                format!("{}: {error}", program.path.display()),
+            )
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (invocations, receiver) = mpsc::channel(1);
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, router(receiver)).await;
+        });
+        let mut command = Command::new(&program.path);
+        // Ctrl-C is for the stack, which then ends its processes.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(&program.environment)
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", &function.logical_id)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env(
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                function.memory.to_string(),
+            )
+            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(logs.clone().follow(function.binary.clone(), stdout));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(logs.clone().follow(function.binary.clone(), stderr));
+        }
+        Ok(Self {
+            child,
+            invocations,
+            server: server.abort_handle(),
+        })
+    }
+
+    pub(super) fn if_alive(mut self) -> Option<Self> {
+        matches!(self.child.try_wait(), Ok(None)).then_some(self)
+    }
+
+    /// Runs one invocation. `Ok` is an answer, an error that the function reported too; after `Err` the process is of
+    /// no more use.
+    pub(super) async fn run(
+        &mut self,
+        request_id: &str,
+        arn: &str,
+        timeout: Duration,
+        payload: Bytes,
+    ) -> Result<Answer, (Started, InvokeError)> {
+        let (started, mut has_started) = oneshot::channel();
+        let (done, mut is_done) = oneshot::channel();
+        let invocation = Invocation {
+            request_id: request_id.to_owned(),
+            arn: arn.to_owned(),
+            timeout,
+            payload,
+            started,
+            done,
+        };
+        if self.invocations.send(invocation).await.is_err() {
+            return Err((
+                Started::No,
+                InvokeError::new("Runtime.Unknown", "the runtime API has ended"),
+            ));
+        }
+        tokio::select! {
+            biased;
+            _ = &mut has_started => {}
+            Ok(answer) = &mut is_done => return Ok(answer),
+            status = self.child.wait() => return Err((Started::No, exited(status))),
+            () = tokio::time::sleep(INIT_LIMIT) => return Err((Started::No, InvokeError::new(
+                "Runtime.InitTimeout",
+                format!("the function has not asked for an event within {} seconds", INIT_LIMIT.as_secs()),
+            ))),
+        }
+        tokio::select! {
+            biased;
+            Ok(answer) = &mut is_done => Ok(answer),
+            status = self.child.wait() => Err((Started::Yes, exited(status))),
+            () = tokio::time::sleep(timeout) => Err((Started::Yes, timed_out(timeout))),
+        }
+    }
+
+    /// Kills it and waits until it is gone.
+    pub(super) async fn end(mut self) {
+        let _ = self.child.kill().await;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // With its server the channel of invocations goes; `kill_on_drop` sees to the child.
+        self.server.abort();
+    }
+}
+
+fn exited(status: std::io::Result<ExitStatus>) -> InvokeError {
+    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    InvokeError::new(
+        "Runtime.ExitError",
+        format!("Runtime exited with error: {status}"),
+    )
+}

@@ -1,0 +1,162 @@
+//! The pool with processes that need no build: shell scripts that speak the runtime API by `curl`, where both are.
+
+use super::*;
+
+/// Answers each event with its process id, or does what the event says.
+const SCRIPT: &str = r#"#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
+echo "started with $COLOUR and HOME=$HOME"
+while true; do
+  headers=$(mktemp)
+  event=$(curl -sf -D "$headers" "$api/invocation/next") || exit 0
+  id=$(tr -d '\r' < "$headers" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
+  rm "$headers"
+  case "$event" in
+    *exit*) exit 3 ;;
+    *hang*) sleep 60 ;;
+    *fail*) curl -s -o /dev/null "$api/invocation/$id/error" -d '{"errorType":"Mine","errorMessage":"no"}' ;;
+    *slow*) sleep 0.3; curl -s -o /dev/null "$api/invocation/$id/response" -d "$$" ;;
+    *) curl -s -o /dev/null "$api/invocation/$id/response" -d "$$" ;;
+  esac
+done
+"#;
+
+struct Fixture {
+    lambda: Lambda,
+    logs: Logs,
+    _folder: tempfile::TempDir,
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("function");
+    std::fs::write(&path, SCRIPT).unwrap();
+    let status = std::process::Command::new("chmod")
+        .arg("+x")
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let function = Function {
+        logical_id: "F".into(),
+        binary: "f".into(),
+        timeout: Duration::from_secs(1),
+        memory: 128,
+        concurrency: 2,
+        environment: BTreeMap::new(),
+        routes: Vec::new(),
+        notifications: Vec::new(),
+    };
+    let environment = BTreeMap::from([("COLOUR".to_owned(), "green".to_owned())]);
+    let logs = Logs::default();
+    let programs = BTreeMap::from([("f".to_owned(), Program { path, environment })]);
+    let lambda = Lambda::new(
+        &BTreeMap::from([("F".to_owned(), function)]),
+        &programs,
+        &logs,
+    );
+    Fixture {
+        lambda,
+        logs,
+        _folder: folder,
+    }
+}
+
+impl Fixture {
+    async fn invoke(&self, event: &str) -> Result<String, InvokeError> {
+        let answer = self
+            .lambda
+            .invoke(
+                "F",
+                &uuid::Uuid::new_v4().to_string(),
+                Bytes::from(format!("{event:?}")),
+            )
+            .await;
+        answer.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn an_idle_process_is_used_again_and_a_busy_one_is_not_shared() {
+    let fixture = fixture();
+    let first = fixture.invoke("a").await.unwrap();
+    assert_eq!(fixture.invoke("b").await.unwrap(), first);
+    let (a, b, c) = tokio::join!(
+        fixture.invoke("slow"),
+        fixture.invoke("slow"),
+        fixture.invoke("slow")
+    );
+    let ids = std::collections::BTreeSet::from([a.unwrap(), b.unwrap(), c.unwrap()]);
+    assert_eq!(ids.len(), 2, "two at once, the third waits for one of them");
+    assert_eq!(
+        fixture.logs.all()[0],
+        "started with green and HOME=",
+        "nothing of this process's environment"
+    );
+}
+
+#[tokio::test]
+async fn what_goes_wrong_is_named_and_the_next_invocation_starts_anew() {
+    let fixture = fixture();
+    let first = fixture.invoke("a").await.unwrap();
+    assert_eq!(
+        fixture.invoke("fail").await.unwrap_err(),
+        InvokeError::new("Mine", "no")
+    );
+    assert_eq!(
+        fixture.invoke("a").await.unwrap(),
+        first,
+        "a reported error leaves the process alive"
+    );
+    let exited = fixture.invoke("exit").await.unwrap_err();
+    assert_eq!(
+        exited,
+        InvokeError::new(
+            "Runtime.ExitError",
+            "Runtime exited with error: exit status: 3"
+        )
+    );
+    let second = fixture.invoke("a").await.unwrap();
+    assert_ne!(second, first);
+    let hung = fixture.invoke("hang").await.unwrap_err();
+    assert_eq!(
+        hung,
+        InvokeError::new("Sandbox.Timedout", "Task timed out after 1.00 seconds")
+    );
+    assert_ne!(fixture.invoke("a").await.unwrap(), second);
+}
+
+#[tokio::test]
+async fn stopping_ends_every_process() {
+    let fixture = fixture();
+    let id = fixture.invoke("a").await.unwrap();
+    let alive = || {
+        std::process::Command::new("kill")
+            .args(["-0", &id])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    };
+    assert!(alive());
+    fixture.lambda.stop().await;
+    assert!(!alive());
+    assert_eq!(fixture.lambda.with_binary("f"), Some("F"));
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_an_error_that_names_it() {
+    let mut fixture = fixture();
+    fixture._folder.close().unwrap();
+    fixture._folder = tempfile::tempdir().unwrap();
+    assert_eq!(
+        fixture.invoke("a").await.unwrap_err().error_type,
+        "Runtime.InvalidEntrypoint"
+    );
+    let unknown = fixture
+        .lambda
+        .invoke("G", "1", Bytes::new())
+        .await
+        .unwrap_err();
+    assert_eq!(unknown.error_type, "ResourceNotFoundException");
+}

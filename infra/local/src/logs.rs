@@ -1,0 +1,65 @@
+//! What the functions write to their standard output and error: kept for tests to look at, shown if asked for.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// Older lines are forgotten.
+const KEPT: usize = 100_000;
+
+/// The functions' log lines, oldest first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Logs {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    shown: bool,
+}
+
+impl Logs {
+    /// `shown`: whether lines go to standard error too, each behind its function's name.
+    pub(crate) fn new(shown: bool) -> Self {
+        Self {
+            lines: Arc::default(),
+            shown,
+        }
+    }
+
+    pub(crate) fn push(&self, from: &str, line: String) {
+        if self.shown {
+            eprintln!("{from} | {line}");
+        }
+        let mut lines = self.lines();
+        if lines.len() == KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lines().iter().cloned().collect()
+    }
+
+    /// The last lines, for an error's message.
+    pub(crate) fn tail(&self, count: usize) -> String {
+        let lines = self.lines();
+        let skipped = lines.len().saturating_sub(count);
+        lines
+            .iter()
+            .skip(skipped)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// Keeps the lines of a process until it closes the stream.
+    pub(crate) async fn follow(self, from: String, stream: impl AsyncRead + Unpin) {
+        let mut lines = BufReader::new(stream).split(b'\n');
+        while let Ok(Some(line)) = lines.next_segment().await {
+            self.push(&from, String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,298 @@
+//! S3's notifications: the event that a function gets for an object that was created, and its delivery with the
+//! retries that Lambda gives an asynchronous invocation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::lambda::{InvokeError, Lambda, arn};
+use crate::logs::Logs;
+use crate::s3::Created;
+use crate::template::{Function, Notification, REGION};
+
+/// Waits before the second and the third attempt. Lambda waits one and two minutes.
+const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+
+/// What S3 leaves as it is in an event's key; a space is a `+`.
+const KEY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'*')
+    .remove(b'/')
+    .remove(b' ');
+
+/// Where invocations go.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    /// The functions of this process.
+    Here(Arc<Lambda>),
+    /// A Lambda endpoint, such as that of `sam local start-lambda`.
+    Endpoint(String, reqwest::Client),
+}
+
+/// Sends notifications to the functions that the template names.
+#[derive(Debug, Clone)]
+pub(crate) struct Notifier {
+    pub(crate) functions: Arc<Vec<Function>>,
+    pub(crate) bucket: String,
+    pub(crate) target: Target,
+    /// For what fails for good.
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) logs: Logs,
+}
+
+impl Notifier {
+    /// Delivers until the store is gone. Deliveries run side by side, in no order, as S3's do.
+    pub(crate) async fn run(self, mut created: mpsc::UnboundedReceiver<Created>) {
+        let mut deliveries = tokio::task::JoinSet::new();
+        loop {
+            tokio::select! {
+                next = created.recv() => {
+                    let Some(created) = next else { break };
+                    if created.bucket != self.bucket {
+                        continue;
+                    }
+                    for function in self.functions.iter() {
+                        if let Some(rule) = function.notifications.iter().position(|rule| applies(rule, &created)) {
+                            let event = event(&created, rule);
+                            let (notifier, id) = (self.clone(), function.logical_id.clone());
+                            deliveries.spawn(async move { notifier.deliver(&id, event).await });
+                        }
+                    }
+                }
+                Some(_) = deliveries.join_next() => {}
+            }
+        }
+    }
+
+    async fn deliver(&self, function: &str, event: Value) {
+        let id = Uuid::new_v4().to_string();
+        let payload = Bytes::from(event.to_string());
+        let mut waits = BACKOFF.iter();
+        loop {
+            let error = match self.target.invoke(function, &id, payload.clone()).await {
+                Ok(()) => return,
+                Err(error) if error.error_type == "Local.Stopped" => return,
+                Err(error) => error,
+            };
+            self.logs.push("local", format!("{function}: {error}"));
+            match waits.next() {
+                Some(wait) => tokio::time::sleep(*wait).await,
+                None => return self.give_up(function, &id, event, &error).await,
+            }
+        }
+    }
+
+    /// Puts the event where Lambda's on-failure destination would have it, in that destination's form.
+    async fn give_up(&self, function: &str, id: &str, event: Value, error: &InvokeError) {
+        let failed = failed(function, id, event, error, Timestamp::now());
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(format!("failed/{id}.json"));
+        let put = put
+            .content_type("application/json")
+            .body(failed.to_string().into_bytes().into());
+        if let Err(error) = put.send().await {
+            self.logs
+                .push("local", format!("failed/{id}.json: {error}"));
+        }
+    }
+}
+
+impl Target {
+    async fn invoke(&self, function: &str, id: &str, payload: Bytes) -> Result<(), InvokeError> {
+        match self {
+            Self::Here(lambda) => lambda.invoke(function, id, payload).await.map(drop),
+            Self::Endpoint(url, client) => {
+                let url = format!(
+                    "{}/2015-03-31/functions/{function}/invocations",
+                    url.trim_end_matches('/')
+                );
+                if post(client, &url, "Event", payload.clone()).await? {
+                    return Ok(());
+                }
+                // `sam local start-lambda` knows synchronous invocations only.
+                if post(client, &url, "RequestResponse", payload).await? {
+                    return Ok(());
+                }
+                Err(InvokeError::new(
+                    "Local.Refused",
+                    format!("{url} refuses invocations"),
+                ))
+            }
+        }
+    }
+}
+
+/// Whether the endpoint took the event. The function's own error is an error.
+async fn post(
+    client: &reqwest::Client,
+    url: &str,
+    kind: &str,
+    payload: Bytes,
+) -> Result<bool, InvokeError> {
+    let failed =
+        |error: reqwest::Error| InvokeError::new("Local.Unreachable", format!("{url}: {error}"));
+    let request = client
+        .post(url)
+        .header("X-Amz-Invocation-Type", kind)
+        .header("Content-Type", "application/json");
+    let response = request.body(payload).send().await.map_err(failed)?;
+    if !response.status().is_success() {
+        return Ok(false);
+    }
+    let is_error = response.headers().contains_key("x-amz-function-error");
+    let body: Value =
+        serde_json::from_slice(&response.bytes().await.map_err(failed)?).unwrap_or_default();
+    // An older SAM CLI doesn't set the header.
+    if is_error || body.get("errorType").is_some() {
+        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        return Err(InvokeError {
+            error_type: text("errorType"),
+            error_message: text("errorMessage"),
+        });
+    }
+    Ok(true)
+}
+
+fn applies(rule: &Notification, created: &Created) -> bool {
+    let event = rule.event.strip_prefix("s3:").unwrap_or(&rule.event);
+    let matches = match event.strip_suffix('*') {
+        Some(start) => created.event.starts_with(start),
+        None => created.event == event,
+    };
+    matches && created.key.starts_with(&rule.prefix) && created.key.ends_with(&rule.suffix)
+}
+
+/// The event of S3's documentation, version 2.1, with its one record.
+fn event(created: &Created, rule: usize) -> Value {
+    let key = utf8_percent_encode(&created.key, KEY)
+        .to_string()
+        .replace(' ', "+");
+    let mut object = json!({
+        "key": key,
+        "size": created.size,
+        "eTag": created.etag,
+        "sequencer": created.sequencer,
+    });
+    if let Some(version_id) = &created.version_id {
+        object["versionId"] = Value::from(version_id.as_str());
+    }
+    json!({ "Records": [{
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": REGION,
+        "eventTime": format!("{:.3}", Timestamp::now()),
+        "eventName": created.event,
+        "userIdentity": { "principalId": "AWS:LOCAL" },
+        "requestParameters": { "sourceIPAddress": "127.0.0.1" },
+        "responseElements": {
+            "x-amz-request-id": Uuid::new_v4().simple().to_string()[..16].to_uppercase(),
+            "x-amz-id-2": Uuid::new_v4().simple().to_string(),
+        },
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": format!("local-{rule}"),
+            "bucket": {
+                "name": created.bucket,
+                "ownerIdentity": { "principalId": "LOCAL" },
+                "arn": format!("arn:aws:s3:::{}", created.bucket),
+            },
+            "object": object,
+        },
+    }] })
+}
+
+fn failed(function: &str, id: &str, event: Value, error: &InvokeError, at: Timestamp) -> Value {
+    json!({
+        "version": "1.0",
+        "timestamp": format!("{at:.3}"),
+        "requestContext": {
+            "requestId": id,
+            "functionArn": format!("{}:$LATEST", arn(function)),
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": BACKOFF.len() + 1,
+        },
+        "requestPayload": event,
+        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+        "responsePayload": { "errorType": error.error_type, "errorMessage": error.error_message },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn created(key: &str) -> Created {
+        Created {
+            bucket: "customer-profiles".into(),
+            key: key.into(),
+            version_id: Some("v1".into()),
+            event: "ObjectCreated:Put",
+            size: 7,
+            etag: "e".into(),
+            sequencer: "0055AED6DCD90281E5".into(),
+        }
+    }
+
+    #[test]
+    fn the_event_is_what_s3_sends() {
+        let event = event(&created("drop/a b+c/ü=1.csv"), 0);
+        let record = &event["Records"][0];
+        assert_eq!(record["eventVersion"], "2.1");
+        assert_eq!(record["eventSource"], "aws:s3");
+        assert_eq!(record["eventName"], "ObjectCreated:Put");
+        let time = record["eventTime"].as_str().unwrap();
+        assert_eq!((time.len(), &time[23..]), (24, "Z"), "{time}");
+        assert_eq!(
+            record["s3"]["bucket"]["arn"],
+            "arn:aws:s3:::customer-profiles"
+        );
+        assert_eq!(
+            record["s3"]["object"],
+            json!({
+                "key": "drop/a+b%2Bc/%C3%BC%3D1.csv",
+                "size": 7,
+                "eTag": "e",
+                "versionId": "v1",
+                "sequencer": "0055AED6DCD90281E5",
+            })
+        );
+        assert_eq!(event["Records"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_rule_is_of_event_prefix_and_suffix() {
+        let rule = |event: &str, prefix: &str, suffix: &str| Notification {
+            event: event.into(),
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+        };
+        assert!(applies(
+            &rule("s3:ObjectCreated:*", "drop/", ""),
+            &created("drop/x")
+        ));
+        assert!(applies(
+            &rule("s3:ObjectCreated:Put", "", ".csv"),
+            &created("x.csv")
+        ));
+        assert!(!applies(
+            &rule("s3:ObjectCreated:Copy", "", ""),
+            &created("x")
+        ));
+        assert!(!applies(&rule("s3:ObjectRemoved:*", "", ""), &created("x")));
+        assert!(!applies(
+            &rule("s3:ObjectCreated:*", "drop/", ""),
+            &created("work/x")
+        ));
+    }
+}

@@ -1,0 +1,561 @@
+//! The stack: everything started together, its addresses, and what tests do with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_s3::error::DisplayErrorContext;
+use axum::serve::ListenerExt;
+use bytes::Bytes;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::gateway::Gateway;
+use crate::imports::Imports;
+use crate::lambda::{InvokeError, Lambda, Program};
+use crate::logs::Logs;
+use crate::notifications::{Notifier, Target};
+use crate::s3::Store;
+use crate::template::{Function, Template, TemplateError};
+use crate::{IDENTITY_KEY, binaries, clients, dynamodb, s3};
+
+/// How long a shutdown waits for requests that are being answered.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How a stack is started. The default is what a test wants: in memory, on free ports, in silence.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where table and bucket are kept; None keeps them until the stack is dropped.
+    pub data_dir: Option<PathBuf>,
+    /// The address that all three services listen on.
+    pub bind: IpAddr,
+    /// 0 is any free port.
+    pub api_port: u16,
+    /// 0 is any free port.
+    pub s3_port: u16,
+    /// 0 is any free port.
+    pub dynamodb_port: u16,
+    /// Instead of the defaults of the template's parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Environment variables on top of the template's, by the function's binary.
+    pub environment: BTreeMap<String, BTreeMap<String, String>>,
+    /// Whether the functions' log lines go to standard error.
+    pub show_logs: bool,
+    /// Whether Cargo's progress goes to standard error.
+    pub show_build: bool,
+    /// A Lambda endpoint that runs the functions. With one, there are no functions and no HTTP API here, and S3's
+    /// notifications are sent there.
+    pub lambda_endpoint: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            api_port: 0,
+            s3_port: 0,
+            dynamodb_port: 0,
+            parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            show_logs: false,
+            show_build: false,
+            lambda_endpoint: None,
+        }
+    }
+}
+
+/// Why a stack can't start, or do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `template.yaml` can't be played.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The functions don't build; with all that Cargo said, unless that has been shown.
+    #[error("the functions do not build\n{0}")]
+    Build(String),
+    /// Something else listens there.
+    #[error(
+        "port {port} on {bind} is taken: stop what listens there, or choose another port with {flag} (0 is any free one)"
+    )]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// The address.
+        bind: IpAddr,
+        /// The command line's option that changes it.
+        flag: &'static str,
+    },
+    /// A file or a socket that can't be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The table can't be opened or created.
+    #[error("DynamoDB: {0}")]
+    Table(String),
+    /// The bucket refused a request.
+    #[error("S3: {0}")]
+    Bucket(String),
+    /// A dropped file has come to nothing: no report, or an event in `failed/`.
+    #[error("{key} was not imported: {reason}\nThe functions' last lines:\n{logs}")]
+    Import {
+        /// The file.
+        key: String,
+        /// Why.
+        reason: String,
+        /// The last log lines of all functions.
+        logs: String,
+    },
+}
+
+/// A running stack. Dropping it ends its processes; [`Stack::shutdown`] does so in good order.
+#[derive(Debug)]
+pub struct Stack {
+    api_url: String,
+    s3_url: String,
+    dynamodb_url: String,
+    bucket: String,
+    table: String,
+    store: Arc<Store>,
+    s3: aws_sdk_s3::Client,
+    lambda: Arc<Lambda>,
+    logs: Logs,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    notifier: JoinHandle<()>,
+    _lock: Option<std::fs::File>,
+    _folder: Option<TempDir>,
+}
+
+impl Stack {
+    /// Starts a stack. The first start in a process builds the functions.
+    ///
+    /// # Errors
+    /// The functions don't build, a port is taken, the data folder can't be used.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let workspace = binaries::workspace();
+        let template = Template::read(&workspace.join("template.yaml"), &options.parameters)?;
+        let functions: Vec<Function> = template.functions.values().cloned().collect();
+        let here = options.lambda_endpoint.is_none();
+        let names: Vec<_> = functions
+            .iter()
+            .map(|function| function.binary.clone())
+            .collect();
+        let binaries = if here {
+            binaries::build(&names, options.show_build)
+                .await
+                .map_err(Error::Build)?
+        } else {
+            BTreeMap::new()
+        };
+
+        // All ports first: one that is taken is known before anything is written.
+        let s3_listener = listen(options.bind, options.s3_port, "--s3-port").await?;
+        let dynamodb_listener =
+            listen(options.bind, options.dynamodb_port, "--dynamodb-port").await?;
+        let api_listener = if here {
+            Some(listen(options.bind, options.api_port, "--api-port").await?)
+        } else {
+            None
+        };
+        let (s3_url, dynamodb_url) = (url(&s3_listener)?, url(&dynamodb_listener)?);
+        let api_url = api_listener
+            .as_ref()
+            .map(url)
+            .transpose()?
+            .unwrap_or_default();
+
+        let (folder, lock, temporary) = folder(options.data_dir.as_deref())?;
+        let (notifications, created) = mpsc::unbounded_channel();
+        let in_folder = |source| Error::Io {
+            what: folder.display().to_string(),
+            source,
+        };
+        let store = Arc::new(Store::open(&folder.join("s3"), notifications).map_err(in_folder)?);
+        store
+            .ensure_bucket(&template.bucket.name, template.bucket.versioned)
+            .map_err(in_folder)?;
+        let file = options
+            .data_dir
+            .is_some()
+            .then(|| folder.join("dynamodb.sqlite"));
+        let database = dynamodb::open(file.as_deref(), &template.table).map_err(Error::Table)?;
+
+        let logs = Logs::new(options.show_logs);
+        let endpoints = Endpoints {
+            s3: &s3_url,
+            dynamodb: &dynamodb_url,
+        };
+        let programs = programs(&functions, binaries, &endpoints, &options.environment);
+        let lambda = Arc::new(Lambda::new(&template.functions, &programs, &logs));
+        let s3 = clients::s3(&s3_url);
+        let notifier = Notifier {
+            functions: Arc::new(functions.clone()),
+            bucket: template.bucket.name.clone(),
+            target: match options.lambda_endpoint {
+                Some(endpoint) => Target::Endpoint(endpoint, reqwest::Client::new()),
+                None => Target::Here(Arc::clone(&lambda)),
+            },
+            s3: s3.clone(),
+            logs: logs.clone(),
+        };
+
+        let stop = watch::Sender::new(false);
+        let mut servers = vec![
+            serve(s3_listener, s3::router(Arc::clone(&store)), &stop),
+            serve_dynamodb(dynamodb_listener, database, &stop),
+        ];
+        if let Some(listener) = api_listener {
+            let images = workspace.join("infra/local/samples/images");
+            let console = workspace.join("infra/console");
+            let gateway = Gateway::new(
+                &functions,
+                template.cors,
+                Arc::clone(&lambda),
+                images,
+                console,
+            );
+            servers.push(serve(listener, gateway.router(), &stop));
+        }
+        Ok(Self {
+            api_url,
+            s3_url,
+            dynamodb_url,
+            bucket: template.bucket.name,
+            table: template.table.name,
+            store,
+            s3,
+            lambda,
+            logs,
+            stop,
+            servers,
+            notifier: tokio::spawn(notifier.run(created)),
+            _lock: lock,
+            _folder: temporary,
+        })
+    }
+
+    /// The HTTP API, without a slash at the end. Empty where the functions run elsewhere.
+    #[must_use]
+    pub fn api_url(&self) -> &str {
+        &self.api_url
+    }
+
+    /// S3's endpoint.
+    #[must_use]
+    pub fn s3_url(&self) -> &str {
+        &self.s3_url
+    }
+
+    /// DynamoDB's endpoint.
+    #[must_use]
+    pub fn dynamodb_url(&self) -> &str {
+        &self.dynamodb_url
+    }
+
+    /// The bucket's name.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The table's name.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// What identity ids are keyed with here.
+    #[must_use]
+    pub fn identity_key(&self) -> &'static str {
+        IDENTITY_KEY
+    }
+
+    /// A client for the bucket.
+    #[must_use]
+    pub fn s3_client(&self) -> aws_sdk_s3::Client {
+        self.s3.clone()
+    }
+
+    /// A client for the table.
+    #[must_use]
+    pub fn dynamodb_client(&self) -> aws_sdk_dynamodb::Client {
+        clients::dynamodb(&self.dynamodb_url)
+    }
+
+    /// Whether nothing has been put into the bucket yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list("").is_empty()
+    }
+
+    /// Puts an object and answers its version id, which is empty where the bucket has no versions.
+    ///
+    /// # Errors
+    /// The bucket refuses it.
+    pub async fn put(&self, key: &str, body: impl Into<Bytes>) -> Result<String, Error> {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .body(body.into().into())
+            .send()
+            .await;
+        let put = put.map_err(|error| Error::Bucket(DisplayErrorContext(error).to_string()))?;
+        Ok(put.version_id.unwrap_or_default())
+    }
+
+    /// The newest version of an object; None if there is none.
+    ///
+    /// # Errors
+    /// The bucket can't be read.
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Error> {
+        let failed = |error: String| Error::Bucket(error);
+        match self
+            .s3
+            .get_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .send()
+            .await
+        {
+            Ok(object) => {
+                let body = object
+                    .body
+                    .collect()
+                    .await
+                    .map_err(|error| failed(error.to_string()))?;
+                Ok(Some(body.into_bytes()))
+            }
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_no_such_key()) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(failed(DisplayErrorContext(error).to_string())),
+        }
+    }
+
+    /// All keys under a prefix, in order.
+    #[must_use]
+    pub fn list(&self, prefix: &str) -> Vec<String> {
+        self.store.keys(&self.bucket, prefix)
+    }
+
+    /// Drops a file and waits until its import is over. Answers the report, whatever that says.
+    ///
+    /// # Errors
+    /// The event went to `failed/`, or the bucket has been silent for two minutes.
+    pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
+        let mut imports = self.imports();
+        let version_id = self.put(key, body).await?;
+        let outcome = imports
+            .next(&mut BTreeSet::from([(key.to_owned(), version_id)]))
+            .await;
+        outcome
+            .and_then(|outcome| outcome.report)
+            .map_err(|reason| Error::Import {
+                key: key.to_owned(),
+                reason,
+                logs: self.logs.tail(20),
+            })
+    }
+
+    /// Invokes a function, named by its binary, and waits for its answer.
+    ///
+    /// # Errors
+    /// What the function reported, or what became of it.
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
+        let unknown = || {
+            InvokeError::new(
+                "ResourceNotFoundException",
+                format!("no function {function}"),
+            )
+        };
+        let id = self.lambda.with_binary(function).ok_or_else(unknown)?;
+        let answer = self
+            .lambda
+            .invoke(
+                id,
+                &Uuid::new_v4().to_string(),
+                Bytes::from(event.to_string()),
+            )
+            .await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| InvokeError::new("Local.InvalidJson", error))
+    }
+
+    /// All that the functions have written to their standard output and error, a line each, oldest first. What a
+    /// function wrote just before its answer may follow a moment later.
+    #[must_use]
+    pub fn logs(&self) -> Vec<String> {
+        self.logs.all()
+    }
+
+    /// Ends the functions' processes, then the services.
+    pub async fn shutdown(mut self) {
+        self.notifier.abort();
+        self.lambda.stop().await;
+        self.stop.send_replace(true);
+        let servers = std::mem::take(&mut self.servers);
+        let aborts: Vec<_> = servers.iter().map(JoinHandle::abort_handle).collect();
+        let _ = tokio::time::timeout(GRACE, futures::future::join_all(servers)).await;
+        aborts.iter().for_each(tokio::task::AbortHandle::abort);
+    }
+
+    pub(crate) fn imports(&self) -> Imports {
+        Imports::new(Arc::clone(&self.store), self.s3.clone(), &self.bucket)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // The servers and the notifier hold what ends the processes when it goes.
+        self.stop.send_replace(true);
+        self.notifier.abort();
+        self.servers.iter().for_each(JoinHandle::abort);
+        self.lambda.kill();
+    }
+}
+
+struct Endpoints<'a> {
+    s3: &'a str,
+    dynamodb: &'a str,
+}
+
+/// What each binary is started with. Nothing of this process's environment goes along but `RUST_LOG`.
+fn programs(
+    functions: &[Function],
+    binaries: BTreeMap<String, PathBuf>,
+    endpoints: &Endpoints<'_>,
+    overrides: &BTreeMap<String, BTreeMap<String, String>>,
+) -> BTreeMap<String, Program> {
+    let local = [
+        ("AWS_SAM_LOCAL", "true"),
+        ("AWS_REGION", crate::template::REGION),
+        ("AWS_ACCESS_KEY_ID", clients::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
+        ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb),
+        ("AWS_ENDPOINT_URL_S3", endpoints.s3),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+    ];
+    let with_environment = |(binary, path): (String, PathBuf)| {
+        let function = functions
+            .iter()
+            .find(|function| function.binary == binary)?;
+        let mut environment = function.environment.clone();
+        environment.extend(
+            local
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        environment.extend(
+            std::env::var("RUST_LOG")
+                .ok()
+                .map(|value| ("RUST_LOG".to_owned(), value)),
+        );
+        environment.extend(overrides.get(&binary).cloned().unwrap_or_default());
+        Some((binary, Program { path, environment }))
+    };
+    binaries.into_iter().filter_map(with_environment).collect()
+}
+
+/// The folder that state is kept in, locked against a second stack, or a temporary one.
+fn folder(
+    data_dir: Option<&Path>,
+) -> Result<(PathBuf, Option<std::fs::File>, Option<TempDir>), Error> {
+    let Some(folder) = data_dir else {
+        let temporary = tempfile::Builder::new()
+            .prefix("customer-profiles-")
+            .tempdir();
+        let temporary = temporary.map_err(|source| Error::Io {
+            what: "a temporary folder".to_owned(),
+            source,
+        })?;
+        return Ok((temporary.path().to_owned(), None, Some(temporary)));
+    };
+    let failed = |source| Error::Io {
+        what: folder.display().to_string(),
+        source,
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let lock = std::fs::File::create(folder.join("lock")).map_err(failed)?;
+    lock.try_lock()
+        .map_err(|_| failed(io::Error::other("another local stack uses this folder")))?;
+    Ok((folder.to_owned(), Some(lock), None))
+}
+
+async fn listen(bind: IpAddr, port: u16, flag: &'static str) -> Result<TcpListener, Error> {
+    TcpListener::bind((bind, port))
+        .await
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => Error::PortTaken { port, bind, flag },
+            _ => Error::Io {
+                what: format!("listening on {bind}, port {port} ({flag})"),
+                source,
+            },
+        })
+}
+
+/// Where clients on this machine reach a listener.
+fn url(listener: &TcpListener) -> Result<String, Error> {
+    let address = listener.local_addr().map_err(|source| Error::Io {
+        what: "a listener".to_owned(),
+        source,
+    })?;
+    let ip = if address.ip().is_unspecified() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    } else {
+        address.ip()
+    };
+    Ok(format!("http://{}", SocketAddr::new(ip, address.port())))
+}
+
+fn serve(
+    listener: TcpListener,
+    router: axum::Router,
+    stop: &watch::Sender<bool>,
+) -> JoinHandle<()> {
+    let listener = listener.tap_io(|connection| {
+        let _ = connection.set_nodelay(true);
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = stopped(stop);
+    tokio::spawn(async move {
+        let _ = axum::serve(listener, service)
+            .with_graceful_shutdown(stopped)
+            .await;
+    })
+}
+
+fn serve_dynamodb(
+    listener: TcpListener,
+    database: dynoxide::Database,
+    stop: &watch::Sender<bool>,
+) -> JoinHandle<()> {
+    let stopped = stopped(stop);
+    tokio::spawn(async move {
+        let _ = dynoxide::server::serve_with_shutdown(listener, database, stopped).await;
+    })
+}
+
+fn stopped(stop: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 'static {
+    let mut stop = stop.subscribe();
+    async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+}
