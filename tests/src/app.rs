@@ -63,6 +63,17 @@ impl TestApp {
         report
     }
 
+    /// What an object of the bucket holds.
+    pub(crate) async fn object(&self, key: &str) -> String {
+        let object = self
+            .stack
+            .get(key)
+            .await
+            .expect("S3 answers")
+            .unwrap_or_else(|| panic!("{key} is not there"));
+        String::from_utf8(object.to_vec()).expect("UTF-8")
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(self.client.get(self.url(path))).await
     }

@@ -98,9 +98,8 @@ async fn a_bad_row_is_rejected_and_all_others_are_stored() {
         key.starts_with("rejects/drop/email_open/mailer/a b+c%é.ndjson/"),
         "{key}"
     );
-    let rejects = app.stack.get(key).await.expect("the rejects are there");
-    let rejects: Vec<Value> = String::from_utf8(rejects.to_vec())
-        .unwrap()
+    let rejects = app.object(key).await;
+    let rejects: Vec<Value> = rejects
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -185,7 +184,7 @@ async fn an_older_version_that_comes_late_is_stale() {
         "reports/{key}/{}.json",
         first["version_id"].as_str().unwrap()
     );
-    let report: Value = serde_json::from_slice(&app.stack.get(&report).await.unwrap()).unwrap();
+    let report: Value = serde_json::from_str(&app.object(&report).await).unwrap();
     // Whatever its second, the first version has a lower sequencer.
     assert_eq!((&report["read"], &report["stale"]), (&json!(1), &json!(1)));
     let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
@@ -212,11 +211,9 @@ async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
         .await
         .expect("a verdict");
     let report = app
-        .stack
-        .get(&format!("reports/{key}/no-such-version.json"))
-        .await
-        .expect("a report");
-    let report: Value = serde_json::from_slice(&report).unwrap();
+        .object(&format!("reports/{key}/no-such-version.json"))
+        .await;
+    let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(
         (&report["status"], &report["problem"]["type"]),
         (&json!("failed"), &json!("/problems/object-gone"))
