@@ -1,137 +1,154 @@
 //! What became of files that were dropped: waits, by the bucket's own puts, for the reports that ingest writes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
+use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::s3::{Created, Store};
+use crate::s3::Created;
+use crate::stack::{Error, Stack};
 
 /// An import is given up after this long without a single put to the bucket.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// One version of one object.
-pub(crate) type Dropped = (String, String);
-
-/// What became of one of them.
+/// Files that are dropped together, and waited for in whatever order their imports end.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) dropped: Dropped,
-    /// The report, or why there is none.
-    pub(crate) report: Result<Value, String>,
-}
-
-/// Waits for reports. Made before the files are put, so that it misses none.
-pub(crate) struct Imports {
-    store: Arc<Store>,
-    client: aws_sdk_s3::Client,
-    bucket: String,
+pub struct Imports<'a> {
+    stack: &'a Stack,
     created: Receiver<Created>,
+    /// Keys and version ids.
+    pending: BTreeSet<(String, String)>,
 }
 
-impl Imports {
-    pub(crate) fn new(store: Arc<Store>, client: aws_sdk_s3::Client, bucket: &str) -> Self {
-        let created = store.subscribe();
+impl<'a> Imports<'a> {
+    pub(crate) fn new(stack: &'a Stack, created: Receiver<Created>) -> Self {
         Self {
-            store,
-            client,
-            bucket: bucket.to_owned(),
+            stack,
             created,
+            pending: BTreeSet::new(),
         }
     }
 
-    /// The next outcome of one of those that are waited for, which it takes off the list.
-    pub(crate) async fn next(
-        &mut self,
-        pending: &mut BTreeSet<Dropped>,
-    ) -> Result<Outcome, String> {
-        loop {
-            let created = match tokio::time::timeout(PATIENCE, self.created.recv()).await {
-                Err(_) => {
-                    return Err(format!(
-                        "nothing has been stored for {} seconds",
-                        PATIENCE.as_secs()
-                    ));
-                }
-                Ok(Err(RecvError::Closed)) => return Err("the stack has been stopped".to_owned()),
-                Ok(Err(RecvError::Lagged(_))) => match self.missed(pending) {
-                    Some(key) => key,
-                    None => continue,
-                },
-                Ok(Ok(created)) => created.key,
+    /// Puts an object to be waited for, and answers its version id.
+    ///
+    /// # Errors
+    /// The bucket refuses it.
+    pub async fn put(&mut self, key: &str, body: impl Into<Bytes>) -> Result<String, Error> {
+        self.put_stream(key, body.into().into()).await
+    }
+
+    /// As [`Imports::put`], of a file.
+    ///
+    /// # Errors
+    /// The file can't be read, or the bucket refuses it.
+    pub async fn put_file(&mut self, key: &str, path: &Path) -> Result<String, Error> {
+        let body = ByteStream::from_path(path).await;
+        let failed = |error| Error::Io {
+            what: path.display().to_string(),
+            source: std::io::Error::other(error),
+        };
+        self.put_stream(key, body.map_err(failed)?).await
+    }
+
+    async fn put_stream(&mut self, key: &str, body: ByteStream) -> Result<String, Error> {
+        let version_id = self.stack.put_stream(key, body).await?;
+        self.pending.insert((key.to_owned(), version_id.clone()));
+        Ok(version_id)
+    }
+
+    /// The key and the report of the next import that is over; None once all are. A report may say that its file was
+    /// rejected.
+    ///
+    /// # Errors
+    /// An event went to `failed/`, or the bucket has been silent for two minutes, which ends all imports.
+    pub async fn next(&mut self) -> Option<Result<(String, Value), Error>> {
+        while !self.pending.is_empty() {
+            let stored = match tokio::time::timeout(PATIENCE, self.created.recv()).await {
+                Ok(Ok(created)) => Some(created.key),
+                Ok(Err(RecvError::Lagged(_))) => self.missed(),
+                Ok(Err(RecvError::Closed)) => return self.give_up("the stack has been stopped"),
+                Err(_) => return self.give_up("nothing has been stored for two minutes"),
             };
-            let Some(outcome) = self.outcome(&created, pending).await else {
+            let Some(stored) = stored else { continue };
+            let Some((dropped, outcome)) = self.outcome(&stored).await else {
                 continue;
             };
-            if pending.remove(&outcome.dropped) {
-                return Ok(outcome);
+            if self.pending.remove(&dropped) {
+                let key = dropped.0;
+                return Some(match outcome {
+                    Ok(report) => Ok((key, report)),
+                    Err(reason) => Err(self.stack.not_imported(key, reason)),
+                });
             }
         }
+        None
+    }
+
+    fn give_up(&mut self, reason: &str) -> Option<Result<(String, Value), Error>> {
+        let keys: Vec<_> = std::mem::take(&mut self.pending)
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        Some(Err(self
+            .stack
+            .not_imported(keys.join(", "), reason.to_owned())))
     }
 
     /// A report that was stored while this was too far behind to hear of it.
-    fn missed(&self, pending: &BTreeSet<Dropped>) -> Option<String> {
-        let reports = pending
+    fn missed(&self) -> Option<String> {
+        let mut reports = self
+            .pending
             .iter()
             .map(|(key, version_id)| format!("reports/{key}/{version_id}.json"));
-        reports
-            .into_iter()
-            .find(|report| self.store.has(&self.bucket, report))
+        reports.find(|report| self.stack.has(report))
     }
 
-    async fn outcome(&self, key: &str, pending: &BTreeSet<Dropped>) -> Option<Outcome> {
-        if key.starts_with("reports/") {
-            let report: Value = serde_json::from_slice(&self.get(key).await?).ok()?;
-            let dropped = (text(&report["key"]), text(&report["version_id"]));
-            return Some(Outcome {
-                dropped,
-                report: Ok(report),
-            });
+    /// Which import an object tells the end of, and what it says.
+    async fn outcome(&self, stored: &str) -> Option<((String, String), Result<Value, String>)> {
+        if stored.starts_with("reports/") {
+            let report = self.json(stored).await?;
+            return Some((
+                (text(&report["key"]), text(&report["version_id"])),
+                Ok(report),
+            ));
         }
-        if !key.starts_with("failed/") {
+        if !stored.starts_with("failed/") {
             return None;
         }
-        let failed: Value = serde_json::from_slice(&self.get(key).await?).ok()?;
+        let failed = self.json(stored).await?;
         let object = &failed["requestPayload"]["Records"][0]["s3"]["object"];
-        let failed_key = percent_decode_str(&text(&object["key"]).replace('+', " "))
+        let key = percent_decode_str(&text(&object["key"]).replace('+', " "))
             .decode_utf8_lossy()
             .into_owned();
-        let mut dropped = (failed_key, text(&object["versionId"]));
+        let mut dropped = (key, text(&object["versionId"]));
         if dropped.0.starts_with("work/") {
             // A part of an import: its manifest names the version that it is a part of.
-            let manifest = self.get(&dropped.0).await?;
+            let manifest = self.stack.get(&dropped.0).await.ok()??;
             let manifest = String::from_utf8_lossy(&manifest);
-            dropped = pending
+            dropped = self
+                .pending
                 .iter()
                 .find(|(_, version_id)| manifest.contains(version_id.as_str()))?
                 .clone();
         }
         let error = &failed["responsePayload"];
-        let error = format!(
-            "{}: {} ({key})",
-            text(&error["errorType"]),
-            text(&error["errorMessage"])
-        );
-        Some(Outcome {
+        Some((
             dropped,
-            report: Err(error),
-        })
+            Err(format!(
+                "{}: {} ({stored})",
+                text(&error["errorType"]),
+                text(&error["errorMessage"])
+            )),
+        ))
     }
 
-    async fn get(&self, key: &str) -> Option<Bytes> {
-        let object = self
-            .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .send()
-            .await
-            .ok()?;
-        Some(object.body.collect().await.ok()?.into_bytes())
+    async fn json(&self, key: &str) -> Option<Value> {
+        serde_json::from_slice(&self.stack.get(key).await.ok()??).ok()
     }
 }
 

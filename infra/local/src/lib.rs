@@ -13,6 +13,7 @@ mod s3;
 mod stack;
 mod template;
 
+pub use imports::Imports;
 pub use lambda::InvokeError;
 pub use stack::{Error, Options, Stack};
 pub use template::TemplateError;

@@ -1,3 +1,114 @@
-//! Local.
+//! The command: starts the stack, fills it, says how to use it, and runs until it is told to stop.
 
-fn main() {}
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+
+mod arguments;
+mod samples;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use local::{Error, Stack};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Some(Command::Generate {
+            customers,
+            out,
+            seed,
+        }) => generate(*customers, *seed, out),
+        None => run(&arguments).await.map_err(|error| error.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn generate(customers: u32, seed: u64, out: &std::path::Path) -> Result<(), String> {
+    let summary = generate_run(customers, seed, out)
+        .map_err(|error| format!("{}: {error}", out.display()))?;
+    println!("{summary}");
+    Ok(())
+}
+
+fn generate_run(_: u32, _: u64, _: &std::path::Path) -> std::io::Result<String> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Error> {
+    let stop = stop_signal();
+    tokio::pin!(stop);
+    let stack = tokio::select! {
+        stack = Stack::start(arguments.options()) => stack?,
+        () = &mut stop => return Ok(()),
+    };
+    let outcome = tokio::select! {
+        outcome = serve(&stack, arguments) => outcome,
+        () = &mut stop => Ok(()),
+    };
+    stack.shutdown().await;
+    outcome
+}
+
+/// Fills the stack, prints how to use it, and stays.
+async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
+    let with_samples = !arguments.empty && !arguments.services_only;
+    if with_samples && stack.is_empty() {
+        samples::drop_all(stack).await?;
+    }
+    let lines = ready(stack);
+    let usage = if arguments.services_only {
+        String::new()
+    } else if with_samples {
+        samples::usage(stack).await
+    } else {
+        samples::usage_empty(stack)
+    };
+    // Nobody may be reading.
+    let mut out = std::io::stdout();
+    let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());
+    if std::io::stderr().is_terminal() {
+        eprintln!("Ctrl-C stops it.");
+    }
+    std::future::pending().await
+}
+
+/// The line that programs wait for.
+fn ready(stack: &Stack) -> String {
+    let api = if stack.api_url().is_empty() {
+        String::new()
+    } else {
+        format!(" api={}", stack.api_url())
+    };
+    let (s3, bucket) = (stack.s3_url(), stack.bucket());
+    format!(
+        "ready{api} s3={s3} bucket={bucket} dynamodb={} table={}\n",
+        stack.dynamodb_url(),
+        stack.table()
+    )
+}
+
+#[cfg(unix)]
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}

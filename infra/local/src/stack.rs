@@ -1,6 +1,6 @@
 //! The stack: everything started together, its addresses, and what tests do with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::error::DisplayErrorContext;
+use aws_sdk_s3::primitives::ByteStream;
 use axum::serve::ListenerExt;
 use bytes::Bytes;
 use serde_json::Value;
@@ -305,16 +306,7 @@ impl Stack {
     /// # Errors
     /// The bucket refuses it.
     pub async fn put(&self, key: &str, body: impl Into<Bytes>) -> Result<String, Error> {
-        let put = self
-            .s3
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key)
-            .body(body.into().into())
-            .send()
-            .await;
-        let put = put.map_err(|error| Error::Bucket(DisplayErrorContext(error).to_string()))?;
-        Ok(put.version_id.unwrap_or_default())
+        self.put_stream(key, body.into().into()).await
     }
 
     /// The newest version of an object; None if there is none.
@@ -362,17 +354,17 @@ impl Stack {
     /// The event went to `failed/`, or the bucket has been silent for two minutes.
     pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
         let mut imports = self.imports();
-        let version_id = self.put(key, body).await?;
-        let outcome = imports
-            .next(&mut BTreeSet::from([(key.to_owned(), version_id)]))
-            .await;
-        outcome
-            .and_then(|outcome| outcome.report)
-            .map_err(|reason| Error::Import {
-                key: key.to_owned(),
-                reason,
-                logs: self.logs.tail(20),
-            })
+        imports.put(key, body).await?;
+        match imports.next().await {
+            Some(outcome) => outcome.map(|(_, report)| report),
+            None => Err(self.not_imported(key.to_owned(), "it is not waited for".to_owned())),
+        }
+    }
+
+    /// For files that are dropped together.
+    #[must_use]
+    pub fn imports(&self) -> Imports<'_> {
+        Imports::new(self, self.store.subscribe())
     }
 
     /// Invokes a function, named by its binary, and waits for its answer.
@@ -417,8 +409,29 @@ impl Stack {
         aborts.iter().for_each(tokio::task::AbortHandle::abort);
     }
 
-    pub(crate) fn imports(&self) -> Imports {
-        Imports::new(Arc::clone(&self.store), self.s3.clone(), &self.bucket)
+    pub(crate) async fn put_stream(&self, key: &str, body: ByteStream) -> Result<String, Error> {
+        let put = self
+            .s3
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .body(body)
+            .send()
+            .await;
+        let put = put.map_err(|error| Error::Bucket(DisplayErrorContext(error).to_string()))?;
+        Ok(put.version_id.unwrap_or_default())
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.store.has(&self.bucket, key)
+    }
+
+    pub(crate) fn not_imported(&self, key: String, reason: String) -> Error {
+        Error::Import {
+            key,
+            reason,
+            logs: self.logs.tail(20),
+        }
     }
 }
 

@@ -64,6 +64,10 @@ pub(super) struct Headers {
 /// One change: what the log holds, a line each.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and most are puts"
+)]
 pub(super) enum Change {
     CreateBucket {
         bucket: String,

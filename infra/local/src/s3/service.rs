@@ -35,10 +35,7 @@ impl S3 for Service {
         index
             .commit(Change::CreateBucket { bucket, at: now() })
             .map_err(S3Error::internal_error)?;
-        Ok(S3Response::new(CreateBucketOutput {
-            location,
-            ..CreateBucketOutput::default()
-        }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn delete_bucket(

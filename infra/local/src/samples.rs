@@ -1,0 +1,249 @@
+//! The sample data: drops it as a user would, shows how the imports come along, and prints commands to try.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use local::{Error, Stack};
+use serde_json::Value;
+
+/// Rows of all reports.
+#[derive(Debug, Default)]
+struct Rows {
+    read: u64,
+    written: u64,
+    rejected: u64,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop")
+}
+
+/// Drops all sample files and waits until each has its report.
+pub(crate) async fn drop_all(stack: &Stack) -> Result<(), Error> {
+    if !folder().exists() {
+        return Ok(());
+    }
+    let files = files(&folder()).map_err(|source| Error::Io {
+        what: folder().display().to_string(),
+        source,
+    })?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    let progress = progress(files.len());
+    let mut imports = stack.imports();
+    for (key, path) in &files {
+        imports.put_file(key, path).await?;
+    }
+    let mut rows = Rows::default();
+    let mut failed = Vec::new();
+    while let Some(outcome) = imports.next().await {
+        match outcome {
+            Ok((key, report)) => {
+                rows.add(&report);
+                progress.inc(1);
+                progress.set_message(rows.to_string());
+                if progress.is_hidden() {
+                    eprintln!("imported {key}: {}", Rows::of(&report));
+                }
+            }
+            Err(error) => {
+                progress.suspend(|| eprintln!("{error}"));
+                failed.push(error);
+            }
+        }
+    }
+    progress.finish_and_clear();
+    eprintln!(
+        "{} of {} sample files imported: {rows}",
+        files.len() - failed.len(),
+        files.len()
+    );
+    Ok(())
+}
+
+/// Commands that work as they are printed, on one of the sample customers.
+pub(crate) async fn usage(stack: &Stack) -> String {
+    let api = stack.api_url();
+    let Some(email) = sample_email(&folder()) else {
+        return usage_empty(stack);
+    };
+    let body = serde_json::json!({ "email": email });
+    let Some(id) = lookup(api, &body).await else {
+        return usage_empty(stack);
+    };
+    let json = "-H 'Content-Type: application/json'";
+    format!(
+        "# look a customer up\n\
+         curl -s {api}/profiles/lookup {json} -d {}\n\
+         # read a page of the customer's history\n\
+         curl -s '{api}/profiles/{id}/history?limit=5'\n\
+         # leave a note\n\
+         curl -s {api}/profiles/{id}/notes {json} -H 'Idempotency-Key: my-first-note' -d {}\n",
+        quoted(&body.to_string()),
+        quoted(r#"{"text":"Prefers to be called in the afternoon."}"#),
+    )
+}
+
+/// How to begin where there is no data.
+pub(crate) fn usage_empty(stack: &Stack) -> String {
+    let (api, s3, bucket) = (stack.api_url(), stack.s3_url(), stack.bucket());
+    format!(
+        "# drop a file\n\
+         AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 \
+         aws s3 cp customers.ndjson s3://{bucket}/drop/customer_record/crm/ --endpoint-url {s3}\n\
+         # look a customer up\n\
+         curl -s {api}/profiles/lookup -H 'Content-Type: application/json' -d '{{\"email\":\"someone@example.com\"}}'\n"
+    )
+}
+
+impl Rows {
+    fn of(report: &Value) -> Self {
+        let mut rows = Self::default();
+        rows.add(report);
+        rows
+    }
+
+    fn add(&mut self, report: &Value) {
+        let count = |name: &str| report[name].as_u64().unwrap_or_default();
+        self.read += count("read");
+        self.written += count("written");
+        self.rejected += count("rejected");
+    }
+}
+
+impl std::fmt::Display for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} rows read, {} written, {} rejected",
+            self.read, self.written, self.rejected
+        )
+    }
+}
+
+/// All files below a folder with their keys, in order.
+fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let (mut found, mut left) = (Vec::new(), vec![(String::from("drop"), folder.to_owned())]);
+    while let Some((key, folder)) = left.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let key = format!("{key}/{name}");
+            if entry.file_type()?.is_dir() {
+                left.push((key, entry.path()))
+            } else {
+                found.push((key, entry.path()))
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn progress(files: usize) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(files as u64);
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} sample files {pos}/{len} {wide_bar} {msg}")
+    {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// The email of the first customer that the CRM's sample files tell of.
+fn sample_email(folder: &Path) -> Option<String> {
+    let crm = folder.join("customer_record/crm");
+    let mut files: Vec<_> = std::fs::read_dir(crm)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    files.sort();
+    let file = files.iter().find(|file| {
+        file.extension()
+            .is_some_and(|extension| extension == "ndjson")
+    })?;
+    let text = std::fs::read_to_string(file).ok()?;
+    let record: Value = serde_json::from_str(text.lines().next()?).ok()?;
+    let email = record["email"]
+        .as_str()
+        .or_else(|| record["link"]["email"].as_str())?;
+    Some(email.to_owned())
+}
+
+async fn lookup(api: &str, body: &Value) -> Option<String> {
+    let response = reqwest::Client::new()
+        .post(format!("{api}/profiles/lookup"))
+        .json(body)
+        .send()
+        .await
+        .ok()?;
+    let profile: Value = response.json().await.ok()?;
+    Some(profile["id"].as_str()?.to_owned())
+}
+
+/// As one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_paths_below_drop() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("purchase/pos")).unwrap();
+        for name in [
+            "purchase/pos/b.csv",
+            "purchase/pos/a.ndjson.gz",
+            ".DS_Store",
+        ] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let keys: Vec<_> = files(folder.path())
+            .unwrap()
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        assert_eq!(
+            keys,
+            ["drop/purchase/pos/a.ndjson.gz", "drop/purchase/pos/b.csv"]
+        );
+    }
+
+    #[test]
+    fn the_sample_customer_is_the_first_record_of_the_crm() {
+        let folder = tempfile::tempdir().unwrap();
+        let crm = folder.path().join("customer_record/crm");
+        std::fs::create_dir_all(&crm).unwrap();
+        assert_eq!(sample_email(folder.path()), None);
+        std::fs::write(
+            crm.join("x.ndjson"),
+            "{\"link\":{\"email\":\"a@b.c\"}}\n{}\n",
+        )
+        .unwrap();
+        assert_eq!(sample_email(folder.path()).as_deref(), Some("a@b.c"));
+        std::fs::write(
+            crm.join("x.ndjson"),
+            "{\"link\":{\"customer_id\":\"1\"},\"email\":\"d@e.f\"}\n",
+        )
+        .unwrap();
+        assert_eq!(sample_email(folder.path()).as_deref(), Some("d@e.f"));
+    }
+
+    #[test]
+    fn quotes_survive_a_shell() {
+        assert_eq!(quoted("o'neill"), r"'o'\''neill'");
+    }
+}
