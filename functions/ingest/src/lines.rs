@@ -73,6 +73,7 @@ impl Lines {
 
     /// The last row, where the object does not end with a line end.
     pub(crate) fn finish(&mut self) -> Option<Line> {
+        self.searched = 0;
         let row = self.buffer.split().freeze();
         self.line(row)
     }
@@ -137,6 +138,7 @@ mod tests {
             }
         }
         found.extend(lines.finish());
+        assert_eq!(lines.next(), None, "nothing follows the last row");
         found
     }
 
