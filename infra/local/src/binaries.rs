@@ -2,6 +2,7 @@
 //! with, so that nothing is compiled twice.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -97,6 +98,9 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
     if !shown {
         command.arg("--quiet");
     }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_run(name)) {
+        command.env_remove(name);
+    }
     let stderr = if shown {
         Stdio::inherit()
     } else {
@@ -121,6 +125,21 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         Err(error) => Err(format!("cargo can't be run: {error}")),
     }
+}
+
+/// Whether `cargo run` or `cargo test` has set a variable for this process alone. Build scripts look at some of these:
+/// handed on, they would be run again, and all that depends on them would be built again.
+fn is_of_a_run(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let starts = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+        "CARGO_TARGET_TMPDIR",
+    ];
+    starts.iter().any(|start| name.starts_with(start)) || name == "OUT_DIR"
 }
 
 fn all_there(names: &[String], output: &Output) -> bool {

@@ -270,6 +270,143 @@ mod tests {
         assert_eq!(event["Records"].as_array().unwrap().len(), 1);
     }
 
+    /// A bucket whose notifications go to a Lambda endpoint that refuses kinds of invocation, or fails.
+    async fn with_endpoint(
+        refused: &'static str,
+        fails: u32,
+    ) -> (aws_sdk_s3::Client, mpsc::UnboundedReceiver<String>) {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let (sender, created) = mpsc::unbounded_channel();
+        let store = Arc::new(crate::s3::Store::open(&folder, sender).unwrap());
+        store.ensure_bucket("customer-profiles", true).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let s3 = crate::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(async move { axum::serve(listener, crate::s3::router(store)).await });
+
+        let (calls, called) = mpsc::unbounded_channel();
+        let count = std::sync::atomic::AtomicU32::new(0);
+        let answer =
+            async move |headers: axum::http::HeaderMap, uri: axum::http::Uri, body: Bytes| {
+                let kind = headers["x-amz-invocation-type"]
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                if kind == refused {
+                    return (axum::http::StatusCode::NOT_IMPLEMENTED, String::new());
+                }
+                let event: Value = serde_json::from_slice(&body).unwrap();
+                let key = event["Records"][0]["s3"]["object"]["key"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                calls.send(format!("{kind} {} {key}", uri.path())).unwrap();
+                let failed = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < fails;
+                let body = if failed {
+                    r#"{"errorType":"E","errorMessage":"m"}"#
+                } else {
+                    "null"
+                };
+                (axum::http::StatusCode::OK, body.to_owned())
+            };
+        let answer = Arc::new(answer);
+        let router = axum::Router::new()
+            .fallback(async move |headers, uri, body| answer(headers, uri, body).await);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+
+        let rule = Notification {
+            event: "s3:ObjectCreated:*".into(),
+            prefix: "drop/".into(),
+            suffix: String::new(),
+        };
+        let function = Function {
+            logical_id: "IngestFunction".into(),
+            binary: "ingest".into(),
+            timeout: Duration::from_secs(1),
+            memory: 128,
+            concurrency: 1,
+            environment: std::collections::BTreeMap::new(),
+            routes: Vec::new(),
+            notifications: vec![rule],
+        };
+        let notifier = Notifier {
+            functions: Arc::new(vec![function]),
+            bucket: "customer-profiles".into(),
+            target: Target::Endpoint(url, reqwest::Client::new()),
+            s3: s3.clone(),
+            logs: Logs::default(),
+        };
+        tokio::spawn(notifier.run(created));
+        (s3, called)
+    }
+
+    async fn put(s3: &aws_sdk_s3::Client, key: &str) {
+        let put = s3
+            .put_object()
+            .bucket("customer-profiles")
+            .key(key)
+            .body(Bytes::from_static(b"x").into());
+        put.send().await.unwrap();
+    }
+
+    const PATH: &str = "/2015-03-31/functions/IngestFunction/invocations";
+
+    #[tokio::test]
+    async fn an_endpoint_that_refuses_asynchronous_invocations_gets_synchronous_ones() {
+        let (s3, mut called) = with_endpoint("Event", 0).await;
+        put(&s3, "elsewhere/a").await;
+        put(&s3, "drop/a b").await;
+        assert_eq!(
+            called.recv().await.unwrap(),
+            format!("RequestResponse {PATH} drop/a+b")
+        );
+        let (s3, mut called) = with_endpoint("RequestResponse", 0).await;
+        put(&s3, "drop/c").await;
+        assert_eq!(called.recv().await.unwrap(), format!("Event {PATH} drop/c"));
+    }
+
+    #[tokio::test]
+    async fn an_event_that_fails_three_times_is_kept_in_the_bucket() {
+        let (s3, mut called) = with_endpoint("Event", 3).await;
+        put(&s3, "drop/a").await;
+        for _ in 0..3 {
+            called.recv().await.unwrap();
+        }
+        let failed = loop {
+            let listed = s3
+                .list_objects_v2()
+                .bucket("customer-profiles")
+                .prefix("failed/")
+                .send()
+                .await
+                .unwrap();
+            match listed.contents().first().and_then(|object| object.key()) {
+                Some(key) => break key.to_owned(),
+                None => tokio::task::yield_now().await,
+            }
+        };
+        let failed = s3
+            .get_object()
+            .bucket("customer-profiles")
+            .key(&failed)
+            .send()
+            .await
+            .unwrap();
+        let failed: Value =
+            serde_json::from_slice(&failed.body.collect().await.unwrap().into_bytes()).unwrap();
+        assert_eq!(failed["requestContext"]["approximateInvokeCount"], 3);
+        assert_eq!(
+            failed["requestPayload"]["Records"][0]["s3"]["object"]["key"],
+            "drop/a"
+        );
+        assert_eq!(
+            failed["responsePayload"],
+            json!({ "errorType": "E", "errorMessage": "m" })
+        );
+        assert!(called.try_recv().is_err(), "and no fourth time");
+    }
+
     #[test]
     fn a_rule_is_of_event_prefix_and_suffix() {
         let rule = |event: &str, prefix: &str, suffix: &str| Notification {
