@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod arguments;
+mod generate;
 mod samples;
 
 use std::io::{IsTerminal, Write};
@@ -20,7 +21,9 @@ async fn main() -> ExitCode {
             customers,
             out,
             seed,
-        }) => generate(*customers, *seed, out),
+        }) => generate::run(*customers, *seed, out)
+            .map(|summary| println!("{summary}"))
+            .map_err(|error| format!("{}: {error}", out.display())),
         None => run(&arguments).await.map_err(|error| error.to_string()),
     };
     match outcome {
@@ -30,17 +33,6 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn generate(customers: u32, seed: u64, out: &std::path::Path) -> Result<(), String> {
-    let summary = generate_run(customers, seed, out)
-        .map_err(|error| format!("{}: {error}", out.display()))?;
-    println!("{summary}");
-    Ok(())
-}
-
-fn generate_run(_: u32, _: u64, _: &std::path::Path) -> std::io::Result<String> {
-    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 async fn run(arguments: &Arguments) -> Result<(), Error> {

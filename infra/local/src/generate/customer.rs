@@ -1,0 +1,129 @@
+//! One customer: who they are to each source, how often they buy, and that all their identifiers are one person.
+
+use std::io;
+
+use rand::{Rng, RngExt as _};
+use serde_json::json;
+
+use super::clock::{DAYS, Moment};
+use super::people::Person;
+use super::{Files, engagement, messages, orders};
+
+/// How a customer behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Habits {
+    /// The day, counted from the first, on which the customer is first heard of.
+    pub(super) joined: i64,
+    /// The day after which no order follows.
+    pub(super) last_active: i64,
+    pub(super) orders: u32,
+    /// Of a hundred emails, how many are opened.
+    pub(super) opens: u32,
+    pub(super) has_mobile: bool,
+    pub(super) writes: bool,
+}
+
+impl Habits {
+    /// Every tenth customer is alike in kind, so that few customers show all kinds.
+    fn new(index: u32, random: &mut impl Rng) -> Self {
+        let orders = match index % 10 {
+            0 => random.random_range(12..26),
+            1 | 3 | 5 | 8 => random.random_range(2..8),
+            2 | 6 | 9 => 1,
+            4 => random.random_range(3..6),
+            _ => 0,
+        };
+        let joined = match index % 10 {
+            0 => random.random_range(0..60),
+            _ => random.random_range(0..DAYS - 120),
+        };
+        let last_active = match index % 10 {
+            // The fourth and sixth have not been seen for a long time.
+            4 | 6 => joined + 60,
+            _ => DAYS - random.random_range(1..90),
+        };
+        Self {
+            joined,
+            last_active,
+            orders,
+            opens: random.random_range(5..80),
+            has_mobile: index.is_multiple_of(2),
+            writes: index.is_multiple_of(3) || index.is_multiple_of(10),
+        }
+    }
+}
+
+/// Writes all that is recorded of a customer.
+pub(super) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io::Result<()> {
+    let person = Person::new(index, random);
+    let habits = Habits::new(index, random);
+    records(&person, &habits, random, files)?;
+    orders::write(&person, &habits, random, files)?;
+    engagement::write(&person, &habits, random, files)?;
+    messages::write(&person, &habits, random, files)
+}
+
+fn records(
+    person: &Person,
+    habits: &Habits,
+    random: &mut impl Rng,
+    files: &mut Files,
+) -> io::Result<()> {
+    let mut crm = json!({
+        "link": {"email": person.email},
+        "email": person.email,
+        "customer_id": person.customer_id,
+        "first_name": person.first,
+        "last_name": person.last,
+        "date_of_birth": person.birth,
+        "country": person.place.country,
+        "state": person.place.state,
+        "city": person.place.city,
+        "postcode": person.place.postcode,
+        "address_1": person.address,
+        "custom_fields": {
+            "loyalty_points": habits.orders * 120 + random.random_range(0..120),
+            "preferred_store": format!("{} Central", person.place.city),
+        },
+        "updated_at": Moment::on(random, habits.last_active).text(),
+    });
+    let mut names = vec![json!({"email": person.email})];
+    if habits.has_mobile {
+        crm["mobile"] = person.mobile.as_str().into();
+        names.push(json!({"mobile": person.mobile}));
+    }
+    files.write("customer_record", "crm", &crm)?;
+    if habits.orders > 0 {
+        let till = json!({
+            "link": person.till_link(),
+            "first_name": person.first,
+            "last_name": person.last,
+            "customer_type": if habits.orders > 11 { "member" } else { "guest" },
+            "employee_flag": person.index % 40 == 7,
+        });
+        files.write("customer_record", "pos", &till)?;
+        names.push(person.till_link());
+    }
+    if habits.writes {
+        names.push(person.social_link());
+    }
+    if names.len() > 1 {
+        files.write("unify", "crm", &json!({"records": names}))?;
+    }
+    if person.index.is_multiple_of(2) {
+        let interest =
+            ["knitwear", "denim", "boots", "bags", "home"][person.index as usize / 2 % 5];
+        let contact_time = ["morning", "afternoon", "evening"][person.index as usize % 3];
+        let attributes = json!({
+            "link": {"email": person.email},
+            "attributes": {
+                format!("interests.{interest}"): {"value": true, "confidence": 1.4},
+                "preferences.contact_time": contact_time,
+                "segments.newsletter_reader": habits.opens > 40,
+            },
+            "updated_at": Moment::on(random, habits.last_active).text(),
+        });
+        files.write("attributes", "insights", &attributes)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! E-mail and text message campaigns, and what a customer does with them.
+
+use std::io;
+
+use rand::{Rng, RngExt as _};
+use serde_json::{Value, json};
+
+use super::Files;
+use super::clock::{DAYS, Moment};
+use super::customer::Habits;
+use super::people::Person;
+
+/// Days between two campaigns.
+const EVERY: i64 = 30;
+
+/// What campaigns are about: subject, and what the mail says.
+const CAMPAIGNS: [(&str, &str); 6] = [
+    (
+        "New in this week",
+        "Fresh knits and a bag or two have landed, in colours that go with rain.",
+    ),
+    (
+        "Twenty per cent off boots",
+        "Until Sunday, every pair of boots is a fifth cheaper. Sizes run out first.",
+    ),
+    (
+        "How to wash wool",
+        "Cold, slow and rarely: our knitters on how a jumper lasts ten winters.",
+    ),
+    (
+        "Your members' weekend",
+        "Two days before everybody else: the new season, with free alterations.",
+    ),
+    (
+        "A gift list that works",
+        "Twelve things under fifty that people keep.",
+    ),
+    (
+        "The mending table is open",
+        "Bring anything you bought from us; we sew on buttons while you wait.",
+    ),
+];
+
+/// Writes the campaigns that reached a customer.
+pub(super) fn write(
+    person: &Person,
+    habits: &Habits,
+    random: &mut impl Rng,
+    files: &mut Files,
+) -> io::Result<()> {
+    emails(person, habits, random, files)?;
+    if habits.has_mobile {
+        texts(person, habits, random, files)?;
+    }
+    Ok(())
+}
+
+fn emails(
+    person: &Person,
+    habits: &Habits,
+    random: &mut impl Rng,
+    files: &mut Files,
+) -> io::Result<()> {
+    let list = json!({"id": "newsletter", "name": "Newsletter"});
+    let event = |id: &str, at: Moment| json!({"link": {"email": person.email}, "action_at": at.text(), "email_id": id});
+    let mut subscribed = event("signup", Moment::on(random, habits.joined));
+    subscribed["status"] = "subscribed".into();
+    subscribed["list"] = list.clone();
+    files.write("email_subscribe", "mail", &subscribed)?;
+    // Every eleventh customer has had enough half-way, and every nineteenth address does not work.
+    let leaves = person.index % 11 == 5;
+    let bounces = person.index % 19 == 13;
+    let until = if leaves {
+        (habits.joined + DAYS) / 2
+    } else {
+        DAYS
+    };
+    for number in (habits.joined / EVERY + 1)..(until / EVERY) {
+        let (subject, text) = CAMPAIGNS[number as usize % CAMPAIGNS.len()];
+        let id = format!("E{number:02}-{:06}", person.index);
+        let at = Moment::on(random, number * EVERY);
+        let mut send = event(&id, at);
+        send["campaign_id"] = format!("campaign-{number:02}").into();
+        send["list"] = list.clone();
+        send["from"] = json!({"email": "hello@shop.example.com", "name": "Harbour Outfitters"});
+        send["to"] = json!({"email": person.email, "name": person.name()});
+        send["subject"] = subject.into();
+        send["body"] = format!("<p>Hello {},</p><p>{text}</p>", person.first).into();
+        files.write("email_send", "mail", &send)?;
+        if bounces {
+            files.write("email_bounce", "mail", &event(&id, at.after(1)))?;
+            continue;
+        }
+        if random.random_range(0..100) >= habits.opens {
+            continue;
+        }
+        let opened = at.after(random.random_range(5..2_000));
+        let mut open = event(&id, opened);
+        open["campaign_id"] = send["campaign_id"].clone();
+        files.write("email_open", "mail", &open)?;
+        if random.random_range(0..100) < 30 {
+            let mut click = event(&id, opened.after(random.random_range(1..30)));
+            click["campaign_id"] = send["campaign_id"].clone();
+            click["clicked_link"] = link(number);
+            files.write("email_click", "mail", &click)?;
+        }
+    }
+    if leaves {
+        let mut left = event("preferences", Moment::on(random, until));
+        left["status"] = "unsubscribed".into();
+        left["list"] = list;
+        files.write("email_subscribe", "mail", &left)?;
+    }
+    Ok(())
+}
+
+fn texts(
+    person: &Person,
+    habits: &Habits,
+    random: &mut impl Rng,
+    files: &mut Files,
+) -> io::Result<()> {
+    let event = |id: &str, at: Moment| json!({"link": {"mobile": person.mobile}, "action_at": at.text(), "sms_id": id});
+    let mut subscribed = event("signup", Moment::on(random, habits.joined));
+    subscribed["status"] = "subscribed".into();
+    subscribed["list"] = json!({"id": "sms", "name": "Text messages"});
+    files.write("sms_subscribe", "sms", &subscribed)?;
+    for number in (habits.joined / 120 + 1)..(DAYS / 120) {
+        let id = format!("T{number:02}-{:06}", person.index);
+        let at = Moment::on(random, number * 120);
+        let mut send = event(&id, at);
+        send["campaign_id"] = format!("text-{number:02}").into();
+        send["from"] = json!({"name": "HARBOUR"});
+        send["to"] = json!({"number": person.mobile});
+        send["body"] =
+            "Members' weekend starts on Friday: shop.example.com/members. Reply STOP to leave."
+                .into();
+        files.write("sms_send", "sms", &send)?;
+        if random.random_range(0..100) < 25 {
+            let mut click = event(&id, at.after(random.random_range(1..600)));
+            click["clicked_link"] = link(number);
+            files.write("sms_click", "sms", &click)?;
+        }
+    }
+    Ok(())
+}
+
+fn link(number: i64) -> Value {
+    json!({"name": "See more", "url": format!("https://shop.example.com/campaigns/{number:02}")})
+}

@@ -1,0 +1,112 @@
+//! Sample data: customers with two years of purchases, returns, engagement and messages, in the files that their
+//! sources would drop. The same seed makes the same files; a customer's rows do not depend on how many others there
+//! are, so any size can be written, a customer at a time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+mod catalogue;
+mod clock;
+mod customer;
+mod engagement;
+mod images;
+mod messages;
+mod orders;
+mod people;
+#[cfg(test)]
+mod tests;
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// Files.
+    pub(crate) files: u64,
+    /// Rows in them.
+    pub(crate) rows: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} rows in {} files, {} bytes",
+            self.rows, self.files, self.bytes
+        )
+    }
+}
+
+/// Writes files of so many customers under `out`: rows in `drop/`, product images in `images/`.
+///
+/// # Errors
+/// A file can't be written.
+pub(crate) fn run(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> {
+    let mut files = Files::new(out.join("drop"));
+    for product in catalogue::products() {
+        files.write("product", "catalogue", &product.row())?;
+    }
+    for index in 0..customers {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        // Stream 0 is left to what is not a customer's.
+        random.set_stream(u64::from(index) + 1);
+        customer::write(index, &mut random, &mut files)?;
+    }
+    let summary = files.finish()?;
+    images::write(&out.join("images"))?;
+    Ok(summary)
+}
+
+/// The files that are being written, by record type and source.
+struct Files {
+    folder: PathBuf,
+    open: BTreeMap<(&'static str, &'static str), BufWriter<File>>,
+    summary: Summary,
+}
+
+impl Files {
+    fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            open: BTreeMap::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    fn write(
+        &mut self,
+        record_type: &'static str,
+        source: &'static str,
+        row: &Value,
+    ) -> io::Result<()> {
+        let file = match self.open.entry((record_type, source)) {
+            std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                let folder = self.folder.join(record_type).join(source);
+                fs::create_dir_all(&folder)?;
+                self.summary.files += 1;
+                let file = File::create(folder.join(format!("{record_type}.ndjson")))?;
+                entry.insert(BufWriter::new(file))
+            }
+        };
+        let mut line = serde_json::to_vec(row)?;
+        line.push(b'\n');
+        self.summary.rows += 1;
+        self.summary.bytes += line.len() as u64;
+        file.write_all(&line)
+    }
+
+    fn finish(self) -> io::Result<Summary> {
+        for mut file in self.open.into_values() {
+            file.flush()?;
+        }
+        Ok(self.summary)
+    }
+}

@@ -1,0 +1,155 @@
+//! What a customer buys and brings back, at the till and in the shop.
+
+use std::io;
+
+use rand::seq::IndexedRandom as _;
+use rand::{Rng, RngExt as _};
+use serde_json::{Value, json};
+
+use super::Files;
+use super::catalogue::{Product, money, products};
+use super::clock::Moment;
+use super::customer::Habits;
+use super::people::Person;
+
+/// Writes a customer's orders, and the returns of some.
+pub(super) fn write(
+    person: &Person,
+    habits: &Habits,
+    random: &mut impl Rng,
+    files: &mut Files,
+) -> io::Result<()> {
+    let catalogue = products();
+    for number in 0..habits.orders {
+        let span = (habits.last_active - habits.joined).max(1);
+        let day = habits.joined + span * i64::from(number + 1) / i64::from(habits.orders);
+        let at = Moment::on(random, day);
+        let online = random.random_range(0..100) < 55;
+        let lines: Vec<Line<'_>> = (0..random.random_range(1..4))
+            .filter_map(|_| Some(Line::new(catalogue.choose(random)?, random)))
+            .collect();
+        files.write(
+            "purchase",
+            source(online),
+            &purchase(person, number, at, online, &lines),
+        )?;
+        if random.random_range(0..100) < 14 {
+            let later = at.after(random.random_range(2..20) * 24 * 60);
+            files.write(
+                "return",
+                source(online),
+                &returned(person, number, later, online, &lines[0]),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+struct Line<'a> {
+    product: &'a Product,
+    quantity: i64,
+    /// Of the whole line, in cents.
+    full: i64,
+    discount: i64,
+}
+
+impl<'a> Line<'a> {
+    fn new(product: &'a Product, random: &mut impl Rng) -> Self {
+        let quantity = if random.random_range(0..10) == 0 {
+            2
+        } else {
+            1
+        };
+        let full = product.cents.cast_signed() * quantity;
+        let discount = if random.random_range(0..4) == 0 {
+            full / 5
+        } else {
+            0
+        };
+        Self {
+            product,
+            quantity,
+            full,
+            discount,
+        }
+    }
+
+    fn paid(&self) -> i64 {
+        self.full - self.discount
+    }
+}
+
+fn source(online: bool) -> &'static str {
+    if online { "shop" } else { "pos" }
+}
+
+fn kind(online: bool) -> &'static str {
+    if online { "ecommerce" } else { "physical" }
+}
+
+fn link(person: &Person, online: bool) -> Value {
+    if online {
+        json!({"email": person.email})
+    } else {
+        person.till_link()
+    }
+}
+
+fn purchase(person: &Person, number: u32, at: Moment, online: bool, lines: &[Line<'_>]) -> Value {
+    let total: i64 = lines.iter().map(Line::paid).sum();
+    let products: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            json!({
+                "product_reference": {"id": line.product.product_id(), "id_type": "product_id"},
+                "quantity": line.quantity,
+                "full_price": money(line.full),
+                "discount": money(line.discount),
+                "price_paid": money(line.paid()),
+            })
+        })
+        .collect();
+    let mut row = json!({
+        "link": link(person, online),
+        "action_at": at.text(),
+        "type": kind(online),
+        "purchase_id": format!("O{:06}-{number:02}", person.index),
+        "currency": person.place.currency,
+        "products": products,
+        "payment_types": [{"name": if online { "paypal" } else { "visa" }, "total": money(total)}],
+        "store": store(person, online),
+    });
+    if online {
+        row["adjustments"] = json!([{"price_adjustment": "9.95", "reason": "shipping"}]);
+    }
+    row
+}
+
+fn returned(person: &Person, number: u32, at: Moment, online: bool, line: &Line<'_>) -> Value {
+    json!({
+        "link": link(person, online),
+        "action_at": at.text(),
+        "type": kind(online),
+        "return_id": format!("R{:06}-{number:02}", person.index),
+        "currency": person.place.currency,
+        "products": [{
+            "product_reference": {"id": line.product.product_id(), "id_type": "product_id"},
+            "quantity": -line.quantity,
+            "price_paid": money(-line.paid()),
+        }],
+        "store": store(person, online),
+    })
+}
+
+fn store(person: &Person, online: bool) -> Value {
+    if online {
+        return json!({"type": "online", "name": "shop.example.com", "store_id": "WEB"});
+    }
+    let (latitude, longitude) = person.place.coordinate;
+    json!({
+        "type": "physical",
+        "name": format!("{} Central", person.place.city),
+        "store_id": format!("S-{}", person.place.city.to_uppercase()),
+        "location": {"name": person.place.city, "coordinate": {"latitude": latitude, "longitude": longitude}},
+    })
+}

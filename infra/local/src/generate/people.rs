@@ -1,0 +1,287 @@
+//! Who the customers are: invented, at domains and in telephone ranges that belong to nobody.
+
+use rand::seq::IndexedRandom as _;
+use rand::{Rng, RngExt as _};
+use serde_json::{Value, json};
+
+const FIRST: [&str; 60] = [
+    "Amara",
+    "Jonas",
+    "Mei",
+    "Tomás",
+    "Priya",
+    "Oluwaseun",
+    "Freya",
+    "Mateo",
+    "Aisha",
+    "Liam",
+    "Noor",
+    "Yuki",
+    "Elena",
+    "Kwame",
+    "Sofia",
+    "Arjun",
+    "Hana",
+    "Luca",
+    "Zara",
+    "Emil",
+    "Ngozi",
+    "Callum",
+    "Leila",
+    "Hugo",
+    "Mina",
+    "Oscar",
+    "Thandi",
+    "Rafael",
+    "Ingrid",
+    "Samir",
+    "Chloe",
+    "Dmitri",
+    "Anya",
+    "Kofi",
+    "Maeve",
+    "Ravi",
+    "Lucía",
+    "Anders",
+    "Fatima",
+    "Noah",
+    "Keiko",
+    "Pablo",
+    "Greta",
+    "Tariq",
+    "Imogen",
+    "Bilal",
+    "Camille",
+    "Tane",
+    "Marisol",
+    "Felix",
+    "Adaeze",
+    "Henrik",
+    "Siobhan",
+    "Minh",
+    "Paloma",
+    "Yusuf",
+    "Clara",
+    "Ewan",
+    "Indira",
+    "Matthias",
+];
+const LAST: [&str; 60] = [
+    "Okafor",
+    "Lindqvist",
+    "Tanaka",
+    "Fernández",
+    "Sharma",
+    "Walsh",
+    "Haddad",
+    "Novak",
+    "Mensah",
+    "Rossi",
+    "Nguyen",
+    "Byrne",
+    "Kowalski",
+    "Silva",
+    "Andersen",
+    "Khan",
+    "Dubois",
+    "Moretti",
+    "Adeyemi",
+    "Fischer",
+    "Patel",
+    "Murphy",
+    "Sato",
+    "Costa",
+    "Popov",
+    "Ngata",
+    "Herrera",
+    "Larsen",
+    "Rahman",
+    "Thompson",
+    "Iyer",
+    "Baptiste",
+    "Suzuki",
+    "Keller",
+    "Abara",
+    "Doyle",
+    "Marín",
+    "Bergström",
+    "Chaudhry",
+    "Tremblay",
+    "Osei",
+    "Vargas",
+    "Nakamura",
+    "Petrov",
+    "Hughes",
+    "Amadi",
+    "Ferreira",
+    "Jansen",
+    "Kaur",
+    "O'Brien",
+    "Weiss",
+    "Mokoena",
+    "Santos",
+    "Yamamoto",
+    "Bianchi",
+    "Reid",
+    "Farouk",
+    "Olsen",
+    "Gupta",
+    "Quinn",
+];
+
+/// Where a customer lives, and what is paid there.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) country: &'static str,
+    pub(super) state: &'static str,
+    pub(super) city: &'static str,
+    pub(super) postcode: &'static str,
+    pub(super) currency: &'static str,
+    /// Country code and a range that is kept for fiction.
+    mobile: &'static str,
+    /// Latitude and longitude of its shop, in degrees.
+    pub(super) coordinate: (f64, f64),
+}
+
+const PLACES: [Place; 6] = [
+    Place {
+        country: "Australia",
+        state: "Victoria",
+        city: "Melbourne",
+        postcode: "3000",
+        currency: "AUD",
+        mobile: "61491570",
+        coordinate: (-37.81, 144.96),
+    },
+    Place {
+        country: "Australia",
+        state: "New South Wales",
+        city: "Sydney",
+        postcode: "2000",
+        currency: "AUD",
+        mobile: "61491571",
+        coordinate: (-33.87, 151.21),
+    },
+    Place {
+        country: "Australia",
+        state: "Queensland",
+        city: "Brisbane",
+        postcode: "4000",
+        currency: "AUD",
+        mobile: "61491572",
+        coordinate: (-27.47, 153.03),
+    },
+    Place {
+        country: "New Zealand",
+        state: "Auckland",
+        city: "Auckland",
+        postcode: "1010",
+        currency: "NZD",
+        mobile: "64200555",
+        coordinate: (-36.85, 174.76),
+    },
+    Place {
+        country: "United Kingdom",
+        state: "England",
+        city: "Leeds",
+        postcode: "LS1 1AA",
+        currency: "GBP",
+        mobile: "447700900",
+        coordinate: (53.8, -1.55),
+    },
+    Place {
+        country: "United States",
+        state: "Oregon",
+        city: "Portland",
+        postcode: "97201",
+        currency: "USD",
+        mobile: "15035550",
+        coordinate: (45.52, -122.68),
+    },
+];
+const STREETS: [&str; 8] = [
+    "Banksia Street",
+    "Harbour Road",
+    "Mill Lane",
+    "Fern Grove",
+    "Station Parade",
+    "Wattle Avenue",
+    "Orchard Close",
+    "Tern Walk",
+];
+
+/// A customer.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) index: u32,
+    pub(super) first: &'static str,
+    pub(super) last: &'static str,
+    pub(super) email: String,
+    pub(super) mobile: String,
+    pub(super) customer_id: String,
+    pub(super) place: &'static Place,
+    pub(super) address: String,
+    pub(super) birth: String,
+}
+
+impl Person {
+    pub(super) fn new(index: u32, random: &mut impl Rng) -> Self {
+        let first = FIRST.choose(random).copied().unwrap_or(FIRST[0]);
+        let last = LAST.choose(random).copied().unwrap_or(LAST[0]);
+        let place = PLACES.choose(random).unwrap_or(&PLACES[0]);
+        let domain = ["example.com", "example.org", "example.net"][index as usize % 3];
+        Self {
+            index,
+            first,
+            last,
+            // The index makes an address, and a number, nobody else's.
+            email: format!("{}.{}.{index}@{domain}", ascii(first), ascii(last)),
+            mobile: format!("{}{index:03}", place.mobile),
+            customer_id: format!("C{:06}", 100_000 + index),
+            place,
+            address: format!(
+                "{} {}",
+                random.random_range(1..140),
+                STREETS.choose(random).unwrap_or(&STREETS[0])
+            ),
+            birth: format!(
+                "{}-{:02}-{:02}",
+                random.random_range(1948..2007),
+                random.random_range(1..13),
+                random.random_range(1..29)
+            ),
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.first, self.last)
+    }
+
+    /// What the till calls the customer.
+    pub(super) fn till_link(&self) -> Value {
+        json!({"customer_id": self.customer_id, "system_name": "pos"})
+    }
+
+    /// What the service desk's social channels call the customer.
+    pub(super) fn social_link(&self) -> Value {
+        json!({"external_id": format!("u{:07}", 4_000_000 + self.index), "system_name": "desk"})
+    }
+
+    pub(super) fn handle(&self) -> String {
+        format!("{}{}", ascii(self.first), self.index)
+    }
+}
+
+/// A name in the letters of an address.
+fn ascii(name: &str) -> String {
+    let letter = |c: char| match c {
+        'á' => 'a',
+        'í' => 'i',
+        'ö' => 'o',
+        c => c.to_ascii_lowercase(),
+    };
+    name.chars()
+        .map(letter)
+        .filter(char::is_ascii_lowercase)
+        .collect()
+}
