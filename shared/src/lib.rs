@@ -1,6 +1,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 #![doc = include_str!("../README.md")]
 
+pub mod body;
 pub mod closure;
 pub mod config;
 pub mod cursor;

@@ -14,6 +14,8 @@ pub enum Value {
     Number(String),
     /// A text.
     Text(String),
+    /// Bytes, which JSON writes as base64. No record of a file holds any.
+    Bytes(Vec<u8>),
     /// A list.
     List(Vec<Value>),
     /// A map.
@@ -191,6 +193,7 @@ impl Serialize for Value {
                 Err(_) => serializer.serialize_str(text),
             },
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Bytes(bytes) => serializer.serialize_str(&data_encoding::BASE64.encode(bytes)),
             Self::List(list) => list.serialize(serializer),
             Self::Map(map) => map.serialize(serializer),
         }

@@ -87,6 +87,7 @@ fn attribute(value: &Value) -> AttributeValue {
         Value::Bool(flag) => AttributeValue::Bool(*flag),
         Value::Number(text) => AttributeValue::N(text.clone()),
         Value::Text(text) => AttributeValue::S(text.clone()),
+        Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
         Value::List(list) => AttributeValue::L(list.iter().map(attribute).collect()),
         Value::Map(inner) => map(inner),
     }
@@ -106,13 +107,14 @@ fn read(value: &AttributeValue) -> Value {
         AttributeValue::Bool(flag) => Value::Bool(*flag),
         AttributeValue::N(text) => Value::Number(text.clone()),
         AttributeValue::S(text) => Value::Text(text.clone()),
+        AttributeValue::B(bytes) => Value::Bytes(bytes.as_ref().to_vec()),
         AttributeValue::L(list) => Value::List(list.iter().map(read).collect()),
         AttributeValue::M(map) => Value::Map(
             map.iter()
                 .map(|(key, value)| (key.clone(), read(value)))
                 .collect(),
         ),
-        // Sets and binaries are never written.
+        // Sets are never written.
         _ => Value::Null,
     }
 }

@@ -1,0 +1,115 @@
+//! Large bodies of events. The event keeps the beginning of its body, so that a page of history stays small; the
+//! whole body lies compressed in an item of its own, under the same key after `body#` and of the same version.
+
+use crate::value::{Map, Value};
+
+/// The most bytes of a body that an event keeps whole.
+pub const MAX_INLINE_BYTES: usize = 4 * 1024;
+/// The most bytes of what an event keeps of a larger body.
+pub const PREVIEW_BYTES: usize = 400;
+/// The most bytes of a compressed body: DynamoDB's 400 KB, less what the rest of the item takes.
+pub const MAX_PACKED_BYTES: usize = 408_000;
+/// zstd's own default level.
+const LEVEL: i32 = 3;
+/// No record, and so no body, is larger.
+const MAX_BYTES: usize = 1 << 20;
+
+/// A body that is stored apart from its event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// The item's data: `{zstd}`.
+    pub data: Map,
+    /// Whether the body's end had to be left out, since even compressed it did not fit an item.
+    pub truncated: bool,
+}
+
+/// The first bytes of `body`, at most so many, up to the end of a character.
+pub fn beginning(body: &str, bytes: usize) -> &str {
+    &body[..body.floor_char_boundary(bytes)]
+}
+
+/// Compresses a body, or as much of its beginning as fits an item.
+///
+/// # Errors
+/// zstd can't allocate its memory.
+pub fn pack(body: &str) -> std::io::Result<Packed> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    let mut packed = compressor.compress(body.as_bytes())?;
+    let truncated = packed.len() > MAX_PACKED_BYTES;
+    if truncated {
+        // The longest beginning that fits, to within 1 KiB: compressed size grows with length but for some bytes.
+        let (mut fits, mut not) = (MAX_PACKED_BYTES / 2, body.len());
+        packed = compressor.compress(beginning(body, fits).as_bytes())?;
+        while not - fits > 1024 {
+            let middle = fits.midpoint(not);
+            let tried = compressor.compress(beginning(body, middle).as_bytes())?;
+            if tried.len() > MAX_PACKED_BYTES {
+                not = middle;
+            } else {
+                (fits, packed) = (middle, tried);
+            }
+        }
+    }
+    let mut data = Map::new();
+    data.insert("zstd", Value::Bytes(packed));
+    Ok(Packed { data, truncated })
+}
+
+/// The body that a body item's data hold; `None` if they hold none.
+pub fn unpack(data: &Map) -> Option<String> {
+    let Value::Bytes(packed) = data.get("zstd")? else {
+        return None;
+    };
+    let body = zstd::bulk::decompress(packed, MAX_BYTES).ok()?;
+    String::from_utf8(body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_cut_at_a_character() {
+        // Digits of a seeded generator: about half their size when compressed.
+        let mut state = 1_u64;
+        let body: String = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            format!("{:016x}é", state)
+        })
+        .take(58_000)
+        .collect();
+        let packed = pack(&body).unwrap();
+        assert!(packed.truncated);
+        let Some(Value::Bytes(bytes)) = packed.data.get("zstd") else {
+            panic!("no bytes")
+        };
+        assert!(
+            (MAX_PACKED_BYTES - 2048..=MAX_PACKED_BYTES).contains(&bytes.len()),
+            "{}",
+            bytes.len()
+        );
+        let kept = unpack(&packed.data).unwrap();
+        assert!(body.starts_with(&kept) && kept.len() < body.len());
+    }
+
+    #[test]
+    fn what_is_no_body_is_none() {
+        assert_eq!(unpack(&Map::new()), None);
+        let mut damaged = Map::new();
+        damaged.insert("zstd", Value::Bytes(vec![1, 2, 3]));
+        assert_eq!(unpack(&damaged), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bodies_come_back(body in ".{0,300}") {
+            let packed = pack(&body).unwrap();
+            prop_assert!(!packed.truncated);
+            prop_assert_eq!(unpack(&packed.data), Some(body));
+        }
+    }
+}
