@@ -12,6 +12,8 @@ use aws_smithy_http_client::{
 
 use crate::{identity::IdentityKey, table::Table};
 
+const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
+
 /// What the functions are told by their environment.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -21,6 +23,8 @@ pub struct Config {
     pub identity_key: Option<IdentityKey>,
     /// `DEFAULT_CURRENCY`: of amounts that name none.
     pub currency: String,
+    /// `CHUNK_BYTES`: objects of lines that are larger than this are imported in ranges; 64 MiB where it is not set.
+    pub chunk_bytes: u64,
     /// How AWS is reached.
     pub aws: Aws,
     /// Whether a local agent stands in for the authorizer: only under SAM CLI or the local stack.
@@ -47,6 +51,9 @@ pub enum ConfigError {
     /// A variable is not set, or empty.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
+    /// A variable is not what it should be.
+    #[error("the environment variable {0} is not {1}")]
+    Invalid(&'static str, &'static str),
     /// `AWS_SAM_LOCAL` is for local tables alone.
     #[error(
         "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB does not name a host outside amazonaws.com"
@@ -80,6 +87,14 @@ impl Config {
                 .as_deref()
                 .and_then(IdentityKey::new),
             currency: required("DEFAULT_CURRENCY")?,
+            chunk_bytes: match optional("CHUNK_BYTES") {
+                None => DEFAULT_CHUNK_BYTES,
+                Some(text) => text
+                    .parse()
+                    .ok()
+                    .filter(|bytes| *bytes > 0)
+                    .ok_or(ConfigError::Invalid("CHUNK_BYTES", "a number of bytes"))?,
+            },
             aws: Aws {
                 region: Region::new(required("AWS_REGION")?),
                 credentials: Credentials::new(

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     identity::{IdentityId, encoding},
     time::{FIXED_CHARS, Instant},
+    version::ImportId,
 };
 
 /// `#` separates a key's parts and `%` starts an escape: both are escaped within a part.
@@ -25,6 +26,8 @@ pub const NOTES: (&str, &str) = ("note#", "note$");
 pub const HEAD: (&str, &str) = ("profile#", "profile$");
 /// The sort key of a product, in a partition of its own.
 pub const PRODUCT: &str = "product";
+/// The sort key of an import's plan.
+pub const IMPORT: &str = "import";
 /// Partition and sort key of the table's own facts.
 pub const CONFIG: &str = "config";
 
@@ -256,6 +259,21 @@ impl SortKey {
 /// The partition of the product that has `id` under the id type `id_type` (`product_id`, `sku`, `upc`).
 pub fn product(id_type: &str, id: &str) -> String {
     format!("product#{}#{}", escape(id_type), escape(id))
+}
+
+/// The partition of an import.
+pub fn import(id: ImportId) -> String {
+    format!("import#{id}")
+}
+
+/// The sort key of a range of an import.
+pub fn range(number: usize) -> String {
+    format!("range#{number}")
+}
+
+/// The number of the range that a sort key of an import's partition stands for.
+pub fn parse_range(sort: &str) -> Option<usize> {
+    sort.strip_prefix("range#")?.parse().ok()
 }
 
 /// The hash under which a note request is remembered: of who asked, and of the key they chose.

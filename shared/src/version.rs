@@ -26,6 +26,18 @@ impl ImportId {
     }
 }
 
+impl std::str::FromStr for ImportId {
+    type Err = ();
+
+    /// Reads what `Display` writes: 16 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let bytes = data_encoding::HEXLOWER
+            .decode(text.as_bytes())
+            .map_err(|_| ())?;
+        Ok(Self(bytes.try_into().map_err(|_| ())?))
+    }
+}
+
 impl fmt::Display for ImportId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
@@ -120,6 +132,7 @@ mod tests {
             let version = Version::new(seconds, "0055AED6DCD90281E5", ImportId(import), offset);
             prop_assert_eq!(version.last_modified(), seconds);
             prop_assert_eq!(version.import(), ImportId(import));
+            prop_assert_eq!(version.import().to_string().parse(), Ok(ImportId(import)));
             prop_assert_eq!(version.offset(), offset);
             prop_assert_eq!(Version::from_bytes(version.as_bytes()), Some(version));
         }

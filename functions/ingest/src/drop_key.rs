@@ -1,6 +1,6 @@
 //! What an object's key says of its records: `drop/{record_type}/[{source}/]{anything}.{extension}`.
 
-use crate::record::RecordType;
+use crate::{record::RecordType, rows::Format};
 
 /// Who delivers a file that lies in no source's folder.
 const DEFAULT_SOURCE: &str = "default";
@@ -15,6 +15,8 @@ pub(crate) struct DropKey {
     pub(crate) record_type: Option<RecordType>,
     /// Who delivers the file.
     pub(crate) source: String,
+    /// What the name's end says; compression is told by content.
+    pub(crate) format: Format,
 }
 
 /// Why a key's object can't be ingested.
@@ -26,7 +28,9 @@ pub(crate) enum DropKeyError {
     UnknownRecordType,
     #[error("a source's name has 1 to 64 characters a-z, 0-9, _ and -")]
     InvalidSource,
-    #[error("the file's name ends in none of the supported formats: .ndjson, .jsonl")]
+    #[error(
+        "the file's name ends in none of .ndjson, .jsonl, .json and .csv, plain or with .gz or .zst after it"
+    )]
     UnsupportedFormat,
 }
 
@@ -68,18 +72,33 @@ impl DropKey {
         if !is_source {
             return Err(DropKeyError::InvalidSource);
         }
-        let name = key.to_ascii_lowercase();
-        if ![".ndjson", ".jsonl"]
-            .iter()
-            .any(|extension| name.ends_with(extension))
-        {
-            return Err(DropKeyError::UnsupportedFormat);
-        }
+        let format = format(&key.to_ascii_lowercase()).ok_or(DropKeyError::UnsupportedFormat)?;
         Ok(Self {
             folder: folder.to_owned(),
             record_type,
             source: source.to_owned(),
+            format,
         })
+    }
+
+    /// Whether an object with a field `records` is a row, and not an envelope; `None` where each row says so itself.
+    pub(crate) fn bare_records(&self) -> Option<bool> {
+        let holds = |record_type| matches!(record_type, RecordType::Unify | RecordType::Forget);
+        self.record_type.map(holds)
+    }
+}
+
+/// What a name in lower case ends in.
+fn format(name: &str) -> Option<Format> {
+    let compressed = [".gz", ".zst"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end));
+    let (_, extension) = compressed.unwrap_or(name).rsplit_once('.')?;
+    match extension {
+        "ndjson" | "jsonl" => Some(Format::Ndjson),
+        "json" => Some(Format::Json),
+        "csv" => Some(Format::Csv),
+        _ => None,
     }
 }
 
@@ -89,7 +108,7 @@ mod tests {
 
     #[test]
     fn folders_name_type_and_source() {
-        let parse = |key| DropKey::parse(key).map(|key| (key.folder, key.source));
+        let parse = |key: &str| DropKey::parse(key).map(|key| (key.folder, key.source));
         let ok = |folder: &str, source: &str| Ok((folder.to_owned(), source.to_owned()));
         assert_eq!(parse("drop/purchase/a b.ndjson"), ok("purchase", "default"));
         assert_eq!(
@@ -110,9 +129,26 @@ mod tests {
             parse("drop/purchase//a.ndjson"),
             Err(DropKeyError::InvalidSource)
         );
-        assert_eq!(
-            parse("drop/purchase/a.xml"),
-            Err(DropKeyError::UnsupportedFormat)
-        );
+        for name in ["a.xml", "a", "a.gz", "csv", "a.csv.bz2", "a.ndjson.gz.zst"] {
+            assert_eq!(
+                parse(&format!("drop/purchase/{name}")),
+                Err(DropKeyError::UnsupportedFormat),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_end_in_a_format() {
+        for (name, expected) in [
+            ("a.ndjson", Format::Ndjson),
+            ("a.b.JSONL.GZ", Format::Ndjson),
+            (".json", Format::Json),
+            ("a.json.zst", Format::Json),
+            ("x/y/a.Csv", Format::Csv),
+        ] {
+            let key = DropKey::parse(&format!("drop/purchase/s/{name}")).unwrap();
+            assert_eq!(key.format, expected, "{name}");
+        }
     }
 }

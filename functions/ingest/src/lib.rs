@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 use aws_sdk_s3::config::BehaviorVersion;
+pub use deadline::Deadline;
 use lambda_runtime::Diagnostic;
 use shared::{
     config::{Config, ConfigError},
@@ -12,12 +13,17 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
+mod deadline;
 mod drop_key;
-mod lines;
+mod inflate;
+mod manifest;
 mod notification;
 mod object;
+mod plan;
+mod range;
 mod record;
 mod report;
+mod rows;
 mod run;
 mod write;
 
@@ -27,6 +33,8 @@ pub struct App {
     key: IdentityKey,
     table: Table,
     s3: aws_sdk_s3::Client,
+    /// Objects of lines that are larger than this are cut into ranges.
+    chunk_bytes: u64,
     /// Set once the table was seen to hold ids of this key.
     key_checked: OnceCell<()>,
 }
@@ -43,6 +51,12 @@ pub enum IngestError {
     /// S3 did not answer.
     #[error("S3 did not answer: {0}")]
     S3(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The time is over before a single row could be seen to.
+    #[error("no row was seen to before the time was over")]
+    NoProgress,
+    /// An import was planned by another release, in a form that this one does not know.
+    #[error("the import was planned by another release")]
+    OtherForm,
     /// The table was written with another identity key: its customers would be forked.
     #[error("IDENTITY_KEY is not the key that this table was written with")]
     OtherKey,
@@ -55,6 +69,8 @@ impl From<IngestError> for Diagnostic {
             IngestError::Event(_) => "Event",
             IngestError::Table(_) => "Table",
             IngestError::S3(_) => "S3",
+            IngestError::NoProgress => "NoProgress",
+            IngestError::OtherForm => "OtherForm",
             IngestError::OtherKey => "OtherKey",
         };
         Self {
@@ -84,6 +100,7 @@ impl App {
             key: config.require_identity_key()?,
             table: config.table(),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            chunk_bytes: config.chunk_bytes,
             key_checked: OnceCell::new(),
         })
     }
@@ -112,19 +129,24 @@ impl App {
     }
 }
 
-/// Imports the objects that an event tells of.
+/// Imports the objects that an event tells of, as far as the time allows.
 ///
 /// # Errors
 /// A fault that may pass: the event has to be sent again. A bad file is none; its report says so.
-pub async fn handle(app: &App, event: serde_json::Value) -> Result<(), IngestError> {
+pub async fn handle(
+    app: &App,
+    event: serde_json::Value,
+    deadline: Deadline,
+) -> Result<(), IngestError> {
     let objects = notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
-    for object in objects {
-        if object.key.ends_with('/') || !object.key.starts_with("drop/") {
-            // A folder's marker holds nothing.
-            continue;
-        }
-        app.check_key().await?;
-        run::import(app, &object).await?;
+    if objects.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    app.check_key().await?;
+    let mut outcome = Ok(());
+    for object in objects {
+        // What befalls one object does not keep the others waiting.
+        outcome = outcome.and(run::run(app, &object, deadline).await);
+    }
+    outcome
 }

@@ -1,6 +1,6 @@
 //! The Lambda function: wiring alone. What it does is in the library.
 
-use ingest::{App, handle};
+use ingest::{App, Deadline, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
 
 #[tokio::main(flavor = "current_thread")]
@@ -8,7 +8,7 @@ async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let app = App::from_env()?;
     run(service_fn(|event: LambdaEvent<serde_json::Value>| {
-        handle(&app, event.payload)
+        handle(&app, event.payload, Deadline::at(event.context.deadline()))
     }))
     .await
 }

@@ -3,6 +3,8 @@
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
 
+use crate::plan::object_id;
+
 /// One version of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectVersion {
@@ -18,10 +20,7 @@ pub(crate) struct ObjectVersion {
 impl ObjectVersion {
     /// What tells this version from others of the key.
     pub(crate) fn id(&self) -> String {
-        match &self.version_id {
-            Some(id) => id.clone(),
-            None => format!("{}-{}", self.etag, self.sequencer),
-        }
+        object_id(self.version_id.as_deref(), &self.etag, &self.sequencer)
     }
 }
 

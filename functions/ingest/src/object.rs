@@ -28,6 +28,13 @@ pub(crate) struct Body<'a> {
     pub(crate) last_modified: i64,
 }
 
+impl Body<'_> {
+    /// How many bytes the whole object has.
+    pub(crate) const fn size(&self) -> u64 {
+        self.length
+    }
+}
+
 /// What opening an object comes to.
 #[derive(Debug)]
 pub(crate) enum Opened<'a> {
@@ -39,12 +46,13 @@ pub(crate) enum Opened<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Asks for the object.
+    /// Asks for the object from the byte `from` on, which must be one of its bytes, or 0.
     pub(crate) async fn open(
         client: &'a Client,
         object: &'a ObjectVersion,
+        from: u64,
     ) -> Result<Opened<'a>, IngestError> {
-        let output = match get(client, object, 0).await? {
+        let output = match get(client, object, from).await? {
             Answer::Output(output) => *output,
             Answer::Gone => return Ok(Opened::Gone),
             Answer::Superseded => return Ok(Opened::Superseded),
@@ -52,11 +60,11 @@ impl<'a> Body<'a> {
         Ok(Opened::Body(Self {
             client,
             object,
-            position: 0,
+            position: from,
             length: output
                 .content_length()
-                .and_then(|length| length.try_into().ok())
-                .unwrap_or_default(),
+                .and_then(|length| u64::try_from(length).ok())
+                .map_or(from, |length| from + length),
             breaks: 0,
             last_modified: output
                 .last_modified()

@@ -1,188 +1,301 @@
-//! One import from start to end.
+//! Runs: what one notification leads to. A dropped object is planned once and begun; a manifest goes on with it.
+//! ADR 6 says why any interleaving of runs, and any death of one, comes to the same end.
 
-use shared::{
-    time::Instant,
-    version::{ImportId, Version},
-};
+use shared::{table::ImportItems, time::Instant, version::ImportId};
 
 use crate::{
     App, IngestError,
+    deadline::Deadline,
     drop_key::{DropKey, DropKeyError},
-    lines::{Line, Lines},
+    inflate::Inflated,
+    manifest::{self, Manifest},
     notification::ObjectVersion,
     object::{Body, Opened},
-    record::{self, Context, Fault},
-    report::{Counts, Desk, FileProblem, Report, Status},
-    write::{RowVerdict, Writer},
+    plan::{self, Plan, Progress},
+    range::Run,
+    report::{FileProblem, Report, Status},
 };
 
-/// Imports one version of one object, and puts its report.
-pub(crate) async fn import(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
+/// For how long the table keeps an import's plan and progress.
+const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// After how many tries of the same part, the first taken in, the next is Lambda's last.
+const LAST_ATTEMPT: u64 = 3;
+/// How many runs a range may take: each makes progress, but some file is always larger.
+const MAX_HOPS: u64 = 10_000;
+
+/// Sees to one object that a notification tells of.
+pub(crate) async fn run(
+    app: &App,
+    object: &ObjectVersion,
+    deadline: Deadline,
+) -> Result<(), IngestError> {
+    if object.key.ends_with('/') {
+        // A folder's marker holds nothing.
+        return Ok(());
+    }
+    if object.key.starts_with(manifest::PREFIX) {
+        return match Manifest::parse(&object.key) {
+            Some(manifest) => go_on(app, object, manifest, deadline).await,
+            None => Ok(()),
+        };
+    }
+    begin(app, object, deadline).await
+}
+
+/// Plans the import of a dropped object, and begins it.
+async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
     let import = ImportId::new(&object.bucket, &object.key, &object.id());
-    let mut report = Report {
-        import: import.to_string(),
+    let report = || Report::new(import, &object.key, object.version_id.as_deref());
+    let end = async |status, slug: &str, detail: String| {
+        let report = report().with_problem(status, FileProblem::new(slug, detail));
+        report.put(&app.s3, &object.bucket, &object.id()).await
+    };
+    let drop = match DropKey::parse(&object.key) {
+        Ok(drop) => drop,
+        Err(error) => {
+            return end(
+                Status::Rejected,
+                DropKeyError::slug(error),
+                sentence(&error.to_string()),
+            )
+            .await;
+        }
+    };
+    let body = match Body::open(&app.s3, object, 0).await? {
+        Opened::Body(body) => body,
+        // What is accounted for stays so.
+        _ if app.table.import(import).await?.plan.is_some() => {
+            return follow(app, object, import, 0, deadline).await;
+        }
+        Opened::Gone => {
+            let detail = "The version was deleted before it was read.".to_owned();
+            return end(Status::Failed, "object-gone", detail).await;
+        }
+        Opened::Superseded => {
+            let detail = "Another object took this one's place before it was read.".to_owned();
+            return end(Status::Superseded, "object-superseded", detail).await;
+        }
+    };
+    let (size, last_modified) = (body.size(), body.last_modified);
+    let source = Inflated::new(body).await?;
+    let plan = Plan {
+        bucket: object.bucket.clone(),
         key: object.key.clone(),
         version_id: object.version_id.clone(),
-        status: Status::Completed,
-        record_type: None,
-        source: None,
-        counts: Counts::default(),
-        requests: 0,
-        capacity_units: 0.0,
+        etag: object.etag.clone(),
+        sequencer: object.sequencer.clone(),
+        last_modified,
+        size,
+        compressed: source.is_compressed(),
+        starts: plan::starts(size, app.chunk_bytes, drop.format, source.is_compressed()),
         started_at: Instant::now(),
-        finished_at: Instant::now(),
-        rejects: Vec::new(),
-        problem: None,
     };
-    let mut desk = Desk::new(&app.s3, object, &report.import);
-    match DropKey::parse(&object.key) {
-        Ok(drop) => {
-            report.record_type = Some(drop.folder.clone());
-            report.source = Some(drop.source.clone());
-            match Body::open(&app.s3, object).await? {
-                Opened::Body(body) => {
-                    rows(app, object, import, &drop, body, &mut desk, &mut report).await?
-                }
-                Opened::Gone => fail(
-                    &mut report,
-                    Status::Failed,
-                    "object-gone",
-                    "The version was deleted before it was read.",
-                ),
-                Opened::Superseded => {
-                    fail(
-                        &mut report,
-                        Status::Superseded,
-                        "object-superseded",
-                        "Another object took this one's place before it was read.",
-                    );
-                }
-            }
-        }
-        Err(error) => fail(
-            &mut report,
-            Status::Rejected,
-            DropKeyError::slug(error),
-            &error.to_string(),
-        ),
+    if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
+        // The event came before, or its run died: that one's plan stands.
+        return follow(app, object, import, 0, deadline).await;
     }
-    desk.put_rejects().await?;
-    report.rejects = desk.rejects();
-    report.finished_at = Instant::now();
-    desk.put_report(&report).await?;
-    let Counts {
-        read,
-        written,
-        stale,
-        rejected,
-        ..
-    } = report.counts;
-    tracing::info!(
-        import = report.import,
-        status = ?report.status,
-        record_type = report.record_type,
-        source = report.source,
-        read, written, stale, rejected,
-        requests = report.requests,
-        capacity_units = report.capacity_units,
-        "import finished"
-    );
-    Ok(())
+    hand_out(app, &plan, &ImportItems::default()).await?;
+    let Some(range) = plan.range(0) else {
+        return Ok(());
+    };
+    let progress = Progress::at_start(&plan, range);
+    advance(app, &plan, &drop, 0, None, progress, Some(source), deadline).await
 }
 
-fn fail(report: &mut Report, status: Status, slug: &str, detail: &str) {
-    report.status = status;
-    report.problem = Some(FileProblem {
-        r#type: format!("/problems/{slug}"),
-        detail: detail.to_owned(),
-    });
+/// Goes on with a range from where its manifest says.
+async fn go_on(
+    app: &App,
+    object: &ObjectVersion,
+    manifest: Manifest,
+    deadline: Deadline,
+) -> Result<(), IngestError> {
+    let items = app.table.import(manifest.import).await?;
+    if let Some(plan) = &items.plan {
+        let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
+        let progress = stored(&plan, &items, manifest.range);
+        if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
+            follow(app, object, manifest.import, manifest.range, deadline).await?;
+        } else {
+            settle(app, &plan, &items, manifest.range).await?;
+        }
+    }
+    manifest.delete(&app.s3, &object.bucket).await
 }
 
-async fn rows(
+/// Goes on with a range from wherever it stands; the manifests of all others that are left are put again.
+async fn follow(
     app: &App,
     object: &ObjectVersion,
     import: ImportId,
-    drop: &DropKey,
-    mut body: Body<'_>,
-    desk: &mut Desk<'_>,
-    report: &mut Report,
+    number: usize,
+    deadline: Deadline,
 ) -> Result<(), IngestError> {
-    let version = Version::new(body.last_modified, &object.sequencer, import, 0);
-    let context = Context {
-        key: &app.key,
-        source: &drop.source,
-        record_type: drop.record_type,
-        last_modified: body.last_modified,
+    let items = app.table.import(import).await?;
+    let Some(plan) = &items.plan else {
+        return Ok(());
     };
-    let mut lines = Lines::new();
-    let mut writer = Writer::new(&app.table, import);
-    loop {
-        let chunk = body.next().await?;
-        if let Some(chunk) = &chunk {
-            lines.push(chunk);
-        }
-        while let Some(line) = lines.next().or_else(|| {
-            if chunk.is_none() {
-                lines.finish()
-            } else {
-                None
-            }
-        }) {
-            report.counts.read += 1;
-            match place(&context, version, &line) {
-                Ok(writes) => writer.add(line, writes).await?,
-                Err(fault) => {
-                    report.counts.rejected += 1;
-                    desk.reject(&line, &fault).await?;
-                }
-            }
-            account(&mut writer, desk, &mut report.counts).await?;
-        }
-        if chunk.is_none() {
-            break;
+    let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
+    let is_drop = !object.key.starts_with(manifest::PREFIX);
+    let Some(progress) = stored(&plan, &items, number) else {
+        return Ok(());
+    };
+    if is_drop {
+        hand_out(app, &plan, &items).await?;
+        if progress.offset > 0 || progress.done {
+            return settle(app, &plan, &items, number).await;
         }
     }
-    writer.finish().await?;
-    account(&mut writer, desk, &mut report.counts).await?;
-    report.requests = writer.requests;
-    report.capacity_units = writer.capacity_units;
-    Ok(())
-}
-
-fn place(
-    context: &Context<'_>,
-    version: Version,
-    line: &Line,
-) -> Result<Vec<shared::table::Write>, Fault> {
-    if line.too_large {
-        return Err(Fault::whole(
-            "record_too_large",
-            "a record of at most 1 MiB",
-        ));
+    let Ok(drop) = DropKey::parse(&plan.key) else {
+        return Ok(());
+    };
+    // The first run of a drop is not counted: that would be a write more for every file.
+    let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
+    if attempts >= LAST_ATTEMPT {
+        let detail = format!(
+            "Part {number} of the file has failed {} times, and this may be Lambda's last try: if it succeeds, its report \
+             takes this one's place.",
+            attempts - 1
+        );
+        let report = Report::of(&plan, &ranges(&plan, &items));
+        let report = report.with_problem(Status::Failed, FileProblem::new("import-failed", detail));
+        report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
     }
-    let text =
-        std::str::from_utf8(&line.bytes).map_err(|_| Fault::whole("invalid_utf8", "UTF-8"))?;
-    record::place(
-        context,
-        version.at(line.offset),
-        record::json::object(text)?,
-    )
+    let from = offset(&items, number);
+    advance(app, &plan, &drop, number, from, progress, None, deadline).await
 }
 
-async fn account(
-    writer: &mut Writer<'_>,
-    desk: &mut Desk<'_>,
-    counts: &mut Counts,
+/// Runs over a range, notes how far it is then, and sees to what is left.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a part of where the import stands"
+)]
+async fn advance(
+    app: &App,
+    plan: &Plan,
+    drop: &DropKey,
+    number: usize,
+    from: Option<u64>,
+    progress: Progress,
+    source: Option<Inflated<'_>>,
+    deadline: Deadline,
 ) -> Result<(), IngestError> {
-    for verdict in writer.verdicts() {
-        match verdict {
-            RowVerdict::Written => counts.written += 1,
-            RowVerdict::Stale => counts.stale += 1,
-            RowVerdict::Rejected(line, fault) => {
-                counts.rejected += 1;
-                desk.reject(&line, &fault).await?;
-            }
-        }
+    let Some(range) = plan.range(number) else {
+        return Ok(());
+    };
+    let object = ObjectVersion {
+        bucket: plan.bucket.clone(),
+        key: plan.key.clone(),
+        version_id: plan.version_id.clone(),
+        etag: plan.etag.clone(),
+        sequencer: plan.sequencer.clone(),
+    };
+    let began = progress.offset;
+    let mut progress = Run::new(app, plan, drop, range, progress)
+        .run(&object, source, deadline)
+        .await?;
+    if !progress.done && progress.offset == began {
+        return Err(IngestError::NoProgress);
+    }
+    if !progress.done && progress.hops >= MAX_HOPS {
+        progress.done = true;
+        let detail =
+            format!("The file is not read after {MAX_HOPS} runs: drop it in smaller files.");
+        progress.problem = Some((Status::Failed, FileProblem::new("too-many-hops", detail)));
+    }
+    let noted = app
+        .table
+        .checkpoint(plan.import(), number, from, &progress.to_map(), expiry())
+        .await?;
+    if noted && progress.done && plan.starts.len() == 1 {
+        return report(app, plan, &[progress]).await;
+    }
+    let items = app.table.import(plan.import()).await?;
+    settle(app, plan, &items, number).await
+}
+
+/// Sees to what is left of a range: its next manifest, or, where all ranges are done, the report.
+async fn settle(
+    app: &App,
+    plan: &Plan,
+    items: &ImportItems,
+    number: usize,
+) -> Result<(), IngestError> {
+    let Some(progress) = stored(plan, items, number) else {
+        return Ok(());
+    };
+    if !progress.done {
+        let manifest = Manifest {
+            import: plan.import(),
+            range: number,
+            offset: progress.offset,
+        };
+        return manifest.put(&app.s3, &plan.bucket).await;
+    }
+    let ranges = ranges(plan, items);
+    if ranges.iter().all(|range| range.done) {
+        report(app, plan, &ranges).await?;
     }
     Ok(())
+}
+
+/// Puts a manifest for every range but the first that is not done.
+async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
+    let left = ranges(plan, items)
+        .into_iter()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, range)| !range.done);
+    let manifests = left.map(|(range, progress)| async move {
+        let manifest = Manifest {
+            import: plan.import(),
+            range,
+            offset: progress.offset,
+        };
+        manifest.put(&app.s3, &plan.bucket).await
+    });
+    futures::future::try_join_all(manifests).await?;
+    Ok(())
+}
+
+async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
+    Report::of(plan, ranges)
+        .put(&app.s3, &plan.bucket, &plan.object_id())
+        .await
+}
+
+/// How far each range is, in their order.
+fn ranges(plan: &Plan, items: &ImportItems) -> Vec<Progress> {
+    (0..plan.starts.len())
+        .filter_map(|number| stored(plan, items, number))
+        .collect()
+}
+
+/// How far a range is; `None` if the plan has no such range.
+fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
+    let range = plan.range(number)?;
+    let held = items.ranges.iter().find(|(own, _)| *own == number);
+    Some(held.map_or_else(
+        || Progress::at_start(plan, range),
+        |(_, map)| Progress::from_map(map),
+    ))
+}
+
+/// The offset that is stored of a range, if one is.
+fn offset(items: &ImportItems, number: usize) -> Option<u64> {
+    let held = items.ranges.iter().find(|(own, _)| *own == number);
+    held.map(|(_, map)| Progress::from_map(map).offset)
+}
+
+fn expiry() -> i64 {
+    Instant::now().seconds() + KEPT_SECONDS
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
 }

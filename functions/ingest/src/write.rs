@@ -1,6 +1,9 @@
 //! Newest-wins writes: up to 25 to a request, some requests at a time, with a verdict for each row.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use shared::{
@@ -8,12 +11,18 @@ use shared::{
     version::ImportId,
 };
 
-use crate::{lines::Line, record::Fault};
+use crate::{
+    record::{Fault, Placed},
+    rows::Row,
+};
 
-/// Requests on their way at a time.
-const MAX_RUNNING: usize = 8;
+/// Requests on their way at a time, at the beginning and at most.
+const FIRST_LIMIT: f64 = 4.0;
+const MAX_LIMIT: f64 = 32.0;
 /// A batch is sent before its rows have more bytes than this.
-const MAX_BATCH_BYTES: usize = 4 << 20;
+const MAX_BATCH_BYTES: usize = 2 << 20;
+/// No row is taken in while rows of more bytes than this wait for their verdicts.
+const MAX_HELD_BYTES: usize = 16 << 20;
 /// How often what the table was too busy for is tried, and how long the first pause is. The pauses double, up
 /// to the longest.
 const MAX_ATTEMPTS: u32 = 10;
@@ -28,7 +37,7 @@ pub(crate) enum RowVerdict {
     /// The table holds something newer.
     Stale,
     /// An item of it can't be stored.
-    Rejected(Line, Fault),
+    Rejected(Row, Fault),
 }
 
 /// Writes rows, and hands out their verdicts.
@@ -40,8 +49,13 @@ pub(crate) struct Writer<'a> {
     /// Where in the batch a key stands.
     places: HashMap<(String, String), usize>,
     running: FuturesUnordered<BoxFuture<'a, Result<Done, TableError>>>,
-    rows: HashMap<RowId, Row>,
+    /// How many may run: more by and by, half as many once the table is busy.
+    limit: f64,
+    rows: HashMap<RowId, Waiting>,
+    held_bytes: usize,
     next_row: RowId,
+    /// Items whose bodies are written.
+    ready: VecDeque<(RowId, Write)>,
     settled: Vec<RowVerdict>,
     /// Requests sent.
     pub(crate) requests: u64,
@@ -52,9 +66,11 @@ pub(crate) struct Writer<'a> {
 type RowId = u64;
 
 /// A row that waits for the verdicts on its items.
-struct Row {
-    line: Line,
-    waiting: usize,
+struct Waiting {
+    row: Row,
+    items: usize,
+    /// What is written once the body is; empty when no body is waited for.
+    after_body: Vec<Write>,
     stored: bool,
     fault: Option<Fault>,
 }
@@ -72,6 +88,7 @@ struct Done {
     outcomes: Vec<(RowId, Outcome)>,
     requests: u64,
     capacity_units: f64,
+    was_busy: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -83,43 +100,72 @@ impl<'a> Writer<'a> {
             batch_bytes: 0,
             places: HashMap::new(),
             running: FuturesUnordered::new(),
+            limit: FIRST_LIMIT,
             rows: HashMap::new(),
+            held_bytes: 0,
             next_row: 0,
+            ready: VecDeque::new(),
             settled: Vec::new(),
             requests: 0,
             capacity_units: 0.0,
         }
     }
 
-    /// Takes a row in. Waits while too many requests are on their way.
-    pub(crate) async fn add(&mut self, line: Line, writes: Vec<Write>) -> Result<(), TableError> {
-        let row = self.next_row;
+    /// Takes a row in. Waits while too much is on its way.
+    pub(crate) async fn add(&mut self, row: Row, placed: Placed) -> Result<(), TableError> {
+        let id = self.next_row;
         self.next_row += 1;
-        let bytes = line.bytes.len();
-        self.rows.insert(
+        self.held_bytes += row.bytes.len();
+        let (now, after_body) = match placed.body {
+            Some(body) => (vec![body], placed.writes),
+            None => (placed.writes, Vec::new()),
+        };
+        let items = now.len() + after_body.len();
+        let waiting = Waiting {
             row,
-            Row {
-                line,
-                waiting: writes.len(),
-                stored: false,
-                fault: None,
-            },
-        );
-        for write in writes {
-            let key = (write.key().0.to_owned(), write.key().1.to_owned());
-            if let Some(place) = self.places.get(&key).copied() {
-                // No two statements of a request may share a key. This row is the later one of the same import:
-                // it wins, and the earlier one counts as written.
-                let (beaten, _) = std::mem::replace(&mut self.batch[place], (row, write));
-                self.settle(beaten, Outcome::Stored);
-                continue;
+            items,
+            after_body,
+            stored: false,
+            fault: None,
+        };
+        self.rows.insert(id, waiting);
+        for write in now {
+            self.queue(id, write).await?;
+        }
+        loop {
+            while let Some((id, write)) = self.ready.pop_front() {
+                self.queue(id, write).await?;
             }
-            self.places.insert(key, self.batch.len());
-            self.batch.push((row, write));
-            self.batch_bytes += bytes;
-            if self.batch.len() == BATCH_SIZE || self.batch_bytes >= MAX_BATCH_BYTES {
-                self.send().await?;
+            if self.held_bytes <= MAX_HELD_BYTES {
+                return Ok(());
             }
+            self.send().await?;
+            self.wait().await?;
+        }
+    }
+
+    async fn queue(&mut self, id: RowId, write: Write) -> Result<(), TableError> {
+        let key = (write.key().0.to_owned(), write.key().1.to_owned());
+        if let Some(place) = self.places.get(&key).copied() {
+            // No two statements of a request may share a key. Of two rows of the same import the later one wins,
+            // and the earlier one counts as written.
+            let held = &mut self.batch[place];
+            let beaten = if held.1.version() > write.version() {
+                id
+            } else {
+                std::mem::replace(held, (id, write)).0
+            };
+            self.settle(beaten, Outcome::Stored);
+            return Ok(());
+        }
+        self.places.insert(key, self.batch.len());
+        self.batch.push((id, write));
+        self.batch_bytes += self
+            .rows
+            .get(&id)
+            .map_or(0, |waiting| waiting.row.bytes.len());
+        if self.batch.len() == BATCH_SIZE || self.batch_bytes >= MAX_BATCH_BYTES {
+            self.send().await?;
         }
         Ok(())
     }
@@ -131,21 +177,24 @@ impl<'a> Writer<'a> {
 
     /// Writes what is left and waits for all of it.
     pub(crate) async fn finish(&mut self) -> Result<(), TableError> {
-        self.send().await?;
-        while let Some(done) = self.running.next().await {
-            self.take(done?);
+        loop {
+            while let Some((id, write)) = self.ready.pop_front() {
+                self.queue(id, write).await?;
+            }
+            self.send().await?;
+            if self.running.is_empty() && self.ready.is_empty() {
+                return Ok(());
+            }
+            self.wait().await?;
         }
-        Ok(())
     }
 
     async fn send(&mut self) -> Result<(), TableError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        while self.running.len() >= MAX_RUNNING {
-            if let Some(done) = self.running.next().await {
-                self.take(done?);
-            }
+        while self.running.len() >= self.limit as usize {
+            self.wait().await?;
         }
         self.places.clear();
         self.batch_bytes = 0;
@@ -155,30 +204,52 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn take(&mut self, done: Done) {
+    /// Waits for the next batch that has all its outcomes.
+    async fn wait(&mut self) -> Result<(), TableError> {
+        let Some(done) = self.running.next().await else {
+            return Ok(());
+        };
+        let done = done?;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        for (row, outcome) in done.outcomes {
-            self.settle(row, outcome);
+        self.limit = if done.was_busy {
+            (self.limit / 2.0).max(1.0)
+        } else {
+            (self.limit + 1.0 / self.limit).min(MAX_LIMIT)
+        };
+        for (id, outcome) in done.outcomes {
+            self.settle(id, outcome);
         }
+        Ok(())
     }
 
     fn settle(&mut self, id: RowId, outcome: Outcome) {
-        let Some(row) = self.rows.get_mut(&id) else {
+        let Some(waiting) = self.rows.get_mut(&id) else {
             return;
         };
-        row.waiting -= 1;
+        waiting.items -= 1;
+        let after_body = std::mem::take(&mut waiting.after_body);
         match outcome {
-            Outcome::Stored => row.stored = true,
+            Outcome::Fault(fault) => {
+                // Without its body an event is not written.
+                waiting.items -= after_body.len();
+                waiting.fault = Some(fault);
+            }
+            // It was the body: whatever holds it, the event has a verdict of its own.
+            Outcome::Stored | Outcome::Stale if !after_body.is_empty() => {
+                self.ready
+                    .extend(after_body.into_iter().map(|write| (id, write)));
+            }
+            Outcome::Stored => waiting.stored = true,
             Outcome::Stale => {}
-            Outcome::Fault(fault) => row.fault = Some(fault),
         }
-        if row.waiting > 0 {
+        if waiting.items > 0 {
             return;
         }
-        if let Some(row) = self.rows.remove(&id) {
-            self.settled.push(match (row.fault, row.stored) {
-                (Some(fault), _) => RowVerdict::Rejected(row.line, fault),
+        if let Some(waiting) = self.rows.remove(&id) {
+            self.held_bytes -= waiting.row.bytes.len();
+            self.settled.push(match (waiting.fault, waiting.stored) {
+                (Some(fault), _) => RowVerdict::Rejected(waiting.row, fault),
                 (None, true) => RowVerdict::Written,
                 (None, false) => RowVerdict::Stale,
             });
@@ -205,6 +276,7 @@ async fn write(
         outcomes: Vec::new(),
         requests: 0,
         capacity_units: 0.0,
+        was_busy: false,
     };
     // An item that DynamoDB refuses may spoil its whole request: then each goes alone.
     let mut size = BATCH_SIZE;
@@ -256,6 +328,7 @@ async fn write(
             return Ok(done);
         }
         if let Some(error) = busy {
+            done.was_busy = true;
             attempt += 1;
             if attempt == MAX_ATTEMPTS {
                 return Err(error);

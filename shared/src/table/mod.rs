@@ -21,8 +21,10 @@ use crate::{
 
 mod attribute;
 mod batch;
+mod imports;
 
 pub use batch::{BATCH_SIZE, Verdict, Write, Written};
+pub use imports::ImportItems;
 
 type Row = HashMap<String, AttributeValue>;
 

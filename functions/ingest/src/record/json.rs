@@ -12,7 +12,7 @@ use shared::value::{Map, Value};
 use super::Fault;
 
 /// How deep a record may nest.
-const MAX_DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 /// DynamoDB's limit of a number's digits.
 const MAX_DIGITS: usize = 38;
 /// DynamoDB's limit of a number's magnitude, as a power of ten.

@@ -4,6 +4,7 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
 
 use shared::{
+    body,
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
     item::Item,
@@ -100,12 +101,29 @@ pub(crate) struct Context<'a> {
     pub(crate) last_modified: i64,
 }
 
-/// The writes that a record leads to.
-pub(crate) fn place(
-    context: &Context<'_>,
-    version: Version,
-    mut fields: Map,
-) -> Result<Vec<Write>, Fault> {
+/// What a record leads to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Placed {
+    /// Its body, where that is stored apart: to be written before the rest.
+    pub(crate) body: Option<Write>,
+    /// Its items, the main one first.
+    pub(crate) writes: Vec<Write>,
+    /// Whether its body's end had to be left out.
+    pub(crate) truncated: bool,
+}
+
+impl From<Vec<Write>> for Placed {
+    fn from(writes: Vec<Write>) -> Self {
+        Self {
+            writes,
+            ..Self::default()
+        }
+    }
+}
+
+/// The writes that a record leads to. A reject that is dropped again is unwrapped to its record.
+pub(crate) fn place(context: &Context<'_>, version: Version, fields: Map) -> Result<Placed, Fault> {
+    let mut fields = rejected(fields)?;
     let named = match fields.remove("record_type") {
         None => None,
         Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
@@ -124,16 +142,33 @@ pub(crate) fn place(
     };
     let placing = Placing { context, version };
     match record_type {
-        RecordType::CustomerRecord => placing.customer_record(fields),
-        RecordType::Product => placing.product(fields),
+        RecordType::CustomerRecord => placing.customer_record(fields).map(Placed::from),
+        RecordType::Product => placing.product(fields).map(Placed::from),
         RecordType::Event(kind) => placing.event(kind, fields),
-        RecordType::Unify => placing.unify(fields),
-        RecordType::Attributes => placing.attributes(fields),
+        RecordType::Unify => placing.unify(fields).map(Placed::from),
+        RecordType::Attributes => placing.attributes(fields).map(Placed::from),
         RecordType::Forget => Err(field_fault(
             "record_type",
             "unsupported_record_type",
             "another type: forget is not supported yet",
         )),
+    }
+}
+
+/// The record of a reject; what is no reject stays as it is.
+fn rejected(mut fields: Map) -> Result<Map, Fault> {
+    const NAMES: [&str; 6] = ["code", "field", "line", "message", "offset", "record"];
+    let is_reject = fields.iter().all(|(name, _)| NAMES.contains(&name))
+        && ["code", "message", "offset", "record"]
+            .iter()
+            .all(|name| fields.get(name).is_some());
+    if !is_reject {
+        return Ok(fields);
+    }
+    match fields.remove("record") {
+        Some(Value::Map(record)) => Ok(record),
+        Some(Value::Text(record)) => json::object(&record),
+        _ => Err(field_fault("record", "wrong_type", "the rejected row")),
     }
 }
 
@@ -159,7 +194,7 @@ impl Placing<'_> {
             return Err(field_fault("attributes", "missing_field", "an object"));
         };
         let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
-        for (name, value) in attributes {
+        for (name, value) in flattened(attributes) {
             let path = Path::Field(&Path::Record, "attributes");
             let path = Path::Field(&path, &name);
             let parts = name
@@ -212,7 +247,7 @@ impl Placing<'_> {
             .collect())
     }
 
-    fn event(&self, kind: EventType, mut fields: Map) -> Result<Vec<Write>, Fault> {
+    fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, Fault> {
         let link = link(&mut fields)?;
         let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
             field_fault(
@@ -224,12 +259,55 @@ impl Placing<'_> {
         let moved_from = self
             .time(&mut fields, "replaces_action_at")?
             .filter(|old| *old != at);
-        let data = check::fields(event_fields(kind), fields, &Path::Record)?;
-        let natural_id = natural_id(kind, &data);
-        let key = |at| SortKey::Event(EventKey::new(at, kind, self.context.source, &natural_id));
-        let tombstone = moved_from.and_then(|old| self.item(&link, key(old), Map::new()));
-        let event = self.item(&link, key(at), data.clone());
-        Ok(event.into_iter().chain(tombstone).collect())
+        let mut data = check::fields(event_fields(kind), fields, &Path::Record)?;
+        let natural_id: Vec<String> = natural_id(kind, &data)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let natural_id: Vec<&str> = natural_id.iter().map(String::as_str).collect();
+        let key = |at| EventKey::new(at, kind, self.context.source, &natural_id);
+        let (body, truncated) = self.body(&link, &key(at), &mut data)?;
+        let tombstone =
+            moved_from.and_then(|old| self.item(&link, SortKey::Event(key(old)), Map::new()));
+        let event = self.item(&link, SortKey::Event(key(at)), data);
+        Ok(Placed {
+            body,
+            writes: event.into_iter().chain(tombstone).collect(),
+            truncated,
+        })
+    }
+
+    /// Takes a large body out of an event's data, and leaves its beginning and its size in bytes there.
+    fn body(
+        &self,
+        link: &Identifier,
+        key: &EventKey,
+        data: &mut Map,
+    ) -> Result<(Option<Write>, bool), Fault> {
+        let Some(text) = data
+            .text("body")
+            .filter(|text| text.len() > body::MAX_INLINE_BYTES)
+        else {
+            return Ok((None, false));
+        };
+        let packed = body::pack(text)
+            .map_err(|_| field_fault("body", "invalid_value", "a text that can be compressed"))?;
+        let beginning = body::beginning(text, body::PREVIEW_BYTES).to_owned();
+        let bytes = text.len();
+        data.insert("body", beginning);
+        data.insert("body_bytes", Value::Number(bytes.to_string()));
+        if packed.truncated {
+            data.insert("body_truncated", true);
+        }
+        let identity = self.context.key.identity(link);
+        let item = Item::ingested(
+            identity,
+            SortKey::Body(key.clone()),
+            self.version,
+            None,
+            packed.data,
+        );
+        Ok((Write::item(&item), packed.truncated))
     }
 
     fn unify(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
@@ -341,6 +419,24 @@ fn natural_id(kind: EventType, data: &Map) -> Vec<&str> {
         EventType::SmsSubscribe => vec![text("sms_id"), of("list", "id"), text("status")],
         EventType::Message => vec![text("message_id")],
     }
+}
+
+/// Attributes by `namespace.name`. A namespace that is an object, as columns of CSV make it, comes apart.
+fn flattened(attributes: Map) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in attributes {
+        match value {
+            Value::Map(inner) if !name.contains('.') => {
+                flat.extend(
+                    inner
+                        .into_iter()
+                        .map(|(own, value)| (format!("{name}.{own}"), value)),
+                );
+            }
+            value => flat.push((name, value)),
+        }
+    }
+    flat
 }
 
 /// An attribute: a value, or one with how sure the source is of it.

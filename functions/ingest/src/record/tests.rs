@@ -15,7 +15,7 @@ fn version(offset: u64) -> Version {
     Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), offset)
 }
 
-fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
+fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
     let key = key();
     let record_type = record_type.map(|name| name.parse().unwrap());
     let context = Context {
@@ -25,6 +25,10 @@ fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
         last_modified: LAST_MODIFIED,
     };
     place(&context, version(7), json::object(row)?)
+}
+
+fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
+    placed(record_type, row).map(|placed| placed.writes)
 }
 
 fn sort_keys(record_type: &str, row: &str) -> Vec<String> {
@@ -439,7 +443,7 @@ proptest! {
             let context = Context { key: &key, source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED };
             let mut table = Table::new();
             for (place_in_file, row) in rows {
-                for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap() {
+                for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap().writes {
                     store(&mut table, write);
                 }
             }

@@ -1,23 +1,8 @@
-//! Rows of newline-delimited JSON, cut out of a stream of chunks. Holds at most one row at a time.
+//! Rows of newline-delimited JSON. Holds at most one row at a time.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-/// The most bytes of a row.
-pub(crate) const MAX_ROW: usize = 1 << 20;
-const BOM: &[u8] = b"\xEF\xBB\xBF";
-
-/// One row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
-    /// Where the row begins in the decompressed object, in bytes.
-    pub(crate) offset: u64,
-    /// The line, from 1.
-    pub(crate) number: u64,
-    /// The row's bytes without its line end, cut short where it is too large.
-    pub(crate) bytes: Bytes,
-    /// Whether the row has more than 1 MiB.
-    pub(crate) too_large: bool,
-}
+use super::{BOM, Flaw, MAX_ROW, Row, beginning, trimmed};
 
 /// Cuts rows out of chunks.
 #[derive(Debug)]
@@ -28,78 +13,101 @@ pub(crate) struct Lines {
     /// Where the buffer begins in the object.
     offset: u64,
     number: u64,
+    /// What comes first belongs to a line that began earlier.
+    partial: bool,
+    /// Lines that begin here or later are not ours.
+    end: Option<u64>,
     /// The start of a row that is too large, whose rest is being skipped.
-    skipping: Option<Line>,
+    skipping: Option<Row>,
 }
 
 impl Lines {
+    /// The lines of a whole object.
     pub(crate) fn new() -> Self {
+        Self::from(0, 1, None)
+    }
+
+    /// The lines that begin at `start` or after it, and before `end`; what is pushed begins a byte before `start`.
+    pub(crate) fn from(start: u64, number: u64, end: Option<u64>) -> Self {
         Self {
             buffer: BytesMut::new(),
             searched: 0,
-            offset: 0,
-            number: 1,
+            offset: start.saturating_sub(1),
+            number,
+            partial: start > 0,
+            end,
             skipping: None,
         }
     }
 
-    /// Takes the next chunk of the object in.
+    pub(crate) fn position(&self) -> u64 {
+        self.offset
+    }
+
+    pub(crate) fn line(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the next line is not ours. A line whose start was let go of is.
+    pub(crate) fn is_over(&self) -> bool {
+        self.skipping.is_none() && self.end.is_some_and(|end| self.offset >= end)
+    }
+
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next whole row, if the chunks so far hold one. Blank lines are no rows.
-    pub(crate) fn next(&mut self) -> Option<Line> {
-        loop {
-            let end = self.buffer[self.searched..]
-                .iter()
-                .position(|byte| *byte == b'\n');
+    /// The next whole row. Blank lines are no rows.
+    pub(crate) fn next(&mut self) -> Option<Row> {
+        while !self.is_over() {
+            let end = memchr::memchr(b'\n', &self.buffer[self.searched..]);
             let Some(end) = end.map(|end| end + self.searched) else {
                 self.searched = self.buffer.len();
                 self.skip_if_too_large();
                 return None;
             };
-            let row = self.buffer.split_to(end).freeze();
+            let line = self.buffer.split_to(end).freeze();
             self.buffer.advance(1);
             self.searched = 0;
-            let line = self.line(row);
+            let begun = !std::mem::replace(&mut self.partial, false);
+            let row = if begun { self.row(line) } else { None };
             self.offset += end as u64 + 1;
-            self.number += 1;
-            if line.is_some() {
-                return line;
+            self.number += u64::from(begun);
+            if row.is_some() {
+                return row;
             }
         }
+        None
     }
 
-    /// The last row, where the object does not end with a line end.
-    pub(crate) fn finish(&mut self) -> Option<Line> {
+    pub(crate) fn finish(&mut self) -> Option<Row> {
+        if self.partial || self.is_over() {
+            return None;
+        }
         self.searched = 0;
-        let row = self.buffer.split().freeze();
-        self.line(row)
+        let line = self.buffer.split().freeze();
+        let length = line.len() as u64;
+        let row = self.row(line);
+        self.offset += length;
+        row
     }
 
-    fn line(&mut self, row: Bytes) -> Option<Line> {
-        if let Some(line) = self.skipping.take() {
-            return Some(line);
+    fn row(&mut self, line: Bytes) -> Option<Row> {
+        if let Some(row) = self.skipping.take() {
+            return Some(row);
         }
-        let line = self.trimmed(row);
-        (!line.bytes.is_empty()).then_some(line)
+        let row = self.trimmed(line);
+        (!row.bytes.is_empty()).then_some(row)
     }
 
-    fn trimmed(&self, mut row: Bytes) -> Line {
-        let mut offset = self.offset;
-        if offset == 0 && row.starts_with(BOM) {
-            row.advance(BOM.len());
-            offset = BOM.len() as u64;
-        }
-        let leading = row.len() - row.trim_ascii_start().len();
-        let length = row.trim_ascii().len();
-        let bytes = row.slice(leading..leading + length);
-        Line {
-            offset: offset + leading as u64,
-            number: self.number,
-            too_large: bytes.len() > MAX_ROW,
-            bytes,
+    fn trimmed(&self, line: Bytes) -> Row {
+        let (front, bytes) = trimmed(line, self.offset == 0);
+        let too_large = bytes.len() > MAX_ROW;
+        Row {
+            offset: self.offset + front as u64,
+            line: self.number,
+            bytes: if too_large { beginning(&bytes) } else { bytes },
+            flaw: too_large.then_some(Flaw::TooLarge),
         }
     }
 
@@ -109,13 +117,16 @@ impl Lines {
             return;
         }
         let dropped = self.buffer.split().freeze();
-        if self.skipping.is_none() {
-            let mut line = self.trimmed(dropped.clone());
-            // A copy: a slice would hold all of the chunk.
-            line.bytes =
-                Bytes::copy_from_slice(&line.bytes[..line.bytes.len().min(crate::report::MAX_RAW)]);
-            line.too_large = true;
-            self.skipping = Some(line);
+        if self.skipping.is_none() && !self.partial {
+            // Blanks alone are no row, however many.
+            let row = self.trimmed(dropped.clone());
+            if !row.bytes.is_empty() {
+                self.skipping = Some(Row {
+                    bytes: beginning(&row.bytes),
+                    flaw: Some(Flaw::TooLarge),
+                    ..row
+                });
+            }
         }
         self.offset += dropped.len() as u64;
         self.searched = 0;
@@ -128,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn cut(text: &[u8], chunk: usize) -> Vec<Line> {
+    fn cut(text: &[u8], chunk: usize) -> Vec<Row> {
         let mut lines = Lines::new();
         let mut found = Vec::new();
         for chunk in text.chunks(chunk) {
@@ -146,7 +157,7 @@ mod tests {
     fn rows_know_their_place() {
         let rows: Vec<_> = cut(b"\xEF\xBB\xBF{}\r\n\n  [1] \nlast", 3)
             .into_iter()
-            .map(|line| (line.offset, line.number, line.bytes))
+            .map(|line| (line.offset, line.line, line.bytes))
             .collect();
         assert_eq!(
             rows,
@@ -166,19 +177,59 @@ mod tests {
         for chunk in [1 << 12, 1 << 18, 1 << 23] {
             let rows = cut(&text, chunk);
             assert_eq!(
-                (rows[0].offset, rows[0].number, rows[0].too_large),
-                (0, 1, true)
+                (rows[0].offset, rows[0].line, rows[0].flaw),
+                (0, 1, Some(Flaw::TooLarge))
             );
             assert_eq!(
-                (rows[1].offset, rows[1].number, rows[1].too_large),
-                (3 * MAX_ROW as u64 + 1, 2, false)
+                (rows[1].offset, rows[1].line, rows[1].flaw),
+                (3 * MAX_ROW as u64 + 1, 2, None)
             );
             assert_eq!(rows.len(), 2);
         }
-        assert!(!cut(&vec![b'x'; MAX_ROW], 1 << 18)[0].too_large);
+        assert_eq!(cut(&vec![b'x'; MAX_ROW], 1 << 18)[0].flaw, None);
+    }
+
+    /// The rows of one range of a text.
+    fn range(text: &[u8], start: usize, end: Option<usize>, chunk: usize) -> Vec<Row> {
+        let mut lines = Lines::from(start as u64, 1, end.map(|end| end as u64));
+        let mut found = Vec::new();
+        for chunk in text[start.saturating_sub(1)..].chunks(chunk) {
+            lines.push(chunk);
+            while let Some(row) = lines.next() {
+                found.push(row);
+            }
+        }
+        found.extend(lines.finish());
+        found
+    }
+
+    #[test]
+    fn a_long_line_belongs_to_the_range_that_it_begins_in() {
+        let mut text = b"a\n".to_vec();
+        text.resize(3 * MAX_ROW, b'x');
+        text.extend_from_slice(b"\nb");
+        let middle = MAX_ROW;
+        let rows = range(&text, 0, Some(middle), 1 << 16);
+        assert_eq!((rows.len(), rows[1].flaw), (2, Some(Flaw::TooLarge)));
+        assert_eq!(range(&text, middle, Some(2 * middle), 1 << 16), []);
+        assert_eq!(range(&text, 2 * middle, None, 1 << 16).len(), 1);
     }
 
     proptest! {
+        /// Cut anywhere, in any number of ranges, the rows are those of the whole.
+        #[test]
+        fn ranges_share_out_the_rows(text in "[ab \n\r]{0,60}", cuts in prop::collection::vec(0_usize..60, 0..4), chunk in 1_usize..9) {
+            let text = text.as_bytes();
+            let mut starts: Vec<_> = cuts.into_iter().filter(|cut| *cut < text.len()).chain([0]).collect();
+            starts.sort_unstable();
+            let places = |rows: Vec<Row>| rows.into_iter().map(|row| (row.offset, row.bytes)).collect::<Vec<_>>();
+            let mut found = Vec::new();
+            for (at, start) in starts.iter().enumerate() {
+                found.extend(places(range(text, *start, starts.get(at + 1).copied(), chunk)));
+            }
+            prop_assert_eq!(found, places(cut(text, text.len().max(1))));
+        }
+
         #[test]
         fn chunks_do_not_matter(text in "[ab \n\r]{0,60}", chunk in 1_usize..9) {
             let whole = cut(text.as_bytes(), text.len().max(1));

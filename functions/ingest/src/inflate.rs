@@ -1,0 +1,168 @@
+//! An object's bytes, decompressed where its first ones say that they are compressed, whatever its name says.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, stream};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio_util::io::StreamReader;
+
+use crate::{IngestError, object::Body, rows::Broken};
+
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
+/// How many times its size a compressed object may come to.
+const MAX_RATIO: u64 = 1_000;
+/// What comes out before the ratio is looked at, so that a small file of blanks is none.
+const RATIO_FREE_BYTES: u64 = 16 << 20;
+/// Bytes that are decompressed at a time.
+const CHUNK: usize = 128 << 10;
+
+/// What an object holds, a chunk at a time.
+pub(crate) enum Inflated<'a> {
+    /// It is not compressed; what was looked at comes first.
+    Plain(Option<Bytes>, Body<'a>),
+    Compressed(Decoder<'a>),
+}
+
+/// Decompresses, and keeps account.
+pub(crate) struct Decoder<'a> {
+    reader: Pin<Box<dyn AsyncRead + Send + 'a>>,
+    read: Arc<AtomicU64>,
+    given: u64,
+}
+
+/// Why no more comes.
+pub(crate) enum Fault {
+    /// The object could not be read.
+    Ingest(IngestError),
+    /// What it holds can't be decompressed.
+    Broken(Broken),
+}
+
+impl From<IngestError> for Fault {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(error)
+    }
+}
+
+impl<'a> Inflated<'a> {
+    /// Looks at the first bytes.
+    pub(crate) async fn new(mut body: Body<'a>) -> Result<Self, IngestError> {
+        let mut start = BytesMut::new();
+        while start.len() < ZSTD.len() {
+            let Some(chunk) = body.next().await? else {
+                break;
+            };
+            start.extend_from_slice(&chunk);
+        }
+        let start = start.freeze();
+        let is_gzip = start.starts_with(&GZIP);
+        if !is_gzip && !start.starts_with(&ZSTD) {
+            return Ok(Self::Plain(
+                Some(start).filter(|start| !start.is_empty()),
+                body,
+            ));
+        }
+        let read = Arc::new(AtomicU64::new(0));
+        let compressed = StreamReader::new(Box::pin(counted(start, body, Arc::clone(&read))));
+        let reader: Pin<Box<dyn AsyncRead + Send + 'a>> = if is_gzip {
+            let mut decoder = GzipDecoder::new(compressed);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        } else {
+            let mut decoder = ZstdDecoder::new(compressed);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        };
+        Ok(Self::Compressed(Decoder {
+            reader,
+            read,
+            given: 0,
+        }))
+    }
+
+    pub(crate) fn is_compressed(&self) -> bool {
+        matches!(self, Self::Compressed(_))
+    }
+
+    /// The next bytes; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        match self {
+            Self::Plain(start, body) => match start.take() {
+                Some(start) => Ok(Some(start)),
+                None => Ok(body.next().await?),
+            },
+            Self::Compressed(decoder) => decoder.next().await,
+        }
+    }
+}
+
+impl Decoder<'_> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let mut chunk = BytesMut::with_capacity(CHUNK);
+        let count = self
+            .reader
+            .read_buf(&mut chunk)
+            .await
+            .map_err(|error| self.fault(error))?;
+        self.given += count as u64;
+        let read = self.read.load(Ordering::Relaxed);
+        if self.given > RATIO_FREE_BYTES && self.given / MAX_RATIO > read {
+            return Err(Fault::Broken(Broken {
+                slug: "compression-ratio",
+                detail: format!(
+                    "The file decompresses to more than {MAX_RATIO} times its size. The rows before byte {} are accounted for.",
+                    self.given
+                ),
+            }));
+        }
+        Ok((count > 0).then(|| chunk.freeze()))
+    }
+
+    fn fault(&self, error: io::Error) -> Fault {
+        match error.downcast::<IngestError>() {
+            Ok(error) => Fault::Ingest(error),
+            Err(error) => {
+                let what = if error.kind() == io::ErrorKind::UnexpectedEof {
+                    "The file ends in the middle of its compressed data"
+                } else {
+                    "The file's compressed data is damaged"
+                };
+                Fault::Broken(Broken {
+                    slug: "broken-compression",
+                    detail: format!(
+                        "{what}. The rows before byte {} of what it holds are accounted for.",
+                        self.given
+                    ),
+                })
+            }
+        }
+    }
+}
+
+/// The body's chunks after those that have been read already, counted as they go.
+fn counted<'a>(
+    start: Bytes,
+    body: Body<'a>,
+    read: Arc<AtomicU64>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'a {
+    stream::try_unfold((Some(start), body), move |(start, mut body)| {
+        let read = Arc::clone(&read);
+        async move {
+            let chunk = match start {
+                Some(start) => Some(start),
+                None => body.next().await.map_err(io::Error::other)?,
+            };
+            let Some(chunk) = chunk else { return Ok(None) };
+            read.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            Ok(Some((chunk, (None, body))))
+        }
+    })
+}

@@ -1,0 +1,299 @@
+//! Plans: what an import is to do, fixed once, by whichever run comes first; and how far each range of it is.
+//! Pure: `table` keeps both, as maps.
+
+use shared::{
+    time::Instant,
+    value::{Map, Value},
+    version::{ImportId, Version},
+};
+
+use crate::{
+    report::{Counts, FileProblem, Status},
+    rows::Format,
+};
+
+/// The number of this form of plans. A run that finds another one leaves it to those who know it.
+const FORM: u64 = 1;
+/// The most ranges of an import.
+const MAX_RANGES: u64 = 32;
+
+/// What an import is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    /// `None` in a bucket without versions.
+    pub(crate) version_id: Option<String>,
+    pub(crate) etag: String,
+    pub(crate) sequencer: String,
+    /// In seconds since 1970.
+    pub(crate) last_modified: i64,
+    pub(crate) size: u64,
+    pub(crate) compressed: bool,
+    /// Where each range begins, in bytes. The last one ends with the object.
+    pub(crate) starts: Vec<u64>,
+    pub(crate) started_at: Instant,
+}
+
+/// A part of an object: the lines that begin in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) number: usize,
+    pub(crate) start: u64,
+    /// `None`: to the end.
+    pub(crate) end: Option<u64>,
+}
+
+/// How far a range is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Progress {
+    /// Where the next row begins, in bytes of what the object holds, decompressed.
+    pub(crate) offset: u64,
+    /// The line there, from 1; `None` where it can't be known.
+    pub(crate) line: Option<u64>,
+    pub(crate) done: bool,
+    /// How many runs have come this far.
+    pub(crate) hops: u64,
+    pub(crate) counts: Counts,
+    pub(crate) requests: u64,
+    pub(crate) capacity_units: f64,
+    /// The names of its rejects objects, after the import's prefix.
+    pub(crate) rejects: Vec<String>,
+    /// Why the range ended early.
+    pub(crate) problem: Option<(Status, FileProblem)>,
+}
+
+/// Where the ranges of an object begin. Only what has its rows on lines can be cut anywhere.
+pub(crate) fn starts(size: u64, chunk: u64, format: Format, compressed: bool) -> Vec<u64> {
+    let ranges = match (format, compressed) {
+        (Format::Ndjson, false) => size.div_ceil(chunk.max(1)).clamp(1, MAX_RANGES),
+        _ => 1,
+    };
+    (0..ranges).map(|number| size / ranges * number).collect()
+}
+
+impl Plan {
+    pub(crate) fn import(&self) -> ImportId {
+        ImportId::new(&self.bucket, &self.key, &self.object_id())
+    }
+
+    pub(crate) fn object_id(&self) -> String {
+        object_id(self.version_id.as_deref(), &self.etag, &self.sequencer)
+    }
+
+    /// The version of what stands at the object's start.
+    pub(crate) fn version(&self) -> Version {
+        Version::new(self.last_modified, &self.sequencer, self.import(), 0)
+    }
+
+    pub(crate) fn range(&self, number: usize) -> Option<Range> {
+        Some(Range {
+            number,
+            start: *self.starts.get(number)?,
+            end: self.starts.get(number + 1).copied(),
+        })
+    }
+
+    pub(crate) fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("form", number(FORM));
+        map.insert("bucket", self.bucket.as_str());
+        map.insert("key", self.key.as_str());
+        if let Some(version_id) = &self.version_id {
+            map.insert("version_id", version_id.as_str());
+        }
+        map.insert("etag", self.etag.as_str());
+        map.insert("sequencer", self.sequencer.as_str());
+        map.insert(
+            "last_modified",
+            Value::Number(self.last_modified.to_string()),
+        );
+        map.insert("size", number(self.size));
+        map.insert("compressed", self.compressed);
+        map.insert(
+            "starts",
+            Value::List(self.starts.iter().map(|start| number(*start)).collect()),
+        );
+        map.insert("started_at", self.started_at.to_string());
+        map
+    }
+
+    /// Reads a plan; `None` if it is of another form.
+    pub(crate) fn from_map(map: &Map) -> Option<Self> {
+        let text = |name: &str| Some(map.text(name)?.to_owned());
+        (integer(map.get("form")?)? == FORM).then_some(())?;
+        Some(Self {
+            bucket: text("bucket")?,
+            key: text("key")?,
+            version_id: text("version_id"),
+            etag: text("etag")?,
+            sequencer: text("sequencer")?,
+            last_modified: i64::try_from(integer(map.get("last_modified")?)?).ok()?,
+            size: integer(map.get("size")?)?,
+            compressed: map.flag("compressed")?,
+            starts: map
+                .list("starts")
+                .iter()
+                .map(integer)
+                .collect::<Option<_>>()?,
+            started_at: Instant::parse(map.text("started_at")?)?,
+        })
+    }
+}
+
+/// What tells a version of an object from others of its key.
+pub(crate) fn object_id(version_id: Option<&str>, etag: &str, sequencer: &str) -> String {
+    version_id.map_or_else(|| format!("{etag}-{sequencer}"), str::to_owned)
+}
+
+impl Progress {
+    /// Of a range that nobody has begun.
+    pub(crate) fn at_start(plan: &Plan, range: Range) -> Self {
+        Self {
+            offset: range.start,
+            // Where an object is cut into ranges, lines can't be counted.
+            line: (plan.starts.len() == 1).then_some(1),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("offset", number(self.offset));
+        if let Some(line) = self.line {
+            map.insert("line", number(line));
+        }
+        map.insert("done", self.done);
+        map.insert("hops", number(self.hops));
+        for (name, count) in self.counts.named() {
+            map.insert(name, number(count));
+        }
+        map.insert("requests", number(self.requests));
+        map.insert(
+            "capacity_units",
+            Value::Number(self.capacity_units.to_string()),
+        );
+        map.insert(
+            "rejects",
+            Value::List(
+                self.rejects
+                    .iter()
+                    .map(|name| name.as_str().into())
+                    .collect(),
+            ),
+        );
+        if let Some((status, problem)) = &self.problem {
+            map.insert("status", status.as_str());
+            map.insert("problem", problem.r#type.as_str());
+            map.insert("detail", problem.detail.as_str());
+        }
+        map
+    }
+
+    /// Reads it back; what is missing is nought.
+    pub(crate) fn from_map(map: &Map) -> Self {
+        let count = |name: &str| map.get(name).and_then(integer).unwrap_or_default();
+        let problem = |status: &str| {
+            Some((
+                Status::parse(status)?,
+                FileProblem {
+                    r#type: map.text("problem")?.to_owned(),
+                    detail: map.text("detail")?.to_owned(),
+                },
+            ))
+        };
+        Self {
+            offset: count("offset"),
+            line: map.get("line").and_then(integer),
+            done: map.flag("done").unwrap_or_default(),
+            hops: count("hops"),
+            counts: Counts::from_named(count),
+            requests: count("requests"),
+            capacity_units: match map.get("capacity_units") {
+                Some(Value::Number(text)) => text.parse().unwrap_or_default(),
+                _ => 0.0,
+            },
+            rejects: map
+                .list("rejects")
+                .iter()
+                .filter_map(|name| Some(name.as_text()?.to_owned()))
+                .collect(),
+            problem: map.text("status").and_then(problem),
+        }
+    }
+}
+
+fn number(number: u64) -> Value {
+    Value::Number(number.to_string())
+}
+
+fn integer(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_evenly_and_nothing_else_is() {
+        let chunk = 64 << 20;
+        assert_eq!(starts(0, chunk, Format::Ndjson, false), [0]);
+        assert_eq!(starts(chunk, chunk, Format::Ndjson, false), [0]);
+        assert_eq!(
+            starts(chunk + 2, chunk, Format::Ndjson, false),
+            [0, chunk / 2 + 1]
+        );
+        assert_eq!(starts(1 << 40, chunk, Format::Ndjson, false).len(), 32);
+        assert_eq!(starts(1 << 40, chunk, Format::Ndjson, true), [0]);
+        assert_eq!(starts(1 << 40, chunk, Format::Csv, false), [0]);
+        assert_eq!(starts(5, 0, Format::Ndjson, false).len(), 5);
+    }
+
+    #[test]
+    fn plans_of_another_form_are_not_read() {
+        let mut map = plan(vec![0]).to_map();
+        map.insert("form", number(2));
+        assert_eq!(Plan::from_map(&map), None);
+    }
+
+    fn plan(starts: Vec<u64>) -> Plan {
+        Plan {
+            bucket: "b".into(),
+            key: "drop/purchase/a.csv".into(),
+            version_id: Some("v".into()),
+            etag: "e".into(),
+            sequencer: "01".into(),
+            last_modified: 7,
+            size: 9,
+            compressed: true,
+            starts,
+            started_at: Instant::from_seconds(5).unwrap(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn plans_and_progress_come_back(
+            starts in prop::collection::vec(any::<u64>(), 1..4),
+            numbers: [u64; 6], line: Option<u64>, done: bool, units in 0.0..1e12, rejects in prop::collection::vec("[0-9-]{1,9}", 0..3), broken: bool,
+        ) {
+            let plan = plan(starts);
+            prop_assert_eq!(Plan::from_map(&plan.to_map()), Some(plan));
+            let [read, written, rejected, offset, hops, requests] = numbers;
+            let problem = FileProblem { r#type: "/problems/x".into(), detail: "y".into() };
+            let progress = Progress {
+                offset, line, done, hops, requests, rejects,
+                counts: Counts { read, written, rejected, ..Counts::default() },
+                capacity_units: units,
+                problem: broken.then_some((Status::Rejected, problem)),
+            };
+            prop_assert_eq!(Progress::from_map(&progress.to_map()), progress);
+        }
+    }
+}

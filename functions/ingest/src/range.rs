@@ -1,0 +1,213 @@
+//! One run over a range: its rows are cut, checked, placed and written, until the range or the time is over.
+
+use shared::version::Version;
+
+use crate::{
+    App, IngestError,
+    deadline::Deadline,
+    drop_key::DropKey,
+    inflate::{Fault, Inflated},
+    notification::ObjectVersion,
+    object::{Body, Opened},
+    plan::{Plan, Progress, Range},
+    record::{self, Context, Placed},
+    report::{FileProblem, Rejects, Status},
+    rows::{Broken, Format, Row, Rows},
+    write::{RowVerdict, Writer},
+};
+
+/// A run, and what it has come to.
+pub(crate) struct Run<'a> {
+    app: &'a App,
+    plan: &'a Plan,
+    drop: &'a DropKey,
+    range: Range,
+    version: Version,
+    context: Context<'a>,
+    writer: Writer<'a>,
+    rejects: Rejects<'a>,
+    progress: Progress,
+}
+
+impl<'a> Run<'a> {
+    /// Goes on from `progress`.
+    pub(crate) fn new(
+        app: &'a App,
+        plan: &'a Plan,
+        drop: &'a DropKey,
+        range: Range,
+        progress: Progress,
+    ) -> Self {
+        Self {
+            app,
+            plan,
+            drop,
+            range,
+            version: plan.version(),
+            context: Context {
+                key: &app.key,
+                source: &drop.source,
+                record_type: drop.record_type,
+                last_modified: plan.last_modified,
+            },
+            writer: Writer::new(&app.table, plan.import()),
+            rejects: Rejects::new(&app.s3, plan, range.number),
+            progress,
+        }
+    }
+
+    /// Runs until the range is done or the deadline is past, and answers how far the range is then. All of that is
+    /// written; that it is so far has yet to be noted. `source` is the object from its start, if it is open already.
+    pub(crate) async fn run(
+        mut self,
+        object: &ObjectVersion,
+        source: Option<Inflated<'_>>,
+        deadline: Deadline,
+    ) -> Result<Progress, IngestError> {
+        match self.read(object, source, deadline).await {
+            Ok(()) => {}
+            Err(Fault::Ingest(error)) => return Err(error),
+            Err(Fault::Broken(broken)) => self.end_with(Status::Rejected, broken),
+        }
+        self.writer.finish().await?;
+        self.account().await?;
+        self.rejects.put().await?;
+        self.progress.rejects.append(&mut self.rejects.names);
+        self.progress.requests += self.writer.requests;
+        self.progress.capacity_units += self.writer.capacity_units;
+        self.progress.hops += 1;
+        Ok(self.progress)
+    }
+
+    async fn read(
+        &mut self,
+        object: &ObjectVersion,
+        source: Option<Inflated<'_>>,
+        deadline: Deadline,
+    ) -> Result<(), Fault> {
+        let (mut rows, from) = self.rows();
+        let opened = match source {
+            Some(source) => Some(source),
+            None => self.open(object, from).await?,
+        };
+        let Some(mut source) = opened else {
+            return Ok(());
+        };
+        let mut at_end = false;
+        while !deadline.is_past() {
+            match source.next().await? {
+                Some(chunk) => rows.push(&chunk),
+                None => at_end = true,
+            }
+            while let Some(row) = rows
+                .next()
+                .or_else(|| at_end.then(|| rows.finish()).flatten())
+            {
+                // What can't be entered in the middle is read from its start; what is accounted for is passed over.
+                if row.offset < self.progress.offset {
+                    continue;
+                }
+                self.row(&rows, row).await?;
+                self.progress.offset = rows.position();
+                self.progress.line = self.progress.line.and(Some(rows.line()));
+                if deadline.is_past() {
+                    return Ok(());
+                }
+            }
+            if let Some(broken) = rows.broken() {
+                self.end_with(Status::Rejected, broken.clone());
+                return Ok(());
+            }
+            if at_end || rows.is_over() {
+                self.progress.offset = self.progress.offset.max(rows.position());
+                self.progress.done = true;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The reader of what is left of the range, and the byte of the object that it begins with.
+    fn rows(&self) -> (Rows, u64) {
+        if self.drop.format == Format::Ndjson && !self.plan.compressed {
+            let Progress { offset, line, .. } = self.progress;
+            let lines = Rows::lines(offset, line, self.range.end);
+            return (lines, offset.saturating_sub(1));
+        }
+        (Rows::new(self.drop.format, self.drop.bare_records()), 0)
+    }
+
+    /// Opens the object. `None` where there is nothing to be read any more.
+    async fn open<'b>(
+        &mut self,
+        object: &'b ObjectVersion,
+        from: u64,
+    ) -> Result<Option<Inflated<'b>>, IngestError>
+    where
+        'a: 'b,
+    {
+        match Body::open(&self.app.s3, object, from).await? {
+            Opened::Body(body) if self.plan.compressed => Ok(Some(Inflated::new(body).await?)),
+            Opened::Body(body) => Ok(Some(Inflated::Plain(None, body))),
+            Opened::Gone => {
+                let detail = "The version was deleted before it was read to its end.";
+                self.end_with(Status::Failed, Broken::new("object-gone", detail));
+                Ok(None)
+            }
+            Opened::Superseded => {
+                let detail = "Another object took this one's place before it was read to its end.";
+                self.end_with(Status::Superseded, Broken::new("object-superseded", detail));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn row(&mut self, rows: &Rows, row: Row) -> Result<(), IngestError> {
+        self.progress.counts.read += 1;
+        let placed = rows
+            .fields(&row)
+            .and_then(|fields| record::place(&self.context, self.version.at(row.offset), fields));
+        match placed {
+            Ok(placed) => self.write(row, placed).await?,
+            Err(fault) => {
+                self.progress.counts.rejected += 1;
+                let line = self.progress.line.and(Some(row.line));
+                self.rejects
+                    .add(&row, line, rows.fields(&row).ok().as_ref(), &fault)
+                    .await?;
+            }
+        }
+        self.account().await
+    }
+
+    async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {
+        self.progress.counts.truncated += u64::from(placed.truncated);
+        Ok(self.writer.add(row, placed).await?)
+    }
+
+    /// Counts the verdicts that have come in.
+    async fn account(&mut self) -> Result<(), IngestError> {
+        for verdict in self.writer.verdicts() {
+            match verdict {
+                RowVerdict::Written => self.progress.counts.written += 1,
+                RowVerdict::Stale => self.progress.counts.stale += 1,
+                RowVerdict::Rejected(row, fault) => {
+                    self.progress.counts.rejected += 1;
+                    let line = self.progress.line.and(Some(row.line));
+                    let fields = std::str::from_utf8(&row.bytes)
+                        .ok()
+                        .and_then(|text| record::json::object(text).ok());
+                    self.rejects
+                        .add(&row, line, fields.as_ref(), &fault)
+                        .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_with(&mut self, status: Status, broken: Broken) {
+        self.progress.done = true;
+        self.progress.problem = Some((status, FileProblem::new(broken.slug, broken.detail)));
+    }
+}

@@ -1,0 +1,321 @@
+//! Rows of comma-separated values (RFC 4180). Holds at most one record at a time. As the strict mode of Python's
+//! `csv` has it: a quote is special only where a cell begins; a line ends with LF, CRLF or CR; nothing may follow
+//! a closing quote but a comma or the line's end. Empty lines are no records.
+
+use std::borrow::Cow;
+
+use bytes::{Buf as _, BytesMut};
+use shared::value::Map;
+
+use super::{BOM, Broken, Flaw, MAX_ROW, Row, beginning};
+use crate::record::Fault;
+
+mod header;
+
+use header::Header;
+
+/// Where in a record a byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// At the start of a cell.
+    Start,
+    /// In a cell without quotes.
+    Plain,
+    /// Between quotes.
+    Quoted,
+    /// After a quote between quotes: it closes the cell, or is the first of two that stand for one.
+    Quote,
+}
+
+/// Cuts records out of chunks; the first one is the header.
+#[derive(Debug)]
+pub(crate) struct Csv {
+    cutter: Cutter,
+    header: Option<Header>,
+    broken: Option<Broken>,
+}
+
+impl Csv {
+    pub(crate) fn new() -> Self {
+        Self {
+            cutter: Cutter::new(),
+            header: None,
+            broken: None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        self.cutter.buffer.extend_from_slice(chunk);
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Row> {
+        if self.broken.is_some() {
+            return None;
+        }
+        let row = self.cutter.next()?;
+        if self.header.is_some() {
+            return Some(row);
+        }
+        self.begin(&row);
+        self.next()
+    }
+
+    pub(crate) fn finish(&mut self) -> Option<Row> {
+        if self.broken.is_some() {
+            return None;
+        }
+        let row = self.cutter.finish()?;
+        if self.header.is_some() {
+            return Some(row);
+        }
+        self.begin(&row);
+        None
+    }
+
+    pub(crate) fn broken(&self) -> Option<&Broken> {
+        self.broken.as_ref()
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.cutter.offset
+    }
+
+    pub(crate) fn line(&self) -> u64 {
+        self.cutter.line
+    }
+
+    /// The fields of a record: what the header makes of its cells.
+    pub(crate) fn fields(&self, record: &str) -> Result<Map, Fault> {
+        let cells = cells(record).ok_or_else(|| {
+            Fault::whole(
+                "invalid_csv",
+                "a comma or the line's end after a closing quote",
+            )
+        })?;
+        let header = self.header.as_ref();
+        header.map_or_else(|| Ok(Map::new()), |header| header.fields(&cells))
+    }
+
+    fn begin(&mut self, row: &Row) {
+        let broken = |detail: &str| Broken {
+            slug: "invalid-header",
+            detail: detail.to_owned(),
+        };
+        let bytes = row.bytes.strip_prefix(BOM).unwrap_or(&row.bytes);
+        let header = match (row.flaw, std::str::from_utf8(bytes).map(cells)) {
+            (Some(Flaw::TooLarge), _) => Err(broken("The header has more than 1 MiB.")),
+            (Some(Flaw::UnclosedQuote), _) => Err(broken("A quote in the header is not closed.")),
+            (None, Err(_)) => Err(broken("The header is not UTF-8.")),
+            (None, Ok(None)) => Err(broken("In the header something follows a closing quote.")),
+            (None, Ok(Some(cells))) => Header::new(&cells).map_err(|detail| broken(&detail)),
+        };
+        match header {
+            Ok(header) => self.header = Some(header),
+            Err(broken) => self.broken = Some(broken),
+        }
+    }
+}
+
+/// Finds where records end.
+#[derive(Debug)]
+struct Cutter {
+    buffer: BytesMut,
+    /// How much of the buffer has been looked at.
+    searched: usize,
+    state: State,
+    /// The last record ended with CR: an LF that follows belongs to its end.
+    after_cr: bool,
+    /// Where the buffer begins in the object.
+    offset: u64,
+    line: u64,
+    /// The start of a record that is too large, whose rest is being skipped, and the line ends in it so far.
+    skipping: Option<(Row, u64)>,
+}
+
+impl Cutter {
+    fn new() -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            searched: 0,
+            state: State::Start,
+            after_cr: false,
+            offset: 0,
+            line: 1,
+            skipping: None,
+        }
+    }
+
+    fn next(&mut self) -> Option<Row> {
+        loop {
+            if self.after_cr && !self.buffer.is_empty() {
+                self.after_cr = false;
+                if self.buffer[0] == b'\n' {
+                    self.drop(1);
+                }
+            }
+            let Some(end) = self.find_end() else {
+                self.skip_if_too_large();
+                return None;
+            };
+            let row = self.take(end);
+            self.after_cr = self.buffer[0] == b'\r';
+            self.drop(1);
+            self.line += 1;
+            if row.is_some() {
+                return row;
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Option<Row> {
+        let open = self.state == State::Quoted;
+        let row = self.take(self.buffer.len())?;
+        let flaw = if open {
+            Some(Flaw::UnclosedQuote)
+        } else {
+            row.flaw
+        };
+        let bytes = if open {
+            beginning(&row.bytes)
+        } else {
+            row.bytes
+        };
+        Some(Row { bytes, flaw, ..row })
+    }
+
+    /// Where in the buffer the record ends, if it does.
+    fn find_end(&mut self) -> Option<usize> {
+        while self.searched < self.buffer.len() {
+            let rest = &self.buffer[self.searched..];
+            match self.state {
+                State::Start => match rest[0] {
+                    b'"' => self.state = State::Quoted,
+                    b',' => {}
+                    b'\n' | b'\r' => return Some(self.searched),
+                    _ => self.state = State::Plain,
+                },
+                State::Plain => match memchr::memchr3(b',', b'\n', b'\r', rest) {
+                    None => self.searched = self.buffer.len() - 1,
+                    Some(at) => {
+                        self.searched += at;
+                        if rest[at] != b',' {
+                            return Some(self.searched);
+                        }
+                        self.state = State::Start;
+                    }
+                },
+                State::Quoted => match memchr::memchr(b'"', rest) {
+                    None => self.searched = self.buffer.len() - 1,
+                    Some(at) => {
+                        self.searched += at;
+                        self.state = State::Quote;
+                    }
+                },
+                State::Quote => match rest[0] {
+                    b'"' => self.state = State::Quoted,
+                    b',' => self.state = State::Start,
+                    b'\n' | b'\r' => return Some(self.searched),
+                    _ => self.state = State::Plain,
+                },
+            }
+            self.searched += 1;
+        }
+        None
+    }
+
+    /// Takes the record that ends at `end`; None if it is an empty line.
+    fn take(&mut self, end: usize) -> Option<Row> {
+        let record = self.buffer.split_to(end).freeze();
+        (self.searched, self.state) = (0, State::Start);
+        let (offset, line) = (self.offset, self.line);
+        self.offset += end as u64;
+        let inner = memchr::memchr_iter(b'\n', &record).count() as u64;
+        if let Some((row, lines)) = self.skipping.take() {
+            self.line += lines + inner;
+            return Some(row);
+        }
+        self.line += inner;
+        let too_large = record.len() > MAX_ROW;
+        (!record.is_empty()).then(|| Row {
+            offset,
+            line,
+            bytes: if too_large {
+                beginning(&record)
+            } else {
+                record
+            },
+            flaw: too_large.then_some(Flaw::TooLarge),
+        })
+    }
+
+    fn drop(&mut self, bytes: usize) {
+        self.buffer.advance(bytes);
+        self.offset += bytes as u64;
+    }
+
+    /// Lets go of a record that has grown too large; its end is still to come.
+    fn skip_if_too_large(&mut self) {
+        if self.buffer.len() <= MAX_ROW {
+            return;
+        }
+        let dropped = self.buffer.split();
+        let lines = memchr::memchr_iter(b'\n', &dropped).count() as u64;
+        match &mut self.skipping {
+            Some((_, before)) => *before += lines,
+            None => {
+                let row = Row {
+                    offset: self.offset,
+                    line: self.line,
+                    bytes: beginning(&dropped),
+                    flaw: Some(Flaw::TooLarge),
+                };
+                self.skipping = Some((row, lines));
+            }
+        }
+        self.offset += dropped.len() as u64;
+        self.searched = 0;
+    }
+}
+
+/// The cells of one record, without its line end; `None` where something follows a closing quote.
+fn cells(record: &str) -> Option<Vec<Cow<'_, str>>> {
+    let mut cells = Vec::new();
+    let mut rest = record;
+    loop {
+        let (cell, after) = match rest.strip_prefix('"') {
+            Some(quoted) => closed(quoted)?,
+            None => {
+                let end = memchr::memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
+                (Cow::Borrowed(&rest[..end]), &rest[end..])
+            }
+        };
+        cells.push(cell);
+        if after.is_empty() {
+            return Some(cells);
+        }
+        rest = after.strip_prefix(',')?;
+    }
+}
+
+/// A quoted cell's text up to its closing quote, and what follows that.
+fn closed(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
+    let mut text = Cow::Borrowed("");
+    let mut rest = quoted;
+    loop {
+        let quote = memchr::memchr(b'"', rest.as_bytes())?;
+        if text.is_empty() {
+            text = Cow::Borrowed(&rest[..quote]);
+        } else {
+            text.to_mut().push_str(&rest[..quote]);
+        }
+        let after = &rest[quote + 1..];
+        let Some(more) = after.strip_prefix('"') else {
+            return Some((text, after));
+        };
+        text.to_mut().push('"');
+        rest = more;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! The header of a CSV file: where in a record each column's cells go. Dots nest, `[n]` counts in a list.
+
+use std::borrow::Cow;
+
+use shared::value::{Map, Value};
+
+use crate::record::Fault;
+
+/// The most columns of a file.
+const MAX_COLUMNS: usize = 1_000;
+/// How deep columns may nest: as deep as JSON may.
+const MAX_DEPTH: usize = crate::record::json::MAX_DEPTH;
+
+/// What the columns make together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    columns: usize,
+    record: Vec<(String, Node)>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Node {
+    /// The column with this number.
+    Cell(usize),
+    Object(Vec<(String, Node)>),
+    List(Vec<Node>),
+}
+
+/// A step on the way from a record to a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl Header {
+    /// Reads the header's cells.
+    ///
+    /// # Errors
+    /// Says which column can't be taken, and why.
+    pub(super) fn new(cells: &[Cow<'_, str>]) -> Result<Self, String> {
+        if cells.len() > MAX_COLUMNS {
+            return Err(format!("The header has more than {MAX_COLUMNS} columns."));
+        }
+        let mut record = Vec::new();
+        for (column, cell) in cells.iter().enumerate() {
+            let name = cell.trim();
+            let place = || format!("Column {} of the header", column + 1);
+            let steps = steps(name).ok_or_else(|| {
+                format!(
+                    "{} is not a name like link.email or products[0].quantity.",
+                    place()
+                )
+            })?;
+            if steps.len() > MAX_DEPTH {
+                return Err(format!("{} nests deeper than {MAX_DEPTH} levels.", place()));
+            }
+            let Some((Step::Name(first), rest)) = steps.split_first() else {
+                return Err(format!("{} begins with an index.", place()));
+            };
+            add(&mut record, first, rest, column).map_err(|conflict| match conflict {
+                Conflict::Taken => format!(
+                    "{} names what an earlier column names, or a part or the whole of it.",
+                    place()
+                ),
+                Conflict::Gap => format!(
+                    "{} counts on from an index that no earlier column has.",
+                    place()
+                ),
+            })?;
+        }
+        Ok(Self {
+            columns: cells.len(),
+            record,
+        })
+    }
+
+    /// The fields that cells make. An empty cell is absent, and so is what all of its cells are absent from.
+    pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, Fault> {
+        if cells.len() != self.columns {
+            let expected = format!("{} cells, as many as the header has", self.columns);
+            return Err(Fault::whole("wrong_cell_count", expected));
+        }
+        Ok(object(&self.record, cells))
+    }
+}
+
+enum Conflict {
+    Taken,
+    Gap,
+}
+
+fn add(
+    object: &mut Vec<(String, Node)>,
+    name: &str,
+    rest: &[Step<'_>],
+    column: usize,
+) -> Result<(), Conflict> {
+    if let Some((_, node)) = object.iter_mut().find(|(own, _)| own == name) {
+        return extend(node, rest, column);
+    }
+    object.push((name.to_owned(), node(rest, column)?));
+    Ok(())
+}
+
+/// Adds a column to what earlier columns made.
+fn extend(held: &mut Node, rest: &[Step<'_>], column: usize) -> Result<(), Conflict> {
+    match (held, rest.split_first()) {
+        (Node::Object(object), Some((Step::Name(name), rest))) => add(object, name, rest, column),
+        (Node::List(list), Some((Step::Index(index), rest))) => {
+            let length = list.len();
+            match list.get_mut(*index) {
+                Some(held) => extend(held, rest, column),
+                None if *index == length => {
+                    list.push(node(rest, column)?);
+                    Ok(())
+                }
+                None => Err(Conflict::Gap),
+            }
+        }
+        _ => Err(Conflict::Taken),
+    }
+}
+
+fn node(rest: &[Step<'_>], column: usize) -> Result<Node, Conflict> {
+    Ok(match rest.split_first() {
+        None => Node::Cell(column),
+        Some((Step::Name(name), rest)) => {
+            Node::Object(vec![((*name).to_owned(), node(rest, column)?)])
+        }
+        Some((Step::Index(0), rest)) => Node::List(vec![node(rest, column)?]),
+        Some((Step::Index(_), _)) => return Err(Conflict::Gap),
+    })
+}
+
+/// `a.b[0].c`: names divided by dots, each with any indexes.
+fn steps(text: &str) -> Option<Vec<Step<'_>>> {
+    let mut steps = Vec::new();
+    for part in text.split('.') {
+        let (name, mut indexes) = part.split_at(part.find('[').unwrap_or(part.len()));
+        if name.is_empty() || name.chars().any(char::is_control) {
+            return None;
+        }
+        steps.push(Step::Name(name));
+        while !indexes.is_empty() {
+            let (index, after) = indexes.strip_prefix('[')?.split_once(']')?;
+            if index.is_empty() || !index.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            steps.push(Step::Index(index.parse().ok()?));
+            indexes = after;
+        }
+    }
+    Some(steps)
+}
+
+fn object(fields: &[(String, Node)], cells: &[Cow<'_, str>]) -> Map {
+    let present = fields
+        .iter()
+        .filter_map(|(name, node)| Some((name.clone(), value(node, cells)?)));
+    present.collect()
+}
+
+fn value(node: &Node, cells: &[Cow<'_, str>]) -> Option<Value> {
+    match node {
+        Node::Cell(column) => cells
+            .get(*column)
+            .filter(|cell| !cell.is_empty())
+            .map(|cell| Value::Text(cell.to_string())),
+        Node::Object(fields) => {
+            let map = object(fields, cells);
+            (!map.is_empty()).then_some(Value::Map(map))
+        }
+        Node::List(nodes) => {
+            let mut values: Vec<_> = nodes.iter().map(|node| value(node, cells)).collect();
+            let length = values.iter().rposition(Option::is_some)? + 1;
+            values.truncate(length);
+            // A gap stays one, so that the rules can name its place.
+            Some(Value::List(
+                values
+                    .into_iter()
+                    .map(|value| value.unwrap_or(Value::Null))
+                    .collect(),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Result<Header, String> {
+        let cells: Vec<_> = text.split(',').map(Cow::from).collect();
+        Header::new(&cells)
+    }
+
+    fn fields(head: &str, row: &str) -> String {
+        let cells: Vec<_> = row.split(',').map(Cow::from).collect();
+        serde_json::to_string(&header(head).unwrap().fields(&cells).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn dots_nest_and_indexes_count() {
+        let head =
+            "link.email, products[0].price ,products[0].quantity,products[1].price,tags[0][0]";
+        assert_eq!(
+            fields(head, "a@b.c,1,2,3,x"),
+            r#"{"link":{"email":"a@b.c"},"products":[{"price":"1","quantity":"2"},{"price":"3"}],"tags":[["x"]]}"#
+        );
+        assert_eq!(fields(head, ",1,,,"), r#"{"products":[{"price":"1"}]}"#);
+        assert_eq!(
+            fields(head, ",,,3,"),
+            r#"{"products":[null,{"price":"3"}]}"#
+        );
+        assert_eq!(fields(head, ",,,,"), "{}");
+    }
+
+    #[test]
+    fn columns_that_contradict_each_other_are_refused() {
+        for (head, column) in [
+            ("a,b,a", "Column 3"),
+            ("a,a.b", "Column 2"),
+            ("a.b,a", "Column 2"),
+            ("a.b,a[0]", "Column 2"),
+            ("a[1]", "Column 1"),
+            ("a[0],a[2]", "Column 2"),
+            ("a,", "Column 2"),
+            ("[0]", "Column 1"),
+            ("a..b", "Column 1"),
+            ("a[x]", "Column 1"),
+            ("a[0]b", "Column 1"),
+            ("a[99999999999999999999]", "Column 1"),
+        ] {
+            let error = header(head).unwrap_err();
+            assert!(error.starts_with(column), "{head}: {error}");
+        }
+        assert!(header(&vec!["x"; 1_001].join(",")).is_err());
+        assert!(header(&vec!["x"; 33].join(".")).is_err());
+    }
+
+    #[test]
+    fn a_record_has_as_many_cells_as_the_header() {
+        let cells = [Cow::from("1")];
+        assert_eq!(
+            header("a,b").unwrap().fields(&cells).unwrap_err().code,
+            "wrong_cell_count"
+        );
+    }
+}

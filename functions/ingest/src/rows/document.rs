@@ -1,0 +1,304 @@
+//! Rows of a `.json` file, whose shape its content tells: an array, an envelope `{"records":[…]}`, one object or
+//! several, or NDJSON. Holds at most one row at a time, and up to 1 MiB until the shape is known.
+
+use bytes::{Buf as _, BytesMut};
+
+use super::{BOM, Broken, Flaw, Lines, MAX_ROW, Row, beginning};
+
+mod shape;
+
+use shape::{Scan, Shape};
+
+/// Cuts rows out of chunks.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// Whether rows hold `records` of their own; `None` where each row names its own type.
+    bare_records: Option<bool>,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    /// What came before the shape was known.
+    Undecided(BytesMut),
+    Lines(Lines),
+    Values(Values),
+}
+
+impl Document {
+    pub(crate) fn new(bare_records: Option<bool>) -> Self {
+        Self {
+            bare_records,
+            reader: Reader::Undecided(BytesMut::new()),
+        }
+    }
+
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
+        match &mut self.reader {
+            Reader::Undecided(buffer) => buffer.extend_from_slice(chunk),
+            Reader::Lines(lines) => lines.push(chunk),
+            Reader::Values(values) => values.buffer.extend_from_slice(chunk),
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Row> {
+        self.decide(false);
+        match &mut self.reader {
+            Reader::Undecided(_) => None,
+            Reader::Lines(lines) => lines.next(),
+            Reader::Values(values) => values.next(),
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> Option<Row> {
+        self.decide(true);
+        match &mut self.reader {
+            Reader::Undecided(_) => None,
+            Reader::Lines(lines) => lines.next().or_else(|| lines.finish()),
+            Reader::Values(values) => values.next().or_else(|| values.finish()),
+        }
+    }
+
+    pub(crate) fn broken(&self) -> Option<&Broken> {
+        match &self.reader {
+            Reader::Values(values) => values.broken.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        match &self.reader {
+            Reader::Undecided(_) => 0,
+            Reader::Lines(lines) => lines.position(),
+            Reader::Values(values) => values.offset,
+        }
+    }
+
+    pub(crate) fn line(&self) -> u64 {
+        match &self.reader {
+            Reader::Undecided(_) => 1,
+            Reader::Lines(lines) => lines.line(),
+            Reader::Values(values) => values.line,
+        }
+    }
+
+    fn decide(&mut self, at_end: bool) {
+        let Reader::Undecided(buffer) = &mut self.reader else {
+            return;
+        };
+        let Some(shape) = shape::of(buffer, self.bare_records, at_end) else {
+            return;
+        };
+        let buffer = std::mem::take(buffer);
+        self.reader = match shape {
+            Shape::Lines => {
+                let mut lines = Lines::new();
+                lines.push(&buffer);
+                Reader::Lines(lines)
+            }
+            Shape::Sequence => Reader::Values(Values::new(buffer, 0, List::Bare)),
+            // What encloses the list is passed over.
+            Shape::List { from } => Reader::Values(Values::new(buffer, from, List::Bracketed)),
+        };
+    }
+}
+
+/// What divides values, and what ends them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum List {
+    /// Values one after another, to the end of the file.
+    Bare,
+    /// Commas, and a closing bracket. What follows that belongs to the envelope and is not looked at.
+    Bracketed,
+}
+
+/// Where a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Before the first value.
+    First,
+    /// Before another value, which has to come.
+    Next,
+    /// In a value.
+    Value,
+    /// After a value.
+    After,
+    /// After the closing bracket.
+    Over,
+}
+
+/// Cuts values out of a list.
+#[derive(Debug)]
+struct Values {
+    buffer: BytesMut,
+    searched: usize,
+    state: State,
+    list: List,
+    scan: Scan,
+    /// Where the buffer begins in the object.
+    offset: u64,
+    line: u64,
+    /// The start of a value that is too large, whose rest is being skipped.
+    skipping: Option<Row>,
+    broken: Option<Broken>,
+}
+
+impl Values {
+    /// Begins at the byte `from` of what the buffer holds of the object's start.
+    fn new(mut buffer: BytesMut, from: usize, list: List) -> Self {
+        let from = if from == 0 && buffer.starts_with(BOM) {
+            BOM.len()
+        } else {
+            from
+        };
+        let line = 1 + line_ends(&buffer[..from]);
+        buffer.advance(from);
+        Self {
+            buffer,
+            searched: 0,
+            state: State::First,
+            list,
+            scan: Scan::default(),
+            offset: from as u64,
+            line,
+            skipping: None,
+            broken: None,
+        }
+    }
+
+    fn next(&mut self) -> Option<Row> {
+        while self.broken.is_none() {
+            if self.state == State::Value {
+                while self.searched < self.buffer.len() {
+                    match self.scan.step(self.buffer[self.searched]) {
+                        shape::Step::Inside => self.searched += 1,
+                        shape::Step::EndsAfter => {
+                            self.searched += 1;
+                            return self.take();
+                        }
+                        shape::Step::EndsBefore => return self.take(),
+                    }
+                }
+                self.skip_if_too_large();
+                return None;
+            }
+            self.skip_blanks();
+            let byte = *self.buffer.first()?;
+            self.between(byte);
+        }
+        None
+    }
+
+    /// What the file ends in the middle of.
+    fn finish(&mut self) -> Option<Row> {
+        if self.broken.is_some() {
+            return None;
+        }
+        let row = if self.state == State::Value {
+            self.take()
+        } else {
+            None
+        };
+        if self.list == List::Bracketed && self.state != State::Over {
+            self.break_off("ends before the list's closing bracket");
+        }
+        row
+    }
+
+    /// Takes a byte in that stands between values.
+    fn between(&mut self, byte: u8) {
+        match (self.list, self.state, byte) {
+            (_, State::Over, _) => {
+                let rest = self.buffer.len();
+                self.pass(rest);
+            }
+            (List::Bracketed, State::First | State::After, b']') => {
+                self.pass(1);
+                self.state = State::Over;
+            }
+            (List::Bracketed, State::After, b',') => {
+                self.pass(1);
+                self.state = State::Next;
+            }
+            (List::Bracketed, State::After, _) => {
+                self.break_off("has neither a comma nor a closing bracket after a value")
+            }
+            (List::Bracketed, _, b',' | b']') => self.break_off("lacks a value"),
+            _ => {
+                self.scan = Scan::default();
+                self.state = State::Value;
+            }
+        }
+    }
+
+    fn break_off(&mut self, what: &str) {
+        self.broken = Some(Broken {
+            slug: "broken-json",
+            detail: format!(
+                "The file {what}, at byte {}, line {}. The rows before it are accounted for.",
+                self.offset, self.line
+            ),
+        });
+    }
+
+    fn skip_blanks(&mut self) {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let blanks = self.buffer.iter().take_while(|byte| blank(byte)).count();
+        self.pass(blanks);
+    }
+
+    fn pass(&mut self, bytes: usize) {
+        self.line += line_ends(&self.buffer[..bytes]);
+        self.offset += bytes as u64;
+        self.buffer.advance(bytes);
+        self.searched = 0;
+    }
+
+    fn take(&mut self) -> Option<Row> {
+        let value = self.buffer.split_to(self.searched).freeze();
+        let (offset, line) = (self.offset, self.line);
+        self.offset += value.len() as u64;
+        self.line += line_ends(&value);
+        self.searched = 0;
+        self.state = State::After;
+        if self.list == List::Bare {
+            self.state = State::First;
+        }
+        if let Some(row) = self.skipping.take() {
+            return Some(row);
+        }
+        let too_large = value.len() > MAX_ROW;
+        Some(Row {
+            offset,
+            line,
+            bytes: if too_large { beginning(&value) } else { value },
+            flaw: too_large.then_some(Flaw::TooLarge),
+        })
+    }
+
+    /// Lets go of a value that has grown too large; its end is still to come.
+    fn skip_if_too_large(&mut self) {
+        if self.buffer.len() <= MAX_ROW {
+            return;
+        }
+        let dropped = self.buffer.split();
+        if self.skipping.is_none() {
+            self.skipping = Some(Row {
+                offset: self.offset,
+                line: self.line,
+                bytes: beginning(&dropped),
+                flaw: Some(Flaw::TooLarge),
+            });
+        }
+        self.offset += dropped.len() as u64;
+        self.line += line_ends(&dropped);
+        self.searched = 0;
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn rows_of(
+    text: &[u8],
+    bare_records: Option<bool>,
+    chunk: usize,
+) -> (Vec<Row>, Option<&'static str>) {
+    let mut document = Document::new(bare_records);
+    let mut found = Vec::new();
+    for chunk in text.chunks(chunk.max(1)) {
+        document.push(chunk);
+        while let Some(row) = document.next() {
+            found.push(row);
+        }
+    }
+    while let Some(row) = document.finish() {
+        found.push(row);
+    }
+    (found, document.broken().map(|broken| broken.slug))
+}
+
+/// The rows as texts, on one line.
+fn texts(text: &str, bare_records: Option<bool>) -> (String, bool) {
+    let (rows, broken) = rows_of(text.as_bytes(), bare_records, 3);
+    let texts: Vec<_> = rows
+        .iter()
+        .map(|row| String::from_utf8_lossy(&row.bytes).replace('\n', "~"))
+        .collect();
+    (texts.join(" "), broken.is_some())
+}
+
+#[test]
+fn the_content_tells_the_shape() {
+    let ok = |text: &str| (text.to_owned(), false);
+    for text in [
+        "[1,{\"a\":[2]},\"]\"]",
+        "\u{feff} [ 1 , {\"a\":[2]} ,\"]\" ] ",
+        "{\"records\":[1,{\"a\":[2]},\"]\"]}",
+        "{\"made\":{\"records\":[7]},\n \"records\" : [1,{\"a\":[2]},\"]\"], \"more\": [3]}",
+    ] {
+        assert_eq!(
+            texts(text, Some(false)),
+            ok("1 {\"a\":[2]} \"]\""),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        texts("{\"a\":1}\n{\"a\":}\n", Some(false)),
+        ok("{\"a\":1} {\"a\":}")
+    );
+    assert_eq!(texts("{\"a\":\n1}", Some(false)), ok("{\"a\":~1}"));
+    assert_eq!(
+        texts("{\"a\":\n1}{\"b\":\n2}\n", Some(false)),
+        ok("{\"a\":~1} {\"b\":~2}")
+    );
+    assert_eq!(texts("[]", Some(false)), ok(""));
+    assert_eq!(texts(" \n", Some(false)), ok(""));
+    assert_eq!(texts("", Some(false)), ok(""));
+    assert_eq!(texts("hello\n{}", Some(false)), ok("hello {}"));
+}
+
+#[test]
+fn rows_with_records_of_their_own_have_no_envelope() {
+    let unify = "{\"records\":[{\"email\":\"a\"},{\"mobile\":\"1\"}]}";
+    assert_eq!(texts(unify, Some(true)).0, unify);
+    assert_eq!(
+        texts(&format!("[{unify},{unify}]"), Some(true)).0,
+        format!("{unify} {unify}")
+    );
+    assert_eq!(texts(unify, None).0, unify);
+    let mixed = "{\"records\":[{\"record_type\":\"product\"},{\"record_type\":\"unify\"}]}";
+    assert_eq!(
+        texts(mixed, None).0,
+        "{\"record_type\":\"product\"} {\"record_type\":\"unify\"}"
+    );
+}
+
+#[test]
+fn a_list_that_breaks_off_keeps_the_rows_before() {
+    for (text, rows) in [
+        ("[{\"a\":1},{\"a\"", "{\"a\":1} {\"a\""),
+        ("[{\"a\":1} {\"a\":2}]", "{\"a\":1}"),
+        ("[{\"a\":1},,2]", "{\"a\":1}"),
+        ("[1,2,]", "1 2"),
+        ("[", ""),
+        ("{\"records\":[1", "1"),
+    ] {
+        assert_eq!(texts(text, Some(false)), (rows.to_owned(), true), "{text}");
+    }
+}
+
+#[test]
+fn a_value_too_large_is_cut_and_the_next_one_is_found() {
+    let text = format!("[\"{}\",\n1]", "x".repeat(3 * MAX_ROW));
+    let (rows, broken) = rows_of(text.as_bytes(), Some(false), 1 << 16);
+    assert_eq!(
+        (rows[0].line, rows[0].offset, rows[0].flaw),
+        (1, 1, Some(Flaw::TooLarge))
+    );
+    assert_eq!(
+        (rows[1].line, rows[1].offset, rows[1].flaw),
+        (2, 3 * MAX_ROW as u64 + 5, None)
+    );
+    assert_eq!((rows.len(), broken), (2, None));
+    let one = format!("{{\"a\":\n\"{}\"}}", "x".repeat(2 * MAX_ROW));
+    assert_eq!(
+        rows_of(one.as_bytes(), Some(false), 1 << 16).0[0].flaw,
+        Some(Flaw::TooLarge)
+    );
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a\"\\\\\\]}{\\[,:\n]{0,6}".prop_map(Value::from)
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[ab\"]{1,2}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn values_of_a_list_come_back(values in prop::collection::vec(value(), 0..6), pretty: bool, chunk in 1_usize..40, enveloped: bool) {
+        let all = if enveloped { json!({"records": values}) } else { json!(values) };
+        let text = if pretty { serde_json::to_string_pretty(&all) } else { serde_json::to_string(&all) }.unwrap();
+        let (rows, broken) = rows_of(text.as_bytes(), Some(false), chunk);
+        prop_assert_eq!(broken, None);
+        let read: Vec<Value> = rows.iter().map(|row| serde_json::from_slice(&row.bytes).unwrap()).collect();
+        prop_assert_eq!(read, values);
+        for row in rows {
+            prop_assert!(text.as_bytes()[row.offset as usize..].starts_with(&row.bytes));
+            prop_assert_eq!(row.line, 1 + text[..row.offset as usize].matches('\n').count() as u64);
+        }
+    }
+
+    #[test]
+    fn no_text_panics_and_chunks_do_not_matter(text in "[{}\\[\\]\",:a1 \n\\\\]{0,40}", chunk in 1_usize..9, bare in prop::option::of(any::<bool>())) {
+        let whole = rows_of(text.as_bytes(), bare, text.len());
+        prop_assert_eq!(rows_of(text.as_bytes(), bare, chunk), whole);
+    }
+}
