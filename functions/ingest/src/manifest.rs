@@ -8,7 +8,7 @@ use aws_sdk_s3::{
 };
 use shared::version::ImportId;
 
-use crate::IngestError;
+use crate::{IngestError, plan::Plan};
 
 /// Where manifests lie.
 pub(crate) const PREFIX: &str = "work/";
@@ -48,16 +48,19 @@ impl Manifest {
     }
 
     /// Puts it, unless it lies there already.
-    pub(crate) async fn put(&self, s3: &Client, bucket: &str) -> Result<(), IngestError> {
+    pub(crate) async fn put(&self, s3: &Client, plan: &Plan) -> Result<(), IngestError> {
+        // For those who find it: a run goes by the key alone.
         let body = serde_json::json!({
             "form": FORM,
             "import": self.import.to_string(),
+            "key": plan.key,
+            "version_id": plan.version_id,
             "range": self.range,
             "offset": self.offset,
         });
         let put = s3
             .put_object()
-            .bucket(bucket)
+            .bucket(&plan.bucket)
             .key(self.key())
             .content_type("application/json")
             .if_none_match("*")

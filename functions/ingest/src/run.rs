@@ -229,7 +229,7 @@ async fn settle(
             range: number,
             offset: progress.offset,
         };
-        return manifest.put(&app.s3, &plan.bucket).await;
+        return manifest.put(&app.s3, plan).await;
     }
     let ranges = ranges(plan, items);
     if ranges.iter().all(|range| range.done) {
@@ -251,7 +251,7 @@ async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), Ing
             range,
             offset: progress.offset,
         };
-        manifest.put(&app.s3, &plan.bucket).await
+        manifest.put(&app.s3, plan).await
     });
     futures::future::try_join_all(manifests).await?;
     Ok(())

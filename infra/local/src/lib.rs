@@ -15,6 +15,7 @@ mod template;
 
 pub use imports::Imports;
 pub use lambda::InvokeError;
+pub use notifications::Delivery;
 pub use stack::{Error, Options, Stack};
 pub use template::TemplateError;
 

@@ -28,6 +28,15 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b' ');
 
+/// How events are delivered. S3 and Lambda promise each at least once, and no order.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Delivery {
+    /// How often each event comes again.
+    pub duplicates: u32,
+    /// Up to how much later than others an event may come.
+    pub scatter: Duration,
+}
+
 /// Where invocations go.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
@@ -43,6 +52,7 @@ pub(crate) struct Notifier {
     pub(crate) functions: Arc<Vec<Function>>,
     pub(crate) bucket: String,
     pub(crate) target: Target,
+    pub(crate) delivery: Delivery,
     /// For what fails for good.
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) logs: Logs,
@@ -62,8 +72,14 @@ impl Notifier {
                     for function in self.functions.iter() {
                         if let Some(rule) = function.notifications.iter().position(|rule| applies(rule, &created)) {
                             let event = event(&created, rule);
-                            let (notifier, id) = (self.clone(), function.logical_id.clone());
-                            deliveries.spawn(async move { notifier.deliver(&id, event).await });
+                            for _ in 0..=self.delivery.duplicates {
+                                let (notifier, id, event) = (self.clone(), function.logical_id.clone(), event.clone());
+                                let wait = self.delivery.scatter.mul_f64(rand::random());
+                                deliveries.spawn(async move {
+                                    tokio::time::sleep(wait).await;
+                                    notifier.deliver(&id, event).await;
+                                });
+                            }
                         }
                     }
                 }
@@ -334,6 +350,7 @@ mod tests {
             functions: Arc::new(vec![function]),
             bucket: "customer-profiles".into(),
             target: Target::Endpoint(url, reqwest::Client::new()),
+            delivery: Delivery::default(),
             s3: s3.clone(),
             logs: Logs::default(),
         };

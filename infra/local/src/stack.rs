@@ -22,7 +22,7 @@ use crate::gateway::Gateway;
 use crate::imports::Imports;
 use crate::lambda::{InvokeError, Lambda, Program};
 use crate::logs::Logs;
-use crate::notifications::{Notifier, Target};
+use crate::notifications::{Delivery, Notifier, Target};
 use crate::s3::Store;
 use crate::template::{Function, Template, TemplateError};
 use crate::{IDENTITY_KEY, binaries, clients, dynamodb, s3};
@@ -47,6 +47,10 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// Environment variables on top of the template's, by the function's binary.
     pub environment: BTreeMap<String, BTreeMap<String, String>>,
+    /// Instead of the template's timeouts, by the function's binary.
+    pub timeouts: BTreeMap<String, Duration>,
+    /// How S3's notifications are delivered.
+    pub delivery: Delivery,
     /// Whether the functions' log lines go to standard error.
     pub show_logs: bool,
     /// Whether Cargo's progress goes to standard error.
@@ -66,6 +70,8 @@ impl Default for Options {
             dynamodb_port: 0,
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),
+            timeouts: BTreeMap::new(),
+            delivery: Delivery::default(),
             show_logs: false,
             show_build: false,
             lambda_endpoint: None,
@@ -146,7 +152,13 @@ impl Stack {
     /// The functions don't build, a port is taken, the data folder can't be used.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let workspace = binaries::workspace();
-        let template = Template::read(&workspace.join("template.yaml"), &options.parameters)?;
+        let mut template = Template::read(&workspace.join("template.yaml"), &options.parameters)?;
+        for function in template.functions.values_mut() {
+            function.timeout = *options
+                .timeouts
+                .get(&function.binary)
+                .unwrap_or(&function.timeout);
+        }
         let functions: Vec<Function> = template.functions.values().cloned().collect();
         let here = options.lambda_endpoint.is_none();
         let names: Vec<_> = functions
@@ -204,6 +216,7 @@ impl Stack {
         let notifier = Notifier {
             functions: Arc::new(functions.clone()),
             bucket: template.bucket.name.clone(),
+            delivery: options.delivery,
             target: match options.lambda_endpoint {
                 Some(endpoint) => Target::Endpoint(endpoint, reqwest::Client::new()),
                 None => Target::Here(Arc::clone(&lambda)),
@@ -389,6 +402,14 @@ impl Stack {
             .await?;
         serde_json::from_slice(&answer)
             .map_err(|error| InvokeError::new("Local.InvalidJson", error))
+    }
+
+    /// Kills the processes of a function, named by its binary, that are at work: their invocations fail, and events are
+    /// tried again.
+    pub fn kill_working(&self, function: &str) {
+        if let Some(id) = self.lambda.with_binary(function) {
+            self.lambda.kill_working(id);
+        }
     }
 
     /// All that the functions have written to their standard output and error, a line each, oldest first. What a

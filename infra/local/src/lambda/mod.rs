@@ -65,6 +65,8 @@ struct Pool {
     logs: Logs,
     permits: Semaphore,
     idle: Mutex<Vec<Process>>,
+    /// Changes when the processes at work are to be killed.
+    killed: watch::Sender<()>,
 }
 
 impl Lambda {
@@ -81,6 +83,7 @@ impl Lambda {
                 logs: logs.clone(),
                 permits: Semaphore::new(function.concurrency),
                 idle: Mutex::default(),
+                killed: watch::Sender::new(()),
                 function: function.clone(),
             };
             Some((id.clone(), Arc::new(pool)))
@@ -125,6 +128,13 @@ impl Lambda {
         invocation
             .await
             .unwrap_or_else(|error| Err(InvokeError::new("Local.Panic", error)))
+    }
+
+    /// Kills the processes of a function that are at work, as a crash would: their invocations fail.
+    pub(crate) fn kill_working(&self, logical_id: &str) {
+        if let Some(pool) = self.functions.get(logical_id) {
+            pool.killed.send_replace(());
+        }
     }
 
     /// Kills all processes, those at work too, and takes no further invocation.
@@ -174,14 +184,18 @@ impl Pool {
                 Some(process) => process,
                 None => Process::start(&self.function, &self.program, &self.logs).await?,
             };
-            let outcome = process
-                .run(
-                    request_id,
-                    &self.arn,
-                    self.function.timeout,
-                    payload.clone(),
-                )
-                .await;
+            let mut killed = self.killed.subscribe();
+            let run = process.run(
+                request_id,
+                &self.arn,
+                self.function.timeout,
+                payload.clone(),
+            );
+            let outcome = tokio::select! {
+                biased;
+                outcome = run => outcome,
+                Ok(()) = killed.changed() => Err((Started::Yes, InvokeError::new("Runtime.ExitError", "Runtime exited with error: signal: killed"))),
+            };
             match outcome {
                 // It had died while idle: the event has not been seen by anyone.
                 Err((Started::No, _)) if is_used => {}
