@@ -262,7 +262,8 @@ async fn any_order_of_events_makes_the_same_table() {
     }
 }
 
-fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Value {
+/// The event of a put, as S3 sends it.
+pub(crate) fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Value {
     json!({"Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",
         "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "local"},
@@ -275,7 +276,8 @@ fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Valu
     }]})
 }
 
-async fn rows(
+/// Everything in the table.
+pub(crate) async fn rows(
     app: &TestApp,
 ) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
     let scan = app

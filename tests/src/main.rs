@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod app;
+mod files;
 mod history;
 mod ingest;
 mod note_write;
 mod profile_read;
+mod rules;

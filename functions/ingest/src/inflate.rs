@@ -96,7 +96,7 @@ impl<'a> Inflated<'a> {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         match self {
             Self::Plain(start, body) => match start.take() {
-                Some(start) => Ok(Some(start)),
+                Some(start) => in_utf8(&start).map(|()| Some(start)),
                 None => Ok(body.next().await?),
             },
             Self::Compressed(decoder) => decoder.next().await,
@@ -112,6 +112,9 @@ impl Decoder<'_> {
             .read_buf(&mut chunk)
             .await
             .map_err(|error| self.fault(error))?;
+        if self.given == 0 {
+            in_utf8(&chunk)?;
+        }
         self.given += count as u64;
         let read = self.read.load(Ordering::Relaxed);
         if self.given > RATIO_FREE_BYTES && self.given / MAX_RATIO > read {
@@ -145,6 +148,15 @@ impl Decoder<'_> {
             }
         }
     }
+}
+
+/// Refuses what a byte order mark says to be UTF-16 or UTF-32: in these no row could be read.
+fn in_utf8(start: &[u8]) -> Result<(), Fault> {
+    if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
+        let detail = "The file is in UTF-16 or UTF-32: save it as UTF-8.";
+        return Err(Fault::Broken(Broken::new("unsupported-encoding", detail)));
+    }
+    Ok(())
 }
 
 /// The body's chunks after those that have been read already, counted as they go.

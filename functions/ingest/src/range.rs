@@ -164,8 +164,8 @@ impl<'a> Run<'a> {
 
     async fn row(&mut self, rows: &Rows, row: Row) -> Result<(), IngestError> {
         self.progress.counts.read += 1;
-        let placed = rows
-            .fields(&row)
+        let fields = || rows.fields(&row).and_then(record::unwrapped);
+        let placed = fields()
             .and_then(|fields| record::place(&self.context, self.version.at(row.offset), fields));
         match placed {
             Ok(placed) => self.write(row, placed).await?,
@@ -173,7 +173,7 @@ impl<'a> Run<'a> {
                 self.progress.counts.rejected += 1;
                 let line = self.progress.line.and(Some(row.line));
                 self.rejects
-                    .add(&row, line, rows.fields(&row).ok().as_ref(), &fault)
+                    .add(&row, line, fields().ok().as_ref(), &fault)
                     .await?;
             }
         }

@@ -121,9 +121,12 @@ impl From<Vec<Write>> for Placed {
     }
 }
 
-/// The writes that a record leads to. A reject that is dropped again is unwrapped to its record.
-pub(crate) fn place(context: &Context<'_>, version: Version, fields: Map) -> Result<Placed, Fault> {
-    let mut fields = rejected(fields)?;
+/// The writes that a record leads to.
+pub(crate) fn place(
+    context: &Context<'_>,
+    version: Version,
+    mut fields: Map,
+) -> Result<Placed, Fault> {
     let named = match fields.remove("record_type") {
         None => None,
         Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
@@ -155,20 +158,23 @@ pub(crate) fn place(context: &Context<'_>, version: Version, fields: Map) -> Res
     }
 }
 
-/// The record of a reject; what is no reject stays as it is.
-fn rejected(mut fields: Map) -> Result<Map, Fault> {
+/// The record of a reject that is dropped again, and of a reject of that; what is no reject stays as it is.
+pub(crate) fn unwrapped(mut fields: Map) -> Result<Map, Fault> {
     const NAMES: [&str; 6] = ["code", "field", "line", "message", "offset", "record"];
-    let is_reject = fields.iter().all(|(name, _)| NAMES.contains(&name))
-        && ["code", "message", "offset", "record"]
-            .iter()
-            .all(|name| fields.get(name).is_some());
-    if !is_reject {
-        return Ok(fields);
-    }
-    match fields.remove("record") {
-        Some(Value::Map(record)) => Ok(record),
-        Some(Value::Text(record)) => json::object(&record),
-        _ => Err(field_fault("record", "wrong_type", "the rejected row")),
+    loop {
+        let is_reject = fields.iter().all(|(name, _)| NAMES.contains(&name))
+            && ["code", "message", "offset", "record"]
+                .iter()
+                .all(|name| fields.get(name).is_some());
+        if !is_reject {
+            return Ok(fields);
+        }
+        fields = match fields.remove("record") {
+            Some(Value::Map(record)) => record,
+            // Shorter at each turn: what it is a part of held it whole.
+            Some(Value::Text(record)) => json::object(&record)?,
+            _ => return Err(field_fault("record", "wrong_type", "the rejected row")),
+        };
     }
 }
 
@@ -458,18 +464,21 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
     let mut kept = Map::new();
     kept.insert("value", given);
     if let Some(confidence) = confidence {
-        let sure = match &confidence {
-            Value::Number(text) => shared::value::decimal(text),
+        let number = match &confidence {
+            Value::Number(text) | Value::Text(text) => json::number(text.trim()),
             _ => None,
         };
-        if !sure.is_some_and(|sure| sure >= 0.into() && sure <= 2.into()) {
+        let sure = number.filter(|text| {
+            shared::value::decimal(text).is_some_and(|sure| sure >= 0.into() && sure <= 2.into())
+        });
+        let Some(sure) = sure else {
             return Err(Fault::at(
                 &Path::Field(path, "confidence"),
                 "invalid_value",
                 "a number from 0 to 2",
             ));
-        }
-        kept.insert("confidence", confidence);
+        };
+        kept.insert("confidence", Value::Number(sure));
     }
     Ok(Value::Map(kept))
 }
