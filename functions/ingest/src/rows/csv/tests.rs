@@ -108,6 +108,34 @@ fn the_header_may_follow_a_byte_order_mark_and_breaks_the_file_if_it_is_none() {
     }
 }
 
+/// Texts and what Python's `csv` module reads out of them, as `.ci/csv-cases.py` writes them: those of the repository, or
+/// those of the file that `CSV_CASES` names.
+#[test]
+fn rows_are_those_of_pythons_csv_module() {
+    let cases = match std::env::var("CSV_CASES") {
+        Ok(path) => std::fs::read_to_string(path).unwrap(),
+        Err(_) => include_str!("cases.jsonl").to_owned(),
+    };
+    let mut taken = 0;
+    for (number, line) in cases.lines().enumerate() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = case["text"].as_str().unwrap();
+        let read: Option<Vec<Vec<String>>> = rows_of(text.as_bytes(), 1 + number % 7)
+            .iter()
+            .map(|row| {
+                let cells = cells(std::str::from_utf8(&row.bytes).unwrap())?;
+                let cells = cells.into_iter().map(Cow::into_owned).collect();
+                row.flaw.is_none().then_some(cells)
+            })
+            .collect();
+        assert_eq!(serde_json::json!(read), case["rows"], "{text:?}");
+        taken += usize::from(read.is_some());
+    }
+    let refused = cases.lines().count() - taken;
+    println!("{taken} texts taken, {refused} refused, as by Python");
+    assert!(taken > 100 && refused > 100);
+}
+
 proptest! {
     #[test]
     fn chunks_do_not_matter(text in "[a,\"\n\r]{0,40}", chunk in 1_usize..9) {
