@@ -25,6 +25,12 @@ pub struct Config {
     pub currency: String,
     /// `CHUNK_BYTES`: objects of lines that are larger than this are imported in ranges; 64 MiB where it is not set.
     pub chunk_bytes: u64,
+    /// `EVENT_RETENTION_DAYS`: how long after it happened an event is kept; for good where it is not set, or 0.
+    pub event_retention_days: Option<u64>,
+    /// `RAW_FILE_DAYS`: how long the bucket keeps dropped files; for good, as far as is known, where it is not set.
+    pub raw_file_days: Option<u64>,
+    /// `REJECT_DAYS`: how long the bucket keeps rejected rows; for good, as far as is known, where it is not set.
+    pub reject_days: Option<u64>,
     /// How AWS is reached.
     pub aws: Aws,
     /// Whether a local agent stands in for the authorizer: only under SAM CLI or the local stack.
@@ -81,20 +87,23 @@ impl Config {
         if local_agent && !dynamodb_endpoint.as_deref().is_some_and(is_elsewhere) {
             return Err(ConfigError::LocalAgentOnAws);
         }
+        let number = |name| match optional(name) {
+            None => Ok(None),
+            Some(text) => match text.parse() {
+                Ok(number) => Ok(Some(number).filter(|number| *number > 0)),
+                Err(_) => Err(ConfigError::Invalid(name, "a whole number")),
+            },
+        };
         Ok(Self {
             table: required("TABLE_NAME")?,
             identity_key: optional("IDENTITY_KEY")
                 .as_deref()
                 .and_then(IdentityKey::new),
             currency: required("DEFAULT_CURRENCY")?,
-            chunk_bytes: match optional("CHUNK_BYTES") {
-                None => DEFAULT_CHUNK_BYTES,
-                Some(text) => text
-                    .parse()
-                    .ok()
-                    .filter(|bytes| *bytes > 0)
-                    .ok_or(ConfigError::Invalid("CHUNK_BYTES", "a number of bytes"))?,
-            },
+            chunk_bytes: number("CHUNK_BYTES")?.unwrap_or(DEFAULT_CHUNK_BYTES),
+            event_retention_days: number("EVENT_RETENTION_DAYS")?,
+            raw_file_days: number("RAW_FILE_DAYS")?,
+            reject_days: number("REJECT_DAYS")?,
             aws: Aws {
                 region: Region::new(required("AWS_REGION")?),
                 credentials: Credentials::new(

@@ -233,6 +233,17 @@ impl Identifier {
         self.system.as_deref()
     }
 
+    /// The same address as its MD5, which names an identity of its own; `None` for what is no address.
+    #[must_use]
+    pub fn as_md5(&self) -> Option<Self> {
+        let address = (self.kind == IdentifierType::Email).then_some(&self.value)?;
+        Some(Self {
+            kind: IdentifierType::EmailMd5,
+            system: None,
+            value: data_encoding::HEXLOWER.encode(&md5::Md5::digest(address.as_bytes())),
+        })
+    }
+
     /// Type, system and value under which the identity is hashed: an address goes by its SHA-256.
     pub(crate) fn canonical(&self) -> (&'static str, &str, Cow<'_, str>) {
         match self.kind {

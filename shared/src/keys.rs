@@ -28,6 +28,8 @@ pub const HEAD: (&str, &str) = ("profile#", "profile$");
 pub const PRODUCT: &str = "product";
 /// The sort key of an import's plan.
 pub const IMPORT: &str = "import";
+/// Partition and sort key of the count of the erasure list's changes.
+pub const ERASURES: &str = "erasures";
 /// Partition and sort key of the table's own facts.
 pub const CONFIG: &str = "config";
 
@@ -172,6 +174,36 @@ impl fmt::Debug for EventKey {
     }
 }
 
+/// What can be said of an identity's erasure. None of it is personal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Marker {
+    /// That it was erased.
+    Erased,
+    /// That it was taken up again.
+    Reinstated,
+    /// That it stays away for good.
+    Suppressed,
+}
+
+impl Marker {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Erased, Self::Reinstated, Self::Suppressed];
+
+    /// The name, as it stands in keys.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Erased => "erased",
+            Self::Reinstated => "reinstated",
+            Self::Suppressed => "suppressed",
+        }
+    }
+
+    /// Reads what `as_str` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|marker| marker.as_str() == text)
+    }
+}
+
 /// The sort keys of an identity's partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SortKey {
@@ -186,12 +218,8 @@ pub enum SortKey {
     },
     /// The link to another identity.
     Link(IdentityId),
-    /// When the identity was erased.
-    Erased,
-    /// When it was taken up again.
-    Reinstated,
-    /// That it stays away for good.
-    Suppressed,
+    /// What was said of the identity's erasure.
+    Marker(Marker),
     /// A note.
     Note(Uuid),
     /// An event.
@@ -215,9 +243,7 @@ impl SortKey {
                 )
             }
             Self::Link(other) => format!("profile#link#{other}"),
-            Self::Erased => "profile#erased".to_owned(),
-            Self::Reinstated => "profile#reinstated".to_owned(),
-            Self::Suppressed => "profile#suppressed".to_owned(),
+            Self::Marker(marker) => format!("profile#{}", marker.as_str()),
             Self::Note(id) => format!("note#{id}"),
             Self::Event(key) => format!("event#{}", key.as_str()),
             Self::Body(key) => format!("body#{}", key.as_str()),
@@ -234,12 +260,7 @@ impl SortKey {
             "note" => rest.parse().ok().map(Self::Note),
             "again" => Some(Self::Again(rest.to_owned())),
             "profile" => match rest.split_once('#') {
-                None => match rest {
-                    "erased" => Some(Self::Erased),
-                    "reinstated" => Some(Self::Reinstated),
-                    "suppressed" => Some(Self::Suppressed),
-                    _ => None,
-                },
+                None => Marker::parse(rest).map(Self::Marker),
                 Some(("record", source)) => Some(Self::Record(unescape(source)?)),
                 Some(("attributes", rest)) => {
                     let (source, namespace) = rest.split_once('#')?;
@@ -261,6 +282,28 @@ pub fn product(id_type: &str, id: &str) -> String {
     format!("product#{}#{}", escape(id_type), escape(id))
 }
 
+/// The partitions of the erasure list, one for each first character of an identity id.
+pub fn erasures() -> impl Iterator<Item = String> {
+    (b'a'..=b'z')
+        .chain(b'2'..=b'7')
+        .map(|first| format!("erased#{}", char::from(first)))
+}
+
+/// Partition and sort key of an entry of the erasure list.
+pub fn erasure(identity: &IdentityId, marker: Marker) -> (String, String) {
+    let first = &identity.as_str()[..1];
+    (
+        format!("erased#{first}"),
+        format!("{identity}#{}", marker.as_str()),
+    )
+}
+
+/// The identity and the marker that a sort key of the erasure list stands for.
+pub fn parse_erasure(sort: &str) -> Option<(IdentityId, Marker)> {
+    let (identity, marker) = sort.split_once('#')?;
+    Some((identity.parse().ok()?, Marker::parse(marker)?))
+}
+
 /// The partition of an import.
 pub fn import(id: ImportId) -> String {
     format!("import#{id}")
@@ -269,6 +312,11 @@ pub fn import(id: ImportId) -> String {
 /// The sort key of a range of an import.
 pub fn range(number: usize) -> String {
     format!("range#{number}")
+}
+
+/// The sort key of whom the row at an offset of an import is to erase.
+pub fn targets(offset: u64) -> String {
+    format!("targets#{offset}")
 }
 
 /// The number of the range that a sort key of an import's partition stands for.
@@ -320,9 +368,7 @@ mod tests {
             ("[a-z0-9_-]{1,64}", ".{1,20}")
                 .prop_map(|(source, namespace)| SortKey::Attributes { source, namespace }),
             any::<[u8; 16]>().prop_map(|b| SortKey::Link(encoding().encode(&b).parse().unwrap())),
-            Just(SortKey::Erased),
-            Just(SortKey::Reinstated),
-            Just(SortKey::Suppressed),
+            prop::sample::select(Marker::ALL.to_vec()).prop_map(SortKey::Marker),
             any::<u128>().prop_map(|id| SortKey::Note(Uuid::from_u128(id))),
             event().prop_map(SortKey::Event),
             event().prop_map(SortKey::Body),
@@ -346,6 +392,14 @@ mod tests {
                 SortKey::Body(_) | SortKey::Again(_) => prop_assert!(text.as_str() < FIRST_READ),
                 _ => prop_assert!(within(HEAD)),
             }
+        }
+
+        #[test]
+        fn the_erasure_lists_keys_come_back(bytes: [u8; 16], marker in prop::sample::select(Marker::ALL.to_vec())) {
+            let identity: IdentityId = encoding().encode(&bytes).parse().unwrap();
+            let (partition, sort) = erasure(&identity, marker);
+            prop_assert!(erasures().any(|shard| shard == partition));
+            prop_assert_eq!(parse_erasure(&sort), Some((identity, marker)));
         }
 
         #[test]

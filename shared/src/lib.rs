@@ -5,6 +5,7 @@ pub mod body;
 pub mod closure;
 pub mod config;
 pub mod cursor;
+pub mod erasure;
 pub mod http;
 pub mod identifier;
 pub mod identity;

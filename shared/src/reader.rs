@@ -42,12 +42,7 @@ pub async fn profile(
 /// The table did not answer.
 pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Closure>, TableError> {
     let (closure, read) = close(table, asked, Part::Head).await?;
-    let is_marker = |key: &SortKey| {
-        matches!(
-            key,
-            SortKey::Erased | SortKey::Reinstated | SortKey::Suppressed
-        )
-    };
+    let is_marker = |key: &SortKey| matches!(key, SortKey::Marker(_));
     let mut items = read.iter().flat_map(|(_, items)| &items.items);
     let known = items.any(|item| !is_marker(&item.key)) || table.exists(asked).await?;
     Ok(known.then_some(closure))

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 mod deadline;
 mod drop_key;
+mod erase;
 mod inflate;
 mod manifest;
 mod notification;
@@ -35,6 +36,13 @@ pub struct App {
     s3: aws_sdk_s3::Client,
     /// Objects of lines that are larger than this are cut into ranges.
     chunk_bytes: u64,
+    /// How long events are kept, in days.
+    event_retention_days: Option<u64>,
+    /// How long the bucket keeps files and rejects, in days.
+    raw_file_days: Option<u64>,
+    reject_days: Option<u64>,
+    /// Who was erased, as it was last read.
+    erasures: tokio::sync::Mutex<erase::Erasures>,
     /// Set once the table was seen to hold ids of this key.
     key_checked: OnceCell<()>,
 }
@@ -101,6 +109,10 @@ impl App {
             table: config.table(),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             chunk_bytes: config.chunk_bytes,
+            event_retention_days: config.event_retention_days,
+            raw_file_days: config.raw_file_days,
+            reject_days: config.reject_days,
+            erasures: tokio::sync::Mutex::default(),
             key_checked: OnceCell::new(),
         })
     }

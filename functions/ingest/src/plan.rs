@@ -8,7 +8,7 @@ use shared::{
 };
 
 use crate::{
-    report::{Counts, FileProblem, Status},
+    report::{Counts, Erased, FileProblem, Status},
     rows::Format,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) last_modified: i64,
     pub(crate) size: u64,
     pub(crate) compressed: bool,
+    /// How often the erasure list had changed.
+    pub(crate) erasure_changes: u64,
     /// Where each range begins, in bytes. The last one ends with the object.
     pub(crate) starts: Vec<u64>,
     pub(crate) started_at: Instant,
@@ -59,6 +61,7 @@ pub(crate) struct Progress {
     pub(crate) capacity_units: f64,
     /// The names of its rejects objects, after the import's prefix.
     pub(crate) rejects: Vec<String>,
+    pub(crate) erased: Erased,
     /// Why the range ended early.
     pub(crate) problem: Option<(Status, FileProblem)>,
 }
@@ -110,6 +113,7 @@ impl Plan {
         );
         map.insert("size", number(self.size));
         map.insert("compressed", self.compressed);
+        map.insert("erasure_changes", number(self.erasure_changes));
         map.insert(
             "starts",
             Value::List(self.starts.iter().map(|start| number(*start)).collect()),
@@ -131,6 +135,7 @@ impl Plan {
             last_modified: i64::try_from(integer(map.get("last_modified")?)?).ok()?,
             size: integer(map.get("size")?)?,
             compressed: map.flag("compressed")?,
+            erasure_changes: integer(map.get("erasure_changes")?)?,
             starts: map
                 .list("starts")
                 .iter()
@@ -167,6 +172,11 @@ impl Progress {
         map.insert("hops", number(self.hops));
         for (name, count) in self.counts.named() {
             map.insert(name, number(count));
+        }
+        for (name, count) in self.erased.named() {
+            if count > 0 {
+                map.insert(name, number(count));
+            }
         }
         map.insert("requests", number(self.requests));
         map.insert(
@@ -208,6 +218,7 @@ impl Progress {
             done: map.flag("done").unwrap_or_default(),
             hops: count("hops"),
             counts: Counts::from_named(count),
+            erased: Erased::from_named(count),
             requests: count("requests"),
             capacity_units: match map.get("capacity_units") {
                 Some(Value::Number(text)) => text.parse().unwrap_or_default(),
@@ -272,6 +283,7 @@ mod tests {
             last_modified: 7,
             size: 9,
             compressed: true,
+            erasure_changes: 3,
             starts,
             started_at: Instant::from_seconds(5).unwrap(),
         }
@@ -289,6 +301,7 @@ mod tests {
             let problem = FileProblem { r#type: "/problems/x".into(), detail: "y".into() };
             let progress = Progress {
                 offset, line, done, hops, requests, rejects,
+                erased: Erased { identities: read, notes: written, ..Erased::default() },
                 counts: Counts { read, written, rejected, ..Counts::default() },
                 capacity_units: units,
                 problem: broken.then_some((Status::Rejected, problem)),

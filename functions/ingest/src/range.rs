@@ -6,13 +6,15 @@ use crate::{
     App, IngestError,
     deadline::Deadline,
     drop_key::DropKey,
+    erase::{self, Erasures},
     inflate::{Fault, Inflated},
     notification::ObjectVersion,
     object::{Body, Opened},
     plan::{Plan, Progress, Range},
-    record::{self, Context, Placed},
+    record::{self, Context, Forget, Placed},
     report::{FileProblem, Rejects, Status},
     rows::{Broken, Format, Row, Rows},
+    run,
     write::{RowVerdict, Writer},
 };
 
@@ -31,14 +33,14 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Goes on from `progress`.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         app: &'a App,
         plan: &'a Plan,
         drop: &'a DropKey,
         range: Range,
         progress: Progress,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, IngestError> {
+        Ok(Self {
             app,
             plan,
             drop,
@@ -49,11 +51,13 @@ impl<'a> Run<'a> {
                 source: &drop.source,
                 record_type: drop.record_type,
                 last_modified: plan.last_modified,
+                erasures: Erasures::read(app).await?,
+                event_retention_days: app.event_retention_days,
             },
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(&app.s3, plan, range.number),
             progress,
-        }
+        })
     }
 
     /// Runs until the range is done or the deadline is past, and answers how far the range is then. All of that is
@@ -71,6 +75,20 @@ impl<'a> Run<'a> {
         }
         self.writer.finish().await?;
         self.account().await?;
+        // Who was erased since the import was planned may have been stored by this run or by one that died.
+        let Plan {
+            erasure_changes,
+            started_at,
+            ..
+        } = self.plan;
+        erase::catch_up(
+            self.app,
+            *erasure_changes,
+            started_at.seconds(),
+            &self.context.erasures,
+            &mut self.progress.erased,
+        )
+        .await?;
         self.rejects.put().await?;
         self.progress.rejects.append(&mut self.rejects.names);
         self.progress.requests += self.writer.requests;
@@ -181,8 +199,40 @@ impl<'a> Run<'a> {
     }
 
     async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {
+        if let Some(forget) = &placed.forget {
+            return self.forget(&row, forget).await;
+        }
+        if !placed.kept_out.is_empty() {
+            erase::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
+        }
+        if placed.writes.is_empty() {
+            self.progress.counts.suppressed += 1;
+            return Ok(());
+        }
         self.progress.counts.truncated += u64::from(placed.truncated);
         Ok(self.writer.add(row, placed).await?)
+    }
+
+    /// Erases, after all that stands before it in the file is stored.
+    async fn forget(&mut self, row: &Row, forget: &Forget) -> Result<(), IngestError> {
+        self.writer.finish().await?;
+        let stored = erase::forget(
+            self.app,
+            self.plan.import(),
+            self.version.at(row.offset),
+            forget,
+            &mut self.context.erasures,
+            &mut self.progress.erased,
+            run::expiry(),
+        )
+        .await?;
+        let counts = &mut self.progress.counts;
+        *(if stored {
+            &mut counts.written
+        } else {
+            &mut counts.stale
+        }) += 1;
+        Ok(())
     }
 
     /// Counts the verdicts that have come in.

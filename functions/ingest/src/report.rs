@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use serde::Serialize;
-use shared::{time::Instant, value::Map, version::ImportId};
+use shared::{keys::SortKey, time::Instant, value::Map, version::ImportId};
 
 use crate::{
     IngestError,
@@ -121,6 +121,114 @@ impl Counts {
     }
 }
 
+/// What was deleted, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Erased {
+    pub(crate) identities: u64,
+    pub(crate) records: u64,
+    pub(crate) attributes: u64,
+    pub(crate) links: u64,
+    pub(crate) notes: u64,
+    pub(crate) events: u64,
+    pub(crate) bodies: u64,
+    /// What was remembered of requests that left notes.
+    pub(crate) note_requests: u64,
+}
+
+impl Erased {
+    /// Counts an item.
+    pub(crate) const fn count(&mut self, key: &SortKey) {
+        let counter = match key {
+            SortKey::Record(_) => &mut self.records,
+            SortKey::Attributes { .. } => &mut self.attributes,
+            SortKey::Link(_) => &mut self.links,
+            SortKey::Note(_) => &mut self.notes,
+            SortKey::Event(_) => &mut self.events,
+            SortKey::Body(_) => &mut self.bodies,
+            SortKey::Again(_) => &mut self.note_requests,
+            // Markers stay.
+            SortKey::Marker(_) => return,
+        };
+        *counter += 1;
+    }
+
+    /// Each with the name under which progress keeps it.
+    pub(crate) const fn named(&self) -> [(&'static str, u64); 8] {
+        [
+            ("erased_identities", self.identities),
+            ("erased_records", self.records),
+            ("erased_attributes", self.attributes),
+            ("erased_links", self.links),
+            ("erased_notes", self.notes),
+            ("erased_events", self.events),
+            ("erased_bodies", self.bodies),
+            ("erased_note_requests", self.note_requests),
+        ]
+    }
+
+    /// From what each name counts.
+    pub(crate) fn from_named(count: impl Fn(&str) -> u64) -> Self {
+        Self {
+            identities: count("erased_identities"),
+            records: count("erased_records"),
+            attributes: count("erased_attributes"),
+            links: count("erased_links"),
+            notes: count("erased_notes"),
+            events: count("erased_events"),
+            bodies: count("erased_bodies"),
+            note_requests: count("erased_note_requests"),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.identities += other.identities;
+        self.records += other.records;
+        self.attributes += other.attributes;
+        self.links += other.links;
+        self.notes += other.notes;
+        self.events += other.events;
+        self.bodies += other.bodies;
+        self.note_requests += other.note_requests;
+    }
+}
+
+/// What still holds somebody who was erased, and until when at the latest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct StillHeld {
+    pub(crate) what: &'static str,
+    /// `None`: it is not known, since no rule of the bucket's was told.
+    pub(crate) until: Option<Instant>,
+}
+
+/// Days for which versions stay after the bucket's rule has hidden them.
+const NONCURRENT_DAYS: u64 = 7;
+/// Days for which DynamoDB's point-in-time recovery reaches back.
+const BACKUP_DAYS: u64 = 35;
+
+/// What still holds those who were erased at `now`.
+pub(crate) fn still_held(
+    now: Instant,
+    raw_file_days: Option<u64>,
+    reject_days: Option<u64>,
+) -> Vec<StillHeld> {
+    let after =
+        |days: u64| Instant::from_seconds(now.seconds().saturating_add_unsigned(days * 86_400));
+    vec![
+        StillHeld {
+            what: "dropped files, under drop/ with their older versions",
+            until: raw_file_days.and_then(|days| after(days + NONCURRENT_DAYS)),
+        },
+        StillHeld {
+            what: "rejected rows, under rejects/",
+            until: reject_days.and_then(|days| after(days + NONCURRENT_DAYS)),
+        },
+        StillHeld {
+            what: "the table's backups for point-in-time recovery",
+            until: after(BACKUP_DAYS),
+        },
+    ]
+}
+
 /// The account of an import.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
@@ -137,6 +245,12 @@ pub(crate) struct Report {
     pub(crate) started_at: Instant,
     pub(crate) finished_at: Instant,
     pub(crate) rejects: Vec<String>,
+    /// What was deleted, where somebody was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) erased: Option<Erased>,
+    /// What still holds who was erased.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) still_held: Vec<StillHeld>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<FileProblem>,
 }
@@ -159,6 +273,8 @@ impl Report {
             started_at: now,
             finished_at: now,
             rejects: Vec::new(),
+            erased: None,
+            still_held: Vec::new(),
             problem: None,
         }
     }
@@ -177,12 +293,28 @@ impl Report {
             report
                 .rejects
                 .extend(range.rejects.iter().map(|name| place.rejects(name)));
+            if range.erased != Erased::default() {
+                report.erased.get_or_insert_default().add(&range.erased);
+            }
             if let (Some((status, problem)), None) = (&range.problem, &report.problem) {
                 report.status = *status;
                 report.problem = Some(problem.clone());
             }
         }
         report
+    }
+
+    /// Says what still holds those who were erased, if somebody was.
+    #[must_use]
+    pub(crate) fn with_still_held(
+        mut self,
+        raw_file_days: Option<u64>,
+        reject_days: Option<u64>,
+    ) -> Self {
+        if self.erased.is_some_and(|erased| erased.identities > 0) {
+            self.still_held = still_held(self.finished_at, raw_file_days, reject_days);
+        }
+        self
     }
 
     #[must_use]

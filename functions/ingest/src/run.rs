@@ -7,6 +7,7 @@ use crate::{
     App, IngestError,
     deadline::Deadline,
     drop_key::{DropKey, DropKeyError},
+    erase::Erasures,
     inflate::Inflated,
     manifest::{self, Manifest},
     notification::ObjectVersion,
@@ -78,6 +79,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     };
     let (size, last_modified) = (body.size(), body.last_modified);
     let source = Inflated::new(body).await?;
+    let erasures = Erasures::read(app).await?;
     let plan = Plan {
         bucket: object.bucket.clone(),
         key: object.key.clone(),
@@ -87,6 +89,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         last_modified,
         size,
         compressed: source.is_compressed(),
+        erasure_changes: erasures.changes(),
         starts: plan::starts(size, app.chunk_bytes, drop.format, source.is_compressed()),
         started_at: Instant::now(),
     };
@@ -191,6 +194,7 @@ async fn advance(
     };
     let began = progress.offset;
     let mut progress = Run::new(app, plan, drop, range, progress)
+        .await?
         .run(&object, source, deadline)
         .await?;
     if !progress.done && progress.offset == began {
@@ -259,6 +263,7 @@ async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), Ing
 
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
     Report::of(plan, ranges)
+        .with_still_held(app.raw_file_days, app.reject_days)
         .put(&app.s3, &plan.bucket, &plan.object_id())
         .await
 }
@@ -286,7 +291,7 @@ fn offset(items: &ImportItems, number: usize) -> Option<u64> {
     held.map(|(_, map)| Progress::from_map(map).offset)
 }
 
-fn expiry() -> i64 {
+pub(crate) fn expiry() -> i64 {
     Instant::now().seconds() + KEPT_SECONDS
 }
 

@@ -77,7 +77,7 @@ struct Waiting {
 
 /// What became of one item.
 #[derive(Clone, Debug, PartialEq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Stored,
     Stale,
     Fault(Fault),
@@ -255,6 +255,21 @@ impl<'a> Writer<'a> {
             });
         }
     }
+}
+
+/// Writes at most 25 items, no two of one key, and answers what became of each.
+pub(crate) async fn all(
+    table: &Table,
+    import: ImportId,
+    writes: Vec<Write>,
+) -> Result<Vec<Outcome>, TableError> {
+    let batch = writes.into_iter().map(|item| (0, item)).collect();
+    let done = write(table, import, batch).await?;
+    Ok(done
+        .outcomes
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .collect())
 }
 
 /// What is tried next with an item.

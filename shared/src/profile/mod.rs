@@ -288,12 +288,9 @@ pub struct Profile {
 impl Profile {
     /// Whether anything is known of it. Markers alone are nothing.
     pub fn exists(&self) -> bool {
-        self.state.items().any(|item| {
-            !matches!(
-                item.key,
-                SortKey::Erased | SortKey::Reinstated | SortKey::Suppressed | SortKey::Again(_)
-            )
-        })
+        self.state
+            .items()
+            .any(|item| !matches!(item.key, SortKey::Marker(_) | SortKey::Again(_)))
     }
 
     /// Folds the items into the document.

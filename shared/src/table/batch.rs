@@ -19,6 +19,7 @@ pub struct Write {
     version: Version,
     link: Option<Map>,
     data: Map,
+    expires_at: Option<i64>,
 }
 
 /// What became of one write.
@@ -61,18 +62,30 @@ impl Write {
                 .as_ref()
                 .map(crate::identifier::Identifier::to_item),
             data: item.data.clone(),
+            expires_at: item.expires_at,
         })
+    }
+
+    /// Writes an item that names nobody.
+    pub(super) const fn new(partition: String, sort: String, version: Version, data: Map) -> Self {
+        Self {
+            partition,
+            sort,
+            version,
+            link: None,
+            data,
+            expires_at: None,
+        }
     }
 
     /// Writes the product that has `id` under `id_type`.
     pub fn product(id_type: &str, id: &str, version: Version, data: Map) -> Self {
-        Self {
-            partition: keys::product(id_type, id),
-            sort: keys::PRODUCT.to_owned(),
+        Self::new(
+            keys::product(id_type, id),
+            keys::PRODUCT.to_owned(),
             version,
-            link: None,
             data,
-        }
+        )
     }
 
     /// Partition key and sort key: no two writes of a request may share them.
@@ -92,16 +105,19 @@ impl Write {
             attribute::version(&self.version),
             attribute::map(&self.data),
         ];
-        let link = if let Some(link) = &self.link {
+        let mut more = String::new();
+        if let Some(link) = &self.link {
             parameters.push(attribute::map(link));
-            ", 'link': ?"
-        } else {
-            ""
-        };
+            more.push_str(", 'link': ?");
+        }
+        if let Some(end) = self.expires_at {
+            parameters.push(AttributeValue::N(end.to_string()));
+            more.push_str(", 'expires_at': ?");
+        }
         let table = quoted(table);
         (
             format!(
-                "INSERT INTO {table} VALUE {{'PK': ?, 'SK': ?, 'version': ?, 'data': ?{link}}}"
+                "INSERT INTO {table} VALUE {{'PK': ?, 'SK': ?, 'version': ?, 'data': ?{more}}}"
             ),
             parameters,
         )
@@ -112,18 +128,23 @@ impl Write {
             attribute::version(&self.version),
             attribute::map(&self.data),
         ];
-        let link = if let Some(link) = &self.link {
+        let mut more = String::new();
+        if let Some(link) = &self.link {
             parameters.push(attribute::map(link));
-            " SET \"link\" = ?"
+            more.push_str(" SET \"link\" = ?");
+        }
+        if let Some(end) = self.expires_at {
+            parameters.push(AttributeValue::N(end.to_string()));
+            more.push_str(" SET \"expires_at\" = ?");
         } else {
-            ""
-        };
+            more.push_str(" REMOVE \"expires_at\"");
+        }
         parameters.push(AttributeValue::S(self.partition.clone()));
         parameters.push(AttributeValue::S(self.sort.clone()));
         parameters.push(attribute::version(&self.version));
         let table = quoted(table);
         let statement = format!(
-            "UPDATE {table} SET \"version\" = ? SET \"data\" = ?{link} WHERE \"PK\" = ? AND \"SK\" = ? AND \"version\" < ?"
+            "UPDATE {table} SET \"version\" = ? SET \"data\" = ?{more} WHERE \"PK\" = ? AND \"SK\" = ? AND \"version\" < ?"
         );
         (statement, parameters)
     }
@@ -183,7 +204,7 @@ impl Table {
     }
 }
 
-fn verdict(response: &BatchStatementResponse) -> Verdict {
+pub(super) fn verdict(response: &BatchStatementResponse) -> Verdict {
     let Some(error) = response.error() else {
         return Verdict::Stored;
     };
@@ -207,6 +228,6 @@ fn verdict(response: &BatchStatementResponse) -> Verdict {
 }
 
 /// A name as PartiQL takes it, whatever is in it.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -25,7 +25,19 @@ impl Table {
         plan: &Map,
         expires_at: i64,
     ) -> Result<bool, TableError> {
-        let row = import_row(import, keys::IMPORT, plan, expires_at);
+        self.put_import_item(import, keys::IMPORT, plan, expires_at)
+            .await
+    }
+
+    /// Puts an item of an import, unless it is there.
+    pub(super) async fn put_import_item(
+        &self,
+        import: ImportId,
+        sort: &str,
+        data: &Map,
+        expires_at: i64,
+    ) -> Result<bool, TableError> {
+        let row = import_row(import, sort, data, expires_at);
         let put = self
             .client
             .put_item()

@@ -14,16 +14,18 @@ use aws_sdk_dynamodb::{
 use crate::{
     identity::IdentityId,
     item::Item,
-    keys::{self, SortKey},
+    keys::{self, Marker, SortKey},
     problem::Problem,
     value::Map,
 };
 
 mod attribute;
 mod batch;
+mod erasures;
 mod imports;
 
 pub use batch::{BATCH_SIZE, Verdict, Write, Written};
+pub use erasures::Erasure;
 pub use imports::ImportItems;
 
 type Row = HashMap<String, AttributeValue>;
@@ -229,7 +231,7 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(attribute::key(
                 note.identity.as_str(),
-                &SortKey::Erased.to_text(),
+                &SortKey::Marker(Marker::Erased).to_text(),
             )))
             .condition_expression("attribute_not_exists(PK)")
             .build()
@@ -291,48 +293,55 @@ impl Table {
     ) -> Result<HashMap<String, Map>, TableError> {
         let mut found = HashMap::new();
         for chunk in partitions.chunks(MAX_GET) {
-            let mut keys: Vec<Row> = chunk
+            let keys = chunk
                 .iter()
                 .map(|pk| attribute::key(pk, keys::PRODUCT))
                 .collect();
-            for round in 0..MAX_GET_ROUNDS {
-                tokio::time::sleep(Duration::from_millis(if round == 0 {
-                    0
-                } else {
-                    20 << round
-                }))
-                .await;
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).build();
-                let wanted = wanted.map_err(|error| TableError::Refused(error.into()))?;
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.name, wanted)
-                    .send()
-                    .await
-                    .map_err(failure)?;
-                for row in answer
+            let rows = self.get_all(keys, false).await?;
+            found.extend(rows.iter().filter_map(attribute::partition_and_data));
+        }
+        Ok(found)
+    }
+
+    /// The rows under at most 100 keys, as far as they are there. What the table leaves out is asked for again.
+    async fn get_all(&self, mut keys: Vec<Row>, consistent: bool) -> Result<Vec<Row>, TableError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for round in 0..MAX_GET_ROUNDS {
+            if keys.is_empty() {
+                return Ok(found);
+            }
+            let pause = if round == 0 { 0 } else { 20 << round };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let wanted = KeysAndAttributes::builder()
+                .set_keys(Some(keys))
+                .consistent_read(consistent)
+                .build();
+            let wanted = wanted.map_err(|error| TableError::Refused(error.into()))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.name, wanted)
+                .send()
+                .await
+                .map_err(failure)?;
+            found.extend(
+                answer
                     .responses
                     .unwrap_or_default()
                     .remove(&self.name)
-                    .unwrap_or_default()
-                {
-                    if let Some((partition, data)) = attribute::partition_and_data(&row) {
-                        found.insert(partition, data);
-                    }
-                }
-                keys = answer
-                    .unprocessed_keys
-                    .unwrap_or_default()
-                    .remove(&self.name)
-                    .map(|left| left.keys)
-                    .unwrap_or_default();
-                if keys.is_empty() {
-                    break;
-                }
-            }
+                    .unwrap_or_default(),
+            );
+            keys = answer
+                .unprocessed_keys
+                .unwrap_or_default()
+                .remove(&self.name)
+                .map(|left| left.keys)
+                .unwrap_or_default();
         }
-        Ok(found)
+        if keys.is_empty() || !consistent {
+            return Ok(found);
+        }
+        Err(TableError::Busy("keys were left unprocessed".into()))
     }
 
     /// The table's own facts; `None` in a new table.

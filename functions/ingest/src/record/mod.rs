@@ -8,7 +8,7 @@ use shared::{
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
     item::Item,
-    keys::{EventKey, EventType, SortKey},
+    keys::{EventKey, EventType, Marker, SortKey},
     table::Write,
     time::Instant,
     value::{Map, Value},
@@ -21,6 +21,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use crate::erase::Erasures;
 use check::Path;
 use schema::Field;
 
@@ -28,6 +29,8 @@ use schema::Field;
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 /// The most identifiers that one row unifies.
 const MAX_UNIFIED: usize = 8;
+/// The most identifiers that one row erases.
+const MAX_FORGOTTEN: usize = 100;
 
 /// The kinds of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +102,10 @@ pub(crate) struct Context<'a> {
     pub(crate) record_type: Option<RecordType>,
     /// When the file was last changed, in seconds since 1970.
     pub(crate) last_modified: i64,
+    /// Whom erasures keep out.
+    pub(crate) erasures: Erasures,
+    /// How long events are kept, in days.
+    pub(crate) event_retention_days: Option<u64>,
 }
 
 /// What a record leads to.
@@ -110,6 +117,40 @@ pub(crate) struct Placed {
     pub(crate) writes: Vec<Write>,
     /// Whether its body's end had to be left out.
     pub(crate) truncated: bool,
+    /// Whom it erases.
+    pub(crate) forget: Option<Forget>,
+    /// Links that an erasure keeps out: an earlier run may have stored one side of them.
+    pub(crate) kept_out: Vec<Item>,
+}
+
+/// What a forget record asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Forget {
+    pub(crate) identities: Vec<IdentityId>,
+    /// Whether all that they are linked to is meant too.
+    pub(crate) whole_profile: bool,
+    pub(crate) kind: ForgetKind,
+}
+
+/// What a forget record says of its identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForgetKind {
+    /// What is known goes.
+    Erase,
+    /// What is known goes, and what comes is kept out.
+    Suppress,
+    /// What comes is let in again.
+    Reinstate,
+}
+
+impl Forget {
+    pub(crate) const fn markers(&self) -> &'static [Marker] {
+        match self.kind {
+            ForgetKind::Erase => &[Marker::Erased],
+            ForgetKind::Suppress => &[Marker::Erased, Marker::Suppressed],
+            ForgetKind::Reinstate => &[Marker::Reinstated],
+        }
+    }
 }
 
 impl From<Vec<Write>> for Placed {
@@ -148,13 +189,9 @@ pub(crate) fn place(
         RecordType::CustomerRecord => placing.customer_record(fields).map(Placed::from),
         RecordType::Product => placing.product(fields).map(Placed::from),
         RecordType::Event(kind) => placing.event(kind, fields),
-        RecordType::Unify => placing.unify(fields).map(Placed::from),
+        RecordType::Unify => placing.unify(fields),
         RecordType::Attributes => placing.attributes(fields).map(Placed::from),
-        RecordType::Forget => Err(field_fault(
-            "record_type",
-            "unsupported_record_type",
-            "another type: forget is not supported yet",
-        )),
+        RecordType::Forget => placing.forget(fields),
     }
 }
 
@@ -187,10 +224,8 @@ impl Placing<'_> {
     fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
         let link = link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
-        Ok(self
-            .item(&link, SortKey::Record(self.context.source.to_owned()), data)
-            .into_iter()
-            .collect())
+        let record = self.item(&link, SortKey::Record(self.context.source.to_owned()), data);
+        Ok(self.write(&record).into_iter().collect())
     }
 
     fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
@@ -227,7 +262,7 @@ impl Placing<'_> {
                 let mut data = data.clone();
                 data.insert("attributes", attributes);
                 let source = self.context.source.to_owned();
-                self.item(&link, SortKey::Attributes { source, namespace }, data)
+                self.write(&self.item(&link, SortKey::Attributes { source, namespace }, data))
             });
         Ok(items.collect())
     }
@@ -273,13 +308,14 @@ impl Placing<'_> {
         let natural_id: Vec<&str> = natural_id.iter().map(String::as_str).collect();
         let key = |at| EventKey::new(at, kind, self.context.source, &natural_id);
         let (body, truncated) = self.body(&link, &key(at), &mut data)?;
-        let tombstone =
-            moved_from.and_then(|old| self.item(&link, SortKey::Event(key(old)), Map::new()));
-        let event = self.item(&link, SortKey::Event(key(at)), data);
+        let tombstone = moved_from
+            .and_then(|old| self.write(&self.item(&link, SortKey::Event(key(old)), Map::new())));
+        let event = self.write(&self.item(&link, SortKey::Event(key(at)), data));
         Ok(Placed {
             body,
             writes: event.into_iter().chain(tombstone).collect(),
             truncated,
+            ..Placed::default()
         })
     }
 
@@ -305,24 +341,13 @@ impl Placing<'_> {
         if packed.truncated {
             data.insert("body_truncated", true);
         }
-        let identity = self.context.key.identity(link);
-        let item = Item::ingested(
-            identity,
-            SortKey::Body(key.clone()),
-            self.version,
-            None,
-            packed.data,
-        );
-        Ok((Write::item(&item), packed.truncated))
+        let item = self.item(link, SortKey::Body(key.clone()), packed.data);
+        let body = Item { link: None, ..item };
+        Ok((self.write(&body), packed.truncated))
     }
 
-    fn unify(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
-        let unlink = match fields.remove("unlink") {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(unlink)) => unlink,
-            Some(Value::Text(text)) if text == "true" || text == "false" => text == "true",
-            Some(_) => return Err(field_fault("unlink", "wrong_type", "true or false")),
-        };
+    fn unify(&self, mut fields: Map) -> Result<Placed, Fault> {
+        let unlink = flag(&mut fields, "unlink")?;
         let expected = format!("2 to {MAX_UNIFIED} links that name one customer");
         let Some(Value::List(records)) = fields.remove("records") else {
             return Err(field_fault("records", "missing_field", expected));
@@ -339,16 +364,93 @@ impl Placing<'_> {
         if members.len() < 2 {
             return Err(field_fault("records", "invalid_value", "links that differ"));
         }
-        let mut writes = Vec::new();
+        let mut placed = Placed::default();
         for link in members.values() {
             for (other_id, other) in members.iter().filter(|(_, other)| *other != link) {
                 let mut data = Map::new();
                 data.insert("live", !unlink);
                 data.insert("other", other);
-                writes.extend(self.item(link, SortKey::Link(other_id.clone()), data));
+                let item = self.item(link, SortKey::Link(other_id.clone()), data);
+                // A link is of both: who was erased is named on the other's side too.
+                let kept_in = !self.context.erasures.erase(other_id, &item);
+                match self.write(&item).filter(|_| kept_in) {
+                    Some(write) => placed.writes.push(write),
+                    None => placed.kept_out.push(item),
+                }
             }
         }
-        Ok(writes)
+        Ok(placed)
+    }
+
+    fn forget(&self, mut fields: Map) -> Result<Placed, Fault> {
+        let suppress = flag(&mut fields, "suppress")?;
+        let reinstate = flag(&mut fields, "reinstate")?;
+        let kind = match (suppress, reinstate) {
+            (false, false) => ForgetKind::Erase,
+            (true, false) => ForgetKind::Suppress,
+            (false, true) => ForgetKind::Reinstate,
+            (true, true) => {
+                return Err(field_fault(
+                    "reinstate",
+                    "invalid_value",
+                    "not both suppress and reinstate",
+                ));
+            }
+        };
+        let whole_profile = match fields.remove("scope") {
+            None | Some(Value::Null) => false,
+            Some(Value::Text(scope)) if scope == "identity" => false,
+            Some(Value::Text(scope)) if scope == "profile" && !reinstate => true,
+            Some(_) if reinstate => {
+                return Err(field_fault(
+                    "scope",
+                    "invalid_value",
+                    "identity: each one is let in again by its name",
+                ));
+            }
+            Some(_) => {
+                return Err(field_fault(
+                    "scope",
+                    "invalid_value",
+                    "one of identity, profile",
+                ));
+            }
+        };
+        let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
+        let links = match (fields.remove("link"), fields.remove("records")) {
+            (Some(link), None | Some(Value::Null)) => {
+                vec![identifier(link, &Path::Field(&Path::Record, "link"))?]
+            }
+            (None | Some(Value::Null), Some(Value::List(records))) => {
+                if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
+                    return Err(field_fault("records", "invalid_value", expected));
+                }
+                let path = Path::Field(&Path::Record, "records");
+                let links = records
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, record)| unified(record, &Path::Index(&path, index)));
+                links.collect::<Result<_, _>>()?
+            }
+            (Some(_), Some(_)) => return Err(field_fault("records", "invalid_value", expected)),
+            (None, _) => return Err(field_fault("link", "missing_field", expected)),
+        };
+        // An address has a second identity, under its MD5, that nobody else can have.
+        let all = links
+            .iter()
+            .flat_map(|link| [Some(link.clone()), link.as_md5()])
+            .flatten();
+        let mut identities: Vec<_> = all.map(|link| self.context.key.identity(&link)).collect();
+        identities.sort();
+        identities.dedup();
+        Ok(Placed {
+            forget: Some(Forget {
+                identities,
+                whole_profile,
+                kind,
+            }),
+            ..Placed::default()
+        })
     }
 
     fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, Fault> {
@@ -376,15 +478,27 @@ impl Placing<'_> {
         Ok(Some(at))
     }
 
-    fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Option<Write> {
+    fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);
-        Write::item(&Item::ingested(
-            identity,
-            key,
-            self.version,
-            Some(link.clone()),
-            data,
-        ))
+        let kept = match &key {
+            SortKey::Event(key) | SortKey::Body(key) => {
+                key.at().zip(self.context.event_retention_days)
+            }
+            _ => None,
+        };
+        let end = |(at, days): (Instant, u64)| at.seconds().saturating_add_unsigned(days * 86_400);
+        Item {
+            expires_at: kept.map(end),
+            ..Item::ingested(identity, key, self.version, Some(link.clone()), data)
+        }
+    }
+
+    /// The write of an item, unless an erasure keeps it out.
+    fn write(&self, item: &Item) -> Option<Write> {
+        if self.context.erasures.erase(&item.identity, item) {
+            return None;
+        }
+        Write::item(item)
     }
 }
 
@@ -481,6 +595,16 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
         kept.insert("confidence", Value::Number(sure));
     }
     Ok(Value::Map(kept))
+}
+
+/// A flag that is not set where it is absent.
+fn flag(fields: &mut Map, name: &str) -> Result<bool, Fault> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(flag),
+        Some(Value::Text(text)) if text == "true" || text == "false" => Ok(text == "true"),
+        Some(_) => Err(field_fault(name, "wrong_type", "true or false")),
+    }
 }
 
 fn link(fields: &mut Map) -> Result<Identifier, Fault> {

@@ -23,6 +23,8 @@ fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
         source: "pos",
         record_type,
         last_modified: LAST_MODIFIED,
+        erasures: crate::erase::Erasures::default(),
+        event_retention_days: None,
     };
     place(&context, version(7), json::object(row)?)
 }
@@ -191,6 +193,29 @@ fn texts_are_parsed_where_numbers_are_expected_and_the_other_way_round() {
 }
 
 #[test]
+fn an_address_is_forgotten_with_its_md5() {
+    let identities = |row: &str| {
+        placed(Some("forget"), row)
+            .unwrap()
+            .forget
+            .unwrap()
+            .identities
+    };
+    let both = identities(r#"{"link":{"email":"Jane@example.com"}}"#);
+    let md5 = identities(r#"{"link":{"email_md5":"9e26471d35a78862c17e467d87cddedf"}}"#);
+    let sha = identities(
+        r#"{"link":{"email_sha256":"8c87b489ce35cf2e2f39f80e282cb2e804932a56a213983eeeb428407d43b52d"}}"#,
+    );
+    assert_eq!((both.len(), md5.len(), sha.len()), (2, 1, 1));
+    assert!(both.contains(&md5[0]) && both.contains(&sha[0]));
+    let forget = placed(Some("forget"), r#"{"records":[{"mobile":"1"},{"link":{"mobile":"+1"}}],"scope":"profile","suppress":"true"}"#).unwrap().forget.unwrap();
+    assert_eq!(
+        (forget.identities.len(), forget.whole_profile, forget.kind),
+        (1, true, ForgetKind::Suppress)
+    );
+}
+
+#[test]
 fn faults_name_rule_and_field() {
     let line = |fields: &str| {
         purchase(&format!(
@@ -354,12 +379,48 @@ fn faults_name_rule_and_field() {
         "invalid_value",
         "attributes.a.b.confidence",
     );
-    expect_fault(
-        "forget",
-        &format!("{{{LINK}}}"),
-        "unsupported_record_type",
-        "record_type",
+    for (row, code, field) in [
+        ("{}", "missing_field", "link"),
+        (r#"{"link":{"mobile":"x"}}"#, "invalid_value", "link.mobile"),
+        (r#"{"records":[]}"#, "invalid_value", "records"),
+        (
+            r#"{"records":[{"mobile":"1"},{"email":"x"}]}"#,
+            "invalid_value",
+            "records[1].email",
+        ),
+        (
+            r#"{"link":{"mobile":"1"},"records":[{"mobile":"1"}]}"#,
+            "invalid_value",
+            "records",
+        ),
+        (
+            r#"{"link":{"mobile":"1"},"scope":"all"}"#,
+            "invalid_value",
+            "scope",
+        ),
+        (
+            r#"{"link":{"mobile":"1"},"scope":"profile","reinstate":true}"#,
+            "invalid_value",
+            "scope",
+        ),
+        (
+            r#"{"link":{"mobile":"1"},"suppress":true,"reinstate":true}"#,
+            "invalid_value",
+            "reinstate",
+        ),
+        (
+            r#"{"link":{"mobile":"1"},"suppress":1}"#,
+            "wrong_type",
+            "suppress",
+        ),
+    ] {
+        expect_fault("forget", row, code, field);
+    }
+    let many = format!(
+        r#"{{"records":[{}]}}"#,
+        vec![r#"{"mobile":"1"}"#; 101].join(",")
     );
+    expect_fault("forget", &many, "invalid_value", "records");
 }
 
 #[test]
@@ -440,7 +501,7 @@ proptest! {
     ) {
         let table = |rows: &[(usize, String)]| {
             let key = key();
-            let context = Context { key: &key, source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED };
+            let context = Context { key: &key, source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED, erasures: crate::erase::Erasures::default(), event_retention_days: None };
             let mut table = Table::new();
             for (place_in_file, row) in rows {
                 for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap().writes {

@@ -1,0 +1,275 @@
+//! Erasure's part of the table: the list by which ingest keeps out whom it must, and deleting what an identity left.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementRequest, ReturnConsumedCapacity, ReturnValue,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{Row, Table, TableError, Verdict, Write, attribute, batch, failure};
+use crate::{
+    erasure::Markers,
+    identity::IdentityId,
+    item::Item,
+    keys::{self, Marker, SortKey},
+    time::Instant,
+    value::{Map, Value},
+    version::{ImportId, Version},
+};
+
+/// Shards of the list that are read at a time.
+const SHARDS_AT_A_TIME: usize = 8;
+
+/// What the list says of one identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Erasure {
+    /// The markers.
+    pub markers: Markers,
+    /// When the newest entry was written, by the writer's clock, in seconds since 1970.
+    pub listed_at: i64,
+}
+
+impl Write {
+    /// Writes a marker of an identity.
+    pub fn marker(identity: &IdentityId, marker: Marker, version: Version) -> Self {
+        Self::new(
+            identity.to_string(),
+            SortKey::Marker(marker).to_text(),
+            version,
+            Map::new(),
+        )
+    }
+
+    /// Writes a marker into the erasure list.
+    pub fn listed(identity: &IdentityId, marker: Marker, version: Version) -> Self {
+        let (partition, sort) = keys::erasure(identity, marker);
+        let mut data = Map::new();
+        data.insert("listed_at", Instant::now().to_string());
+        Self::new(partition, sort, version, data)
+    }
+}
+
+impl Table {
+    /// How often the erasure list has changed, read consistently.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn erasure_changes(&self) -> Result<u64, TableError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(keys::ERASURES, keys::ERASURES)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failure)?;
+        Ok(answer.item.as_ref().and_then(changes).unwrap_or_default())
+    }
+
+    /// Counts a change of the erasure list: to be called between listing and deleting.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn count_erasure_change(&self) -> Result<u64, TableError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(keys::ERASURES, keys::ERASURES)))
+            .update_expression("ADD changes :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(failure)?;
+        Ok(answer
+            .attributes
+            .as_ref()
+            .and_then(changes)
+            .unwrap_or_default())
+    }
+
+    /// The whole erasure list, read consistently.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn erasures(&self) -> Result<HashMap<IdentityId, Erasure>, TableError> {
+        let shards = stream::iter(keys::erasures())
+            .map(|shard| self.rows(shard, None))
+            .buffer_unordered(SHARDS_AT_A_TIME);
+        let rows: Vec<Vec<Row>> = shards.try_collect().await?;
+        let mut list: HashMap<IdentityId, Erasure> = HashMap::new();
+        for row in rows.iter().flatten() {
+            let sort = row.get("SK").and_then(|sort| sort.as_s().ok());
+            let (Some((identity, marker)), Some(version)) = (
+                sort.and_then(|sort| keys::parse_erasure(sort)),
+                attribute::held_version(row),
+            ) else {
+                continue;
+            };
+            let data = attribute::partition_and_data(row)
+                .map(|(_, data)| data)
+                .unwrap_or_default();
+            let listed_at = data
+                .text("listed_at")
+                .and_then(Instant::parse)
+                .map_or(0, Instant::seconds);
+            let erasure = list.entry(identity).or_default();
+            erasure.markers.add(marker, version);
+            erasure.listed_at = erasure.listed_at.max(listed_at);
+        }
+        Ok(list)
+    }
+
+    /// Everything that is recorded under an identity, read consistently, without what no judgement needs: of their data
+    /// items hold `updated_at` alone.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn whole_identity(&self, id: &IdentityId) -> Result<Vec<Item>, TableError> {
+        let rows = self
+            .rows(
+                id.to_string(),
+                Some("PK, SK, #version, expires_at, #data.updated_at"),
+            )
+            .await?;
+        Ok(rows.iter().filter_map(attribute::item).collect())
+    }
+
+    /// The far sides of an identity's links, as far as they are there, read consistently and without their data.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn far_links(
+        &self,
+        id: &IdentityId,
+        others: &[IdentityId],
+    ) -> Result<Vec<Item>, TableError> {
+        let sort = SortKey::Link(id.clone()).to_text();
+        let keys: Vec<Row> = others
+            .iter()
+            .map(|other| attribute::key(other.as_str(), &sort))
+            .collect();
+        let mut found = Vec::new();
+        for keys in keys.chunks(super::MAX_GET) {
+            let rows = self.get_all(keys.to_vec(), true).await?;
+            found.extend(rows.iter().filter_map(attribute::item));
+        }
+        Ok(found)
+    }
+
+    /// Notes whom the row at `offset` of an import is to erase, unless that is noted already; answers what is noted.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn note_targets(
+        &self,
+        import: ImportId,
+        offset: u64,
+        targets: &[IdentityId],
+        expires_at: i64,
+    ) -> Result<Vec<IdentityId>, TableError> {
+        let sort = keys::targets(offset);
+        let mut data = Map::new();
+        data.insert(
+            "identities",
+            Value::List(targets.iter().map(|id| id.as_str().into()).collect()),
+        );
+        if self
+            .put_import_item(import, &sort, &data, expires_at)
+            .await?
+        {
+            return Ok(targets.to_vec());
+        }
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(&keys::import(import), &sort)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failure)?;
+        let (_, data) = answer
+            .item
+            .as_ref()
+            .and_then(attribute::partition_and_data)
+            .unwrap_or_default();
+        Ok(data
+            .list("identities")
+            .iter()
+            .filter_map(|id| id.as_text()?.parse().ok())
+            .collect())
+    }
+
+    /// Deletes items, each only in the version that it has here. At most 25, no two of one key. What is gone or has
+    /// changed since is `Gone`.
+    ///
+    /// # Errors
+    /// The table did not answer; nothing is known of any of the items.
+    pub async fn delete(&self, items: &[&Item]) -> Result<Vec<Verdict>, TableError> {
+        let mut statements = Vec::with_capacity(items.len());
+        for item in items {
+            let mut parameters = vec![
+                AttributeValue::S(item.identity.to_string()),
+                AttributeValue::S(item.key.to_text()),
+            ];
+            let mut condition = String::new();
+            if let Some(version) = &item.version {
+                condition.push_str(" AND \"version\" = ?");
+                parameters.push(attribute::version(version));
+            }
+            let table = batch::quoted(&self.name);
+            let statement = BatchStatementRequest::builder()
+                .statement(format!(
+                    "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ?{condition}"
+                ))
+                .set_parameters(Some(parameters))
+                .build()
+                .map_err(|error| TableError::Refused(error.into()))?;
+            statements.push(statement);
+        }
+        let answer = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(statements))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(failure)?;
+        Ok(answer.responses().iter().map(batch::verdict).collect())
+    }
+
+    /// All rows of a partition, read consistently.
+    async fn rows(
+        &self,
+        partition: String,
+        projection: Option<&str>,
+    ) -> Result<Vec<Row>, TableError> {
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(partition))
+            .consistent_read(true)
+            .set_projection_expression(projection.map(str::to_owned));
+        if projection.is_some() {
+            query = query
+                .expression_attribute_names("#data", "data")
+                .expression_attribute_names("#version", "version");
+        }
+        let mut pages = query.into_paginator().items().send();
+        let mut rows = Vec::new();
+        while let Some(row) = pages.next().await {
+            rows.push(row.map_err(failure)?);
+        }
+        Ok(rows)
+    }
+}
+
+fn changes(row: &Row) -> Option<u64> {
+    row.get("changes")?.as_n().ok()?.parse().ok()
+}
