@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{identifier::Identifier, identity::IdentityId, item::Item, keys::SortKey};
+use crate::{
+    erasure::Markers, identifier::Identifier, identity::IdentityId, item::Item, keys::SortKey,
+};
 
 /// The most identities that a profile is read from.
 pub const MAX_IDENTITIES: usize = 32;
@@ -18,6 +20,8 @@ pub struct Closure {
     pending: BTreeSet<IdentityId>,
     /// Identities read, and whether they are shared.
     read: BTreeMap<IdentityId, bool>,
+    /// The links by which identities were found.
+    found_by: BTreeMap<IdentityId, Vec<Item>>,
     truncated: bool,
 }
 
@@ -28,6 +32,7 @@ impl Closure {
             pending: BTreeSet::from([asked.clone()]),
             asked,
             read: BTreeMap::new(),
+            found_by: BTreeMap::new(),
             truncated: false,
         }
     }
@@ -37,25 +42,41 @@ impl Closure {
         self.pending.iter().cloned().collect()
     }
 
-    /// Takes in the items of an identity that was pending. A shared identity is never followed, not even
-    /// where it is the one asked for.
-    pub fn add<'a>(&mut self, identity: &IdentityId, items: impl IntoIterator<Item = &'a Item>) {
-        let linked: BTreeSet<_> = live_links(items).map(|(other, _)| other).collect();
-        let shared = linked.len() > MAX_LIVE_LINKS;
+    /// Takes in the items of an identity that was pending, less what its markers erase. An identity whose markers erase
+    /// every link that led to it is none of the profile's. A shared identity is never followed, not even where it is
+    /// the one asked for.
+    pub fn add<'a>(
+        &mut self,
+        identity: &IdentityId,
+        items: impl IntoIterator<Item = &'a Item>,
+        markers: &Markers,
+    ) {
         self.pending.remove(identity);
+        let found_by = self.found_by.remove(identity).unwrap_or_default();
+        if *identity != self.asked && found_by.iter().all(|link| markers.erase(link)) {
+            return;
+        }
+        let links: BTreeMap<IdentityId, &Item> = items
+            .into_iter()
+            .filter_map(|item| Some((live_link(item)?, item)))
+            .collect();
+        let shared = links.len() > MAX_LIVE_LINKS;
         self.read.insert(identity.clone(), shared);
         if shared {
             return;
         }
-        for other in linked {
-            if self.read.contains_key(&other) || self.pending.contains(&other) {
+        for (other, link) in links {
+            if self.read.contains_key(&other) {
                 continue;
             }
-            if self.read.len() + self.pending.len() == MAX_IDENTITIES {
-                self.truncated = true;
-                return;
+            if !self.pending.contains(&other) {
+                if self.read.len() + self.pending.len() == MAX_IDENTITIES {
+                    self.truncated = true;
+                    return;
+                }
+                self.pending.insert(other.clone());
             }
-            self.pending.insert(other);
+            self.found_by.entry(other).or_default().push(link.clone());
         }
     }
 
@@ -104,19 +125,28 @@ impl Closure {
 pub fn live_links<'a>(
     items: impl IntoIterator<Item = &'a Item>,
 ) -> impl Iterator<Item = (IdentityId, Option<Identifier>)> {
-    items.into_iter().filter_map(|item| match &item.key {
-        SortKey::Link(other) if item.data.flag("live") == Some(true) => Some((
-            other.clone(),
-            item.data.map("other").and_then(Identifier::from_item),
-        )),
-        _ => None,
+    items.into_iter().filter_map(|item| {
+        let identifier = item.data.map("other").and_then(Identifier::from_item);
+        Some((live_link(item)?, identifier))
     })
+}
+
+fn live_link(item: &Item) -> Option<IdentityId> {
+    match &item.key {
+        SortKey::Link(other) if item.data.flag("live") == Some(true) => Some(other.clone()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{identity::encoding, value::Map};
+    use crate::{
+        identity::encoding,
+        keys::Marker,
+        value::Map,
+        version::{ImportId, Version},
+    };
 
     fn id(n: u8) -> IdentityId {
         encoding().encode(&[n; 16]).parse().unwrap()
@@ -138,7 +168,11 @@ mod tests {
     fn close(asked: u8, links: &[Item]) -> Closure {
         let mut closure = Closure::new(id(asked));
         while let Some(next) = closure.pending().pop() {
-            closure.add(&next, links.iter().filter(|item| item.identity == next));
+            closure.add(
+                &next,
+                links.iter().filter(|item| item.identity == next),
+                &Markers::of(links.iter().filter(|item| item.identity == next)),
+            );
         }
         closure
     }
@@ -164,6 +198,25 @@ mod tests {
             close(1, &[link(1, 2, false), link(2, 1, false)]).members(),
             [id(1)]
         );
+    }
+
+    #[test]
+    fn an_erased_identity_is_none_of_the_profiles_that_are_linked_to_it() {
+        let marker = Item {
+            key: SortKey::Marker(Marker::Suppressed),
+            version: Some(Version::new(1, "1", ImportId([0; 8]), 0)),
+            ..link(2, 2, false)
+        };
+        // Its own side of the link is gone; the others' is still there.
+        let links = [
+            vec![link(1, 2, true), link(3, 2, true), marker],
+            both(1, 3).to_vec(),
+        ]
+        .concat();
+        let closure = close(1, &links);
+        assert_eq!(closure.members(), [id(1), id(3)]);
+        assert_eq!(closure.shown().count(), 2);
+        assert_eq!(close(2, &links).members(), [id(2)]);
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Markers {
         *held = (*held).max(Some(version));
     }
 
+    /// The version of the erasure, if there was one. A suppression is one too.
+    pub const fn erased(&self) -> Option<Version> {
+        self.erased
+    }
+
     /// Whether nothing was ever said.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -1,10 +1,14 @@
 //! Reading a profile: the partitions of all identities that links connect, a round at a time, in parallel.
 
-use futures::future::try_join_all;
+use std::collections::BTreeMap;
+
+use futures::future::{try_join, try_join_all};
 
 use crate::{
     closure::Closure,
+    erasure::Markers,
     identity::IdentityId,
+    item::Item,
     keys::SortKey,
     profile::{Profile, State},
     table::{Items, Table, TableError},
@@ -35,17 +39,70 @@ pub async fn profile(
     Ok(profile)
 }
 
+/// The identities of a profile, and what was said of the erasure of each.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// Who belongs together.
+    pub closure: Closure,
+    /// The markers of each identity that was read.
+    pub markers: BTreeMap<IdentityId, Markers>,
+}
+
+impl Members {
+    /// Whether what was said of its identity erases an item.
+    pub fn erase(&self, item: &Item) -> bool {
+        self.markers
+            .get(&item.identity)
+            .is_some_and(|markers| markers.erase(item))
+    }
+}
+
 /// Finds the identities of the profile that `asked` belongs to, from their heads alone; `None` if nothing is
 /// recorded under it.
 ///
 /// # Errors
 /// The table did not answer.
-pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Closure>, TableError> {
+pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Members>, TableError> {
     let (closure, read) = close(table, asked, Part::Head).await?;
-    let is_marker = |key: &SortKey| matches!(key, SortKey::Marker(_));
-    let mut items = read.iter().flat_map(|(_, items)| &items.items);
-    let known = items.any(|item| !is_marker(&item.key)) || table.exists(asked).await?;
-    Ok(known.then_some(closure))
+    let mut known = false;
+    let mut markers = BTreeMap::new();
+    for (id, items) in read {
+        known |= stands(&items.items);
+        markers.insert(id, Markers::of(&items.items));
+    }
+    let own = markers.get(asked).copied().unwrap_or_default();
+    known = known || has_more(table, asked, &own).await?;
+    Ok(known.then_some(Members { closure, markers }))
+}
+
+/// The markers of an identity under which something is recorded that they don't erase; `None` if there is nothing.
+///
+/// # Errors
+/// The table did not answer.
+pub async fn standing(table: &Table, id: &IdentityId) -> Result<Option<Markers>, TableError> {
+    let head = table.head(id).await?.items;
+    let markers = Markers::of(&head);
+    let left = head.into_iter().filter(|item| !markers.erase(item));
+    let known = stands(&left.collect::<Vec<_>>()) || has_more(table, id, &markers).await?;
+    Ok(known.then_some(markers))
+}
+
+/// Whether there is more than markers.
+fn stands(items: &[Item]) -> bool {
+    items
+        .iter()
+        .any(|item| !matches!(item.key, SortKey::Marker(_)))
+}
+
+/// Whether an identity has a note or an event that its markers don't erase.
+async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<bool, TableError> {
+    // Of either the newest is erased last.
+    let (notes, events) = try_join(table.notes(id), table.events(id, None, 1)).await?;
+    Ok(notes
+        .items
+        .iter()
+        .chain(&events.items)
+        .any(|item| !markers.erase(item)))
 }
 
 /// What is read of each identity.
@@ -55,6 +112,7 @@ enum Part {
     Head,
 }
 
+/// Reads identities until no link leads on. What their markers erase is left out.
 async fn close(
     table: &Table,
     asked: &IdentityId,
@@ -72,8 +130,12 @@ async fn close(
             Part::Head => table.head(id).await,
         };
         let answers = try_join_all(round.iter().map(read_one)).await?;
-        for (id, items) in round.into_iter().zip(answers) {
-            closure.add(&id, &items.items);
+        for (id, mut items) in round.into_iter().zip(answers) {
+            let markers = Markers::of(&items.items);
+            if !markers.is_empty() {
+                items.items.retain(|item| !markers.erase(item));
+            }
+            closure.add(&id, &items.items, &markers);
             read.push((id, items));
         }
     }

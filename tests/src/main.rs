@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod app;
+mod erasure;
 mod files;
 mod history;
 mod ingest;

@@ -78,10 +78,10 @@ async fn page(
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let before = parameters.get("cursor").map(position).transpose()?;
-    let closure = reader::members(&app.table, id)
+    let members = reader::members(&app.table, id)
         .await?
         .ok_or_else(http::profile_not_found)?;
-    let merged = merge::merge(&app.table, closure.members(), before, limit).await?;
+    let merged = merge::merge(&app.table, &members, before, limit).await?;
     let view = View {
         now: Instant::now(),
         currency: &app.config.currency,
@@ -93,7 +93,7 @@ async fn page(
         .filter_map(|item| HistoryItem::new(item, &view))
         .collect();
     app.products.join(&app.table, &mut items).await?;
-    tracing::info!(principal = principal.subject, profile = %closure.id(), sections = "history", "profile opened");
+    tracing::info!(principal = principal.subject, profile = %members.closure.id(), sections = "history", "profile opened");
     let next = merged
         .next
         .map(|key| cursor::encode(Listing::History, "", key.as_str()));
@@ -102,7 +102,7 @@ async fn page(
         &Page {
             items,
             next,
-            partial: merged.partial || closure.truncated(),
+            partial: merged.partial || members.closure.truncated(),
         },
     )
 }

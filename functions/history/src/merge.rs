@@ -9,6 +9,7 @@ use shared::{
     item::Item,
     keys::EventKey,
     profile::newer,
+    reader::Members,
     table::{Table, TableError},
 };
 
@@ -35,18 +36,20 @@ struct Source {
     more: bool,
 }
 
-/// Reads at most `limit` events of `identities` that stand before the event key `before`.
+/// Reads at most `limit` events of a profile's `members` that stand before the event key `before`.
 ///
 /// # Errors
 /// The table did not answer.
 pub(crate) async fn merge(
     table: &Table,
-    identities: Vec<IdentityId>,
+    members: &Members,
     before: Option<EventKey>,
     limit: usize,
 ) -> Result<Merged, TableError> {
     let before = before.map(|key| key.as_str().to_owned());
-    let mut sources: Vec<_> = identities
+    let mut sources: Vec<_> = members
+        .closure
+        .members()
         .into_iter()
         .map(|identity| Source {
             identity,
@@ -85,7 +88,7 @@ pub(crate) async fn merge(
         let Some(item) = take(&mut sources) else {
             return Ok(merged);
         };
-        if item.is_tombstone() {
+        if item.is_tombstone() || members.erase(&item) {
             last = item.event().cloned();
             continue;
         }

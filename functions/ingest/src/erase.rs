@@ -73,6 +73,14 @@ impl Erasures {
                 .is_some_and(|markers| markers.erase(item))
     }
 
+    #[cfg(test)]
+    fn of(own: HashMap<IdentityId, Markers>) -> Self {
+        Self {
+            own,
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, identity: &IdentityId, marker: Marker, version: Version) {
         let listed = self.list.get(identity).map(|erasure| erasure.markers);
         self.own
@@ -234,3 +242,6 @@ async fn profiles(
     all.dedup();
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests;

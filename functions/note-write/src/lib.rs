@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use shared::{
     config::{Config, ConfigError},
+    erasure::REMEMBERED_SECONDS,
     http::{self, Parameters},
     identity::IdentityId,
     item::Item,
@@ -20,14 +21,13 @@ use shared::{
         Note, View,
         note::{self, NoteText},
     },
+    reader,
     table::{NotePut, Table},
     time::Instant,
     value::Map,
 };
 use uuid::Uuid;
 
-/// How long a request is remembered.
-const REMEMBERED_SECONDS: i64 = 24 * 60 * 60;
 /// The most characters of an idempotency key.
 const MAX_KEY_CHARS: usize = 255;
 
@@ -84,9 +84,9 @@ async fn create(
 ) -> Result<Response<Body>, Problem> {
     let key = idempotency_key(request)?;
     let text = text(&http::body(request)?)?;
-    if !app.table.exists(identity).await? {
-        return Err(http::profile_not_found());
-    }
+    let markers = reader::standing(&app.table, identity)
+        .await?
+        .ok_or_else(http::profile_not_found)?;
     let now = Instant::now();
     let uuid = Uuid::now_v7();
     let request_hash = data_hash(identity, &text);
@@ -111,7 +111,11 @@ async fn create(
         remembered,
         Some(now.seconds() + REMEMBERED_SECONDS),
     );
-    match app.table.put_note(&written, &again, now.seconds()).await? {
+    match app
+        .table
+        .put_note(&written, &again, now.seconds(), markers.erased())
+        .await?
+    {
         NotePut::Written => {
             tracing::info!(principal = principal.subject, profile = %identity, note = %uuid, "note written");
             created(app, principal, &written)

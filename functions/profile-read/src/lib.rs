@@ -119,14 +119,15 @@ async fn notes(
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let after = parameters.get("cursor").map(note_position).transpose()?;
-    let closure = reader::members(&app.table, id)
+    let members = reader::members(&app.table, id)
         .await?
         .ok_or_else(http::profile_not_found)?;
     let mut items = Vec::new();
-    for member in closure.members() {
-        items.extend(app.table.notes(&member).await?.items);
+    for member in members.closure.members() {
+        let notes = app.table.notes(&member).await?.items;
+        items.extend(notes.into_iter().filter(|note| !members.erase(note)));
     }
-    audit(principal, &closure.id(), "notes");
+    audit(principal, &members.closure.id(), "notes");
     http::json(
         StatusCode::OK,
         &note::page(&items, after, limit, &view(app, principal)),

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::erasure::Markers;
 use crate::{
     identity::IdentityKey,
     keys::EventType,
@@ -169,7 +170,7 @@ fn document(items: &[Item]) -> String {
     let state: State = items.iter().cloned().collect();
     let mut closure = Closure::new(identity(0).0);
     while let Some(next) = closure.pending().pop() {
-        closure.add(&next, state.of(&next));
+        closure.add(&next, state.of(&next), &Markers::default());
     }
     let members = closure.members();
     let state = state
@@ -370,7 +371,7 @@ fn without_pii_read_personal_values_are_redacted() {
         note(0, 1),
     ];
     let mut closure = Closure::new(identity(0).0);
-    closure.add(&identity(0).0, &items);
+    closure.add(&identity(0).0, &items, &Markers::default());
     let profile = Profile {
         closure,
         state: items.into_iter().collect(),

@@ -16,7 +16,9 @@ use crate::{
     item::Item,
     keys::{self, Marker, SortKey},
     problem::Problem,
+    time::Instant,
     value::Map,
+    version::Version,
 };
 
 mod attribute;
@@ -185,21 +187,8 @@ impl Table {
         Ok(page)
     }
 
-    /// Whether anything that a profile is folded from is recorded under an identity.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn exists(&self, id: &IdentityId) -> Result<bool, TableError> {
-        let range = Range {
-            low: keys::FIRST_READ,
-            high: None,
-            limit: Some(1),
-            consistent: true,
-        };
-        Ok(!self.query(id, range).await?.items.is_empty())
-    }
-
-    /// Stores a note and what is remembered of its request, unless the request was seen or the identity erased.
+    /// Stores a note and what is remembered of its request, unless the request was seen or the identity erased since its
+    /// markers were read: `erased` is the erasure that they told of.
     /// A request whose memory has run out by `now` (seconds since 1970) counts as not seen.
     ///
     /// # Errors
@@ -209,6 +198,7 @@ impl Table {
         note: &Item,
         again: &Item,
         now: i64,
+        erased: Option<Version>,
     ) -> Result<NotePut, TableError> {
         let refused =
             |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(error.into());
@@ -232,10 +222,15 @@ impl Table {
             .set_key(Some(attribute::key(
                 note.identity.as_str(),
                 &SortKey::Marker(Marker::Erased).to_text(),
-            )))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(refused)?;
+            )));
+        let not_erased = match &erased {
+            None => not_erased.condition_expression("attribute_not_exists(PK)"),
+            Some(seen) => not_erased
+                .condition_expression("#version = :seen")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":seen", attribute::version(seen)),
+        };
+        let not_erased = not_erased.build().map_err(refused)?;
         let result = self
             .client
             .transact_write_items()
@@ -395,6 +390,7 @@ impl Table {
 
     /// Reads down from the highest key of the range.
     async fn query(&self, id: &IdentityId, range: Range<'_>) -> Result<Items, TableError> {
+        let now = Instant::now().seconds();
         let mut found = Items::default();
         let mut start = None;
         for _ in 0..MAX_PAGES {
@@ -426,7 +422,9 @@ impl Table {
                 page.items
                     .unwrap_or_default()
                     .iter()
-                    .filter_map(attribute::item),
+                    .filter_map(attribute::item)
+                    // The time to live takes items away late.
+                    .filter(|item| item.expires_at.is_none_or(|end| end > now)),
             );
             start = page.last_evaluated_key;
             found.more = start.is_some();

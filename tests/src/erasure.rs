@@ -1,0 +1,473 @@
+//! Erasure: what a forget file leaves, and what comes after it.
+
+use local::{Options, Stack};
+use serde_json::{Value, json};
+
+use crate::{
+    app::TestApp,
+    ingest::{rows, s3_event},
+};
+
+/// Marked values: none of them may be anywhere in the table once their bearer is erased.
+const MARKED: [&str; 5] = [
+    "ada.canary@example.com",
+    "61400111222",
+    "AdaCanary",
+    "canary street",
+    "canary body",
+];
+
+/// Two customers who are linked: Ada, of whom all is marked, and Bo.
+async fn ada_and_bo() -> TestApp {
+    let app = TestApp::start().await;
+    let email = json!({"email": "ada.canary@example.com"});
+    let mobile = json!({"mobile": "+61400111222"});
+    let bo = json!({"email": "bo@example.com"});
+    let long = "canary body ".repeat(1_000);
+    for (folder, rows) in [
+        (
+            "customer_record/crm",
+            vec![
+                json!({"link": email, "first_name": "AdaCanary", "address_1": "1 canary street"}),
+                json!({"link": bo, "first_name": "Bo"}),
+            ],
+        ),
+        (
+            "attributes/crm",
+            vec![json!({"link": email, "attributes": {"a.b": "AdaCanary"}})],
+        ),
+        (
+            "message/desk",
+            vec![
+                json!({"link": email, "action_at": "2026-01-01T00:00:00Z", "message_id": "1", "channel": "x", "direction": "inbound", "body": long}),
+                json!({"link": bo, "action_at": "2026-01-02T00:00:00Z", "message_id": "2", "channel": "x", "direction": "inbound", "body": "bo's"}),
+            ],
+        ),
+        (
+            "sms_send/sms",
+            vec![
+                json!({"link": mobile, "action_at": "2026-01-03T00:00:00Z", "sms_id": "1", "to": {"number": "61400111222"}}),
+            ],
+        ),
+        (
+            "unify/crm",
+            vec![
+                json!({"records": [email, mobile]}),
+                json!({"records": [email, bo]}),
+            ],
+        ),
+    ] {
+        let rows: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let report = app.import(&format!("drop/{folder}/a.ndjson"), &rows).await;
+        assert_eq!(report["rejected"], 0, "{report}");
+    }
+    let (_, profile) = app.lookup(email).await;
+    assert_eq!(profile["identities"].as_array().unwrap().len(), 3);
+    let (status, _) = app
+        .note(
+            profile["identities"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|identity| {
+                    identity["type"] == "email" && identity["value"] == "ada.canary@example.com"
+                })
+                .unwrap()["id"]
+                .as_str()
+                .unwrap(),
+            Some("n1"),
+            json!({"text": "AdaCanary called"}),
+        )
+        .await;
+    assert_eq!(status, 201);
+    app
+}
+
+/// The marked values that the table still holds.
+async fn marked(app: &TestApp) -> Vec<&'static str> {
+    let table = format!("{:?}", rows(app).await);
+    MARKED
+        .into_iter()
+        .filter(|value| table.contains(value))
+        .collect()
+}
+
+async fn status(app: &TestApp, identifier: Value) -> u16 {
+    app.lookup(identifier).await.0.as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_goes_with_all_that_is_of_it_and_its_neighbours_stay_whole() {
+    let app = ada_and_bo().await;
+    let report = app
+        .import(
+            "drop/forget/privacy/a.ndjson",
+            r#"{"link":{"email":"Ada.Canary@example.com"}}"#,
+        )
+        .await;
+    assert_eq!(
+        (&report["written"], &report["status"]),
+        (&json!(1), &json!("completed"))
+    );
+    assert_eq!(
+        report["erased"],
+        json!({"identities": 2, "records": 1, "attributes": 1, "links": 4, "notes": 1, "events": 1, "bodies": 1, "note_requests": 1})
+    );
+    let held: Vec<_> = report["still_held"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|held| held["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(held.len(), 3, "{held:?}");
+    assert!(
+        report["still_held"][2]["until"].as_str().unwrap()
+            > report["finished_at"].as_str().unwrap()
+    );
+    // The mobile was not named: it stays, by itself.
+    assert_eq!(marked(&app).await, ["61400111222"]);
+    assert_eq!(
+        status(&app, json!({"email": "ada.canary@example.com"})).await,
+        404
+    );
+    assert_eq!(status(&app, json!({"mobile": "61400111222"})).await, 200);
+    let (_, bo) = app.lookup(json!({"email": "bo@example.com"})).await;
+    assert_eq!(
+        (
+            bo["identities"].as_array().unwrap().len(),
+            bo["history"]["items"].as_array().unwrap().len(),
+            &bo["name"]
+        ),
+        (1, 1, &json!("Bo"))
+    );
+    let text = report.to_string();
+    assert!(MARKED.iter().all(|value| !text.contains(value)), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_profile_goes_by_any_of_its_identities() {
+    let app = ada_and_bo().await;
+    let report = app
+        .import(
+            "drop/forget/privacy/a.ndjson",
+            r#"{"link":{"mobile":"61400111222"},"scope":"profile"}"#,
+        )
+        .await;
+    assert_eq!(
+        (&report["written"], &report["erased"]["identities"]),
+        (&json!(1), &json!(3))
+    );
+    assert_eq!(marked(&app).await, Vec::<&str>::new());
+    for identifier in [
+        json!({"email": "ada.canary@example.com"}),
+        json!({"mobile": "61400111222"}),
+        json!({"email": "bo@example.com"}),
+    ] {
+        assert_eq!(status(&app, identifier).await, 404);
+    }
+    // The same event again, and the import of it from its start: whom it is about was noted.
+    let version = report["version_id"].as_str().unwrap();
+    app.stack
+        .invoke(
+            "ingest",
+            s3_event(&app, "drop/forget/privacy/a.ndjson", version, "01"),
+        )
+        .await
+        .expect("a duplicate");
+    assert_eq!(marked(&app).await, Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_brings_them_back_but_what_happened_after_and_a_reinstatement() {
+    let app = ada_and_bo().await;
+    app.import(
+        "drop/forget/privacy/a.ndjson",
+        r#"{"records":[{"email":"ada.canary@example.com"},{"mobile":"61400111222"}]}"#,
+    )
+    .await;
+    // The nightly export does not know yet.
+    let record = r#"{"link":{"email":"ada.canary@example.com"},"first_name":"AdaCanary"}"#;
+    let old = r#"{"link":{"email":"ada.canary@example.com"},"action_at":"2026-01-01T00:00:00Z","email_id":"1"}"#;
+    let unify = r#"{"records":[{"email":"ada.canary@example.com"},{"email":"bo@example.com"}]}"#;
+    for (folder, rows) in [
+        ("customer_record", record),
+        ("email_open", old),
+        ("unify", unify),
+    ] {
+        let report = app
+            .import(&format!("drop/{folder}/crm/again.ndjson"), rows)
+            .await;
+        assert_eq!(
+            (&report["read"], &report["suppressed"], &report["written"]),
+            (&json!(1), &json!(1), &json!(0)),
+            "{folder}"
+        );
+    }
+    assert_eq!(marked(&app).await, Vec::<&str>::new());
+    assert_eq!(
+        status(&app, json!({"email": "ada.canary@example.com"})).await,
+        404
+    );
+
+    // What happened after the erasure is of a new customer, as far as anybody knows.
+    let tomorrow = "2099-01-01T00:00:00Z";
+    let late = app
+        .import(
+            "drop/email_open/crm/future.ndjson",
+            &old.replace("2026-01-01T00:00:00Z", tomorrow),
+        )
+        .await;
+    assert_eq!(late["rejected"], 1, "48 hours ahead at most");
+    let soon = soon();
+    let report = app
+        .import(
+            "drop/email_open/crm/new.ndjson",
+            &old.replace("2026-01-01T00:00:00Z", &soon),
+        )
+        .await;
+    assert_eq!(report["written"], 1);
+    let (code, profile) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
+    assert_eq!(
+        (
+            code.as_u16(),
+            &profile["name"],
+            profile["history"]["items"].as_array().unwrap().len()
+        ),
+        (200, &Value::Null, 1)
+    );
+
+    // Let in again, the record may come back; a late duplicate of the forget takes nothing of it.
+    app.import(
+        "drop/forget/privacy/b.ndjson",
+        r#"{"link":{"email":"ada.canary@example.com"},"reinstate":true}"#,
+    )
+    .await;
+    assert_eq!(
+        app.import("drop/customer_record/crm/back.ndjson", record)
+            .await["written"],
+        1
+    );
+    let versions = app.stack.list("reports/drop/forget/privacy/a.ndjson/");
+    let version = versions[0]
+        .rsplit('/')
+        .next()
+        .unwrap()
+        .trim_end_matches(".json")
+        .to_owned();
+    forget_import(&app, "drop/forget/privacy/a.ndjson", &version).await;
+    app.stack
+        .invoke(
+            "ingest",
+            s3_event(&app, "drop/forget/privacy/a.ndjson", &version, "01"),
+        )
+        .await
+        .expect("a late duplicate");
+    let (_, profile) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
+    assert_eq!(profile["name"], "AdaCanary");
+
+    // Suppressed is for good.
+    app.import(
+        "drop/forget/privacy/c.ndjson",
+        r#"{"link":{"email":"ada.canary@example.com"},"suppress":true}"#,
+    )
+    .await;
+    app.import(
+        "drop/forget/privacy/d.ndjson",
+        r#"{"link":{"email":"ada.canary@example.com"},"reinstate":true}"#,
+    )
+    .await;
+    for rows in [
+        old.replace("2026-01-01T00:00:00Z", &soon),
+        old.replace("\"1\"", "\"2\""),
+    ] {
+        assert_eq!(
+            app.import("drop/email_open/crm/never.ndjson", &rows).await["suppressed"],
+            1
+        );
+    }
+    assert_eq!(
+        status(&app, json!({"email": "ada.canary@example.com"})).await,
+        404
+    );
+    assert_eq!(marked(&app).await, Vec::<&str>::new());
+}
+
+/// Makes the table forget that it has seen an import, so that its event is seen to as if it were new.
+async fn forget_import(app: &TestApp, key: &str, version: &str) {
+    for row in rows(app).await {
+        let partition = row["PK"].as_s().unwrap();
+        let is_it = row
+            .get("data")
+            .and_then(|data| data.as_m().ok())
+            .is_some_and(|data| {
+                data.get("key")
+                    .and_then(|own| own.as_s().ok())
+                    .is_some_and(|own| own == key)
+                    && data
+                        .get("version_id")
+                        .and_then(|own| own.as_s().ok())
+                        .is_some_and(|own| own == version)
+            });
+        if is_it {
+            let partition = partition.clone();
+            for row in rows(app)
+                .await
+                .into_iter()
+                .filter(|row| *row["PK"].as_s().unwrap() == partition)
+            {
+                let delete = app
+                    .stack
+                    .dynamodb_client()
+                    .delete_item()
+                    .table_name(app.stack.table());
+                delete
+                    .key("PK", row["PK"].clone())
+                    .key("SK", row["SK"].clone())
+                    .send()
+                    .await
+                    .expect("the item goes");
+            }
+        }
+    }
+}
+
+/// An hour from now.
+fn soon() -> String {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    jiff::Timestamp::from_second(i64::try_from(now.as_secs()).unwrap() + 3_600)
+        .unwrap()
+        .to_string()
+}
+
+/// Many events of Ada's in a file that takes many runs, while she is erased, with every event delivered twice.
+async fn erased_while_imported(app: &TestApp, kill: bool) {
+    let rows: String = (0..2_000)
+        .map(|number| format!("{{\"link\":{{\"email\":\"ada.canary@example.com\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"message_id\":\"{number}\",\"channel\":\"x\",\"direction\":\"inbound\",\"body\":\"canary body\"}}\n"))
+        .collect();
+    let mut imports = app.stack.imports();
+    imports
+        .put("drop/message/desk/a.ndjson", rows)
+        .await
+        .unwrap();
+    // Some of it is stored by now.
+    while !format!("{:?}", rows_of_ada(app).await).contains("canary body") {
+        tokio::task::yield_now().await;
+    }
+    imports
+        .put(
+            "drop/forget/privacy/a.ndjson",
+            r#"{"link":{"email":"ada.canary@example.com"}}"#,
+        )
+        .await
+        .unwrap();
+    if kill {
+        app.stack.kill_working("ingest");
+    }
+    let mut reports = 0;
+    while let Some(outcome) = imports.next().await {
+        let (key, report) = outcome.expect("the import ends");
+        assert_eq!(report["status"], "completed", "{key}");
+        reports += 1;
+    }
+    assert_eq!(reports, 2);
+    assert_eq!(marked(app).await, Vec::<&str>::new());
+    assert_eq!(
+        status(app, json!({"email": "ada.canary@example.com"})).await,
+        404
+    );
+}
+
+async fn rows_of_ada(app: &TestApp) -> Value {
+    let (_, profile) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
+    profile["history"]["items"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_beside_an_import_leaves_nothing() {
+    let environment = [(
+        "ingest".to_owned(),
+        [("CHUNK_BYTES".to_owned(), "60000".to_owned())].into(),
+    )]
+    .into();
+    let options = Options {
+        environment,
+        delivery: local::Delivery {
+            duplicates: 1,
+            ..Default::default()
+        },
+        ..Options::default()
+    };
+    erased_while_imported(&TestApp::start_with(options).await, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_whose_run_is_killed_is_carried_out_by_the_next() {
+    erased_while_imported(&TestApp::start().await, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_erased_is_not_shown_while_the_items_are_still_there() {
+    let app = ada_and_bo().await;
+    let (_, before) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
+    let id = identity_id(&app.stack, "ada.canary@example.com");
+    // The marker alone, as it stands before anything is deleted.
+    let mut version = vec![0x00, 0xFF, 0xFF, 0xFF, 0xFF];
+    version.resize(31, 0);
+    app.stack
+        .dynamodb_client()
+        .put_item()
+        .table_name(app.stack.table())
+        .item("PK", aws_sdk_dynamodb::types::AttributeValue::S(id.clone()))
+        .item(
+            "SK",
+            aws_sdk_dynamodb::types::AttributeValue::S("profile#erased".into()),
+        )
+        .item(
+            "version",
+            aws_sdk_dynamodb::types::AttributeValue::B(aws_sdk_dynamodb::primitives::Blob::new(
+                version,
+            )),
+        )
+        .item(
+            "data",
+            aws_sdk_dynamodb::types::AttributeValue::M(Default::default()),
+        )
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        status(&app, json!({"email": "ada.canary@example.com"})).await,
+        404
+    );
+    for path in ["", "/history", "/notes"] {
+        assert_eq!(
+            app.get(&format!("/profiles/{id}{path}")).await.0,
+            404,
+            "{path}"
+        );
+    }
+    assert_eq!(
+        app.note(&id, Some("n2"), json!({"text": "too late"}))
+            .await
+            .0,
+        404
+    );
+    let (_, bo) = app.lookup(json!({"email": "bo@example.com"})).await;
+    let shown = bo.to_string();
+    assert!(MARKED.iter().all(|value| !shown.contains(value)), "{shown}");
+    assert!(before.to_string().contains("AdaCanary"));
+}
+
+/// The id of an e-mail address's identity, by the stack's key.
+fn identity_id(stack: &Stack, email: &str) -> String {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use sha2::{Digest as _, Sha256};
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(email));
+    let mut mac = Hmac::<Sha256>::new_from_slice(stack.identity_key().as_bytes()).unwrap();
+    mac.update(format!("email\u{1f}\u{1f}{hash}").as_bytes());
+    data_encoding::BASE32_NOPAD
+        .encode(&mac.finalize().into_bytes()[..16])
+        .to_lowercase()
+}
