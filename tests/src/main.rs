@@ -5,6 +5,7 @@ mod app;
 mod erasure;
 mod files;
 mod history;
+mod hostile;
 mod ingest;
 mod note_write;
 mod profile_read;

@@ -1,0 +1,289 @@
+//! Input that means harm: a clear verdict for each, bounded memory, and the process answers the next request.
+
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, api_event};
+
+/// `name` of the process status of the function at work or idle, in KiB: the largest of all its processes.
+#[cfg(target_os = "linux")]
+fn peak_memory(binary: &str) -> u64 {
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let peaks = processes.filter_map(|process| {
+        let is_child = std::fs::read_to_string(process.path().join("stat"))
+            .ok()?
+            .rsplit(')')
+            .next()?
+            .split_whitespace()
+            .nth(1)?
+            == std::process::id().to_string();
+        let executable = std::fs::read_link(process.path().join("exe")).ok()?;
+        (is_child && executable.file_name()? == binary).then_some(())?;
+        let status = std::fs::read_to_string(process.path().join("status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    });
+    peaks.max().unwrap_or_default()
+}
+
+fn gzip(parts: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    for part in parts {
+        encoder.write_all(&part).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+fn record(fields: &str) -> String {
+    format!(r#"{{"link":{{"mobile":"1"}},{fields}}}"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_mean_harm_get_a_verdict_in_bounded_memory() {
+    let app = TestApp::start().await;
+    let good = record(r#""first_name":"Good""#);
+    let line = |megabytes: usize| std::iter::repeat_n(vec![b'x'; 1 << 20], megabytes);
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+    let columns = |count: usize| {
+        (0..count)
+            .map(|number| format!("c{number}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let rows = |bad: &str| format!("{bad}\n{good}\n").into_bytes();
+    let cases: Vec<(&str, Vec<u8>, &str, u64)> = vec![
+        // A line of 64 MB, which compresses a thousandfold, and one after it.
+        (
+            "line.ndjson.gz",
+            gzip(line(64).chain([format!("\n{good}\n").into_bytes()])),
+            "record_too_large|/problems/compression-ratio",
+            0,
+        ),
+        (
+            "line.ndjson",
+            rows(&"x".repeat(40 << 20)),
+            "record_too_large",
+            1,
+        ),
+        ("deep.ndjson", rows(&deep), "too_deep|invalid_json", 1),
+        (
+            "brackets.ndjson",
+            rows(&"[".repeat(900_000)),
+            "invalid_json|not_an_object",
+            1,
+        ),
+        (
+            "deep.json",
+            "[".repeat(900_000).into_bytes(),
+            "/problems/broken-json",
+            0,
+        ),
+        (
+            "columns.csv",
+            format!("{}\n", columns(100_000)).into_bytes(),
+            "/problems/invalid-header",
+            0,
+        ),
+        (
+            "header.csv",
+            format!("{}\n1\n", "h".repeat(2 << 20)).into_bytes(),
+            "/problems/invalid-header",
+            0,
+        ),
+        (
+            "quote.csv",
+            format!("link.mobile,first_name\n\"1,{}\n", "x\n".repeat(2 << 20)).into_bytes(),
+            "unclosed_quote",
+            0,
+        ),
+        (
+            "nested.ndjson.gz",
+            gzip([gzip(line(1))].into_iter()),
+            "invalid_json|invalid_utf8",
+            0,
+        ),
+        (
+            "surrogate.ndjson",
+            rows(&record(r#""first_name":"\ud800""#)),
+            "invalid_json",
+            1,
+        ),
+        (
+            "number.ndjson",
+            rows(&record(&format!(
+                r#""custom_fields":{{"n":{}}}"#,
+                "9".repeat(39)
+            ))),
+            "invalid_value",
+            1,
+        ),
+        (
+            "exponent.ndjson",
+            rows(&record(r#""custom_fields":{"n":1e999999999}"#)),
+            "invalid_value",
+            1,
+        ),
+        (
+            "zero.ndjson",
+            rows(&record(r#""updated_at":"0000-01-01T00:00:00Z""#)),
+            "invalid_value",
+            1,
+        ),
+        (
+            "late.ndjson",
+            rows(&record(r#""updated_at":"10000-01-01T00:00:00Z""#)),
+            "invalid_value",
+            1,
+        ),
+        (
+            "bytes.ndjson",
+            [
+                b"{\"link\":{\"mobile\":\"1\"},\"first_name\":\"\xff\xfe\"}\n".as_slice(),
+                good.as_bytes(),
+            ]
+            .concat(),
+            "invalid_utf8",
+            1,
+        ),
+        (
+            "control.ndjson",
+            rows(r#"{"link":{"customer_id":"a\u0000b"}}"#),
+            "invalid_value",
+            1,
+        ),
+    ];
+    for (name, bytes, expected, written) in cases {
+        let report = app
+            .stack
+            .import(&format!("drop/customer_record/x/{name}"), bytes)
+            .await
+            .unwrap();
+        let codes = match report["rejects"][0].as_str() {
+            Some(key) => app.object(key).await,
+            None => String::new(),
+        };
+        let verdict = format!("{} {codes:.4000}", report["problem"]["type"]);
+        assert!(
+            expected
+                .split('|')
+                .any(|expected| verdict.contains(expected)),
+            "{name}: {report} {codes:.300}"
+        );
+        assert_eq!(report["written"], written, "{name}: {report}");
+    }
+    #[cfg(target_os = "linux")]
+    {
+        let peak = peak_memory("ingest");
+        assert!((1..128 * 1024).contains(&peak), "{peak} KiB");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_notes_of_any_letters_come_back_as_they_were() {
+    let app = TestApp::start().await;
+    let names = [
+        "\u{202e}evil",
+        "zero\u{200b}width",
+        "<script>alert(1)</script>",
+        "a\u{0}b",
+        "👩‍👩‍👧‍👦",
+        "ﷺ",
+        "e\u{301}",
+        "'; DROP TABLE x; --",
+        "{{7*7}}",
+    ];
+    for (number, name) in names.into_iter().enumerate() {
+        let row = json!({"link": {"mobile": number.to_string()}, "first_name": name});
+        let report = app
+            .import(
+                &format!("drop/customer_record/x/{number}.ndjson"),
+                &row.to_string(),
+            )
+            .await;
+        assert_eq!(report["written"], 1, "{name:?}");
+        let (_, profile) = app.lookup(json!({"mobile": number.to_string()})).await;
+        assert_eq!(profile["name"], name);
+        let id = profile["id"].as_str().unwrap();
+        let (status, note) = app.note(id, Some("k"), json!({"text": name})).await;
+        if name.contains('\0') {
+            assert_eq!(status, 400, "a note holds no control characters");
+        } else {
+            assert_eq!((status.as_u16(), &note["text"]), (201, &json!(name)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_are_none_of_the_gateways_are_answered_and_the_process_lives() {
+    let app = TestApp::start().await;
+    let path = "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let with = |change: fn(&mut Value)| {
+        let mut event = api_event("GET", path, None);
+        change(&mut event);
+        event
+    };
+    let events = [
+        with(|event| event["rawQueryString"] = json!("include=a b")),
+        with(|event| event["rawQueryString"] = json!("\"")),
+        with(|event| event["rawQueryString"] = json!("%zz=%&&==")),
+        with(|event| event["rawPath"] = json!("/profiles/ \u{0}")),
+        with(|event| event["rawPath"] = json!("")),
+        with(|event| event["headers"]["host"] = json!("not a host")),
+        with(|event| event["headers"]["host"] = json!("\u{1}")),
+        with(|event| event["headers"]["x"] = json!("y".repeat(1 << 20))),
+        with(|event| event["requestContext"]["http"]["method"] = json!("B R E W")),
+        with(|event| {
+            event.as_object_mut().unwrap().remove("requestContext");
+        }),
+        with(|event| {
+            event.as_object_mut().unwrap().remove("headers");
+        }),
+        with(|event| {
+            event["body"] = json!("!!");
+            event["isBase64Encoded"] = json!(true);
+        }),
+        json!({}),
+        json!([]),
+        json!("text"),
+        json!(null),
+    ];
+    for function in ["profile-read", "history", "note-write"] {
+        for event in &events {
+            // An answer or an error, but no process that dies and none that hangs.
+            if let Err(error) = app.stack.invoke(function, event.clone()).await {
+                assert!(
+                    !error.error_type.starts_with("Runtime.")
+                        && !error.error_type.starts_with("Sandbox."),
+                    "{function}: {error} for {event:.300}"
+                );
+            }
+            let next = app
+                .stack
+                .invoke(function, api_event("GET", "/nowhere", None))
+                .await
+                .expect("the next request is answered");
+            assert_eq!(next["statusCode"], 404, "{function}: {next}");
+        }
+    }
+    for event in [
+        json!({}),
+        json!([]),
+        json!(null),
+        json!({"Records": "x"}),
+        json!({"Records": [{}]}),
+        json!({"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "%ff", "sequencer": "zz"}}}]}),
+    ] {
+        if let Err(error) = app.stack.invoke("ingest", event.clone()).await {
+            assert!(
+                !error.error_type.starts_with("Runtime."),
+                "ingest: {error} for {event}"
+            );
+        }
+    }
+    app.import(
+        "drop/customer_record/x/after.ndjson",
+        &record(r#""first_name":"A""#),
+    )
+    .await;
+}
