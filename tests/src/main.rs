@@ -8,5 +8,6 @@ mod history;
 mod hostile;
 mod ingest;
 mod note_write;
+mod privacy;
 mod profile_read;
 mod rules;
