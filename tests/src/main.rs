@@ -4,6 +4,7 @@
 mod app;
 mod files;
 mod history;
+mod imports;
 mod ingest;
 mod note_write;
 mod profile_read;
