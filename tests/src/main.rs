@@ -5,9 +5,14 @@ mod app;
 mod erasure;
 mod files;
 mod history;
+<<<<<<< HEAD
 mod hostile;
+=======
+
+>>>>>>> 6ee1deedf3d016c40a758b9a1d2c13cba8af9b7f
 mod ingest;
 mod note_write;
 mod privacy;
+mod progress;
 mod profile_read;
 mod rules;

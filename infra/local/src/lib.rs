@@ -5,6 +5,7 @@ mod binaries;
 mod clients;
 mod dynamodb;
 mod gateway;
+mod import_events;
 mod imports;
 mod lambda;
 mod logs;
@@ -13,6 +14,7 @@ mod s3;
 mod stack;
 mod template;
 
+pub use import_events::ImportEvent;
 pub use imports::Imports;
 pub use lambda::InvokeError;
 pub use notifications::Delivery;

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
+use crate::import_events::ImportEvents;
 use crate::imports::Imports;
 use crate::lambda::{InvokeError, Lambda, Program};
 use crate::logs::Logs;
@@ -364,7 +365,7 @@ impl Stack {
     /// Drops a file and waits until its import is over. Answers the report, whatever that says.
     ///
     /// # Errors
-    /// The event went to `failed/`, or the bucket has been silent for two minutes.
+    /// The event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes.
     pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
         let mut imports = self.imports();
         imports.put(key, body).await?;
@@ -374,10 +375,11 @@ impl Stack {
         }
     }
 
-    /// For files that are dropped together.
+    /// For files that are dropped together, and for word of all imports from now on.
     #[must_use]
     pub fn imports(&self) -> Imports<'_> {
-        Imports::new(self, self.store.subscribe())
+        let events = ImportEvents::new(self.store.subscribe(), self.logs.subscribe());
+        Imports::new(self, events)
     }
 
     /// Invokes a function, named by its binary, and waits for its answer.
