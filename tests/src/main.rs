@@ -7,5 +7,7 @@ mod files;
 mod history;
 mod ingest;
 mod note_write;
+mod permissions;
 mod profile_read;
 mod rules;
+mod template;
