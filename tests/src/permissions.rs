@@ -5,17 +5,32 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use local::Permission;
+use local::{Options, Permission};
 use serde_json::json;
 
 use crate::{
-    app::TestApp,
+    app::{JANE, TestApp},
     ingest::{rows, s3_event},
 };
 
 /// All that the functions do at least once. What is newly allowed has to be used here.
 async fn everything() -> TestApp {
-    let app = TestApp::with_jane().await;
+    let small_chunks = BTreeMap::from([("CHUNK_BYTES".to_owned(), "300".to_owned())]);
+    let app = TestApp::start_with(Options {
+        environment: BTreeMap::from([("ingest".to_owned(), small_chunks)]),
+        ..Options::default()
+    })
+    .await;
+    for (folder, rows) in JANE {
+        app.import(&format!("drop/{folder}/jane.ndjson"), rows)
+            .await;
+    }
+    // A file in ranges, which are handed on in work/.
+    let many: String = (0..20)
+        .map(|number| format!("{{\"link\":{{\"mobile\":\"{number}\"}},\"first_name\":\"Ann\"}}\n"))
+        .collect();
+    app.import("drop/customer_record/crm/many.ndjson", &many)
+        .await;
     // A file twice, so that items are updated, with a row that is rejected; and a version that is gone.
     let file = "{\"link\":{\"email\":\"jane@fake.com\"},\"first_name\":\"Jane\"}\nno row\n";
     for _ in 0..2 {
