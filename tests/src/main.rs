@@ -3,6 +3,7 @@
 
 mod app;
 mod erasure;
+mod events;
 mod files;
 mod history;
 mod ingest;
@@ -10,4 +11,5 @@ mod note_write;
 mod permissions;
 mod profile_read;
 mod rules;
+mod service;
 mod template;
