@@ -7,6 +7,7 @@ mod events;
 mod files;
 mod history;
 mod ingest;
+mod metrics;
 mod note_write;
 mod permissions;
 mod profile_read;

@@ -31,6 +31,19 @@ async fn everything() -> TestApp {
         .collect();
     app.import("drop/customer_record/crm/many.ndjson", &many)
         .await;
+    // Two identities that are linked, and forgotten as one.
+    app.import(
+        "drop/unify/crm/two.ndjson",
+        r#"{"records":[{"mobile":"0"},{"mobile":"1"}]}"#,
+    )
+    .await;
+    let report = app
+        .import(
+            "drop/forget/crm/one.ndjson",
+            r#"{"link":{"mobile":"0"},"scope":"profile"}"#,
+        )
+        .await;
+    assert_eq!(report["written"], 1, "{report}");
     // A file twice, so that items are updated, with a row that is rejected; and a version that is gone.
     let file = "{\"link\":{\"email\":\"jane@fake.com\"},\"first_name\":\"Jane\"}\nno row\n";
     for _ in 0..2 {

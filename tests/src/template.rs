@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 fn template() -> Value {
-    local::template_document().expect("the template is YAML")
+    local::template_document("template.yaml").expect("the template is YAML")
 }
 
 /// All resources of a type, by their logical ids.

@@ -193,12 +193,12 @@ impl Template {
     }
 }
 
-/// The project's own template as JSON, tags in their long form: `!Ref X` is `{"Ref": "X"}`. Nothing is resolved.
+/// One of the project's templates as JSON, tags in their long form: `!Ref X` is `{"Ref": "X"}`. Nothing is resolved.
 ///
 /// # Errors
 /// The file can't be read, or is no YAML.
-pub fn document() -> Result<Value, TemplateError> {
-    let path = crate::binaries::workspace().join("template.yaml");
+pub fn document(name: &str) -> Result<Value, TemplateError> {
+    let path = crate::binaries::workspace().join(name);
     let text = std::fs::read_to_string(&path).map_err(|source| TemplateError::Read {
         path: path.clone(),
         source,
