@@ -3,16 +3,17 @@
 
 mod app;
 mod erasure;
+mod events;
 mod files;
 mod history;
-<<<<<<< HEAD
 mod hostile;
-=======
-
->>>>>>> 6ee1deedf3d016c40a758b9a1d2c13cba8af9b7f
 mod ingest;
+mod metrics;
 mod note_write;
+mod permissions;
 mod privacy;
-mod progress;
 mod profile_read;
+mod progress;
 mod rules;
+mod service;
+mod template;
