@@ -1,5 +1,7 @@
 //! What the HTTP functions do alike: routes, parameters, bodies, answers. Problems become documents here.
 
+use std::time::Instant;
+
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
     http::{HeaderValue, Method, StatusCode, header},
@@ -10,8 +12,10 @@ use serde_json::Value;
 
 use crate::{
     identity::IdentityId,
+    metrics::{self, Unit},
     problem::{Kind, Problem},
     profile::{DEFAULT_LIMIT, MAX_LIMIT},
+    table::Table,
 };
 
 /// The most bytes of a request body.
@@ -221,7 +225,35 @@ pub fn json(status: StatusCode, document: &impl Serialize) -> Result<Response<Bo
     Ok(response)
 }
 
-/// The answer to a request, whatever its handling came to.
-pub fn respond(request_id: &str, result: Result<Response<Body>, Problem>) -> Response<Body> {
-    result.unwrap_or_else(|problem| problem.respond(request_id))
+/// Answers a request with what its handling comes to, and measures it.
+pub async fn serve(
+    request: &Request,
+    table: &Table,
+    answer: impl Future<Output = Result<Response<Body>, Problem>>,
+) -> Response<Body> {
+    let began = Instant::now();
+    let answer = answer.await;
+    let response = answer.unwrap_or_else(|problem| problem.respond(&request_id(request)));
+    let (read, write) = table.take_consumed();
+    let route = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone(),
+        _ => None,
+    };
+    metrics::emit(
+        &[
+            (
+                "Duration",
+                Unit::Milliseconds,
+                began.elapsed().as_secs_f64() * 1000.0,
+            ),
+            ("ReadCapacityUnits", Unit::Count, read),
+            ("WriteCapacityUnits", Unit::Count, write),
+        ],
+        &[
+            ("route", route.into()),
+            ("status", response.status().as_u16().into()),
+            ("request_id", request_id(request).into()),
+        ],
+    );
+    response
 }

@@ -11,6 +11,7 @@ pub mod identifier;
 pub mod identity;
 pub mod item;
 pub mod keys;
+pub mod metrics;
 pub mod principal;
 pub mod problem;
 pub mod products;

@@ -10,4 +10,5 @@ mod ingest;
 mod note_write;
 mod privacy;
 mod profile_read;
+mod progress;
 mod rules;

@@ -18,6 +18,7 @@ mod drop_key;
 mod erase;
 mod inflate;
 mod manifest;
+mod measure;
 mod notification;
 mod object;
 mod plan;

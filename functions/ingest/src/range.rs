@@ -1,5 +1,7 @@
 //! One run over a range: its rows are cut, checked, placed and written, until the range or the time is over.
 
+use std::time::{Duration, Instant};
+
 use shared::version::Version;
 
 use crate::{
@@ -18,6 +20,9 @@ use crate::{
     write::{RowVerdict, Writer},
 };
 
+/// How often a run says how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
 /// A run, and what it has come to.
 pub(crate) struct Run<'a> {
     app: &'a App,
@@ -29,6 +34,7 @@ pub(crate) struct Run<'a> {
     writer: Writer<'a>,
     rejects: Rejects<'a>,
     progress: Progress,
+    told_at: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -57,6 +63,7 @@ impl<'a> Run<'a> {
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(&app.s3, plan, range.number),
             progress,
+            told_at: Instant::now(),
         })
     }
 
@@ -121,6 +128,7 @@ impl<'a> Run<'a> {
                 .next()
                 .or_else(|| at_end.then(|| rows.finish()).flatten())
             {
+                self.tell();
                 // What can't be entered in the middle is read from its start; what is accounted for is passed over.
                 if row.offset < self.progress.offset {
                     continue;
@@ -254,6 +262,26 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Logs how far the range is, now and then: for those who wait for a large file. The offsets are of what the
+    /// object holds, decompressed; the size is the object's own.
+    fn tell(&mut self) {
+        if self.told_at.elapsed() < TOLD_EVERY {
+            return;
+        }
+        self.told_at = Instant::now();
+        tracing::info!(
+            import = %self.plan.import(),
+            version_id = self.plan.version_id,
+            range = self.range.number,
+            read = self.progress.counts.read,
+            start = self.range.start,
+            offset = self.progress.offset,
+            size = self.plan.size,
+            compressed = self.plan.compressed,
+            "import under way"
+        );
     }
 
     fn end_with(&mut self, status: Status, broken: Broken) {

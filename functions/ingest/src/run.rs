@@ -10,6 +10,7 @@ use crate::{
     erase::Erasures,
     inflate::Inflated,
     manifest::{self, Manifest},
+    measure,
     notification::ObjectVersion,
     object::{Body, Opened},
     plan::{self, Plan, Progress},
@@ -262,10 +263,10 @@ async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), Ing
 }
 
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
-    Report::of(plan, ranges)
-        .with_still_held(app.raw_file_days, app.reject_days)
-        .put(&app.s3, &plan.bucket, &plan.object_id())
-        .await
+    let report = Report::of(plan, ranges).with_still_held(app.raw_file_days, app.reject_days);
+    report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
+    measure::import(&report, plan.last_modified);
+    Ok(())
 }
 
 /// How far each range is, in their order.

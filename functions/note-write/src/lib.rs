@@ -57,10 +57,7 @@ impl App {
 /// # Errors
 /// Never: what fails is answered with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(http::respond(
-        &http::request_id(&request),
-        answer(app, &request).await,
-    ))
+    Ok(http::serve(&request, &app.table, answer(app, &request)).await)
 }
 
 async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     lambda_endpoint: String,
     /// Shows what the functions log
     #[arg(long)]
-    logs: bool,
+    pub(crate) logs: bool,
 }
 
 /// What else it does.

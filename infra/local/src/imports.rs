@@ -1,4 +1,4 @@
-//! What became of files that were dropped: waits, by the bucket's own puts, for the reports that ingest writes.
+//! What becomes of files that are dropped, by oneself or by others: their progress, and their reports.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,31 +6,32 @@ use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::Instant;
 
-use crate::s3::Created;
+use crate::import_events::{Dropped, ImportEvent, ImportEvents};
 use crate::stack::{Error, Stack};
 
-/// An import is given up after this long without a single put to the bucket.
+/// An import is given up after this long without a put to the bucket or a word of progress from any import.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Files that are dropped together, and waited for in whatever order their imports end.
+/// Files that are dropped together, and waited for in whatever order their imports end; and word of all others.
 #[derive(Debug)]
 pub struct Imports<'a> {
     stack: &'a Stack,
-    created: Receiver<Created>,
-    /// Keys and version ids.
-    pending: BTreeSet<(String, String)>,
+    events: ImportEvents,
+    /// What was dropped here and is not over.
+    pending: BTreeSet<Dropped>,
+    last_heard: Instant,
 }
 
 impl<'a> Imports<'a> {
-    pub(crate) fn new(stack: &'a Stack, created: Receiver<Created>) -> Self {
+    pub(crate) fn new(stack: &'a Stack, events: ImportEvents) -> Self {
         Self {
             stack,
-            created,
+            events,
             pending: BTreeSet::new(),
+            last_heard: Instant::now(),
         }
     }
 
@@ -57,101 +58,92 @@ impl<'a> Imports<'a> {
 
     async fn put_stream(&mut self, key: &str, body: ByteStream) -> Result<String, Error> {
         let version_id = self.stack.put_stream(key, body).await?;
-        self.pending.insert((key.to_owned(), version_id.clone()));
+        let dropped = (key.to_owned(), version_id.clone());
+        self.events.expect(dropped.clone());
+        self.pending.insert(dropped);
+        self.last_heard = Instant::now();
         Ok(version_id)
     }
 
-    /// The key and the report of the next import that is over; None once all are. A report may say that its file was
-    /// rejected.
+    /// Whether none of the files that were put here is waited for any longer.
+    #[must_use]
+    pub fn all_over(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The key and the report of the next import that is over, of those whose files were put here; None once all are.
+    /// A report may say that its file was rejected.
     ///
     /// # Errors
-    /// An event went to `failed/`, or the bucket has been silent for two minutes, which ends all imports.
+    /// An event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes,
+    /// which ends all imports.
     pub async fn next(&mut self) -> Option<Result<(String, Value), Error>> {
-        while !self.pending.is_empty() {
-            let stored = match tokio::time::timeout(PATIENCE, self.created.recv()).await {
-                Ok(Ok(created)) => Some(created.key),
-                Ok(Err(RecvError::Lagged(_))) => self.missed(),
-                Ok(Err(RecvError::Closed)) => return self.give_up("the stack has been stopped"),
-                Err(_) => return self.give_up("nothing has been stored for two minutes"),
+        self.last_heard = Instant::now();
+        while !self.all_over() {
+            let before = self.pending.len();
+            let event = match self.event().await? {
+                Ok(event) => event,
+                Err(error) => return Some(Err(error)),
             };
-            let Some(stored) = stored else { continue };
-            let Some((dropped, outcome)) = self.outcome(&stored).await else {
+            if self.pending.len() == before {
                 continue;
-            };
-            if self.pending.remove(&dropped) {
-                let key = dropped.0;
-                return Some(match outcome {
-                    Ok(report) => Ok((key, report)),
-                    Err(reason) => Err(self.stack.not_imported(key, reason)),
-                });
+            }
+            match event {
+                ImportEvent::Reported { key, report, .. } => return Some(Ok((key, report))),
+                ImportEvent::Failed { key, reason, .. } => {
+                    return Some(Err(self.stack.not_imported(key, reason)));
+                }
+                ImportEvent::Dropped { .. } | ImportEvent::UnderWay { .. } => {}
             }
         }
         None
     }
 
-    fn give_up(&mut self, reason: &str) -> Option<Result<(String, Value), Error>> {
+    /// The next thing that is heard of any import, whoever dropped its file, since this was made; None once the stack
+    /// has been stopped. Nothing is lost if this is not awaited to its end.
+    ///
+    /// # Errors
+    /// There are files of one's own to wait for, and there has been neither a put to the bucket nor word of progress
+    /// for two minutes. Then they are waited for no longer.
+    pub async fn event(&mut self) -> Option<Result<ImportEvent, Error>> {
+        loop {
+            let listening = self.events.listen(self.stack);
+            let heard = if self.pending.is_empty() {
+                listening.await
+            } else {
+                match tokio::time::timeout_at(self.last_heard + PATIENCE, listening).await {
+                    Ok(heard) => heard,
+                    Err(_) => {
+                        return Some(Err(self.give_up("nothing has been heard for two minutes")));
+                    }
+                }
+            };
+            if !heard {
+                let waits = !self.all_over();
+                return waits.then(|| Err(self.give_up("the stack has been stopped")));
+            }
+            self.last_heard = Instant::now();
+            let Some(event) = self.events.read(self.stack).await else {
+                continue;
+            };
+            if let ImportEvent::Reported {
+                key, version_id, ..
+            }
+            | ImportEvent::Failed {
+                key, version_id, ..
+            } = &event
+            {
+                self.pending.remove(&(key.clone(), version_id.clone()));
+            }
+            return Some(Ok(event));
+        }
+    }
+
+    fn give_up(&mut self, reason: &str) -> Error {
         let keys: Vec<_> = std::mem::take(&mut self.pending)
             .into_iter()
             .map(|(key, _)| key)
             .collect();
-        Some(Err(self
-            .stack
-            .not_imported(keys.join(", "), reason.to_owned())))
+        self.stack.not_imported(keys.join(", "), reason.to_owned())
     }
-
-    /// A report that was stored while this was too far behind to hear of it.
-    fn missed(&self) -> Option<String> {
-        let mut reports = self
-            .pending
-            .iter()
-            .map(|(key, version_id)| format!("reports/{key}/{version_id}.json"));
-        reports.find(|report| self.stack.has(report))
-    }
-
-    /// Which import an object tells the end of, and what it says.
-    async fn outcome(&self, stored: &str) -> Option<((String, String), Result<Value, String>)> {
-        if stored.starts_with("reports/") {
-            let report = self.json(stored).await?;
-            return Some((
-                (text(&report["key"]), text(&report["version_id"])),
-                Ok(report),
-            ));
-        }
-        if !stored.starts_with("failed/") {
-            return None;
-        }
-        let failed = self.json(stored).await?;
-        let object = &failed["requestPayload"]["Records"][0]["s3"]["object"];
-        let key = percent_decode_str(&text(&object["key"]).replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned();
-        let mut dropped = (key, text(&object["versionId"]));
-        if dropped.0.starts_with("work/") {
-            // A part of an import: its manifest names the version that it is a part of.
-            let manifest = self.stack.get(&dropped.0).await.ok()??;
-            let manifest = String::from_utf8_lossy(&manifest);
-            dropped = self
-                .pending
-                .iter()
-                .find(|(_, version_id)| manifest.contains(version_id.as_str()))?
-                .clone();
-        }
-        let error = &failed["responsePayload"];
-        Some((
-            dropped,
-            Err(format!(
-                "{}: {} ({stored})",
-                text(&error["errorType"]),
-                text(&error["errorMessage"])
-            )),
-        ))
-    }
-
-    async fn json(&self, key: &str) -> Option<Value> {
-        serde_json::from_slice(&self.stack.get(key).await.ok()??).ok()
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -5,19 +5,23 @@ mod binaries;
 mod clients;
 mod dynamodb;
 mod gateway;
+mod import_events;
 mod imports;
 mod lambda;
 mod logs;
 mod notifications;
+mod permissions;
 mod s3;
 mod stack;
 mod template;
 
+pub use import_events::ImportEvent;
 pub use imports::Imports;
 pub use lambda::InvokeError;
 pub use notifications::Delivery;
+pub use permissions::Permission;
 pub use stack::{Error, Options, Stack};
-pub use template::TemplateError;
+pub use template::{TemplateError, document as template_document};
 
 /// What the template's secret resolves to here: the key of all local identity ids.
 pub const IDENTITY_KEY: &str = "local-identity-key";

@@ -4,15 +4,25 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::sync::broadcast;
 
 /// Older lines are forgotten.
 const KEPT: usize = 100_000;
+/// How many lines one who follows them may be behind before some are missed.
+const FOLLOWERS_BUFFER: usize = 4096;
 
 /// The functions' log lines, oldest first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Logs {
     lines: Arc<Mutex<VecDeque<String>>>,
+    followers: broadcast::Sender<String>,
     shown: bool,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self::new(false)
+    }
 }
 
 impl Logs {
@@ -20,6 +30,7 @@ impl Logs {
     pub(crate) fn new(shown: bool) -> Self {
         Self {
             lines: Arc::default(),
+            followers: broadcast::Sender::new(FOLLOWERS_BUFFER),
             shown,
         }
     }
@@ -28,11 +39,20 @@ impl Logs {
         if self.shown {
             eprintln!("{from} | {line}");
         }
+        if self.followers.receiver_count() > 0 {
+            // All of them may have gone since: no error.
+            let _ = self.followers.send(line.clone());
+        }
         let mut lines = self.lines();
         if lines.len() == KEPT {
             lines.pop_front();
         }
         lines.push_back(line);
+    }
+
+    /// Every line from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<String> {
+        self.followers.subscribe()
     }
 
     pub(crate) fn all(&self) -> Vec<String> {

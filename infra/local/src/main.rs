@@ -2,8 +2,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
+mod account;
 mod arguments;
 mod generate;
+mod progress;
 mod samples;
 
 use std::io::{IsTerminal, Write};
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::Parser;
 use local::{Error, Stack};
+use progress::Progress;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -50,11 +53,14 @@ async fn run(arguments: &Arguments) -> Result<(), Error> {
     outcome
 }
 
-/// Fills the stack, prints how to use it, and stays.
+/// Fills the stack, prints how to use it, and stays to show what is imported.
 async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
+    // Log lines and bars would be in each other's way.
+    let with_bars = std::io::stderr().is_terminal() && !arguments.logs;
+    let mut progress = Progress::new(stack.imports(), with_bars);
     let with_samples = !arguments.empty && !arguments.services_only;
     if with_samples && stack.is_empty() {
-        samples::drop_all(stack).await?;
+        samples::drop_all(&mut progress).await?;
     }
     let lines = ready(stack);
     let usage = if arguments.services_only {
@@ -64,12 +70,15 @@ async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
     } else {
         samples::usage_empty(stack)
     };
-    // Nobody may be reading.
-    let mut out = std::io::stdout();
-    let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());
-    if std::io::stderr().is_terminal() {
-        eprintln!("Ctrl-C stops it.");
-    }
+    progress.aside(|| {
+        // Nobody may be reading.
+        let mut out = std::io::stdout();
+        let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());
+        if std::io::stderr().is_terminal() {
+            eprintln!("Ctrl-C stops it.");
+        }
+    });
+    while progress.next().await.is_some() {}
     std::future::pending().await
 }
 

@@ -337,6 +337,7 @@ mod tests {
             suffix: String::new(),
         };
         let function = Function {
+            allows: Vec::new(),
             logical_id: "IngestFunction".into(),
             binary: "ingest".into(),
             timeout: Duration::from_secs(1),

@@ -1,12 +1,12 @@
-//! The sample data: drops it as a user would, shows how the imports come along, and prints commands to try.
+//! The sample data: drops it as a user would, and prints commands to try.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use local::{Error, Stack};
 use serde_json::Value;
+
+use crate::progress::Progress;
 
 /// Rows of all reports.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ fn folder() -> PathBuf {
 }
 
 /// Drops all sample files and waits until each has its report.
-pub(crate) async fn drop_all(stack: &Stack) -> Result<(), Error> {
+pub(crate) async fn drop_all(progress: &mut Progress<'_>) -> Result<(), Error> {
     if !folder().exists() {
         return Ok(());
     }
@@ -32,35 +32,24 @@ pub(crate) async fn drop_all(stack: &Stack) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
     }
-    let progress = progress(files.len());
-    let mut imports = stack.imports();
     for (key, path) in &files {
-        imports.put_file(key, path).await?;
+        progress.imports.put_file(key, path).await?;
     }
-    let mut rows = Rows::default();
-    let mut failed = Vec::new();
-    while let Some(outcome) = imports.next().await {
-        match outcome {
-            Ok((key, report)) => {
+    let (mut rows, mut imported) = (Rows::default(), 0);
+    while !progress.imports.all_over() {
+        match progress.next().await {
+            Some(Ok((key, Some(report)))) if files.iter().any(|(own, _)| *own == key) => {
                 rows.add(&report);
-                progress.inc(1);
-                progress.set_message(rows.to_string());
-                if progress.is_hidden() {
-                    eprintln!("imported {key}: {}", Rows::of(&report));
-                }
+                imported += 1;
             }
-            Err(error) => {
-                progress.suspend(|| eprintln!("{error}"));
-                failed.push(error);
-            }
+            // Someone else's, or one whose line says that it failed.
+            Some(Ok(_)) => {}
+            Some(Err(error)) => progress.aside(|| eprintln!("{error}")),
+            None => return Ok(()),
         }
     }
-    progress.finish_and_clear();
-    eprintln!(
-        "{} of {} sample files imported: {rows}",
-        files.len() - failed.len(),
-        files.len()
-    );
+    let count = files.len();
+    progress.aside(|| eprintln!("{imported} of {count} sample files imported: {rows}"));
     Ok(())
 }
 
@@ -100,12 +89,6 @@ pub(crate) fn usage_empty(stack: &Stack) -> String {
 }
 
 impl Rows {
-    fn of(report: &Value) -> Self {
-        let mut rows = Self::default();
-        rows.add(report);
-        rows
-    }
-
     fn add(&mut self, report: &Value) {
         let count = |name: &str| report[name].as_u64().unwrap_or_default();
         self.read += count("read");
@@ -144,20 +127,6 @@ fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     }
     found.sort();
     Ok(found)
-}
-
-fn progress(files: usize) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(files as u64);
-    if let Ok(style) =
-        ProgressStyle::with_template("{spinner} sample files {pos}/{len} {wide_bar} {msg}")
-    {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar
 }
 
 /// The email of the first customer that the CRM's sample files tell of.

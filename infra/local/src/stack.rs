@@ -1,6 +1,6 @@
 //! The stack: everything started together, its addresses, and what tests do with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,10 +19,12 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
+use crate::import_events::ImportEvents;
 use crate::imports::Imports;
 use crate::lambda::{InvokeError, Lambda, Program};
 use crate::logs::Logs;
 use crate::notifications::{Delivery, Notifier, Target};
+use crate::permissions::{self, Permission, Permissions};
 use crate::s3::Store;
 use crate::template::{Function, Template, TemplateError};
 use crate::{IDENTITY_KEY, binaries, clients, dynamodb, s3};
@@ -137,6 +139,7 @@ pub struct Stack {
     store: Arc<Store>,
     s3: aws_sdk_s3::Client,
     lambda: Arc<Lambda>,
+    permissions: Arc<Permissions>,
     logs: Logs,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
@@ -206,6 +209,17 @@ impl Stack {
         let database = dynamodb::open(file.as_deref(), &template.table).map_err(Error::Table)?;
 
         let logs = Logs::new(options.show_logs);
+        let allows = functions
+            .iter()
+            .map(|function| (function.binary.clone(), function.allows.clone()))
+            .collect();
+        let permissions = Arc::new(Permissions::new(allows, &logs));
+        let inner = listen(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, "DynamoDB's own port").await?;
+        let front = permissions::dynamodb(
+            Arc::clone(&permissions),
+            &template.table.name,
+            url(&inner)?.replace("http://", ""),
+        );
         let endpoints = Endpoints {
             s3: &s3_url,
             dynamodb: &dynamodb_url,
@@ -227,8 +241,16 @@ impl Stack {
 
         let stop = watch::Sender::new(false);
         let mut servers = vec![
-            serve(s3_listener, s3::router(Arc::clone(&store)), &stop),
-            serve_dynamodb(dynamodb_listener, database, &stop),
+            serve(
+                s3_listener,
+                s3::router(Arc::clone(&store)).layer(axum::middleware::from_fn_with_state(
+                    Arc::clone(&permissions),
+                    permissions::s3,
+                )),
+                &stop,
+            ),
+            serve(dynamodb_listener, front, &stop),
+            serve_dynamodb(inner, database, &stop),
         ];
         if let Some(listener) = api_listener {
             let images = workspace.join("infra/local/samples/images");
@@ -251,6 +273,7 @@ impl Stack {
             store,
             s3,
             lambda,
+            permissions,
             logs,
             stop,
             servers,
@@ -364,7 +387,7 @@ impl Stack {
     /// Drops a file and waits until its import is over. Answers the report, whatever that says.
     ///
     /// # Errors
-    /// The event went to `failed/`, or the bucket has been silent for two minutes.
+    /// The event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes.
     pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
         let mut imports = self.imports();
         imports.put(key, body).await?;
@@ -374,10 +397,11 @@ impl Stack {
         }
     }
 
-    /// For files that are dropped together.
+    /// For files that are dropped together, and for word of all imports from now on.
     #[must_use]
     pub fn imports(&self) -> Imports<'_> {
-        Imports::new(self, self.store.subscribe())
+        let events = ImportEvents::new(self.store.subscribe(), self.logs.subscribe());
+        Imports::new(self, events)
     }
 
     /// Invokes a function, named by its binary, and waits for its answer.
@@ -417,6 +441,18 @@ impl Stack {
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.logs.all()
+    }
+
+    /// What the template's policies allow the functions of DynamoDB and S3.
+    #[must_use]
+    pub fn allowed(&self) -> BTreeSet<Permission> {
+        self.permissions.allowed()
+    }
+
+    /// What the functions have asked DynamoDB and S3 for, and were allowed, until now.
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<Permission> {
+        self.permissions.used()
     }
 
     /// Ends the functions' processes, then the services.
@@ -478,20 +514,21 @@ fn programs(
     endpoints: &Endpoints<'_>,
     overrides: &BTreeMap<String, BTreeMap<String, String>>,
 ) -> BTreeMap<String, Program> {
-    let local = [
-        ("AWS_SAM_LOCAL", "true"),
-        ("AWS_REGION", crate::template::REGION),
-        ("AWS_ACCESS_KEY_ID", clients::ACCESS_KEY),
-        ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
-        ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb),
-        ("AWS_ENDPOINT_URL_S3", endpoints.s3),
-        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-    ];
     let with_environment = |(binary, path): (String, PathBuf)| {
         let function = functions
             .iter()
             .find(|function| function.binary == binary)?;
         let mut environment = function.environment.clone();
+        let local = [
+            ("AWS_SAM_LOCAL", "true"),
+            ("AWS_REGION", crate::template::REGION),
+            // Tells DynamoDB and S3 which function asks.
+            ("AWS_ACCESS_KEY_ID", binary.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb),
+            ("AWS_ENDPOINT_URL_S3", endpoints.s3),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ];
         environment.extend(
             local
                 .iter()

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        AttributeValue, ConditionCheck, KeysAndAttributes, Put,
+        AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnConsumedCapacity,
         ReturnValuesOnConditionCheckFailure, TransactWriteItem,
     },
 };
@@ -23,8 +23,11 @@ use crate::{
 
 mod attribute;
 mod batch;
+mod consumed;
 mod erasures;
 mod imports;
+
+use consumed::Consumed;
 
 pub use batch::{BATCH_SIZE, Verdict, Write, Written};
 pub use erasures::Erasure;
@@ -44,6 +47,7 @@ const MAX_GET_ROUNDS: u32 = 5;
 pub struct Table {
     client: Client,
     name: String,
+    consumed: Consumed,
 }
 
 /// Why the table did not answer.
@@ -99,8 +103,18 @@ struct Range<'a> {
 
 impl Table {
     /// The table called `name`.
-    pub const fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+    pub fn new(client: Client, name: String) -> Self {
+        Self {
+            client,
+            name,
+            consumed: Consumed::default(),
+        }
+    }
+
+    /// Read and write capacity units that reading profiles and leaving notes have consumed since the last call. A
+    /// function serves one request at a time, so between two calls lies one request.
+    pub fn take_consumed(&self) -> (f64, f64) {
+        self.consumed.take()
     }
 
     /// What a profile is folded from: an identity's head, notes and events, in this order, the newest first.
@@ -241,10 +255,14 @@ impl Table {
                     .condition_check(not_erased)
                     .build(),
             )
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
         let error = match result {
-            Ok(_) => return Ok(NotePut::Written),
+            Ok(answer) => {
+                self.consumed.write(answer.consumed_capacity());
+                return Ok(NotePut::Written);
+            }
             Err(error) => error,
         };
         let reasons = match error.as_service_error() {
@@ -316,9 +334,11 @@ impl Table {
                 .client
                 .batch_get_item()
                 .request_items(&self.name, wanted)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await
                 .map_err(failure)?;
+            self.consumed.read(answer.consumed_capacity());
             found.extend(
                 answer
                     .responses
@@ -350,9 +370,11 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(attribute::key(keys::CONFIG, keys::CONFIG)))
             .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await
             .map_err(failure)?;
+        self.consumed.read(answer.consumed_capacity());
         Ok(answer
             .item
             .as_ref()
@@ -412,12 +434,14 @@ impl Table {
                 .scan_index_forward(false)
                 .consistent_read(range.consistent)
                 .set_limit(limit)
-                .set_exclusive_start_key(start.take());
+                .set_exclusive_start_key(start.take())
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
             if let Some(high) = range.high {
                 query =
                     query.expression_attribute_values(":high", AttributeValue::S(high.to_owned()));
             }
             let page = query.send().await.map_err(failure)?;
+            self.consumed.read(page.consumed_capacity());
             found.items.extend(
                 page.items
                     .unwrap_or_default()

@@ -38,6 +38,7 @@ fn fixture() -> Fixture {
         .unwrap();
     assert!(status.success());
     let function = Function {
+        allows: Vec::new(),
         logical_id: "F".into(),
         binary: "f".into(),
         timeout: Duration::from_secs(1),

@@ -241,13 +241,15 @@ impl<'a> Resolver<'a> {
             return Value::String(pseudo.to_owned());
         }
         if let Some(parameter) = self.document["Parameters"].get(id) {
-            if let Some(given) = self.parameters.get(id) {
-                return Value::String(given.clone());
-            }
-            return match &parameter["Default"] {
-                Value::Null => Value::String(String::new()),
-                Value::String(text) => Value::String(text.clone()),
-                other => Value::String(other.to_string()),
+            let text = match (self.parameters.get(id), &parameter["Default"]) {
+                (Some(given), _) => given.clone(),
+                (None, Value::Null) => String::new(),
+                (None, Value::String(text)) => text.clone(),
+                (None, other) => other.to_string(),
+            };
+            return match as_str(&parameter["Type"]) {
+                "CommaDelimitedList" => text.split(',').map(str::trim).map(Value::from).collect(),
+                _ => Value::String(text),
             };
         }
         Value::String(self.name_of(id))

@@ -67,6 +67,17 @@ pub(crate) struct Function {
     pub(crate) routes: Vec<Route>,
     /// The S3 notifications that it is sent.
     pub(crate) notifications: Vec<Notification>,
+    /// What the policies of its role allow.
+    pub(crate) allows: Vec<Allow>,
+}
+
+/// One action that a policy allows on one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Allow {
+    /// For example `dynamodb:Query`.
+    pub(crate) action: String,
+    /// With the local names, for example `arn:aws:s3:::customer-profiles/drop/*`.
+    pub(crate) resource: String,
 }
 
 /// A route of the HTTP API.
@@ -180,6 +191,19 @@ impl Template {
             cors: cors(&document, &resolver, &resources),
         })
     }
+}
+
+/// One of the project's templates as JSON, tags in their long form: `!Ref X` is `{"Ref": "X"}`. Nothing is resolved.
+///
+/// # Errors
+/// The file can't be read, or is no YAML.
+pub fn document(name: &str) -> Result<Value, TemplateError> {
+    let path = crate::binaries::workspace().join(name);
+    let text = std::fs::read_to_string(&path).map_err(|source| TemplateError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(plain(serde_yaml_ng::from_str(&text)?))
 }
 
 /// The bucket that notifies a function, or else the first.
@@ -303,7 +327,42 @@ fn function(
         environment,
         routes,
         notifications: notifications(document, resolver, resources, id),
+        allows: allows(document, resolver, properties),
     })
+}
+
+/// What the role that a function is given allows. Conditions on a statement are not looked at.
+fn allows(document: &Value, resolver: &Resolver<'_>, properties: &Value) -> Vec<Allow> {
+    let role = match properties["Role"].get("Fn::GetAtt") {
+        Some(parts) => as_str(&parts[0]),
+        None => return Vec::new(),
+    };
+    let policies = resolver.value(&document["Resources"][role]["Properties"]["Policies"]);
+    let statements = list(&policies)
+        .iter()
+        .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+        .filter(|statement| statement["Effect"] == "Allow");
+    let mut allows = Vec::new();
+    for statement in statements {
+        for action in one_or_more(&statement["Action"]) {
+            for resource in one_or_more(&statement["Resource"]) {
+                allows.push(Allow {
+                    action: as_str(action).to_owned(),
+                    resource: resolver.variable(resource),
+                });
+            }
+        }
+    }
+    allows
+}
+
+/// A list's items, or the one that stands there without a list.
+fn one_or_more(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        Value::Null => &[],
+        one => std::slice::from_ref(one),
+    }
 }
 
 /// What S3 sends the function, from the buckets' notification configurations and the function's own S3 events.
@@ -329,11 +388,7 @@ fn notifications(
     }
     for event in s3_events(document, id) {
         let events = &event["Events"];
-        for name in if events.is_array() {
-            list(events)
-        } else {
-            std::slice::from_ref(events)
-        } {
+        for name in one_or_more(events) {
             found.push(notification(resolver, name, &event["Filter"]));
         }
     }

@@ -7,8 +7,10 @@ Parameters:
   LogLevel: { Type: String, Default: info }
   Concurrency: { Type: Number, Default: 4 }
   Issuer: { Type: String, Default: "" }
+  Origins: { Type: CommaDelimitedList, Default: "" }
 Conditions:
   HasIssuer: !Not [!Equals [!Ref Issuer, ""]]
+  HasOrigins: !Not [!Equals [!Join ["", !Ref Origins], ""]]
 Globals:
   Function:
     Timeout: 29
@@ -23,6 +25,8 @@ Resources:
     Type: AWS::Serverless::HttpApi
     Properties:
       Auth: !If [HasIssuer, {DefaultAuthorizer: Jwt}, !Ref AWS::NoValue]
+      CorsConfiguration:
+        AllowOrigins: !If [HasOrigins, !Ref Origins, ["https://nobody.invalid"]]
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -49,12 +53,25 @@ Resources:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: ingest}}
     Properties:
+      Role: !GetAtt IngestRole.Arn
       Timeout: 900
       ReservedConcurrentExecutions: !Ref Concurrency
       Environment:
         Variables:
           BUCKET_NAME: !Sub "${AWS::StackName}-files-${AWS::AccountId}"
           IDENTITY_KEY: !Sub "{{resolve:secretsmanager:${Secret}:SecretString}}"
+  IngestRole:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyName: Ingest
+          PolicyDocument:
+            Statement:
+              - Effect: Allow
+                Action: [dynamodb:GetItem, dynamodb:PutItem]
+                Resource: !GetAtt Table.Arn
+              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "arn:${AWS::Partition}:s3:::${AWS::StackName}-files-${AWS::AccountId}/work/*"}
+              - !If [HasIssuer, {Effect: Allow, Action: xray:PutTraceSegments, Resource: "*"}, !Ref AWS::NoValue]
   ProfileReadFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: profile-read}}
@@ -76,7 +93,6 @@ fn names_and_environment_resolve_to_the_same_local_names() {
     assert_eq!(template.table.name, "customer-profiles");
     assert_eq!(template.table.time_to_live.as_deref(), Some("expires_at"));
     assert_eq!(template.table.create["KeySchema"][1]["AttributeName"], "SK");
-    assert!(template.cors.is_none());
 
     let ingest = &template.functions["IngestFunction"];
     assert_eq!(ingest.environment["BUCKET_NAME"], template.bucket.name);
@@ -98,6 +114,42 @@ fn parameters_override_their_defaults() {
         template.functions["IngestFunction"].environment["MODE"],
         "jwt"
     );
+}
+
+#[test]
+fn a_list_is_a_list_and_an_empty_one_is_known() {
+    let origins = |given: &[(&str, &str)]| {
+        let parameters = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let template = Template::parse(TEMPLATE, &parameters).unwrap();
+        template.cors.unwrap().origins
+    };
+    assert_eq!(origins(&[]), ["https://nobody.invalid"]);
+    assert_eq!(
+        origins(&[("Origins", "https://a.example, https://b.example")]),
+        ["https://a.example", "https://b.example"]
+    );
+}
+
+#[test]
+fn a_role_allows_actions_on_resources_by_their_local_names() {
+    let template = template();
+    let allows: Vec<_> = template.functions["IngestFunction"]
+        .allows
+        .iter()
+        .map(|allow| format!("{} {}", allow.action, allow.resource))
+        .collect();
+    assert_eq!(
+        allows,
+        [
+            "dynamodb:GetItem arn:aws:dynamodb:us-east-1:000000000000:table/customer-profiles",
+            "dynamodb:PutItem arn:aws:dynamodb:us-east-1:000000000000:table/customer-profiles",
+            "s3:PutObject arn:aws:s3:::customer-profiles/work/*",
+        ]
+    );
+    assert!(template.functions["ProfileReadFunction"].allows.is_empty());
 }
 
 #[test]

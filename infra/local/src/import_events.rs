@@ -1,0 +1,345 @@
+//! What can be heard of imports, from outside the functions: what is put into the bucket, and what ingest logs.
+//! Whom it concerns, and for how long to wait, is not known here.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use crate::s3::Created;
+use crate::stack::Stack;
+
+/// What ingest logs of a run that is not over.
+const UNDER_WAY: &str = "import under way";
+/// The problem of a report that is put before Lambda's last try: a try that succeeds replaces it.
+const LAST_TRY: &str = "/problems/import-failed";
+
+/// What is heard of an import. The version id is empty where the bucket has no versions.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ImportEvent {
+    /// An object was put under `drop/`.
+    Dropped {
+        /// The file.
+        key: String,
+        /// Its version.
+        version_id: String,
+        /// Bytes of the object.
+        size: u64,
+    },
+    /// Every few seconds of a long import: how far it is, all its ranges together.
+    UnderWay {
+        /// The file.
+        key: String,
+        /// Its version.
+        version_id: String,
+        /// Rows read so far. Less than before where a run died and was begun again.
+        rows: u64,
+        /// Bytes read so far of what the object holds, decompressed.
+        bytes: u64,
+        /// The bytes of what the object holds; None where it is compressed, and nobody knows.
+        size: Option<u64>,
+    },
+    /// The import is over.
+    Reported {
+        /// The file.
+        key: String,
+        /// Its version.
+        version_id: String,
+        /// The report, which may say that the file was rejected.
+        report: Value,
+    },
+    /// A part of the import was given up: its event lies in `failed/`. If the event is sent again, a report may follow.
+    Failed {
+        /// The file.
+        key: String,
+        /// Its version.
+        version_id: String,
+        /// What the function said, or what became of it.
+        reason: String,
+    },
+}
+
+/// A key and a version id.
+pub(crate) type Dropped = (String, String);
+
+/// One thing that happened, before it is known what it says.
+#[derive(Debug, Clone)]
+pub(crate) enum Signal {
+    Stored(Created),
+    /// An object that was there when puts had been missed.
+    Found(String),
+    Logged(Line),
+}
+
+/// Ingest's word of a run that is not over.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Line {
+    version_id: String,
+    range: u64,
+    read: u64,
+    start: u64,
+    offset: u64,
+    size: u64,
+    compressed: bool,
+}
+
+/// How far an import is that is not over.
+#[derive(Debug, Default)]
+struct Running {
+    /// Rows and bytes, by the number of the range.
+    ranges: BTreeMap<u64, (u64, u64)>,
+    failed: bool,
+}
+
+/// Listens to the bucket and to the functions.
+#[derive(Debug)]
+pub(crate) struct ImportEvents {
+    created: Receiver<Created>,
+    lines: Receiver<String>,
+    /// Heard of, and not seen to.
+    waiting: VecDeque<Signal>,
+    running: BTreeMap<Dropped, Running>,
+}
+
+impl ImportEvents {
+    pub(crate) fn new(created: Receiver<Created>, lines: Receiver<String>) -> Self {
+        Self {
+            created,
+            lines,
+            waiting: VecDeque::new(),
+            running: BTreeMap::new(),
+        }
+    }
+
+    /// Makes sure that an import is known, even if its put is missed.
+    pub(crate) fn expect(&mut self, dropped: Dropped) {
+        self.running.entry(dropped).or_default();
+    }
+
+    /// Waits for the next thing that happens, to be handed to [`ImportEvents::read`]; false once the stack is gone.
+    /// Nothing is lost if this is not awaited to its end.
+    pub(crate) async fn listen(&mut self, stack: &Stack) -> bool {
+        while self.waiting.is_empty() {
+            tokio::select! {
+                created = self.created.recv() => match created {
+                    Ok(created) => self.waiting.push_back(Signal::Stored(created)),
+                    Err(RecvError::Lagged(_)) => self.look(stack),
+                    Err(RecvError::Closed) => return false,
+                },
+                line = self.lines.recv() => match line {
+                    Ok(line) => self.waiting.extend(under_way(&line).map(Signal::Logged)),
+                    // The next one says more than those that were missed.
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return false,
+                },
+            }
+        }
+        true
+    }
+
+    /// What the last thing that happened says, if anything.
+    /// Nothing is lost if this is not awaited to its end.
+    pub(crate) async fn read(&mut self, stack: &Stack) -> Option<ImportEvent> {
+        let event = match self.waiting.front()?.clone() {
+            Signal::Logged(line) => self.progress(line),
+            Signal::Stored(created) if created.key.starts_with("drop/") => self.dropped(created),
+            Signal::Stored(Created { key, .. }) | Signal::Found(key) => self.end(stack, &key).await,
+        };
+        self.waiting.pop_front();
+        event
+    }
+
+    /// Looks for what was stored while this was too far behind to hear of it.
+    fn look(&mut self, stack: &Stack) {
+        let reports = self
+            .running
+            .keys()
+            .map(|(key, version_id)| format!("reports/{key}/{version_id}.json"))
+            .filter(|report| stack.has(report));
+        let found = reports.chain(stack.list("failed/"));
+        self.waiting.extend(found.map(Signal::Found));
+    }
+
+    fn dropped(&mut self, created: Created) -> Option<ImportEvent> {
+        // A folder's marker holds nothing, and gets no report.
+        if created.key.ends_with('/') {
+            return None;
+        }
+        let (key, version_id) = (created.key, created.version_id.unwrap_or_default());
+        self.expect((key.clone(), version_id.clone()));
+        Some(ImportEvent::Dropped {
+            key,
+            version_id,
+            size: created.size,
+        })
+    }
+
+    fn progress(&mut self, line: Line) -> Option<ImportEvent> {
+        let mut running = self.running.iter_mut();
+        let ((key, version_id), import) =
+            running.find(|((_, version_id), _)| *version_id == line.version_id)?;
+        if import.failed {
+            return None;
+        }
+        let bytes = line.offset.saturating_sub(line.start);
+        import.ranges.insert(line.range, (line.read, bytes));
+        Some(ImportEvent::UnderWay {
+            key: key.clone(),
+            version_id: version_id.clone(),
+            rows: import.ranges.values().map(|(rows, _)| rows).sum(),
+            bytes: import.ranges.values().map(|(_, bytes)| bytes).sum(),
+            size: (!line.compressed).then_some(line.size),
+        })
+    }
+
+    /// The end of an import that an object tells of.
+    async fn end(&mut self, stack: &Stack, stored: &str) -> Option<ImportEvent> {
+        if stored.starts_with("reports/") {
+            let report = json(stack, stored).await?;
+            if is_before_the_last_try(&report) {
+                return None;
+            }
+            let (key, version_id) = (text(&report["key"]), text(&report["version_id"]));
+            // Two ranges that end at the same time put the same report.
+            self.running.remove(&(key.clone(), version_id.clone()))?;
+            return Some(ImportEvent::Reported {
+                key,
+                version_id,
+                report,
+            });
+        }
+        if !stored.starts_with("failed/") {
+            return None;
+        }
+        let failed = json(stack, stored).await?;
+        let (mut key, mut version_id) = object_of(&failed);
+        if key.starts_with("work/") {
+            // A part of an import: its manifest names the version that it is a part of.
+            let manifest = json(stack, &key).await?;
+            (key, version_id) = (text(&manifest["key"]), text(&manifest["version_id"]));
+        }
+        let import = self.running.get_mut(&(key.clone(), version_id.clone()))?;
+        if std::mem::replace(&mut import.failed, true) {
+            return None;
+        }
+        let error = &failed["responsePayload"];
+        let (kind, message) = (text(&error["errorType"]), text(&error["errorMessage"]));
+        Some(ImportEvent::Failed {
+            key,
+            version_id,
+            reason: format!("{kind}: {message} ({stored})"),
+        })
+    }
+}
+
+/// Reads one of the functions' log lines; None if it is of something else.
+fn under_way(line: &str) -> Option<Line> {
+    // Most lines are of something else: those are not parsed.
+    if !line.contains(UNDER_WAY) {
+        return None;
+    }
+    let mut line: Value = serde_json::from_str(line).ok()?;
+    let fields = line.get_mut("fields")?.take();
+    (fields["message"] == UNDER_WAY).then_some(())?;
+    serde_json::from_value(fields).ok()
+}
+
+fn is_before_the_last_try(report: &Value) -> bool {
+    report["status"] == "failed" && report["problem"]["type"] == LAST_TRY
+}
+
+/// Which object an event was about that came to `failed/`.
+fn object_of(failed: &Value) -> Dropped {
+    let object = &failed["requestPayload"]["Records"][0]["s3"]["object"];
+    let key = percent_decode_str(&text(&object["key"]).replace('+', " "))
+        .decode_utf8_lossy()
+        .into_owned();
+    (key, text(&object["versionId"]))
+}
+
+async fn json(stack: &Stack, key: &str) -> Option<Value> {
+    serde_json::from_slice(&stack.get(key).await.ok()??).ok()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::sync::broadcast;
+
+    use super::*;
+
+    fn line(range: u64, read: u64, offset: u64, compressed: bool) -> String {
+        json!({
+            "timestamp": "2026-01-01T00:00:00Z", "level": "INFO", "target": "ingest::range",
+            "fields": {
+                "message": UNDER_WAY, "import": "0707070707070707", "version_id": "v", "range": range,
+                "read": read, "start": range * 100, "offset": offset, "size": 200, "compressed": compressed,
+            },
+        })
+        .to_string()
+    }
+
+    fn heard(events: &mut ImportEvents, text: &str) -> Option<(u64, u64, Option<u64>)> {
+        match events.progress(under_way(text)?)? {
+            ImportEvent::UnderWay {
+                rows, bytes, size, ..
+            } => Some((rows, bytes, size)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ranges_are_summed_until_the_import_has_failed() {
+        let mut events = ImportEvents::new(
+            broadcast::Sender::new(1).subscribe(),
+            broadcast::Sender::new(1).subscribe(),
+        );
+        let dropped = || ("drop/purchase/a.ndjson".to_owned(), "v".to_owned());
+        assert_eq!(heard(&mut events, &line(0, 3, 30, false)), None);
+        events.expect(dropped());
+        let said = heard(&mut events, &line(0, 3, 30, false));
+        assert_eq!(said, Some((3, 30, Some(200))));
+        let said = heard(&mut events, &line(1, 4, 140, false));
+        assert_eq!(said, Some((7, 70, Some(200))));
+        // A run died and was begun again.
+        let said = heard(&mut events, &line(0, 1, 10, true));
+        assert_eq!(said, Some((5, 50, None)));
+        events.running.get_mut(&dropped()).unwrap().failed = true;
+        assert_eq!(heard(&mut events, &line(0, 9, 90, false)), None);
+    }
+
+    #[test]
+    fn other_lines_say_nothing() {
+        assert!(under_way(&line(0, 1, 2, false)).is_some());
+        for other in [
+            "import under way",
+            r#"{"fields":{"message":"import reported","note":"import under way"}}"#,
+            r#"{"fields":{"message":"import under way"}}"#,
+            "{}",
+        ] {
+            assert_eq!(under_way(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_failed_event_names_its_object() {
+        let object = json!({ "key": "drop/purchase/a+b%2Bc/%C3%BC.csv", "versionId": "v" });
+        let failed = json!({ "requestPayload": { "Records": [{ "s3": { "object": object } }] } });
+        let named = ("drop/purchase/a b+c/ü.csv".to_owned(), "v".to_owned());
+        assert_eq!(object_of(&failed), named);
+    }
+
+    #[test]
+    fn only_the_report_before_the_last_try_is_no_end() {
+        let report = |status: &str, slug: &str| json!({ "status": status, "problem": { "type": format!("/problems/{slug}") } });
+        assert!(is_before_the_last_try(&report("failed", "import-failed")));
+        assert!(!is_before_the_last_try(&report("failed", "object-gone")));
+        assert!(!is_before_the_last_try(&json!({ "status": "completed" })));
+    }
+}

@@ -1,0 +1,167 @@
+//! In front of DynamoDB: tells the actions that a request asks for, and passes on what is allowed.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Permissions, Refusal};
+use crate::template::{ACCOUNT, REGION};
+
+/// What DynamoDB takes at most.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+struct Front {
+    permissions: Arc<Permissions>,
+    /// The only table there is.
+    table: String,
+    /// Where DynamoDB itself listens.
+    authority: String,
+    client: Client<HttpConnector, Body>,
+}
+
+/// `authority` is the address that DynamoDB itself listens on.
+pub(crate) fn router(permissions: Arc<Permissions>, table: &str, authority: String) -> Router {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let front = Front {
+        permissions,
+        table: format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"),
+        authority,
+        client: Client::builder(TokioExecutor::new()).build(connector),
+    };
+    Router::new().fallback(pass).with_state(Arc::new(front))
+}
+
+async fn pass(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(front.authority.as_str())
+        .path_and_query(path);
+    let (Ok(uri), Ok(body)) = (uri.build(), to_bytes(body, MAX_BODY).await) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    if let Some(function) = front.permissions.caller(&parts.headers) {
+        let target = parts
+            .headers
+            .get("x-amz-target")
+            .and_then(|target| target.to_str().ok());
+        let operation = target.and_then(|target| target.split_once('.'));
+        for action in actions(operation.map_or("", |(_, operation)| operation), &body) {
+            let action = format!("dynamodb:{action}");
+            if let Err(refusal) = front.permissions.check(function, &action, &front.table) {
+                return denied(&refusal);
+            }
+        }
+    }
+    parts.uri = uri;
+    match front
+        .client
+        .request(Request::from_parts(parts, Body::from(body)))
+        .await
+    {
+        Ok(response) => response.map(Body::new),
+        Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+    }
+}
+
+/// A batch of statements, or one of them, as far as it tells the actions. What is not borrowed is skipped unparsed.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statements {
+    #[serde(default, alias = "TransactStatements")]
+    statements: Vec<Statement>,
+    statement: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    statement: String,
+}
+
+/// The actions that IAM asks for: PartiQL's by their verbs, a transaction's by its parts, any other by its name.
+fn actions(operation: &str, body: &[u8]) -> Vec<String> {
+    match operation {
+        "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" => {
+            let Ok(request) = serde_json::from_slice::<Statements>(body) else {
+                return vec![operation.to_owned()];
+            };
+            let texts = request
+                .statements
+                .into_iter()
+                .map(|one| one.statement)
+                .chain(request.statement);
+            let mut actions: Vec<_> = texts.map(|text| partiql(&text)).collect();
+            actions.sort();
+            actions.dedup();
+            actions
+        }
+        "TransactWriteItems" | "TransactGetItems" => {
+            let request: Value = serde_json::from_slice(body).unwrap_or_default();
+            let items = request["TransactItems"].as_array().into_iter().flatten();
+            items
+                .filter_map(|item| item.as_object()?.keys().next())
+                .map(|part| match part.as_str() {
+                    "ConditionCheck" => "ConditionCheckItem".to_owned(),
+                    part => format!("{part}Item"),
+                })
+                .collect()
+        }
+        operation => vec![operation.to_owned()],
+    }
+}
+
+fn partiql(statement: &str) -> String {
+    let verb = statement.split_whitespace().next().unwrap_or_default();
+    let action = match verb.to_ascii_uppercase().as_str() {
+        "INSERT" => "PartiQLInsert",
+        "UPDATE" => "PartiQLUpdate",
+        "DELETE" => "PartiQLDelete",
+        _ => "PartiQLSelect",
+    };
+    action.to_owned()
+}
+
+fn denied(refusal: &Refusal) -> Response {
+    let body = serde_json::json!({
+        "__type": "com.amazon.coral.service#AccessDeniedException",
+        "Message": refusal.to_string(),
+    });
+    let content_type = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+    (StatusCode::BAD_REQUEST, content_type, body.to_string()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_and_transactions_ask_for_the_actions_of_their_parts() {
+        let batch = r#"{"Statements":[
+            {"Statement":"INSERT INTO \"t\" VALUE {'PK': ?}","Parameters":[{"S":"a"}]},
+            {"Statement":" update \"t\" SET \"data\" = ?","Parameters":[]},
+            {"Statement":"INSERT INTO \"t\" VALUE {'PK': ?}"}],"ReturnConsumedCapacity":"TOTAL"}"#;
+        assert_eq!(
+            actions("BatchExecuteStatement", batch.as_bytes()),
+            ["PartiQLInsert", "PartiQLUpdate"]
+        );
+        let one = br#"{"Statement":"DELETE FROM \"t\" WHERE PK=?"}"#;
+        assert_eq!(actions("ExecuteStatement", one), ["PartiQLDelete"]);
+        let transaction = br#"{"TransactItems":[{"Put":{}},{"ConditionCheck":{}},{"Delete":{}}]}"#;
+        assert_eq!(
+            actions("TransactWriteItems", transaction),
+            ["PutItem", "ConditionCheckItem", "DeleteItem"]
+        );
+        assert_eq!(actions("Query", b"{}"), ["Query"]);
+    }
+}

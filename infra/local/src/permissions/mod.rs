@@ -1,0 +1,216 @@
+//! IAM, as far as the functions' roles go: what each function asks DynamoDB and S3 for is compared with its policies in
+//! the template, refused where they don't allow it, and remembered. It knows no conditions, boundaries or keys.
+//! Whoever comes with other credentials than a function's may do anything.
+
+mod dynamodb;
+mod s3;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use axum::http::{HeaderMap, header};
+
+pub(crate) use dynamodb::router as dynamodb;
+pub(crate) use s3::check as s3;
+
+use crate::logs::Logs;
+use crate::template::{ACCOUNT, Allow};
+
+/// One action of one function on one resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permission {
+    /// The function's binary.
+    pub function: String,
+    /// For example `dynamodb:Query`.
+    pub action: String,
+    /// As the policy names it, for example `arn:aws:s3:::customer-profiles/drop/*`.
+    pub resource: String,
+}
+
+/// What the functions may do, and what they did.
+#[derive(Debug)]
+pub(crate) struct Permissions {
+    by_function: BTreeMap<String, Vec<Allow>>,
+    used: Mutex<BTreeSet<Permission>>,
+    logs: Logs,
+}
+
+/// An action that no policy allows, in IAM's words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+)]
+pub(crate) struct Refusal {
+    function: String,
+    action: String,
+    resource: String,
+}
+
+impl Permissions {
+    /// `by_function` by the functions' binaries, which are their access keys too.
+    pub(crate) fn new(by_function: BTreeMap<String, Vec<Allow>>, logs: &Logs) -> Self {
+        Self {
+            by_function,
+            used: Mutex::default(),
+            logs: logs.clone(),
+        }
+    }
+
+    /// What the policies allow of the services that are played here.
+    pub(crate) fn allowed(&self) -> BTreeSet<Permission> {
+        let all = self
+            .by_function
+            .iter()
+            .flat_map(|(function, allows)| allows.iter().map(|allow| permission(function, allow)));
+        all.filter(|permission| {
+            permission.action.starts_with("dynamodb:") || permission.action.starts_with("s3:")
+        })
+        .collect()
+    }
+
+    /// What was asked for and allowed.
+    pub(crate) fn used(&self) -> BTreeSet<Permission> {
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The function whose credentials a request was signed with.
+    fn caller(&self, headers: &HeaderMap) -> Option<&str> {
+        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (_, credential) = authorization.split_once("Credential=")?;
+        let (key, _) = credential.split_once('/')?;
+        self.by_function
+            .get_key_value(key)
+            .map(|(function, _)| function.as_str())
+    }
+
+    fn check(&self, function: &str, action: &str, resource: &str) -> Result<(), Refusal> {
+        let allows = self
+            .by_function
+            .get(function)
+            .map_or(&[][..], Vec::as_slice);
+        let allow = allows
+            .iter()
+            .find(|allow| allow.action == action && matches(&allow.resource, resource));
+        if let Some(allow) = allow {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            used.insert(permission(function, allow));
+            return Ok(());
+        }
+        let refusal = Refusal {
+            function: function.to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
+        self.logs.push("local", refusal.to_string());
+        Err(refusal)
+    }
+}
+
+fn permission(function: &str, allow: &Allow) -> Permission {
+    Permission {
+        function: function.to_owned(),
+        action: allow.action.clone(),
+        resource: allow.resource.clone(),
+    }
+}
+
+/// Whether a resource is one of those that a pattern with `*` names.
+fn matches(pattern: &str, resource: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = resource.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(last) = parts.pop() else {
+        return rest.is_empty();
+    };
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else {
+            return false;
+        };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permissions() -> Permissions {
+        let allow = |action: &str, resource: &str| Allow {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
+        let allows = vec![
+            allow("s3:PutObject", "arn:aws:s3:::b/reports/*"),
+            allow("s3:PutObject", "arn:aws:s3:::b/rejects/*"),
+            allow("sqs:SendMessage", "arn:aws:sqs:::q"),
+        ];
+        Permissions::new(
+            BTreeMap::from([("ingest".to_owned(), allows)]),
+            &Logs::default(),
+        )
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_refused_and_what_was_done_is_remembered() {
+        let permissions = permissions();
+        permissions
+            .check("ingest", "s3:PutObject", "arn:aws:s3:::b/reports/a.json")
+            .unwrap();
+        for (action, resource) in [
+            ("s3:PutObject", "arn:aws:s3:::b/drop/a.json"),
+            ("s3:DeleteObject", "arn:aws:s3:::b/reports/a.json"),
+        ] {
+            let refusal = permissions.check("ingest", action, resource).unwrap_err();
+            assert!(
+                refusal
+                    .to_string()
+                    .contains(&format!("{action} on resource: {resource}"))
+            );
+        }
+        let used: Vec<_> = permissions.used().into_iter().collect();
+        assert_eq!(used.len(), 1);
+        assert_eq!(used[0].resource, "arn:aws:s3:::b/reports/*");
+        // Of the services that are played here.
+        assert_eq!(permissions.allowed().len(), 2);
+    }
+
+    #[test]
+    fn a_caller_is_told_by_the_access_key() {
+        let caller = |text: &str| {
+            let headers =
+                HeaderMap::from_iter([(header::AUTHORIZATION, text.parse().expect("a header"))]);
+            permissions().caller(&headers).map(str::to_owned)
+        };
+        let signed = |key: &str| {
+            format!(
+                "AWS4-HMAC-SHA256 Credential={key}/20261031/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+            )
+        };
+        assert_eq!(caller(&signed("ingest")).as_deref(), Some("ingest"));
+        assert_eq!(caller(&signed("local")), None);
+        assert_eq!(caller("Bearer ingest"), None);
+    }
+
+    #[test]
+    fn patterns_match_as_in_policies() {
+        for (pattern, resource, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "a", true),
+            ("b/drop/*", "b/drop/x/y", true),
+            ("b/drop/*", "b/dropped/x", false),
+            ("a*c*e", "abcde", true),
+            ("a*c*e", "abde", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, resource), expected, "{pattern} {resource}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Asks a deployed stack for what no test can show without AWS. It changes one thing: it drops a file of one made-up
+# customer, whose report it waits for.
+#
+#   infra/smoke.sh STACK            with the AWS CLI's credentials and region, and jq
+#   TOKEN=… infra/smoke.sh STACK    with a token that has profiles:read, to read through the API too
+#
+# Every line says what was asked and whether it holds. Ends with 1 if anything does not.
+set -euo pipefail
+
+stack=${1:?usage: infra/smoke.sh STACK}
+outputs=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json)
+output() { jq --exit-status --raw-output --arg key "$1" '.[] | select(.OutputKey == $key).OutputValue' <<<"$outputs"; }
+api=$(output ApiUrl) bucket=$(output BucketName) table=$(output TableName) queue=$(output IngestFailuresUrl)
+profile_read=$(output ProfileReadFunctionName) note_write=$(output NoteWriteFunctionName)
+history=$(output HistoryFunctionName) ingest=$(output IngestFunctionName)
+parameters=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Parameters' --output json)
+parameter() { jq --raw-output --arg key "$1" '.[] | select(.ParameterKey == $key).ParameterValue' <<<"$parameters"; }
+
+failed=0
+# check WHAT EXPECTED ACTUAL
+check() {
+  if [ "$2" = "$3" ]; then
+    printf 'ok    %s: %s\n' "$1" "$3"
+  else
+    printf 'WRONG %s: %s instead of %s\n' "$1" "$3" "$2"
+    failed=1
+  fi
+}
+# The answer of an AWS command as text; what it says where it refuses.
+ask() { aws "$@" --output text 2>&1 || true; }
+status() { curl --silent --output /dev/null --write-out '%{http_code}' "$@"; }
+
+echo '== API: fails closed'
+id=aaaaaaaaaaaaaaaaaaaaaaaaaa
+for path in "/profiles/$id" "/profiles/$id/notes" "/profiles/$id/history"; do
+  check "GET $path without a token" 401 "$(status "$api$path")"
+  check "GET $path with a forged token" 401 "$(status --header 'authorization: Bearer e30.e30.e30' "$api$path")"
+done
+check 'POST /profiles/lookup without a token' 401 "$(status --json '{}' "$api/profiles/lookup")"
+check 'POST notes without a token' 401 "$(status --json '{}' "$api/profiles/$id/notes")"
+if [ -n "${TOKEN:-}" ]; then
+  check 'an unknown profile' 404 "$(status --header "authorization: Bearer $TOKEN" "$api/profiles/$id")"
+  unscoped=$(status --header "authorization: Bearer $TOKEN" --header 'idempotency-key: smoke' --json '{"text":"x"}' \
+    "$api/profiles/$id/notes")
+  # 403 of a token without notes:write, 404 of one with it: no note is left either way.
+  check 'a note on an unknown profile is refused' true "$([[ $unscoped == 40[34] ]] && echo true || echo "$unscoped")"
+fi
+
+echo '== Ingest: from the drop to the report'
+key=drop/customer_record/smoke/smoke.ndjson
+file=$(mktemp)
+trap 'rm -f "$file"' EXIT
+echo '{"link":{"email":"smoke@customer-profiles.invalid"},"first_name":"Smoke"}' >"$file"
+version=$(aws s3api put-object --bucket "$bucket" --key "$key" --body "$file" --query VersionId --output text)
+report=reports/$key/$version.json
+if aws s3api wait object-exists --bucket "$bucket" --key "$report"; then
+  aws s3api get-object --bucket "$bucket" --key "$report" "$file" >/dev/null
+  check 'the import' 'completed 1 1' "$(jq --raw-output '"\(.status) \(.read) \(.written)"' "$file")"
+else
+  check 'the report' there missing
+fi
+check 'events that were given up' 0 \
+  "$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names ApproximateNumberOfMessages --query Attributes.ApproximateNumberOfMessages)"
+if [ -n "${TOKEN:-}" ]; then
+  check 'its profile' 200 "$(status --header "authorization: Bearer $TOKEN" \
+    --json '{"email":"smoke@customer-profiles.invalid"}' "$api/profiles/lookup")"
+fi
+
+echo '== Functions'
+check 'ingest may start itself' Allow \
+  "$(ask lambda get-function-recursion-config --function-name "$ingest" --query RecursiveLoop)"
+check 'runs of ingest at once' "$(parameter IngestConcurrency)" \
+  "$(ask lambda get-function-concurrency --function-name "$ingest" --query ReservedConcurrentExecutions)"
+check 'where failed events go' "$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names QueueArn --query Attributes.QueueArn)" \
+  "$(ask lambda get-function-event-invoke-config --function-name "$ingest" --qualifier live --query DestinationConfig.OnFailure.Destination)"
+for function in "$profile_read" "$note_write" "$history" "$ingest"; do
+  check "$function runs on" "$(parameter Architecture)" \
+    "$(ask lambda get-function-configuration --function-name "$function" --qualifier live --query 'Architectures[0]')"
+done
+check 'note-write has the identity key' None \
+  "$(ask lambda get-function-configuration --function-name "$note_write" --query Environment.Variables.IDENTITY_KEY)"
+check 'history has the identity key' None \
+  "$(ask lambda get-function-configuration --function-name "$history" --query Environment.Variables.IDENTITY_KEY)"
+
+echo '== Roles'
+table_arn=$(ask dynamodb describe-table --table-name "$table" --query Table.TableArn)
+# may FUNCTION ACTION RESOURCE EXPECTED
+may() {
+  local role
+  role=$(ask lambda get-function-configuration --function-name "$1" --query Role)
+  check "$1: $2 on ${3##*:}" "$4" "$(ask iam simulate-principal-policy --policy-source-arn "$role" --action-names "$2" \
+    --resource-arns "$3" --query 'EvaluationResults[0].EvalDecision')"
+}
+may "$profile_read" dynamodb:Query "$table_arn" allowed
+may "$profile_read" dynamodb:PutItem "$table_arn" implicitDeny
+may "$history" dynamodb:DeleteItem "$table_arn" implicitDeny
+may "$note_write" dynamodb:Scan "$table_arn" implicitDeny
+may "$ingest" dynamodb:Scan "$table_arn" implicitDeny
+may "$ingest" s3:GetObjectVersion "arn:aws:s3:::$bucket/drop/x" allowed
+may "$ingest" s3:GetObjectVersion "arn:aws:s3:::$bucket/reports/x" implicitDeny
+may "$ingest" s3:PutObject "arn:aws:s3:::$bucket/drop/x" implicitDeny
+may "$ingest" logs:PutLogEvents "arn:aws:logs:us-east-1:000000000000:log-group:another:*" implicitDeny
+
+echo '== Table and bucket'
+check 'point-in-time recovery' ENABLED "$(ask dynamodb describe-continuous-backups --table-name "$table" \
+  --query ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus)"
+check 'the table is protected from deletion' "$([ "$(parameter RemovalPolicy)" = Retain ] && echo True || echo False)" \
+  "$(ask dynamodb describe-table --table-name "$table" --query Table.DeletionProtectionEnabled)"
+check 'the table is encrypted by' KMS "$(ask dynamodb describe-table --table-name "$table" --query Table.SSEDescription.SSEType)"
+check 'time to live' ENABLED \
+  "$(ask dynamodb describe-time-to-live --table-name "$table" --query TimeToLiveDescription.TimeToLiveStatus)"
+check 'public access is blocked' 'True True True True' "$(ask s3api get-public-access-block --bucket "$bucket" --query \
+  'PublicAccessBlockConfiguration.[BlockPublicAcls,IgnorePublicAcls,BlockPublicPolicy,RestrictPublicBuckets]' | tr '\t' ' ')"
+check 'the bucket keeps versions' Enabled "$(ask s3api get-bucket-versioning --bucket "$bucket" --query Status)"
+check 'raw files expire after days' "$(parameter RawFileDays)" "$(ask s3api get-bucket-lifecycle-configuration \
+  --bucket "$bucket" --query "Rules[?ID=='raw-files'].Expiration.Days")"
+check 'S3 without TLS' 403 \
+  "$(status "http://$bucket.s3.amazonaws.com/$key" --user any:any --aws-sigv4 "aws:amz:${AWS_REGION:-us-east-1}:s3")"
+
+echo '== Deployments'
+for group in $(ask cloudformation describe-stack-resources --stack-name "$stack" \
+  --query "StackResources[?ResourceType=='AWS::CodeDeploy::DeploymentGroup'].PhysicalResourceId"); do
+  application=$(ask cloudformation describe-stack-resources --stack-name "$stack" \
+    --query "StackResources[?ResourceType=='AWS::CodeDeploy::Application'].PhysicalResourceId")
+  last=$(ask deploy list-deployments --application-name "$application" --deployment-group-name "$group" --query 'deployments[0]')
+  # The first deployment of a stack needs none.
+  [ "$last" = None ] || check "$group" Succeeded "$(ask deploy get-deployment --deployment-id "$last" --query deploymentInfo.status)"
+done
+
+[ "$failed" -eq 0 ] && echo 'all of it holds'
+exit "$failed"

@@ -1,0 +1,97 @@
+//! Measurements: a line of CloudWatch's embedded metric format for each request and each import, which CloudWatch makes
+//! metrics of. They have one dimension, the function's name, since each name more is paid for; what else is in the
+//! line can be asked of the log.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+/// The metrics' namespace: stacks are told apart by their functions' names.
+pub const NAMESPACE: &str = "CustomerProfiles";
+
+/// What a metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Things.
+    Count,
+    /// Things a second.
+    CountPerSecond,
+    /// Time, in milliseconds.
+    Milliseconds,
+    /// Time, in seconds.
+    Seconds,
+}
+
+impl Unit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::CountPerSecond => "Count/Second",
+            Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
+        }
+    }
+}
+
+/// Writes a line to the standard output. `properties` are for whoever reads the log: no personal data.
+pub fn emit(metrics: &[(&str, Unit, f64)], properties: &[(&str, Value)]) {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis());
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    println!("{}", line(&function, now, metrics, properties));
+}
+
+fn line(
+    function: &str,
+    now: u64,
+    metrics: &[(&str, Unit, f64)],
+    properties: &[(&str, Value)],
+) -> Value {
+    let declared: Vec<_> = metrics
+        .iter()
+        .map(|(name, unit, _)| json!({"Name": name, "Unit": unit.name()}))
+        .collect();
+    let mut line = Map::new();
+    line.insert(
+        "_aws".to_owned(),
+        json!({"Timestamp": now, "CloudWatchMetrics": [
+            {"Namespace": NAMESPACE, "Dimensions": [["FunctionName"]], "Metrics": declared}
+        ]}),
+    );
+    line.insert("FunctionName".to_owned(), function.into());
+    for (name, value) in properties {
+        line.insert((*name).to_owned(), value.clone());
+    }
+    for (name, _, value) in metrics {
+        line.insert((*name).to_owned(), json!(value));
+    }
+    Value::Object(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_declares_its_metrics_and_holds_their_values() {
+        let metrics = [
+            ("Duration", Unit::Milliseconds, 12.5),
+            ("ReadCapacityUnits", Unit::Count, 1.5),
+        ];
+        assert_eq!(
+            line("f", 1, &metrics, &[("status", json!(200))]),
+            json!({
+                "_aws": {"Timestamp": 1, "CloudWatchMetrics": [{
+                    "Namespace": "CustomerProfiles", "Dimensions": [["FunctionName"]],
+                    "Metrics": [
+                        {"Name": "Duration", "Unit": "Milliseconds"},
+                        {"Name": "ReadCapacityUnits", "Unit": "Count"}
+                    ]
+                }]},
+                "FunctionName": "f", "status": 200, "Duration": 12.5, "ReadCapacityUnits": 1.5
+            })
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! The events of `functions/*/events`, which `sam local invoke` and `sam remote invoke` send: each is what its function
+//! takes.
+
+use std::path::{Path, PathBuf};
+
+use data_encoding::HEXLOWER;
+use local::Stack;
+use serde_json::{Value, json};
+
+use crate::app::{JANE, TestApp};
+
+fn events(function: &str) -> Vec<(PathBuf, Value)> {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../functions/{function}/events"));
+    let files = std::fs::read_dir(&folder).expect("events");
+    let mut events: Vec<_> = files
+        .map(|file| {
+            let path = file.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("a text");
+            (path, serde_json::from_str(&text).expect("JSON"))
+        })
+        .collect();
+    assert!(!events.is_empty(), "{}", folder.display());
+    events.sort_by(|a, b| a.0.cmp(&b.0));
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_http_functions_answer_their_events() {
+    let app = TestApp::with_jane().await;
+    for function in ["profile-read", "note-write", "history"] {
+        for (path, event) in events(function) {
+            let answer = app
+                .stack
+                .invoke(function, event)
+                .await
+                .expect("the function answers");
+            let status = answer["statusCode"].as_u64().expect("a status");
+            assert!((200..300).contains(&status), "{}: {answer}", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_takes_its_events() {
+    let app = TestApp::start().await;
+    let mut imported = 0;
+    for (path, mut event) in events("ingest") {
+        if let Some(object) = event.pointer_mut("/Records/0/s3/object") {
+            imported += 1;
+            let (_, file) = JANE[0];
+            let key = object["key"].as_str().expect("a key").to_owned();
+            // Without a version, the event names the file by its content: it has to be this file's.
+            assert_eq!(
+                object["eTag"],
+                etag(&app.stack, file).await,
+                "{}",
+                path.display()
+            );
+            let version = app.stack.put(&key, file).await.expect("S3 takes it");
+            object["versionId"] = json!(version);
+        }
+        let answer = app.stack.invoke("ingest", event).await;
+        assert_eq!(answer, Ok(Value::Null), "{}", path.display());
+    }
+    assert_eq!(imported, 1);
+    app.profile("jane@fake.com").await;
+}
+
+/// What S3 calls a content.
+async fn etag(stack: &Stack, content: &'static str) -> String {
+    let put = stack
+        .s3_client()
+        .put_object()
+        .bucket(stack.bucket())
+        .key("elsewhere")
+        .body(content.as_bytes().to_vec().into())
+        .send()
+        .await
+        .expect("S3 takes it");
+    let etag = put.e_tag.expect("an ETag").trim_matches('"').to_owned();
+    assert!(HEXLOWER.decode(etag.as_bytes()).is_ok(), "{etag}");
+    etag
+}

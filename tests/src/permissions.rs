@@ -1,0 +1,154 @@
+//! Least privilege. The local stack refuses what a function's role doesn't allow, in every test: so nothing is missing.
+//! Here, nothing is allowed that no function asks for. And what policies can't say of what is written is said here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::{Options, Permission};
+use serde_json::json;
+
+use crate::{
+    app::{JANE, TestApp},
+    ingest::{rows, s3_event},
+};
+
+/// All that the functions do at least once. What is newly allowed has to be used here.
+async fn everything() -> TestApp {
+    let small_chunks = BTreeMap::from([("CHUNK_BYTES".to_owned(), "300".to_owned())]);
+    let app = TestApp::start_with(Options {
+        environment: BTreeMap::from([("ingest".to_owned(), small_chunks)]),
+        ..Options::default()
+    })
+    .await;
+    for (folder, rows) in JANE {
+        app.import(&format!("drop/{folder}/jane.ndjson"), rows)
+            .await;
+    }
+    // A file in ranges, which are handed on in work/.
+    let many: String = (0..20)
+        .map(|number| format!("{{\"link\":{{\"mobile\":\"{number}\"}},\"first_name\":\"Ann\"}}\n"))
+        .collect();
+    app.import("drop/customer_record/crm/many.ndjson", &many)
+        .await;
+    // Two identities that are linked, and forgotten as one.
+    app.import(
+        "drop/unify/crm/two.ndjson",
+        r#"{"records":[{"mobile":"0"},{"mobile":"1"}]}"#,
+    )
+    .await;
+    let report = app
+        .import(
+            "drop/forget/crm/one.ndjson",
+            r#"{"link":{"mobile":"0"},"scope":"profile"}"#,
+        )
+        .await;
+    assert_eq!(report["written"], 1, "{report}");
+    // A file twice, so that items are updated, with a row that is rejected; and a version that is gone.
+    let file = "{\"link\":{\"email\":\"jane@fake.com\"},\"first_name\":\"Jane\"}\nno row\n";
+    for _ in 0..2 {
+        app.import("drop/customer_record/crm/jane.ndjson", file)
+            .await;
+    }
+    let gone = s3_event(&app, "drop/purchase/gone.ndjson", "no-such-version", "01");
+    app.stack.invoke("ingest", gone).await.expect("a verdict");
+
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    for path in ["", "/notes", "/history"] {
+        let (status, answer) = app.get(&format!("/profiles/{id}{path}")).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let (status, answer) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    assert_eq!(status, 201, "{answer}");
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_are_allowed_what_they_use_and_nothing_else() {
+    let app = everything().await;
+    let (allowed, used) = (app.stack.allowed(), app.stack.used());
+    println!("{}", table(&allowed));
+    let unused: Vec<_> = allowed.difference(&used).collect();
+    assert!(
+        unused.is_empty(),
+        "allowed in template.yaml and not used: take it out there, or use it in `everything`: {unused:#?}"
+    );
+    assert_eq!(used, allowed);
+    let functions: BTreeSet<_> = used
+        .iter()
+        .map(|permission| permission.function.as_str())
+        .collect();
+    assert_eq!(functions.len(), 4, "{functions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_are_allowed_no_writes() {
+    let app = TestApp::start().await;
+    let reads = [
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+    ];
+    for permission in app.stack.allowed() {
+        if ["profile-read", "history"].contains(&permission.function.as_str()) {
+            assert!(
+                reads.contains(&permission.action.as_str()),
+                "{permission:?}"
+            );
+        }
+    }
+}
+
+/// A policy knows partition keys alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn note_write_writes_notes_and_remembered_requests_alone() {
+    let app = TestApp::with_jane().await;
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let before = items(&app).await;
+    let (status, _) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    assert_eq!(status, 201);
+    let mut after = items(&app).await;
+    for (key, item) in before {
+        assert_eq!(after.remove(&key), Some(item), "{key:?} has changed");
+    }
+    let kinds: Vec<_> = after
+        .keys()
+        .map(|(partition, sort)| {
+            assert_eq!(*partition, id);
+            sort.split('#').next().unwrap_or_default()
+        })
+        .collect();
+    assert_eq!(kinds, ["again", "note"]);
+}
+
+type Row = HashMap<String, AttributeValue>;
+
+/// All items of the table by their keys.
+async fn items(app: &TestApp) -> BTreeMap<(String, String), Row> {
+    let text = |row: &Row, name: &str| row[name].as_s().expect("a text").clone();
+    rows(app)
+        .await
+        .into_iter()
+        .map(|row| ((text(&row, "PK"), text(&row, "SK")), row))
+        .collect()
+}
+
+/// For people: what each function is allowed.
+fn table(permissions: &BTreeSet<Permission>) -> String {
+    let mut text = "| function | action | resource |\n| --- | --- | --- |\n".to_owned();
+    for Permission {
+        function,
+        action,
+        resource,
+    } in permissions
+    {
+        writeln!(text, "| {function} | `{action}` | `{resource}` |").expect("a String takes it");
+    }
+    text
+}

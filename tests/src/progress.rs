@@ -1,0 +1,121 @@
+//! What the local stack tells of imports while they run, whoever drops the files.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use local::{ImportEvent, Options};
+use serde_json::json;
+
+use crate::app::TestApp;
+
+const KEY: &str = "drop/email_open/mail/long.ndjson";
+
+fn rows(count: usize) -> String {
+    let row = |id| {
+        format!(
+            "{{\"link\":{{\"mobile\":\"{id}\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"email_id\":\"e\"}}\n"
+        )
+    };
+    (0..count).map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_import_tells_how_far_it_is_until_its_report() {
+    // So many rows that no machine is through before the second word of progress, in two ranges.
+    let body = rows(100_000);
+    let size = body.len() as u64;
+    let chunk = (size.div_ceil(2)).to_string();
+    let app = TestApp::start_with(Options {
+        environment: BTreeMap::from([(
+            "ingest".to_owned(),
+            BTreeMap::from([("CHUNK_BYTES".to_owned(), chunk)]),
+        )]),
+        ..Options::default()
+    })
+    .await;
+    let mut imports = app.stack.imports();
+    let put = app
+        .stack
+        .s3_client()
+        .put_object()
+        .bucket(app.stack.bucket());
+    let put = put.key(KEY).body(body.into_bytes().into());
+    let version_id = put.send().await.unwrap().version_id.unwrap();
+    assert_eq!(
+        imports.event().await.unwrap().unwrap(),
+        ImportEvent::Dropped {
+            key: KEY.to_owned(),
+            version_id: version_id.clone(),
+            size
+        }
+    );
+
+    // What ingest says before Lambda's last try is no end.
+    let name = format!("reports/{KEY}/{version_id}.json");
+    let report = |status: &str, problem| json!({ "key": KEY, "version_id": version_id, "status": status, "problem": problem });
+    let before = report("failed", json!({ "type": "/problems/import-failed" }));
+    app.stack.put(&name, before.to_string()).await.unwrap();
+
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        match imports.event().await.unwrap().unwrap() {
+            ImportEvent::UnderWay {
+                key,
+                version_id: version,
+                rows,
+                bytes,
+                size: Some(whole),
+            } => {
+                assert_eq!((key.as_str(), &version, whole), (KEY, &version_id, size));
+                assert!(
+                    rows > 0 && bytes > 0 && bytes < size,
+                    "{rows} rows, {bytes} bytes"
+                );
+                told.push(rows);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(told.is_sorted() && told[0] < told[3], "{told:?}");
+
+    let last = report("completed", json!(null));
+    app.stack.put(&name, last.to_string()).await.unwrap();
+    let ended = async {
+        loop {
+            match imports.event().await.unwrap().unwrap() {
+                ImportEvent::UnderWay { .. } => {}
+                other => return other,
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+    let over = ImportEvent::Reported {
+        key: KEY.to_owned(),
+        version_id: version_id.clone(),
+        report: last,
+    };
+    assert_eq!(ended.unwrap(), over);
+    app.stack.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_given_up_is_an_error_and_no_report() {
+    // A run keeps a second for its end: with no more than that it never comes to a row.
+    let app = TestApp::start_with(Options {
+        timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(1))]),
+        ..Options::default()
+    })
+    .await;
+    let error = app
+        .stack
+        .import(KEY, rows(10))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(&format!("{KEY} was not imported: ")),
+        "{error}"
+    );
+    let failed = app.stack.list("failed/");
+    assert!(failed.len() == 1 && error.contains(&failed[0]), "{error}");
+}

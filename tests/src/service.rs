@@ -1,0 +1,148 @@
+//! What the service is for, from a dropped file to the page of history: one body for every place that it runs in.
+//! Without more it runs against a stack of its own. `CUSTOMER_PROFILES_API`, `CUSTOMER_PROFILES_S3` and
+//! `CUSTOMER_PROFILES_BUCKET` name another, whose functions SAM CLI or cargo-lambda run (see `infra/README.md`).
+
+use std::time::{Duration, Instant};
+
+use local::{Options, Stack};
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::JANE;
+
+/// How long a file may take until its report is there. Elsewhere its functions may have to be started first.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+struct Service {
+    api: String,
+    bucket: String,
+    client: Client,
+    /// Where it is this test's own.
+    _stack: Option<Stack>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let named = |name: &str| std::env::var(format!("CUSTOMER_PROFILES_{name}")).ok();
+        let client = Client::new();
+        if let Some(api) = named("API") {
+            let part = |name| named(name).unwrap_or_else(|| panic!("CUSTOMER_PROFILES_{name}"));
+            return Self {
+                api,
+                bucket: format!("{}/{}", part("S3"), part("BUCKET")),
+                client,
+                _stack: None,
+            };
+        }
+        let stack = Stack::start(Options::default())
+            .await
+            .expect("the stack starts");
+        Self {
+            api: stack.api_url().to_owned(),
+            bucket: format!("{}/{}", stack.s3_url(), stack.bucket()),
+            client,
+            _stack: Some(stack),
+        }
+    }
+
+    /// Puts a file and waits for its report.
+    async fn import(&self, key: &str, rows: &'static str) -> Value {
+        let put = self.client.put(format!("{}/{key}", self.bucket)).body(rows);
+        let answer = put.send().await.expect("S3 answers");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let version = answer.headers()["x-amz-version-id"]
+            .to_str()
+            .expect("a version")
+            .to_owned();
+        let report = format!("{}/reports/{key}/{version}.json", self.bucket);
+        let began = Instant::now();
+        loop {
+            let answer = self.client.get(&report).send().await.expect("S3 answers");
+            if answer.status() == StatusCode::OK {
+                return answer.json().await.expect("a report");
+            }
+            assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+            assert!(began.elapsed() < PATIENCE, "{report} is not there");
+            // S3 over HTTP tells nobody of a new object.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let mut request = self.client.request(method, format!("{}{path}", self.api));
+        if let Some(body) = body {
+            request = request.header("idempotency-key", "service-1").json(&body);
+        }
+        let answer = request.send().await.expect("the API answers");
+        let status = answer.status();
+        let text = answer.text().await.expect("a body");
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
+        (status, json)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_looked_up_read_noted_and_paged() {
+    let service = Service::start().await;
+    for (folder, rows) in JANE {
+        let report = service
+            .import(&format!("drop/{folder}/shop/jane.ndjson"), rows)
+            .await;
+        assert_eq!(
+            (&report["status"], &report["read"]),
+            (&json!("completed"), &report["written"]),
+            "{report}"
+        );
+    }
+
+    let lookup = json!({"email": "jane@fake.com"});
+    let (status, found) = service
+        .ask(Method::POST, "/profiles/lookup", Some(lookup))
+        .await;
+    assert_eq!(status, StatusCode::OK, "{found}");
+    assert_eq!(found["name"], "Jane Doe");
+    let id = found["id"].as_str().expect("an id");
+
+    let (status, profile) = service
+        .ask(
+            Method::GET,
+            &format!("/profiles/{id}?include=summary"),
+            None,
+        )
+        .await;
+    assert_eq!(status, StatusCode::OK, "{profile}");
+    assert_eq!(
+        (&profile["id"], &profile["summary"]["orders"]),
+        (&found["id"], &json!(2))
+    );
+
+    let notes = format!("/profiles/{id}/notes");
+    let text = json!({"text": "Prefers the phone."});
+    let (status, note) = service.ask(Method::POST, &notes, Some(text)).await;
+    assert_eq!(status, StatusCode::CREATED, "{note}");
+    let (status, listed) = service.ask(Method::GET, &notes, None).await;
+    assert_eq!((status, &listed["items"]), (StatusCode::OK, &json!([note])));
+
+    let mut titles = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/profiles/{id}/history?limit=2{cursor}");
+        let (status, page) = service.ask(Method::GET, &path, None).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        for item in page["items"].as_array().expect("items") {
+            titles.push(item["title"].as_str().expect("a title").to_owned());
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(titles.len(), 5, "{titles:?}");
+    assert_eq!(titles[0], "Returned 2 items for 50.00 USD");
+
+    let (status, problem) = service
+        .ask(Method::GET, "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa", None)
+        .await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(problem["type"], "/problems/profile-not-found");
+}

@@ -1,0 +1,449 @@
+//! What has to hold of what is deployed and can't be run without AWS: asserted on `template.yaml` itself.
+//! `infra/smoke.sh` asks a deployed stack for the same.
+
+use serde_json::{Value, json};
+
+fn template() -> Value {
+    local::template_document("template.yaml").expect("the template is YAML")
+}
+
+/// All resources of a type, by their logical ids.
+fn of_type(template: &Value, kind: &str) -> Vec<(String, Value)> {
+    let resources = template["Resources"].as_object().expect("resources");
+    let found: Vec<_> = resources
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .map(|(id, resource)| (id.clone(), resource.clone()))
+        .collect();
+    assert!(!found.is_empty(), "no {kind}");
+    found
+}
+
+fn functions(template: &Value) -> Vec<(String, String, Value)> {
+    let functions = of_type(template, "AWS::Serverless::Function");
+    functions
+        .into_iter()
+        .map(|(id, function)| {
+            let binary = function["Metadata"]["BuildProperties"]["Binary"]
+                .as_str()
+                .expect("a binary")
+                .to_owned();
+            (id, binary, function["Properties"].clone())
+        })
+        .collect()
+}
+
+fn referred(value: &Value) -> &str {
+    let by_name = value["Ref"].as_str();
+    by_name
+        .or_else(|| value["Fn::GetAtt"][0].as_str())
+        .unwrap_or_else(|| panic!("no reference: {value}"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The statements of a role, those behind a condition too.
+fn statements(role: &Value) -> Vec<&Value> {
+    let policies = list(&role["Properties"]["Policies"]).iter();
+    policies
+        .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+        .map(|statement| statement.get("Fn::If").map_or(statement, |parts| &parts[1]))
+        .collect()
+}
+
+fn one_or_more(value: &Value) -> Vec<&Value> {
+    value
+        .as_array()
+        .map_or_else(|| vec![value], |items| items.iter().collect())
+}
+
+#[test]
+fn the_table_can_be_restored_and_is_not_deleted_by_accident() {
+    let template = template();
+    let table = &template["Resources"]["Table"];
+    let properties = &table["Properties"];
+    assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(
+        properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"],
+        true
+    );
+    assert_eq!(
+        properties["TimeToLiveSpecification"],
+        json!({"AttributeName": "expires_at", "Enabled": true})
+    );
+    assert_eq!(properties["SSESpecification"]["SSEType"], "KMS");
+    assert_eq!(
+        referred(&properties["SSESpecification"]["KMSMasterKeyId"]),
+        "DataKey"
+    );
+    assert_eq!(
+        properties["DeletionProtectionEnabled"],
+        json!({"Fn::If": ["Retained", true, false]})
+    );
+    for resource in ["Table", "Bucket", "BucketTlsOnly"] {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(
+                referred(&template["Resources"][resource][policy]),
+                "RemovalPolicy",
+                "{resource}"
+            );
+        }
+    }
+    let removal = &template["Parameters"]["RemovalPolicy"];
+    assert_eq!(removal["Default"], "Retain");
+    assert_eq!(
+        template["Conditions"]["Retained"],
+        json!({"Fn::Equals": [{"Ref": "RemovalPolicy"}, "Retain"]})
+    );
+}
+
+#[test]
+fn the_bucket_is_private_versioned_and_speaks_tls_alone() {
+    let template = template();
+    let bucket = &template["Resources"]["Bucket"]["Properties"];
+    assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
+    assert_eq!(
+        bucket["PublicAccessBlockConfiguration"],
+        json!({
+            "BlockPublicAcls": true, "BlockPublicPolicy": true,
+            "IgnorePublicAcls": true, "RestrictPublicBuckets": true
+        })
+    );
+    assert_eq!(
+        bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"],
+        "BucketOwnerEnforced"
+    );
+    let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+    let by_default = &encryption["ServerSideEncryptionByDefault"];
+    assert_eq!(by_default["SSEAlgorithm"], "aws:kms");
+    assert_eq!(referred(&by_default["KMSMasterKeyID"]), "DataKey");
+
+    let policy = &template["Resources"]["BucketTlsOnly"]["Properties"];
+    assert_eq!(referred(&policy["Bucket"]), "Bucket");
+    let deny = &policy["PolicyDocument"]["Statement"][0];
+    assert_eq!(
+        (&deny["Effect"], &deny["Principal"], &deny["Action"]),
+        (&json!("Deny"), &json!("*"), &json!("s3:*"))
+    );
+    assert_eq!(
+        deny["Condition"],
+        json!({"Bool": {"aws:SecureTransport": "false"}})
+    );
+    assert_eq!(
+        deny["Resource"],
+        json!([{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}])
+    );
+}
+
+#[test]
+fn what_is_dropped_and_what_is_rejected_expire() {
+    let template = template();
+    let rules = &template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"];
+    let days = |prefix: &str| {
+        let rule = list(rules)
+            .iter()
+            .find(|rule| rule["Prefix"] == prefix)
+            .unwrap_or_else(|| panic!("no rule for {prefix}"));
+        assert_eq!(rule["Status"], "Enabled");
+        assert!(
+            rule["NoncurrentVersionExpiration"]["NoncurrentDays"].is_u64(),
+            "old versions of {prefix} stay for good"
+        );
+        rule["ExpirationInDays"].clone()
+    };
+    assert_eq!(referred(&days("drop/")), "RawFileDays");
+    assert_eq!(referred(&days("rejects/")), "RejectDays");
+    assert_eq!(days("work/"), 14);
+    assert!(list(rules).iter().any(|rule| {
+        rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].is_u64()
+            && rule.get("Prefix").is_none()
+    }));
+}
+
+/// Every route fails closed: behind the authorizer, with scopes of its function's kind.
+#[test]
+fn every_route_asks_for_a_token_with_a_scope() {
+    let template = template();
+    let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
+    let name = auth["DefaultAuthorizer"].as_str().expect("a default");
+    let authorizer = &auth["Authorizers"][name];
+    let jwt = &authorizer["JwtConfiguration"];
+    assert_eq!(referred(&jwt["issuer"]), "JwtIssuer");
+    assert_eq!(referred(&jwt["audience"]), "JwtAudience");
+    for parameter in ["JwtIssuer", "JwtAudience"] {
+        assert!(
+            template["Parameters"][parameter].get("Default").is_none(),
+            "{parameter} has to be chosen"
+        );
+    }
+
+    let mut routes = 0;
+    for (id, binary, properties) in functions(&template) {
+        let events = properties["Events"].as_object().expect("events");
+        for (event, it) in events.iter().filter(|(_, it)| it["Type"] == "HttpApi") {
+            let at = format!("{id}, {event}");
+            let route = &it["Properties"];
+            assert_eq!(referred(&route["ApiId"]), "Api", "{at}");
+            assert!(
+                route["Path"]
+                    .as_str()
+                    .is_some_and(|path| path.starts_with('/')),
+                "{at}: a path without intrinsics"
+            );
+            assert!(route["Method"].is_string(), "{at}");
+            let own = route["Auth"].get("AuthorizationScopes");
+            if own.is_some() || route["Auth"].get("Authorizer").is_some() {
+                assert_eq!(route["Auth"]["Authorizer"], name, "{at}");
+            }
+            let scopes = list(own.unwrap_or(&authorizer["AuthorizationScopes"]));
+            assert!(!scopes.is_empty(), "{at} lets everyone in who has a token");
+            let known: &[&str] = match binary.as_str() {
+                "note-write" => &["notes:write", "notes:admin"],
+                _ => &["profiles:read"],
+            };
+            for scope in scopes {
+                let scope = scope.as_str().expect("a scope");
+                assert!(known.contains(&scope), "{at} takes {scope}, not {known:?}");
+            }
+            routes += 1;
+        }
+    }
+    assert!(routes >= 5, "{routes} routes");
+}
+
+#[test]
+fn the_api_is_throttled_and_its_log_holds_nothing_personal() {
+    let template = template();
+    let api = &template["Resources"]["Api"]["Properties"];
+    let settings = &api["DefaultRouteSettings"];
+    assert_eq!(referred(&settings["ThrottlingRateLimit"]), "ThrottleRate");
+    assert_eq!(referred(&settings["ThrottlingBurstLimit"]), "ThrottleBurst");
+    let format = api["AccessLogSettings"]["Format"]
+        .as_str()
+        .expect("a format");
+    let logged: Vec<_> = format
+        .split('$')
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        logged,
+        [
+            "context.requestId",
+            "context.routeKey",
+            "context.status",
+            "context.authorizer.claims.sub",
+            "context.responseLatency",
+            "context.integrationErrorMessage"
+        ]
+    );
+    // No page is let in unless it is named.
+    assert_eq!(template["Parameters"]["CorsOrigins"]["Default"], "");
+    assert_eq!(
+        api["CorsConfiguration"]["AllowOrigins"],
+        json!({"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://nobody.invalid"]]})
+    );
+    assert!(api["CorsConfiguration"].get("AllowCredentials").is_none());
+}
+
+#[test]
+fn logs_are_json_and_end() {
+    let template = template();
+    assert_eq!(
+        template["Globals"]["Function"]["LoggingConfig"]["LogFormat"],
+        "JSON"
+    );
+    let groups = of_type(&template, "AWS::Logs::LogGroup");
+    for (id, group) in &groups {
+        assert_eq!(
+            referred(&group["Properties"]["RetentionInDays"]),
+            "LogRetentionDays",
+            "{id}"
+        );
+    }
+    let api = &template["Resources"]["Api"]["Properties"]["AccessLogSettings"]["DestinationArn"];
+    let mut used = vec![referred(api).to_owned()];
+    for (_, _, properties) in functions(&template) {
+        used.push(referred(&properties["LoggingConfig"]["LogGroup"]).to_owned());
+    }
+    used.sort();
+    let groups: Vec<_> = groups.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(
+        used, groups,
+        "a group for each function and one for the API"
+    );
+    assert_eq!(template["Parameters"]["Tracing"]["Default"], "off");
+}
+
+#[test]
+fn ingest_is_bounded_may_start_itself_and_loses_no_event() {
+    let template = template();
+    let ingest = &template["Resources"]["IngestFunction"]["Properties"];
+    assert_eq!(ingest["Timeout"], 900);
+    assert_eq!(ingest["RecursiveLoop"], "Allow");
+    assert_eq!(
+        referred(&ingest["ReservedConcurrentExecutions"]),
+        "IngestConcurrency"
+    );
+    assert_eq!(ingest["EventInvokeConfig"]["MaximumRetryAttempts"], 2);
+    let on_failure = &ingest["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
+    assert_eq!(on_failure["Type"], "SQS");
+    let queue = referred(&on_failure["Destination"]);
+    assert_eq!(
+        template["Resources"][queue]["Properties"]["MessageRetentionPeriod"],
+        14 * 24 * 60 * 60
+    );
+    let role = &template["Resources"][referred(&ingest["Role"])];
+    assert!(statements(role).iter().any(|statement| {
+        one_or_more(&statement["Action"]).contains(&&json!("sqs:SendMessage"))
+            && referred(&statement["Resource"]) == queue
+    }));
+    let prefixes: Vec<_> = ingest["Events"]
+        .as_object()
+        .expect("events")
+        .values()
+        .map(|event| {
+            assert_eq!(referred(&event["Properties"]["Bucket"]), "Bucket");
+            event["Properties"]["Filter"]["S3Key"]["Rules"][0]["Value"].clone()
+        })
+        .collect();
+    assert!(
+        prefixes.contains(&json!("drop/")) && prefixes.contains(&json!("work/")),
+        "{prefixes:?}"
+    );
+}
+
+/// A change of what makes the secret replaces it, and another key forks every customer.
+#[test]
+fn the_identity_key_stays_and_two_functions_have_it() {
+    let template = template();
+    let secret = &template["Resources"]["IdentityKey"];
+    assert_eq!(
+        secret["Properties"]["GenerateSecretString"],
+        json!({"PasswordLength": 64, "ExcludePunctuation": true})
+    );
+    assert!(secret["Properties"].get("Name").is_none());
+    for resource in ["IdentityKey", "DataKey"] {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(
+                template["Resources"][resource][policy], "Retain",
+                "{resource}"
+            );
+        }
+    }
+    assert_eq!(
+        template["Resources"]["DataKey"]["Properties"]["EnableKeyRotation"],
+        true
+    );
+    let reference = json!({"Fn::Sub": "{{resolve:secretsmanager:${IdentityKey}:SecretString}}"});
+    let mut having = Vec::new();
+    for (_, binary, properties) in functions(&template) {
+        if properties.to_string().contains("IdentityKey") {
+            assert_eq!(
+                properties["Environment"]["Variables"]["IDENTITY_KEY"],
+                reference
+            );
+            having.push(binary);
+        }
+    }
+    having.sort();
+    assert_eq!(having, ["ingest", "profile-read"]);
+    assert!(!template["Globals"].to_string().contains("IdentityKey"));
+    // A function's environment shows the key to whoever may look at it.
+    assert_eq!(
+        referred(&template["Globals"]["Function"]["KmsKeyArn"]),
+        "DataKey"
+    );
+}
+
+#[test]
+fn roles_name_each_action_and_each_resource() {
+    let template = template();
+    let mut roles = Vec::new();
+    for (id, _, properties) in functions(&template) {
+        assert!(
+            properties.get("Policies").is_none(),
+            "{id}: SAM attaches a policy with a wildcard to a role of its own"
+        );
+        roles.push(referred(&properties["Role"]).to_owned());
+    }
+    roles.sort();
+    let declared: Vec<_> = of_type(&template, "AWS::IAM::Role")
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    assert_eq!(roles, declared, "one for each function");
+    for (id, role) in of_type(&template, "AWS::IAM::Role") {
+        assert!(
+            role["Properties"].get("ManagedPolicyArns").is_none(),
+            "{id}"
+        );
+        for statement in statements(&role) {
+            for action in one_or_more(&statement["Action"]) {
+                let action = action.as_str().expect("an action");
+                assert!(!action.contains('*'), "{id}: {action}");
+                for resource in one_or_more(&statement["Resource"]) {
+                    assert!(
+                        *resource != "*" || action.starts_with("xray:"),
+                        "{id}: {action} on {resource}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_new_version_is_watched_on_its_way() {
+    let template = template();
+    assert_eq!(template["Globals"]["Function"]["AutoPublishAlias"], "live");
+    for (id, _, properties) in functions(&template) {
+        assert_eq!(properties["AutoPublishAliasAllProperties"], true, "{id}");
+        let preference = &properties["DeploymentPreference"];
+        assert_eq!(referred(&preference["Type"]), "Deployment", "{id}");
+        let alarm = referred(&preference["Alarms"][0]);
+        let alarm = &template["Resources"][alarm]["Properties"];
+        assert_eq!(alarm["MetricName"], "Errors", "{id}");
+        assert_eq!(
+            alarm["Dimensions"][1],
+            json!({"Name": "Resource", "Value": {"Fn::Sub": format!("${{{id}}}:live")}})
+        );
+        assert_eq!(referred(&alarm["AlarmActions"][0]), "Alarms");
+    }
+}
+
+/// A stack's name may be in capitals and 128 characters long; a bucket's may not.
+#[test]
+fn names_hold_under_any_name_of_the_stack() {
+    let text = template().to_string();
+    assert!(!text.contains("AWS::StackName"));
+    let template = template();
+    let name = &template["Resources"]["Bucket"]["Properties"]["BucketName"]["Fn::Sub"];
+    let fixed = name[0].as_str().expect("a text");
+    assert_eq!(fixed, "customer-profiles-${Id}");
+    // What stands in the stack's ARN after its name: a UUID.
+    assert_eq!(
+        name[1]["Id"],
+        json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]})
+    );
+    assert!(fixed.replace("${Id}", "").len() + 36 <= 63);
+    // No other resource has a name that a second stack would want too.
+    for (id, resource) in template["Resources"].as_object().expect("resources") {
+        for name in [
+            "TableName",
+            "FunctionName",
+            "RoleName",
+            "QueueName",
+            "LogGroupName",
+            "TopicName",
+            "AlarmName",
+        ] {
+            assert!(
+                resource["Properties"].get(name).is_none(),
+                "{id} has a {name}"
+            );
+        }
+    }
+}
