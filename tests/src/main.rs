@@ -3,12 +3,17 @@
 
 mod app;
 mod erasure;
+mod events;
 mod files;
 mod history;
 mod hostile;
 mod ingest;
+mod metrics;
 mod note_write;
+mod permissions;
 mod privacy;
 mod profile_read;
 mod progress;
 mod rules;
+mod service;
+mod template;
