@@ -187,6 +187,18 @@ impl<'a> Progress<'a> {
     }
 }
 
+impl Drop for Progress<'_> {
+    /// Leaves no bar that stands still.
+    fn drop(&mut self) {
+        let bars = self
+            .running
+            .values()
+            .filter_map(|running| running.bar.as_ref());
+        bars.chain(&self.waiting)
+            .for_each(ProgressBar::finish_and_clear);
+    }
+}
+
 impl Rate {
     /// Takes in how many rows there are now. None until there is something to compare them with.
     fn of(&mut self, now: Instant, rows: u64) -> Option<f64> {
