@@ -1,6 +1,6 @@
 //! When a run has to stop reading, so that what it has begun is over, and noted, before Lambda ends it.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -8,6 +8,8 @@ use tokio::time::Instant;
 const SHARE: u32 = 10;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
+/// No time since 1970 that an invocation ends at is shorter.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The moment after which a run takes no more rows in.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +18,13 @@ pub struct Deadline(Instant);
 impl Deadline {
     /// From Lambda's own: when the invocation ends, in time since 1970.
     pub fn at(end: SystemTime) -> Self {
-        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        let told = end.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // `cargo lambda watch` tells how long the invocation may take.
+        let left = if told < A_DAY {
+            told
+        } else {
+            end.duration_since(SystemTime::now()).unwrap_or_default()
+        };
         Self(Instant::now() + left.saturating_sub(kept(left)))
     }
 
@@ -39,6 +47,7 @@ mod tests {
         assert_eq!(kept(Duration::from_secs(100)), Duration::from_secs(10));
         assert_eq!(kept(Duration::from_secs(900)), LONGEST);
         assert!(Deadline::at(SystemTime::now()).is_past());
+        assert!(!Deadline::at(UNIX_EPOCH + Duration::from_secs(600)).is_past());
         assert!(!Deadline::at(SystemTime::now() + Duration::from_secs(60)).is_past());
     }
 }

@@ -73,11 +73,11 @@ impl Notifier {
                         if let Some(rule) = function.notifications.iter().position(|rule| applies(rule, &created)) {
                             let event = event(&created, rule);
                             for _ in 0..=self.delivery.duplicates {
-                                let (notifier, id, event) = (self.clone(), function.logical_id.clone(), event.clone());
+                                let (notifier, function, event) = (self.clone(), function.clone(), event.clone());
                                 let wait = self.delivery.scatter.mul_f64(rand::random());
                                 deliveries.spawn(async move {
                                     tokio::time::sleep(wait).await;
-                                    notifier.deliver(&id, event).await;
+                                    notifier.deliver(&function, event).await;
                                 });
                             }
                         }
@@ -88,7 +88,7 @@ impl Notifier {
         }
     }
 
-    async fn deliver(&self, function: &str, event: Value) {
+    async fn deliver(&self, function: &Function, event: Value) {
         let id = Uuid::new_v4().to_string();
         let payload = Bytes::from(event.to_string());
         let mut waits = BACKOFF.iter();
@@ -98,10 +98,11 @@ impl Notifier {
                 Err(error) if error.error_type == "Local.Stopped" => return,
                 Err(error) => error,
             };
-            self.logs.push("local", format!("{function}: {error}"));
+            self.logs
+                .push("local", format!("{}: {error}", function.logical_id));
             match waits.next() {
                 Some(wait) => tokio::time::sleep(*wait).await,
-                None => return self.give_up(function, &id, event, &error).await,
+                None => return self.give_up(&function.logical_id, &id, event, &error).await,
             }
         }
     }
@@ -125,20 +126,28 @@ impl Notifier {
 }
 
 impl Target {
-    async fn invoke(&self, function: &str, id: &str, payload: Bytes) -> Result<(), InvokeError> {
+    async fn invoke(
+        &self,
+        function: &Function,
+        id: &str,
+        payload: Bytes,
+    ) -> Result<(), InvokeError> {
+        let logical_id = &function.logical_id;
         match self {
-            Self::Here(lambda) => lambda.invoke(function, id, payload).await.map(drop),
+            Self::Here(lambda) => lambda.invoke(logical_id, id, payload).await.map(drop),
             Self::Endpoint(url, client) => {
-                let url = format!(
-                    "{}/2015-03-31/functions/{function}/invocations",
-                    url.trim_end_matches('/')
-                );
-                if post(client, &url, "Event", payload.clone()).await? {
-                    return Ok(());
-                }
-                // `sam local start-lambda` knows synchronous invocations only.
-                if post(client, &url, "RequestResponse", payload).await? {
-                    return Ok(());
+                // SAM CLI knows functions by their logical ids, cargo-lambda by their binaries.
+                for name in [logical_id, &function.binary] {
+                    let url = format!(
+                        "{}/2015-03-31/functions/{name}/invocations",
+                        url.trim_end_matches('/')
+                    );
+                    // `sam local start-lambda` once knew synchronous invocations only.
+                    for kind in ["Event", "RequestResponse"] {
+                        if post(client, &url, kind, payload.clone()).await? {
+                            return Ok(());
+                        }
+                    }
                 }
                 Err(InvokeError::new(
                     "Local.Refused",
@@ -307,7 +316,7 @@ mod tests {
                     .to_str()
                     .unwrap()
                     .to_owned();
-                if kind == refused {
+                if kind == refused || uri.path().contains(refused) {
                     return (axum::http::StatusCode::NOT_IMPLEMENTED, String::new());
                 }
                 let event: Value = serde_json::from_slice(&body).unwrap();
@@ -382,6 +391,12 @@ mod tests {
         let (s3, mut called) = with_endpoint("RequestResponse", 0).await;
         put(&s3, "drop/c").await;
         assert_eq!(called.recv().await.unwrap(), format!("Event {PATH} drop/c"));
+        let (s3, mut called) = with_endpoint("IngestFunction", 0).await;
+        put(&s3, "drop/d").await;
+        assert_eq!(
+            called.recv().await.unwrap(),
+            "Event /2015-03-31/functions/ingest/invocations drop/d"
+        );
     }
 
     #[tokio::test]
