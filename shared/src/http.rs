@@ -1,10 +1,11 @@
 //! What the HTTP functions do alike: routes, parameters, bodies, answers. Problems become documents here.
 
-use std::time::Instant;
+use std::{io::Write as _, time::Instant};
 
+use flate2::{Compression, write::GzEncoder};
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     request::RequestContext,
 };
 use serde::Serialize;
@@ -18,6 +19,12 @@ use crate::{
     table::Table,
 };
 
+/// The most bytes of an answer's body: Lambda's 6 MB, less the headers, less the quarter that base64 adds.
+const MAX_ANSWER: usize = 4_600_000;
+/// The most bytes of a page's items, as JSON.
+const MAX_PAGE: usize = 4_000_000;
+/// An answer larger than this goes compressed where the client takes that.
+const WORTH_COMPRESSING: usize = 1024;
 /// The most bytes of a request body.
 const MAX_BODY: usize = 256 * 1024;
 
@@ -71,7 +78,7 @@ pub fn route_not_found() -> Problem {
     )
 }
 
-/// The parameters of a request's query, each once and each known.
+/// The parameters of a request's query, each known, and once unless it may be repeated.
 #[derive(Debug)]
 pub struct Parameters<'a>(Vec<(&'a str, &'a str)>);
 
@@ -81,6 +88,18 @@ impl<'a> Parameters<'a> {
     /// # Errors
     /// One is not among `known`, or stands there twice.
     pub fn new(request: &'a Request, known: &[&str]) -> Result<Self, Problem> {
+        Self::with_repeated(request, known, &[])
+    }
+
+    /// Takes the parameters in, of which those called as one of `repeated` may stand there more than once.
+    ///
+    /// # Errors
+    /// One is not among `known`, or stands there twice and may not.
+    pub fn with_repeated(
+        request: &'a Request,
+        known: &[&str],
+        repeated: &[&str],
+    ) -> Result<Self, Problem> {
         let mut taken: Vec<(&str, &str)> = Vec::new();
         for (name, value) in request
             .query_string_parameters_ref()
@@ -92,7 +111,7 @@ impl<'a> Parameters<'a> {
                     [] => "This route takes no parameters.".to_owned(),
                     known => format!("This route takes the parameters {}.", known.join(", ")),
                 }
-            } else if taken.iter().any(|(other, _)| *other == name) {
+            } else if !repeated.contains(&name) && taken.iter().any(|(other, _)| *other == name) {
                 "The parameter stands there twice.".to_owned()
             } else {
                 taken.push((name, value));
@@ -106,9 +125,14 @@ impl<'a> Parameters<'a> {
 
     /// The parameter called `name`.
     pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.all(name).next()
+    }
+
+    /// The values of the parameter called `name`.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
-            .find(|(other, _)| *other == name)
+            .filter(move |(other, _)| *other == name)
             .map(|(_, value)| *value)
     }
 
@@ -233,7 +257,7 @@ pub async fn serve(
 ) -> Response<Body> {
     let began = Instant::now();
     let answer = answer.await;
-    let response = answer.unwrap_or_else(|problem| problem.respond(&request_id(request)));
+    let response = respond(request, answer);
     let (read, write) = table.take_consumed();
     let route = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone(),
@@ -256,4 +280,120 @@ pub async fn serve(
         ],
     );
     response
+}
+
+/// Leaves of a page's items what fits an answer; where some don't, answers the place of the last that does. The
+/// first always stays.
+///
+/// Lambda's answers hold 6 MB, of which base64 takes a quarter.
+pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
+    let mut bytes = 0;
+    let past = items.iter().position(|item| {
+        bytes += serde_json::to_string(item).map_or(0, |text| text.len());
+        bytes > MAX_PAGE
+    });
+    let last = past?.max(1) - 1;
+    if last + 1 == items.len() {
+        return None;
+    }
+    items.truncate(last + 1);
+    Some(last)
+}
+
+/// The answer to a request, whatever its handling came to; compressed where the client takes that.
+fn respond(request: &Request, result: Result<Response<Body>, Problem>) -> Response<Body> {
+    let request_id = request_id(request);
+    let response = result.unwrap_or_else(|problem| problem.respond(&request_id));
+    let response = compress(request, response);
+    if response.body().len() <= MAX_ANSWER {
+        return response;
+    }
+    let detail = "The answer is larger than what can be sent at once. Ask for fewer sections with include, or for a \
+                  smaller limit, and accept gzip.";
+    Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(&request_id)
+}
+
+fn compress(request: &Request, response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.insert(
+        header::VARY,
+        HeaderValue::from_static("accept-encoding, authorization"),
+    );
+    if body.len() <= WORTH_COMPRESSING || !accepts_gzip(request.headers()) {
+        return Response::from_parts(parts, body);
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    // Writing to memory does not fail; if it did, the body would go as it is.
+    match encoder.write_all(&body).and_then(|()| encoder.finish()) {
+        Ok(packed) => {
+            parts
+                .headers
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            Response::from_parts(parts, Body::Binary(packed))
+        }
+        Err(_) => Response::from_parts(parts, body),
+    }
+}
+
+/// Whether `accept-encoding` (RFC 9110, 12.5.3) takes gzip: by its name, or else by `*`, and not with a weight of 0.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let mut any = false;
+    let values = headers
+        .get_all(header::ACCEPT_ENCODING)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    for coding in values.flat_map(|value| value.split(',')) {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let refused = parts.any(|part| {
+            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            weight.is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0))
+        });
+        match name {
+            "*" => any = !refused,
+            name if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") => {
+                return !refused;
+            }
+            _ => {}
+        }
+    }
+    any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_taken_where_it_is_not_refused() {
+        for (accepted, expected) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("gzip;q=0, *", false),
+            ("*;q=0.000", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static(accepted),
+            )]);
+            assert_eq!(accepts_gzip(&headers), expected, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn a_page_ends_where_an_answer_does() {
+        let text = "x".repeat(MAX_PAGE / 3);
+        let mut items = vec![text.as_str(); 5];
+        assert_eq!(fit(&mut items), Some(1));
+        assert_eq!(items.len(), 2);
+        let whole = "x".repeat(MAX_PAGE + 1);
+        let mut items = vec![whole.as_str(), "y"];
+        assert_eq!((fit(&mut items), items.len()), (Some(0), 1));
+        assert_eq!((fit(&mut items), items.len()), (None, 1));
+        assert_eq!(fit(&mut Vec::<String>::new()), None);
+    }
 }

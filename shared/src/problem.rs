@@ -42,8 +42,20 @@ kinds! {
     FORBIDDEN = FORBIDDEN, "forbidden", "The token lacks a scope";
     /// There is no such profile.
     PROFILE_NOT_FOUND = NOT_FOUND, "profile-not-found", "There is no such profile";
+    /// The profile has no such event.
+    EVENT_NOT_FOUND = NOT_FOUND, "event-not-found", "There is no such event";
+    /// The profile has no such note.
+    NOTE_NOT_FOUND = NOT_FOUND, "note-not-found", "There is no such note";
     /// There is no such route.
     ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "There is no such route";
+    /// The route takes other methods.
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "The route takes other methods";
+    /// The note was changed since it was read.
+    NOTE_CHANGED = PRECONDITION_FAILED, "note-changed", "The note was changed since it was read";
+    /// A change has to say which state it changes.
+    PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed";
+    /// The answer does not fit into one response.
+    ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
     /// The body is not JSON by its content type.
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has to be application/json";
     /// The idempotency key was used for another request.

@@ -11,7 +11,7 @@ use crate::{
     item::Item,
     keys::SortKey,
     profile::{Profile, State},
-    table::{Items, Table, TableError},
+    table::{EventRange, Items, Table, TableError},
 };
 
 /// Reads the whole profile that `asked` belongs to.
@@ -97,7 +97,11 @@ fn stands(items: &[Item]) -> bool {
 /// Whether an identity has a note or an event that its markers don't erase.
 async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<bool, TableError> {
     // Of either the newest is erased last.
-    let (notes, events) = try_join(table.notes(id), table.events(id, None, 1)).await?;
+    let (notes, events) = try_join(
+        table.notes(id),
+        table.events(id, &EventRange::default(), None, 1),
+    )
+    .await?;
     Ok(notes
         .items
         .iter()

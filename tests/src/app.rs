@@ -117,6 +117,31 @@ impl TestApp {
         self.send(request).await
     }
 
+    /// Changes a note, where `etag` is what it is read as.
+    pub(crate) async fn edit_note(
+        &self,
+        path: &str,
+        etag: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let mut request = self.client.patch(self.url(path)).json(&body);
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
+        self.send(request).await
+    }
+
+    /// Deletes a note; answers the status and the problem, if there is one.
+    pub(crate) async fn delete_note(&self, path: &str, etag: Option<&str>) -> (StatusCode, Value) {
+        let mut request = self.client.delete(self.url(path));
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
+        let response = request.send().await.expect("the gateway answers");
+        let (status, body) = (response.status(), response.text().await.expect("a body"));
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.stack.api_url())
     }

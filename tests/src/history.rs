@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use aws_sdk_dynamodb::types::AttributeValue;
+
 use crate::app::TestApp;
 
 /// Ids of all events, a page at a time.
@@ -157,4 +159,207 @@ async fn a_moved_event_is_found_at_its_new_time_alone() {
     let events = page_through(&app, profile["id"].as_str().unwrap(), 1).await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0]["at"], "2026-01-02T00:00:00Z");
+}
+
+fn ats(page: &Value) -> Vec<&str> {
+    let items = page["items"].as_array().unwrap().iter();
+    items.map(|item| item["at"].as_str().unwrap()).collect()
+}
+
+async fn mobile_profile(app: &TestApp) -> String {
+    let (status, profile) = app.lookup(json!({"mobile": "1"})).await;
+    assert_eq!(status, 200, "{profile}");
+    profile["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_choose_events_in_both_directions() {
+    let app = TestApp::start().await;
+    let message = |minute: u32, channel: &str, account: &str| {
+        format!(
+            "{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-01T00:{minute:02}:00Z\",\"message_id\":\"m{minute}\",\"channel\":\"{channel}\",\"direction\":\"inbound\",\"account\":{{\"id\":\"{account}\",\"name\":\"Shop\"}}}}\n"
+        )
+    };
+    let rows = [
+        message(1, "facebook", "a"),
+        message(2, "webchat", "b"),
+        message(3, "facebook", "b"),
+        message(4, "facebook", "a"),
+    ]
+    .concat();
+    app.import("drop/message/desk/a.ndjson", &rows).await;
+    let sms =
+        "{\"link\":{\"mobile\":\"1\"},\"action_at\":\"2026-01-01T00:05:00Z\",\"sms_id\":\"s\"}";
+    app.import("drop/sms_send/desk/a.ndjson", sms).await;
+    app.import(
+        "drop/sms_click/desk/a.ndjson",
+        &sms.replace("05:00", "06:00"),
+    )
+    .await;
+    let id = mobile_profile(&app).await;
+    for (query, minutes) in [
+        ("order=newest", &[6, 5, 4, 3, 2, 1][..]),
+        ("order=oldest", &[1, 2, 3, 4, 5, 6]),
+        ("type=message", &[4, 3, 2, 1]),
+        ("type=sms_send&type=sms_click", &[6, 5]),
+        ("type=sms_send,sms_click&order=oldest", &[5, 6]),
+        ("channel=facebook", &[4, 3, 1]),
+        ("channel=sms", &[6, 5]),
+        ("account=a", &[4, 1]),
+        ("account=b&channel=facebook", &[3]),
+        (
+            "from=2026-01-01T00:02:00Z&to=2026-01-01T00:05:00Z",
+            &[4, 3, 2],
+        ),
+        // Eleven hours east, four minutes past eleven is four minutes past midnight.
+        ("from=2026-01-01T11:04:00%2B11:00&order=oldest", &[4, 5, 6]),
+        (
+            "from=2026-01-01&to=2026-01-02&type=message&order=oldest",
+            &[1, 2, 3, 4],
+        ),
+        ("to=2026-01-01", &[]),
+        ("channel=post", &[]),
+    ] {
+        let expected: Vec<_> = minutes
+            .iter()
+            .map(|minute| format!("2026-01-01T00:0{minute}:00Z"))
+            .collect();
+        let (status, page) = app.get(&format!("/profiles/{id}/history?{query}")).await;
+        assert_eq!(status, 200, "{page}");
+        assert_eq!(ats(&page), expected, "{query}");
+        // The same in pages of one: none of them is empty.
+        let mut paged = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let (_, page) = app
+                .get(&format!("/profiles/{id}/history?{query}&limit=1{cursor}"))
+                .await;
+            paged.extend(ats(&page).into_iter().map(str::to_owned));
+            assert_eq!(page["partial"], Value::Null);
+            match page["next"].as_str() {
+                Some(next) => {
+                    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+                    cursor = format!("&cursor={next}");
+                }
+                None => break,
+            }
+        }
+        assert_eq!(paged, expected, "{query}, in pages");
+    }
+    for (query, field) in [
+        ("type=orders", "type"),
+        ("type=", "type"),
+        ("channel=", "channel"),
+        ("account=%00", "account"),
+        ("from=yesterday", "from"),
+        ("from=2026-01-02&to=2026-01-01", "to"),
+        ("order=up", "order"),
+        ("order=oldest&order=newest", "order"),
+        ("sort=at", "sort"),
+    ] {
+        let problem = app
+            .problem(&format!("/profiles/{id}/history?{query}"), 400)
+            .await;
+        assert_eq!(
+            problem,
+            ("invalid-parameter".to_owned(), Some(field.to_owned()))
+        );
+    }
+    let (_, page) = app
+        .get(&format!("/profiles/{id}/history?type=message&limit=1"))
+        .await;
+    let next = page["next"].as_str().unwrap();
+    let other = format!("/profiles/{id}/history?type=sms_send&cursor={next}");
+    assert_eq!(
+        app.problem(&other, 400).await.0,
+        "invalid-cursor",
+        "of other filters"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_answers_with_its_whole_body() {
+    let app = TestApp::start().await;
+    let body = "Where is my parcel? ".repeat(1000);
+    let rows = format!(
+        "{}\n{}\n",
+        json!({"link": {"mobile": "1"}, "action_at": "2026-01-01T00:00:00Z", "message_id": "long",
+            "channel": "webchat", "direction": "inbound", "body": body}),
+        json!({"link": {"mobile": "1"}, "action_at": "2026-01-01T00:01:00Z", "message_id": "short",
+            "channel": "webchat", "direction": "inbound", "body": "Hello"}),
+    );
+    app.import("drop/message/a.ndjson", &rows).await;
+    let id = mobile_profile(&app).await;
+    let (_, page) = app.get(&format!("/profiles/{id}/history")).await;
+    let short = &page["items"][0];
+    let long = &page["items"][1];
+    assert!(long["message"]["body"].as_str().unwrap().len() <= 400);
+    assert_eq!(long["message"]["body_bytes"], 20_000);
+    let path = |item: &Value| format!("/profiles/{id}/history/{}", item["id"].as_str().unwrap());
+    assert_eq!(
+        &app.get(&path(short)).await.1,
+        short,
+        "nothing more to say of it"
+    );
+    let (status, whole) = app.get(&path(long)).await;
+    assert_eq!(
+        (status.as_u16(), &whole["message"]["body"]),
+        (200, &json!(body))
+    );
+    assert_eq!(whole["message"]["body_bytes"], Value::Null);
+
+    // A body of another version of the event is not this one's.
+    let client = app.stack.dynamodb_client();
+    let found = client
+        .query()
+        .table_name(app.stack.table())
+        .key_condition_expression("PK = :pk AND begins_with(SK, :body)")
+        .expression_attribute_values(":pk", AttributeValue::S(id.clone()))
+        .expression_attribute_values(":body", AttributeValue::S("body#".into()))
+        .send()
+        .await
+        .unwrap();
+    let mut stored = found.items()[0].clone();
+    let mut version = stored["version"].as_b().unwrap().clone().into_inner();
+    version[30] ^= 1;
+    stored.insert("version".into(), AttributeValue::B(version.into()));
+    client
+        .put_item()
+        .table_name(app.stack.table())
+        .set_item(Some(stored.clone()))
+        .send()
+        .await
+        .unwrap();
+    let (_, cut) = app.get(&path(long)).await;
+    assert_eq!(&cut, long, "the beginning, and how long the whole is");
+    client
+        .delete_item()
+        .table_name(app.stack.table())
+        .key("PK", stored["PK"].clone())
+        .key("SK", stored["SK"].clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(&app.get(&path(long)).await.1, long);
+
+    for event in [
+        "x",
+        &format!("{id}.x"),
+        &format!("{id}."),
+        "aaaaaaaaaaaaaaaaaaaaaaaaaa.x",
+    ] {
+        let problem = app
+            .problem(&format!("/profiles/{id}/history/{event}"), 404)
+            .await;
+        assert_eq!(problem.0, "event-not-found");
+    }
+    // Another profile's event is not found under this one.
+    app.import("drop/message/b.ndjson", &rows.replace("\"1\"", "\"2\""))
+        .await;
+    let (_, other) = app.lookup(json!({"mobile": "2"})).await;
+    let event = other["history"]["items"][0]["id"].as_str().unwrap();
+    let problem = app
+        .problem(&format!("/profiles/{id}/history/{event}"), 404)
+        .await;
+    assert_eq!(problem.0, "event-not-found");
 }

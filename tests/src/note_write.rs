@@ -159,3 +159,149 @@ async fn bad_notes_are_refused() {
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([]));
 }
+
+/// The path of a note under a profile.
+fn path(id: &str, note: &Value) -> String {
+    format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_changed_as_it_was_read() {
+    let (app, id) = jane().await;
+    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let path = path(&id, &note);
+    let etag = note["etag"].as_str().unwrap();
+    let (status, changed) = app
+        .edit_note(&path, Some(etag), json!({"text": "Write", "pinned": true}))
+        .await;
+    assert_eq!(status, 200, "{changed}");
+    assert_eq!(
+        (&changed["text"], &changed["pinned"], &changed["id"]),
+        (&json!("Write"), &json!(true), &note["id"])
+    );
+    assert_eq!(changed["created_at"], note["created_at"]);
+    assert!(changed["updated_at"].as_str() > note["updated_at"].as_str());
+    assert_ne!(changed["etag"], note["etag"]);
+    let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
+    assert_eq!(notes["items"], json!([changed]));
+
+    let slug =
+        |(status, problem): (reqwest::StatusCode, Value)| (status.as_u16(), problem_of(&problem).0);
+    let text = json!({"text": "Late"});
+    let late = slug(app.edit_note(&path, Some(etag), text.clone()).await);
+    assert_eq!(late, (412, "note-changed".to_owned()));
+    let blind = slug(app.edit_note(&path, None, text.clone()).await);
+    assert_eq!(blind, (428, "precondition-required".to_owned()));
+    let bare = slug(app.edit_note(&path, Some("abc"), text.clone()).await);
+    assert_eq!(bare, (400, "invalid-header".to_owned()));
+    let empty = slug(app.edit_note(&path, Some("*"), json!({})).await);
+    assert_eq!(empty, (400, "invalid-body".to_owned()));
+    let elsewhere = format!("/profiles/{id}/notes/{id}.0190a0a0-0000-7000-8000-000000000000");
+    let unknown = slug(app.edit_note(&elsewhere, Some("*"), text).await);
+    assert_eq!(unknown, (404, "note-not-found".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_is_deleted_as_it_was_read() {
+    let (app, id) = jane().await;
+    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let path = path(&id, &note);
+    assert_eq!(app.delete_note(&path, None).await.0, 428);
+    assert_eq!(app.delete_note(&path, Some("\"x\"")).await.0, 412);
+    let etag = note["etag"].as_str();
+    assert_eq!(app.delete_note(&path, etag).await.0, 204);
+    let (status, problem) = app.delete_note(&path, etag).await;
+    assert_eq!(
+        (status.as_u16(), problem_of(&problem).0.as_str()),
+        (404, "note-not-found")
+    );
+    let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
+    assert_eq!(notes["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_at_once_lose_neither_in_silence() {
+    let (app, id) = jane().await;
+    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let path = path(&id, &note);
+    let etag = note["etag"].as_str();
+    let (a, b) = tokio::join!(
+        app.edit_note(&path, etag, json!({"text": "A"})),
+        app.edit_note(&path, etag, json!({"text": "B"})),
+    );
+    let mut statuses = [a.0.as_u16(), b.0.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412], "{a:?} {b:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_author_or_an_administrator_changes_a_note() {
+    let (app, id) = jane().await;
+    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let path = path(&id, &note);
+    let ask = async |method: &str, sub: &str, scope: &str, body: Option<Value>| {
+        let mut event =
+            crate::app::api_event(method, &path, Some(json!({"sub": sub, "scope": scope})));
+        event["headers"]["if-match"] = json!("*");
+        if let Some(body) = body {
+            event["body"] = json!(body.to_string());
+        }
+        let answer = app
+            .stack
+            .invoke("note-write", event)
+            .await
+            .expect("an answer");
+        let body = answer["body"].as_str().unwrap_or("null");
+        (
+            answer["statusCode"].as_u64().unwrap(),
+            serde_json::from_str::<Value>(body).unwrap_or(Value::Null),
+        )
+    };
+    let text = || Some(json!({"pinned": true}));
+    let (status, problem) = ask("PATCH", "agent-7", "notes:write", text()).await;
+    assert_eq!(
+        (status, problem_of(&problem).0.as_str()),
+        (403, "forbidden")
+    );
+    assert_eq!(ask("DELETE", "agent-7", "notes:write", None).await.0, 403);
+    assert_eq!(
+        ask("PATCH", "local-agent", "profiles:read", text()).await.0,
+        403
+    );
+    // Who administers notes need not see what they say.
+    let (status, changed) = ask("PATCH", "agent-7", "notes:write notes:admin", text()).await;
+    assert_eq!(
+        (status, &changed["text"]),
+        (200, &json!({"redacted": true}))
+    );
+    let (status, own) = ask("PATCH", "local-agent", "notes:write", text()).await;
+    assert_eq!((status, &own["text"]), (200, &json!("Call")));
+    let admin = ask("DELETE", "agent-7", "notes:write notes:admin", None).await;
+    assert_eq!(admin.0, 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pinned_notes_stand_on_top_of_the_first_page_alone() {
+    let (app, id) = jane().await;
+    for number in 0..6 {
+        let body = json!({"text": format!("Note {number}"), "pinned": number == 1});
+        let (status, _) = app.note(&id, Some(&format!("k{number}")), body).await;
+        assert_eq!(status, 201);
+    }
+    let texts = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|note| note["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (_, first) = app.get(&format!("/profiles/{id}/notes?limit=3")).await;
+    assert_eq!(texts(&first), ["Note 1", "Note 5", "Note 4", "Note 3"]);
+    let next = first["next"].as_str().unwrap();
+    let (_, second) = app
+        .get(&format!("/profiles/{id}/notes?limit=3&cursor={next}"))
+        .await;
+    assert_eq!(texts(&second), ["Note 2", "Note 0"]);
+    assert_eq!(second["next"], Value::Null);
+    let profile = app.profile("jane@fake.com").await;
+    assert_eq!(texts(&profile["notes"])[0], "Note 1");
+}

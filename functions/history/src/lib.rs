@@ -11,16 +11,21 @@ use shared::{
     cursor::{self, Listing},
     http::{self, Parameters},
     identity::IdentityId,
+    item::Item,
     keys::EventKey,
     principal::{Principal, Scope},
-    problem::Problem,
+    problem::{Kind, Problem},
     products::Products,
     profile::{HistoryItem, Page, View},
-    reader,
+    reader::{self, Members},
     table::Table,
     time::Instant,
 };
 
+use filter::{Filter, PARAMETERS};
+
+mod detail;
+mod filter;
 mod merge;
 
 /// What the function holds between requests.
@@ -60,8 +65,13 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     let (method, path) = http::route(request);
     match (method, path.as_slice()) {
         (&Method::GET, ["profiles", id, "history"]) => {
-            let parameters = Parameters::new(request, &["limit", "cursor"])?;
+            let known = [&["limit", "cursor"], PARAMETERS.as_slice()].concat();
+            let parameters = Parameters::with_repeated(request, &known, &["type"])?;
             page(app, &principal, &http::profile_id(id)?, &parameters).await
+        }
+        (&Method::GET, ["profiles", id, "history", event]) => {
+            Parameters::new(request, &[])?;
+            one(app, &principal, &http::profile_id(id)?, event).await
         }
         _ => Err(http::route_not_found()),
     }
@@ -74,38 +84,80 @@ async fn page(
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
-    let before = parameters.get("cursor").map(position).transpose()?;
-    let members = reader::members(&app.table, id)
-        .await?
-        .ok_or_else(http::profile_not_found)?;
-    let merged = merge::merge(&app.table, &members, before, limit).await?;
-    let view = View {
-        now: Instant::now(),
-        currency: &app.config.currency,
-        personal: principal.has(Scope::PiiRead),
-    };
+    let filter = Filter::new(parameters)?;
+    let spelling = filter.spelling();
+    let place = parameters
+        .get("cursor")
+        .map(|text| position(&spelling, text))
+        .transpose()?;
+    let members = members(app, id).await?;
+    let merged = merge::merge(&app.table, &members, &filter, place, limit).await?;
+    let view = view(app, principal);
     let mut items: Vec<_> = merged
         .items
         .iter()
         .filter_map(|item| HistoryItem::new(item, &view))
         .collect();
     app.products.join(&app.table, &mut items).await?;
-    tracing::info!(principal = principal.subject, profile = %members.closure.id(), sections = "history", "profile opened");
-    let next = merged
-        .next
-        .map(|key| cursor::encode(Listing::History, "", key.as_str()));
-    http::json(
-        StatusCode::OK,
-        &Page {
-            items,
-            next,
-            partial: merged.partial || members.closure.truncated(),
-        },
-    )
+    audit(principal, &members, "history");
+    let mut page = Page {
+        items,
+        next: merged
+            .next
+            .map(|key| cursor::encode(Listing::History, &spelling, key.as_str())),
+        partial: merged.partial || members.closure.truncated(),
+    };
+    if let Some(last) = http::fit(&mut page.items) {
+        let key = merged.items.get(last).and_then(Item::event);
+        page.next = key.map(|key| cursor::encode(Listing::History, &spelling, key.as_str()));
+    }
+    http::json(StatusCode::OK, &page)
 }
 
-fn position(text: &str) -> Result<EventKey, Problem> {
-    let position = cursor::decode(Listing::History, "", text).ok();
+async fn one(
+    app: &App,
+    principal: &Principal,
+    id: &IdentityId,
+    event: &str,
+) -> Result<Response<Body>, Problem> {
+    let not_found = || {
+        let detail = "The profile has no such event. Ids of events stand in its history.";
+        Problem::new(Kind::EVENT_NOT_FOUND, detail)
+    };
+    let members = members(app, id).await?;
+    let (identity, key) = detail::parse_id(event).ok_or_else(not_found)?;
+    if !members.closure.members().contains(&identity) {
+        return Err(not_found());
+    }
+    let item = detail::event(&app.table, &members, key).await?;
+    let item = item.and_then(|item| HistoryItem::new(&item, &view(app, principal)));
+    let mut items = vec![item.ok_or_else(not_found)?];
+    app.products.join(&app.table, &mut items).await?;
+    audit(principal, &members, "event");
+    http::json(StatusCode::OK, &items[0])
+}
+
+async fn members(app: &App, id: &IdentityId) -> Result<Members, Problem> {
+    reader::members(&app.table, id)
+        .await?
+        .ok_or_else(http::profile_not_found)
+}
+
+fn view<'a>(app: &'a App, principal: &Principal) -> View<'a> {
+    View {
+        now: Instant::now(),
+        currency: &app.config.currency,
+        personal: principal.has(Scope::PiiRead),
+    }
+}
+
+/// Who opened which profile. No personal data: ids of identities carry none.
+fn audit(principal: &Principal, members: &Members, sections: &str) {
+    tracing::info!(principal = principal.subject, profile = %members.closure.id(), sections, "profile opened");
+}
+
+fn position(filters: &str, text: &str) -> Result<EventKey, Problem> {
+    let position = cursor::decode(Listing::History, filters, text).ok();
     position
         .as_deref()
         .and_then(EventKey::parse)

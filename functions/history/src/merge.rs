@@ -1,5 +1,5 @@
-//! The merge: the events of several identities in one descending order, each once. An event that several
-//! identities hold counts in its newest version, and not at all where that says it was moved.
+//! The merge: the events of several identities in one order, each once. An event that several identities hold
+//! counts in its newest version, and not at all where that says it was moved.
 
 use std::collections::VecDeque;
 
@@ -13,13 +13,17 @@ use shared::{
     table::{Table, TableError},
 };
 
-/// How many rounds of queries one page may take: past that it is answered as it is.
-const MAX_ROUNDS: usize = 10;
+use crate::filter::Filter;
+
+/// The most events that one page looks at: past that it is answered as it is, and says that it is partial.
+const MAX_EXAMINED: usize = 5_000;
+/// How many events of an identity are read at a time where a filter may pass over many.
+const FILTERED_READ: usize = 1_000;
 
 /// The events of a page.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Merged {
-    /// The events, descending.
+    /// The events, in order.
     pub(crate) items: Vec<Item>,
     /// The key after which to go on; `None` at the end.
     pub(crate) next: Option<EventKey>,
@@ -31,22 +35,23 @@ pub(crate) struct Merged {
 struct Source {
     identity: IdentityId,
     waiting: VecDeque<Item>,
-    /// Where the next query of this identity begins.
-    before: Option<String>,
+    /// After which event the next query of this identity begins.
+    place: Option<EventKey>,
     more: bool,
 }
 
-/// Reads at most `limit` events of a profile's `members` that stand before the event key `before`.
+/// Reads at most `limit` events of a profile's identities that stand after the event key `place` and pass the
+/// filter.
 ///
 /// # Errors
 /// The table did not answer.
 pub(crate) async fn merge(
     table: &Table,
     members: &Members,
-    before: Option<EventKey>,
+    filter: &Filter,
+    place: Option<EventKey>,
     limit: usize,
 ) -> Result<Merged, TableError> {
-    let before = before.map(|key| key.as_str().to_owned());
     let mut sources: Vec<_> = members
         .closure
         .members()
@@ -54,75 +59,91 @@ pub(crate) async fn merge(
         .map(|identity| Source {
             identity,
             waiting: VecDeque::new(),
-            before: before.clone(),
+            place: place.clone(),
             more: true,
         })
         .collect();
-    let mut merged = Merged {
-        items: Vec::new(),
-        next: None,
-        partial: false,
+    // One more than the page, so that the last page is known to be the last.
+    let read = if filter.passes_all() {
+        limit + 1
+    } else {
+        FILTERED_READ
     };
+    let mut merged = Merged::default();
     let mut last = None;
-    let mut rounds = 0;
-    loop {
-        let dry: Vec<_> = sources
-            .iter_mut()
-            .filter(|source| source.waiting.is_empty() && source.more)
-            .collect();
-        if !dry.is_empty() {
-            if rounds == MAX_ROUNDS {
-                merged.partial = true;
-                merged.next = last;
-                return Ok(merged);
+    for _ in 0..MAX_EXAMINED {
+        loop {
+            let dry: Vec<_> = sources
+                .iter_mut()
+                .filter(|source| source.waiting.is_empty() && source.more)
+                .collect();
+            if dry.is_empty() {
+                break;
             }
-            rounds += 1;
-            // One more than the page, so that the last page is known to be the last.
-            try_join_all(
-                dry.into_iter()
-                    .map(|source| refill(table, source, limit + 1)),
-            )
-            .await?;
-            continue;
+            let refills = dry
+                .into_iter()
+                .map(|source| refill(table, filter, source, read));
+            try_join_all(refills).await?;
         }
-        let Some(item) = take(&mut sources) else {
+        let Some(item) = take(&mut sources, filter.range.oldest_first) else {
             return Ok(merged);
         };
-        if item.is_tombstone() || members.erase(&item) {
-            last = item.event().cloned();
-            continue;
+        let key = item.event().cloned();
+        if !item.is_tombstone() && !members.erase(&item) && filter.passes(&item) {
+            if merged.items.len() == limit {
+                merged.next = merged.items.last().and_then(Item::event).cloned();
+                return Ok(merged);
+            }
+            merged.items.push(item);
         }
-        if merged.items.len() == limit {
-            merged.next = merged.items.last().and_then(Item::event).cloned();
-            return Ok(merged);
-        }
-        last = item.event().cloned();
-        merged.items.push(item);
+        last = key;
     }
+    let more = sources
+        .iter()
+        .any(|source| source.more || !source.waiting.is_empty());
+    if more {
+        merged.partial = true;
+        merged.next = last;
+    }
+    Ok(merged)
 }
 
-async fn refill(table: &Table, source: &mut Source, limit: usize) -> Result<(), TableError> {
+async fn refill(
+    table: &Table,
+    filter: &Filter,
+    source: &mut Source,
+    limit: usize,
+) -> Result<(), TableError> {
     let page = table
-        .events(&source.identity, source.before.as_deref(), limit)
+        .events(
+            &source.identity,
+            &filter.range,
+            source.place.as_ref(),
+            limit,
+        )
         .await?;
     source.more = page.more;
     if let Some(key) = page.items.last().and_then(Item::event) {
-        source.before = Some(key.as_str().to_owned());
+        source.place = Some(key.clone());
     }
     source.waiting.extend(page.items);
     Ok(())
 }
 
-/// Takes the event with the highest key, from all identities that hold it.
-fn take(sources: &mut [Source]) -> Option<Item> {
-    let highest = sources
+/// Takes the event that comes next, from all identities that hold it.
+fn take(sources: &mut [Source], oldest_first: bool) -> Option<Item> {
+    let fronts = sources
         .iter()
-        .filter_map(|source| source.waiting.front()?.event())
-        .max()?
-        .clone();
+        .filter_map(|source| source.waiting.front()?.event());
+    let next = if oldest_first {
+        fronts.min()
+    } else {
+        fronts.max()
+    };
+    let next = next?.clone();
     let mut taken: Option<Item> = None;
     for source in sources {
-        if source.waiting.front().and_then(Item::event) != Some(&highest) {
+        if source.waiting.front().and_then(Item::event) != Some(&next) {
             continue;
         }
         let Some(item) = source.waiting.pop_front() else {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use lambda_http::{
     Body, Request, Response,
-    http::{Method, StatusCode},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -27,6 +27,8 @@ use shared::{
     value::Map,
 };
 use uuid::Uuid;
+
+mod change;
 
 /// The most characters of an idempotency key.
 const MAX_KEY_CHARS: usize = 255;
@@ -69,6 +71,12 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
         (&Method::POST, ["profiles", id, "notes"]) => {
             create(app, &principal, &http::profile_id(id)?, request).await
         }
+        (&Method::PATCH, ["profiles", id, "notes", note]) => {
+            change::edit(app, &principal, &http::profile_id(id)?, note, request).await
+        }
+        (&Method::DELETE, ["profiles", id, "notes", note]) => {
+            change::delete(app, &principal, &http::profile_id(id)?, note, request).await
+        }
         _ => Err(http::route_not_found()),
     }
 }
@@ -80,13 +88,15 @@ async fn create(
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
     let key = idempotency_key(request)?;
-    let text = text(&http::body(request)?)?;
+    let fields = Fields::new(&http::body(request)?)?;
+    let text = fields.text.ok_or_else(text_is_missing)?;
+    let pinned = fields.pinned.unwrap_or(false);
     let markers = reader::standing(&app.table, identity)
         .await?
         .ok_or_else(http::profile_not_found)?;
     let now = Instant::now();
     let uuid = Uuid::now_v7();
-    let request_hash = data_hash(identity, &text);
+    let request_hash = data_hash(identity, &text, pinned);
     let mut remembered = Map::new();
     remembered.insert("note", uuid.to_string());
     remembered.insert("request", request_hash.as_str());
@@ -100,7 +110,7 @@ async fn create(
     };
     let written = item(
         SortKey::Note(uuid),
-        note::data(&text, &principal.subject),
+        note::data(&text, &principal.subject, pinned),
         None,
     );
     let again = item(
@@ -108,11 +118,11 @@ async fn create(
         remembered,
         Some(now.seconds() + REMEMBERED_SECONDS),
     );
-    match app
+    let put = app
         .table
         .put_note(&written, &again, now.seconds(), markers.erased())
-        .await?
-    {
+        .await?;
+    match put {
         NotePut::Written => {
             tracing::info!(principal = principal.subject, profile = %identity, note = %uuid, "note written");
             created(app, principal, &written)
@@ -141,15 +151,28 @@ async fn create(
 }
 
 fn created(app: &App, principal: &Principal, item: &Item) -> Result<Response<Body>, Problem> {
+    debug_assert_eq!(item.data.text("author"), Some(principal.subject.as_str()));
     // Who wrote the text may see it.
+    answered(app, StatusCode::CREATED, item, true)
+}
+
+/// The note as an answer, under its entity tag.
+fn answered(
+    app: &App,
+    status: StatusCode,
+    item: &Item,
+    personal: bool,
+) -> Result<Response<Body>, Problem> {
     let view = View {
         now: Instant::now(),
         currency: &app.config.currency,
-        personal: true,
+        personal,
     };
     let note = Note::new(item, &view).ok_or_else(|| Problem::internal("the note has no time"))?;
-    debug_assert_eq!(note.author, principal.subject);
-    http::json(StatusCode::CREATED, &note)
+    let etag = HeaderValue::from_str(&note.etag).map_err(Problem::internal)?;
+    let mut response = http::json(status, &note)?;
+    response.headers_mut().insert(header::ETAG, etag);
+    Ok(response)
 }
 
 fn idempotency_key(request: &Request) -> Result<&str, Problem> {
@@ -165,30 +188,60 @@ fn idempotency_key(request: &Request) -> Result<&str, Problem> {
     })
 }
 
-fn text(body: &serde_json::Map<String, Json>) -> Result<NoteText, Problem> {
-    if let Some(unknown) = body.keys().find(|name| *name != "text") {
-        let name: String = unknown
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(64)
-            .collect();
-        return Err(http::invalid_body(
-            Some(&name),
-            "The body has one field, text.",
-        ));
+/// What a body says of a note.
+struct Fields {
+    text: Option<NoteText>,
+    pinned: Option<bool>,
+}
+
+impl Fields {
+    fn new(body: &serde_json::Map<String, Json>) -> Result<Self, Problem> {
+        let mut fields = Self {
+            text: None,
+            pinned: None,
+        };
+        for (name, value) in body {
+            match name.as_str() {
+                "text" => {
+                    let text = value.as_str().ok_or_else(text_is_missing)?;
+                    let text = NoteText::new(text).map_err(|error| {
+                        http::invalid_body(Some("text"), format!("Expected {error}."))
+                    })?;
+                    fields.text = Some(text);
+                }
+                "pinned" => {
+                    let pinned = value.as_bool().ok_or_else(|| {
+                        http::invalid_body(Some("pinned"), "pinned is true or false.")
+                    })?;
+                    fields.pinned = Some(pinned);
+                }
+                unknown => {
+                    let name: String = unknown
+                        .chars()
+                        .filter(|c| !c.is_control())
+                        .take(64)
+                        .collect();
+                    return Err(http::invalid_body(
+                        Some(&name),
+                        "A note's fields are text and pinned.",
+                    ));
+                }
+            }
+        }
+        Ok(fields)
     }
-    let text = body.get("text").and_then(Json::as_str);
-    let text =
-        text.ok_or_else(|| http::invalid_body(Some("text"), "The note's text is a string."))?;
-    NoteText::new(text)
-        .map_err(|error| http::invalid_body(Some("text"), format!("Expected {error}.")))
+}
+
+fn text_is_missing() -> Problem {
+    http::invalid_body(Some("text"), "The note's text is a string.")
 }
 
 /// What tells one request from another under the same key.
-fn data_hash(identity: &IdentityId, text: &NoteText) -> String {
+fn data_hash(identity: &IdentityId, text: &NoteText, pinned: bool) -> String {
     let mut digest = Sha256::new();
     // An id has one length, so it needs no separator.
     digest.update(identity.as_str());
+    digest.update([u8::from(pinned)]);
     digest.update(text.as_str());
     data_encoding::BASE64.encode(&digest.finalize()[..16])
 }
@@ -197,24 +250,27 @@ fn data_hash(identity: &IdentityId, text: &NoteText) -> String {
 mod tests {
     use super::*;
 
-    fn text_of(json: &str) -> Result<NoteText, Problem> {
+    fn fields(json: &str) -> Result<Fields, Problem> {
         let body: serde_json::Map<String, Json> = serde_json::from_str(json).expect("JSON");
-        text(&body)
+        Fields::new(&body)
     }
 
     #[test]
-    fn a_body_is_one_text() {
+    fn a_body_has_text_and_pinned() {
+        let read = fields(r#"{"text":"Call","pinned":true}"#).expect("both are fields");
         assert_eq!(
-            text_of(r#"{"text":"Call"}"#).expect("a text").as_str(),
-            "Call"
+            (read.text.expect("a text").as_str(), read.pinned),
+            ("Call", Some(true))
         );
         for json in [
-            "{}",
             r#"{"text":1}"#,
             r#"{"text":" "}"#,
-            r#"{"text":"a","pinned":true}"#,
+            r#"{"text":null}"#,
+            r#"{"pinned":"yes"}"#,
+            r#"{"text":"a","author":"b"}"#,
         ] {
-            assert_eq!(text_of(json).expect_err(json).kind(), Kind::INVALID_BODY);
+            let problem = fields(json).err().expect(json);
+            assert_eq!(problem.kind(), Kind::INVALID_BODY);
         }
     }
 }

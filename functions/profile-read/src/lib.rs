@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use futures::future::try_join_all;
 use lambda_http::{
     Body, Request, Response,
     http::{Method, StatusCode},
@@ -119,15 +120,14 @@ async fn notes(
     let members = reader::members(&app.table, id)
         .await?
         .ok_or_else(http::profile_not_found)?;
-    let mut items = Vec::new();
-    for member in members.closure.members() {
-        let notes = app.table.notes(&member).await?.items;
-        items.extend(notes.into_iter().filter(|note| !members.erase(note)));
-    }
+    let identities = members.closure.members();
+    let read = try_join_all(identities.iter().map(|id| app.table.notes(id))).await?;
+    let notes = read.iter().flat_map(|read| &read.items);
+    let notes = notes.filter(|note| !members.erase(note));
     audit(principal, &members.closure.id(), "notes");
     http::json(
         StatusCode::OK,
-        &note::page(&items, after, limit, &view(app, principal)),
+        &note::page(notes, after, limit, &view(app, principal)),
     )
 }
 

@@ -70,8 +70,11 @@ pub struct Note {
 }
 
 /// The data of a new note.
-pub fn data(text: &NoteText, author: &str) -> Map {
+pub fn data(text: &NoteText, author: &str, pinned: bool) -> Map {
     let mut data = Map::new();
+    if pinned {
+        data.insert("pinned", true);
+    }
     data.insert("text", text.as_str());
     data.insert("author", author);
     data
@@ -119,7 +122,11 @@ pub(super) fn first_page(state: &State, view: &View<'_>) -> Page<Note> {
 /// A note's place in the order of notes: its id, which begins with its time, then its identity.
 pub type Place = (Uuid, IdentityId);
 
-/// The page of `limit` notes after the one at `after`, the newest first.
+/// The most pinned notes that stand on top of the first page.
+pub const MAX_ON_TOP: usize = 20;
+
+/// The page of `limit` notes after the one at `after`, the newest first. On top of the first page stand the pinned
+/// ones, at most 20, beyond its limit; they don't come again on their own days.
 pub fn page<'a>(
     notes: impl IntoIterator<Item = &'a Item>,
     after: Option<Place>,
@@ -134,17 +141,29 @@ pub fn page<'a>(
         .into_iter()
         .filter_map(|item| Some((place(item)?, item)))
         .collect();
-    notes.retain(|(place, _)| after.as_ref().is_none_or(|after| place < after));
     notes.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+    let mut on_top = Vec::new();
+    notes.retain(|(_, item)| {
+        let up = on_top.len() < MAX_ON_TOP && item.data.flag("pinned") == Some(true);
+        if up {
+            on_top.push(*item);
+        }
+        !up
+    });
+    if after.is_some() {
+        on_top.clear();
+    }
+    notes.retain(|(place, _)| after.as_ref().is_none_or(|after| place < after));
     let more = notes.len() > limit;
     notes.truncate(limit);
     let next = notes.last().filter(|_| more).map(|((uuid, identity), _)| {
         cursor::encode(Listing::Notes, "", &format!("{identity}.{uuid}"))
     });
     Page {
-        items: notes
-            .iter()
-            .filter_map(|(_, item)| Note::new(item, view))
+        items: on_top
+            .into_iter()
+            .chain(notes.into_iter().map(|(_, item)| item))
+            .filter_map(|item| Note::new(item, view))
             .collect(),
         next,
         partial: false,
@@ -158,7 +177,7 @@ pub fn parse_id(id: &str) -> Option<Place> {
 }
 
 /// A strong entity tag (RFC 9110, 8.8.3) of the note's content.
-fn etag(uuid: Uuid, data: &Map) -> String {
+pub fn etag(uuid: Uuid, data: &Map) -> String {
     let mut digest = Sha256::new();
     digest.update(uuid.as_bytes());
     // A map prints its keys in order, so equal notes print alike.

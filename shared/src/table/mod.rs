@@ -5,33 +5,26 @@ use std::{collections::HashMap, fmt, time::Duration};
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{
-        AttributeValue, ConditionCheck, KeysAndAttributes, Put, ReturnConsumedCapacity,
-        ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    },
+    types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
 };
 
-use crate::{
-    identity::IdentityId,
-    item::Item,
-    keys::{self, Marker, SortKey},
-    problem::Problem,
-    time::Instant,
-    value::Map,
-    version::Version,
-};
+use crate::{identity::IdentityId, item::Item, keys, problem::Problem, time::Instant, value::Map};
 
 mod attribute;
 mod batch;
 mod consumed;
 mod erasures;
 mod imports;
+mod notes;
+mod reads;
 
 use consumed::Consumed;
 
 pub use batch::{BATCH_SIZE, Verdict, Write, Written};
 pub use erasures::Erasure;
 pub use imports::ImportItems;
+pub use notes::NotePut;
+pub use reads::EventRange;
 
 type Row = HashMap<String, AttributeValue>;
 
@@ -82,23 +75,13 @@ pub struct Items {
     pub more: bool,
 }
 
-/// What became of a note.
-#[derive(Clone, Debug)]
-pub enum NotePut {
-    /// It is stored.
-    Written,
-    /// The request was seen before; this is what is remembered of it.
-    Seen(Map),
-    /// The identity was erased.
-    Erased,
-}
-
 /// Which part of a partition is read, and how.
 struct Range<'a> {
     low: &'a str,
     high: Option<&'a str>,
     limit: Option<usize>,
     consistent: bool,
+    oldest_first: bool,
 }
 
 impl Table {
@@ -129,6 +112,7 @@ impl Table {
                 high: None,
                 limit: None,
                 consistent,
+                oldest_first: false,
             },
         )
         .await
@@ -147,6 +131,7 @@ impl Table {
                 high: Some(high),
                 limit: None,
                 consistent: false,
+                oldest_first: false,
             },
         )
         .await
@@ -165,135 +150,10 @@ impl Table {
                 high: Some(high),
                 limit: None,
                 consistent: true,
+                oldest_first: false,
             },
         )
         .await
-    }
-
-    /// At most `limit` of an identity's events, the newest first, those before the event key `before`.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn events(
-        &self,
-        id: &IdentityId,
-        before: Option<&str>,
-        limit: usize,
-    ) -> Result<Items, TableError> {
-        let (low, high) = keys::EVENTS;
-        // `BETWEEN` takes its bounds in: one more, and the bound itself is left out.
-        let bound = before.map_or_else(|| high.to_owned(), |before| format!("event#{before}"));
-        let range = Range {
-            low,
-            high: Some(&bound),
-            limit: Some(limit + 1),
-            consistent: false,
-        };
-        let mut page = self.query(id, range).await?;
-        page.items.retain(|item| {
-            item.event()
-                .is_some_and(|key| before.is_none_or(|before| key.as_str() < before))
-        });
-        if page.items.len() > limit {
-            page.items.truncate(limit);
-            page.more = true;
-        }
-        Ok(page)
-    }
-
-    /// Stores a note and what is remembered of its request, unless the request was seen or the identity erased since its
-    /// markers were read: `erased` is the erasure that they told of.
-    /// A request whose memory has run out by `now` (seconds since 1970) counts as not seen.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn put_note(
-        &self,
-        note: &Item,
-        again: &Item,
-        now: i64,
-        erased: Option<Version>,
-    ) -> Result<NotePut, TableError> {
-        let refused =
-            |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(error.into());
-        let put = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(attribute::row(note)))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(refused)?;
-        // The time to live takes an item away late: what has run out is overwritten.
-        let remember = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(attribute::row(again)))
-            .condition_expression("attribute_not_exists(PK) OR expires_at <= :now")
-            .expression_attribute_values(":now", AttributeValue::N(now.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(refused)?;
-        let not_erased = ConditionCheck::builder()
-            .table_name(&self.name)
-            .set_key(Some(attribute::key(
-                note.identity.as_str(),
-                &SortKey::Marker(Marker::Erased).to_text(),
-            )));
-        let not_erased = match &erased {
-            None => not_erased.condition_expression("attribute_not_exists(PK)"),
-            Some(seen) => not_erased
-                .condition_expression("#version = :seen")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":seen", attribute::version(seen)),
-        };
-        let not_erased = not_erased.build().map_err(refused)?;
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(TransactWriteItem::builder().put(put).build())
-            .transact_items(TransactWriteItem::builder().put(remember).build())
-            .transact_items(
-                TransactWriteItem::builder()
-                    .condition_check(not_erased)
-                    .build(),
-            )
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match result {
-            Ok(answer) => {
-                self.consumed.write(answer.consumed_capacity());
-                return Ok(NotePut::Written);
-            }
-            Err(error) => error,
-        };
-        let reasons = match error.as_service_error() {
-            Some(service) if service.is_transaction_canceled_exception() => cancellation(service),
-            _ => return Err(failure(error)),
-        };
-        let failed = |at: usize| {
-            reasons
-                .get(at)
-                .filter(|(code, _)| code == "ConditionalCheckFailed")
-        };
-        if let Some((_, item)) = failed(1) {
-            let seen = item.as_ref().and_then(attribute::item);
-            return seen
-                .map(|item| NotePut::Seen(item.data))
-                .ok_or_else(|| failure(error));
-        }
-        if failed(2).is_some() {
-            return Ok(NotePut::Erased);
-        }
-        let passes = reasons.iter().any(|(code, _)| {
-            matches!(
-                code.as_str(),
-                "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
-            )
-        });
-        Err(if passes {
-            TableError::Busy(error.into())
-        } else {
-            failure(error)
-        })
     }
 
     /// The products under these partition keys, as far as they are known.
@@ -410,7 +270,7 @@ impl Table {
         }
     }
 
-    /// Reads down from the highest key of the range.
+    /// Reads the range from its highest key down, or from its lowest up.
     async fn query(&self, id: &IdentityId, range: Range<'_>) -> Result<Items, TableError> {
         let now = Instant::now().seconds();
         let mut found = Items::default();
@@ -431,7 +291,7 @@ impl Table {
                 .key_condition_expression(condition)
                 .expression_attribute_values(":pk", AttributeValue::S(id.to_string()))
                 .expression_attribute_values(":low", AttributeValue::S(range.low.to_owned()))
-                .scan_index_forward(false)
+                .scan_index_forward(range.oldest_first)
                 .consistent_read(range.consistent)
                 .set_limit(limit)
                 .set_exclusive_start_key(start.take())
@@ -458,25 +318,6 @@ impl Table {
         }
         Ok(found)
     }
-}
-
-/// Code and old item of each part of a cancelled transaction.
-fn cancellation(
-    error: &aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
-) -> Vec<(String, Option<Row>)> {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
-    let TransactionCanceledException(cancelled) = error else {
-        return Vec::new();
-    };
-    let reasons = cancelled.cancellation_reasons().iter();
-    reasons
-        .map(|reason| {
-            (
-                reason.code().unwrap_or_default().to_owned(),
-                reason.item().cloned(),
-            )
-        })
-        .collect()
 }
 
 /// Tells what passes from what does not, after the SDK's own retries.

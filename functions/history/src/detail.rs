@@ -1,0 +1,65 @@
+//! One event, with the whole of its body.
+
+use data_encoding::BASE64URL_NOPAD;
+use shared::{
+    body,
+    identity::IdentityId,
+    item::Item,
+    keys::{EventKey, SortKey},
+    profile::newer,
+    reader::Members,
+    table::{Table, TableError},
+};
+
+/// Parses an event's id, `{identity id}.{base64url of its key}`.
+pub(crate) fn parse_id(id: &str) -> Option<(IdentityId, EventKey)> {
+    let (identity, key) = id.split_once('.')?;
+    let key = BASE64URL_NOPAD.decode(key.as_bytes()).ok()?;
+    Some((
+        identity.parse().ok()?,
+        EventKey::parse(std::str::from_utf8(&key).ok()?)?,
+    ))
+}
+
+/// The event under `key` in its newest version among a profile's identities; `None` where they hold none.
+///
+/// # Errors
+/// The table did not answer.
+pub(crate) async fn event(
+    table: &Table,
+    members: &Members,
+    key: EventKey,
+) -> Result<Option<Item>, TableError> {
+    let identities = members.closure.members();
+    let held = table
+        .items(&identities, &SortKey::Event(key.clone()))
+        .await?;
+    let newest = held
+        .iter()
+        .filter(|item| !members.erase(item))
+        .reduce(|a, b| newer(a, b));
+    let Some(item) = newest.filter(|item| !item.is_tombstone()) else {
+        return Ok(None);
+    };
+    let mut item = item.clone();
+    if item.data.get("body_bytes").is_some()
+        && let Some(whole) = whole_body(table, &item, key).await?
+    {
+        item.data.insert("body", whole);
+        item.data.remove("body_bytes");
+    }
+    Ok(Some(item))
+}
+
+/// The body that lies apart from its event. One of another version belongs to another word on the event: then the
+/// beginning that the event itself keeps is all there is.
+async fn whole_body(
+    table: &Table,
+    event: &Item,
+    key: EventKey,
+) -> Result<Option<String>, TableError> {
+    let identity = std::slice::from_ref(&event.identity);
+    let found = table.items(identity, &SortKey::Body(key)).await?;
+    let body = found.iter().find(|item| item.version == event.version);
+    Ok(body.and_then(|item| body::unpack(&item.data)))
+}

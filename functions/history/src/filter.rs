@@ -1,0 +1,136 @@
+//! Which events are asked for: the parameters `type`, `channel`, `account`, `from`, `to` and `order`.
+
+use std::collections::BTreeSet;
+
+use shared::{
+    http::{self, Parameters},
+    item::Item,
+    keys::EventType,
+    problem::Problem,
+    profile::history,
+    table::EventRange,
+    time::Instant,
+};
+
+/// The parameters that choose events.
+pub(crate) const PARAMETERS: [&str; 6] = ["type", "channel", "account", "from", "to", "order"];
+
+/// The most characters of a channel or an account's id.
+const MAX_CHARS: usize = 256;
+
+/// Which events are asked for, and in which order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    types: BTreeSet<EventType>,
+    channel: Option<String>,
+    account: Option<String>,
+    /// The times, and the direction.
+    pub(crate) range: EventRange,
+}
+
+impl Filter {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    /// One breaks its rule.
+    pub(crate) fn new(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let mut types = BTreeSet::new();
+        for name in parameters.all("type").flat_map(|value| value.split(',')) {
+            let kind = name.parse().map_err(|()| {
+                let names: Vec<_> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+                http::invalid_parameter("type", format!("The types are {}.", names.join(", ")))
+            })?;
+            types.insert(kind);
+        }
+        let range = EventRange {
+            from: time(parameters, "from")?,
+            to: time(parameters, "to")?,
+            oldest_first: match parameters.get("order") {
+                None | Some("newest") => false,
+                Some("oldest") => true,
+                Some(_) => {
+                    return Err(http::invalid_parameter(
+                        "order",
+                        "The order is newest or oldest.",
+                    ));
+                }
+            },
+        };
+        if let (Some(from), Some(to)) = (range.from, range.to)
+            && from >= to
+        {
+            return Err(http::invalid_parameter("to", "to is later than from."));
+        }
+        Ok(Self {
+            types,
+            channel: text(parameters, "channel")?,
+            account: text(parameters, "account")?,
+            range,
+        })
+    }
+
+    /// Whether every event within the range passes.
+    pub(crate) fn passes_all(&self) -> bool {
+        self.types.is_empty() && self.channel.is_none() && self.account.is_none()
+    }
+
+    /// Whether `item`'s event is asked for, as far as not its time decides.
+    pub(crate) fn passes(&self, item: &Item) -> bool {
+        let Some(kind) = item.event().map(|key| key.kind()) else {
+            return false;
+        };
+        let account = || {
+            item.data
+                .map("account")
+                .and_then(|account| account.text("id"))
+        };
+        (self.types.is_empty() || self.types.contains(&kind))
+            && (self.channel.is_none()
+                || history::channel(kind, &item.data) == self.channel.as_deref())
+            && (self.account.is_none() || account() == self.account.as_deref())
+    }
+
+    /// One spelling for filters that ask for the same: what a cursor belongs to. Empty where nothing is chosen.
+    pub(crate) fn spelling(&self) -> String {
+        let mut parts: Vec<String> = self
+            .types
+            .iter()
+            .map(|kind| format!("type={kind}"))
+            .collect();
+        let mut part = |name: &str, value: Option<String>| {
+            parts.extend(value.map(|value| format!("{name}={value}")));
+        };
+        part("channel", self.channel.clone());
+        part("account", self.account.clone());
+        part("from", self.range.from.map(Instant::fixed));
+        part("to", self.range.to.map(Instant::fixed));
+        part(
+            "order",
+            self.range.oldest_first.then(|| "oldest".to_owned()),
+        );
+        // Values hold no control characters.
+        parts.join("\u{1f}")
+    }
+}
+
+fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instant>, Problem> {
+    let Some(text) = parameters.get(name) else {
+        return Ok(None);
+    };
+    let instant = Instant::parse(text).ok_or_else(|| {
+        let detail = "Expected a time as RFC 3339 writes it, such as 2026-03-06T12:26:47Z, or a date: its first moment in UTC.";
+        http::invalid_parameter(name, detail)
+    })?;
+    Ok(Some(instant))
+}
+
+fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String>, Problem> {
+    let Some(text) = parameters.get(name) else {
+        return Ok(None);
+    };
+    if text.is_empty() || text.len() > MAX_CHARS || text.chars().any(char::is_control) {
+        let detail = format!("Expected 1 to {MAX_CHARS} bytes without control characters.");
+        return Err(http::invalid_parameter(name, detail));
+    }
+    Ok(Some(text.to_owned()))
+}

@@ -1,0 +1,184 @@
+//! Changing and deleting notes: by who wrote them, or a holder of `notes:admin`, and only as they were read.
+
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+};
+use shared::{
+    http,
+    identity::IdentityId,
+    item::Item,
+    keys::SortKey,
+    principal::{Principal, Scope},
+    problem::{Kind, Problem},
+    profile::note,
+    reader,
+    time::Instant,
+};
+
+use crate::{App, Fields, answered};
+
+/// `PATCH`: another text, pinned or not.
+///
+/// # Errors
+/// The body, the precondition or the principal is not as it has to be, or there is no such note.
+pub(crate) async fn edit(
+    app: &App,
+    principal: &Principal,
+    profile: &IdentityId,
+    id: &str,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let fields = Fields::new(&http::body(request)?)?;
+    if fields.text.is_none() && fields.pinned.is_none() {
+        let detail = "Say what changes: text, pinned, or both.";
+        return Err(http::invalid_body(Some("text"), detail));
+    }
+    let held = held(app, principal, profile, id, request.headers()).await?;
+    let mut changed = held.clone();
+    if let Some(text) = &fields.text {
+        changed.data.insert("text", text.as_str());
+    }
+    if let Some(pinned) = fields.pinned {
+        changed.data.insert("pinned", pinned);
+    }
+    changed
+        .data
+        .insert("updated_at", Instant::now().to_string());
+    if !app.table.change_note(&held, &changed.data).await? {
+        return Err(note_changed());
+    }
+    audit(principal, profile, id, "note changed");
+    let personal = fields.text.is_some() || may_read(principal, &held);
+    answered(app, StatusCode::OK, &changed, personal)
+}
+
+/// `DELETE`.
+///
+/// # Errors
+/// The precondition or the principal is not as it has to be, or there is no such note.
+pub(crate) async fn delete(
+    app: &App,
+    principal: &Principal,
+    profile: &IdentityId,
+    id: &str,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let held = held(app, principal, profile, id, request.headers()).await?;
+    if !app.table.delete_note(&held).await? {
+        return Err(note_changed());
+    }
+    audit(principal, profile, id, "note deleted");
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    Ok(response)
+}
+
+/// The note that the request is about, if it may change it and knows it as it stands.
+async fn held(
+    app: &App,
+    principal: &Principal,
+    profile: &IdentityId,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Item, Problem> {
+    let tags = tags(headers)?;
+    let members = reader::members(&app.table, profile)
+        .await?
+        .ok_or_else(http::profile_not_found)?;
+    let (uuid, identity) = note::parse_id(id).ok_or_else(note_not_found)?;
+    if !members.closure.members().contains(&identity) {
+        return Err(note_not_found());
+    }
+    let found = app.table.items(&[identity], &SortKey::Note(uuid)).await?;
+    let item = found.into_iter().find(|item| !members.erase(item));
+    let item = item.ok_or_else(note_not_found)?;
+    if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
+        let detail =
+            "Only who wrote a note, or a holder of the scope notes:admin, changes or deletes it.";
+        return Err(Problem::new(Kind::FORBIDDEN, detail));
+    }
+    let own = note::etag(uuid, &item.data);
+    if !tags.iter().any(|tag| *tag == "*" || *tag == own) {
+        return Err(note_changed());
+    }
+    Ok(item)
+}
+
+/// The entity tags of `If-Match`: a list of strong ones, or `*`.
+fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
+    let values: Vec<_> = headers.get_all(header::IF_MATCH).into_iter().collect();
+    if values.is_empty() {
+        let detail = "Send the note's etag in an If-Match header, so that nobody's change is lost.";
+        return Err(Problem::new(Kind::PRECONDITION_REQUIRED, detail).field("if-match"));
+    }
+    let invalid = || {
+        let detail = "If-Match is the etag of the note, quotes included.";
+        Problem::new(Kind::INVALID_HEADER, detail).field("if-match")
+    };
+    let mut tags = Vec::new();
+    for value in values {
+        let text = value.to_str().map_err(|_| invalid())?;
+        tags.extend(text.split(',').map(str::trim));
+    }
+    let well_formed = |tag: &&str| {
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        tag == "*" || (tag.len() >= 2 && tag.starts_with('"') && tag.ends_with('"'))
+    };
+    if tags.iter().all(well_formed) {
+        Ok(tags)
+    } else {
+        Err(invalid())
+    }
+}
+
+fn is_author(principal: &Principal, note: &Item) -> bool {
+    note.data.text("author") == Some(principal.subject.as_str())
+}
+
+fn may_read(principal: &Principal, note: &Item) -> bool {
+    principal.has(Scope::PiiRead) || is_author(principal, note)
+}
+
+fn note_not_found() -> Problem {
+    let detail = "The profile has no such note. Ids of notes stand in its notes.";
+    Problem::new(Kind::NOTE_NOT_FOUND, detail)
+}
+
+fn note_changed() -> Problem {
+    let detail = "Read the note again, and send its etag in If-Match.";
+    Problem::new(Kind::NOTE_CHANGED, detail).field("if-match")
+}
+
+/// Who changed which note. Ids of notes are made of an identity's id and a time.
+fn audit(principal: &Principal, profile: &IdentityId, note: &str, what: &'static str) {
+    tracing::info!(principal = principal.subject, %profile, note, "{what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of(value: &'static str) -> Result<usize, Kind> {
+        let headers = HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(value))]);
+        tags(&headers)
+            .map(|tags| tags.len())
+            .map_err(|problem| problem.kind())
+    }
+
+    #[test]
+    fn if_match_is_a_list_of_tags() {
+        assert_eq!(kind_of("\"a\""), Ok(1));
+        assert_eq!(kind_of("\"a\", W/\"b\""), Ok(2));
+        assert_eq!(kind_of("*"), Ok(1));
+        for value in ["", "a", "\"", "\"a\","] {
+            assert_eq!(kind_of(value), Err(Kind::INVALID_HEADER), "{value}");
+        }
+        let missing = tags(&HeaderMap::new()).expect_err("it is needed");
+        assert_eq!(missing.kind(), Kind::PRECONDITION_REQUIRED);
+    }
+}

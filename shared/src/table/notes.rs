@@ -1,0 +1,214 @@
+//! Notes in the table: left once, changed and deleted only as they were read.
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    types::{
+        AttributeValue, ConditionCheck, Put, ReturnConsumedCapacity,
+        ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    },
+};
+
+use super::{Row, Table, TableError, attribute, failure};
+use crate::{
+    item::Item,
+    keys::{Marker, SortKey},
+    value::Map,
+    version::Version,
+};
+
+/// What became of a note.
+#[derive(Clone, Debug)]
+pub enum NotePut {
+    /// It is stored.
+    Written,
+    /// The request was seen before; this is what is remembered of it.
+    Seen(Map),
+    /// The identity was erased.
+    Erased,
+}
+
+impl Table {
+    /// Stores a note and what is remembered of its request, unless the request was seen or the identity erased since its
+    /// markers were read: `erased` is the erasure that they told of.
+    /// A request whose memory has run out by `now` (seconds since 1970) counts as not seen.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn put_note(
+        &self,
+        note: &Item,
+        again: &Item,
+        now: i64,
+        erased: Option<Version>,
+    ) -> Result<NotePut, TableError> {
+        let refused =
+            |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(error.into());
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(attribute::row(note)))
+            .condition_expression("attribute_not_exists(PK)")
+            .build()
+            .map_err(refused)?;
+        // The time to live takes an item away late: what has run out is overwritten.
+        let remember = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(attribute::row(again)))
+            .condition_expression("attribute_not_exists(PK) OR expires_at <= :now")
+            .expression_attribute_values(":now", AttributeValue::N(now.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(refused)?;
+        let not_erased = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(
+                note.identity.as_str(),
+                &SortKey::Marker(Marker::Erased).to_text(),
+            )));
+        let not_erased = match &erased {
+            None => not_erased.condition_expression("attribute_not_exists(PK)"),
+            Some(seen) => not_erased
+                .condition_expression("#version = :seen")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":seen", attribute::version(seen)),
+        };
+        let not_erased = not_erased.build().map_err(refused)?;
+        let result = self
+            .client
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().put(put).build())
+            .transact_items(TransactWriteItem::builder().put(remember).build())
+            .transact_items(
+                TransactWriteItem::builder()
+                    .condition_check(not_erased)
+                    .build(),
+            )
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match result {
+            Ok(answer) => {
+                self.consumed.write(answer.consumed_capacity());
+                return Ok(NotePut::Written);
+            }
+            Err(error) => error,
+        };
+        let reasons = match error.as_service_error() {
+            Some(service) if service.is_transaction_canceled_exception() => cancellation(service),
+            _ => return Err(failure(error)),
+        };
+        let failed = |at: usize| {
+            reasons
+                .get(at)
+                .filter(|(code, _)| code == "ConditionalCheckFailed")
+        };
+        if let Some((_, item)) = failed(1) {
+            let seen = item.as_ref().and_then(attribute::item);
+            return seen
+                .map(|item| NotePut::Seen(item.data))
+                .ok_or_else(|| failure(error));
+        }
+        if failed(2).is_some() {
+            return Ok(NotePut::Erased);
+        }
+        let passes = reasons.iter().any(|(code, _)| {
+            matches!(
+                code.as_str(),
+                "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
+            )
+        });
+        Err(if passes {
+            TableError::Busy(error.into())
+        } else {
+            failure(error)
+        })
+    }
+
+    /// Stores `changed` in the place of the note `held`; answers whether that still was as it was read.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn change_note(&self, held: &Item, changed: &Map) -> Result<bool, TableError> {
+        let mut row = attribute::row(held);
+        row.insert("data".to_owned(), attribute::map(changed));
+        let result = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(row))
+            .condition_expression("#data = :held")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_values(":held", attribute::map(&held.data))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match result {
+            Ok(answer) => {
+                self.consumed.write(answer.consumed_capacity());
+                Ok(true)
+            }
+            Err(error) => as_it_was(error, |e| e.is_conditional_check_failed_exception()),
+        }
+    }
+
+    /// Deletes the note `held`; answers whether that still was as it was read.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn delete_note(&self, held: &Item) -> Result<bool, TableError> {
+        let result = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(
+                held.identity.as_str(),
+                &held.key.to_text(),
+            )))
+            .condition_expression("#data = :held")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_values(":held", attribute::map(&held.data))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match result {
+            Ok(answer) => {
+                self.consumed.write(answer.consumed_capacity());
+                Ok(true)
+            }
+            Err(error) => as_it_was(error, |e| e.is_conditional_check_failed_exception()),
+        }
+    }
+}
+
+/// `false` where the condition failed; the failure otherwise.
+fn as_it_was<E, R>(
+    error: SdkError<E, R>,
+    is_condition: impl FnOnce(&E) -> bool,
+) -> Result<bool, TableError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    if error.as_service_error().is_some_and(is_condition) {
+        return Ok(false);
+    }
+    Err(failure(error))
+}
+
+/// Code and old item of each part of a cancelled transaction.
+fn cancellation(
+    error: &aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
+) -> Vec<(String, Option<Row>)> {
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
+    let TransactionCanceledException(cancelled) = error else {
+        return Vec::new();
+    };
+    let reasons = cancelled.cancellation_reasons().iter();
+    reasons
+        .map(|reason| {
+            (
+                reason.code().unwrap_or_default().to_owned(),
+                reason.item().cloned(),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,124 @@
+//! Parts of an identity's partition: events in either direction, single items, and whether there are any.
+
+use super::{Items, Range, Table, TableError, attribute};
+use crate::{
+    identity::IdentityId,
+    item::Item,
+    keys::{self, EventKey, SortKey},
+    time::Instant,
+};
+
+/// Which events are read, and in which direction.
+#[derive(Clone, Debug, Default)]
+pub struct EventRange {
+    /// The earliest moment.
+    pub from: Option<Instant>,
+    /// The moment before which they were: it is not in the range itself.
+    pub to: Option<Instant>,
+    /// Whether the oldest come first.
+    pub oldest_first: bool,
+}
+
+impl EventRange {
+    /// The lowest and the highest sort key of what comes after `place`.
+    fn bounds(&self, place: Option<&EventKey>) -> (String, String) {
+        let (low, high) = keys::EVENTS;
+        // A moment sorts before every key that begins with it.
+        let key = |at: Instant| format!("{low}{}", at.fixed());
+        let mut bounds = (
+            self.from.map_or_else(|| low.to_owned(), key),
+            self.to.map_or_else(|| high.to_owned(), key),
+        );
+        if let Some(place) = place {
+            let place = format!("{low}{}", place.as_str());
+            if self.oldest_first {
+                bounds.0 = bounds.0.max(place);
+            } else {
+                bounds.1 = bounds.1.min(place);
+            }
+        }
+        bounds
+    }
+}
+
+impl Table {
+    /// At most `limit` events of an identity, in the range's direction, after `place`.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn events(
+        &self,
+        id: &IdentityId,
+        range: &EventRange,
+        place: Option<&EventKey>,
+        limit: usize,
+    ) -> Result<Items, TableError> {
+        let (low, high) = range.bounds(place);
+        if low > high {
+            return Ok(Items::default());
+        }
+        // `BETWEEN` takes its bounds in: one more, and the place itself is left out.
+        let range = Range {
+            low: &low,
+            high: Some(&high),
+            limit: Some(limit + usize::from(place.is_some())),
+            consistent: false,
+            oldest_first: range.oldest_first,
+        };
+        let mut page = self.query(id, range).await?;
+        page.items.retain(|item| item.event() != place);
+        if page.items.len() > limit {
+            page.items.truncate(limit);
+            page.more = true;
+        }
+        Ok(page)
+    }
+
+    /// The items under `key` in the partitions of `identities`, of which there are at most 100.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn items(
+        &self,
+        identities: &[IdentityId],
+        key: &SortKey,
+    ) -> Result<Vec<Item>, TableError> {
+        let sort = key.to_text();
+        let keys = identities
+            .iter()
+            .map(|id| attribute::key(id.as_str(), &sort))
+            .collect();
+        let rows = self.get_all(keys, true).await?;
+        Ok(rows.iter().filter_map(attribute::item).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::EventType;
+
+    #[test]
+    fn bounds_hold_the_place_within_the_range() {
+        let at = |second| Instant::from_seconds(second).unwrap();
+        let key = |second| EventKey::new(at(second), EventType::Message, "s", &["1"]);
+        let mut range = EventRange {
+            from: Some(at(10)),
+            to: Some(at(20)),
+            oldest_first: false,
+        };
+        let stored = |second| format!("event#{}", key(second).as_str());
+        let within = |range: &EventRange, place, second| {
+            let (low, high) = range.bounds(place);
+            low <= stored(second) && stored(second) <= high
+        };
+        assert!(within(&range, None, 10) && within(&range, None, 19));
+        assert!(!within(&range, None, 9) && !within(&range, None, 20));
+        let place = key(15);
+        assert!(within(&range, Some(&place), 14) && !within(&range, Some(&place), 16));
+        range.oldest_first = true;
+        assert!(within(&range, Some(&place), 16) && !within(&range, Some(&place), 14));
+        // A place outside the range, which only a forged cursor holds, widens nothing.
+        assert!(!within(&range, Some(&key(5)), 9) && !within(&range, Some(&key(25)), 26));
+    }
+}
