@@ -61,8 +61,18 @@ async fn everything() -> TestApp {
         let (status, answer) = app.get(&format!("/profiles/{id}{path}")).await;
         assert_eq!(status, 200, "{answer}");
     }
-    let (status, answer) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
-    assert_eq!(status, 201, "{answer}");
+    let (status, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    assert_eq!(status, 201, "{note}");
+    let path = format!(
+        "/profiles/{id}/notes/{}",
+        note["id"].as_str().expect("an id")
+    );
+    let (status, note) = app
+        .edit_note(&path, note["etag"].as_str(), json!({"pinned": true}))
+        .await;
+    assert_eq!(status, 200, "{note}");
+    let (status, answer) = app.delete_note(&path, note["etag"].as_str()).await;
+    assert_eq!(status, 204, "{answer}");
     app
 }
 

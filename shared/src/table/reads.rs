@@ -119,6 +119,7 @@ mod tests {
         range.oldest_first = true;
         assert!(within(&range, Some(&place), 16) && !within(&range, Some(&place), 14));
         // A place outside the range, which only a forged cursor holds, widens nothing.
-        assert!(!within(&range, Some(&key(5)), 9) && !within(&range, Some(&key(25)), 26));
+        let (early, late) = (key(5), key(25));
+        assert!(!within(&range, Some(&early), 9) && !within(&range, Some(&late), 26));
     }
 }
