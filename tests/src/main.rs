@@ -1,6 +1,7 @@
 //! The system's tests. Each has a stack of its own: DynamoDB and S3 over HTTP, and the functions' real binaries.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod access;
 mod app;
 mod erasure;
 mod events;

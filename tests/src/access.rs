@@ -1,0 +1,424 @@
+//! Who may do what: every route of the template against every kind of principal, and ids and cursors that are
+//! another's, cut, or changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use local::Options;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, api_event};
+
+/// A stack whose functions take nobody for a local agent, as deployed ones do.
+async fn deployed() -> TestApp {
+    let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
+    let functions = ["profile-read", "note-write", "history"];
+    let environment = functions.map(|function| (function.to_owned(), nobody.clone()));
+    TestApp::start_with(Options {
+        environment: environment.into(),
+        ..Options::default()
+    })
+    .await
+}
+
+fn claims(subject: &str, scopes: &str) -> Option<Value> {
+    Some(json!({"sub": subject, "scope": scopes}))
+}
+
+/// Asks a function as the gateway would; answers the status, the ETag and the body.
+async fn ask(app: &TestApp, function: &str, event: Value) -> (u16, Option<String>, Value) {
+    let answer = app
+        .stack
+        .invoke(function, event)
+        .await
+        .expect("the function answers");
+    let status = u16::try_from(answer["statusCode"].as_u64().expect("a status")).unwrap();
+    let body = answer["body"].as_str().unwrap_or_default();
+    let etag = answer["headers"]["etag"].as_str().map(str::to_owned);
+    (
+        status,
+        etag,
+        serde_json::from_str(body).unwrap_or(Value::Null),
+    )
+}
+
+fn with_body(mut event: Value, body: &Value) -> Value {
+    event["body"] = body.to_string().into();
+    event
+}
+
+fn with_header(mut event: Value, name: &str, value: &str) -> Value {
+    event["headers"][name] = value.into();
+    event
+}
+
+fn with_query(mut event: Value, query: &str) -> Value {
+    event["rawQueryString"] = query.into();
+    event["queryStringParameters"] = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    event
+}
+
+const ALL: &str = "profiles:read notes:write notes:admin pii:read";
+
+/// Leaves a note as `author`; answers its id and its ETag.
+async fn note(app: &TestApp, id: &str, author: &str, key: &str) -> (String, String) {
+    let event = api_event(
+        "POST",
+        &format!("/profiles/{id}/notes"),
+        claims(author, "notes:write"),
+    );
+    let event = with_header(event, "idempotency-key", key);
+    let (status, _, note) = ask(
+        app,
+        "note-write",
+        with_body(event, &json!({"text": "Called"})),
+    )
+    .await;
+    assert_eq!(status, 201, "{note}");
+    (
+        note["id"].as_str().unwrap().to_owned(),
+        note["etag"].as_str().unwrap().to_owned(),
+    )
+}
+
+async fn jane(app: &TestApp) -> String {
+    let row = r#"{"link":{"email":"jane@fake.com"},"action_at":"2026-01-01T00:00:00Z","message_id":"1","channel":"x","direction":"inbound","body":"private words"}"#;
+    app.import("drop/message/desk/jane.ndjson", row).await;
+    app.import(
+        "drop/customer_record/crm/jane.ndjson",
+        r#"{"link":{"email":"jane@fake.com"},"first_name":"Jane"}"#,
+    )
+    .await;
+    let event = api_event("POST", "/profiles/lookup", claims("a", ALL));
+    let (status, _, profile) = ask(
+        app,
+        "profile-read",
+        with_body(event, &json!({"email": "jane@fake.com"})),
+    )
+    .await;
+    assert_eq!(status, 200, "{profile}");
+    profile["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_knows_every_principal() {
+    let app = deployed().await;
+    let id = jane(&app).await;
+    let event_id = {
+        let event = api_event("GET", &format!("/profiles/{id}/history"), claims("a", ALL));
+        ask(&app, "history", event).await.2["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    // Function, method, path, body, and the scope that it takes.
+    let reads = [
+        (
+            "profile-read",
+            "GET",
+            format!("/profiles/{id}"),
+            Value::Null,
+        ),
+        (
+            "profile-read",
+            "POST",
+            "/profiles/lookup".to_owned(),
+            json!({"email": "jane@fake.com"}),
+        ),
+        (
+            "profile-read",
+            "GET",
+            format!("/profiles/{id}/notes"),
+            Value::Null,
+        ),
+        (
+            "history",
+            "GET",
+            format!("/profiles/{id}/history"),
+            Value::Null,
+        ),
+        (
+            "history",
+            "GET",
+            format!("/profiles/{id}/history/{event_id}"),
+            Value::Null,
+        ),
+    ];
+    let nobodies = [
+        None,
+        Some(json!({})),
+        Some(json!({"scope": ALL})),
+        Some(json!({"sub": "", "scope": ALL})),
+        Some(json!({"iss": "x", "aud": "y"})),
+    ];
+    for (function, method, path, body) in &reads {
+        let event = |claims| with_body(api_event(method, path, claims), body);
+        for nobody in &nobodies {
+            assert_eq!(
+                ask(&app, function, event(nobody.clone())).await.0,
+                401,
+                "{method} {path} {nobody:?}"
+            );
+        }
+        for lacking in [
+            "",
+            "notes:write",
+            "notes:admin pii:read",
+            "profiles:reader",
+            "PROFILES:READ",
+        ] {
+            assert_eq!(
+                ask(&app, function, event(claims("a", lacking))).await.0,
+                403,
+                "{method} {path} {lacking}"
+            );
+        }
+        let (status, _, redacted) = ask(&app, function, event(claims("a", "profiles:read"))).await;
+        assert_eq!(status, 200, "{method} {path}");
+        for personal in ["Jane", "jane@fake.com", "private words", "Called"] {
+            assert!(
+                !redacted.to_string().contains(personal),
+                "{path}: {personal}"
+            );
+        }
+        let (status, _, shown) =
+            ask(&app, function, event(claims("a", "profiles:read pii:read"))).await;
+        assert_eq!(status, 200);
+        let is_notes = path.ends_with("/notes");
+        assert_eq!(
+            shown == redacted,
+            is_notes,
+            "{path}: there are no notes yet"
+        );
+    }
+
+    let (note_id, etag) = note(&app, &id, "author", "k1").await;
+    let path = format!("/profiles/{id}/notes/{note_id}");
+    let change = |method: &str, claims, etag: &str| {
+        let event = with_header(api_event(method, &path, claims), "if-match", etag);
+        if method == "PATCH" {
+            with_body(event, &json!({"text": "Changed"}))
+        } else {
+            event
+        }
+    };
+    for method in ["PATCH", "DELETE"] {
+        for nobody in &nobodies {
+            assert_eq!(
+                ask(&app, "note-write", change(method, nobody.clone(), &etag))
+                    .await
+                    .0,
+                401,
+                "{method}"
+            );
+        }
+        for (subject, scopes) in [
+            ("author", ""),
+            ("author", "profiles:read"),
+            ("another", "notes:write"),
+            ("another", "notes:write pii:read profiles:read"),
+            ("another", "notes:admin"),
+        ] {
+            assert_eq!(
+                ask(
+                    &app,
+                    "note-write",
+                    change(method, claims(subject, scopes), &etag)
+                )
+                .await
+                .0,
+                403,
+                "{method} {subject} {scopes}"
+            );
+        }
+        assert_eq!(
+            ask(
+                &app,
+                "note-write",
+                change(method, claims("author", "notes:write"), "\"other\"")
+            )
+            .await
+            .0,
+            412,
+            "{method}"
+        );
+    }
+    let create = |claims| {
+        with_body(
+            with_header(
+                api_event("POST", &format!("/profiles/{id}/notes"), claims),
+                "idempotency-key",
+                "k2",
+            ),
+            &json!({"text": "x"}),
+        )
+    };
+    assert_eq!(ask(&app, "note-write", create(None)).await.0, 401);
+    assert_eq!(
+        ask(
+            &app,
+            "note-write",
+            create(claims("a", "profiles:read pii:read notes:admin"))
+        )
+        .await
+        .0,
+        403
+    );
+    // Another principal's key is another key.
+    let (other, _) = note(&app, &id, "another", "k1").await;
+    assert_ne!(other, note_id);
+    let (status, _, changed) = ask(
+        &app,
+        "note-write",
+        change("PATCH", claims("author", "notes:write"), &etag),
+    )
+    .await;
+    assert_eq!(
+        (status, &changed["text"], &changed["author"]),
+        (200, &json!("Changed"), &json!("author"))
+    );
+    let etag = changed["etag"].as_str().unwrap();
+    let (status, ..) = ask(
+        &app,
+        "note-write",
+        change("DELETE", claims("boss", "notes:write notes:admin"), etag),
+    )
+    .await;
+    assert_eq!(status, 204, "an admin deletes what another wrote");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_and_cursors_of_others_open_nothing() {
+    let app = deployed().await;
+    let id = jane(&app).await;
+    let events: String = (0..30).map(|number| format!("{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();
+    app.import("drop/message/desk/bo.ndjson", &events).await;
+    let lookup = with_body(
+        api_event("POST", "/profiles/lookup", claims("a", ALL)),
+        &json!({"mobile": "1"}),
+    );
+    let bo = ask(&app, "profile-read", lookup).await.2["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let page = |of: &str, query: &str| {
+        with_query(
+            api_event("GET", &format!("/profiles/{of}/history"), claims("a", ALL)),
+            query,
+        )
+    };
+    let (_, _, first) = ask(&app, "history", page(&bo, "limit=5")).await;
+    let cursor = first["next"].as_str().unwrap().to_owned();
+    let ids: BTreeSet<String> = first["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect();
+
+    // A cursor is a place in time and opens nothing of the one that it came from.
+    let (status, _, answer) = ask(
+        &app,
+        "history",
+        page(&id, &format!("limit=5&cursor={cursor}")),
+    )
+    .await;
+    assert_eq!(status, 200);
+    assert!(!answer.to_string().contains("bo's"), "{answer}");
+    for query in [
+        format!("limit=5&cursor={cursor}&type=message"),
+        format!("cursor={cursor}&channel=sms"),
+        format!("cursor={cursor}&order=oldest"),
+    ] {
+        let (status, _, problem) = ask(&app, "history", page(&bo, &query)).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (400, &json!("/problems/invalid-cursor")),
+            "{query}"
+        );
+    }
+    let notes = with_query(
+        api_event("GET", &format!("/profiles/{bo}/notes"), claims("a", ALL)),
+        &format!("cursor={cursor}"),
+    );
+    assert_eq!(ask(&app, "profile-read", notes).await.0, 400);
+
+    // Another's event under this profile, and a note of another under this one.
+    for event_id in &ids {
+        let event = api_event(
+            "GET",
+            &format!("/profiles/{id}/history/{event_id}"),
+            claims("a", ALL),
+        );
+        assert_eq!(ask(&app, "history", event).await.0, 404, "{event_id}");
+    }
+    let (note_id, etag) = note(&app, &bo, "author", "k1").await;
+    let delete = with_header(
+        api_event(
+            "DELETE",
+            &format!("/profiles/{id}/notes/{note_id}"),
+            claims("author", "notes:write"),
+        ),
+        "if-match",
+        &etag,
+    );
+    assert_eq!(ask(&app, "note-write", delete).await.0, 404);
+
+    // Changed at random, each is refused or stands at some other place of the same profile.
+    let mut random = StdRng::seed_from_u64(1);
+    let event_id = ids.first().unwrap();
+    for round in 0..300 {
+        let mutate = |text: &str, random: &mut StdRng| {
+            let mut bytes = text.as_bytes().to_vec();
+            match random.random_range(0..4) {
+                0 => bytes.truncate(random.random_range(0..bytes.len())),
+                1 => bytes.push(b'A'),
+                2 => {
+                    let (from, to) = (
+                        random.random_range(0..bytes.len()),
+                        random.random_range(0..bytes.len()),
+                    );
+                    bytes.swap(from, to);
+                }
+                _ => {
+                    let at = random.random_range(0..bytes.len());
+                    bytes[at] =
+                        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+                            [random.random_range(0..65)];
+                }
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        let (status, _, answer) = ask(
+            &app,
+            "history",
+            page(&id, &format!("cursor={}", mutate(&cursor, &mut random))),
+        )
+        .await;
+        assert!(matches!(status, 200 | 400), "{round}: {status} {answer}");
+        assert!(!answer.to_string().contains("bo's"), "{round}: {answer}");
+        let changed = mutate(event_id, &mut random);
+        let event = api_event(
+            "GET",
+            &format!("/profiles/{id}/history/{changed}"),
+            claims("a", ALL),
+        );
+        let (status, _, answer) = ask(&app, "history", event).await;
+        assert!(
+            matches!(status, 400 | 404),
+            "{round}: {changed} {status} {answer}"
+        );
+        let changed = mutate(&bo, &mut random);
+        let event = api_event("GET", &format!("/profiles/{changed}"), claims("a", ALL));
+        let (status, _, answer) = ask(&app, "profile-read", event).await;
+        assert!(
+            matches!(status, 400 | 404) || changed == bo,
+            "{round}: {changed} {status} {answer}"
+        );
+    }
+}
