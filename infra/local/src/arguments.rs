@@ -36,6 +36,9 @@ pub(crate) struct Arguments {
     /// With --services-only: where S3's notifications are sent
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001")]
     lambda_endpoint: String,
+    /// A parameter of the template, instead of its default; can be given more than once
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
     /// Shows what the functions log
     #[arg(long)]
     pub(crate) logs: bool,
@@ -66,12 +69,18 @@ impl Arguments {
             api_port: self.api_port,
             s3_port: self.s3_port,
             dynamodb_port: self.dynamodb_port,
+            parameters: self.parameters.iter().cloned().collect(),
             show_logs: self.logs,
             show_build: true,
             lambda_endpoint: self.services_only.then(|| self.lambda_endpoint.clone()),
             ..Options::default()
         }
     }
+}
+
+fn parameter(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]
@@ -98,6 +107,15 @@ mod tests {
             (options.s3_port, options.lambda_endpoint.as_deref()),
             (0, Some("http://127.0.0.1:3001"))
         );
+    }
+
+    #[test]
+    fn parameters_are_names_and_values() {
+        let given = "--parameter CorsOrigins=http://a,http://b --parameter DefaultCurrency=AUD";
+        let parameters = parsed(given).unwrap().options().parameters;
+        assert_eq!(parameters["CorsOrigins"], "http://a,http://b");
+        assert_eq!(parameters["DefaultCurrency"], "AUD");
+        assert!(parsed("--parameter CorsOrigins").is_err());
     }
 
     #[test]

@@ -60,7 +60,7 @@ async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
     let mut progress = Progress::new(stack.imports(), with_bars);
     let with_samples = !arguments.empty && !arguments.services_only;
     if with_samples && stack.is_empty() {
-        samples::drop_all(&mut progress).await?;
+        samples::drop_all(&mut progress, stack.api_url()).await?;
     }
     let lines = ready(stack);
     let usage = if arguments.services_only {

@@ -20,8 +20,8 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop")
 }
 
-/// Drops all sample files and waits until each has its report.
-pub(crate) async fn drop_all(progress: &mut Progress<'_>) -> Result<(), Error> {
+/// Drops all sample files into the stack whose HTTP API is at `api`, and waits until each has its report.
+pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(), Error> {
     if !folder().exists() {
         return Ok(());
     }
@@ -33,7 +33,12 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>) -> Result<(), Error> {
         return Ok(());
     }
     for (key, path) in &files {
-        progress.imports.put_file(key, path).await?;
+        if key.starts_with("drop/product/") {
+            let products = pictured(path, api)?;
+            progress.imports.put(key, products).await?;
+        } else {
+            progress.imports.put_file(key, path).await?;
+        }
     }
     let (mut rows, mut imported) = (Rows::default(), 0);
     while !progress.imports.all_over() {
@@ -105,6 +110,15 @@ impl std::fmt::Display for Rows {
             self.read, self.written, self.rejected
         )
     }
+}
+
+/// The products of a file, with their pictures where this stack serves them: the files name its usual port.
+fn pictured(path: &Path, api: &str) -> Result<String, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
+        what: path.display().to_string(),
+        source,
+    })?;
+    Ok(text.replace("http://localhost:3000/images/", &format!("{api}/images/")))
 }
 
 /// All files below a folder with their keys, in order.
@@ -189,6 +203,13 @@ mod tests {
             keys,
             ["drop/purchase/pos/a.ndjson.gz", "drop/purchase/pos/b.csv"]
         );
+    }
+
+    #[test]
+    fn pictures_are_where_the_stack_serves_them() {
+        let path = folder().join("product/catalogue/product.ndjson");
+        let text = pictured(&path, "http://127.0.0.1:4321").unwrap();
+        assert!(text.contains(r#""http://127.0.0.1:4321/images/"#) && !text.contains(":3000"));
     }
 
     #[test]

@@ -3,10 +3,43 @@
 use std::path::{Component, Path};
 
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::response::message;
+
+/// What the console's files are sent with, as a host of it would. Pictures come from wherever the dropped products say,
+/// and from this machine under either of its names.
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             img-src 'self' https: http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+        ),
+    ),
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+];
+
+/// Serves a page or a part of one; `/` is `index.html`.
+pub(super) async fn serve_page(folder: &Path, path: &str, parts: &Parts) -> Response {
+    let name = path.strip_prefix('/').unwrap_or(path);
+    let name = if name.is_empty() { "index.html" } else { name };
+    let mut response = serve(folder, name, parts).await;
+    if response.status().is_success() {
+        response.headers_mut().extend(PAGE_HEADERS);
+    }
+    response
+}
 
 /// Serves a file for GET and HEAD; anything else, and anything that isn't a plain file below the folder, is a 404.
 pub(super) async fn serve(folder: &Path, name: &str, parts: &Parts) -> Response {
@@ -75,5 +108,24 @@ mod tests {
         }
         let (parts, ()) = Request::post("/").body(()).unwrap().into_parts();
         assert_eq!(serve(&folder, "a.svg", &parts).await.status(), 404);
+    }
+
+    #[tokio::test]
+    async fn pages_come_with_a_strict_policy() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("index.html"), "<!doctype html>").unwrap();
+        let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
+        for path in ["/", "/index.html"] {
+            let page = serve_page(folder.path(), path, &parts).await;
+            assert_eq!(page.status(), 200, "{path}");
+            let headers = page.headers();
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
+            assert_eq!(headers["x-content-type-options"], "nosniff");
+        }
+        for path in ["/missing.js", "//index.html", "/../index.html"] {
+            let page = serve_page(folder.path(), path, &parts).await;
+            assert_eq!(page.status(), 404, "{path}");
+        }
     }
 }

@@ -78,12 +78,7 @@ impl Gateway {
             return files::serve(&self.images, name, parts).await;
         }
         let Some(found) = self.routes.find(parts.method.as_str(), &path) else {
-            let name = if path == "/" {
-                "index.html"
-            } else {
-                path.trim_start_matches('/')
-            };
-            return files::serve(&self.console, name, parts).await;
+            return files::serve_page(&self.console, &path, parts).await;
         };
         let Ok(body) = to_bytes(body, MAX_BODY).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
