@@ -47,7 +47,7 @@ impl Contract {
         let validator = jsonschema::draft202012::new(&root).expect("a schema");
         let errors: Vec<_> = validator
             .iter_errors(instance)
-            .map(|error| format!("{}: {error}", error.instance_path()))
+            .map(|error| format!("{}: {error}", error.instance_path))
             .collect();
         assert!(errors.is_empty(), "{what}: {errors:#?}\n{instance:#}");
     }

@@ -342,3 +342,42 @@ async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_come_and_go_and_come_again() {
+    let app = TestApp::start().await;
+    let links = [json!({"mobile": "1"}), json!({"email": "a@example.com"})];
+    for (number, link) in links.iter().enumerate() {
+        let row = json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "sms_id": format!("s{number}")});
+        app.import(
+            &format!("drop/sms_send/desk/{number}.ndjson"),
+            &row.to_string(),
+        )
+        .await;
+    }
+    let sent = async |link: &Value| {
+        let (status, profile) = app.lookup(link.clone()).await;
+        assert_eq!(status, 200, "{profile}");
+        (
+            profile["summary"]["sms"]["sent"].as_u64().unwrap(),
+            profile["id"].clone(),
+        )
+    };
+    let (apart, own) = sent(&links[0]).await;
+    assert_eq!(apart, 1);
+    for (name, unlink, expected) in [("a", false, 2), ("b", true, 1), ("c", false, 2)] {
+        let row = json!({"records": links, "unlink": unlink});
+        app.import(&format!("drop/unify/{name}.ndjson"), &row.to_string())
+            .await;
+        let (first, second) = (sent(&links[0]).await, sent(&links[1]).await);
+        assert_eq!((first.0, second.0), (expected, expected), "{name}");
+        assert_eq!(
+            first.1 == second.1,
+            !unlink,
+            "one canonical id where linked"
+        );
+        if unlink {
+            assert_eq!(first.1, own);
+        }
+    }
+}
