@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 const FORMAT: u8 = 1;
 const HASH_BYTES: usize = 8;
-const MAX_CHARS: usize = 512;
+const MAX_CHARS: usize = 2048;
 
 /// What a cursor pages through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub enum Listing {
     History = 1,
     /// A profile's notes; the position is a note's id.
     Notes = 2,
+    /// A profile's attributes; the position is a category and a name.
+    Attributes = 3,
+    /// Everything held about a profile; the position is an identity and a sort key.
+    Export = 4,
 }
 
 /// The text is not a cursor of this listing with these filters.

@@ -282,6 +282,29 @@ pub async fn serve(
     response
 }
 
+/// Whether `if-none-match` (RFC 9110, 13.1.2) names the tag, or any: the client holds what would be sent. Weak tags
+/// are compared as strong ones.
+pub fn holds(headers: &HeaderMap, tag: &str) -> bool {
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let values = headers
+        .get_all(header::IF_NONE_MATCH)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut named = values.flat_map(|value| value.split(','));
+    named.any(|name| name.trim() == "*" || strong(name) == strong(tag))
+}
+
+/// The answer to who holds what would be sent.
+pub fn not_modified() -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
+    response
+}
+
 /// Leaves of a page's items what fits an answer; where some don't, answers the place of the last that does. The
 /// first always stays.
 ///

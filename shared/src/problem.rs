@@ -227,6 +227,16 @@ mod tests {
     }
 
     #[test]
+    fn the_contract_lists_every_type() {
+        let contract = include_str!("../../infra/openapi.yaml");
+        let listed: std::collections::BTreeSet<_> = contract
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- /problems/"))
+            .collect();
+        assert_eq!(listed, Kind::ALL.iter().map(|kind| kind.slug).collect());
+    }
+
+    #[test]
     fn types_are_distinct() {
         let slugs: std::collections::HashSet<_> = Kind::ALL.iter().map(|kind| kind.slug).collect();
         assert_eq!(slugs.len(), Kind::ALL.len());

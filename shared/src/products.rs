@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     keys,
-    profile::HistoryItem,
+    profile::{HistoryItem, Summary, summary::TopProduct},
     table::{Table, TableError},
     value::{Map, Value},
 };
@@ -18,10 +18,19 @@ const FRESH: Duration = Duration::from_secs(60);
 /// The most products in memory; past that, memory is emptied.
 const MAX_HELD: usize = 4096;
 
+/// What is shown of a product.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Product {
+    /// Name, brand, image and url.
+    pub shown: Map,
+    /// What it is filed under.
+    pub categories: Vec<String>,
+}
+
 /// The products read lately, also those that there aren't.
 #[derive(Debug, Default)]
 pub struct Products {
-    held: Mutex<HashMap<String, (Instant, Option<Map>)>>,
+    held: Mutex<HashMap<String, (Instant, Option<Product>)>>,
 }
 
 impl Products {
@@ -51,11 +60,23 @@ impl Products {
         Ok(())
     }
 
+    /// Names the summary's products, categories and brands.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn rank(&self, table: &Table, summary: &mut Summary) -> Result<(), TableError> {
+        let partition = |top: &TopProduct| keys::product(&top.id_type, &top.id);
+        let wanted = summary.top_products.iter().map(partition).collect();
+        let known = self.get(table, wanted).await?;
+        summary.rank(|top| known.get(&partition(top)));
+        Ok(())
+    }
+
     async fn get(
         &self,
         table: &Table,
         wanted: BTreeSet<String>,
-    ) -> Result<HashMap<String, Map>, TableError> {
+    ) -> Result<HashMap<String, Product>, TableError> {
         let mut known = HashMap::new();
         let mut missing = Vec::new();
         {
@@ -78,7 +99,7 @@ impl Products {
             held.clear();
         }
         for partition in missing {
-            let product = read.remove(&partition).as_ref().map(shown);
+            let product = read.remove(&partition).as_ref().map(product);
             held.insert(partition.clone(), (Instant::now(), product.clone()));
             known.extend(product.map(|product| (partition, product)));
         }
@@ -86,10 +107,10 @@ impl Products {
     }
 }
 
-fn with_product(line: &Map, known: &HashMap<String, Map>) -> Map {
+fn with_product(line: &Map, known: &HashMap<String, Product>) -> Map {
     let mut line = line.clone();
     if let Some(product) = partition(&line).and_then(|partition| known.get(&partition)) {
-        line.insert("product", product.clone());
+        line.insert("product", product.shown.clone());
     }
     line
 }
@@ -103,16 +124,24 @@ fn partition(line: &Map) -> Option<String> {
     ))
 }
 
-/// What a line shows of a product.
-fn shown(product: &Map) -> Map {
+fn product(data: &Map) -> Product {
     let mut shown = Map::new();
     for name in ["name", "brand", "url"] {
-        if let Some(text) = product.text(name) {
+        if let Some(text) = data.text(name) {
             shown.insert(name, text);
         }
     }
-    if let Some(image) = product.list("images").first() {
+    if let Some(image) = data.list("images").first() {
         shown.insert("image", image.clone());
     }
-    shown
+    let options = data.map("options");
+    let listed = options.map_or(&[][..], |options| options.list("category"));
+    Product {
+        shown,
+        categories: listed
+            .iter()
+            .filter_map(Value::as_text)
+            .map(str::to_owned)
+            .collect(),
+    }
 }

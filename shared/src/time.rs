@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
 /// An instant within the UTC years 1 to 9999, to the microsecond.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Timestamp);
 
 /// The characters of the fixed form.

@@ -3,6 +3,7 @@
 
 mod access;
 mod app;
+mod contract;
 mod erasure;
 mod events;
 mod files;
@@ -15,6 +16,7 @@ mod permissions;
 mod privacy;
 mod profile_read;
 mod progress;
+mod reading;
 mod rules;
 mod service;
 mod template;

@@ -15,10 +15,57 @@ async fn the_files_of_a_customer_become_one_profile() {
     let mut profile = app.profile("jane@fake.com").await;
 
     assert_eq!(profile["name"], "Jane Doe");
+    // Every figure by hand, from the rows in tests/fixtures, as infra/reading.md tells it.
     let summary = &profile["summary"];
     assert_eq!(
         (&summary["relationship"], &summary["orders"]),
         (&json!("customer"), &json!(2))
+    );
+    // The only month: 90 + 10 + 9.95 - 50.
+    assert_eq!(
+        summary["spend_by_month"],
+        json!([{"month": "2023-03", "currency": "USD", "amount": "59.95"}])
+    );
+    assert_eq!(
+        [
+            &summary["first_order_at"],
+            &summary["last_order_at"],
+            &summary["last_event_at"]
+        ],
+        [
+            "2023-03-06T12:26:47Z",
+            "2023-03-07T12:26:47Z",
+            "2023-03-09T12:26:47Z"
+        ]
+    );
+    assert_eq!(summary["channels"], json!(["ecommerce", "email"]));
+    let top = summary["top_products"].as_array().unwrap();
+    let top: Vec<_> = top
+        .iter()
+        .map(|top| {
+            (
+                top["id"].as_str().unwrap(),
+                top["quantity"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(top, [("7ede97...", "2"), ("8gf983...", "2")]);
+    assert_eq!(
+        (&summary["top_brands"], &summary["top_categories"]),
+        (
+            &json!([{"name": "Sawyer", "quantity": "2"}]),
+            &json!([{"name": "outerwear", "quantity": "2"}])
+        )
+    );
+    assert_eq!(summary["segments"], json!(["lapsed", "repeat", "returner"]));
+    let email = &summary["email"];
+    assert_eq!(
+        [&email["opened"], &email["clicked"], &email["bounced"]],
+        [1, 0, 0]
+    );
+    assert_eq!(
+        (&email["click_rate"], &email["engagement"], &email["status"]),
+        (&json!(0.0), &json!("none"), &Value::Null)
     );
     assert_eq!(
         (&summary["items"], &summary["returns"]),
@@ -293,5 +340,44 @@ async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
             !logs.iter().any(|line| line.contains(personal)),
             "{personal} in {logs:#?}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_come_and_go_and_come_again() {
+    let app = TestApp::start().await;
+    let links = [json!({"mobile": "1"}), json!({"email": "a@example.com"})];
+    for (number, link) in links.iter().enumerate() {
+        let row = json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "sms_id": format!("s{number}")});
+        app.import(
+            &format!("drop/sms_send/desk/{number}.ndjson"),
+            &row.to_string(),
+        )
+        .await;
+    }
+    let sent = async |link: &Value| {
+        let (status, profile) = app.lookup(link.clone()).await;
+        assert_eq!(status, 200, "{profile}");
+        (
+            profile["summary"]["sms"]["sent"].as_u64().unwrap(),
+            profile["id"].clone(),
+        )
+    };
+    let (apart, own) = sent(&links[0]).await;
+    assert_eq!(apart, 1);
+    for (name, unlink, expected) in [("a", false, 2), ("b", true, 1), ("c", false, 2)] {
+        let row = json!({"records": links, "unlink": unlink});
+        app.import(&format!("drop/unify/{name}.ndjson"), &row.to_string())
+            .await;
+        let (first, second) = (sent(&links[0]).await, sent(&links[1]).await);
+        assert_eq!((first.0, second.0), (expected, expected), "{name}");
+        assert_eq!(
+            first.1 == second.1,
+            !unlink,
+            "one canonical id where linked"
+        );
+        if unlink {
+            assert_eq!(first.1, own);
+        }
     }
 }

@@ -56,11 +56,6 @@ impl Filter {
                 }
             },
         };
-        if let (Some(from), Some(to)) = (range.from, range.to)
-            && from >= to
-        {
-            return Err(http::invalid_parameter("to", "to is later than from."));
-        }
         Ok(Self {
             types,
             channel: text(parameters, "channel")?,
@@ -128,8 +123,8 @@ fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String
     let Some(text) = parameters.get(name) else {
         return Ok(None);
     };
-    if text.is_empty() || text.len() > MAX_CHARS || text.chars().any(char::is_control) {
-        let detail = format!("Expected 1 to {MAX_CHARS} bytes without control characters.");
+    if text.is_empty() || text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
+        let detail = format!("Expected 1 to {MAX_CHARS} characters, no control characters.");
         return Err(http::invalid_parameter(name, detail));
     }
     Ok(Some(text.to_owned()))

@@ -180,9 +180,12 @@ fn idempotency_key(request: &Request) -> Result<&str, Problem> {
         .headers()
         .get("idempotency-key")
         .and_then(|key| key.to_str().ok());
-    let key = key.filter(|key| !key.is_empty() && key.len() <= MAX_KEY_CHARS);
+    let is_key = |key: &&str| {
+        (1..=MAX_KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let key = key.filter(is_key);
     key.ok_or_else(|| {
-        let detail = "Send an Idempotency-Key header of 1 to 255 characters, a new one for each note, so that a \
+        let detail = "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, a new one for each note, so that a \
                       request sent twice leaves one note.";
         Problem::new(Kind::INVALID_HEADER, detail).field("idempotency-key")
     })

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 
+use data_encoding::BASE64URL_NOPAD;
 use futures::future::try_join_all;
 use lambda_http::{
     Body, Request, Response,
-    http::{Method, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
+use sha2::{Digest as _, Sha256};
 use shared::{
     config::{Config, ConfigError},
     cursor::{self, Listing},
@@ -16,12 +18,15 @@ use shared::{
     principal::{Principal, Scope},
     problem::Problem,
     products::Products,
-    profile::{Sections, View, note},
+    profile::{Document, Sections, View, note},
     reader,
     table::Table,
     time::Instant,
 };
 use tokio::sync::OnceCell;
+
+mod attributes;
+mod export;
 
 /// What the function holds between requests.
 #[derive(Debug)]
@@ -68,15 +73,35 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     match (method, path.as_slice()) {
         (&Method::POST, ["profiles", "lookup"]) => {
             let parameters = Parameters::new(request, &["include", "consistent"])?;
+            let choice = Choice::new(&parameters)?;
             let identifier = Identifier::from_json(&http::body(request)?).map_err(|error| {
                 http::invalid_body(error.field.as_deref(), format!("Expected {error}."))
             })?;
             check_key(app).await?;
-            profile(app, &principal, &app.key.identity(&identifier), &parameters).await
+            profile(
+                app,
+                &principal,
+                &app.key.identity(&identifier),
+                choice,
+                None,
+            )
+            .await
         }
         (&Method::GET, ["profiles", id]) => {
             let parameters = Parameters::new(request, &["include", "consistent"])?;
-            profile(app, &principal, &http::profile_id(id)?, &parameters).await
+            let choice = Choice::new(&parameters)?;
+            let held = Some(request.headers());
+            profile(app, &principal, &http::profile_id(id)?, choice, held).await
+        }
+        (&Method::GET, ["profiles", id, "attributes"]) => {
+            let known = ["category", "limit", "cursor", "consistent"];
+            let parameters = Parameters::new(request, &known)?;
+            attributes::page(app, &principal, &http::profile_id(id)?, &parameters).await
+        }
+        (&Method::GET, ["profiles", id, "export"]) => {
+            principal.require(Scope::PiiRead)?;
+            let parameters = Parameters::new(request, &["limit", "cursor"])?;
+            export::page(app, &principal, &http::profile_id(id)?, &parameters).await
         }
         (&Method::GET, ["profiles", id, "notes"]) => {
             let parameters = Parameters::new(request, &["limit", "cursor"])?;
@@ -86,27 +111,66 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     }
 }
 
+/// What of a profile is asked for, and how fresh.
+struct Choice<'a> {
+    sections: Sections,
+    include: &'a str,
+    consistent: bool,
+}
+
+impl<'a> Choice<'a> {
+    fn new(parameters: &Parameters<'a>) -> Result<Self, Problem> {
+        let include = parameters.get("include");
+        Ok(Self {
+            sections: sections(include)?,
+            include: include.unwrap_or("all"),
+            consistent: parameters.flag("consistent")?,
+        })
+    }
+}
+
+/// Answers with a profile; with nothing but its tag where the client holds it as it is.
 async fn profile(
     app: &App,
     principal: &Principal,
     id: &IdentityId,
-    parameters: &Parameters<'_>,
+    choice: Choice<'_>,
+    held: Option<&HeaderMap>,
 ) -> Result<Response<Body>, Problem> {
-    let sections = sections(parameters.get("include"))?;
-    let profile = reader::profile(&app.table, id, parameters.flag("consistent")?).await?;
+    let profile = reader::profile(&app.table, id, choice.consistent).await?;
     if !profile.exists() {
         return Err(http::profile_not_found());
     }
-    let mut document = profile.document(&view(app, principal), sections);
+    let mut document = profile.document(&view(app, principal), choice.sections);
     if let Some(history) = &mut document.history {
         app.products.join(&app.table, &mut history.items).await?;
+        if let Some(last) = http::fit(&mut history.items) {
+            history.next = history.items[last].cursor();
+        }
     }
-    audit(
-        principal,
-        &document.id,
-        parameters.get("include").unwrap_or("all"),
-    );
-    http::json(StatusCode::OK, &document)
+    if let Some(summary) = &mut document.summary {
+        app.products.rank(&app.table, summary).await?;
+    }
+    audit(principal, &document.id, choice.include);
+    let tag = tag(&mut document)?;
+    let unchanged = held.is_some_and(|headers| http::holds(headers, &tag));
+    let mut response = if unchanged {
+        http::not_modified()
+    } else {
+        http::json(StatusCode::OK, &document)?
+    };
+    let tag = HeaderValue::from_str(&tag).map_err(Problem::internal)?;
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}
+
+/// A weak tag (RFC 9110, 8.8.3) of all that the document says but when it was read.
+fn tag(document: &mut Document) -> Result<String, Problem> {
+    let read_at = std::mem::take(&mut document.as_of);
+    let text = serde_json::to_vec(document).map_err(Problem::internal);
+    document.as_of = read_at;
+    let digest = Sha256::digest(text?);
+    Ok(format!("W/\"{}\"", BASE64URL_NOPAD.encode(&digest[..12])))
 }
 
 async fn notes(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Personal, State, View};
+use super::{Personal, State, Summary, View, money::Money};
 use crate::{
     item::Item,
     keys::SortKey,
@@ -26,11 +26,30 @@ pub struct Attribute {
     /// How sure the source is, from 0 to 2, where it says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Value>,
-    /// Who says so.
+    /// Who says so: a source of files, or `system` for what is counted here.
     pub source: String,
     /// As of when: the source's own time, or the file's.
     pub as_of: Option<Instant>,
+    /// What others say who disagree, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
 }
+
+/// Another value of an attribute, by a source that is older or less sure of its time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Also {
+    /// What it is there.
+    pub value: Personal<Value>,
+    /// Who says so.
+    pub source: String,
+    /// As of when.
+    pub as_of: Option<Instant>,
+}
+
+/// The source of figures that are counted here.
+pub const SYSTEM: &str = "system";
+/// The category of figures that are counted here.
+pub const FIGURES: &str = "figures";
 
 /// A string longer than this is a text.
 const LONG: usize = 256;
@@ -48,56 +67,178 @@ struct Claim<'a> {
     item: &'a Item,
 }
 
-/// Every attribute, by category, in the order of their names.
-pub(super) fn fold(state: &State, view: &View<'_>) -> BTreeMap<String, Vec<Attribute>> {
-    let mut newest: BTreeMap<(&str, &str), Claim<'_>> = BTreeMap::new();
+/// Attributes by category, each in the order of their names.
+pub type Categories = BTreeMap<String, Vec<Attribute>>;
+
+/// Every attribute that a file gave.
+pub(super) fn fold(state: &State, view: &View<'_>) -> Categories {
+    let mut said: BTreeMap<(&str, &str), Vec<Claim<'_>>> = BTreeMap::new();
     for claim in state.items().flat_map(claims) {
-        match newest.get(&(claim.category, claim.name)) {
-            Some(held) if rank(held.item) >= rank(claim.item) => {}
-            _ => {
-                newest.insert((claim.category, claim.name), claim);
-            }
-        }
-    }
-    let mut categories: BTreeMap<String, Vec<Attribute>> = BTreeMap::new();
-    for claim in newest.into_values() {
-        let value = claim.value.clone();
-        categories
-            .entry(claim.category.to_owned())
+        said.entry((claim.category, claim.name))
             .or_default()
-            .push(Attribute {
-                name: claim.name.to_owned(),
-                kind: kind(claim.name, claim.value),
-                value: if claim.personal {
-                    view.show(value)
-                } else {
-                    Personal::Shown(value)
-                },
-                confidence: claim.confidence.cloned(),
-                source: claim.source.to_owned(),
-                as_of: own_time(claim.item),
-            });
+            .push(claim);
+    }
+    let mut categories = Categories::new();
+    for ((category, _), mut claims) in said {
+        claims.sort_by(|a, b| rank(b.item).cmp(&rank(a.item)));
+        if let Some((newest, older)) = claims.split_first() {
+            categories
+                .entry(category.to_owned())
+                .or_default()
+                .push(attribute(newest, older, view));
+        }
     }
     categories
 }
 
+fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attribute {
+    let show = |claim: &Claim<'_>| {
+        let value = claim.value.clone();
+        if claim.personal {
+            view.show(value)
+        } else {
+            Personal::Shown(value)
+        }
+    };
+    let mut also: Vec<&Claim<'_>> = Vec::new();
+    for claim in older {
+        let known = |held: &&Claim<'_>| held.source == claim.source && held.value == claim.value;
+        if claim.value != newest.value && !also.iter().any(known) {
+            also.push(claim);
+        }
+    }
+    Attribute {
+        name: newest.name.to_owned(),
+        kind: kind(newest.name, newest.value),
+        value: show(newest),
+        confidence: newest.confidence.cloned(),
+        source: newest.source.to_owned(),
+        as_of: own_time(newest.item),
+        also: also
+            .into_iter()
+            .map(|claim| Also {
+                value: show(claim),
+                source: claim.source.to_owned(),
+                as_of: own_time(claim.item),
+            })
+            .collect(),
+    }
+}
+
+/// Figures of the summary as attributes, so that whoever shows attributes needs no second way to show these.
+pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
+    let figure = |name: String, kind, value| Attribute {
+        name,
+        value: Personal::Shown(value),
+        kind,
+        confidence: None,
+        source: SYSTEM.to_owned(),
+        as_of: summary.as_of,
+        also: Vec::new(),
+    };
+    let number =
+        |name: &str, value: String| figure(name.to_owned(), "number", Value::Number(value));
+    let mut figures = vec![
+        number("items", summary.items.to_string()),
+        number("orders", summary.orders.to_string()),
+        number("returns", summary.returns.to_string()),
+    ];
+    // Amounts are decimal strings here as everywhere.
+    let money = |name: &str, money: &Money| {
+        let name = format!("{name}_{}", money.currency.to_lowercase());
+        figure(name, "number", Value::Text(money.amount.to_string()))
+    };
+    let averages = summary.average_order_value.iter();
+    figures.extend(averages.map(|value| money("average_order_value", value)));
+    let totals = summary.total_spend.iter();
+    figures.extend(totals.map(|value| money("total_spend", value)));
+    for (name, at) in [
+        ("first_order_at", summary.first_order_at),
+        ("last_event_at", summary.last_event_at),
+        ("last_order_at", summary.last_order_at),
+    ] {
+        let at = at.map(|at| Value::Text(at.to_string()));
+        figures.extend(at.map(|at| figure(name.to_owned(), "date", at)));
+    }
+    if let Some(last) = summary.last_order_at {
+        let days = (now.seconds() - last.seconds()).div_euclid(86_400);
+        figures.push(number("days_since_last_order", days.to_string()));
+    }
+    for (name, rate) in [
+        ("email_click_rate", summary.email.click_rate),
+        ("email_open_rate", summary.email.open_rate),
+        ("sms_click_rate", summary.sms.click_rate),
+    ] {
+        figures.extend(rate.map(|rate| number(name, rate.to_string())));
+    }
+    figures.sort_by(|a, b| a.name.cmp(&b.name));
+    figures
+}
+
+/// Whether the customer works for the company, as the newest record that says so has it.
+pub(super) fn is_employee(categories: &Categories) -> bool {
+    let attributes = categories.get("customer").into_iter().flatten();
+    attributes
+        .filter(|attribute| attribute.name == "employee_flag")
+        .any(|attribute| attribute.value == Personal::Shown(Value::Bool(true)))
+}
+
 /// The names of attributes in the namespace `segments` that are set.
-pub(super) fn segments(state: &State, view: &View<'_>) -> Vec<String> {
-    let mut categories = fold(
-        state,
-        &View {
-            personal: true,
-            ..view.clone()
-        },
-    );
-    let attributes = categories.remove("segments").unwrap_or_default();
-    let set = attributes.into_iter().filter(|attribute| {
+pub(super) fn segments(categories: &Categories) -> impl Iterator<Item = &str> {
+    let attributes = categories.get("segments").into_iter().flatten();
+    let set = attributes.filter(|attribute| {
         !matches!(
             &attribute.value,
             Personal::Shown(Value::Bool(false) | Value::Null)
         )
     });
-    set.map(|attribute| attribute.name).collect()
+    set.map(|attribute| attribute.name.as_str())
+}
+
+/// What page of attributes is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Only this category.
+    pub category: Option<&'a str>,
+    /// After this category and name.
+    pub after: Option<(String, String)>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// An attribute on a page, with its category.
+#[derive(Clone, Debug, Serialize)]
+pub struct Paged {
+    /// What it is about: a namespace of attributes records, or `contact`, `address`, `customer`, `custom`, `other` of
+    /// customer records, or `figures`.
+    pub category: String,
+    /// The attribute.
+    #[serde(flatten)]
+    pub attribute: Attribute,
+}
+
+/// A page of attributes, by category and name; `next` is the place of the last where there are more.
+pub fn page(categories: Categories, wanted: &Wanted<'_>) -> (Vec<Paged>, Option<(String, String)>) {
+    let all = categories.into_iter().flat_map(|(category, attributes)| {
+        attributes.into_iter().map(move |attribute| Paged {
+            category: category.clone(),
+            attribute,
+        })
+    });
+    let mut asked = all.filter(|paged| {
+        let place = (&paged.category, &paged.attribute.name);
+        wanted
+            .category
+            .is_none_or(|category| paged.category == category)
+            && wanted
+                .after
+                .as_ref()
+                .is_none_or(|(category, name)| place > (category, name))
+    });
+    let items: Vec<_> = asked.by_ref().take(wanted.limit).collect();
+    let last = items.last().filter(|_| asked.next().is_some());
+    let next = last.map(|paged| (paged.category.clone(), paged.attribute.name.clone()));
+    (items, next)
 }
 
 /// First and last name, from the newest customer record that gives either.

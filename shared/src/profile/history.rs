@@ -7,6 +7,7 @@ use super::{
     money::{currency, paid, scaled, with_amounts},
 };
 use crate::{
+    cursor::{self, Listing},
     identity::IdentityId,
     item::Item,
     keys::{EventKey, EventType},
@@ -45,6 +46,7 @@ pub struct HistoryItem {
     pub identity: IdentityId,
     /// The event's own data.
     pub data: Vec<(String, Personal<Value>)>,
+    key: EventKey,
 }
 
 impl HistoryItem {
@@ -69,6 +71,7 @@ impl HistoryItem {
             account: data.map("account").cloned(),
             direction: direction(kind, data).map(str::to_owned),
             identity: item.identity.clone(),
+            key: key.clone(),
             data: data
                 .iter()
                 .filter(|(name, _)| {
@@ -78,6 +81,11 @@ impl HistoryItem {
                 .map(|(name, value)| (name.to_owned(), shown(name, value)))
                 .collect(),
         })
+    }
+
+    /// The cursor that stands after the event where no filter is given.
+    pub fn cursor(&self) -> Option<String> {
+        Some(cursor::encode(Listing::History, "", self.key.as_str()))
     }
 
     /// The lines of a purchase or return.

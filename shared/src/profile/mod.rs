@@ -23,7 +23,7 @@ pub mod note;
 pub mod segments;
 pub mod summary;
 
-pub use attributes::Attribute;
+pub use attributes::{Attribute, Categories};
 pub use history::HistoryItem;
 pub use note::Note;
 pub use summary::Summary;
@@ -237,9 +237,12 @@ pub struct Document {
     /// Key figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
-    /// Attributes by category.
+    /// Attributes by category, of each at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub attributes: Option<BTreeMap<String, Vec<Attribute>>>,
+    pub attributes: Option<Categories>,
+    /// Of the categories that hold more: the cursor of `GET /profiles/{id}/attributes` with that category.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes_next: BTreeMap<String, String>,
     /// The first page of notes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<Page<Note>>,
@@ -296,20 +299,42 @@ impl Profile {
     /// Folds the items into the document.
     pub fn document(&self, view: &View<'_>, sections: Sections) -> Document {
         let events = self.state.events();
-        let attributes = attributes::fold(&self.state, view);
+        let mut attributes = attributes::fold(&self.state, view);
+        let summary = summary::fold(&attributes, &events, view);
+        add_figures(&mut attributes, &summary, view);
+        let mut attributes_next = BTreeMap::new();
+        if sections.attributes {
+            for (category, held) in &mut attributes {
+                if held.len() > MAX_LIMIT {
+                    held.truncate(MAX_LIMIT);
+                    let name = held.last().map_or("", |last| &last.name);
+                    attributes_next.insert(
+                        category.clone(),
+                        attributes_cursor(Some(category), category, name),
+                    );
+                }
+            }
+        }
         Document {
             id: self.closure.id(),
             as_of: view.now,
             name: attributes::name(&self.state).map(|name| view.show(name)),
             identities: self.identities(view),
-            summary: sections
-                .summary
-                .then(|| summary::fold(&self.state, &events, view)),
+            summary: sections.summary.then_some(summary),
             attributes: sections.attributes.then_some(attributes),
+            attributes_next,
             notes: sections.notes.then(|| note::first_page(&self.state, view)),
             history: sections.history.then(|| first_page(&events, view)),
             partial: self.partial || self.closure.truncated(),
         }
+    }
+
+    /// Every attribute, with the figures that are counted here.
+    pub fn attributes(&self, view: &View<'_>) -> Categories {
+        let mut attributes = attributes::fold(&self.state, view);
+        let summary = summary::fold(&attributes, &self.state.events(), view);
+        add_figures(&mut attributes, &summary, view);
+        attributes
     }
 
     fn identities(&self, view: &View<'_>) -> Vec<Identity> {
@@ -345,6 +370,23 @@ impl Profile {
         });
         shown.collect()
     }
+}
+
+fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) {
+    let held = attributes
+        .entry(attributes::FIGURES.to_owned())
+        .or_default();
+    let figures = attributes::figures(summary, view.now);
+    // A source's namespace may have the same name: then what is counted here counts.
+    held.retain(|attribute| !figures.iter().any(|figure| figure.name == attribute.name));
+    held.extend(figures);
+    held.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+/// The cursor that stands after an attribute, in the listing of one category or of all.
+pub fn attributes_cursor(listed: Option<&str>, category: &str, name: &str) -> String {
+    let place = format!("{category}\u{1f}{name}");
+    cursor::encode(Listing::Attributes, listed.unwrap_or_default(), &place)
 }
 
 fn first_page(events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {

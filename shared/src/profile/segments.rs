@@ -12,12 +12,12 @@ const LAPSED_DAYS: i64 = 365;
 /// A customer with at least this many orders is a VIP.
 const VIP_ORDERS: usize = 10;
 /// Opened or clicked within this time: engaged.
-const ENGAGED_DAYS: i64 = 90;
+pub(super) const ENGAGED_DAYS: i64 = 90;
 
 type Rule = fn(&Summary, Instant) -> bool;
 
 /// Name and rule of every segment.
-const SEGMENTS: [(&str, Rule); 11] = [
+const SEGMENTS: [(&str, Rule); 15] = [
     ("prospect", |s, _| s.relationship == Relationship::Prospect),
     ("one_time", |s, _| s.orders == 1),
     ("repeat", |s, _| s.orders > 1),
@@ -31,13 +31,25 @@ const SEGMENTS: [(&str, Rule); 11] = [
     }),
     ("lapsed", |s, now| past(s.last_order_at, now, LAPSED_DAYS)),
     ("returner", |s, _| s.returns > 0),
-    ("email_engaged", |s, now| {
+    ("email_opted_in", |s, _| {
+        s.email.status.as_deref() == Some("subscribed")
+    }),
+    ("email_opens", |s, now| {
         within(s.email.last_opened_at, now, ENGAGED_DAYS)
-            || within(s.email.last_clicked_at, now, ENGAGED_DAYS)
+    }),
+    ("email_clicks", |s, now| {
+        within(s.email.last_clicked_at, now, ENGAGED_DAYS)
     }),
     ("email_opted_out", |s, _| {
         s.email.status.as_deref() == Some("unsubscribed")
     }),
+    ("sms_subscribed", |s, _| {
+        matches!(
+            s.sms.status.as_deref(),
+            Some("subscribed" | "list_subscribed")
+        )
+    }),
+    ("employee", |s, _| s.employee),
 ];
 
 /// The names of the segments that `summary` falls into at `now`.
@@ -48,7 +60,7 @@ pub(super) fn of(summary: &Summary, now: Instant) -> impl Iterator<Item = &'stat
         .map(|(name, _)| name)
 }
 
-fn within(at: Option<Instant>, now: Instant, days: i64) -> bool {
+pub(super) fn within(at: Option<Instant>, now: Instant, days: i64) -> bool {
     at.is_some_and(|at| now.seconds() - at.seconds() <= days * 86_400)
 }
 

@@ -6,14 +6,16 @@ use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde::Serialize;
 
 use super::{
-    State, View, attributes,
+    View,
+    attributes::{self, Categories},
     history::channel,
     money::{Money, currency, paid, scaled},
-    segments,
+    segments::{self, ENGAGED_DAYS},
 };
 use crate::{
     item::Item,
     keys::EventType,
+    products::Product,
     time::Instant,
     value::{Map, Value},
 };
@@ -62,7 +64,52 @@ pub struct Engagement {
     pub last_opened_at: Option<Instant>,
     /// When a link was last followed.
     pub last_clicked_at: Option<Instant>,
+    /// When one last bounced; always `null` for text messages.
+    pub last_bounced_at: Option<Instant>,
+    /// What the customer has done with them in the last 90 days.
+    pub engagement: Engaged,
 }
+
+/// The most that a customer has lately done with what was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engaged {
+    /// Followed links.
+    Clicks,
+    /// Opened, and followed no link.
+    Opens,
+    /// Neither.
+    #[default]
+    None,
+}
+
+/// A product that the customer has bought, and how many of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct TopProduct {
+    /// The id type of the reference, `product_id` unless the order says otherwise.
+    pub id_type: String,
+    /// The product's id.
+    pub id: String,
+    /// How many were bought; what came back is not subtracted.
+    pub quantity: Decimal,
+    /// Name, brand, image and url, where the product is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<Map>,
+}
+
+/// A category or brand, and how many items of it were bought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Top {
+    /// Its name.
+    pub name: String,
+    /// How many items.
+    pub quantity: Decimal,
+}
+
+/// How many products, categories and brands the summary names.
+const TOP: usize = 5;
+/// Categories and brands are those of so many of the most bought products: one request of the table.
+pub const MAX_RANKED: usize = 100;
 
 /// The key figures of a profile.
 #[derive(Clone, Debug, Serialize)]
@@ -93,12 +140,93 @@ pub struct Summary {
     pub email: Engagement,
     /// Text messages.
     pub sms: Engagement,
+    /// The most bought products, at most 5.
+    pub top_products: Vec<TopProduct>,
+    /// The categories of which most was bought, at most 5.
+    pub top_categories: Vec<Top>,
+    /// The brands of which most was bought, at most 5.
+    pub top_brands: Vec<Top>,
     /// Names of the segments that the customer is in.
     pub segments: BTreeSet<String>,
+    /// The newest file among those that the figures are counted from.
+    pub as_of: Option<Instant>,
+    /// Whether the customer works for the company.
+    #[serde(skip)]
+    pub(super) employee: bool,
+}
+
+impl Summary {
+    /// Ranks categories and brands, and names the products: `known` gives what is known of a product.
+    pub fn rank<'a>(&mut self, known: impl Fn(&TopProduct) -> Option<&'a Product>) {
+        let mut categories: BTreeMap<String, Decimal> = BTreeMap::new();
+        let mut brands: BTreeMap<String, Decimal> = BTreeMap::new();
+        for top in &mut self.top_products {
+            let Some(product) = known(top) else { continue };
+            for category in &product.categories {
+                add(
+                    categories.entry(category.clone()).or_default(),
+                    top.quantity,
+                );
+            }
+            if let Some(brand) = product.shown.text("brand") {
+                add(brands.entry(brand.to_owned()).or_default(), top.quantity);
+            }
+            top.product = Some(product.shown.clone());
+        }
+        self.top_categories = ranked(categories);
+        self.top_brands = ranked(brands);
+        self.top_products.truncate(TOP);
+    }
+}
+
+fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
+    let mut all: Vec<_> = counts
+        .into_iter()
+        .map(|(name, quantity)| Top { name, quantity })
+        .collect();
+    all.sort_by(|a, b| {
+        b.quantity
+            .cmp(&a.quantity)
+            .then_with(|| a.name.cmp(&b.name))
+    });
+    all.truncate(TOP);
+    all
+}
+
+/// Purchased quantities by product, the most bought first.
+fn most_bought(events: &[&Item]) -> Vec<TopProduct> {
+    let mut bought: BTreeMap<(String, String), Decimal> = BTreeMap::new();
+    for (kind, _, data) in facts(events) {
+        if kind != EventType::Purchase {
+            continue;
+        }
+        for line in data.list("products").iter().filter_map(Value::as_map) {
+            let reference = line.map("product_reference");
+            let Some(id) = reference.and_then(|reference| reference.text("id")) else {
+                continue;
+            };
+            let id_type = reference.and_then(|reference| reference.text("id_type"));
+            let product = (id_type.unwrap_or("product_id").to_owned(), id.to_owned());
+            let quantity = line.decimal("quantity").unwrap_or_default();
+            add(bought.entry(product).or_default(), quantity);
+        }
+    }
+    let mut all: Vec<_> = bought
+        .into_iter()
+        .map(|((id_type, id), quantity)| TopProduct {
+            id_type,
+            id,
+            quantity,
+            product: None,
+        })
+        .collect();
+    all.sort_by(|a, b| b.quantity.cmp(&a.quantity));
+    all.truncate(MAX_RANKED);
+    all
 }
 
 /// Counts the figures. `events` are the state's, each once, the newest first.
-pub(super) fn fold(state: &State, events: &[&Item], view: &View<'_>) -> Summary {
+pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
     let mut orders = 0_usize;
     let mut items = Decimal::ZERO;
     let mut returns = 0_usize;
@@ -157,14 +285,24 @@ pub(super) fn fold(state: &State, events: &[&Item], view: &View<'_>) -> Summary 
                 currency,
             })
             .collect(),
-        email: email(events),
-        sms: sms(events),
+        email: email(events, view.now),
+        sms: sms(events, view.now),
+        top_products: most_bought(events),
+        top_categories: Vec::new(),
+        top_brands: Vec::new(),
         segments: BTreeSet::new(),
+        as_of: events
+            .iter()
+            .filter_map(|item| Some(item.version?.last_modified()))
+            .max()
+            .and_then(Instant::from_seconds),
+        employee: attributes::is_employee(categories),
     };
     summary.segments = segments::of(&summary, view.now)
         .map(str::to_owned)
         .collect();
-    summary.segments.extend(attributes::segments(state, view));
+    let given = attributes::segments(categories).map(str::to_owned);
+    summary.segments.extend(given);
     summary
 }
 
@@ -186,7 +324,7 @@ fn average(currency: String, total: Decimal, count: u32) -> Money {
     Money::new(currency, average)
 }
 
-fn email(events: &[&Item]) -> Engagement {
+fn email(events: &[&Item], now: Instant) -> Engagement {
     use EventType::{EmailBounce, EmailClick, EmailOpen, EmailSend, EmailSubscribe};
     engagement(
         events,
@@ -196,10 +334,11 @@ fn email(events: &[&Item]) -> Engagement {
         EmailClick,
         Some(EmailBounce),
         EmailSubscribe,
+        now,
     )
 }
 
-fn sms(events: &[&Item]) -> Engagement {
+fn sms(events: &[&Item], now: Instant) -> Engagement {
     engagement(
         events,
         "sms_id",
@@ -208,9 +347,14 @@ fn sms(events: &[&Item]) -> Engagement {
         EventType::SmsClick,
         None,
         EventType::SmsSubscribe,
+        now,
     )
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the types of one means, spelt out at its two callers"
+)]
 fn engagement(
     events: &[&Item],
     id: &str,
@@ -219,6 +363,7 @@ fn engagement(
     click: EventType,
     bounce: Option<EventType>,
     subscribe: EventType,
+    now: Instant,
 ) -> Engagement {
     let distinct = |wanted: EventType| {
         let ids = facts(events)
@@ -234,6 +379,7 @@ fn engagement(
     let (sent, opened, clicked) = (distinct(send), open.map_or(0, distinct), distinct(click));
     let rate =
         |part: usize| (sent > 0).then(|| (part as f64 / sent as f64 * 10_000.0).round() / 10_000.0);
+    let (last_opened_at, last_clicked_at) = (open.and_then(last), last(click));
     let status = facts(events).find(|(kind, ..)| *kind == subscribe);
     Engagement {
         status: status
@@ -246,7 +392,15 @@ fn engagement(
         open_rate: rate(opened),
         click_rate: rate(clicked),
         last_sent_at: last(send),
-        last_opened_at: open.and_then(last),
-        last_clicked_at: last(click),
+        last_opened_at,
+        last_clicked_at,
+        last_bounced_at: bounce.and_then(last),
+        engagement: if segments::within(last_clicked_at, now, ENGAGED_DAYS) {
+            Engaged::Clicks
+        } else if segments::within(last_opened_at, now, ENGAGED_DAYS) {
+            Engaged::Opens
+        } else {
+            Engaged::None
+        },
     }
 }

@@ -387,3 +387,94 @@ fn without_pii_read_personal_values_are_redacted() {
     }
     assert!(text.contains(r#""name":{"redacted":true}"#));
 }
+
+#[test]
+fn the_newest_word_counts_and_the_others_are_named() {
+    let items = [
+        record(0, "pos", 1, map(&[("city", "Perth".into())])),
+        record(0, "crm", 3, map(&[("city", "Hobart".into())])),
+        record(1, "pos", 2, map(&[("city", "Hobart".into())])),
+        link(0, 1, 1),
+        link(1, 0, 1),
+    ];
+    let document: serde_json::Value = serde_json::from_str(&document(&items)).unwrap();
+    let city = &document["attributes"]["address"][0];
+    assert_eq!(
+        (&city["value"], &city["source"], &city["type"]),
+        (&"Hobart".into(), &"crm".into(), &"string".into())
+    );
+    let also = city["also"].as_array().unwrap();
+    assert_eq!(also.len(), 1, "who agrees is not named");
+    assert_eq!(
+        (&also[0]["value"], &also[0]["source"]),
+        (&"Perth".into(), &"pos".into())
+    );
+    let figures = document["attributes"]["figures"].as_array().unwrap();
+    let orders = figures.iter().find(|figure| figure["name"] == "orders");
+    assert_eq!(orders.unwrap()["source"], "system");
+}
+
+#[test]
+fn what_is_most_bought_is_ranked() {
+    let bought = |id: &str, product: &str, quantity: &str| {
+        let mut data = order(id, "1.00", quantity);
+        let reference = map(&[("id", product.into()), ("id_type", "sku".into())]);
+        let line = map(&[
+            ("price_paid", number("1.00")),
+            ("quantity", number(quantity)),
+            ("product_reference", reference.into()),
+        ]);
+        data.insert("products", Value::List(vec![line.into()]));
+        data
+    };
+    let items: Vec<_> = (0..7_u8)
+        .map(|n| {
+            let id = format!("p{n}");
+            event(
+                0,
+                n,
+                EventType::Purchase,
+                &id,
+                1,
+                bought(&id, &format!("s{}", n % 6), "2"),
+            )
+        })
+        .collect();
+    let mut closure = Closure::new(identity(0).0);
+    closure.add(&identity(0).0, &items, &Markers::default());
+    let profile = Profile {
+        closure,
+        state: items.into_iter().collect(),
+        partial: false,
+    };
+    let mut summary = profile.document(&view(), Sections::ALL).summary.unwrap();
+    let product = |brand: &str| crate::products::Product {
+        shown: map(&[("brand", brand.into())]),
+        categories: vec!["knit".to_owned()],
+    };
+    let (acme, bolt) = (product("Acme"), product("Bolt"));
+    summary.rank(|top| match top.id.as_str() {
+        "s0" => Some(&acme),
+        "s1" | "s2" | "s3" => Some(&bolt),
+        _ => None,
+    });
+    assert_eq!(summary.top_products.len(), 5);
+    assert_eq!(
+        (
+            summary.top_products[0].id.as_str(),
+            summary.top_products[0].quantity
+        ),
+        ("s0", 4.into())
+    );
+    let names = |tops: &[summary::Top]| -> Vec<(String, String)> {
+        tops.iter()
+            .map(|top| (top.name.clone(), top.quantity.to_string()))
+            .collect()
+    };
+    let pair = |name: &str, quantity: &str| (name.to_owned(), quantity.to_owned());
+    assert_eq!(
+        names(&summary.top_brands),
+        [pair("Bolt", "6"), pair("Acme", "4")]
+    );
+    assert_eq!(names(&summary.top_categories), [pair("knit", "10")]);
+}

@@ -1,11 +1,15 @@
 //! Parts of an identity's partition: events in either direction, single items, and whether there are any.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::{Items, Range, Table, TableError, attribute};
 use crate::{
     identity::IdentityId,
     item::Item,
     keys::{self, EventKey, SortKey},
     time::Instant,
+    value::Map,
+    version::ImportId,
 };
 
 /// Which events are read, and in which direction.
@@ -72,6 +76,52 @@ impl Table {
             page.more = true;
         }
         Ok(page)
+    }
+
+    /// At most `limit` of all items of an identity, whatever their kind, in the order of their keys, after `place`.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn everything(
+        &self,
+        id: &IdentityId,
+        place: Option<&SortKey>,
+        limit: usize,
+    ) -> Result<Vec<Item>, TableError> {
+        let low = place.map(SortKey::to_text);
+        let range = Range {
+            // No key sorts before a blank.
+            low: low.as_deref().unwrap_or(" "),
+            high: None,
+            limit: Some(limit + usize::from(place.is_some())),
+            consistent: true,
+            oldest_first: true,
+        };
+        let mut items = self.query(id, range).await?.items;
+        items.retain(|item| Some(&item.key) != place);
+        items.truncate(limit);
+        Ok(items)
+    }
+
+    /// The plans of imports, as far as they are still kept: at most 100.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn plans(&self, imports: &[ImportId]) -> Result<BTreeMap<ImportId, Map>, TableError> {
+        if imports.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let keys = imports
+            .iter()
+            .map(|import| attribute::key(&keys::import(*import), keys::IMPORT))
+            .collect();
+        let rows = self.get_all(keys, false).await?;
+        let mut found: HashMap<_, _> = rows
+            .iter()
+            .filter_map(attribute::partition_and_data)
+            .collect();
+        let plan = |import: &ImportId| Some((*import, found.remove(&keys::import(*import))?));
+        Ok(imports.iter().filter_map(plan).collect())
     }
 
     /// The items under `key` in the partitions of `identities`, of which there are at most 100.

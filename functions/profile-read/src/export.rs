@@ -1,0 +1,169 @@
+//! Subject access: everything held about a profile, item by item, each with where it came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lambda_http::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use serde::Serialize;
+use shared::{
+    body,
+    cursor::{self, Listing},
+    http::{self, Parameters},
+    identity::IdentityId,
+    item::Item,
+    keys::SortKey,
+    principal::Principal,
+    problem::Problem,
+    reader,
+    time::Instant,
+    value::{Map, Value},
+    version::ImportId,
+};
+
+use crate::{App, audit};
+
+/// One line of an export.
+#[derive(Serialize)]
+struct Held<'a> {
+    identity: &'a IdentityId,
+    /// What kind of item it is, and what tells it from others of its kind.
+    key: String,
+    /// The identifier as the file gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<Map>,
+    data: Map,
+    /// The file, and the place in it, that the item was read from; `null` for what agents wrote.
+    provenance: Option<Provenance<'a>>,
+}
+
+#[derive(Serialize)]
+struct Provenance<'a> {
+    /// The import's id.
+    import: String,
+    /// The object's key; `null` once the import's plan has run out.
+    file: Option<&'a str>,
+    /// The object's version.
+    version_id: Option<&'a str>,
+    /// Where the record begins in the decompressed object, in bytes.
+    offset: u64,
+    /// When the object was last modified.
+    last_modified: Option<Instant>,
+}
+
+/// The last line.
+#[derive(Serialize)]
+struct End {
+    next: Option<String>,
+}
+
+/// A page of an export: NDJSON, one item a line, and on the last line the cursor of the next page.
+///
+/// # Errors
+/// A parameter breaks its rule, there is no such profile, or the table did not answer.
+pub(crate) async fn page(
+    app: &App,
+    principal: &Principal,
+    id: &IdentityId,
+    parameters: &Parameters<'_>,
+) -> Result<Response<Body>, Problem> {
+    let limit = parameters.limit()?;
+    let place = parameters.get("cursor").map(place).transpose()?;
+    let members = reader::members(&app.table, id)
+        .await?
+        .ok_or_else(http::profile_not_found)?;
+    let mut items: Vec<Item> = Vec::new();
+    let mut more = false;
+    for identity in members.closure.members() {
+        let after = match &place {
+            Some((passed, _)) if identity < *passed => continue,
+            Some((at, key)) if identity == *at => Some(key),
+            _ => None,
+        };
+        // One more than the page, so that the last page is known to be the last.
+        let left = limit + 1 - items.len();
+        let read = app.table.everything(&identity, after, left).await?;
+        items.extend(read.into_iter().filter(|item| !members.erase(item)));
+        if items.len() > limit {
+            items.truncate(limit);
+            more = true;
+            break;
+        }
+    }
+    let imports = imports(app, &items).await?;
+    let mut lines: Vec<_> = items.iter().map(|item| line(item, &imports)).collect();
+    more |= http::fit(&mut lines).is_some();
+    let last = lines.len().checked_sub(1).and_then(|last| items.get(last));
+    let next = last.filter(|_| more).map(|item| {
+        let place = format!("{}.{}", item.identity, item.key.to_text());
+        cursor::encode(Listing::Export, "", &place)
+    });
+    audit(principal, &members.closure.id(), "export");
+    let mut text = String::new();
+    for line in &lines {
+        text.push_str(&serde_json::to_string(line).map_err(Problem::internal)?);
+        text.push('\n');
+    }
+    text.push_str(&serde_json::to_string(&End { next }).map_err(Problem::internal)?);
+    text.push('\n');
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-ndjson"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
+    Ok(response)
+}
+
+/// The plans of the items' imports, as far as they are still kept.
+async fn imports(app: &App, items: &[Item]) -> Result<BTreeMap<ImportId, Map>, Problem> {
+    let ids: BTreeSet<_> = items
+        .iter()
+        .filter_map(|item| Some(item.version?.import()))
+        .collect();
+    Ok(app
+        .table
+        .plans(&ids.into_iter().collect::<Vec<_>>())
+        .await?)
+}
+
+fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
+    let provenance = item.version.map(|version| {
+        let plan = imports.get(&version.import());
+        Provenance {
+            import: version.import().to_string(),
+            file: plan.and_then(|plan| plan.text("key")),
+            version_id: plan.and_then(|plan| plan.text("version_id")),
+            offset: version.offset(),
+            last_modified: Instant::from_seconds(version.last_modified()),
+        }
+    });
+    let mut data = item.data.clone();
+    // A body is given as the text that it is, not as the bytes that it is kept as.
+    if let (SortKey::Body(_), Some(whole)) = (&item.key, body::unpack(&item.data)) {
+        data = Map::new();
+        data.insert("body", Value::Text(whole));
+    }
+    Held {
+        identity: &item.identity,
+        key: item.key.to_text(),
+        link: item.link.as_ref().map(|link| link.to_item()),
+        data,
+        provenance,
+    }
+}
+
+fn place(text: &str) -> Result<(IdentityId, SortKey), Problem> {
+    let place = cursor::decode(Listing::Export, "", text).ok();
+    let parsed = place.as_deref().and_then(|place| {
+        let (identity, key) = place.split_once('.')?;
+        Some((identity.parse().ok()?, SortKey::parse(key)?))
+    });
+    parsed.ok_or_else(http::invalid_cursor)
+}

@@ -1,0 +1,339 @@
+//! The contract, `infra/openapi.yaml`: that it has the template's routes, and that what is answered is what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+/// The parsed contract.
+struct Contract(Value);
+
+impl Contract {
+    fn read() -> Self {
+        let text = include_str!("../../infra/openapi.yaml");
+        Self(serde_yaml_ng::from_str(text).expect("YAML"))
+    }
+
+    /// Method and path of every operation, and the scope that it needs.
+    fn operations(&self) -> BTreeMap<(String, String), String> {
+        let mut found = BTreeMap::new();
+        for (path, methods) in self.0["paths"].as_object().expect("paths") {
+            for (method, operation) in methods.as_object().expect("methods") {
+                let scope = operation["security"][0]["jwt"][0]
+                    .as_str()
+                    .expect("a scope");
+                found.insert((method.to_uppercase(), path.clone()), scope.to_owned());
+            }
+        }
+        found
+    }
+
+    /// What the contract says of a status that a route answers with.
+    fn response(&self, method: &str, path: &str, status: u16) -> &Value {
+        let responses = &self.0["paths"][path][method.to_lowercase()]["responses"];
+        let response = &responses[status.to_string()];
+        let name = response["$ref"].as_str().unwrap_or_else(|| {
+            panic!("{method} {path} answers {status}, which the contract does not know")
+        });
+        &self.0["components"]["responses"][name.rsplit('/').next().unwrap()]
+    }
+
+    /// Fails where `instance` is not as the schema has it.
+    fn validate(&self, schema: &Value, instance: &Value, what: &str) {
+        let mut root = schema.clone();
+        root["components"] = self.0["components"].clone();
+        let validator = jsonschema::draft202012::new(&root).expect("a schema");
+        let errors: Vec<_> = validator
+            .iter_errors(instance)
+            .map(|error| format!("{}: {error}", error.instance_path))
+            .collect();
+        assert!(errors.is_empty(), "{what}: {errors:#?}\n{instance:#}");
+    }
+
+    /// Fails where an answer is not as the contract says.
+    async fn check(&self, route: (&str, &str), response: reqwest::Response) -> Value {
+        let (method, path) = route;
+        let status = response.status().as_u16();
+        let said = self.response(method, path, status);
+        let what = format!("{method} {path}: {status}");
+        for name in said["headers"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+        {
+            assert!(response.headers().contains_key(name), "{what}: no {name}");
+        }
+        let of_type = response.headers().get(header::CONTENT_TYPE).cloned();
+        let text = response.text().await.expect("a body");
+        let Some(content) = said["content"].as_object() else {
+            assert_eq!(text, "", "{what}");
+            return Value::Null;
+        };
+        let of_type = of_type.expect("a content type");
+        let schema = &content
+            .get(of_type.to_str().unwrap())
+            .unwrap_or_else(|| panic!("{what}: {of_type:?}"))["schema"];
+        let body = if of_type == "application/x-ndjson" {
+            json!(text)
+        } else {
+            serde_json::from_str(&text).expect("JSON")
+        };
+        self.validate(schema, &body, &what);
+        body
+    }
+}
+
+/// Method and path of the template's routes, and the scope that each needs.
+fn template_routes() -> BTreeMap<(String, String), String> {
+    let text = include_str!("../../template.yaml");
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).expect("YAML");
+    let mut routes = BTreeMap::new();
+    for (_, resource) in template["Resources"].as_mapping().expect("resources") {
+        let Some(events) = resource["Properties"]["Events"].as_mapping() else {
+            continue;
+        };
+        for (_, event) in events {
+            if event["Type"].as_str() != Some("HttpApi") {
+                continue;
+            }
+            let properties = &event["Properties"];
+            let text = |name: &str| properties[name].as_str().expect(name).to_owned();
+            let scope = properties["Auth"]["AuthorizationScopes"][0].as_str();
+            let scope = scope.unwrap_or("profiles:read").to_owned();
+            routes.insert((text("Method"), text("Path")), scope);
+        }
+    }
+    routes
+}
+
+#[test]
+fn the_contract_has_the_templates_routes_and_scopes() {
+    assert_eq!(Contract::read().operations(), template_routes());
+}
+
+#[test]
+fn every_response_has_an_example_that_its_schema_takes() {
+    let contract = Contract::read();
+    let responses = contract.0["components"]["responses"].as_object().unwrap();
+    let mut seen = 0;
+    for (name, response) in responses {
+        for (_, content) in response["content"].as_object().into_iter().flatten() {
+            let mut examples: Vec<_> = content["examples"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(_, example)| &example["value"])
+                .collect();
+            examples.extend(content.get("example"));
+            assert!(!examples.is_empty(), "{name} has no example");
+            for example in examples {
+                contract.validate(&content["schema"], example, name);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > responses.len(), "{seen}");
+    // Every response is some route's, and every route's responses are there.
+    let mut used = BTreeSet::new();
+    for (_, methods) in contract.0["paths"].as_object().unwrap() {
+        for (_, operation) in methods.as_object().unwrap() {
+            for (_, response) in operation["responses"].as_object().unwrap() {
+                let name = response["$ref"]
+                    .as_str()
+                    .unwrap()
+                    .rsplit('/')
+                    .next()
+                    .unwrap();
+                used.insert(name.to_owned());
+            }
+        }
+    }
+    assert_eq!(used, responses.keys().cloned().collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_is_what_the_contract_says() {
+    let app = TestApp::with_jane().await;
+    let long = json!({"link": {"email": "jane@fake.com"}, "action_at": "2026-01-01T00:00:00Z", "message_id": "m",
+        "channel": "webchat", "direction": "inbound", "account": {"id": "a", "name": "Shop"},
+        "author": {"name": "Jane"}, "body": "Where is it? ".repeat(1000), "attachments": [{"url": "https://fake.com/a.jpg"}]});
+    app.import("drop/message/desk/a.ndjson", &long.to_string())
+        .await;
+    let interests = json!({"link": {"email": "jane@fake.com"}, "attributes": {"interests.knit": {"value": true, "confidence": 1.5}, "sizes.top": "M"}});
+    app.import("drop/attributes/crm/a.ndjson", &interests.to_string())
+        .await;
+    let contract = Contract::read();
+    let client = reqwest::Client::new();
+    let profile = app.profile("jane@fake.com").await;
+    let id = profile["id"].as_str().unwrap();
+    let mut answered = BTreeSet::new();
+    let mut ask = async |method: &str,
+                         route: &str,
+                         path: String,
+                         headers: &[(&str, &str)],
+                         body: Option<Value>| {
+        let method_of = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = client.request(method_of, app.url(&path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.expect("an answer");
+        let status = response.status().as_u16();
+        answered.insert((method.to_owned(), route.to_owned(), status));
+        let etag = response
+            .headers()
+            .get("etag")
+            .map(|tag| tag.to_str().unwrap().to_owned());
+        (
+            status,
+            contract.check((method, route), response).await,
+            etag,
+        )
+    };
+    let unknown = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let lookup = "/profiles/lookup";
+    ask(
+        "POST",
+        lookup,
+        lookup.into(),
+        &[],
+        Some(json!({"email": "jane@fake.com"})),
+    )
+    .await;
+    ask(
+        "POST",
+        lookup,
+        lookup.into(),
+        &[],
+        Some(json!({"email": "no@fake.com"})),
+    )
+    .await;
+    ask(
+        "POST",
+        lookup,
+        lookup.into(),
+        &[],
+        Some(json!({"email": 1})),
+    )
+    .await;
+    ask("POST", lookup, lookup.into(), &[], None).await;
+    let route = "/profiles/{id}";
+    let (_, _, etag) = ask("GET", route, format!("/profiles/{id}"), &[], None).await;
+    let etag = etag.unwrap();
+    let (status, ..) = ask(
+        "GET",
+        route,
+        format!("/profiles/{id}"),
+        &[("if-none-match", &etag)],
+        None,
+    )
+    .await;
+    assert_eq!(status, 304);
+    for (query, status) in [
+        ("?include=x", 400),
+        ("?include=summary,notes&consistent=true", 200),
+    ] {
+        let (answer, ..) = ask("GET", route, format!("/profiles/{id}{query}"), &[], None).await;
+        assert_eq!(answer, status);
+    }
+    for part in ["attributes", "notes", "history", "export"] {
+        let route = format!("/profiles/{{id}}/{part}");
+        for (path, status) in [
+            (format!("/profiles/{id}/{part}"), 200),
+            (format!("/profiles/{id}/{part}?limit=1"), 200),
+            (format!("/profiles/{id}/{part}?limit=0"), 400),
+            (format!("/profiles/{id}/{part}?cursor=x"), 400),
+            (format!("/profiles/{unknown}/{part}"), 404),
+        ] {
+            let (answer, ..) = ask("GET", &route, path, &[], None).await;
+            assert_eq!(answer, status);
+        }
+    }
+    let events = profile["history"]["items"].as_array().unwrap();
+    assert_eq!(events.len(), 6);
+    let route = "/profiles/{id}/history/{eventId}";
+    for event in events {
+        let event = event["id"].as_str().unwrap();
+        ask(
+            "GET",
+            route,
+            format!("/profiles/{id}/history/{event}"),
+            &[],
+            None,
+        )
+        .await;
+    }
+    ask(
+        "GET",
+        route,
+        format!("/profiles/{id}/history/{unknown}.x"),
+        &[],
+        None,
+    )
+    .await;
+    let route = "/profiles/{id}/notes";
+    let path = format!("/profiles/{id}/notes");
+    let key = [("idempotency-key", "k")];
+    let (_, note, _) = ask(
+        "POST",
+        route,
+        path.clone(),
+        &key,
+        Some(json!({"text": "Call"})),
+    )
+    .await;
+    ask(
+        "POST",
+        route,
+        path.clone(),
+        &key,
+        Some(json!({"text": "Write"})),
+    )
+    .await;
+    ask(
+        "POST",
+        route,
+        path.clone(),
+        &[],
+        Some(json!({"text": "Write"})),
+    )
+    .await;
+    let route = "/profiles/{id}/notes/{noteId}";
+    let path = format!("{path}/{}", note["id"].as_str().unwrap());
+    let change = || Some(json!({"pinned": true}));
+    let any = [("if-match", "*")];
+    ask("PATCH", route, path.clone(), &any, change()).await;
+    ask(
+        "PATCH",
+        route,
+        path.clone(),
+        &[("if-match", "\"x\"")],
+        change(),
+    )
+    .await;
+    ask("PATCH", route, path.clone(), &[], change()).await;
+    ask(
+        "DELETE",
+        route,
+        path.clone(),
+        &[("if-match", "\"x\"")],
+        None,
+    )
+    .await;
+    ask("DELETE", route, path.clone(), &[], None).await;
+    ask("DELETE", route, path.clone(), &any, None).await;
+    ask("DELETE", route, path.clone(), &any, None).await;
+    let successful: BTreeSet<_> = answered
+        .into_iter()
+        .filter(|(.., status)| *status < 300)
+        .map(|(method, route, _)| (method, route))
+        .collect();
+    let all: BTreeSet<_> = contract.operations().into_keys().collect();
+    assert_eq!(successful, all, "every operation has answered");
+}

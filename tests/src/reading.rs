@@ -1,0 +1,367 @@
+//! Reading under load and under pressure: attributes by the thousand, compression, everything held, large profiles.
+
+use std::{collections::BTreeMap, io::Read as _};
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+async fn profile_id(app: &TestApp) -> String {
+    let (status, profile) = app.lookup(json!({"mobile": "1"})).await;
+    assert_eq!(status, 200, "{profile}");
+    profile["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interests_by_the_thousand_come_in_pages() {
+    let app = TestApp::start().await;
+    let attributes: BTreeMap<_, _> = (0..1_500)
+        .map(|n| (format!("interests.{n:04}"), json!(true)))
+        .collect();
+    let row = json!({"link": {"mobile": "1"}, "attributes": attributes});
+    app.import("drop/attributes/crm/a.ndjson", &row.to_string())
+        .await;
+    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let id = profile["id"].as_str().unwrap();
+    let names = |items: &Value| -> Vec<String> {
+        let items = items.as_array().unwrap().iter();
+        items
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut seen = names(&profile["attributes"]["interests"]);
+    assert_eq!(seen.len(), 100);
+    let mut next = profile["attributes_next"]["interests"].clone();
+    while let Some(cursor) = next.as_str() {
+        let path =
+            format!("/profiles/{id}/attributes?category=interests&limit=100&cursor={cursor}");
+        let (status, page) = app.get(&path).await;
+        assert_eq!(status, 200, "{page}");
+        seen.extend(names(&page["items"]));
+        next = page["next"].clone();
+    }
+    let expected: Vec<_> = (0..1_500).map(|n| format!("{n:04}")).collect();
+    assert_eq!(seen, expected);
+    let (_, figures) = app
+        .get(&format!("/profiles/{id}/attributes?category=figures"))
+        .await;
+    assert!(
+        figures["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|item| item["source"] == "system")
+    );
+    let (_, all) = app.get(&format!("/profiles/{id}/attributes?limit=1")).await;
+    assert_eq!(
+        all["items"][0]["category"], "figures",
+        "the first of all categories"
+    );
+    let other = format!(
+        "/profiles/{id}/attributes?category=sizes&cursor={}",
+        all["next"].as_str().unwrap()
+    );
+    assert_eq!(app.problem(&other, 400).await.0, "invalid-cursor");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_compressed_and_known_again() {
+    let app = TestApp::with_jane().await;
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let client = reqwest::Client::new();
+    let get = async |headers: &[(&str, &str)]| {
+        let mut request = client.get(app.url(&format!("/profiles/{id}")));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.expect("an answer")
+    };
+    let plain = get(&[]).await;
+    assert_eq!(plain.headers().get("content-encoding"), None);
+    assert_eq!(plain.headers()["cache-control"], "private, no-cache");
+    let etag = plain.headers()["etag"].to_str().unwrap().to_owned();
+    let plain: Value = plain.json().await.unwrap();
+    let packed = get(&[("accept-encoding", "br, gzip")]).await;
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert_eq!(packed.headers()["etag"], etag.as_str());
+    let bytes = packed.bytes().await.unwrap();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(bytes.as_ref())
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(
+        bytes.len() * 2 < text.len(),
+        "{} of {}",
+        bytes.len(),
+        text.len()
+    );
+    let unpacked: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(unpacked["summary"], plain["summary"]);
+    let held = get(&[("if-none-match", &format!("\"other\", {etag}"))]).await;
+    assert_eq!(
+        (held.status().as_u16(), held.bytes().await.unwrap().len()),
+        (304, 0)
+    );
+    let (status, _) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    assert_eq!(status, 201);
+    assert_eq!(
+        get(&[("if-none-match", &etag)]).await.status(),
+        200,
+        "a note is news"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_every_item_with_its_place_in_a_file() {
+    let app = TestApp::with_jane().await;
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let client = reqwest::Client::new();
+    let mut items: Vec<Value> = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let url = app.url(&format!("/profiles/{id}/export?limit=2{cursor}"));
+        let response = client.get(url).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+        let text = response.text().await.unwrap();
+        let mut lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let end = lines.pop().unwrap();
+        items.extend(lines);
+        match end["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let stored = app
+        .stack
+        .dynamodb_client()
+        .scan()
+        .table_name(app.stack.table())
+        .send()
+        .await
+        .unwrap();
+    let of_identity = |row: &&std::collections::HashMap<
+        String,
+        aws_sdk_dynamodb::types::AttributeValue,
+    >| row["PK"].as_s().unwrap() == &id;
+    let mut keys: Vec<_> = stored
+        .items()
+        .iter()
+        .filter(of_identity)
+        .map(|row| row["SK"].as_s().unwrap().clone())
+        .collect();
+    keys.sort_unstable();
+    let exported: Vec<_> = items
+        .iter()
+        .map(|item| item["key"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(exported, keys);
+    for item in &items {
+        let key = item["key"].as_str().unwrap();
+        if key.starts_with("note#") || key.starts_with("again#") {
+            assert_eq!(item["provenance"], Value::Null);
+            continue;
+        }
+        let provenance = &item["provenance"];
+        let file = provenance["file"].as_str().expect("a file");
+        let object = app.object(file).await;
+        let row = &object[usize::try_from(provenance["offset"].as_u64().unwrap()).unwrap()..];
+        let row: Value =
+            serde_json::from_str(row.lines().next().unwrap()).expect("a record begins there");
+        assert_eq!(
+            row["link"]["email"]
+                .as_str()
+                .map(str::to_lowercase)
+                .as_deref(),
+            Some("jane@fake.com"),
+            "{key}"
+        );
+    }
+    let claims = json!({"sub": "agent-7", "scope": "profiles:read"});
+    let event = crate::app::api_event("GET", &format!("/profiles/{id}/export"), Some(claims));
+    let answer = app.stack.invoke("profile-read", event).await.unwrap();
+    assert_eq!(answer["statusCode"], 403);
+}
+
+fn opens(link: &Value, from: usize, to: usize, name: &str) -> String {
+    let row = |n: usize| {
+        let at = format!(
+            "2026-01-{:02}T{:02}:{:02}:{:02}Z",
+            1 + n / 86_400,
+            n / 3_600 % 24,
+            n / 60 % 60,
+            n % 60
+        );
+        format!(
+            "{}\n",
+            json!({"link": link, "action_at": at, "email_id": format!("{name}{n}")})
+        )
+    };
+    (from..to).map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
+    let app = TestApp::start().await;
+    let links = [
+        json!({"mobile": "1"}),
+        json!({"email": "a@example.com"}),
+        json!({"customer_id": "7"}),
+        json!({"external_id": "x", "system_name": "crm"}),
+    ];
+    for (number, link) in links.iter().enumerate() {
+        let rows = opens(link, number * 2_500, (number + 1) * 2_500, "old");
+        app.import(&format!("drop/email_open/mailer/{number}.ndjson"), &rows)
+            .await;
+    }
+    app.import(
+        "drop/unify/a.ndjson",
+        &json!({"records": links}).to_string(),
+    )
+    .await;
+    let id = profile_id(&app).await;
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut cursor, mut pages) = (String::new(), 0);
+    loop {
+        let (status, page) = app
+            .get(&format!("/profiles/{id}/history?limit=100{cursor}"))
+            .await;
+        assert_eq!(status, 200, "{page}");
+        for item in page["items"].as_array().unwrap() {
+            *seen
+                .entry(item["email_open"]["email_id"].as_str().unwrap().to_owned())
+                .or_default() += 1;
+        }
+        pages += 1;
+        if pages % 20 == 0 {
+            // Events before, at and after the place that has been read to, in all identities.
+            for (number, link) in links.iter().enumerate() {
+                let rows = opens(link, pages * 90, pages * 90 + 40, &format!("new{pages}-"));
+                app.import(
+                    &format!("drop/email_open/mailer/{pages}-{number}.ndjson"),
+                    &rows,
+                )
+                .await;
+            }
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert!(seen.values().all(|count| *count == 1), "some came twice");
+    let old = seen.keys().filter(|name| name.starts_with("old")).count();
+    assert_eq!(old, 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
+    let app = TestApp::start().await;
+    let link = json!({"mobile": "1"});
+    app.import(
+        "drop/email_open/mailer/a.ndjson",
+        &opens(&link, 0, 20_000, "e"),
+    )
+    .await;
+    let purchase = json!({"link": link, "action_at": "2025-12-31T00:00:00Z", "type": "physical", "purchase_id": "p", "products": [{"price_paid": "5.00", "quantity": 1}]});
+    app.import("drop/purchase/pos/a.ndjson", &purchase.to_string())
+        .await;
+    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    assert_eq!(
+        (&profile["partial"], &profile["summary"]["email"]["opened"]),
+        (&json!(false), &json!(20_000))
+    );
+    assert_eq!(profile["summary"]["orders"], 1);
+    // The purchase is the oldest: a filter has to pass over all the others.
+    let id = profile["id"].as_str().unwrap();
+    let (mut cursor, mut pages, mut found) = (String::new(), 0, 0);
+    loop {
+        let (_, page) = app
+            .get(&format!("/profiles/{id}/history?type=purchase{cursor}"))
+            .await;
+        found += page["items"].as_array().unwrap().len();
+        pages += 1;
+        match page["next"].as_str() {
+            Some(next) => {
+                assert_eq!(page["partial"], true);
+                cursor = format!("&cursor={next}");
+            }
+            None => break,
+        }
+    }
+    assert_eq!((found, pages), (1, 5));
+
+    // Over ten pages of a megabyte in one identity.
+    let body = "x".repeat(4_000);
+    let rows: String = (0..3_000)
+        .map(|n| {
+            let at = format!("2026-02-01T{:02}:{:02}:{:02}Z", n / 3_600, n / 60 % 60, n % 60);
+            format!("{}\n", json!({"link": {"mobile": "2"}, "action_at": at, "message_id": n.to_string(), "channel": "webchat", "direction": "inbound", "body": body}))
+        })
+        .collect();
+    app.import("drop/message/desk/a.ndjson", &rows).await;
+    let (status, large) = app.lookup(json!({"mobile": "2"})).await;
+    assert_eq!((status.as_u16(), &large["partial"]), (200, &json!(true)));
+    assert_eq!(large["history"]["items"].as_array().unwrap().len(), 25);
+}
+
+/// Read units of the last request of a route, as the table's answers counted them.
+fn read_units(app: &TestApp, route: &str) -> f64 {
+    let logs = app.stack.logs();
+    let metric = logs.iter().rev().find_map(|line| {
+        let json: Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
+        (json["route"] == route).then(|| json["ReadCapacityUnits"].as_f64())?
+    });
+    metric.unwrap_or_else(|| panic!("no line of {route}"))
+}
+
+/// Prints what reading costs; more than this would be a change for the worse.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reading_costs() {
+    let app = TestApp::start().await;
+    let links = [
+        json!({"mobile": "1"}),
+        json!({"email": "a@example.com"}),
+        json!({"customer_id": "7"}),
+        json!({"external_id": "x", "system_name": "crm"}),
+    ];
+    let opened = |from, to| opens(&links[0], from, to, "e");
+    app.import("drop/email_open/mailer/a.ndjson", &opened(0, 100))
+        .await;
+    let (_, one) = app.lookup(links[0].clone()).await;
+    let lookup = read_units(&app, "POST /profiles/lookup");
+    let id = one["id"].as_str().unwrap();
+    app.get(&format!("/profiles/{id}")).await;
+    let of_one = read_units(&app, "GET /profiles/{id}");
+    app.get(&format!("/profiles/{id}/history?limit=25")).await;
+    let page_of_one = read_units(&app, "GET /profiles/{id}/history");
+    app.import(
+        "drop/unify/a.ndjson",
+        &json!({"records": links}).to_string(),
+    )
+    .await;
+    app.get(&format!("/profiles/{id}")).await;
+    let of_four = read_units(&app, "GET /profiles/{id}");
+    app.get(&format!("/profiles/{id}/history?limit=25")).await;
+    let page_of_four = read_units(&app, "GET /profiles/{id}/history");
+    println!(
+        "read units: lookup {lookup}, profile of one identity with 100 events {of_one}, of four {of_four}, history page of one {page_of_one}, of four {page_of_four}"
+    );
+    assert!(
+        lookup <= 6.0 && of_one <= 5.0 && of_four <= 8.0,
+        "{lookup} {of_one} {of_four}"
+    );
+    assert!(
+        page_of_one <= 3.0 && page_of_four <= 7.0,
+        "{page_of_one} {page_of_four}"
+    );
+}
