@@ -80,7 +80,7 @@ pub(super) fn fold(state: &State, view: &View<'_>) -> Categories {
     }
     let mut categories = Categories::new();
     for ((category, _), mut claims) in said {
-        claims.sort_by(|a, b| rank(b.item).cmp(&rank(a.item)));
+        claims.sort_by_key(|claim| std::cmp::Reverse(rank(claim.item)));
         if let Some((newest, older)) = claims.split_first() {
             categories
                 .entry(category.to_owned())

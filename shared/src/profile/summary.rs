@@ -220,7 +220,7 @@ fn most_bought(events: &[&Item]) -> Vec<TopProduct> {
             product: None,
         })
         .collect();
-    all.sort_by(|a, b| b.quantity.cmp(&a.quantity));
+    all.sort_by_key(|top| std::cmp::Reverse(top.quantity));
     all.truncate(MAX_RANKED);
     all
 }
