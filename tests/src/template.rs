@@ -201,7 +201,7 @@ fn every_route_asks_for_a_token_with_a_scope() {
             assert!(!scopes.is_empty(), "{at} lets everyone in who has a token");
             let known: &[&str] = match binary.as_str() {
                 "note-write" => &["notes:write", "notes:admin"],
-                _ => &["profiles:read"],
+                _ => &["profiles:read", "pii:read"],
             };
             for scope in scopes {
                 let scope = scope.as_str().expect("a scope");
