@@ -27,7 +27,10 @@ parameters["id"]["example"] = profile["id"]
 parameters["eventId"]["example"] = profile["history"]["items"][0]["id"]
 parameters["noteId"]["example"] = note["id"]
 del parameters["cursor"]
+contract.pop("security", None)
 for methods in contract["paths"].values():
     for operation in methods.values():
+        # The local stack asks nobody for a token: API Gateway's authorizer does.
+        operation.pop("security", None)
         operation["parameters"] = [p for p in operation.get("parameters", []) if not p["$ref"].endswith("/cursor")]
 json.dump(contract, sys.stdout)
