@@ -16,6 +16,7 @@ mod permissions;
 mod privacy;
 mod profile_read;
 mod progress;
+mod proxy;
 mod reading;
 mod rules;
 mod service;
