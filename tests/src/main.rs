@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod history;
 mod hostile;
+mod imports;
 mod ingest;
 mod metrics;
 mod note_write;
