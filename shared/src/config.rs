@@ -1,10 +1,10 @@
 //! Configuration: read from the environment once, when a process starts. A missing variable fails the start and
 //! names itself.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig};
 use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
@@ -13,6 +13,9 @@ use aws_smithy_http_client::{
 use crate::{identity::IdentityKey, table::Table};
 
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
+/// How long the table may take to begin an answer before it is asked again. A connection that broke while Lambda had
+/// the process frozen says nothing.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the functions are told by their environment.
 #[derive(Clone, Debug)]
@@ -136,6 +139,7 @@ impl Config {
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.aws.http_client())
             .region(self.aws.region.clone())
+            .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
             .credentials_provider(self.aws.credentials.clone());
         if let Some(endpoint) = &self.aws.dynamodb_endpoint {
             config = config.endpoint_url(endpoint);

@@ -312,7 +312,7 @@ async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
 }
 
 /// Prints a value with its maps in order.
-fn print(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
+pub(crate) fn print(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
     use aws_sdk_dynamodb::types::AttributeValue::{L, M};
     match value {
         M(map) => {
@@ -327,7 +327,7 @@ fn print(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
     }
 }
 
-async fn clear_table(app: &TestApp) {
+pub(crate) async fn clear_table(app: &TestApp) {
     for row in rows(app).await {
         let delete = app
             .stack

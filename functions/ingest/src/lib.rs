@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
-use aws_sdk_s3::config::BehaviorVersion;
+use std::time::Duration;
+
+use aws_sdk_s3::config::{BehaviorVersion, timeout::TimeoutConfig};
 pub use deadline::Deadline;
 use lambda_runtime::Diagnostic;
 use shared::{
@@ -27,7 +29,12 @@ mod record;
 mod report;
 mod rows;
 mod run;
+#[cfg(test)]
+mod simulation;
 mod write;
+
+/// How long S3 may take to begin an answer. A connection that broke while Lambda had the process frozen says nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the function holds between events.
 #[derive(Debug)]
@@ -100,6 +107,7 @@ impl App {
             .behavior_version(BehaviorVersion::latest())
             .http_client(config.aws.http_client())
             .region(config.aws.region.clone())
+            .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
             .credentials_provider(config.aws.credentials.clone());
         if let Some(endpoint) = &config.aws.s3_endpoint {
             // A local endpoint has no host names for buckets.
@@ -156,10 +164,8 @@ pub async fn handle(
         return Ok(());
     }
     app.check_key().await?;
-    let mut outcome = Ok(());
-    for object in objects {
-        // What befalls one object does not keep the others waiting.
-        outcome = outcome.and(run::run(app, &object, deadline).await);
-    }
-    outcome
+    // Side by side: each makes progress, and what befalls one does not keep the others waiting.
+    let runs = objects.iter().map(|object| run::run(app, object, deadline));
+    let outcomes = futures::future::join_all(runs).await;
+    outcomes.into_iter().collect()
 }

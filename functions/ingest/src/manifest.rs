@@ -1,11 +1,7 @@
 //! Manifests: S3 as the queue of work that is left. A manifest's key says all: which import, which range, from
 //! where. Putting one starts a run by its notification, and it is gone when that run has seen to it.
 
-use aws_sdk_s3::{
-    Client,
-    error::{ProvideErrorMetadata, SdkError},
-    primitives::ByteStream,
-};
+use aws_sdk_s3::{Client, error::ProvideErrorMetadata as _, primitives::ByteStream};
 use shared::version::ImportId;
 
 use crate::{IngestError, plan::Plan};
@@ -14,6 +10,8 @@ use crate::{IngestError, plan::Plan};
 pub(crate) const PREFIX: &str = "work/";
 /// The number of this form of manifests.
 const FORM: u64 = 1;
+/// How often a put that another request got in the way of is tried.
+const MAX_CONFLICTS: u32 = 5;
 
 /// Work that is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,18 +56,27 @@ impl Manifest {
             "range": self.range,
             "offset": self.offset,
         });
-        let put = s3
-            .put_object()
-            .bucket(&plan.bucket)
-            .key(self.key())
-            .content_type("application/json")
-            .if_none_match("*")
-            .body(ByteStream::from(body.to_string().into_bytes()));
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if is_there(&error) => Ok(()),
-            Err(error) => Err(IngestError::S3(error.into())),
+        let body = body.to_string().into_bytes();
+        for _ in 0..MAX_CONFLICTS {
+            let put = s3
+                .put_object()
+                .bucket(&plan.bucket)
+                .key(self.key())
+                .content_type("application/json")
+                .if_none_match("*")
+                .body(ByteStream::from(body.clone()));
+            let Err(error) = put.send().await else {
+                return Ok(());
+            };
+            match error.as_service_error().and_then(|error| error.code()) {
+                // It lies there already.
+                Some("PreconditionFailed") => return Ok(()),
+                // It was put or deleted at the same time: which of them won can only be asked.
+                Some("ConditionalRequestConflict") => {}
+                _ => return Err(IngestError::S3(error.into())),
+            }
         }
+        Err(IngestError::S3("a manifest was in conflict".into()))
     }
 
     /// Deletes it: its run has seen to it.
@@ -83,15 +90,6 @@ impl Manifest {
         delete.map_err(|error| IngestError::S3(error.into()))?;
         Ok(())
     }
-}
-
-/// Whether a put failed since the manifest is there, or since another put of it won.
-fn is_there<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    let code = error.as_service_error().and_then(|error| error.code());
-    matches!(
-        code,
-        Some("PreconditionFailed" | "ConditionalRequestConflict")
-    )
 }
 
 #[cfg(test)]

@@ -68,14 +68,16 @@ impl<'a> Run<'a> {
     }
 
     /// Runs until the range is done or the deadline is past, and answers how far the range is then. All of that is
-    /// written; that it is so far has yet to be noted. `source` is the object from its start, if it is open already.
+    /// written; that it is so far has yet to be noted. `source` is the object from its start, if it is open already;
+    /// `tries` is how many came before from the same place.
     pub(crate) async fn run(
         mut self,
         object: &ObjectVersion,
         source: Option<Inflated<'_>>,
         deadline: Deadline,
+        tries: u64,
     ) -> Result<Progress, IngestError> {
-        match self.read(object, source, deadline).await {
+        match self.read(object, source, deadline, tries).await {
             Ok(()) => {}
             Err(Fault::Ingest(error)) => return Err(error),
             Err(Fault::Broken(broken)) => self.end_with(Status::Rejected, broken),
@@ -108,7 +110,8 @@ impl<'a> Run<'a> {
         &mut self,
         object: &ObjectVersion,
         source: Option<Inflated<'_>>,
-        deadline: Deadline,
+        mut deadline: Deadline,
+        tries: u64,
     ) -> Result<(), Fault> {
         let (mut rows, from) = self.rows();
         let opened = match source {
@@ -119,8 +122,12 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         let mut at_end = false;
+        let mut row_is_first = true;
         while !deadline.is_past() {
-            match source.next().await? {
+            let Some(next) = deadline.wait(source.next()).await else {
+                return Ok(());
+            };
+            match next? {
                 Some(chunk) => rows.push(&chunk),
                 None => at_end = true,
             }
@@ -132,6 +139,10 @@ impl<'a> Run<'a> {
                 // What can't be entered in the middle is read from its start; what is accounted for is passed over.
                 if row.offset < self.progress.offset {
                     continue;
+                }
+                if row_is_first {
+                    deadline = deadline.after(tries);
+                    row_is_first = false;
                 }
                 self.row(&rows, row).await?;
                 self.progress.offset = rows.position();

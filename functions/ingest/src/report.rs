@@ -1,6 +1,9 @@
 //! The account of an import, and the rows that it rejected: what the one who dropped the file reads.
 
-use aws_sdk_s3::{Client, primitives::ByteStream};
+use aws_sdk_s3::{
+    Client, error::ProvideErrorMetadata as _,
+    operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream,
+};
 use serde::Serialize;
 use shared::{keys::SortKey, time::Instant, value::Map, version::ImportId};
 
@@ -330,10 +333,51 @@ impl Report {
         bucket: &str,
         object_id: &str,
     ) -> Result<(), IngestError> {
+        self.request(s3, bucket, object_id)?
+            .send()
+            .await
+            .map_err(|error| IngestError::S3(error.into()))?;
+        self.log();
+        Ok(())
+    }
+
+    /// Puts it where there is none: for what only a part of the account's truth is known of, which must not take the
+    /// place of a run's that knew more.
+    pub(crate) async fn put_first(
+        &self,
+        s3: &Client,
+        bucket: &str,
+        object_id: &str,
+    ) -> Result<(), IngestError> {
+        let request = self.request(s3, bucket, object_id)?.if_none_match("*");
+        match request.send().await {
+            Ok(_) => self.log(),
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("PreconditionFailed" | "ConditionalRequestConflict")
+                ) => {}
+            Err(error) => return Err(IngestError::S3(error.into())),
+        }
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        s3: &Client,
+        bucket: &str,
+        object_id: &str,
+    ) -> Result<PutObjectFluentBuilder, IngestError> {
         let body =
             serde_json::to_vec_pretty(self).map_err(|error| IngestError::S3(error.into()))?;
         let key = Place::new(&self.key, object_id, &self.import).report();
-        put(s3, bucket, &key, body, "application/json").await?;
+        let request = s3.put_object().bucket(bucket).key(key);
+        Ok(request
+            .content_type("application/json")
+            .body(ByteStream::from(body)))
+    }
+
+    fn log(&self) {
         let Counts {
             read,
             written,
@@ -357,7 +401,6 @@ impl Report {
             capacity_units = self.capacity_units,
             "import reported"
         );
-        Ok(())
     }
 }
 

@@ -22,6 +22,8 @@ use crate::{
 const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// After how many tries of the same part, the first taken in, the next is Lambda's last.
 const LAST_ATTEMPT: u64 = 3;
+/// What a report says of an import whose last try this may be.
+const FAILED: &str = "import-failed";
 /// How many runs a range may take: each makes progress, but some file is always larger.
 const MAX_HOPS: u64 = 10_000;
 
@@ -47,10 +49,12 @@ pub(crate) async fn run(
 /// Plans the import of a dropped object, and begins it.
 async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
     let import = ImportId::new(&object.bucket, &object.key, &object.id());
-    let report = || Report::new(import, &object.key, object.version_id.as_deref());
     let end = async |status, slug: &str, detail: String| {
-        let report = report().with_problem(status, FileProblem::new(slug, detail));
-        report.put(&app.s3, &object.bucket, &object.id()).await
+        let report = Report::new(import, &object.key, object.version_id.as_deref())
+            .with_problem(status, FileProblem::new(slug, detail));
+        report
+            .put_first(&app.s3, &object.bucket, &object.id())
+            .await
     };
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
@@ -63,23 +67,33 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
             .await;
         }
     };
-    let body = match Body::open(&app.s3, object, 0).await? {
-        Opened::Body(body) => body,
+    let opened = match open(app, object).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            // Nothing is planned that tries could be counted by, so failures are.
+            if app.table.count_attempt(import, 0, expiry()).await? >= LAST_ATTEMPT {
+                let detail = "The file could not be read, and this may be Lambda's last try: if it is sent again and \
+                    succeeds, its report takes this one's place.";
+                end(Status::Failed, FAILED, detail.to_owned()).await?;
+            }
+            return Err(error);
+        }
+    };
+    let (source, size, last_modified) = match opened {
+        Found::Object(source, size, last_modified) => (source, size, last_modified),
         // What is accounted for stays so.
         _ if app.table.import(import).await?.plan.is_some() => {
             return follow(app, object, import, 0, deadline).await;
         }
-        Opened::Gone => {
+        Found::Gone => {
             let detail = "The version was deleted before it was read.".to_owned();
             return end(Status::Failed, "object-gone", detail).await;
         }
-        Opened::Superseded => {
+        Found::Superseded => {
             let detail = "Another object took this one's place before it was read.".to_owned();
             return end(Status::Superseded, "object-superseded", detail).await;
         }
     };
-    let (size, last_modified) = (body.size(), body.last_modified);
-    let source = Inflated::new(body).await?;
     let erasures = Erasures::read(app).await?;
     let plan = Plan {
         bucket: object.bucket.clone(),
@@ -103,7 +117,38 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return Ok(());
     };
     let progress = Progress::at_start(&plan, range);
-    advance(app, &plan, &drop, 0, None, progress, Some(source), deadline).await
+    advance(
+        app,
+        &plan,
+        &drop,
+        0,
+        None,
+        progress,
+        Some(*source),
+        deadline,
+        0,
+    )
+    .await
+}
+
+/// What stands where a drop is said to.
+enum Found<'a> {
+    /// The object, its size in bytes and when it was last modified, in seconds since 1970.
+    Object(Box<Inflated<'a>>, u64, i64),
+    Gone,
+    Superseded,
+}
+
+/// Opens a dropped object, and looks at its first bytes.
+async fn open<'a>(app: &'a App, object: &'a ObjectVersion) -> Result<Found<'a>, IngestError> {
+    Ok(match Body::open(&app.s3, object, 0).await? {
+        Opened::Body(body) => {
+            let (size, last_modified) = (body.size(), body.last_modified);
+            Found::Object(Box::new(Inflated::new(body).await?), size, last_modified)
+        }
+        Opened::Gone => Found::Gone,
+        Opened::Superseded => Found::Superseded,
+    })
 }
 
 /// Goes on with a range from where its manifest says.
@@ -161,11 +206,17 @@ async fn follow(
             attempts - 1
         );
         let report = Report::of(&plan, &ranges(&plan, &items));
-        let report = report.with_problem(Status::Failed, FileProblem::new("import-failed", detail));
-        report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
+        let report = report.with_problem(Status::Failed, FileProblem::new(FAILED, detail));
+        report
+            .put_first(&app.s3, &plan.bucket, &plan.object_id())
+            .await?;
     }
     let from = offset(&items, number);
-    advance(app, &plan, &drop, number, from, progress, None, deadline).await
+    let tries = attempts - 1;
+    advance(
+        app, &plan, &drop, number, from, progress, None, deadline, tries,
+    )
+    .await
 }
 
 /// Runs over a range, notes how far it is then, and sees to what is left.
@@ -182,6 +233,7 @@ async fn advance(
     progress: Progress,
     source: Option<Inflated<'_>>,
     deadline: Deadline,
+    tries: u64,
 ) -> Result<(), IngestError> {
     let Some(range) = plan.range(number) else {
         return Ok(());
@@ -196,7 +248,7 @@ async fn advance(
     let began = progress.offset;
     let mut progress = Run::new(app, plan, drop, range, progress)
         .await?
-        .run(&object, source, deadline)
+        .run(&object, source, deadline, tries)
         .await?;
     if !progress.done && progress.offset == began {
         return Err(IngestError::NoProgress);

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::lambda::{InvokeError, Lambda, arn};
@@ -59,31 +60,54 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Delivers until the store is gone. Deliveries run side by side, in no order, as S3's do.
-    pub(crate) async fn run(self, mut created: mpsc::UnboundedReceiver<Created>) {
-        let mut deliveries = tokio::task::JoinSet::new();
+    /// Delivers until the store is gone. Deliveries run side by side, in no order, as S3's do. Who asks in `rest` is
+    /// answered once nothing is left to be delivered.
+    pub(crate) async fn run(
+        self,
+        mut created: mpsc::UnboundedReceiver<Created>,
+        mut rest: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    ) {
+        let mut deliveries = JoinSet::new();
+        let mut waiting = Vec::new();
         loop {
+            // What a delivery put was sent before it ended: it is taken in before deliveries are counted.
+            while let Ok(created) = created.try_recv() {
+                self.begin(&created, &mut deliveries);
+            }
+            if deliveries.is_empty() {
+                waiting.drain(..).for_each(|waiting: oneshot::Sender<()>| {
+                    let _ = waiting.send(());
+                });
+            }
             tokio::select! {
                 next = created.recv() => {
                     let Some(created) = next else { break };
-                    if created.bucket != self.bucket {
-                        continue;
-                    }
-                    for function in self.functions.iter() {
-                        if let Some(rule) = function.notifications.iter().position(|rule| applies(rule, &created)) {
-                            let event = event(&created, rule);
-                            for _ in 0..=self.delivery.duplicates {
-                                let (notifier, function, event) = (self.clone(), function.clone(), event.clone());
-                                let wait = self.delivery.scatter.mul_f64(rand::random());
-                                deliveries.spawn(async move {
-                                    tokio::time::sleep(wait).await;
-                                    notifier.deliver(&function, event).await;
-                                });
-                            }
-                        }
-                    }
+                    self.begin(&created, &mut deliveries);
                 }
                 Some(_) = deliveries.join_next() => {}
+                Some(asked) = rest.recv() => waiting.push(asked),
+            }
+        }
+    }
+
+    /// Begins the deliveries of what an object's creation leads to.
+    fn begin(&self, created: &Created, deliveries: &mut JoinSet<()>) {
+        if created.bucket != self.bucket {
+            return;
+        }
+        for function in self.functions.iter() {
+            let rules = &function.notifications;
+            let Some(rule) = rules.iter().position(|rule| applies(rule, created)) else {
+                continue;
+            };
+            let event = event(created, rule);
+            for _ in 0..=self.delivery.duplicates {
+                let (notifier, function, event) = (self.clone(), function.clone(), event.clone());
+                let wait = self.delivery.scatter.mul_f64(rand::random());
+                deliveries.spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    notifier.deliver(&function, event).await;
+                });
             }
         }
     }
@@ -364,7 +388,7 @@ mod tests {
             s3: s3.clone(),
             logs: Logs::default(),
         };
-        tokio::spawn(notifier.run(created));
+        tokio::spawn(notifier.run(created, mpsc::unbounded_channel().1));
         (s3, called)
     }
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -144,6 +144,7 @@ pub struct Stack {
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
     notifier: JoinHandle<()>,
+    rest: mpsc::UnboundedSender<oneshot::Sender<()>>,
     _lock: Option<std::fs::File>,
     _folder: Option<TempDir>,
 }
@@ -239,6 +240,7 @@ impl Stack {
             logs: logs.clone(),
         };
 
+        let (rest, asked) = mpsc::unbounded_channel();
         let stop = watch::Sender::new(false);
         let mut servers = vec![
             serve(
@@ -277,7 +279,8 @@ impl Stack {
             logs,
             stop,
             servers,
-            notifier: tokio::spawn(notifier.run(created)),
+            notifier: tokio::spawn(notifier.run(created, asked)),
+            rest,
             _lock: lock,
             _folder: temporary,
         })
@@ -433,6 +436,15 @@ impl Stack {
     pub fn kill_working(&self, function: &str) {
         if let Some(id) = self.lambda.with_binary(function) {
             self.lambda.kill_working(id);
+        }
+    }
+
+    /// Waits until no notification is left: until each event of what was put so far, and of what came of it, has been
+    /// handled or has failed for good.
+    pub async fn at_rest(&self) {
+        let (asked, answer) = oneshot::channel();
+        if self.rest.send(asked).is_ok() {
+            let _ = answer.await;
         }
     }
 

@@ -1,0 +1,363 @@
+//! The protocol of ADR 6 under every death: the real runs, against a table and a bucket in this process, on a clock that
+//! only moves when all wait. A seed deals how long each request and each event takes, and so which step comes before
+//! which; a run dies at any request, before it is carried out or after.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Value, json};
+use tokio::sync::{OnceCell, mpsc};
+
+use crate::{App, Deadline, handle};
+
+mod wire;
+
+use wire::{Bucket, Wire};
+
+const KEY: &str = "drop/mixed/crm/a.ndjson";
+const VERSION: &str = "v1";
+/// How long a run may take, of which it keeps a second for its end.
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// Lambda's waits before the second and the third try.
+const BACKOFF: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
+/// An import here takes no more runs than this, or it goes on for ever.
+const MAX_RUNS: usize = 400;
+
+/// The table, the bucket and what may befall those who use them.
+struct World {
+    database: dynoxide::Database,
+    bucket: Mutex<Bucket>,
+    random: Mutex<ChaCha8Rng>,
+    requests: AtomicUsize,
+    /// The requests, by their number, at which the run that sends them dies.
+    deaths: Deaths,
+    events: mpsc::UnboundedSender<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Deaths {
+    before: BTreeSet<usize>,
+    after: BTreeSet<usize>,
+}
+
+/// What an import has come to.
+#[derive(Clone, Debug, PartialEq)]
+struct Outcome {
+    items: BTreeMap<String, Value>,
+    report: Value,
+    rejects: BTreeSet<String>,
+}
+
+/// What it took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Effort {
+    requests: usize,
+    runs: usize,
+    deaths: usize,
+    failed: usize,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
+}
+
+impl World {
+    fn random<T>(&self, draw: impl FnOnce(&mut ChaCha8Rng) -> T) -> T {
+        draw(&mut lock(&self.random))
+    }
+
+    async fn pause(&self, longest: u64) {
+        let pause = self.random(|random| random.random_range(0..=longest));
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Rows that replace one another, events, a body beside its event, a link, and rows to be rejected.
+fn file() -> String {
+    let event = |number: usize| {
+        format!(
+            r#"{{"record_type":"email_open","link":{{"mobile":"{}"}},"action_at":"2026-01-01T00:00:{number:02}Z","email_id":"{number}"}}"#,
+            number % 3
+        )
+    };
+    let record = |name: &str| {
+        format!(
+            r#"{{"record_type":"customer_record","link":{{"mobile":"1"}},"first_name":"{name}"}}"#
+        )
+    };
+    let body = format!(
+        r#"{{"record_type":"email_send","link":{{"mobile":"2"}},"action_at":"2026-01-02T00:00:00Z","email_id":"b","body":"{}"}}"#,
+        "word ".repeat(1_000)
+    );
+    let link = r#"{"record_type":"unify","records":[{"mobile":"1"},{"mobile":"2"}]}"#;
+    let rows = [
+        record("Ann"),
+        event(1),
+        "no row".to_owned(),
+        event(2),
+        event(3),
+        body,
+        event(4),
+        record("Bea"),
+        link.to_owned(),
+        event(5),
+        event(6),
+        "[]".to_owned(),
+        event(7),
+        event(8),
+        record("Cleo"),
+        event(9),
+    ];
+    rows.join("\n")
+}
+
+/// Drops the file and plays on until no event is left. Events that fail for good are sent again at the end, when nobody
+/// dies any more.
+async fn play(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let world = Arc::new(World {
+        database: wire::database(),
+        bucket: Mutex::new(Bucket::with(KEY, file())),
+        random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
+        requests: AtomicUsize::new(0),
+        deaths,
+        events: sender,
+    });
+    world.events.send(KEY.to_owned()).unwrap();
+    let mut effort = Effort::default();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let died = Arc::new(AtomicUsize::new(0));
+    let mut deliveries = tokio::task::JoinSet::new();
+    let mut failed = BTreeSet::new();
+    loop {
+        while let Ok(key) = events.try_recv() {
+            for _ in 0..copies {
+                let (world, key) = (Arc::clone(&world), key.clone());
+                let (runs, died) = (Arc::clone(&runs), Arc::clone(&died));
+                deliveries
+                    .spawn(async move { deliver(&world, key, chunk_bytes, &runs, &died).await });
+            }
+        }
+        match deliveries.join_next().await {
+            Some(Ok(None)) => {}
+            Some(Ok(Some(key))) => {
+                failed.insert(key);
+            }
+            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            None if failed.is_empty() => break,
+            None => {
+                effort.failed += failed.len();
+                for key in std::mem::take(&mut failed) {
+                    world.events.send(key).unwrap();
+                }
+            }
+        }
+    }
+    effort.requests = world.requests.load(Ordering::Relaxed);
+    effort.runs = runs.load(Ordering::Relaxed);
+    effort.deaths = died.load(Ordering::Relaxed);
+    (outcome(&world), effort)
+}
+
+/// Tries an event as Lambda does; answers its key if it has failed for good.
+async fn deliver(
+    world: &Arc<World>,
+    key: String,
+    chunk_bytes: u64,
+    runs: &AtomicUsize,
+    died: &AtomicUsize,
+) -> Option<String> {
+    world.pause(3_000).await;
+    let mut waits = BACKOFF.iter();
+    loop {
+        assert!(
+            runs.fetch_add(1, Ordering::Relaxed) < MAX_RUNS,
+            "it goes on and on"
+        );
+        let (killer, killed) = tokio::sync::oneshot::channel();
+        // A process of its own.
+        let app = app(world, chunk_bytes, killer);
+        let event = event(&key);
+        let deadline = Deadline::at(SystemTime::now() + TIMEOUT);
+        let outcome = tokio::select! {
+            biased;
+            _ = killed => None,
+            () = tokio::time::sleep(TIMEOUT) => None,
+            outcome = handle(&app, event, deadline) => Some(outcome),
+        };
+        match outcome {
+            Some(Ok(())) => return None,
+            Some(Err(_)) => {}
+            None => {
+                died.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        match waits.next() {
+            Some(wait) => tokio::time::sleep(*wait).await,
+            None => return Some(key),
+        }
+    }
+}
+
+fn app(world: &Arc<World>, chunk_bytes: u64, killer: tokio::sync::oneshot::Sender<()>) -> App {
+    let wire = Wire::new(Arc::clone(world), killer);
+    App {
+        key: shared::identity::IdentityKey::new("simulation").unwrap(),
+        table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
+        s3: wire.s3(),
+        chunk_bytes,
+        event_retention_days: None,
+        raw_file_days: None,
+        reject_days: None,
+        erasures: tokio::sync::Mutex::default(),
+        key_checked: OnceCell::new(),
+    }
+}
+
+fn event(key: &str) -> Value {
+    json!({"Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "p"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"}, "responseElements": {},
+        "s3": {
+            "s3SchemaVersion": "1.0", "configurationId": "c",
+            "bucket": {"name": "b", "ownerIdentity": {"principalId": "p"}, "arn": "arn:aws:s3:::b"},
+            "object": {"key": key, "size": 1, "eTag": "e", "versionId": VERSION, "sequencer": "01"}
+        }
+    }]})
+}
+
+/// What is in the table and the bucket at the end: no manifest, and a report of rows that are all accounted for.
+fn outcome(world: &World) -> Outcome {
+    let bucket = lock(&world.bucket);
+    assert_eq!(bucket.keys("work/"), [""; 0]);
+    let text = bucket.get(&format!("reports/{KEY}/{VERSION}.json"));
+    let mut report: Value = serde_json::from_slice(&text.expect("a report")).unwrap();
+    let mut rejects = BTreeSet::new();
+    for key in report["rejects"].as_array().unwrap() {
+        let object = bucket
+            .get(key.as_str().unwrap())
+            .expect("the report's rejects");
+        for line in String::from_utf8(object).unwrap().lines() {
+            let mut reject: Value = serde_json::from_str(line).unwrap();
+            reject["line"].take();
+            assert!(rejects.insert(reject.to_string()), "listed twice: {reject}");
+        }
+    }
+    for name in [
+        "started_at",
+        "finished_at",
+        "requests",
+        "capacity_units",
+        "rejects",
+    ] {
+        report[name].take();
+    }
+    Outcome {
+        items: wire::items(&world.database),
+        report,
+        rejects,
+    }
+}
+
+/// Plays one schedule on a clock of its own.
+fn schedule(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
+    let clock = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    clock.block_on(play(seed, chunk_bytes, copies, deaths))
+}
+
+const ONE_RANGE: u64 = 1 << 30;
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// What every schedule has to come to: one event, nobody dies.
+fn expected() -> Outcome {
+    let (expected, effort) = schedule(0, ONE_RANGE, 1, Deaths::default());
+    assert_eq!(
+        (&expected.report["read"], &expected.report["rejected"]),
+        (&json!(16), &json!(2))
+    );
+    assert!(
+        effort.runs > 1,
+        "the deadline comes before the end: {effort:?}"
+    );
+    expected
+}
+
+/// One death at every request of an import, before it is carried out and after.
+/// `SIMULATION_STRIDE` leaves requests out: 1 is all of them.
+#[test]
+fn a_death_at_any_request_changes_nothing() {
+    let expected = expected();
+    let (mut schedules, mut total) = (0, Effort::default());
+    for (chunk_bytes, copies) in [(ONE_RANGE, 1), (ONE_RANGE, 2), (2_500, 1), (2_500, 2)] {
+        let (outcome, whole) = schedule(1, chunk_bytes, copies, Deaths::default());
+        assert_eq!(outcome, expected, "{chunk_bytes} {copies}");
+        for number in (0..whole.requests).step_by(number("SIMULATION_STRIDE", 23) as usize) {
+            for deaths in [
+                Deaths {
+                    before: [number].into(),
+                    ..Deaths::default()
+                },
+                Deaths {
+                    after: [number].into(),
+                    ..Deaths::default()
+                },
+            ] {
+                let (outcome, effort) = schedule(1, chunk_bytes, copies, deaths.clone());
+                assert_eq!(outcome, expected, "{chunk_bytes} {copies} {deaths:?}");
+                assert!(effort.deaths > 0, "{chunk_bytes} {copies} {deaths:?}");
+                schedules += 1;
+                total.requests += effort.requests;
+                total.runs += effort.runs;
+            }
+        }
+    }
+    eprintln!("{schedules} schedules, {total:?}");
+}
+
+/// `SIMULATIONS` seeds, from `SIMULATION_SEED` on: each with its own order of steps, copies of events, ranges and deaths.
+#[test]
+fn many_deaths_in_any_order_change_nothing() {
+    let expected = expected();
+    let first = number("SIMULATION_SEED", 0);
+    let mut total = Effort::default();
+    for seed in first..first + number("SIMULATIONS", 8) {
+        let mut random = ChaCha8Rng::seed_from_u64(!seed);
+        let chunk_bytes = [ONE_RANGE, 4_000, 2_500, 700][random.random_range(0..4)];
+        let copies = random.random_range(1..4);
+        let share = [0.0, 0.01, 0.05, 0.2][random.random_range(0..4)];
+        let mut some = || (0..400).filter(|_| random.random_bool(share)).collect();
+        let deaths = Deaths {
+            before: some(),
+            after: some(),
+        };
+        let (outcome, effort) = schedule(seed, chunk_bytes, copies, deaths);
+        assert_eq!(outcome, expected, "seed {seed}: {effort:?}");
+        total.requests += effort.requests;
+        total.runs += effort.runs;
+        total.deaths += effort.deaths;
+        total.failed += effort.failed;
+    }
+    eprintln!("{total:?}");
+}

@@ -1,0 +1,251 @@
+//! DynamoDB and S3 as a run's clients see them: requests that are answered in this process, each after a pause.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+            http_client_fn,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{VERSION, World, lock};
+
+pub(super) const TABLE: &str = "profiles";
+/// How long a request waits before it is carried out, and its answer after, at most, in milliseconds.
+const LONGEST: u64 = 50;
+/// How much of a body comes at a time.
+const PIECE: usize = 500;
+
+/// What one run sends its requests by.
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    world: Arc<World>,
+    killer: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+}
+
+impl Wire {
+    pub(super) fn new(world: Arc<World>, killer: oneshot::Sender<()>) -> Self {
+        Self {
+            world,
+            killer: Arc::new(Mutex::new(Some(killer))),
+        }
+    }
+
+    fn client(&self) -> SharedHttpClient {
+        let wire = self.clone();
+        http_client_fn(move |_, _| SharedHttpConnector::new(wire.clone()))
+    }
+
+    pub(super) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region};
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.client())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::from_keys("a", "s", None))
+            .endpoint_url("http://dynamodb.invalid");
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    pub(super) fn s3(&self) -> aws_sdk_s3::Client {
+        use aws_sdk_s3::config::{BehaviorVersion, Config, Region};
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.client())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::from_keys("a", "s", None))
+            .force_path_style(true)
+            .endpoint_url("http://s3.invalid");
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// Ends the run that waits here, for good.
+    async fn die(&self) {
+        let killer = lock(&self.killer).take();
+        if let Some(killer) = killer {
+            let _ = killer.send(());
+        }
+        std::future::pending().await
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let wire = self.clone();
+        HttpConnectorFuture::new(async move {
+            let world = &wire.world;
+            world.pause(LONGEST).await;
+            let number = world.requests.fetch_add(1, Ordering::Relaxed);
+            if world.deaths.before.contains(&number) {
+                wire.die().await;
+            }
+            let answer = match request.headers().get("x-amz-target") {
+                Some(target) => dynamodb(&world.database, target, &request),
+                None => s3(world, &request),
+            };
+            if world.deaths.after.contains(&number) {
+                wire.die().await;
+            }
+            world.pause(LONGEST).await;
+            Ok(answer)
+        })
+    }
+}
+
+fn response(status: u16, body: SdkBody) -> HttpResponse {
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), body)
+}
+
+pub(super) fn database() -> Database {
+    let database = Database::memory().unwrap();
+    let create = json!({
+        "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "PK", "AttributeType": "S"}, {"AttributeName": "SK", "AttributeType": "S"}
+        ],
+        "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}]
+    });
+    database
+        .create_table(serde_json::from_value(create).unwrap())
+        .unwrap();
+    database
+}
+
+/// All items of customers.
+pub(super) fn items(database: &Database) -> BTreeMap<String, Value> {
+    let scan = serde_json::from_value(json!({"TableName": TABLE})).unwrap();
+    let scan = serde_json::to_value(database.scan(scan).unwrap()).unwrap();
+    let items = scan["Items"].as_array().unwrap().iter();
+    items
+        .map(|item| {
+            (
+                format!("{} {}", item["PK"]["S"], item["SK"]["S"]),
+                item.clone(),
+            )
+        })
+        .filter(|(key, _)| !key.starts_with("\"import#") && !key.starts_with("\"config"))
+        .collect()
+}
+
+fn dynamodb(database: &Database, target: &str, request: &HttpRequest) -> HttpResponse {
+    fn call<Q: DeserializeOwned, A: Serialize>(
+        body: &[u8],
+        run: impl FnOnce(Q) -> Result<A, DynoxideError>,
+    ) -> HttpResponse {
+        match run(serde_json::from_slice(body).unwrap()) {
+            Ok(answer) => response(200, serde_json::to_vec(&answer).unwrap().into()),
+            Err(error) => response(error.status_code(), error.to_json().into()),
+        }
+    }
+    let body = request.body().bytes().unwrap();
+    match target.rsplit('.').next().unwrap() {
+        "GetItem" => call(body, |request| database.get_item(request)),
+        "PutItem" => call(body, |request| database.put_item(request)),
+        "UpdateItem" => call(body, |request| database.update_item(request)),
+        "Query" => call(body, |request| database.query(request)),
+        "BatchExecuteStatement" => call(body, |request| database.batch_execute_statement(request)),
+        other => panic!("{other} is not expected"),
+    }
+}
+
+/// The newest versions of all objects.
+#[derive(Debug, Default)]
+pub(super) struct Bucket(BTreeMap<String, Vec<u8>>);
+
+impl Bucket {
+    pub(super) fn with(key: &str, body: String) -> Self {
+        Self([(key.to_owned(), body.into_bytes())].into())
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.get(key).cloned()
+    }
+
+    pub(super) fn keys(&self, prefix: &str) -> Vec<&str> {
+        let keys = self.0.keys().map(String::as_str);
+        keys.filter(|key| key.starts_with(prefix)).collect()
+    }
+}
+
+fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
+    let uri: hyper::Uri = request.uri().parse().unwrap();
+    let key = uri.path().strip_prefix("/b/").unwrap().to_owned();
+    let mut bucket = lock(&world.bucket);
+    match request.method() {
+        "GET" => {
+            assert!(
+                uri.query()
+                    .unwrap()
+                    .contains(&format!("versionId={VERSION}"))
+            );
+            let object = bucket.get(&key).unwrap();
+            let range = request.headers().get("range");
+            let from = range.map_or(0, |range| {
+                let from = range
+                    .strip_prefix("bytes=")
+                    .unwrap()
+                    .strip_suffix('-')
+                    .unwrap();
+                from.parse().unwrap()
+            });
+            let length = object.len() - from;
+            let status = if range.is_some() { 206 } else { 200 };
+            let mut answer = response(status, body(Arc::clone(world), object[from..].to_vec()));
+            let headers = answer.headers_mut();
+            headers.insert("content-length", length.to_string());
+            headers.insert("etag", "\"e\"");
+            headers.insert("last-modified", "Sat, 31 Oct 2026 00:00:00 GMT");
+            answer
+        }
+        "PUT" => {
+            if request.headers().get("if-none-match").is_some() && bucket.0.contains_key(&key) {
+                let error = "<Error><Code>PreconditionFailed</Code></Error>";
+                return response(412, error.into());
+            }
+            if key.starts_with("work/") {
+                world.events.send(key.clone()).unwrap();
+            }
+            let body = request.body().bytes().unwrap().to_vec();
+            bucket.0.insert(key, body);
+            response(200, SdkBody::empty())
+        }
+        "DELETE" => {
+            bucket.0.remove(&key);
+            response(204, SdkBody::empty())
+        }
+        other => panic!("{other} is not expected"),
+    }
+}
+
+/// A body that comes in pieces, each after a pause.
+fn body(world: Arc<World>, bytes: Vec<u8>) -> SdkBody {
+    let pieces = futures::stream::unfold(
+        (world, bytes::Bytes::from(bytes)),
+        |(world, mut left)| async move {
+            if left.is_empty() {
+                return None;
+            }
+            let pause = world.random(|random| rand::RngExt::random_range(random, 0..500));
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let piece = left.split_to(left.len().min(PIECE));
+            let frame = hyper::body::Frame::data(piece);
+            Some((Ok::<_, std::convert::Infallible>(frame), (world, left)))
+        },
+    );
+    SdkBody::from_body_1_x(http_body_util::StreamBody::new(Box::pin(pieces)))
+}

@@ -1,0 +1,74 @@
+//! What befalls each request: drawn from the seed, so that it can be drawn again.
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+
+use super::{Fault, Faults};
+
+/// Draws lots.
+#[derive(Debug)]
+pub(super) struct Lots {
+    seed: u64,
+    drawn: HashMap<String, u64>,
+}
+
+/// What befalls one request.
+#[derive(Debug)]
+pub(super) struct Lot {
+    pub(super) fault: Option<Fault>,
+    pub(super) latency: Duration,
+    share_of_statements: f64,
+    random: StdRng,
+}
+
+impl Lots {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            drawn: HashMap::new(),
+        }
+    }
+
+    pub(super) fn draw(&mut self, operation: &str, faults: &Faults) -> Lot {
+        let number = self.drawn.entry(operation.to_owned()).or_default();
+        *number += 1;
+        let mut hasher = DefaultHasher::new();
+        (self.seed, operation, *number).hash(&mut hasher);
+        let mut random = StdRng::seed_from_u64(hasher.finish());
+        let latency = faults.latency.mul_f64(random.random());
+        let rules = faults
+            .rules
+            .iter()
+            .filter(|rule| rule.operation.as_deref().is_none_or(|own| own == operation));
+        let mut fault = None;
+        for rule in rules {
+            // Each rule draws, whatever the others drew: more rules leave the lots of the first as they are.
+            if random.random_bool(rule.share.clamp(0.0, 1.0)) && fault.is_none() {
+                fault = Some(rule.fault);
+            }
+        }
+        Lot {
+            fault,
+            latency,
+            share_of_statements: faults.statements.clamp(0.0, 1.0),
+            random,
+        }
+    }
+}
+
+impl Lot {
+    /// Whether the next statement fails.
+    pub(super) fn statement_fails(&mut self) -> bool {
+        self.random.random_bool(self.share_of_statements)
+    }
+
+    /// A byte of a body, by its number: less than `length`, which is not 0.
+    pub(super) fn byte_of(&mut self, length: u64) -> u64 {
+        self.random.random_range(0..length)
+    }
+}

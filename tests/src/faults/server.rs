@@ -1,0 +1,385 @@
+//! The proxy at work: takes requests, deals each its lot, and passes on what is left of it.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Method, Request, Response, StatusCode, Uri,
+    body::Incoming,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPECT, HeaderValue},
+    http::{request, response},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::{
+    Count, Fault, Faults,
+    body::{self, Body, Way},
+    connection::{Connection, Reset},
+    lock,
+    lots::{Lot, Lots},
+    statements,
+};
+
+/// Which operation of DynamoDB a request is.
+const TARGET: &str = "x-amz-target";
+/// The check sum of an answer of DynamoDB.
+const CHECK_SUM: &str = "x-amz-crc32";
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    settings: Mutex<Settings>,
+    pub(super) counts: Mutex<BTreeMap<String, Count>>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) upstream: Option<String>,
+    pub(super) swallow: bool,
+    faults: Faults,
+    lots: Lots,
+    /// Write units that may be taken, and since when they have been growing.
+    units: f64,
+    since: Instant,
+}
+
+impl Settings {
+    pub(super) fn set_faults(&mut self, faults: Faults) {
+        (self.units, self.since) = (
+            f64::from(faults.write_units_per_second.unwrap_or_default()),
+            Instant::now(),
+        );
+        self.faults = faults;
+    }
+
+    /// Takes write units, if so many are left. A write larger than all takes all.
+    fn take(&mut self, units: f64) -> bool {
+        let Some(rate) = self.faults.write_units_per_second.map(f64::from) else {
+            return true;
+        };
+        let grown = self.since.elapsed().as_secs_f64() * rate;
+        (self.units, self.since) = ((self.units + grown).min(rate), Instant::now());
+        let units = units.min(rate);
+        let enough = self.units >= units;
+        if enough {
+            self.units -= units;
+        }
+        enough
+    }
+}
+
+impl Shared {
+    pub(super) fn new(seed: u64) -> Self {
+        let settings = Settings {
+            upstream: None,
+            swallow: false,
+            faults: Faults::default(),
+            lots: Lots::new(seed),
+            units: 0.0,
+            since: Instant::now(),
+        };
+        Self {
+            settings: Mutex::new(settings),
+            counts: Mutex::default(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
+    }
+
+    pub(super) fn count(&self, operation: &str, change: impl FnOnce(&mut Count)) {
+        change(lock(&self.counts).entry(operation.to_owned()).or_default());
+    }
+}
+
+/// Serves until it is aborted.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let (connection, reset) = Connection::new(stream);
+                let shared = Arc::clone(&shared);
+                connections.spawn(async move {
+                    let service = service_fn(|request| {
+                        answer(Arc::clone(&shared), Arc::clone(&reset), request)
+                    });
+                    let connection = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
+                    // What ends it is a fault of ours, or the client's matter.
+                    let _ = connection.await;
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Ends a connection with a reset.
+fn reset(reset: &Reset) -> io::Error {
+    reset.store(true, Ordering::Relaxed);
+    io::Error::other("reset")
+}
+
+async fn answer(
+    shared: Arc<Shared>,
+    connection: Reset,
+    request: Request<Incoming>,
+) -> io::Result<Response<Body>> {
+    let (head, body) = request.into_parts();
+    let operation = operation(&head);
+    let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let (mut lot, rate, upstream, swallow) = {
+        let mut settings = shared.settings();
+        let Settings { lots, faults, .. } = &mut *settings;
+        let lot = lots.draw(&operation, faults);
+        let rate = faults.bytes_per_second;
+        (lot, rate, settings.upstream.clone(), settings.swallow)
+    };
+    shared.count(&operation, |count| {
+        count.requests += 1;
+        count.bytes_in += bytes.len() as u64;
+        count.faults += u64::from(lot.fault.is_some());
+    });
+    tokio::time::sleep(lot.latency + body::time_of(bytes.len(), rate)).await;
+    match lot.fault {
+        Some(Fault::Throttled) => return Ok(refusal(&head, THROTTLED)),
+        Some(Fault::Failed) => return Ok(refusal(&head, FAILED)),
+        Some(Fault::Reset) => return Err(reset(&connection)),
+        Some(Fault::Stalled) => std::future::pending::<()>().await,
+        _ => {}
+    }
+    let Some(upstream) = upstream else {
+        return Ok(refusal(&head, FAILED));
+    };
+    if head.headers.contains_key(TARGET) {
+        let table = Table {
+            shared: &shared,
+            operation: &operation,
+            upstream: &upstream,
+            swallow,
+        };
+        let answer = table.answer(&head, &bytes, &mut lot).await?;
+        return match lot.fault {
+            Some(Fault::Lost) => Err(reset(&connection)),
+            Some(Fault::Cut) => {
+                let (head, bytes) = answer.into_parts();
+                let left = bytes.slice(..lot.byte_of(bytes.len() as u64) as usize);
+                let broken = futures::stream::iter([
+                    Ok(hyper::body::Frame::data(left)),
+                    Err(reset(&connection)),
+                ]);
+                Ok(Response::from_parts(
+                    head,
+                    http_body_util::StreamBody::new(broken).boxed_unsync(),
+                ))
+            }
+            _ => {
+                tokio::time::sleep(body::time_of(answer.body().len(), rate)).await;
+                Ok(answer.map(body::full))
+            }
+        };
+    }
+    let (mut answer_head, answer_body) = pass_on(&shared, &upstream, &head, bytes)
+        .await?
+        .into_parts();
+    if lot.fault == Some(Fault::Lost) {
+        let _ = answer_body.collect().await;
+        return Err(reset(&connection));
+    }
+    if lot.fault == Some(Fault::WrongEtag) && answer_head.headers.contains_key(ETAG) {
+        let other = HeaderValue::from_static("\"00000000000000000000000000000000\"");
+        answer_head.headers.insert(ETAG, other);
+    }
+    let length = length(&answer_head);
+    let way = Way {
+        shared: Arc::clone(&shared),
+        operation,
+        bytes_per_second: rate,
+        cut_at: (lot.fault == Some(Fault::Cut) && length > 0).then(|| lot.byte_of(length)),
+        reset: connection,
+    };
+    Ok(Response::from_parts(
+        answer_head,
+        body::passed(answer_body, way),
+    ))
+}
+
+fn length(head: &response::Parts) -> u64 {
+    let length = head.headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or_default()
+}
+
+/// A request to DynamoDB.
+struct Table<'a> {
+    shared: &'a Shared,
+    operation: &'a str,
+    upstream: &'a str,
+    swallow: bool,
+}
+
+impl Table<'_> {
+    async fn answer(
+        &self,
+        head: &request::Parts,
+        bytes: &Bytes,
+        lot: &mut Lot,
+    ) -> io::Result<Response<Bytes>> {
+        let mut request: Value = serde_json::from_slice(bytes)?;
+        request["ReturnConsumedCapacity"] = "TOTAL".into();
+        let mut failed = Vec::new();
+        if self.operation == "BatchExecuteStatement" {
+            let mut settings = self.shared.settings();
+            for statement in statements::of(&request) {
+                failed.push(if lot.statement_fails() {
+                    Some("InternalServerError")
+                } else if settings.take(statements::units(statement)) {
+                    None
+                } else {
+                    Some("ProvisionedThroughputExceeded")
+                });
+            }
+        } else if matches!(self.operation, "PutItem" | "UpdateItem" | "DeleteItem") {
+            let units = statements::units(&request["Item"]);
+            if !self.shared.settings().take(units) {
+                return Ok(refusal_of_table(THROUGHPUT));
+            }
+        }
+        let count = failed.iter().flatten().count() as u64;
+        self.shared.count(self.operation, |total| {
+            total.statements += failed.len() as u64;
+            total.failed_statements += count;
+        });
+        statements::without(&mut request, &failed);
+        let mut answer = if count > 0 && count == failed.len() as u64 {
+            Response::new(serde_json::json!({"Responses": [], "ConsumedCapacity": []}))
+        } else if self.swallow && self.operation == "BatchExecuteStatement" {
+            match statements::swallowed(&request) {
+                Ok(answer) => Response::new(answer),
+                Err(what) => return Ok(refusal_of_table((400, "ValidationException", &what))),
+            }
+        } else {
+            let body = Bytes::from(request.to_string());
+            let (mut head, body) = pass_on(self.shared, self.upstream, head, body)
+                .await?
+                .into_parts();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            head.headers.remove(CHECK_SUM);
+            head.headers.remove(CONTENT_LENGTH);
+            Response::from_parts(head, serde_json::from_slice(&body)?)
+        };
+        if answer.status().is_success() && count > 0 {
+            answer = answer.map(|answer| statements::with(answer, &failed));
+        }
+        let units = statements::capacity(answer.body());
+        answer
+            .headers_mut()
+            .entry(CONTENT_TYPE)
+            .or_insert(HeaderValue::from_static(JSON));
+        let answer = answer.map(|answer| Bytes::from(answer.to_string()));
+        self.shared.count(self.operation, |total| {
+            total.capacity_units += units;
+            total.bytes_out += answer.body().len() as u64;
+        });
+        Ok(answer)
+    }
+}
+
+async fn pass_on(
+    shared: &Shared,
+    upstream: &str,
+    head: &request::Parts,
+    bytes: Bytes,
+) -> io::Result<Response<Incoming>> {
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let uri: Uri = format!("{upstream}{path}")
+        .parse()
+        .map_err(io::Error::other)?;
+    let mut request = Request::new(Full::new(bytes));
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = head.headers.clone();
+    // Its body is here already, and may be of another length.
+    request.headers_mut().remove(EXPECT);
+    request.headers_mut().remove(CONTENT_LENGTH);
+    shared
+        .client
+        .request(request)
+        .await
+        .map_err(io::Error::other)
+}
+
+/// The operation's name.
+fn operation(head: &request::Parts) -> String {
+    if let Some(target) = head
+        .headers
+        .get(TARGET)
+        .and_then(|target| target.to_str().ok())
+    {
+        return target.rsplit('.').next().unwrap_or_default().to_owned();
+    }
+    let is_object = head.uri.path().trim_start_matches('/').contains('/');
+    let name = match (&head.method, is_object) {
+        (&Method::GET, true) => "GetObject",
+        (&Method::GET, false) => "ListObjects",
+        (&Method::PUT, true) => "PutObject",
+        (&Method::DELETE, true) => "DeleteObject",
+        (&Method::HEAD, true) => "HeadObject",
+        _ => "Other",
+    };
+    name.to_owned()
+}
+
+const JSON: &str = "application/x-amz-json-1.0";
+/// Status, DynamoDB's code, and S3's or a message.
+type Refusal<'a> = (u16, &'a str, &'a str);
+const THROTTLED: Refusal<'static> = (503, "ThrottlingException", "SlowDown");
+const FAILED: Refusal<'static> = (500, "InternalServerError", "InternalError");
+const THROUGHPUT: Refusal<'static> = (
+    400,
+    "ProvisionedThroughputExceededException",
+    "too many writes",
+);
+
+fn refusal(head: &request::Parts, (status, table, bucket): Refusal<'_>) -> Response<Body> {
+    if head.headers.contains_key(TARGET) {
+        let status = if status == 503 { 400 } else { status };
+        return refusal_of_table((status, table, "a fault of the proxy")).map(body::full);
+    }
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{bucket}</Code><Message>a fault of the proxy</Message></Error>"
+    );
+    let mut answer = Response::new(body::full(xml));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    answer
+}
+
+fn refusal_of_table((status, code, message): Refusal<'_>) -> Response<Bytes> {
+    let body = serde_json::json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message});
+    let mut answer = Response::new(Bytes::from(body.to_string()));
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+    answer
+}

@@ -1,0 +1,87 @@
+//! DynamoDB's bodies: the statements of a batch, which fail one by one, and the capacity that requests take.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+/// Bytes of a write unit.
+const UNIT: usize = 1 << 10;
+/// DynamoDB's limit of a batch.
+const MAX_STATEMENTS: usize = 25;
+
+/// The statements of `BatchExecuteStatement`.
+pub(super) fn of(request: &Value) -> &[Value] {
+    request["Statements"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Takes the statements out that fail, each with its error's code; the rest is what is passed on.
+pub(super) fn without(request: &mut Value, failed: &[Option<&'static str>]) {
+    if let Some(Value::Array(statements)) = request.get_mut("Statements") {
+        let mut fails = failed.iter();
+        statements.retain(|_| matches!(fails.next(), None | Some(None)));
+    }
+}
+
+/// The answer to all statements: those of the rest, with the errors where they belong.
+pub(super) fn with(mut answer: Value, failed: &[Option<&'static str>]) -> Value {
+    let mut rest = match answer["Responses"].take() {
+        Value::Array(rest) => rest.into_iter(),
+        _ => Vec::new().into_iter(),
+    };
+    let all = failed.iter().map(|failed| match failed {
+        Some(code) => {
+            json!({"Error": {"Code": code, "Message": "This statement was not executed."}})
+        }
+        None => rest.next().unwrap_or_default(),
+    });
+    answer["Responses"] = all.collect();
+    answer
+}
+
+/// The write units that a statement or a put item takes, by its size as it is sent.
+pub(super) fn units(write: &Value) -> f64 {
+    write.to_string().len().div_ceil(UNIT) as f64
+}
+
+/// The capacity that an answer says was taken.
+pub(super) fn capacity(answer: &Value) -> f64 {
+    let one = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();
+    match &answer["ConsumedCapacity"] {
+        Value::Array(all) => all.iter().map(one).sum(),
+        consumed => one(consumed),
+    }
+}
+
+/// The answer as if every statement had been executed, or what is wrong with the request's form.
+pub(super) fn swallowed(request: &Value) -> Result<Value, String> {
+    let statements = of(request);
+    if statements.is_empty() || statements.len() > MAX_STATEMENTS {
+        return Err(format!("{} statements in a request", statements.len()));
+    }
+    let mut keys = HashSet::new();
+    for statement in statements {
+        let text = statement["Statement"].as_str().unwrap_or_default();
+        let parameters = statement["Parameters"].as_array();
+        let parameters = parameters.map_or(&[][..], Vec::as_slice);
+        if text.matches('?').count() != parameters.len() {
+            return Err("parameters that do not fit their statement".to_owned());
+        }
+        // An insert begins with its key; an update's condition ends with its key and the version.
+        let key = match text.split(' ').next() {
+            Some("INSERT") => parameters.get(..2),
+            Some("UPDATE") => {
+                parameters.get(parameters.len().saturating_sub(3)..parameters.len() - 1)
+            }
+            _ => None,
+        };
+        let key = key.ok_or_else(|| format!("a statement like {text}"))?;
+        if !keys.insert((key[0].to_string(), key[1].to_string())) {
+            return Err("two statements of one key".to_owned());
+        }
+    }
+    let units: f64 = statements.iter().map(units).sum();
+    Ok(json!({
+        "Responses": vec![json!({}); statements.len()],
+        "ConsumedCapacity": [{"CapacityUnits": units}],
+    }))
+}
