@@ -7,7 +7,7 @@ use crate::{
     App, IngestError,
     deadline::Deadline,
     drop_key::{DropKey, DropKeyError},
-    erase::Erasures,
+    erase::{self, Erasures},
     inflate::Inflated,
     manifest::{self, Manifest},
     measure,
@@ -15,7 +15,7 @@ use crate::{
     object::{Body, Opened},
     plan::{self, Plan, Progress},
     range::Run,
-    report::{FileProblem, Report, Status},
+    report::{Erased, FileProblem, Report, Status},
 };
 
 /// For how long the table keeps an import's plan and progress.
@@ -165,6 +165,7 @@ async fn go_on(
         if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
             follow(app, object, manifest.import, manifest.range, deadline).await?;
         } else {
+            take_back(app, &plan).await?;
             settle(app, &plan, &items, manifest.range).await?;
         }
     }
@@ -191,6 +192,7 @@ async fn follow(
     if is_drop {
         hand_out(app, &plan, &items).await?;
         if progress.offset > 0 || progress.done {
+            take_back(app, &plan).await?;
             return settle(app, &plan, &items, number).await;
         }
     }
@@ -268,6 +270,14 @@ async fn advance(
     }
     let items = app.table.import(plan.import()).await?;
     settle(app, plan, &items, number).await
+}
+
+/// Deletes what a run that died, beside the one that brought the range on, may have stored of somebody who was erased
+/// meanwhile.
+async fn take_back(app: &App, plan: &Plan) -> Result<(), IngestError> {
+    let (known, mut erased) = (Erasures::default(), Erased::default());
+    let planned_at = plan.started_at.seconds();
+    erase::catch_up(app, plan.erasure_changes, planned_at, &known, &mut erased).await
 }
 
 /// Sees to what is left of a range: its next manifest, or, where all ranges are done, the report.
