@@ -16,8 +16,8 @@ use shared::{
 
 use crate::{
     App, IngestError,
+    counts::Erased,
     record::Forget,
-    report::Erased,
     write::{self, Outcome},
 };
 

@@ -15,6 +15,7 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
+mod counts;
 mod deadline;
 mod drop_key;
 mod erase;
@@ -26,6 +27,7 @@ mod object;
 mod plan;
 mod range;
 mod record;
+mod rejects;
 mod report;
 mod rows;
 mod run;

@@ -8,7 +8,8 @@ use shared::{
 };
 
 use crate::{
-    report::{Counts, Erased, FileProblem, Status},
+    counts::{Counts, Erased},
+    report::{FileProblem, Status},
     rows::Format,
 };
 

@@ -1,24 +1,20 @@
-//! The account of an import, and the rows that it rejected: what the one who dropped the file reads.
+//! The account of an import, which the one who dropped the file reads. What its counters count is in `counts`, the
+//! rows that it rejected are in `rejects`.
 
 use aws_sdk_s3::{
     Client, error::ProvideErrorMetadata as _,
     operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream,
 };
 use serde::Serialize;
-use shared::{keys::SortKey, time::Instant, value::Map, version::ImportId};
+use shared::{time::Instant, version::ImportId};
 
 use crate::{
     IngestError,
+    counts::{Counts, Erased},
     drop_key::DropKey,
     plan::{Plan, Progress},
-    record::Fault,
-    rows::Row,
 };
 
-/// The most bytes of a rejected row that could not be parsed.
-pub(crate) const MAX_RAW: usize = 64 * 1024;
-/// Rejected rows are put into S3 in objects of about this many bytes.
-const REJECTS_BYTES: usize = 8 << 20;
 /// S3's limit of a key.
 const MAX_KEY_BYTES: usize = 1024;
 
@@ -74,124 +70,6 @@ impl FileProblem {
             r#type: format!("/problems/{slug}"),
             detail: detail.into(),
         }
-    }
-}
-
-/// The verdicts on rows: `read = written + stale + rejected + suppressed`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counts {
-    pub(crate) read: u64,
-    pub(crate) written: u64,
-    pub(crate) stale: u64,
-    pub(crate) rejected: u64,
-    pub(crate) suppressed: u64,
-    /// Rows whose body was cut.
-    pub(crate) truncated: u64,
-}
-
-impl Counts {
-    /// Each with its name.
-    pub(crate) const fn named(&self) -> [(&'static str, u64); 6] {
-        [
-            ("read", self.read),
-            ("written", self.written),
-            ("stale", self.stale),
-            ("rejected", self.rejected),
-            ("suppressed", self.suppressed),
-            ("truncated", self.truncated),
-        ]
-    }
-
-    /// From what each name counts.
-    pub(crate) fn from_named(count: impl Fn(&str) -> u64) -> Self {
-        Self {
-            read: count("read"),
-            written: count("written"),
-            stale: count("stale"),
-            rejected: count("rejected"),
-            suppressed: count("suppressed"),
-            truncated: count("truncated"),
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.read += other.read;
-        self.written += other.written;
-        self.stale += other.stale;
-        self.rejected += other.rejected;
-        self.suppressed += other.suppressed;
-        self.truncated += other.truncated;
-    }
-}
-
-/// What was deleted, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Erased {
-    pub(crate) identities: u64,
-    pub(crate) records: u64,
-    pub(crate) attributes: u64,
-    pub(crate) links: u64,
-    pub(crate) notes: u64,
-    pub(crate) events: u64,
-    pub(crate) bodies: u64,
-    /// What was remembered of requests that left notes.
-    pub(crate) note_requests: u64,
-}
-
-impl Erased {
-    /// Counts an item.
-    pub(crate) const fn count(&mut self, key: &SortKey) {
-        let counter = match key {
-            SortKey::Record(_) => &mut self.records,
-            SortKey::Attributes { .. } => &mut self.attributes,
-            SortKey::Link(_) => &mut self.links,
-            SortKey::Note(_) => &mut self.notes,
-            SortKey::Event(_) => &mut self.events,
-            SortKey::Body(_) => &mut self.bodies,
-            SortKey::Again(_) => &mut self.note_requests,
-            // Markers stay.
-            SortKey::Marker(_) => return,
-        };
-        *counter += 1;
-    }
-
-    /// Each with the name under which progress keeps it.
-    pub(crate) const fn named(&self) -> [(&'static str, u64); 8] {
-        [
-            ("erased_identities", self.identities),
-            ("erased_records", self.records),
-            ("erased_attributes", self.attributes),
-            ("erased_links", self.links),
-            ("erased_notes", self.notes),
-            ("erased_events", self.events),
-            ("erased_bodies", self.bodies),
-            ("erased_note_requests", self.note_requests),
-        ]
-    }
-
-    /// From what each name counts.
-    pub(crate) fn from_named(count: impl Fn(&str) -> u64) -> Self {
-        Self {
-            identities: count("erased_identities"),
-            records: count("erased_records"),
-            attributes: count("erased_attributes"),
-            links: count("erased_links"),
-            notes: count("erased_notes"),
-            events: count("erased_events"),
-            bodies: count("erased_bodies"),
-            note_requests: count("erased_note_requests"),
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.identities += other.identities;
-        self.records += other.records;
-        self.attributes += other.attributes;
-        self.links += other.links;
-        self.notes += other.notes;
-        self.events += other.events;
-        self.bodies += other.bodies;
-        self.note_requests += other.note_requests;
     }
 }
 
@@ -406,10 +284,10 @@ impl Report {
 
 /// Where an import's report and rejects go.
 #[derive(Debug)]
-struct Place(String);
+pub(crate) struct Place(String);
 
 impl Place {
-    fn new(key: &str, object_id: &str, import: &str) -> Self {
+    pub(crate) fn new(key: &str, object_id: &str, import: &str) -> Self {
         let long = format!("{key}/{object_id}");
         // The longest name under a prefix: a range and two offsets.
         let fits = "rejects/".len() + long.len() + 64 <= MAX_KEY_BYTES;
@@ -420,124 +298,7 @@ impl Place {
         format!("reports/{}.json", self.0)
     }
 
-    fn rejects(&self, name: &str) -> String {
+    pub(crate) fn rejects(&self, name: &str) -> String {
         format!("rejects/{}/{name}.ndjson", self.0)
     }
-}
-
-/// A rejected row.
-#[derive(Serialize)]
-struct Reject<'a> {
-    line: Option<u64>,
-    offset: u64,
-    code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    message: String,
-    record: Record<'a>,
-}
-
-/// The row itself: as an object, which a CSV record makes too, or, where it could not be parsed, as text.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Record<'a> {
-    Fields(&'a Map),
-    Text(String),
-}
-
-/// The rows that a run rejects.
-#[derive(Debug)]
-pub(crate) struct Rejects<'a> {
-    client: &'a Client,
-    bucket: &'a str,
-    place: Place,
-    range: usize,
-    waiting: Vec<u8>,
-    /// The offsets of the first and the last row that wait.
-    span: Option<(u64, u64)>,
-    /// The names of the objects that were put.
-    pub(crate) names: Vec<String>,
-}
-
-impl<'a> Rejects<'a> {
-    pub(crate) fn new(client: &'a Client, plan: &'a Plan, range: usize) -> Self {
-        Self {
-            client,
-            bucket: &plan.bucket,
-            place: Place::new(&plan.key, &plan.object_id(), &plan.import().to_string()),
-            range,
-            waiting: Vec::new(),
-            span: None,
-            names: Vec::new(),
-        }
-    }
-
-    /// Takes a rejected row in: as its fields, where it could be parsed.
-    pub(crate) async fn add(
-        &mut self,
-        row: &Row,
-        line: Option<u64>,
-        fields: Option<&Map>,
-        fault: &Fault,
-    ) -> Result<(), IngestError> {
-        let record = match fields {
-            Some(fields) => Record::Fields(fields),
-            None => Record::Text(
-                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_RAW)]).into_owned(),
-            ),
-        };
-        let reject = Reject {
-            line,
-            offset: row.offset,
-            code: fault.code,
-            field: fault.field.as_deref(),
-            message: fault.to_string(),
-            record,
-        };
-        let (first, last) = self.span.unwrap_or((row.offset, row.offset));
-        self.span = Some((first.min(row.offset), last.max(row.offset)));
-        serde_json::to_writer(&mut self.waiting, &reject)
-            .map_err(|error| IngestError::S3(error.into()))?;
-        self.waiting.push(b'\n');
-        if self.waiting.len() >= REJECTS_BYTES {
-            self.put().await?;
-        }
-        Ok(())
-    }
-
-    /// Puts the rejects that are waiting.
-    pub(crate) async fn put(&mut self) -> Result<(), IngestError> {
-        let Some((first, last)) = self.span.take() else {
-            return Ok(());
-        };
-        let name = format!("{}-{first}-{last}", self.range);
-        let body = std::mem::take(&mut self.waiting);
-        put(
-            self.client,
-            self.bucket,
-            &self.place.rejects(&name),
-            body,
-            "application/x-ndjson",
-        )
-        .await?;
-        self.names.push(name);
-        Ok(())
-    }
-}
-
-async fn put(
-    client: &Client,
-    bucket: &str,
-    key: &str,
-    body: Vec<u8>,
-    content_type: &str,
-) -> Result<(), IngestError> {
-    let request = client
-        .put_object()
-        .bucket(bucket)
-        .key(key)
-        .content_type(content_type);
-    let put = request.body(ByteStream::from(body)).send().await;
-    put.map_err(|error| IngestError::S3(error.into()))?;
-    Ok(())
 }

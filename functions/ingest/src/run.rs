@@ -5,6 +5,7 @@ use shared::{table::ImportItems, time::Instant, version::ImportId};
 
 use crate::{
     App, IngestError,
+    counts::Erased,
     deadline::Deadline,
     drop_key::{DropKey, DropKeyError},
     erase::{self, Erasures},
@@ -15,7 +16,7 @@ use crate::{
     object::{Body, Opened},
     plan::{self, Plan, Progress},
     range::Run,
-    report::{Erased, FileProblem, Report, Status},
+    report::{FileProblem, Report, Status},
 };
 
 /// For how long the table keeps an import's plan and progress.

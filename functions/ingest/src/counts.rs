@@ -1,0 +1,109 @@
+//! What an import counts: the verdicts on its rows, and what its erasures deleted.
+
+use serde::Serialize;
+use shared::keys::SortKey;
+
+/// A struct of counters. Progress keeps each under the prefix and its field's name.
+macro_rules! counters {
+    (
+        $(#[$about:meta])*
+        $name:ident, $prefix:literal, { $($(#[$what:meta])* $field:ident,)* }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        pub(crate) struct $name {
+            $($(#[$what])* pub(crate) $field: u64,)*
+        }
+
+        impl $name {
+            /// Each with the name under which progress keeps it.
+            pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((concat!($prefix, stringify!($field)), self.$field)),*].into_iter()
+            }
+
+            /// From what each name counts.
+            pub(crate) fn from_named(count: impl Fn(&str) -> u64) -> Self {
+                Self {
+                    $($field: count(concat!($prefix, stringify!($field))),)*
+                }
+            }
+
+            /// Adds what another part of the import counted.
+            pub(crate) const fn add(&mut self, other: &Self) {
+                $(self.$field += other.$field;)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// The verdicts on rows: `read = written + stale + rejected + suppressed`.
+    Counts, "", {
+        read,
+        written,
+        stale,
+        rejected,
+        suppressed,
+        /// Rows whose body was cut.
+        truncated,
+    }
+}
+
+counters! {
+    /// What was deleted, by kind.
+    Erased, "erased_", {
+        identities,
+        records,
+        attributes,
+        links,
+        notes,
+        events,
+        bodies,
+        /// What was remembered of requests that left notes.
+        note_requests,
+    }
+}
+
+impl Erased {
+    /// Counts an item.
+    pub(crate) const fn count(&mut self, key: &SortKey) {
+        let counter = match key {
+            SortKey::Record(_) => &mut self.records,
+            SortKey::Attributes { .. } => &mut self.attributes,
+            SortKey::Link(_) => &mut self.links,
+            SortKey::Note(_) => &mut self.notes,
+            SortKey::Event(_) => &mut self.events,
+            SortKey::Body(_) => &mut self.bodies,
+            SortKey::Again(_) => &mut self.note_requests,
+            // Markers stay.
+            SortKey::Marker(_) => return,
+        };
+        *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_kept_by_name_and_come_back() {
+        let mut erased = Erased {
+            identities: 1,
+            note_requests: 2,
+            ..Erased::default()
+        };
+        erased.add(&erased.clone());
+        let kept: Vec<_> = erased.named().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(
+            kept,
+            [("erased_identities", 2), ("erased_note_requests", 4)]
+        );
+        let count = |name: &str| {
+            let own = kept.iter().find(|(own, _)| *own == name);
+            own.map_or(0, |(_, count)| *count)
+        };
+        assert_eq!(Erased::from_named(count), erased);
+        assert_eq!(Counts::from_named(count), Counts::default());
+    }
+}

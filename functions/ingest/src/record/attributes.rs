@@ -1,0 +1,114 @@
+//! Attributes records: an item for each namespace that one names.
+
+use std::collections::BTreeMap;
+
+use shared::{
+    keys::SortKey,
+    table::Write,
+    value::{Map, Value, decimal},
+};
+
+use super::{
+    Fault, Placing,
+    check::{self, Path},
+    fault::field_fault,
+    json,
+    links::link,
+    schema,
+};
+
+impl Placing<'_> {
+    pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+        let link = link(&mut fields)?;
+        let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
+        let Some(Value::Map(attributes)) = data.remove("attributes") else {
+            return Err(field_fault("attributes", "missing_field", "an object"));
+        };
+        let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
+        for (name, value) in flattened(attributes) {
+            let path = Path::Field(&Path::Record, "attributes");
+            let path = Path::Field(&path, &name);
+            let parts = name
+                .split_once('.')
+                .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
+            let (namespace, name) = parts
+                .ok_or_else(|| Fault::at(&path, "invalid_value", "a name like namespace.name"))?;
+            let value = attribute_value(value, &path)?;
+            namespaces
+                .entry(namespace.to_owned())
+                .or_default()
+                .insert(name, value);
+        }
+        if namespaces.is_empty() {
+            return Err(field_fault(
+                "attributes",
+                "invalid_value",
+                "at least one attribute",
+            ));
+        }
+        let items = namespaces
+            .into_iter()
+            .filter_map(|(namespace, attributes)| {
+                let mut data = data.clone();
+                data.insert("attributes", attributes);
+                let source = self.context.source.to_owned();
+                self.write(&self.item(&link, SortKey::Attributes { source, namespace }, data))
+            });
+        Ok(items.collect())
+    }
+}
+
+/// Attributes by `namespace.name`. A namespace that is an object, as columns of CSV make it, comes apart.
+fn flattened(attributes: Map) -> Vec<(String, Value)> {
+    let mut flat = Vec::new();
+    for (name, value) in attributes {
+        match value {
+            Value::Map(inner) if !name.contains('.') => {
+                flat.extend(
+                    inner
+                        .into_iter()
+                        .map(|(own, value)| (format!("{name}.{own}"), value)),
+                );
+            }
+            value => flat.push((name, value)),
+        }
+    }
+    flat
+}
+
+/// An attribute: a value, or one with how sure the source is of it.
+fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
+    let Value::Map(mut map) = value else {
+        return Ok(value);
+    };
+    let given = map
+        .remove("value")
+        .ok_or_else(|| Fault::at(path, "missing_field", "a value"))?;
+    let confidence = map.remove("confidence");
+    if let Some((unknown, _)) = map.iter().next() {
+        return Err(Fault::at(
+            &Path::Field(path, unknown),
+            "unknown_field",
+            "value or confidence",
+        ));
+    }
+    let mut kept = Map::new();
+    kept.insert("value", given);
+    if let Some(confidence) = confidence {
+        let number = match &confidence {
+            Value::Number(text) | Value::Text(text) => json::number(text.trim()),
+            _ => None,
+        };
+        let sure = number
+            .filter(|text| decimal(text).is_some_and(|sure| sure >= 0.into() && sure <= 2.into()));
+        let Some(sure) = sure else {
+            return Err(Fault::at(
+                &Path::Field(path, "confidence"),
+                "invalid_value",
+                "a number from 0 to 2",
+            ));
+        };
+        kept.insert("confidence", Value::Number(sure));
+    }
+    Ok(Value::Map(kept))
+}

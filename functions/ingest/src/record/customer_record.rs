@@ -1,0 +1,19 @@
+//! Customer records: who somebody is, as one source knows it.
+
+use shared::{keys::SortKey, table::Write, value::Map};
+
+use super::{
+    Fault, Placing,
+    check::{self, Path},
+    links::link,
+    schema,
+};
+
+impl Placing<'_> {
+    pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+        let link = link(&mut fields)?;
+        let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
+        let record = self.item(&link, SortKey::Record(self.context.source.to_owned()), data);
+        Ok(self.write(&record).into_iter().collect())
+    }
+}

@@ -1,0 +1,145 @@
+//! Events: where each lies in time, what makes it the same event again, and its body.
+
+use shared::{
+    body,
+    identifier::Identifier,
+    item::Item,
+    keys::{EventKey, EventType, SortKey},
+    table::Write,
+    time::Instant,
+    value::{Map, Value},
+};
+
+use super::{
+    Fault, Placed, Placing,
+    check::{self, Path},
+    fault::field_fault,
+    links::link,
+    schema::{self, Field},
+};
+
+/// How far an event may lie after its file's last change.
+const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
+impl Placing<'_> {
+    pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, Fault> {
+        let link = link(&mut fields)?;
+        let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
+            field_fault(
+                "action_at",
+                "missing_field",
+                "a time like 2026-10-31T23:59:59Z",
+            )
+        })?;
+        let moved_from = self
+            .time(&mut fields, "replaces_action_at")?
+            .filter(|old| *old != at);
+        let mut data = check::fields(event_fields(kind), fields, &Path::Record)?;
+        let natural_id: Vec<String> = natural_id(kind, &data)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let natural_id: Vec<&str> = natural_id.iter().map(String::as_str).collect();
+        let key = |at| EventKey::new(at, kind, self.context.source, &natural_id);
+        let (body, truncated) = self.body(&link, &key(at), &mut data)?;
+        let tombstone = moved_from
+            .and_then(|old| self.write(&self.item(&link, SortKey::Event(key(old)), Map::new())));
+        let event = self.write(&self.item(&link, SortKey::Event(key(at)), data));
+        Ok(Placed {
+            body,
+            writes: event.into_iter().chain(tombstone).collect(),
+            truncated,
+            ..Placed::default()
+        })
+    }
+
+    /// Takes a large body out of an event's data, and leaves its beginning and its size in bytes there.
+    fn body(
+        &self,
+        link: &Identifier,
+        key: &EventKey,
+        data: &mut Map,
+    ) -> Result<(Option<Write>, bool), Fault> {
+        let Some(text) = data
+            .text("body")
+            .filter(|text| text.len() > body::MAX_INLINE_BYTES)
+        else {
+            return Ok((None, false));
+        };
+        let packed = body::pack(text)
+            .map_err(|_| field_fault("body", "invalid_value", "a text that can be compressed"))?;
+        let beginning = body::beginning(text, body::PREVIEW_BYTES).to_owned();
+        let bytes = text.len();
+        data.insert("body", beginning);
+        data.insert("body_bytes", Value::Number(bytes.to_string()));
+        if packed.truncated {
+            data.insert("body_truncated", true);
+        }
+        let item = self.item(link, SortKey::Body(key.clone()), packed.data);
+        let body = Item { link: None, ..item };
+        Ok((self.write(&body), packed.truncated))
+    }
+
+    fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, Fault> {
+        let text = match fields.remove(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Text(text)) => text,
+            Some(_) => {
+                return Err(field_fault(
+                    name,
+                    "wrong_type",
+                    "a time like 2026-10-31T23:59:59Z",
+                ));
+            }
+        };
+        let at = Instant::parse(&text).ok_or_else(|| {
+            field_fault(name, "invalid_value", "a time like 2026-10-31T23:59:59Z")
+        })?;
+        if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
+            return Err(field_fault(
+                name,
+                "invalid_value",
+                "a time at most 48 hours after the file's",
+            ));
+        }
+        Ok(Some(at))
+    }
+}
+
+fn event_fields(kind: EventType) -> &'static [Field] {
+    match kind {
+        EventType::Purchase => schema::PURCHASE,
+        EventType::Return => schema::RETURN,
+        EventType::EmailSend => schema::EMAIL_SEND,
+        EventType::EmailOpen => schema::EMAIL_OPEN,
+        EventType::EmailClick => schema::EMAIL_CLICK,
+        EventType::EmailBounce => schema::EMAIL_BOUNCE,
+        EventType::EmailSubscribe => schema::EMAIL_SUBSCRIBE,
+        EventType::SmsSend => schema::SMS_SEND,
+        EventType::SmsClick => schema::SMS_CLICK,
+        EventType::SmsSubscribe => schema::SMS_SUBSCRIBE,
+        EventType::Message => schema::MESSAGE,
+    }
+}
+
+/// What tells an event from others of its type, source and time.
+fn natural_id(kind: EventType, data: &Map) -> Vec<&str> {
+    let text = |name| data.text(name).unwrap_or_default();
+    let of = |object: &str, name| {
+        data.map(object)
+            .and_then(|map| map.text(name))
+            .unwrap_or_default()
+    };
+    match kind {
+        EventType::Purchase => vec![text("purchase_id")],
+        EventType::Return => vec![text("return_id")],
+        EventType::EmailSend | EventType::EmailOpen | EventType::EmailBounce => {
+            vec![text("email_id")]
+        }
+        EventType::EmailClick => vec![text("email_id"), of("clicked_link", "url")],
+        EventType::EmailSubscribe => vec![text("email_id"), of("list", "id"), text("status")],
+        EventType::SmsSend => vec![text("sms_id")],
+        EventType::SmsClick => vec![text("sms_id"), of("clicked_link", "url")],
+        EventType::SmsSubscribe => vec![text("sms_id"), of("list", "id"), text("status")],
+        EventType::Message => vec![text("message_id")],
+    }
+}

@@ -1,0 +1,121 @@
+//! Forget records: whom one erases, and how.
+
+use shared::{
+    identity::IdentityId,
+    keys::Marker,
+    value::{Map, Value},
+};
+
+use super::{
+    Fault, Placed, Placing,
+    check::Path,
+    fault::field_fault,
+    flag,
+    links::{identifier, unified},
+};
+
+/// The most identifiers that one row erases.
+const MAX_FORGOTTEN: usize = 100;
+
+/// What a forget record asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Forget {
+    pub(crate) identities: Vec<IdentityId>,
+    /// Whether all that they are linked to is meant too.
+    pub(crate) whole_profile: bool,
+    pub(crate) kind: ForgetKind,
+}
+
+/// What a forget record says of its identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForgetKind {
+    /// What is known goes.
+    Erase,
+    /// What is known goes, and what comes is kept out.
+    Suppress,
+    /// What comes is let in again.
+    Reinstate,
+}
+
+impl Forget {
+    pub(crate) const fn markers(&self) -> &'static [Marker] {
+        match self.kind {
+            ForgetKind::Erase => &[Marker::Erased],
+            ForgetKind::Suppress => &[Marker::Erased, Marker::Suppressed],
+            ForgetKind::Reinstate => &[Marker::Reinstated],
+        }
+    }
+}
+
+impl Placing<'_> {
+    pub(super) fn forget(&self, mut fields: Map) -> Result<Placed, Fault> {
+        let suppress = flag(&mut fields, "suppress")?;
+        let reinstate = flag(&mut fields, "reinstate")?;
+        let kind = match (suppress, reinstate) {
+            (false, false) => ForgetKind::Erase,
+            (true, false) => ForgetKind::Suppress,
+            (false, true) => ForgetKind::Reinstate,
+            (true, true) => {
+                return Err(field_fault(
+                    "reinstate",
+                    "invalid_value",
+                    "not both suppress and reinstate",
+                ));
+            }
+        };
+        let whole_profile = match fields.remove("scope") {
+            None | Some(Value::Null) => false,
+            Some(Value::Text(scope)) if scope == "identity" => false,
+            Some(Value::Text(scope)) if scope == "profile" && !reinstate => true,
+            Some(_) if reinstate => {
+                return Err(field_fault(
+                    "scope",
+                    "invalid_value",
+                    "identity: each one is let in again by its name",
+                ));
+            }
+            Some(_) => {
+                return Err(field_fault(
+                    "scope",
+                    "invalid_value",
+                    "one of identity, profile",
+                ));
+            }
+        };
+        let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
+        let links = match (fields.remove("link"), fields.remove("records")) {
+            (Some(link), None | Some(Value::Null)) => {
+                vec![identifier(link, &Path::Field(&Path::Record, "link"))?]
+            }
+            (None | Some(Value::Null), Some(Value::List(records))) => {
+                if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
+                    return Err(field_fault("records", "invalid_value", expected));
+                }
+                let path = Path::Field(&Path::Record, "records");
+                let links = records
+                    .into_iter()
+                    .enumerate()
+                    .map(|(index, record)| unified(record, &Path::Index(&path, index)));
+                links.collect::<Result<_, _>>()?
+            }
+            (Some(_), Some(_)) => return Err(field_fault("records", "invalid_value", expected)),
+            (None, _) => return Err(field_fault("link", "missing_field", expected)),
+        };
+        // An address has a second identity, under its MD5, that nobody else can have.
+        let all = links
+            .iter()
+            .flat_map(|link| [Some(link.clone()), link.as_md5()])
+            .flatten();
+        let mut identities: Vec<_> = all.map(|link| self.context.key.identity(&link)).collect();
+        identities.sort();
+        identities.dedup();
+        Ok(Placed {
+            forget: Some(Forget {
+                identities,
+                whole_profile,
+                kind,
+            }),
+            ..Placed::default()
+        })
+    }
+}

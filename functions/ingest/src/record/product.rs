@@ -1,0 +1,36 @@
+//! Products: one item under each id that a product has.
+
+use shared::{
+    table::Write,
+    value::{Map, Value},
+};
+
+use super::{
+    Fault, Placing,
+    check::{self, Path},
+    fault::field_fault,
+    schema,
+};
+
+impl Placing<'_> {
+    pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, Fault> {
+        let mut data = check::fields(schema::PRODUCT, fields, &Path::Record)?;
+        let named_by = match data.remove("product_reference_type") {
+            Some(Value::Text(name)) => name,
+            _ => "product_id".to_owned(),
+        };
+        if data.get(&named_by).is_none() {
+            return Err(field_fault(
+                &named_by,
+                "missing_field",
+                "the id that product_reference_type names",
+            ));
+        }
+        let ids = ["product_id", "sku", "upc"]
+            .into_iter()
+            .filter_map(|id_type| Some((id_type, data.text(id_type)?)));
+        Ok(ids
+            .map(|(id_type, id)| Write::product(id_type, id, self.version, data.clone()))
+            .collect())
+    }
+}

@@ -1,0 +1,52 @@
+//! Unify records: links between every two of the identifiers that one names.
+
+use std::collections::BTreeMap;
+
+use shared::{
+    identifier::Identifier,
+    identity::IdentityId,
+    keys::SortKey,
+    value::{Map, Value},
+};
+
+use super::{Fault, Placed, Placing, check::Path, fault::field_fault, flag, links::unified};
+
+/// The most identifiers that one row unifies.
+const MAX_UNIFIED: usize = 8;
+impl Placing<'_> {
+    pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, Fault> {
+        let unlink = flag(&mut fields, "unlink")?;
+        let expected = format!("2 to {MAX_UNIFIED} links that name one customer");
+        let Some(Value::List(records)) = fields.remove("records") else {
+            return Err(field_fault("records", "missing_field", expected));
+        };
+        if !(2..=MAX_UNIFIED).contains(&records.len()) {
+            return Err(field_fault("records", "invalid_value", expected));
+        }
+        let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
+        for (index, record) in records.into_iter().enumerate() {
+            let records = Path::Field(&Path::Record, "records");
+            let identifier = unified(record, &Path::Index(&records, index))?;
+            members.insert(self.context.key.identity(&identifier), identifier);
+        }
+        if members.len() < 2 {
+            return Err(field_fault("records", "invalid_value", "links that differ"));
+        }
+        let mut placed = Placed::default();
+        for link in members.values() {
+            for (other_id, other) in members.iter().filter(|(_, other)| *other != link) {
+                let mut data = Map::new();
+                data.insert("live", !unlink);
+                data.insert("other", other);
+                let item = self.item(link, SortKey::Link(other_id.clone()), data);
+                // A link is of both: who was erased is named on the other's side too.
+                let kept_in = !self.context.erasures.erase(other_id, &item);
+                match self.write(&item).filter(|_| kept_in) {
+                    Some(write) => placed.writes.push(write),
+                    None => placed.kept_out.push(item),
+                }
+            }
+        }
+        Ok(placed)
+    }
+}

@@ -1,0 +1,112 @@
+//! The rows that an import rejects: put into S3 beside its report, each with its fault and its place, and in a form
+//! that can be dropped again.
+
+use aws_sdk_s3::{Client, primitives::ByteStream};
+use serde::Serialize;
+use shared::value::Map;
+
+use crate::{IngestError, plan::Plan, record::Fault, report::Place, rows::Row};
+
+/// The most bytes of a rejected row that could not be parsed.
+pub(crate) const MAX_RAW: usize = 64 * 1024;
+/// Rejected rows are put into S3 in objects of about this many bytes.
+const REJECTS_BYTES: usize = 8 << 20;
+/// A rejected row.
+#[derive(Serialize)]
+struct Reject<'a> {
+    line: Option<u64>,
+    offset: u64,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    message: String,
+    record: Record<'a>,
+}
+
+/// The row itself: as an object, which a CSV record makes too, or, where it could not be parsed, as text.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Record<'a> {
+    Fields(&'a Map),
+    Text(String),
+}
+
+/// The rows that a run rejects.
+#[derive(Debug)]
+pub(crate) struct Rejects<'a> {
+    client: &'a Client,
+    bucket: &'a str,
+    place: Place,
+    range: usize,
+    waiting: Vec<u8>,
+    /// The offsets of the first and the last row that wait.
+    span: Option<(u64, u64)>,
+    /// The names of the objects that were put.
+    pub(crate) names: Vec<String>,
+}
+
+impl<'a> Rejects<'a> {
+    pub(crate) fn new(client: &'a Client, plan: &'a Plan, range: usize) -> Self {
+        Self {
+            client,
+            bucket: &plan.bucket,
+            place: Place::new(&plan.key, &plan.object_id(), &plan.import().to_string()),
+            range,
+            waiting: Vec::new(),
+            span: None,
+            names: Vec::new(),
+        }
+    }
+
+    /// Takes a rejected row in: as its fields, where it could be parsed.
+    pub(crate) async fn add(
+        &mut self,
+        row: &Row,
+        line: Option<u64>,
+        fields: Option<&Map>,
+        fault: &Fault,
+    ) -> Result<(), IngestError> {
+        let record = match fields {
+            Some(fields) => Record::Fields(fields),
+            None => Record::Text(
+                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_RAW)]).into_owned(),
+            ),
+        };
+        let reject = Reject {
+            line,
+            offset: row.offset,
+            code: fault.code,
+            field: fault.field.as_deref(),
+            message: fault.to_string(),
+            record,
+        };
+        let (first, last) = self.span.unwrap_or((row.offset, row.offset));
+        self.span = Some((first.min(row.offset), last.max(row.offset)));
+        serde_json::to_writer(&mut self.waiting, &reject)
+            .map_err(|error| IngestError::S3(error.into()))?;
+        self.waiting.push(b'\n');
+        if self.waiting.len() >= REJECTS_BYTES {
+            self.put().await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the rejects that are waiting.
+    pub(crate) async fn put(&mut self) -> Result<(), IngestError> {
+        let Some((first, last)) = self.span.take() else {
+            return Ok(());
+        };
+        let name = format!("{}-{first}-{last}", self.range);
+        let body = std::mem::take(&mut self.waiting);
+        let request = self
+            .client
+            .put_object()
+            .bucket(self.bucket)
+            .key(self.place.rejects(&name))
+            .content_type("application/x-ndjson");
+        let put = request.body(ByteStream::from(body)).send().await;
+        put.map_err(|error| IngestError::S3(error.into()))?;
+        self.names.push(name);
+        Ok(())
+    }
+}
