@@ -34,18 +34,30 @@ pub struct Products {
 }
 
 impl Products {
-    /// Puts a `product` into every line whose product is known.
+    /// Puts a `product` into every line whose product is known, and names the summary's products, categories and
+    /// brands. What is not in memory is read together, 100 products to a request.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn join(&self, table: &Table, items: &mut [HistoryItem]) -> Result<(), TableError> {
-        let wanted: BTreeSet<_> = items
-            .iter()
-            .flat_map(HistoryItem::lines)
+    pub async fn join(
+        &self,
+        table: &Table,
+        items: &mut [HistoryItem],
+        summary: Option<&mut Summary>,
+    ) -> Result<(), TableError> {
+        let of_top = |top: &TopProduct| keys::product(&top.id_type, &top.id);
+        let lines = items.iter().flat_map(HistoryItem::lines);
+        let mut wanted: BTreeSet<_> = lines
             .filter_map(Value::as_map)
             .filter_map(partition)
             .collect();
+        if let Some(summary) = &summary {
+            wanted.extend(summary.top_products.iter().map(of_top));
+        }
         let known = self.get(table, wanted).await?;
+        if let Some(summary) = summary {
+            summary.rank(|top| known.get(&of_top(top)));
+        }
         for item in items {
             let lines = item.lines();
             if lines.is_empty() {
@@ -57,18 +69,6 @@ impl Products {
             });
             item.set_lines(joined.collect());
         }
-        Ok(())
-    }
-
-    /// Names the summary's products, categories and brands.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn rank(&self, table: &Table, summary: &mut Summary) -> Result<(), TableError> {
-        let partition = |top: &TopProduct| keys::product(&top.id_type, &top.id);
-        let wanted = summary.top_products.iter().map(partition).collect();
-        let known = self.get(table, wanted).await?;
-        summary.rank(|top| known.get(&partition(top)));
         Ok(())
     }
 

@@ -212,7 +212,7 @@ pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Valu
 fn strip_as_of(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.remove("as_of");
+            map.retain(|name, _| !name.ends_with("as_of"));
             map.values_mut().for_each(strip_as_of);
         }
         Value::Array(items) => items.iter_mut().for_each(strip_as_of),

@@ -60,8 +60,8 @@ async fn unify_may_come_before_or_after() {
     ] {
         let (_, same) = before.lookup(identifier).await;
         assert_eq!(
-            (&same["id"], &same["history"]),
-            (&profile["id"], &profile["history"])
+            (&same["id"], &same["history"]["items"]),
+            (&profile["id"], &profile["history"]["items"])
         );
     }
 }

@@ -98,7 +98,7 @@ async fn page(
         .iter()
         .filter_map(|item| HistoryItem::new(item, &view))
         .collect();
-    app.products.join(&app.table, &mut items).await?;
+    app.products.join(&app.table, &mut items, None).await?;
     audit(principal, &members, "history");
     let mut page = Page {
         items,
@@ -132,7 +132,7 @@ async fn one(
     let item = detail::event(&app.table, &members, key).await?;
     let item = item.and_then(|item| HistoryItem::new(&item, &view(app, principal)));
     let mut items = vec![item.ok_or_else(not_found)?];
-    app.products.join(&app.table, &mut items).await?;
+    app.products.join(&app.table, &mut items, None).await?;
     audit(principal, &members, "event");
     http::json(StatusCode::OK, &items[0])
 }

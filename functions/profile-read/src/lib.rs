@@ -142,14 +142,19 @@ async fn profile(
         return Err(http::profile_not_found());
     }
     let mut document = profile.document(&view(app, principal), choice.sections);
-    if let Some(history) = &mut document.history {
-        app.products.join(&app.table, &mut history.items).await?;
-        if let Some(last) = http::fit(&mut history.items) {
-            history.next = history.items[last].cursor();
-        }
-    }
-    if let Some(summary) = &mut document.summary {
-        app.products.rank(&app.table, summary).await?;
+    let mut page = document.history.as_mut().map(|history| &mut history.page);
+    let items = page.as_mut().map(|page| page.items.as_mut_slice());
+    app.products
+        .join(
+            &app.table,
+            items.unwrap_or_default(),
+            document.summary.as_mut(),
+        )
+        .await?;
+    if let Some(page) = page
+        && let Some(last) = http::fit(&mut page.items)
+    {
+        page.next = page.items[last].cursor();
     }
     audit(principal, &document.id, choice.include);
     let tag = tag(&mut document)?;
@@ -189,10 +194,8 @@ async fn notes(
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
     audit(principal, &members.closure.id(), "notes");
-    http::json(
-        StatusCode::OK,
-        &note::page(notes, after, limit, &view(app, principal)),
-    )
+    let page = note::page(notes, after, limit, &view(app, principal));
+    http::json(StatusCode::OK, &page)
 }
 
 fn note_position(text: &str) -> Result<note::Place, Problem> {

@@ -54,9 +54,13 @@ impl HistoryItem {
     pub fn new(item: &Item, view: &View<'_>) -> Option<Self> {
         let key = item.event()?;
         let kind = key.kind();
-        let data = &item.data;
         let is_order = matches!(kind, EventType::Purchase | EventType::Return);
-        let currency = currency(data, view);
+        let currency = currency(&item.data, view);
+        let mut data = item.data.clone();
+        if is_order {
+            // An order that names none has amounts of the stack's.
+            data.insert("currency", currency.as_str());
+        }
         let shown = |name: &str, value: &Value| match name {
             name if PERSONAL.contains(&name) => view.show(value.clone()),
             _ if is_order => Personal::Shown(with_amounts(value, &currency)),
@@ -66,10 +70,10 @@ impl HistoryItem {
             id: event_id(&item.identity, key),
             kind,
             at: key.at()?,
-            title: title(kind, data, view),
-            channel: channel(kind, data).map(str::to_owned),
+            title: title(kind, &data, view),
+            channel: channel(kind, &data).map(str::to_owned),
             account: data.map("account").cloned(),
-            direction: direction(kind, data).map(str::to_owned),
+            direction: direction(kind, &data).map(str::to_owned),
             identity: item.identity.clone(),
             key: key.clone(),
             data: data
@@ -178,13 +182,21 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
             Some(subject) => format!("Was sent \u{201c}{subject}\u{201d}"),
             None => "Was sent an e-mail".to_owned(),
         },
-        EventType::EmailOpen => "Opened an e-mail".to_owned(),
-        EventType::EmailClick => "Followed a link in an e-mail".to_owned(),
-        EventType::EmailBounce => "An e-mail bounced".to_owned(),
-        EventType::EmailSubscribe => format!("E-mail subscription: {}", status(data)),
+        EventType::EmailOpen => format!("Opened {}", sent(data, "an e-mail")),
+        EventType::EmailClick => format!("Followed {} in {}", link(data), sent(data, "an e-mail")),
+        EventType::EmailBounce => {
+            format!("Did not receive {}: it bounced", sent(data, "an e-mail"))
+        }
+        EventType::EmailSubscribe => format!("E-mail subscription{}: {}", list(data), status(data)),
         EventType::SmsSend => "Was sent a text message".to_owned(),
-        EventType::SmsClick => "Followed a link in a text message".to_owned(),
-        EventType::SmsSubscribe => format!("Text message subscription: {}", status(data)),
+        EventType::SmsClick => format!(
+            "Followed {} in {}",
+            link(data),
+            sent(data, "a text message")
+        ),
+        EventType::SmsSubscribe => {
+            format!("Text message subscription{}: {}", list(data), status(data))
+        }
         EventType::Message => {
             let channel = data.text("channel").unwrap_or("unknown channel");
             match data.text("direction") {
@@ -193,6 +205,40 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
             }
         }
     }
+}
+
+/// What an e-mail or a text message is known by: its subject, or else its list or its campaign.
+fn sent(data: &Map, what: &str) -> String {
+    if let Some(subject) = data.text("subject") {
+        return format!("\u{201c}{subject}\u{201d}");
+    }
+    let list = data.map("list").and_then(|list| list.text("name"));
+    match (list, data.text("campaign_id")) {
+        (Some(list), _) => format!("{what} of \u{201c}{list}\u{201d}"),
+        (None, Some(campaign)) => format!("{what} of the campaign {campaign}"),
+        (None, None) => what.to_owned(),
+    }
+}
+
+/// A followed link: its name, or else its host. The rest of its URL may tell who followed it.
+fn link(data: &Map) -> String {
+    let link = data.map("clicked_link");
+    if let Some(name) = link.and_then(|link| link.text("name")) {
+        return format!("\u{201c}{name}\u{201d}");
+    }
+    let url = link.and_then(|link| link.text("url"));
+    let rest = url.and_then(|url| Some(url.split_once("://")?.1));
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    match authority.and_then(|authority| authority.rsplit('@').next()) {
+        Some(host) if !host.is_empty() => format!("a link to {host}"),
+        _ => "a link".to_owned(),
+    }
+}
+
+/// ` to “Weekly news”`, where a list is named.
+fn list(data: &Map) -> String {
+    let name = data.map("list").and_then(|list| list.text("name"));
+    name.map_or_else(String::new, |name| format!(" to \u{201c}{name}\u{201d}"))
 }
 
 fn status(data: &Map) -> String {
@@ -214,4 +260,82 @@ fn goods(data: &Map, view: &View<'_>) -> String {
     let currency = currency(data, view);
     let total = scaled(&currency, total);
     format!("{quantity} {noun} for {total} {currency}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn value(json: &serde_json::Value) -> Value {
+        match json {
+            serde_json::Value::Object(object) => {
+                let entries = object.iter().map(|(name, own)| (name.clone(), value(own)));
+                Value::Map(entries.collect())
+            }
+            other => Value::Text(other.as_str().unwrap().to_owned()),
+        }
+    }
+
+    fn titled(kind: EventType, data: serde_json::Value) -> String {
+        let value = value(&data);
+        let view = View {
+            now: Instant::from_seconds(0).unwrap(),
+            currency: "AUD",
+            personal: false,
+        };
+        title(kind, value.as_map().unwrap(), &view)
+    }
+
+    #[test]
+    fn titles_say_what_was_opened_and_followed() {
+        use EventType::{EmailBounce, EmailClick, EmailOpen, EmailSubscribe, SmsClick};
+        let list = json!({"id": "1", "name": "Weekly news"});
+        for (kind, data, expected) in [
+            (
+                EmailOpen,
+                json!({"subject": "Sale", "list": list}),
+                "Opened \u{201c}Sale\u{201d}",
+            ),
+            (
+                EmailOpen,
+                json!({"list": list, "campaign_id": "c1"}),
+                "Opened an e-mail of \u{201c}Weekly news\u{201d}",
+            ),
+            (
+                EmailOpen,
+                json!({"campaign_id": "c1"}),
+                "Opened an e-mail of the campaign c1",
+            ),
+            (EmailOpen, json!({}), "Opened an e-mail"),
+            (
+                EmailClick,
+                json!({"clicked_link": {"name": "Shop now", "url": "https://a.example/x"}, "list": list}),
+                "Followed \u{201c}Shop now\u{201d} in an e-mail of \u{201c}Weekly news\u{201d}",
+            ),
+            (
+                EmailClick,
+                json!({"clicked_link": {"url": "https://jane:secret@a.example?who=jane"}}),
+                "Followed a link to a.example in an e-mail",
+            ),
+            (
+                SmsClick,
+                json!({"campaign_id": "c1"}),
+                "Followed a link in a text message of the campaign c1",
+            ),
+            (
+                EmailBounce,
+                json!({"list": list}),
+                "Did not receive an e-mail of \u{201c}Weekly news\u{201d}: it bounced",
+            ),
+            (
+                EmailSubscribe,
+                json!({"list": list, "status": "unsubscribed"}),
+                "E-mail subscription to \u{201c}Weekly news\u{201d}: unsubscribed",
+            ),
+        ] {
+            assert_eq!(titled(kind, data), expected);
+        }
+    }
 }

@@ -178,6 +178,16 @@ pub struct Page<T> {
     pub partial: bool,
 }
 
+/// A section that comes in pages: the first of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Section<T> {
+    /// How fresh the whole section is.
+    pub as_of: Option<Instant>,
+    /// The first page.
+    #[serde(flatten)]
+    pub page: Page<T>,
+}
+
 /// Which sections of the document are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sections {
@@ -240,15 +250,18 @@ pub struct Document {
     /// Attributes by category, of each at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Categories>,
+    /// The newest file that attributes come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes_as_of: Option<Instant>,
     /// Of the categories that hold more: the cursor of `GET /profiles/{id}/attributes` with that category.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes_next: BTreeMap<String, String>,
-    /// The first page of notes.
+    /// The first page of notes, as of when one was last written or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub notes: Option<Page<Note>>,
-    /// The first page of the history.
+    pub notes: Option<Section<Note>>,
+    /// The first page of the history, as of the newest file that events come from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub history: Option<Page<HistoryItem>>,
+    pub history: Option<Section<HistoryItem>>,
     /// Whether something was left out: the profile is larger than what one request reads.
     pub partial: bool,
 }
@@ -302,6 +315,10 @@ impl Profile {
         let mut attributes = attributes::fold(&self.state, view);
         let summary = summary::fold(&attributes, &events, view);
         add_figures(&mut attributes, &summary, view);
+        let attributes_as_of =
+            newest_file(self.state.items().filter(|item| {
+                matches!(item.key, SortKey::Record(_) | SortKey::Attributes { .. })
+            }));
         let mut attributes_next = BTreeMap::new();
         if sections.attributes {
             for (category, held) in &mut attributes {
@@ -322,9 +339,13 @@ impl Profile {
             identities: self.identities(view),
             summary: sections.summary.then_some(summary),
             attributes: sections.attributes.then_some(attributes),
+            attributes_as_of: attributes_as_of.filter(|_| sections.attributes),
             attributes_next,
-            notes: sections.notes.then(|| note::first_page(&self.state, view)),
-            history: sections.history.then(|| first_page(&events, view)),
+            notes: sections.notes.then(|| note::section(&self.state, view)),
+            history: sections.history.then(|| Section {
+                as_of: newest_file(events.iter().copied()),
+                page: first_page(&events, view),
+            }),
             partial: self.partial || self.closure.truncated(),
         }
     }
@@ -387,6 +408,12 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
 pub fn attributes_cursor(listed: Option<&str>, category: &str, name: &str) -> String {
     let place = format!("{category}\u{1f}{name}");
     cursor::encode(Listing::Attributes, listed.unwrap_or_default(), &place)
+}
+
+/// When the newest file among those that the items come from was last modified.
+fn newest_file<'a>(items: impl Iterator<Item = &'a Item>) -> Option<Instant> {
+    let modified = items.filter_map(|item| Some(item.version?.last_modified()));
+    modified.max().and_then(Instant::from_seconds)
 }
 
 fn first_page(events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {

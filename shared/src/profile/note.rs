@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{DEFAULT_LIMIT, Page, Personal, State, View};
+use super::{DEFAULT_LIMIT, Page, Personal, Section, State, View};
 use crate::{
     cursor::{self, Listing},
     identity::{IdentityId, encoding},
@@ -111,12 +111,13 @@ pub fn created_at(uuid: Uuid) -> Option<Instant> {
     )
 }
 
-/// The first page: the newest first.
-pub(super) fn first_page(state: &State, view: &View<'_>) -> Page<Note> {
-    let notes = state
-        .items()
-        .filter(|item| matches!(item.key, SortKey::Note(_)));
-    page(notes, None, DEFAULT_LIMIT, view)
+/// The first page, the newest first; it is as of when one was last written or changed.
+pub(super) fn section(state: &State, view: &View<'_>) -> Section<Note> {
+    let changed = state.items().filter_map(|item| Note::new(item, view));
+    Section {
+        as_of: changed.map(|note| note.updated_at).max(),
+        page: page(state.items(), None, DEFAULT_LIMIT, view),
+    }
 }
 
 /// A note's place in the order of notes: its id, which begins with its time, then its identity.

@@ -10,6 +10,7 @@ use super::{
     attributes::{self, Categories},
     history::channel,
     money::{Money, currency, paid, scaled},
+    newest_file,
     segments::{self, ENGAGED_DAYS},
 };
 use crate::{
@@ -291,11 +292,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
         top_categories: Vec::new(),
         top_brands: Vec::new(),
         segments: BTreeSet::new(),
-        as_of: events
-            .iter()
-            .filter_map(|item| Some(item.version?.last_modified()))
-            .max()
-            .and_then(Instant::from_seconds),
+        as_of: newest_file(events.iter().copied()),
         employee: attributes::is_employee(categories),
     };
     summary.segments = segments::of(&summary, view.now)

@@ -8,6 +8,8 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
 };
 
+use futures::future::try_join_all;
+
 use crate::{identity::IdentityId, item::Item, keys, problem::Problem, time::Instant, value::Map};
 
 mod attribute;
@@ -32,6 +34,8 @@ type Row = HashMap<String, AttributeValue>;
 const MAX_PAGES: usize = 10;
 /// DynamoDB's limit of one `BatchGetItem`.
 const MAX_GET: usize = 100;
+/// The most requests for products that are under way at once.
+const MAX_READS: usize = 8;
 /// How often the keys that `BatchGetItem` left out are asked for again.
 const MAX_GET_ROUNDS: u32 = 5;
 
@@ -165,13 +169,15 @@ impl Table {
         partitions: &[String],
     ) -> Result<HashMap<String, Map>, TableError> {
         let mut found = HashMap::new();
-        for chunk in partitions.chunks(MAX_GET) {
-            let keys = chunk
-                .iter()
-                .map(|pk| attribute::key(pk, keys::PRODUCT))
-                .collect();
-            let rows = self.get_all(keys, false).await?;
-            found.extend(rows.iter().filter_map(attribute::partition_and_data));
+        // A page of long orders names thousands: side by side, and not all at once.
+        for group in partitions.chunks(MAX_GET * MAX_READS) {
+            let reads = group.chunks(MAX_GET).map(|chunk| {
+                let keys = chunk.iter().map(|pk| attribute::key(pk, keys::PRODUCT));
+                self.get_all(keys.collect(), false)
+            });
+            for rows in try_join_all(reads).await? {
+                found.extend(rows.iter().filter_map(attribute::partition_and_data));
+            }
         }
         Ok(found)
     }
