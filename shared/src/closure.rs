@@ -193,6 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn where_every_pair_is_linked_two_rounds_find_all() {
+        let links: Vec<_> = (1..=8)
+            .flat_map(|a| (a + 1..=8).flat_map(move |b| both(a, b)))
+            .collect();
+        for asked in 1..=8 {
+            let mut closure = Closure::new(id(asked));
+            let mut rounds = Vec::new();
+            loop {
+                let round = closure.pending();
+                if round.is_empty() {
+                    break;
+                }
+                rounds.push(round.len());
+                for identity in round {
+                    let own = links.iter().filter(|item| item.identity == identity);
+                    closure.add(&identity, own, &Markers::default());
+                }
+            }
+            assert_eq!(rounds, [1, 7]);
+            assert_eq!(closure.members().len(), 8);
+        }
+    }
+
+    #[test]
     fn dropped_links_are_not_followed() {
         assert_eq!(
             close(1, &[link(1, 2, false), link(2, 1, false)]).members(),

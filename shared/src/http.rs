@@ -19,10 +19,10 @@ use crate::{
     table::Table,
 };
 
-/// The most bytes of an answer's body: Lambda's 6 MB, less the headers, less the quarter that base64 adds.
-const MAX_ANSWER: usize = 4_600_000;
-/// The most bytes of a page's items, as JSON.
-const MAX_PAGE: usize = 4_000_000;
+/// The most bytes of an answer's body as Lambda takes it, in JSON or base64: 6,291,556 bytes, less the headers.
+const MAX_ANSWER: usize = 6_200_000;
+/// The most bytes of a page's items, as Lambda takes them: beside a page a profile has other sections.
+const MAX_PAGE: usize = 5_400_000;
 /// An answer larger than this goes compressed where the client takes that.
 const WORTH_COMPRESSING: usize = 1024;
 /// The most bytes of a request body.
@@ -307,12 +307,12 @@ pub fn not_modified() -> Response<Body> {
 
 /// Leaves of a page's items what fits an answer; where some don't, answers the place of the last that does. The
 /// first always stays.
-///
-/// Lambda's answers hold 6 MB, of which base64 takes a quarter.
 pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
     let mut bytes = 0;
     let past = items.iter().position(|item| {
-        bytes += serde_json::to_string(item).map_or(0, |text| text.len());
+        // As text or in base64, as the client's header will have it.
+        bytes += serde_json::to_string(item)
+            .map_or(0, |text| escaped(text.as_bytes()).max(encoded(text.len())));
         bytes > MAX_PAGE
     });
     let last = past?.max(1) - 1;
@@ -328,12 +328,44 @@ fn respond(request: &Request, result: Result<Response<Body>, Problem>) -> Respon
     let request_id = request_id(request);
     let response = result.unwrap_or_else(|problem| problem.respond(&request_id));
     let response = compress(request, response);
-    if response.body().len() <= MAX_ANSWER {
+    if bytes_sent(&response) <= MAX_ANSWER {
         return response;
     }
     let detail = "The answer is larger than what can be sent at once. Ask for fewer sections with include, or for a \
                   smaller limit, and accept gzip.";
     Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(&request_id)
+}
+
+/// How many bytes Lambda is sent of an answer's body. `lambda_http` puts JSON into its answer as a text, in which quotes,
+/// backslashes and control characters are escaped once more; what is compressed, or no JSON, goes in base64.
+fn bytes_sent(response: &Response<Body>) -> usize {
+    let headers = response.headers();
+    let is_text = !headers.contains_key(header::CONTENT_ENCODING)
+        && headers.get(header::CONTENT_TYPE).is_none_or(|value| {
+            ["application/json", "application/problem+json"]
+                .iter()
+                .any(|text| value == text)
+        });
+    if is_text {
+        escaped(response.body().as_ref())
+    } else {
+        encoded(response.body().len())
+    }
+}
+
+/// The bytes of a text within JSON.
+fn escaped(text: &[u8]) -> usize {
+    let escape = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.iter().map(escape).sum()
+}
+
+/// How many bytes so many are in base64.
+const fn encoded(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
 }
 
 fn compress(request: &Request, response: Response<Body>) -> Response<Body> {
@@ -409,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_page_ends_where_an_answer_does() {
-        let text = "x".repeat(MAX_PAGE / 3);
+        let text = "x".repeat(MAX_PAGE / 4);
         let mut items = vec![text.as_str(); 5];
         assert_eq!(fit(&mut items), Some(1));
         assert_eq!(items.len(), 2);
@@ -418,5 +450,35 @@ mod tests {
         assert_eq!((fit(&mut items), items.len()), (Some(0), 1));
         assert_eq!((fit(&mut items), items.len()), (None, 1));
         assert_eq!(fit(&mut Vec::<String>::new()), None);
+        // A quote is two bytes of JSON, and four of JSON within JSON.
+        let quotes = "\"".repeat(MAX_PAGE / 8);
+        let mut items = vec![quotes.as_str(); 5];
+        assert_eq!((fit(&mut items), items.len()), (Some(0), 1));
+    }
+
+    #[test]
+    fn bytes_are_counted_as_lambda_is_sent_them() {
+        let text = "caf\u{e9} \" \\ / \n\r\t\u{8}\u{c}\u{1}\u{1f}\u{7f}\u{2028}";
+        let within = serde_json::to_string(text).unwrap().len() - 2;
+        assert_eq!(escaped(text.as_bytes()), within);
+        let bytes = |headers: &[(header::HeaderName, &'static str)]| {
+            let mut response = Response::new(Body::from(text));
+            for (name, value) in headers {
+                let value = HeaderValue::from_static(value);
+                response.headers_mut().insert(name, value);
+            }
+            bytes_sent(&response)
+        };
+        let base64 = data_encoding::BASE64.encode_len(text.len());
+        let kind = header::CONTENT_TYPE;
+        assert_eq!(bytes(&[]), within);
+        assert_eq!(bytes(&[(kind.clone(), "application/json")]), within);
+        assert_eq!(bytes(&[(kind.clone(), "application/problem+json")]), within);
+        assert_eq!(bytes(&[(kind.clone(), "application/x-ndjson")]), base64);
+        let packed = [
+            (kind, "application/json"),
+            (header::CONTENT_ENCODING, "gzip"),
+        ];
+        assert_eq!(bytes(&packed), base64);
     }
 }

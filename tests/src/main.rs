@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod access;
+mod answers;
 mod app;
 mod contract;
+mod cost;
 mod erasure;
 mod events;
+mod export;
 mod files;
 mod history;
 mod hostile;

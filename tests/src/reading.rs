@@ -1,4 +1,4 @@
-//! Reading under load and under pressure: attributes by the thousand, compression, everything held, large profiles.
+//! Reading under load and under pressure: attributes by the thousand, compression, large profiles.
 
 use std::{collections::BTreeMap, io::Read as _};
 
@@ -114,85 +114,8 @@ async fn answers_are_compressed_and_known_again() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_export_holds_every_item_with_its_place_in_a_file() {
-    let app = TestApp::with_jane().await;
-    let id = app.profile("jane@fake.com").await["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    app.note(&id, Some("k"), json!({"text": "Call"})).await;
-    let client = reqwest::Client::new();
-    let mut items: Vec<Value> = Vec::new();
-    let mut cursor = String::new();
-    loop {
-        let url = app.url(&format!("/profiles/{id}/export?limit=2{cursor}"));
-        let response = client.get(url).send().await.unwrap();
-        assert_eq!(response.headers()["content-type"], "application/x-ndjson");
-        let text = response.text().await.unwrap();
-        let mut lines: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        let end = lines.pop().unwrap();
-        items.extend(lines);
-        match end["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
-        }
-    }
-    let stored = app
-        .stack
-        .dynamodb_client()
-        .scan()
-        .table_name(app.stack.table())
-        .send()
-        .await
-        .unwrap();
-    let of_identity = |row: &&std::collections::HashMap<
-        String,
-        aws_sdk_dynamodb::types::AttributeValue,
-    >| row["PK"].as_s().unwrap() == &id;
-    let mut keys: Vec<_> = stored
-        .items()
-        .iter()
-        .filter(of_identity)
-        .map(|row| row["SK"].as_s().unwrap().clone())
-        .collect();
-    keys.sort_unstable();
-    let exported: Vec<_> = items
-        .iter()
-        .map(|item| item["key"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(exported, keys);
-    for item in &items {
-        let key = item["key"].as_str().unwrap();
-        if key.starts_with("note#") || key.starts_with("again#") {
-            assert_eq!(item["provenance"], Value::Null);
-            continue;
-        }
-        let provenance = &item["provenance"];
-        let file = provenance["file"].as_str().expect("a file");
-        let object = app.object(file).await;
-        let row = &object[usize::try_from(provenance["offset"].as_u64().unwrap()).unwrap()..];
-        let row: Value =
-            serde_json::from_str(row.lines().next().unwrap()).expect("a record begins there");
-        assert_eq!(
-            row["link"]["email"]
-                .as_str()
-                .map(str::to_lowercase)
-                .as_deref(),
-            Some("jane@fake.com"),
-            "{key}"
-        );
-    }
-    let claims = json!({"sub": "agent-7", "scope": "profiles:read"});
-    let event = crate::app::api_event("GET", &format!("/profiles/{id}/export"), Some(claims));
-    let answer = app.stack.invoke("profile-read", event).await.unwrap();
-    assert_eq!(answer["statusCode"], 403);
-}
-
-fn opens(link: &Value, from: usize, to: usize, name: &str) -> String {
+/// E-mails opened, one a second.
+pub(crate) fn opens(link: &Value, from: usize, to: usize, name: &str) -> String {
     let row = |n: usize| {
         let at = format!(
             "2026-01-{:02}T{:02}:{:02}:{:02}Z",
@@ -312,56 +235,4 @@ async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
     let (status, large) = app.lookup(json!({"mobile": "2"})).await;
     assert_eq!((status.as_u16(), &large["partial"]), (200, &json!(true)));
     assert_eq!(large["history"]["items"].as_array().unwrap().len(), 25);
-}
-
-/// Read units of the last request of a route, as the table's answers counted them.
-fn read_units(app: &TestApp, route: &str) -> f64 {
-    let logs = app.stack.logs();
-    let metric = logs.iter().rev().find_map(|line| {
-        let json: Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
-        (json["route"] == route).then(|| json["ReadCapacityUnits"].as_f64())?
-    });
-    metric.unwrap_or_else(|| panic!("no line of {route}"))
-}
-
-/// Prints what reading costs; more than this would be a change for the worse.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_reading_costs() {
-    let app = TestApp::start().await;
-    let links = [
-        json!({"mobile": "1"}),
-        json!({"email": "a@example.com"}),
-        json!({"customer_id": "7"}),
-        json!({"external_id": "x", "system_name": "crm"}),
-    ];
-    let opened = |from, to| opens(&links[0], from, to, "e");
-    app.import("drop/email_open/mailer/a.ndjson", &opened(0, 100))
-        .await;
-    let (_, one) = app.lookup(links[0].clone()).await;
-    let lookup = read_units(&app, "POST /profiles/lookup");
-    let id = one["id"].as_str().unwrap();
-    app.get(&format!("/profiles/{id}")).await;
-    let of_one = read_units(&app, "GET /profiles/{id}");
-    app.get(&format!("/profiles/{id}/history?limit=25")).await;
-    let page_of_one = read_units(&app, "GET /profiles/{id}/history");
-    app.import(
-        "drop/unify/a.ndjson",
-        &json!({"records": links}).to_string(),
-    )
-    .await;
-    app.get(&format!("/profiles/{id}")).await;
-    let of_four = read_units(&app, "GET /profiles/{id}");
-    app.get(&format!("/profiles/{id}/history?limit=25")).await;
-    let page_of_four = read_units(&app, "GET /profiles/{id}/history");
-    println!(
-        "read units: lookup {lookup}, profile of one identity with 100 events {of_one}, of four {of_four}, history page of one {page_of_one}, of four {page_of_four}"
-    );
-    assert!(
-        lookup <= 6.0 && of_one <= 5.0 && of_four <= 8.0,
-        "{lookup} {of_one} {of_four}"
-    );
-    assert!(
-        page_of_one <= 3.0 && page_of_four <= 7.0,
-        "{page_of_one} {page_of_four}"
-    );
 }

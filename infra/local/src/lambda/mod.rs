@@ -18,8 +18,10 @@ use crate::logs::Logs;
 use crate::template::{ACCOUNT, Function, REGION};
 use process::{Process, Started};
 
-/// What Lambda takes and gives at most in one synchronous invocation.
+/// What Lambda takes at most in one synchronous invocation, in bytes.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+/// What Lambda takes at most as an answer, in bytes.
+const MAX_ANSWER: usize = MAX_PAYLOAD + 100;
 
 /// An invocation that failed: what the function said, or what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Answer, InvokeError, MAX_PAYLOAD};
+use super::{Answer, InvokeError, MAX_ANSWER};
 
 /// One event for one process.
 #[derive(Debug)]
@@ -79,11 +79,11 @@ async fn next(State(api): Shared) -> Response {
 }
 
 async fn response(State(api): Shared, Path(id): Path<String>, body: Body) -> Response {
-    let (status, answer) = match to_bytes(body, MAX_PAYLOAD).await {
+    let (status, answer) = match to_bytes(body, MAX_ANSWER).await {
         Ok(body) => (StatusCode::ACCEPTED, Ok(body)),
         Err(_) => {
             let error = format!(
-                "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes)."
+                "Response payload size exceeded maximum allowed payload size ({MAX_ANSWER} bytes)."
             );
             (
                 StatusCode::PAYLOAD_TOO_LARGE,

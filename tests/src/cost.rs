@@ -1,0 +1,203 @@
+//! What reading costs: requests, counted at the wire, and read units.
+
+use std::collections::BTreeMap;
+
+use local::Options;
+use serde_json::{Value, json};
+use tests::faults::Proxy;
+
+use crate::{app::TestApp, reading::opens};
+
+/// Read units of the last request of a route, as the table's answers counted them.
+fn read_units(app: &TestApp, route: &str) -> f64 {
+    let logs = app.stack.logs();
+    let metric = logs.iter().rev().find_map(|line| {
+        let json: Value = serde_json::from_str(&line[line.find('{')?..]).ok()?;
+        (json["route"] == route).then(|| json["ReadCapacityUnits"].as_f64())?
+    });
+    metric.unwrap_or_else(|| panic!("no line of {route}"))
+}
+
+/// Prints what reading costs; more than this would be a change for the worse.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_reading_costs() {
+    let app = TestApp::start().await;
+    let links = [
+        json!({"mobile": "1"}),
+        json!({"email": "a@example.com"}),
+        json!({"customer_id": "7"}),
+        json!({"external_id": "x", "system_name": "crm"}),
+    ];
+    let opened = |from, to| opens(&links[0], from, to, "e");
+    app.import("drop/email_open/mailer/a.ndjson", &opened(0, 100))
+        .await;
+    let (_, one) = app.lookup(links[0].clone()).await;
+    let lookup = read_units(&app, "POST /profiles/lookup");
+    let id = one["id"].as_str().unwrap();
+    app.get(&format!("/profiles/{id}")).await;
+    let of_one = read_units(&app, "GET /profiles/{id}");
+    app.get(&format!("/profiles/{id}/history?limit=25")).await;
+    let page_of_one = read_units(&app, "GET /profiles/{id}/history");
+    app.import(
+        "drop/unify/a.ndjson",
+        &json!({"records": links}).to_string(),
+    )
+    .await;
+    app.get(&format!("/profiles/{id}")).await;
+    let of_four = read_units(&app, "GET /profiles/{id}");
+    app.get(&format!("/profiles/{id}/history?limit=25")).await;
+    let page_of_four = read_units(&app, "GET /profiles/{id}/history");
+    println!(
+        "read units: lookup {lookup}, profile of one identity with 100 events {of_one}, of four {of_four}, history page of one {page_of_one}, of four {page_of_four}"
+    );
+    assert!(
+        lookup <= 6.0 && of_one <= 5.0 && of_four <= 8.0,
+        "{lookup} {of_one} {of_four}"
+    );
+    assert!(
+        page_of_one <= 3.0 && page_of_four <= 7.0,
+        "{page_of_one} {page_of_four}"
+    );
+}
+
+/// A stack whose HTTP functions reach DynamoDB through a proxy that counts.
+struct Counted {
+    app: TestApp,
+    proxy: Proxy,
+}
+
+impl Counted {
+    async fn start() -> Self {
+        let proxy = Proxy::bind(1).await.unwrap();
+        let environment = |function: &str| {
+            let url = proxy.url().to_owned();
+            let variable = ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), url);
+            (function.to_owned(), BTreeMap::from([variable]))
+        };
+        let app = TestApp::start_with(Options {
+            environment: ["profile-read", "note-write", "history"]
+                .map(environment)
+                .into(),
+            ..Options::default()
+        })
+        .await;
+        proxy.set_upstream(app.stack.dynamodb_url());
+        Self { app, proxy }
+    }
+
+    /// The requests, by their operation, since the last time.
+    fn requests(&self) -> BTreeMap<String, u64> {
+        let counts = self.proxy.counts().into_iter();
+        let requests = counts.map(|(operation, count)| (operation, count.requests));
+        let requests = requests.collect();
+        self.proxy.reset_counts();
+        requests
+    }
+
+    /// The requests that an answer to `GET` takes.
+    async fn get(&self, path: &str) -> BTreeMap<String, u64> {
+        self.requests();
+        let response = reqwest::get(self.app.url(path)).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        self.requests()
+    }
+}
+
+fn these<const N: usize>(requests: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    requests
+        .map(|(operation, count)| (operation.to_owned(), count))
+        .into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_takes_one_query_an_identity() {
+    let counted = Counted::start().await;
+    let app = &counted.app;
+    let links: Vec<Value> = (1..=8).map(|n| json!({"mobile": n.to_string()})).collect();
+    // 25 orders on a page, of six products each, and one more of what is bought most: 151 products in all.
+    let rows: String = (0..26)
+        .map(|n| {
+            let lines: Vec<_> = (n * 6..n * 6 + 6)
+                .map(|product| json!({"price_paid": "1.00", "quantity": 1, "product_reference": {"id": format!("p{}", product.min(150))}}))
+                .collect();
+            let row = json!({"link": links[0], "action_at": format!("2026-03-{:02}", 28 - n), "type": "physical", "purchase_id": n.to_string(), "products": lines});
+            format!("{row}\n")
+        })
+        .collect();
+    app.import("drop/purchase/pos/a.ndjson", &rows).await;
+    for (n, link) in links.iter().enumerate() {
+        let record = json!({"link": link, "first_name": "Jane"}).to_string();
+        app.import(&format!("drop/customer_record/crm/{n}.ndjson"), &record)
+            .await;
+    }
+
+    let (status, profile) = app.lookup(links[0].clone()).await;
+    assert_eq!(status, 200, "{profile}");
+    assert_eq!(
+        counted.requests(),
+        these([("GetItem", 1), ("Query", 1), ("BatchGetItem", 2)]),
+        "the first lookup of a process: the key's check, the identity, its 151 products"
+    );
+    app.lookup(links[0].clone()).await;
+    assert_eq!(counted.requests(), these([("Query", 1)]), "another lookup");
+    let id = profile["id"].as_str().unwrap();
+    let path = format!("/profiles/{id}");
+    assert_eq!(counted.get(&path).await, these([("Query", 1)]));
+    let other = app.lookup(links[7].clone()).await.1;
+    counted.requests();
+    let other = other["id"].as_str().unwrap();
+
+    // The history's process has a memory of products of its own: 25 orders of six are 150.
+    let history = format!("{path}/history");
+    assert_eq!(
+        counted.get(&history).await,
+        these([("Query", 2), ("BatchGetItem", 2)]),
+        "the head, which holds the links, and the events"
+    );
+    assert_eq!(counted.get(&history).await, these([("Query", 2)]));
+
+    for n in 2..=8 {
+        let unify = json!({"records": links[..n]}).to_string();
+        app.import(&format!("drop/unify/{n}.ndjson"), &unify).await;
+        let n = n as u64;
+        assert_eq!(counted.get(&path).await, these([("Query", n)]), "{n}");
+        assert_eq!(
+            counted.get(&history).await,
+            these([("Query", 2 * n)]),
+            "{n}"
+        );
+        let notes = format!("{path}/notes");
+        assert_eq!(counted.get(&notes).await, these([("Query", 2 * n)]), "{n}");
+        let attributes = format!("{path}/attributes");
+        assert_eq!(counted.get(&attributes).await, these([("Query", n)]), "{n}");
+    }
+    // Whichever identity is asked for, and of a part of it too.
+    let summary = format!("/profiles/{other}?include=summary");
+    assert_eq!(counted.get(&summary).await, these([("Query", 8)]));
+    let event = app.get(&format!("{history}?limit=1")).await.1["items"][0]["id"].clone();
+    let event = format!("{history}/{}", event.as_str().unwrap());
+    assert_eq!(
+        counted.get(&event).await,
+        these([("Query", 8), ("BatchGetItem", 1)]),
+        "the heads, and the event's key in each identity"
+    );
+    // A page of an export ends within the first identity that fills it; the plans of its files come together.
+    let export = format!("{path}/export?limit=5");
+    assert_eq!(
+        counted.get(&export).await,
+        these([("Query", 9), ("BatchGetItem", 1)])
+    );
+    let all = format!("{path}/export?limit=100");
+    let whole = counted.get(&all).await;
+    assert!(
+        whole["Query"] <= 16 && whole["BatchGetItem"] == 1,
+        "{whole:?}"
+    );
+
+    let (status, note) = app.note(id, Some("k"), json!({"text": "Call"})).await;
+    assert_eq!(status, 201, "{note}");
+    assert_eq!(
+        counted.requests(),
+        these([("Query", 1), ("TransactWriteItems", 1)])
+    );
+}

@@ -1,0 +1,219 @@
+//! Subject access: everything held, each item once and with its place in a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, api_event};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_holds_every_item_with_its_place_in_a_file() {
+    let app = TestApp::with_jane().await;
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let client = reqwest::Client::new();
+    let mut items: Vec<Value> = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let url = app.url(&format!("/profiles/{id}/export?limit=2{cursor}"));
+        let response = client.get(url).send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+        let text = response.text().await.unwrap();
+        let mut lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let end = lines.pop().unwrap();
+        items.extend(lines);
+        match end["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let stored = app
+        .stack
+        .dynamodb_client()
+        .scan()
+        .table_name(app.stack.table())
+        .send()
+        .await
+        .unwrap();
+    let of_identity = |row: &&std::collections::HashMap<
+        String,
+        aws_sdk_dynamodb::types::AttributeValue,
+    >| row["PK"].as_s().unwrap() == &id;
+    let mut keys: Vec<_> = stored
+        .items()
+        .iter()
+        .filter(of_identity)
+        .map(|row| row["SK"].as_s().unwrap().clone())
+        .collect();
+    keys.sort_unstable();
+    let exported: Vec<_> = items
+        .iter()
+        .map(|item| item["key"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(exported, keys);
+    for item in &items {
+        let key = item["key"].as_str().unwrap();
+        if key.starts_with("note#") || key.starts_with("again#") {
+            assert_eq!(item["provenance"], Value::Null);
+            continue;
+        }
+        let provenance = &item["provenance"];
+        let file = provenance["file"].as_str().expect("a file");
+        let object = app.object(file).await;
+        let row = &object[usize::try_from(provenance["offset"].as_u64().unwrap()).unwrap()..];
+        let row: Value =
+            serde_json::from_str(row.lines().next().unwrap()).expect("a record begins there");
+        assert_eq!(
+            row["link"]["email"]
+                .as_str()
+                .map(str::to_lowercase)
+                .as_deref(),
+            Some("jane@fake.com"),
+            "{key}"
+        );
+    }
+    let claims = json!({"sub": "agent-7", "scope": "profiles:read"});
+    let event = api_event("GET", &format!("/profiles/{id}/export"), Some(claims));
+    let answer = app.stack.invoke("profile-read", event).await.unwrap();
+    assert_eq!(answer["statusCode"], 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_several_identities_holds_each_item_once() {
+    let app = TestApp::start().await;
+    let links = [
+        json!({"mobile": "1"}),
+        json!({"email": "a@example.com"}),
+        json!({"customer_id": "7"}),
+        json!({"external_id": "x", "system_name": "crm"}),
+    ];
+    // Each identity holds a record, attributes and five events, of which the first has a body stored apart; a message
+    // that all four hold is held, and so exported, four times.
+    for (n, link) in links.iter().enumerate() {
+        let mut rows = vec![
+            json!({"record_type": "customer_record", "link": link, "first_name": format!("Jane {n}")}),
+            json!({"record_type": "attributes", "link": link, "attributes": {"sizes.shoe": n, "interests.sailing": true}}),
+        ];
+        for event in 0..5 {
+            let body = if event == 0 {
+                "long ".repeat(2_000)
+            } else {
+                "short".to_owned()
+            };
+            let id = if event == 4 {
+                "the same".to_owned()
+            } else {
+                format!("{n}-{event}")
+            };
+            rows.push(json!({"record_type": "message", "link": link, "action_at": format!("2026-01-0{}", event + 1), "message_id": id, "channel": "webchat", "direction": "inbound", "body": body}));
+        }
+        let rows: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        app.import(&format!("drop/mixed/desk/{n}.ndjson"), &rows)
+            .await;
+    }
+    let unify = json!({"records": links}).to_string();
+    app.import("drop/unify/a.ndjson", &unify).await;
+    let (_, profile) = app.lookup(links[2].clone()).await;
+    let identities: BTreeSet<_> = ids(&profile["identities"], "id").collect();
+    assert_eq!(identities.len(), 4);
+    for id in &identities {
+        app.note(id, Some(id), json!({"text": format!("of {id}")}))
+            .await;
+    }
+    // Somebody else's, which must not be there.
+    let other = json!({"link": {"mobile": "2"}, "first_name": "John"}).to_string();
+    app.import("drop/customer_record/crm/john.ndjson", &other)
+        .await;
+
+    let stored = app.stack.dynamodb_client().scan();
+    let stored = stored.table_name(app.stack.table()).send().await.unwrap();
+    let key = |row: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
+        let text = |name: &str| row[name].as_s().unwrap().clone();
+        (text("PK"), text("SK"))
+    };
+    let held = stored.items().iter().map(key);
+    let mut held: Vec<_> = held.filter(|(of, _)| identities.contains(of)).collect();
+    held.sort_unstable();
+    // A record, two namespaces, three links, a note with its request, five events and a body.
+    assert_eq!(held.len(), 4 * (1 + 2 + 3 + 2 + 5 + 1));
+
+    // Any identity answers for all, whatever the pages' size.
+    let mut whole = BTreeMap::new();
+    for (id, limit) in identities.iter().zip([1, 3, 14, 100]) {
+        let (items, pages) = exported(&app, id, limit).await;
+        let keys: Vec<_> = items
+            .iter()
+            .map(|item| (text(item, "identity"), text(item, "key")))
+            .collect();
+        assert_eq!(keys, held, "pages of {limit}");
+        assert_eq!(pages, held.len().div_ceil(limit));
+        whole.insert(limit, items);
+    }
+    assert!(whole.values().all(|items| *items == whole[&1]));
+
+    for item in &whole[&100] {
+        let key = text(item, "key");
+        if key.starts_with("note#") || key.starts_with("again#") {
+            assert_eq!(item["provenance"], Value::Null, "{key}");
+            continue;
+        }
+        let file = item["provenance"]["file"].as_str().expect("a file");
+        let offset = item["provenance"]["offset"].as_u64().unwrap();
+        let object = app.object(file).await;
+        let row = object[usize::try_from(offset).unwrap()..].lines().next();
+        let row: Value = serde_json::from_str(row.unwrap()).expect("a record begins there");
+        if file.starts_with("drop/unify/") {
+            assert!(key.starts_with("profile#link#"), "{key}");
+            continue;
+        }
+        let (_, own) = app.lookup(row["link"].clone()).await;
+        assert!(ids(&own["identities"], "id").any(|id| id == text(item, "identity")));
+        if key.starts_with("body#") {
+            assert_eq!(item["data"]["body"], row["body"], "the whole text");
+        }
+    }
+    assert!(
+        !serde_json::to_string(&whole[&100])
+            .unwrap()
+            .contains("John")
+    );
+}
+
+fn ids<'a>(items: &'a Value, name: &'a str) -> impl Iterator<Item = String> + 'a {
+    items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(move |item| text(item, name))
+}
+
+fn text(item: &Value, name: &str) -> String {
+    item[name].as_str().unwrap().to_owned()
+}
+
+/// Every item of an export, and how many pages it came in.
+async fn exported(app: &TestApp, id: &str, limit: usize) -> (Vec<Value>, usize) {
+    let (mut items, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let url = app.url(&format!("/profiles/{id}/export?limit={limit}{cursor}"));
+        let response = reqwest::get(url).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let page = response.text().await.unwrap();
+        let lines = page.lines().map(|line| serde_json::from_str(line).unwrap());
+        let mut lines: Vec<Value> = lines.collect();
+        let end = lines.pop().unwrap();
+        assert!(lines.len() <= limit);
+        items.extend(lines);
+        pages += 1;
+        match end["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return (items, pages),
+        }
+    }
+}
