@@ -5,12 +5,8 @@ use std::{fmt, time::Duration};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 
-use crate::{identity::IdentityKey, table::Table};
+use crate::{connector, identity::IdentityKey, table::Table};
 
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
 /// How long the table may take to begin an answer before it is asked again. A connection that broke while Lambda had
@@ -48,6 +44,9 @@ pub struct Aws {
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: Lambda puts a role's credentials there
     /// for as long as the process may live.
     pub credentials: Credentials,
+    /// HTTP and TLS. The authorities that it trusts are those of the file that `AWS_CA_BUNDLE` names, or else the
+    /// public ones.
+    pub http_client: SharedHttpClient,
     /// `AWS_ENDPOINT_URL_DYNAMODB`, where it is overridden.
     pub dynamodb_endpoint: Option<String>,
     /// `AWS_ENDPOINT_URL_S3`, where it is overridden.
@@ -63,6 +62,9 @@ pub enum ConfigError {
     /// A variable is not what it should be.
     #[error("the environment variable {0} is not {1}")]
     Invalid(&'static str, &'static str),
+    /// TLS can't be used with the certificates that are trusted.
+    #[error("the certificates of AWS_CA_BUNDLE can't be used: {0}")]
+    Certificates(String),
     /// `AWS_SAM_LOCAL` is for local tables alone.
     #[error(
         "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB does not name a host outside amazonaws.com"
@@ -116,6 +118,8 @@ impl Config {
                     None,
                     "environment",
                 ),
+                http_client: connector::client(optional("AWS_CA_BUNDLE").as_deref())
+                    .map_err(|error| ConfigError::Certificates(error.to_string()))?,
                 dynamodb_endpoint,
                 s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
             },
@@ -135,28 +139,21 @@ impl Config {
 
     /// The table.
     pub fn table(&self) -> Table {
+        Table::new(self.dynamodb(), self.table.clone())
+    }
+
+    /// The client of the table.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(self.aws.http_client())
+            .http_client(self.aws.http_client.clone())
             .region(self.aws.region.clone())
             .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
             .credentials_provider(self.aws.credentials.clone());
         if let Some(endpoint) = &self.aws.dynamodb_endpoint {
             config = config.endpoint_url(endpoint);
         }
-        Table::new(
-            aws_sdk_dynamodb::Client::from_conf(config.build()),
-            self.table.clone(),
-        )
-    }
-}
-
-impl Aws {
-    /// HTTP with TLS by ring: small, and without the entropy that costs aws-lc a cold start's time.
-    pub fn http_client(&self) -> SharedHttpClient {
-        Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https()
+        aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 }
 
@@ -239,6 +236,15 @@ mod tests {
         assert_eq!(endpoint("http://host.docker.internal:8000"), Ok(true));
         assert!(!config(&[]).unwrap().local_agent);
         assert!(!config(&[("AWS_SAM_LOCAL", "false")]).unwrap().local_agent);
+    }
+
+    #[test]
+    fn certificates_that_can_not_be_used_fail_the_start() {
+        let of = |path| config(&[("AWS_CA_BUNDLE", path)]).unwrap_err().to_string();
+        assert!(of("/nowhere.pem").contains("AWS_CA_BUNDLE"));
+        assert!(
+            of(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).contains("holds no certificate")
+        );
     }
 
     #[test]

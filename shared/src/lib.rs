@@ -4,6 +4,7 @@
 pub mod body;
 pub mod closure;
 pub mod config;
+mod connector;
 pub mod cursor;
 pub mod erasure;
 pub mod http;
@@ -11,6 +12,7 @@ pub mod identifier;
 pub mod identity;
 pub mod item;
 pub mod keys;
+pub mod logs;
 pub mod metrics;
 pub mod principal;
 pub mod problem;

@@ -51,6 +51,13 @@ impl App {
     }
 }
 
+impl App {
+    /// Opens the connection that the first request would have to wait for.
+    pub async fn warm(&self) {
+        self.table.warm().await;
+    }
+}
+
 /// Answers one request.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ mod manifest;
 mod measure;
 mod notification;
 mod object;
+mod pace;
 mod plan;
 mod range;
 mod record;
@@ -107,7 +108,7 @@ impl App {
         let config = Config::from_env()?;
         let mut s3 = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(config.aws.http_client())
+            .http_client(config.aws.http_client.clone())
             .region(config.aws.region.clone())
             .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
             .credentials_provider(config.aws.credentials.clone());

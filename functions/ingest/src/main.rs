@@ -1,11 +1,11 @@
 //! The Lambda function: wiring alone. What it does is in the library.
 
 use ingest::{App, Deadline, handle};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    shared::logs::init();
     let app = App::from_env()?;
     run(service_fn(|event: LambdaEvent<serde_json::Value>| {
         handle(&app, event.payload, Deadline::at(event.context.deadline()))

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use shared::{
 };
 
 use crate::{
+    pace::Pace,
     record::{Fault, Placed},
     rows::Row,
 };
@@ -49,8 +51,9 @@ pub(crate) struct Writer<'a> {
     /// Where in the batch a key stands.
     places: HashMap<(String, String), usize>,
     running: FuturesUnordered<BoxFuture<'a, Result<Done, TableError>>>,
-    /// How many may run: more by and by, half as many once the table is busy.
+    /// How many may run: more by and by, half as many where a request fails as a whole.
     limit: f64,
+    pace: Arc<Pace>,
     rows: HashMap<RowId, Waiting>,
     held_bytes: usize,
     next_row: RowId,
@@ -88,7 +91,8 @@ struct Done {
     outcomes: Vec<(RowId, Outcome)>,
     requests: u64,
     capacity_units: f64,
-    was_busy: bool,
+    /// Whether a request of it failed as a whole.
+    has_failed: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -101,6 +105,7 @@ impl<'a> Writer<'a> {
             places: HashMap::new(),
             running: FuturesUnordered::new(),
             limit: FIRST_LIMIT,
+            pace: Arc::new(Pace::new()),
             rows: HashMap::new(),
             held_bytes: 0,
             next_row: 0,
@@ -199,8 +204,12 @@ impl<'a> Writer<'a> {
         self.places.clear();
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
-        self.running
-            .push(Box::pin(write(self.table, self.import, batch)));
+        self.running.push(Box::pin(write(
+            self.table,
+            self.import,
+            Arc::clone(&self.pace),
+            batch,
+        )));
         Ok(())
     }
 
@@ -212,7 +221,7 @@ impl<'a> Writer<'a> {
         let done = done?;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        self.limit = if done.was_busy {
+        self.limit = if done.has_failed {
             (self.limit / 2.0).max(1.0)
         } else {
             (self.limit + 1.0 / self.limit).min(MAX_LIMIT)
@@ -264,7 +273,7 @@ pub(crate) async fn all(
     writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, TableError> {
     let batch = writes.into_iter().map(|item| (0, item)).collect();
-    let done = write(table, import, batch).await?;
+    let done = write(table, import, Arc::new(Pace::new()), batch).await?;
     Ok(done
         .outcomes
         .into_iter()
@@ -284,6 +293,7 @@ enum Step {
 async fn write(
     table: &Table,
     import: ImportId,
+    pace: Arc<Pace>,
     batch: Vec<(RowId, Write)>,
 ) -> Result<Done, TableError> {
     let mut steps = vec![Step::Insert; batch.len()];
@@ -291,7 +301,7 @@ async fn write(
         outcomes: Vec::new(),
         requests: 0,
         capacity_units: 0.0,
-        was_busy: false,
+        has_failed: false,
     };
     // An item that DynamoDB refuses may spoil its whole request: then each goes alone.
     let mut size = BATCH_SIZE;
@@ -304,6 +314,7 @@ async fn write(
                 .collect();
             for places in places.chunks(size) {
                 let writes: Vec<_> = places.iter().map(|place| &batch[*place].1).collect();
+                pace.wait(writes.len()).await;
                 done.requests += 1;
                 let result = match wanted {
                     Step::Insert => table.insert(&writes).await,
@@ -315,6 +326,9 @@ async fn write(
                         capacity_units,
                     }) => {
                         done.capacity_units += capacity_units;
+                        let refused = verdicts.iter().filter(|verdict| **verdict == Verdict::Busy);
+                        let refused = refused.count();
+                        pace.answered(verdicts.len() - refused, refused, capacity_units);
                         for (place, verdict) in places.iter().zip(verdicts) {
                             if verdict == Verdict::Busy {
                                 busy = Some(TableError::Busy("statements were throttled".into()));
@@ -328,7 +342,11 @@ async fn write(
                             Fault::whole("item_refused", "a record that DynamoDB can store");
                         steps[places[0]] = Step::Done(Outcome::Fault(fault));
                     }
-                    Err(error @ TableError::Busy(_)) => busy = Some(error),
+                    Err(error @ TableError::Busy(_)) => {
+                        pace.answered(0, writes.len(), 0.0);
+                        done.has_failed = true;
+                        busy = Some(error);
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -343,7 +361,6 @@ async fn write(
             return Ok(done);
         }
         if let Some(error) = busy {
-            done.was_busy = true;
             attempt += 1;
             if attempt == MAX_ATTEMPTS {
                 return Err(error);

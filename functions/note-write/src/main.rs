@@ -1,11 +1,13 @@
 //! The Lambda function: wiring alone. What it does is in the library.
 
-use lambda_http::{Error, run, service_fn, tracing};
+use lambda_http::{Error, run, service_fn};
 use note_write::{App, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    shared::logs::init();
     let app = App::from_env()?;
-    run(service_fn(|request| handle(&app, request))).await
+    // A connection is opened while the first event is being fetched.
+    let service = run(service_fn(|request| handle(&app, request)));
+    tokio::join!(service, app.warm()).0
 }

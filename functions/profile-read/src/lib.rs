@@ -46,8 +46,16 @@ impl App {
     /// A variable is missing.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::from_env()?;
-        let key = config.require_identity_key()?;
         let table = config.table();
+        Self::new(config, table)
+    }
+
+    /// Reads from `table`.
+    ///
+    /// # Errors
+    /// There is no identity key.
+    pub fn new(config: Config, table: Table) -> Result<Self, ConfigError> {
+        let key = config.require_identity_key()?;
         Ok(Self {
             config,
             key,
@@ -55,6 +63,13 @@ impl App {
             products: Products::default(),
             key_checked: OnceCell::new(),
         })
+    }
+}
+
+impl App {
+    /// Does what the first request would have to wait for. What fails here is tried again there.
+    pub async fn warm(&self) {
+        let _ = check_key(self).await;
     }
 }
 

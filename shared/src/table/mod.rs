@@ -98,6 +98,20 @@ impl Table {
         }
     }
 
+    /// Asks for a single item (half a read unit), so that the first request finds a connection. Nothing depends on the
+    /// answer.
+    pub async fn warm(&self) {
+        let _ = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::CONFIG.to_owned()))
+            .limit(1)
+            .send()
+            .await;
+    }
+
     /// Read and write capacity units that reading profiles and leaving notes have consumed since the last call. A
     /// function serves one request at a time, so between two calls lies one request.
     pub fn take_consumed(&self) -> (f64, f64) {

@@ -40,7 +40,7 @@ impl Lots {
         let mut hasher = DefaultHasher::new();
         (self.seed, operation, *number).hash(&mut hasher);
         let mut random = StdRng::seed_from_u64(hasher.finish());
-        let latency = faults.latency.mul_f64(random.random());
+        let latency = faults.delay + faults.latency.mul_f64(random.random());
         let rules = faults
             .rules
             .iter()

@@ -56,6 +56,7 @@ pub struct Faults {
     rules: Vec<Rule>,
     statements: f64,
     latency: Duration,
+    delay: Duration,
     bytes_per_second: Option<u32>,
     write_units_per_second: Option<u32>,
 }
@@ -95,6 +96,13 @@ impl Faults {
     #[must_use]
     pub const fn with_latency(mut self, longest: Duration) -> Self {
         self.latency = longest;
+        self
+    }
+
+    /// Every request waits exactly this long more before it is passed on.
+    #[must_use]
+    pub const fn with_delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
         self
     }
 

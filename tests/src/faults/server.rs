@@ -236,6 +236,15 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// The answer to what is not passed on.
+    fn swallowed(&self, request: &Value) -> Option<Result<Value, String>> {
+        match self.operation {
+            "BatchExecuteStatement" if self.swallow => Some(statements::swallowed(request)),
+            "BatchWriteItem" if self.swallow => Some(statements::swallowed_puts(request)),
+            _ => None,
+        }
+    }
+
     async fn answer(
         &self,
         head: &request::Parts,
@@ -270,8 +279,8 @@ impl Table<'_> {
         statements::without(&mut request, &failed);
         let mut answer = if count > 0 && count == failed.len() as u64 {
             Response::new(serde_json::json!({"Responses": [], "ConsumedCapacity": []}))
-        } else if self.swallow && self.operation == "BatchExecuteStatement" {
-            match statements::swallowed(&request) {
+        } else if let Some(swallowed) = self.swallowed(&request) {
+            match swallowed {
                 Ok(answer) => Response::new(answer),
                 Err(what) => return Ok(refusal_of_table((400, "ValidationException", &what))),
             }

@@ -52,6 +52,32 @@ pub(super) fn capacity(answer: &Value) -> f64 {
     }
 }
 
+/// The answer to a `BatchWriteItem` as if every item had been put, or what is wrong with the request's form.
+pub(super) fn swallowed_puts(request: &Value) -> Result<Value, String> {
+    let tables = request["RequestItems"].as_object();
+    let puts: Vec<_> = tables
+        .into_iter()
+        .flat_map(|tables| tables.values())
+        .filter_map(Value::as_array)
+        .flatten()
+        .collect();
+    if puts.is_empty() || puts.len() > MAX_STATEMENTS {
+        return Err(format!("{} puts in a request", puts.len()));
+    }
+    let mut keys = HashSet::new();
+    for put in &puts {
+        let item = &put["PutRequest"]["Item"];
+        if !keys.insert((item["PK"].to_string(), item["SK"].to_string())) {
+            return Err("two puts of one key".to_owned());
+        }
+    }
+    let units: f64 = puts.iter().map(|put| units(put)).sum();
+    Ok(json!({
+        "UnprocessedItems": {},
+        "ConsumedCapacity": [{"CapacityUnits": units}],
+    }))
+}
+
 /// The answer as if every statement had been executed, or what is wrong with the request's form.
 pub(super) fn swallowed(request: &Value) -> Result<Value, String> {
     let statements = of(request);

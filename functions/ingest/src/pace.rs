@@ -1,0 +1,216 @@
+//! How fast a table that grants so many write units a second is written to: about as fast as it grants them.
+//!
+//! Nothing is held back until the table refuses something. From then on, what it took in the last moments is what it
+//! grants, and a little more than that is sent: so nothing it grants is left unused, few writes are refused, and a table
+//! that grants more is soon found out.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+/// How long answers are counted before they say how fast the table is: at first, when far too much may be on its way, and
+/// from then on twice as long each time, up to the longest.
+const FIRST_WINDOW: Duration = Duration::from_millis(20);
+const LONGEST_WINDOW: Duration = Duration::from_millis(500);
+/// How much more is sent than the table took while it refused some, of 1. While it takes all, twice as much more each
+/// time, up to the most.
+const MORE: f64 = 0.01;
+const MOST: f64 = 0.5;
+/// Below this share of what might have been sent, that nothing was refused says nothing.
+const USED: f64 = 0.8;
+/// Write units a second that are sent whatever is refused: a table may be exhausted by others for a while.
+const SLOWEST: f64 = 25.0;
+/// How much an answer counts for in what a write takes.
+const SMOOTHING: f64 = 0.05;
+/// What was not sent in time may be sent later, up to so late.
+const BURST: Duration = Duration::from_millis(50);
+
+/// The pace of one process.
+#[derive(Debug)]
+pub(crate) struct Pace(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Write units a second; `None` while the table takes all.
+    rate: Option<f64>,
+    /// When the next request may be sent.
+    next: Instant,
+    began: Instant,
+    window: Duration,
+    /// How much more is sent next, if nothing is refused.
+    more: f64,
+    /// Write units taken, and writes refused.
+    accepted: f64,
+    refused: usize,
+    /// Write units of a write, of those lately taken.
+    units: f64,
+}
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(State {
+            rate: None,
+            next: now,
+            began: now,
+            window: FIRST_WINDOW,
+            more: MORE,
+            accepted: 0.0,
+            refused: 0,
+            units: 1.0,
+        }))
+    }
+
+    /// Waits until so many writes may be sent.
+    pub(crate) async fn wait(&self, writes: usize) {
+        let at = {
+            let mut state = self.state();
+            let Some(rate) = state.rate else {
+                return;
+            };
+            let now = Instant::now();
+            let at = state.next.max(now.checked_sub(BURST).unwrap_or(now));
+            state.next = at + Duration::from_secs_f64(writes as f64 * state.units / rate);
+            at
+        };
+        sleep_until(at).await;
+    }
+
+    /// Takes in what an answer says: how many writes were taken, for how many units, and how many were refused.
+    pub(crate) fn answered(&self, accepted: usize, refused: usize, units: f64) {
+        let mut state = self.state();
+        let now = Instant::now();
+        if accepted > 0 && units > 0.0 {
+            state.units += SMOOTHING * (units / accepted as f64 - state.units);
+        }
+        if state.rate.is_none() && state.refused == 0 {
+            if refused == 0 {
+                return;
+            }
+            // What was taken before may have been saved up.
+            (state.began, state.accepted) = (now, 0.0);
+        }
+        state.accepted += units;
+        state.refused += refused;
+        let elapsed = now - state.began;
+        if elapsed < state.window {
+            return;
+        }
+        state.window = (state.window * 2).min(LONGEST_WINDOW);
+        let taken = state.accepted / elapsed.as_secs_f64();
+        state.rate = match state.rate {
+            Some(rate) if state.refused == 0 => {
+                let is_used = taken >= rate * USED;
+                let more = if is_used { state.more } else { 0.0 };
+                state.more = (state.more + more).min(MOST);
+                Some(rate * (1.0 + more))
+            }
+            _ => {
+                state.more = MORE;
+                Some((taken * (1.0 + MORE)).max(SLOWEST))
+            }
+        };
+        (state.began, state.accepted, state.refused) = (now, 0.0, 0);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// DynamoDB's side: what it grants, and at most a second's worth of it saved up.
+    struct Grant {
+        rate: f64,
+        saved: f64,
+        at: Instant,
+    }
+
+    impl Grant {
+        fn take(&mut self, units: f64) -> bool {
+            self.saved = (self.saved + self.at.elapsed().as_secs_f64() * self.rate).min(self.rate);
+            self.at = Instant::now();
+            let granted = self.saved >= units;
+            if granted {
+                self.saved -= units;
+            }
+            granted
+        }
+    }
+
+    /// Sends batches of 25, `parallel` at a time and 5 ms each, and answers the share of what was granted that was used, and
+    /// the share of what was sent that was refused.
+    async fn write(pace: &Pace, grant: &Mutex<Grant>, parallel: usize, seconds: u64) -> (f64, f64) {
+        let (began, rate) = (Instant::now(), grant.lock().unwrap().rate);
+        let end = began + Duration::from_secs(seconds);
+        let one = || async {
+            let (mut accepted, mut refused) = (0.0, 0.0);
+            while Instant::now() < end {
+                pace.wait(25).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let taken = (0..25).filter(|_| grant.lock().unwrap().take(2.0)).count();
+                pace.answered(taken, 25 - taken, 2.0 * taken as f64);
+                accepted += 2.0 * taken as f64;
+                refused += 2.0 * (25 - taken) as f64;
+            }
+            (accepted, refused)
+        };
+        let sums = futures::future::join_all((0..parallel).map(|_| one())).await;
+        let accepted: f64 = sums.iter().map(|sum| sum.0).sum();
+        let refused: f64 = sums.iter().map(|sum| sum.1).sum();
+        let granted = rate * (Instant::now() - began).as_secs_f64();
+        (accepted / granted, refused / (accepted + refused))
+    }
+
+    fn grant(rate: f64) -> Mutex<Grant> {
+        let at = Instant::now();
+        Mutex::new(Grant {
+            rate,
+            saved: rate,
+            at,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_granted_is_used_and_little_is_refused() {
+        for (rate, parallel) in [(4_000.0, 4), (4_000.0, 16), (1_000.0, 4), (200.0, 1)] {
+            let (pace, grant) = (Pace::new(), grant(rate));
+            // Forty times as much as is granted is on its way before the first refusal.
+            let (_, refused) = write(&pace, &grant, parallel, 5).await;
+            assert!(
+                refused <= 0.4,
+                "{refused} refused at first of {rate} by {parallel}"
+            );
+            let (used, refused) = write(&pace, &grant, parallel, 60).await;
+            assert!(used >= 0.97, "{used} of {rate} by {parallel}");
+            assert!(refused <= 0.03, "{refused} refused of {rate} by {parallel}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grant_that_changes_is_followed() {
+        let (pace, grant) = (Pace::new(), grant(4_000.0));
+        write(&pace, &grant, 16, 20).await;
+        grant.lock().unwrap().rate = 1_000.0;
+        write(&pace, &grant, 16, 5).await;
+        let (used, refused) = write(&pace, &grant, 16, 30).await;
+        assert!(used >= 0.97 && refused <= 0.03, "{used}, {refused} refused");
+        grant.lock().unwrap().rate = 4_000.0;
+        write(&pace, &grant, 16, 20).await;
+        let (used, refused) = write(&pace, &grant, 16, 30).await;
+        assert!(used >= 0.97 && refused <= 0.03, "{used}, {refused} refused");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_that_takes_all_is_not_waited_for() {
+        let (pace, grant) = (Pace::new(), grant(1e9));
+        let (_, refused) = write(&pace, &grant, 8, 5).await;
+        assert_eq!((refused, pace.state().rate), (0.0, None));
+    }
+}

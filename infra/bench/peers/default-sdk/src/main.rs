@@ -1,0 +1,16 @@
+//! profile-read as the SDK's guide would have it: all default features, and a client from the environment's chain.
+
+use aws_sdk_dynamodb::config::BehaviorVersion;
+use lambda_http::{Error, run, service_fn, tracing};
+use profile_read::{App, handle};
+use shared::{config::Config, table::Table};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    let config = Config::from_env()?;
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
+    let app = App::new(config, table)?;
+    run(service_fn(|request| handle(&app, request))).await
+}

@@ -1,0 +1,13 @@
+//! The floor of a start: `lambda_http` and nothing else.
+
+use std::convert::Infallible;
+
+use lambda_http::{Error, Request, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run(service_fn(|_: Request| async {
+        Ok::<_, Infallible>("{}")
+    }))
+    .await
+}

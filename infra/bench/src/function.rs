@@ -1,0 +1,234 @@
+//! A function's process and the Runtime API that it is driven by.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    sync::{Mutex, mpsc},
+    task::AbortHandle,
+};
+
+use crate::Failure;
+
+/// Far enough away for every file.
+const DEADLINE: Duration = Duration::from_secs(24 * 3600);
+/// Clock ticks of a second in `/proc`, as every Linux has them on the machines that Lambda knows.
+const TICKS: f64 = 100.0;
+
+/// What a process is started from.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) binary: PathBuf,
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+/// A running function. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Function {
+    child: Child,
+    began: Instant,
+    events: mpsc::Sender<Bytes>,
+    asked: mpsc::Receiver<Instant>,
+    answers: mpsc::Receiver<Result<Bytes, String>>,
+    /// Where callgrind writes its counts.
+    counts: Option<PathBuf>,
+    server: AbortHandle,
+}
+
+/// What the Runtime API hands over.
+struct Api {
+    events: Mutex<mpsc::Receiver<Bytes>>,
+    asked: mpsc::Sender<Instant>,
+    answers: mpsc::Sender<Result<Bytes, String>>,
+}
+
+impl Function {
+    /// Starts the process; under callgrind, with its counts in `counts`.
+    pub(crate) async fn start(program: &Program, counts: Option<&Path>) -> Result<Self, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let (events, to_send) = mpsc::channel(1);
+        let (asked_sender, asked) = mpsc::channel(16);
+        let (answer_sender, answers) = mpsc::channel(1);
+        let api = std::sync::Arc::new(Api {
+            events: Mutex::new(to_send),
+            asked: asked_sender,
+            answers: answer_sender,
+        });
+        let routes = Router::new()
+            .route("/invocation/next", get(next))
+            .route("/invocation/{id}/response", post(response))
+            .route("/invocation/{id}/error", post(error))
+            .route("/init/error", post(error))
+            .layer(axum::extract::DefaultBodyLimit::disable())
+            .with_state(api);
+        let router = Router::new().nest("/2018-06-01/runtime", routes);
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        let mut command = match counts {
+            None => Command::new(&program.binary),
+            Some(counts) => {
+                let mut command = Command::new("valgrind");
+                command
+                    .args(["--tool=callgrind", "-q"])
+                    .arg(format!("--callgrind-out-file={}", counts.display()))
+                    .arg(&program.binary);
+                command
+            }
+        };
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("AWS_LAMBDA_RUNTIME_API", address)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .envs(
+                program
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let began = Instant::now();
+        let child = command.spawn()?;
+        Ok(Self {
+            child,
+            began,
+            events,
+            asked,
+            answers,
+            counts: counts.map(Path::to_owned),
+            server: server.abort_handle(),
+        })
+    }
+
+    /// How long it took from exec to the first `/next`.
+    pub(crate) async fn ready(&mut self) -> Result<Duration, Failure> {
+        let asked = tokio::select! {
+            asked = self.asked.recv() => asked,
+            error = self.answers.recv() => return Err(format!("{error:?}").into()),
+            status = self.child.wait() => return Err(format!("it ended: {status:?}").into()),
+        };
+        Ok(asked.ok_or("it never asked for an event")? - self.began)
+    }
+
+    /// Sends an event and waits for the answer.
+    pub(crate) async fn invoke(&mut self, event: &Value) -> Result<Bytes, Failure> {
+        self.events.send(event.to_string().into()).await?;
+        tokio::select! {
+            answer = self.answers.recv() => Ok(answer.ok_or("it did not answer")??),
+            status = self.child.wait() => Err(format!("it ended: {status:?}").into()),
+        }
+    }
+
+    /// CPU time, user and system, of all its threads, in seconds.
+    pub(crate) async fn cpu(&self) -> Result<f64, Failure> {
+        let stat = tokio::fs::read_to_string(self.proc("stat")?).await?;
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let ticks: u64 = after_name
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|ticks| ticks.parse::<u64>().ok())
+            .sum();
+        Ok(ticks as f64 / TICKS)
+    }
+
+    /// The most memory that was ever resident, in bytes.
+    pub(crate) async fn peak_memory(&self) -> Result<u64, Failure> {
+        let status = tokio::fs::read_to_string(self.proc("status")?).await?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        Ok(kibibytes.ok_or("no VmHWM")? * 1024)
+    }
+
+    fn proc(&self, file: &str) -> Result<String, Failure> {
+        let id = self.child.id().ok_or("it has ended")?;
+        Ok(format!("/proc/{id}/{file}"))
+    }
+
+    /// Waits until it has done all that it can do without an event.
+    pub(crate) async fn rest(&self) -> Result<(), Failure> {
+        let mut before = self.cpu().await?;
+        let mut calm = 0;
+        while calm < 10 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = self.cpu().await?;
+            calm = if now > before { 0 } else { calm + 1 };
+            before = now;
+        }
+        Ok(())
+    }
+
+    /// Ends it and answers the instructions that it executed; 0 where they were not counted.
+    pub(crate) async fn end(mut self) -> Result<u64, Failure> {
+        let id = self.child.id().ok_or("it has ended")?;
+        Command::new("kill").arg(id.to_string()).status().await?;
+        self.child.wait().await?;
+        let Some(counts) = &self.counts else {
+            return Ok(0);
+        };
+        let text = tokio::fs::read_to_string(counts).await?;
+        let line = text.lines().find_map(|line| line.strip_prefix("totals:"));
+        let total = line.and_then(|line| line.trim().parse().ok());
+        Ok(total.ok_or("callgrind wrote no totals")?)
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn next(State(api): State<std::sync::Arc<Api>>) -> Response {
+    let _ = api.asked.try_send(Instant::now());
+    let Some(event) = api.events.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let deadline = (SystemTime::now() + DEADLINE).duration_since(UNIX_EPOCH);
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
+        ("lambda-runtime-aws-request-id", "bench".to_owned()),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.unwrap_or_default().as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:000000000000:function:bench".to_owned(),
+        ),
+    ];
+    (headers, event).into_response()
+}
+
+async fn response(State(api): State<std::sync::Arc<Api>>, body: Bytes) -> StatusCode {
+    let _ = api.answers.send(Ok(body)).await;
+    StatusCode::ACCEPTED
+}
+
+async fn error(State(api): State<std::sync::Arc<Api>>, body: Bytes) -> StatusCode {
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let _ = api.answers.send(Err(text)).await;
+    StatusCode::ACCEPTED
+}

@@ -1,0 +1,352 @@
+//! What importing costs: CPU, requests, write units, and time where one stage or another holds it up.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::Value;
+use tests::faults::Faults;
+use tokio::process::Command;
+
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    report::{Report, short},
+    rows,
+    services::Services,
+};
+
+/// Rows of the measurements into a sink, and into the table.
+const ROWS: u64 = 100_000;
+const ROWS_TO_TABLE: u64 = 20_000;
+const ROWS_OF_BOTO3: u64 = 5_000;
+const ROWS_OF_PANDAS: u64 = 2_000;
+/// S3's and DynamoDB's pace where the stages are measured together.
+const BANDWIDTH: u32 = 90_000_000;
+const DELAY: Duration = Duration::from_millis(5);
+/// Write units a second that a throttled table grants.
+const WRITE_UNITS: u32 = 4_000;
+
+/// One import.
+struct Run {
+    seconds: f64,
+    cpu: f64,
+    report: Value,
+}
+
+impl Run {
+    fn rows(&self) -> f64 {
+        self.report["rows"].as_f64().unwrap_or_default()
+    }
+
+    fn requests(&self) -> f64 {
+        self.report["requests"].as_f64().unwrap_or_default()
+    }
+
+    fn units(&self) -> f64 {
+        self.report["capacity_units"].as_f64().unwrap_or_default()
+    }
+}
+
+pub(crate) async fn measure() -> Result<Report, Failure> {
+    let mut report = Report::default();
+    let services = Services::start().await?;
+    let ingest = build::function("ingest").await?;
+    let program = services.program(&ingest);
+    let python = build::python().await?;
+
+    // Into a sink.
+    services.table.swallow_statements(true);
+    let into_sink = import(&services, &program, "sink", rows::emails(ROWS)).await?;
+    let boto3 = peer(
+        &services,
+        &python,
+        "batch_writer.py",
+        services.table.url(),
+        ROWS_OF_BOTO3,
+    )
+    .await?;
+    services.table.swallow_statements(false);
+    let own = into_sink.cpu / into_sink.rows() * 1e6;
+    let theirs = boto3.cpu / ROWS_OF_BOTO3 as f64 * 1e6;
+    report.at_most(
+        "CPU of a row, against boto3's `batch_writer`, into a sink that validates and answers at once",
+        format!("{own:.1} µs to {theirs:.0} µs: 1/{}", short(theirs / own)),
+        own / theirs,
+        1.0 / 25.0,
+    );
+    report.say(
+        "rows a second into the sink",
+        format!("{:.0}", into_sink.rows() / into_sink.seconds),
+    );
+
+    stages(&services, &program, &mut report, &into_sink).await?;
+    throttled(&services, &program, &mut report).await?;
+
+    // Into the table, with nothing between.
+    let services = Services::start().await?;
+    let mut program = services.program(&ingest);
+    for (name, value) in &mut program.environment {
+        match *name {
+            "AWS_ENDPOINT_URL_DYNAMODB" => services.stack.dynamodb_url().clone_into(value),
+            "AWS_ENDPOINT_URL_S3" => services.stack.s3_url().clone_into(value),
+            _ => {}
+        }
+    }
+    let before = own_cpu().await?;
+    let into_table = import(&services, &program, "table", rows::emails(ROWS_TO_TABLE)).await?;
+    let busy = (own_cpu().await? - before) / into_table.seconds;
+    let (items, bytes) = stored(&services).await?;
+    let expected: u64 = bytes.iter().map(|bytes| bytes.div_ceil(1024)).sum();
+    let url = services.stack.dynamodb_url().to_owned();
+    let boto3 = peer(&services, &python, "batch_writer.py", &url, ROWS_OF_BOTO3).await?;
+    let pandas = peer(&services, &python, "put_csv.py", &url, ROWS_OF_PANDAS).await?;
+    let pace = into_table.rows() / into_table.seconds;
+    for (name, run, rows, times) in [
+        ("boto3's `batch_writer`", &boto3, ROWS_OF_BOTO3, 10.0),
+        (
+            "AWS SDK for pandas' `put_csv`",
+            &pandas,
+            ROWS_OF_PANDAS,
+            30.0,
+        ),
+    ] {
+        let theirs = rows as f64 / run.seconds;
+        report.at_most(
+            format!("rows a second into the local table, against {name}"),
+            format!(
+                "{pace:.0} to {theirs:.0}: {}×; the table's process busy with {busy:.2} of 2 cores, ingest with {:.2}",
+                short(pace / theirs),
+                into_table.cpu / into_table.seconds
+            ),
+            theirs / pace,
+            1.0 / times,
+        );
+    }
+    report.at_most(
+        "requests of a new row",
+        short(into_table.requests() / into_table.rows()),
+        into_table.requests() / into_table.rows(),
+        0.041,
+    );
+    report.at_most(
+        "write units of a new row, over Σ⌈bytes ÷ 1024⌉",
+        format!(
+            "{} of {expected} for {items} items: {:.4}×",
+            short(into_table.units()),
+            into_table.units() / expected as f64
+        ),
+        into_table.units() / expected as f64,
+        1.0,
+    );
+    report.note(format!(
+        "Files of e-mails sent, about 460 bytes a row: {ROWS} into the sink, {ROWS_TO_TABLE} into the table; boto3 writes {ROWS_OF_BOTO3} and \
+         pandas {ROWS_OF_PANDAS} of the same rows under the same keys. CPU is the process's, user and system, without its start."
+    ));
+    Ok(report)
+}
+
+/// Reading, placing and writing together, against the slowest of them alone.
+async fn stages(
+    services: &Services,
+    program: &Program,
+    report: &mut Report,
+    alone: &Run,
+) -> Result<(), Failure> {
+    let file = rows::emails(ROWS);
+    let reading = file.len() as f64 / f64::from(BANDWIDTH);
+    let slowest = alone.seconds.max(reading);
+    services
+        .bucket
+        .set_faults(Faults::default().with_bandwidth(BANDWIDTH));
+    services
+        .table
+        .set_faults(Faults::default().with_delay(DELAY));
+    services.table.swallow_statements(true);
+    let run = import(services, program, "stages", file).await?;
+    services.table.swallow_statements(false);
+    services.bucket.set_faults(Faults::default());
+    services.table.set_faults(Faults::default());
+    let ratio = run.seconds / slowest;
+    report.at_most(
+        "wall time with 5 ms more to each request of the table and 90 MB/s from S3, over the slowest stage alone",
+        format!(
+            "{:.2} s; into the sink without them {:.2} s, reading alone {reading:.2} s: {ratio:.3}×",
+            run.seconds, alone.seconds
+        ),
+        ratio,
+        1.10,
+    );
+    Ok(())
+}
+
+/// A table that grants so many units a second.
+async fn throttled(
+    services: &Services,
+    program: &Program,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    services
+        .table
+        .set_faults(Faults::default().with_write_units(WRITE_UNITS));
+    services.table.swallow_statements(true);
+    services.table.reset_counts();
+    let run = import(services, program, "throttled", rows::emails(ROWS)).await?;
+    let counts = services.table.counts();
+    services.table.swallow_statements(false);
+    services.table.set_faults(Faults::default());
+    let statements = counts
+        .get("BatchExecuteStatement")
+        .copied()
+        .unwrap_or_default();
+    let stored = (statements.statements - statements.failed_statements) as f64;
+    let goodput = statements.capacity_units / (f64::from(WRITE_UNITS) * run.seconds);
+    let refused = statements.failed_statements as f64 / statements.statements as f64;
+    report.at_most(
+        format!("write units not used of {WRITE_UNITS} a second that are granted"),
+        format!(
+            "{:.2} % ({stored:.0} rows in {:.1} s)",
+            100.0 * (1.0 - goodput),
+            run.seconds
+        ),
+        1.0 - goodput,
+        0.03,
+    );
+    report.at_most(
+        "share of statements that it refused",
+        format!("{:.2} %", 100.0 * refused),
+        refused,
+        0.03,
+    );
+    Ok(())
+}
+
+async fn import(
+    services: &Services,
+    program: &Program,
+    name: &str,
+    file: String,
+) -> Result<Run, Failure> {
+    let key = format!("drop/email_send/mail/{name}.ndjson");
+    let event = services.drop_file(&key, file).await?;
+    let mut function = Function::start(program, None).await?;
+    function.ready().await?;
+    function.rest().await?;
+    let (before, began) = (function.cpu().await?, Instant::now());
+    function.invoke(&event).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu = function.cpu().await? - before;
+    let report = services.report(&key).await?;
+    Ok(Run {
+        seconds,
+        cpu,
+        report,
+    })
+}
+
+/// What one of the scripts says of itself.
+struct Peer {
+    seconds: f64,
+    cpu: f64,
+}
+
+async fn peer(
+    services: &Services,
+    python: &Path,
+    script: &str,
+    endpoint: &str,
+    rows: u64,
+) -> Result<Peer, Failure> {
+    let file = services.folder.path().join("rows");
+    let text = if script == "put_csv.py" {
+        rows::csv_emails(rows)
+    } else {
+        rows::emails(rows)
+    };
+    tokio::fs::write(&file, text).await?;
+    let output = Command::new(python)
+        .arg(build::workspace().join("infra/bench/peers").join(script))
+        .arg(&file)
+        .args([endpoint, services.stack.table()])
+        .env("AWS_ACCESS_KEY_ID", "bench")
+        .env("AWS_SECRET_ACCESS_KEY", "bench")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .output()
+        .await?;
+    if !output.status.success() {
+        return Err(format!("{script}: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let said: Value = serde_json::from_slice(&output.stdout)?;
+    let number = |name: &str| {
+        said[name]
+            .as_f64()
+            .ok_or(format!("{script} says no {name}"))
+    };
+    Ok(Peer {
+        seconds: number("seconds")?,
+        cpu: number("cpu")?,
+    })
+}
+
+/// CPU seconds of this process: DynamoDB and S3 run in it.
+async fn own_cpu() -> Result<f64, Failure> {
+    let stat = tokio::fs::read_to_string("/proc/self/stat").await?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    Ok(ticks as f64 / 100.0)
+}
+
+/// The items of identities, and the size of each as DynamoDB counts.
+async fn stored(services: &Services) -> Result<(usize, Vec<u64>), Failure> {
+    let client = services.stack.dynamodb_client();
+    let mut pages = client
+        .scan()
+        .table_name(services.stack.table())
+        .into_paginator()
+        .items()
+        .send();
+    let mut sizes = Vec::new();
+    while let Some(item) = pages.next().await {
+        let item = item?;
+        if item
+            .get("SK")
+            .and_then(|key| key.as_s().ok())
+            .is_some_and(|key| key.starts_with("event#"))
+        {
+            sizes.push(
+                item.iter()
+                    .map(|(name, value)| name.len() as u64 + size(value))
+                    .sum(),
+            );
+        }
+    }
+    Ok((sizes.len(), sizes))
+}
+
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+fn size(value: &AttributeValue) -> u64 {
+    match value {
+        AttributeValue::S(text) => text.len() as u64,
+        AttributeValue::B(bytes) => bytes.as_ref().len() as u64,
+        AttributeValue::N(number) => {
+            let digits = number.bytes().filter(u8::is_ascii_digit).count() as u64;
+            digits.div_ceil(2) + 1 + u64::from(number.starts_with('-'))
+        }
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + size(value)).sum::<u64>(),
+        AttributeValue::M(map) => {
+            3 + map
+                .iter()
+                .map(|(name, value)| 1 + name.len() as u64 + size(value))
+                .sum::<u64>()
+        }
+        _ => 1,
+    }
+}

@@ -1,0 +1,65 @@
+//! Instruction counts on record: what a change costs is seen before it is deployed. Nothing here depends on time.
+
+use std::{collections::BTreeMap, path::Path};
+
+use crate::{Failure, build, function::Function, read, rows, services::Services};
+
+/// How far a count may be from the one on record.
+const TOLERANCE: f64 = 0.05;
+const ROWS: u64 = 2_000;
+
+/// Counts the instructions of the functions in a folder and compares them with those on record, or records them.
+pub(crate) async fn check(folder: &Path, record: bool) -> Result<(), Failure> {
+    let path = build::workspace().join("infra/bench/instructions.json");
+    let counted = count(folder).await?;
+    if record {
+        std::fs::write(&path, serde_json::to_string_pretty(&counted)? + "\n")?;
+        return Ok(());
+    }
+    let recorded: BTreeMap<String, u64> = serde_json::from_slice(&std::fs::read(&path)?)?;
+    let mut far = 0;
+    for (what, count) in &counted {
+        let expected = recorded.get(what).copied().unwrap_or_default();
+        let change = *count as f64 / expected.max(1) as f64 - 1.0;
+        println!(
+            "{what}: {count}, {expected} on record ({:+.2} %)",
+            100.0 * change
+        );
+        far += usize::from(change.abs() > TOLERANCE);
+    }
+    if far > 0 {
+        return Err(format!(
+            "{far} of the counts are more than {:.0} % from those on record. Find out why; if that is as it should be, \
+             `--record` puts them on record",
+            100.0 * TOLERANCE
+        )
+        .into());
+    }
+    Ok(())
+}
+
+async fn count(folder: &Path) -> Result<BTreeMap<String, u64>, Failure> {
+    let services = Services::start().await?;
+    let folder = folder.canonicalize()?;
+    let ingest = services.program(&folder.join("ingest"));
+    let id = read::import_customer(&services, &ingest).await?;
+    let profile_read = services.program(&folder.join("profile-read"));
+    let first = read::instructions(&services, &profile_read, &id, 1).await?;
+    let warm = read::warm(&services, &profile_read, &id).await?;
+
+    services.table.swallow_statements(true);
+    let mut counts = Vec::new();
+    for count in [ROWS, 2 * ROWS] {
+        let key = format!("drop/email_send/mail/{count}.ndjson");
+        let event = services.drop_file(&key, rows::emails(count)).await?;
+        let file = services.folder.path().join("counts");
+        let mut function = Function::start(&ingest, Some(&file)).await?;
+        function.invoke(&event).await?;
+        counts.push(function.end().await?);
+    }
+    Ok(BTreeMap::from([
+        ("exec to the first profile".to_owned(), first),
+        ("warm profile".to_owned(), warm),
+        ("imported row".to_owned(), (counts[1] - counts[0]) / ROWS),
+    ]))
+}

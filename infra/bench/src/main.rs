@@ -1,0 +1,127 @@
+//! What the functions cost, measured side by side with what one would pick instead. See the README here.
+
+use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, ValueEnum};
+
+mod build;
+mod function;
+mod ingest;
+mod instructions;
+mod memory;
+mod read;
+mod report;
+mod rows;
+mod services;
+mod start;
+mod tls;
+
+use report::Report;
+
+/// Why a measurement came to nothing.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures, prints, and writes infra/bench/results.md
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// What to measure; everything where nothing is named
+    #[arg(value_enum)]
+    subjects: Vec<Subject>,
+    /// Compares the instructions of the functions in this folder with those on record, and measures nothing else
+    #[arg(long, value_name = "DIR")]
+    check: Option<PathBuf>,
+    /// With --check: puts the instructions on record instead
+    #[arg(long, requires = "check")]
+    record: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// From exec to the first event and the first answer; the binaries' sizes
+    Start,
+    /// Instructions, requests and read units of profiles and history
+    Read,
+    /// CPU, requests, write units and pace of imports
+    Ingest,
+    /// Files of 10 MB and 2 GB, plain and compressed: time and memory
+    Memory,
+}
+
+impl Subject {
+    const ALL: [Self; 4] = [Self::Start, Self::Read, Self::Ingest, Self::Memory];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "Start",
+            Self::Read => "Read",
+            Self::Ingest => "Ingest",
+            Self::Memory => "Large files",
+        }
+    }
+
+    async fn measure(self) -> Result<Report, Failure> {
+        match self {
+            Self::Start => start::measure().await,
+            Self::Read => read::measure().await,
+            Self::Ingest => ingest::measure().await,
+            Self::Memory => memory::measure().await,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(folder) = &arguments.check {
+        return instructions::check(folder, arguments.record).await;
+    }
+    let path = build::workspace().join("infra/bench/results.md");
+    for subject in Subject::ALL {
+        if !arguments.subjects.is_empty() && !arguments.subjects.contains(&subject) {
+            continue;
+        }
+        println!("{}", subject.name());
+        let report = subject.measure().await?;
+        // What was measured stands, also if the next subject comes to nothing.
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(
+            &path,
+            with_section(&text, subject.name(), &report.markdown()),
+        )?;
+    }
+    println!("written to {}", path.display());
+    Ok(())
+}
+
+/// The results with one subject's section anew.
+fn with_section(text: &str, name: &str, section: &str) -> String {
+    let mut sections: Vec<(String, String)> = text
+        .split("\n## ")
+        .skip(1)
+        .filter_map(|part| part.split_once('\n'))
+        .map(|(name, text)| (name.to_owned(), text.trim().to_owned()))
+        .filter(|(other, _)| other != name)
+        .collect();
+    sections.push((name.to_owned(), section.trim().to_owned()));
+    sections.sort_by_key(|(name, _)| {
+        Subject::ALL
+            .iter()
+            .position(|subject| subject.name() == name)
+    });
+    let mut text =
+        "# What it costs, as measured\n\nWritten by `cargo run --release -p bench`.\n".to_owned();
+    for (name, section) in sections {
+        let _ = write!(text, "\n## {name}\n\n{section}\n");
+    }
+    text
+}

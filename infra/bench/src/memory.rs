@@ -1,0 +1,117 @@
+//! Time and memory of large files, of each format, against small ones.
+
+use std::{io::Write as _, time::Instant};
+
+use bytes::Bytes;
+
+use crate::{Failure, build, function::Function, report::Report, rows, services::Services};
+
+const SMALL: usize = 10_000_000;
+const LARGE: usize = 2_000_000_000;
+const MEBIBYTE: f64 = 1_048_576.0;
+
+/// A format: its name, its first line, and a row.
+type Format = (&'static str, &'static str, fn(u64) -> String);
+const FORMATS: [Format; 2] = [
+    ("ndjson", "", ndjson),
+    ("csv", rows::CSV_HEADER, rows::csv_email),
+];
+
+fn ndjson(number: u64) -> String {
+    rows::email(number, None)
+}
+
+pub(crate) async fn measure() -> Result<Report, Failure> {
+    let services = Services::start().await?;
+    services.table.swallow_statements(true);
+    let program = services.program(&build::function("ingest").await?);
+    let mut report = Report::default();
+    for (name, header, row) in FORMATS {
+        for zipped in [false, true] {
+            let name = format!("{name}{}", if zipped { ".gz" } else { "" });
+            let mut peaks = Vec::new();
+            for bytes in [SMALL, LARGE] {
+                let (file, count) = file(header, row, bytes, zipped)?;
+                let length = file.len();
+                let key = format!("drop/email_send/mail/{bytes}.{name}");
+                let event = services.drop_file(&key, file).await?;
+                let mut function = Function::start(&program, None).await?;
+                let began = Instant::now();
+                function.invoke(&event).await?;
+                let seconds = began.elapsed().as_secs_f64();
+                let (peak, cpu) = (function.peak_memory().await?, function.cpu().await?);
+                let accepted = services.report(&key).await?["accepted"]
+                    .as_u64()
+                    .unwrap_or_default();
+                if accepted != count {
+                    return Err(format!("{accepted} of {count} rows were accepted").into());
+                }
+                peaks.push(peak as f64 / MEBIBYTE);
+                report.say(
+                    format!(
+                        "{name}, {} MB ({} MB as dropped), {count} rows",
+                        bytes / 1_000_000,
+                        length / 1_000_000
+                    ),
+                    format!(
+                        "{seconds:.1} s, {cpu:.1} s of CPU, at most {:.1} MiB",
+                        peak as f64 / MEBIBYTE
+                    ),
+                );
+                let version = event["Records"][0]["s3"]["object"]["versionId"].as_str();
+                services.remove(&key, version.unwrap_or_default()).await?;
+            }
+            report.at_most(
+                format!("MiB more for 2 GB than for 10 MB: {name}"),
+                format!("{:.1}", peaks[1] - peaks[0]),
+                peaks[1] - peaks[0],
+                4.0,
+            );
+            report.at_most(
+                format!("MiB in all: {name}"),
+                format!("{:.1}", peaks[1]),
+                peaks[1],
+                64.0,
+            );
+        }
+    }
+    report.note(
+        "Each file is one range, imported by one invocation into a sink; memory is the process's highest resident set (`VmHWM`). \
+         Every row is another person's e-mail.",
+    );
+    Ok(report)
+}
+
+/// A file of about so many bytes before it is compressed, and its rows.
+fn file(
+    header: &str,
+    row: fn(u64) -> String,
+    bytes: usize,
+    zipped: bool,
+) -> Result<(Bytes, u64), Failure> {
+    let mut plain = Vec::new();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let (mut written, mut count) = (0, 0);
+    let mut line = header.to_owned();
+    loop {
+        written += line.len();
+        if zipped {
+            packer.write_all(line.as_bytes())?;
+        } else {
+            plain.extend_from_slice(line.as_bytes());
+        }
+        if written >= bytes {
+            break;
+        }
+        line = row(count);
+        count += 1;
+    }
+    Ok((
+        if zipped {
+            packer.finish()?.into()
+        } else {
+            plain.into()
+        },
+        count,
+    ))
+}

@@ -1,0 +1,193 @@
+//! What reading costs: instructions, requests, read units.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use serde_json::Value;
+use shared::{identifier::Identifier, identity::IdentityKey, keys};
+use tests::faults::Count;
+
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    report::{Report, millions, short},
+    rows,
+    services::{Services, request},
+};
+
+/// The customer that is read.
+const EMAIL: &str = "jane@example.com";
+const EVENTS: u64 = 300;
+/// Warm reads that are counted.
+const READS: u64 = 20;
+const PAGE: i32 = 25;
+
+pub(crate) async fn measure() -> Result<Report, Failure> {
+    let services = Services::start().await?;
+    let mut report = Report::default();
+    let ingest = services.program(&build::function("ingest").await?);
+    let id = import_customer(&services, &ingest).await?;
+    let own = services.program_over_tls(&build::function("profile-read").await?);
+    let peer = services.program_over_tls(&build::peer("query").await?);
+    let own = warm(&services, &own, &id).await?;
+    let floor = warm(&services, &peer, &id).await?;
+    let ratio = own as f64 / floor as f64;
+    report.at_most(
+        format!("instructions of a warm profile read, {EVENTS} events, against its Query alone"),
+        format!("{} to {}: {ratio:.2}×", millions(own), millions(floor)),
+        ratio,
+        1.5,
+    );
+
+    let (requests, units) = read_once(
+        &services,
+        "profile-read",
+        "profile-read/events/get.json",
+        &format!("/profiles/{id}"),
+    )
+    .await?;
+    report.at_most(
+        "requests of a profile read, one identity",
+        format!("{requests}"),
+        requests as f64,
+        1.0,
+    );
+    report.at_most(
+        format!("read units of a profile with {EVENTS} email events"),
+        short(units),
+        units,
+        8.0,
+    );
+    let (requests, units) = read_once(
+        &services,
+        "history",
+        "history/events/page.json",
+        &format!("/profiles/{id}/history"),
+    )
+    .await?;
+    let head = head_units(&services, &id).await?;
+    let page = page_units(&services, &id).await?;
+    let ratio = (units - head) / page;
+    report.at_most(
+        format!("read units of a history page of {PAGE}, finding the links aside, over the bytes of its events"),
+        format!("{} in {requests} requests, {} of them for links: {ratio:.2}×", short(units), short(head)),
+        ratio,
+        1.3,
+    );
+    report.note(format!(
+        "Instructions are callgrind's: {READS} reads more, of the same process, divided by {READS}; over TLS. The Query alone is a function with the \
+         same client that answers the number of items. Requests and units are counted at the wire."
+    ));
+    Ok(report)
+}
+
+/// Imports the customer and answers the profile's id.
+pub(crate) async fn import_customer(
+    services: &Services,
+    ingest: &Program,
+) -> Result<String, Failure> {
+    let file: String = (0..EVENTS)
+        .map(|number| rows::email(number, Some(EMAIL)))
+        .collect();
+    let event = services
+        .drop_file("drop/email_send/mail/jane.ndjson", file)
+        .await?;
+    Function::start(ingest, None).await?.invoke(&event).await?;
+    let key = IdentityKey::new(services.stack.identity_key()).ok_or("no identity key")?;
+    let email = serde_json::Map::from_iter([("email".to_owned(), EMAIL.into())]);
+    let email = Identifier::from_json(&email).map_err(|error| error.to_string())?;
+    Ok(key.identity(&email).to_string())
+}
+
+/// Instructions of one more read of a process that has read before.
+pub(crate) async fn warm(services: &Services, program: &Program, id: &str) -> Result<u64, Failure> {
+    let few = instructions(services, program, id, 2).await?;
+    let more = instructions(services, program, id, 2 + READS).await?;
+    Ok((more - few) / READS)
+}
+
+/// Instructions of a process, from exec to its so many reads' last answer.
+pub(crate) async fn instructions(
+    services: &Services,
+    program: &Program,
+    id: &str,
+    reads: u64,
+) -> Result<u64, Failure> {
+    let event = request("profile-read/events/get.json", &format!("/profiles/{id}")).await?;
+    let counts = services.folder.path().join("counts");
+    let mut function = Function::start(program, Some(&counts)).await?;
+    function.ready().await?;
+    function.rest().await?;
+    for _ in 0..reads {
+        succeeded(&function.invoke(&event).await?)?;
+    }
+    function.end().await
+}
+
+fn succeeded(answer: &[u8]) -> Result<(), Failure> {
+    let answer: Value = serde_json::from_slice(answer)?;
+    if answer["statusCode"] == 200 {
+        Ok(())
+    } else {
+        Err(format!("a read failed: {answer}").into())
+    }
+}
+
+/// Requests and read units of a warm function's answer.
+async fn read_once(
+    services: &Services,
+    function: &str,
+    fixture: &str,
+    path: &str,
+) -> Result<(u64, f64), Failure> {
+    let program = services.program(&build::function(function).await?);
+    let event = request(fixture, path).await?;
+    let mut function = Function::start(&program, None).await?;
+    // The first read of a process also looks at the table's identity key, and what it finds is kept.
+    succeeded(&function.invoke(&event).await?)?;
+    services.table.reset_counts();
+    succeeded(&function.invoke(&event).await?)?;
+    Ok(sum(&services.table.counts()))
+}
+
+fn sum(counts: &BTreeMap<String, Count>) -> (u64, f64) {
+    counts.values().fold((0, 0.0), |(requests, units), count| {
+        (requests + count.requests, units + count.capacity_units)
+    })
+}
+
+/// What the events of one page cost as they lie there.
+async fn page_units(services: &Services, id: &str) -> Result<f64, Failure> {
+    units(services, id, keys::EVENTS, Some(PAGE)).await
+}
+
+/// What the search for links costs: the partition's head.
+async fn head_units(services: &Services, id: &str) -> Result<f64, Failure> {
+    units(services, id, keys::HEAD, None).await
+}
+
+async fn units(
+    services: &Services,
+    id: &str,
+    (low, high): (&str, &str),
+    limit: Option<i32>,
+) -> Result<f64, Failure> {
+    let answer = services
+        .stack
+        .dynamodb_client()
+        .query()
+        .table_name(services.stack.table())
+        .key_condition_expression("PK = :pk AND SK BETWEEN :low AND :high")
+        .expression_attribute_values(":pk", AttributeValue::S(id.to_owned()))
+        .expression_attribute_values(":low", AttributeValue::S(low.to_owned()))
+        .expression_attribute_values(":high", AttributeValue::S(high.to_owned()))
+        .scan_index_forward(false)
+        .set_limit(limit)
+        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        .send()
+        .await?;
+    let consumed = answer
+        .consumed_capacity()
+        .and_then(|consumed| consumed.capacity_units());
+    Ok(consumed.unwrap_or_default())
+}

@@ -1,0 +1,101 @@
+//! What a measurement says: a table of a result per line, against its target.
+
+use std::fmt::Write as _;
+
+/// One line.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    what: String,
+    figure: String,
+    /// The measured and the highest permitted value.
+    target: Option<(f64, f64)>,
+}
+
+/// The lines of one subject.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    lines: Vec<Line>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// A figure without a target.
+    pub(crate) fn say(&mut self, what: impl Into<String>, figure: impl Into<String>) {
+        let line = Line {
+            what: what.into(),
+            figure: figure.into(),
+            target: None,
+        };
+        println!("  {}: {}", line.what, line.figure);
+        self.lines.push(line);
+    }
+
+    /// A value that is to be at most `most`.
+    pub(crate) fn at_most(
+        &mut self,
+        what: impl Into<String>,
+        figure: impl Into<String>,
+        value: f64,
+        most: f64,
+    ) {
+        self.say(what, figure);
+        if let Some(line) = self.lines.last_mut() {
+            line.target = Some((value, most));
+        }
+    }
+
+    /// How the figures were taken.
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// As Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = "| what | measured | target | met |\n| --- | --- | --- | --- |\n".to_owned();
+        for line in &self.lines {
+            let (target, met) = match line.target {
+                None => (String::new(), ""),
+                Some((value, most)) => {
+                    let met = if value <= most { "yes" } else { "**no**" };
+                    (format!("≤ {}", short(most)), met)
+                }
+            };
+            let (what, figure) = (&line.what, &line.figure);
+            let _ = writeln!(text, "| {what} | {figure} | {target} | {met} |");
+        }
+        for note in &self.notes {
+            let _ = write!(text, "\n{note}\n");
+        }
+        text
+    }
+}
+
+/// A number with as many digits as matter.
+pub(crate) fn short(value: f64) -> String {
+    let digits = if value.abs() >= 100.0 {
+        0
+    } else if value.abs() >= 10.0 {
+        1
+    } else if value.abs() >= 1.0 {
+        2
+    } else {
+        4
+    };
+    let text = format!("{value:.digits$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// Millions, of instructions or bytes.
+pub(crate) fn millions(value: u64) -> String {
+    format!("{:.2} M", value as f64 / 1e6)
+}
+
+/// The middle one.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}

@@ -1,0 +1,137 @@
+//! What a start costs: until the first `/next`, and until the first profile is answered.
+
+use std::{collections::BTreeMap, io::Write as _, path::Path};
+
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    read,
+    report::{Report, median, millions, short},
+    services::Services,
+};
+
+const ROUNDS: usize = 40;
+const FUNCTIONS: [&str; 3] = ["profile-read", "history", "note-write"];
+const MEBIBYTE: f64 = 1e6;
+
+pub(crate) async fn measure() -> Result<Report, Failure> {
+    let services = Services::start().await?;
+    let mut report = Report::default();
+    let no_op = build::peer("no-op").await?;
+    let default = build::peer("default-sdk").await?;
+    let mut programs: BTreeMap<&str, Program> = BTreeMap::new();
+    for name in FUNCTIONS.into_iter().chain(["ingest"]) {
+        let binary = build::function(name).await?;
+        programs.insert(name, services.program_over_tls(&binary));
+    }
+    programs.insert("no-op", services.program_over_tls(&no_op));
+    programs.insert("default SDK", services.program_over_tls(&default));
+
+    // One of each by turns, so that what else the machine does befalls all alike.
+    let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for _ in 0..ROUNDS {
+        for (name, program) in &programs {
+            let mut function = Function::start(program, None).await?;
+            let time = function.ready().await?;
+            times
+                .entry(name)
+                .or_default()
+                .push(time.as_secs_f64() * 1e3);
+        }
+    }
+    let times: BTreeMap<_, _> = times
+        .into_iter()
+        .map(|(name, times)| (name, median(times)))
+        .collect();
+    let floor = times["no-op"];
+    report.say(
+        "exec to first `/next`: bare no-op",
+        format!("{floor:.2} ms"),
+    );
+    for name in FUNCTIONS {
+        let (time, ratio) = (times[name], times[name] / floor);
+        report.at_most(
+            format!("exec to first `/next`: {name}"),
+            format!("{time:.2} ms, {ratio:.2}× the no-op"),
+            ratio,
+            1.5,
+        );
+    }
+    for name in ["ingest", "default SDK"] {
+        let (time, ratio) = (times[name], times[name] / floor);
+        report.say(
+            format!("exec to first `/next`: {name}"),
+            format!("{time:.2} ms, {ratio:.2}× the no-op"),
+        );
+    }
+
+    for name in FUNCTIONS.into_iter().chain(["ingest", "default SDK"]) {
+        let binary = &programs[name].binary;
+        let size = std::fs::metadata(binary)?.len() as f64 / MEBIBYTE;
+        let zipped = zipped(binary)? as f64 / MEBIBYTE;
+        if FUNCTIONS.contains(&name) {
+            let figure = format!("{size:.2} MB");
+            report.at_most(format!("stripped binary: {name}"), figure, size, 5.0);
+            let figure = format!("{zipped:.2} MB");
+            report.at_most(format!("its zip: {name}"), figure, zipped, 2.2);
+        } else {
+            report.say(
+                format!("stripped binary and its zip: {name}"),
+                format!("{size:.2} MB, {zipped:.2} MB"),
+            );
+        }
+    }
+
+    let id =
+        read::import_customer(&services, &services.program(&programs["ingest"].binary)).await?;
+    let own = to_first_answer(&services, &programs["profile-read"], &id).await?;
+    let peer = to_first_answer(&services, &programs["default SDK"], &id).await?;
+    let start = to_rest(&services, &programs["profile-read"]).await?;
+    let start_of_no_op = to_rest(&services, &programs["no-op"]).await?;
+    report.say(
+        "instructions from exec to first `/next`, connection warmed: profile-read; no-op",
+        format!("{}; {}", millions(start), millions(start_of_no_op)),
+    );
+    let share = peer as f64 / own as f64;
+    report.at_most(
+        "instructions from exec to the first answered profile over TLS, against the default SDK",
+        format!(
+            "{} to {}: 1/{}",
+            millions(own),
+            millions(peer),
+            short(share)
+        ),
+        own as f64 / peer as f64,
+        1.0 / 50.0,
+    );
+    report.note(format!(
+        "Times are medians of {ROUNDS} starts of each, by turns. Instructions are callgrind's. \"default SDK\" is profile-read built with \
+         the SDK's default features and `aws_config::load_defaults`. The machine's whole list of trusted certificates is read, as on Lambda."
+    ));
+    Ok(report)
+}
+
+/// Instructions from exec to the answer of the first profile.
+pub(crate) async fn to_first_answer(
+    services: &Services,
+    program: &Program,
+    id: &str,
+) -> Result<u64, Failure> {
+    read::instructions(services, program, id, 1).await
+}
+
+/// Instructions from exec until there is nothing left to do without an event.
+async fn to_rest(services: &Services, program: &Program) -> Result<u64, Failure> {
+    let mut function =
+        Function::start(program, Some(&services.folder.path().join("counts"))).await?;
+    function.ready().await?;
+    function.rest().await?;
+    function.end().await
+}
+
+/// The size that a deployment package with this binary has.
+fn zipped(binary: &Path) -> Result<u64, Failure> {
+    let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all(&std::fs::read(binary)?)?;
+    Ok(packer.finish()?.len() as u64)
+}

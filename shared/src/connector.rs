@@ -1,0 +1,188 @@
+//! How the AWS clients reach AWS: HTTP/1.1, which is all that DynamoDB and S3 speak, over TLS by ring.
+//!
+//! The SDK's own client would bring HTTP/2 and proxies along, and read the machine's whole list of certificates at each
+//! start: together half of what a start costs. See ADR 9.
+
+use std::{error::Error, fmt, io, sync::Arc, time::Duration};
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        connection::{CaptureSmithyConnection, ConnectionMetadata},
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpClient, SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{CaptureConnection, HttpConnector as TcpConnector, capture_connection},
+    },
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+
+/// How long it may take to reach a server.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
+/// A connection that has been idle for longer than this is not used again. DynamoDB and S3 close theirs at about 20 s.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client, whose connections are shared by all that is cloned from it. It trusts the authorities that Mozilla's list
+/// names, or those in a file of PEM instead.
+///
+/// # Errors
+/// That file can't be read, or holds none.
+pub(crate) fn client(authorities: Option<&str>) -> Result<SharedHttpClient, BoxError> {
+    let mut tcp = TcpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let tls =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(authorities.map_or_else(|| Ok(public()), of_file)?)
+            .with_no_client_auth();
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .build(connector);
+    Ok(SharedHttpClient::new(Connector {
+        client,
+        read_timeout: None,
+    }))
+}
+
+fn public() -> RootCertStore {
+    RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    }
+}
+
+fn of_file(path: &str) -> Result<RootCertStore, BoxError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path)? {
+        roots.add(certificate?)?;
+    }
+    if roots.is_empty() {
+        return Err(format!("{path} holds no certificate").into());
+    }
+    Ok(roots)
+}
+
+#[derive(Clone)]
+struct Connector {
+    client: Client<HttpsConnector<TcpConnector>, SdkBody>,
+    /// Until an answer's head is there.
+    read_timeout: Option<Duration>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for Connector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Self {
+            client: self.client.clone(),
+            read_timeout: settings.read_timeout(),
+        })
+    }
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => {
+                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
+            }
+        };
+        // The SDK gives up connections whose answers show a broken server.
+        let connection = capture_connection(&mut request);
+        if let Some(wanted) = request.extensions().get::<CaptureSmithyConnection>() {
+            wanted.set_connection_retriever(move || metadata(&connection));
+        }
+        let answer = self.client.request(request);
+        let read_timeout = self.read_timeout;
+        HttpConnectorFuture::new(async move {
+            let answer = match read_timeout {
+                None => answer.await,
+                Some(limit) => match tokio::time::timeout(limit, answer).await {
+                    Ok(answer) => answer,
+                    Err(elapsed) => return Err(ConnectorError::timeout(elapsed.into())),
+                },
+            };
+            let answer = answer.map_err(failure)?;
+            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
+    connection.connection_metadata().as_ref()?;
+    let connection = connection.clone();
+    let poison = move || {
+        if let Some(connected) = connection.connection_metadata().as_ref() {
+            connected.poison();
+        }
+    };
+    Some(
+        ConnectionMetadata::builder()
+            .proxied(false)
+            .poison_fn(poison)
+            .build(),
+    )
+}
+
+/// Tells apart what the SDK may try again: that nothing came, or broke off.
+fn failure(error: hyper_util::client::legacy::Error) -> ConnectorError {
+    let is_connect = error.is_connect();
+    let error: BoxError = error.into();
+    let of_hyper = source::<hyper::Error>(error.as_ref());
+    if of_hyper.is_some_and(hyper::Error::is_user) {
+        ConnectorError::user(error)
+    } else if of_hyper.is_some_and(hyper::Error::is_incomplete_message) {
+        ConnectorError::other(error, Some(ErrorKind::TransientError))
+    } else if is_connect
+        || of_hyper.is_some_and(|error| error.is_closed() || error.is_canceled())
+        || source::<io::Error>(error.as_ref()).is_some()
+    {
+        ConnectorError::io(error)
+    } else {
+        ConnectorError::other(error, None)
+    }
+}
+
+/// The first error of a type in the chain of causes.
+fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
