@@ -187,8 +187,14 @@ mod tests {
         for asked in 1..=3 {
             let closure = close(asked, &links);
             assert_eq!(closure.members(), [id(1), id(2), id(3)]);
-            assert_eq!(closure.id(), id(1));
+            assert_eq!((closure.id(), closure.truncated()), (id(1), false));
         }
+        assert_eq!(
+            live_links(&links)
+                .map(|(other, _)| other)
+                .collect::<Vec<_>>(),
+            [id(2), id(1), id(3), id(2)]
+        );
         assert_eq!(close(4, &links).members(), [id(4)]);
     }
 
@@ -264,5 +270,14 @@ mod tests {
         assert!(closure.truncated());
         assert_eq!(closure.members().len(), MAX_IDENTITIES);
         assert_eq!(closure.id(), id(30));
+    }
+
+    #[test]
+    fn so_many_links_are_still_one_customers() {
+        let most = u8::try_from(MAX_LIVE_LINKS).unwrap();
+        let links: Vec<_> = (2..=1 + most).flat_map(|n| both(1, n)).collect();
+        assert!(!close(1, &links).is_shared(&id(1)));
+        let links = [links, both(1, 2 + most).to_vec()].concat();
+        assert!(close(1, &links).is_shared(&id(1)));
     }
 }

@@ -98,4 +98,14 @@ mod tests {
             Err(CursorError)
         );
     }
+
+    #[test]
+    fn a_cursor_is_bounded() {
+        // Ten bytes of its own, and four characters for each three.
+        let cursor = |length| encode(Listing::Notes, "", &"x".repeat(length));
+        let (longest, longer) = (cursor(MAX_CHARS / 4 * 3 - 10), cursor(MAX_CHARS));
+        assert_eq!(longest.len(), MAX_CHARS);
+        assert!(decode(Listing::Notes, "", &longest).is_ok());
+        assert_eq!(decode(Listing::Notes, "", &longer), Err(CursorError));
+    }
 }

@@ -211,4 +211,15 @@ mod tests {
             prop_assert_eq!(fold(&said), fold(&turned));
         }
     }
+
+    #[test]
+    fn markers_say_what_was_said() {
+        assert!(Markers::default().is_empty());
+        assert_eq!(Markers::default().erased(), None);
+        let markers = markers(7, None);
+        assert_eq!(
+            (markers.is_empty(), markers.erased()),
+            (false, Some(version(7)))
+        );
+    }
 }

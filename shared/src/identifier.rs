@@ -460,4 +460,70 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_old_form_is_whole_or_refused() {
+        let field = |json: &str| {
+            let error = parse(json).unwrap_err();
+            (error.code, error.field.unwrap_or_default())
+        };
+        let missing = |name: &str| ("missing_field", name.to_owned());
+        assert_eq!(field(r#"{"link_type":"email"}"#), missing("link_value"));
+        assert_eq!(field(r#"{"link_value":"1"}"#), missing("link_type"));
+        assert_eq!(field(r#"{"id_type":"pos"}"#), missing("link_type"));
+        for beside in [r#""mobile":"1""#, r#""system_name":"pos""#] {
+            let both = format!(r#"{{"link_type":"customer_id","link_value":"1",{beside}}}"#);
+            assert_eq!(field(&both).0, "ambiguous_identifier", "{both}");
+        }
+        let old = |id_type| {
+            let json =
+                format!(r#"{{"link_type":"customer_id","link_value":"1","id_type":"{id_type}"}}"#);
+            parse(&json).unwrap().system().map(str::to_owned)
+        };
+        assert_eq!(
+            (old("pos"), old(" default ")),
+            (Some("pos".to_owned()), None)
+        );
+        let address =
+            parse(r#"{"link_type":"email","link_value":"a@b.c","id_type":"pos"}"#).unwrap();
+        assert_eq!(address, parse(r#"{"email":"a@b.c"}"#).unwrap());
+    }
+
+    #[test]
+    fn addresses_hashes_and_ids_have_their_letters() {
+        let taken = |name: &str, value: &str| {
+            let object = serde_json::json!({ name: value });
+            Identifier::from_json(object.as_object().unwrap()).is_ok()
+        };
+        for address in ["a@b.c", "a_b.c+d-e@x-1.co.uk", "\u{e9}@b.c"] {
+            assert!(taken("email", address), "{address}");
+        }
+        for address in [
+            "", "a", "@b.c", "a!@b.c", "a@b", "a@.c", "a@b.", "a@b..c", "a@b_c.d",
+        ] {
+            assert!(!taken("email", address), "{address}");
+        }
+        for (name, digits) in [("email_sha256", 64), ("email_md5", 32)] {
+            assert!(taken(name, &"aB3".repeat(22)[..digits]));
+            assert!(!taken(name, &"a".repeat(digits - 1)) && !taken(name, &"g".repeat(digits)));
+        }
+        assert!(taken("mobile", "+1") && !taken("mobile", "+") && !taken("mobile", "++1"));
+        assert!(taken("customer_id", &"x".repeat(MAX_PART_BYTES)));
+        assert!(!taken("customer_id", &"x".repeat(MAX_PART_BYTES + 1)));
+        assert!(!taken("customer_id", " ") && !taken("customer_id", "a\tb"));
+        assert!(!taken("engage.id", "1"), "of the old form alone");
+    }
+
+    #[test]
+    fn an_address_has_an_md5_and_nothing_else_has() {
+        let address = parse(r#"{"email":"Jane@fake.com"}"#).unwrap();
+        let md5 = parse(r#"{"email_md5":"14a90bc8b4c0f0f4ee2ce0ff0ab38d38"}"#).unwrap();
+        assert_eq!(address.as_md5().unwrap().kind(), md5.kind());
+        let digest = md5::Md5::digest("jane@fake.com");
+        assert_eq!(
+            address.as_md5().unwrap().value(),
+            data_encoding::HEXLOWER.encode(&digest)
+        );
+        assert_eq!(md5.as_md5(), None);
+    }
 }

@@ -432,4 +432,49 @@ mod tests {
         );
         assert_eq!(product("sku", "a#b%c"), "product#sku#a%23b%25c");
     }
+
+    #[test]
+    fn what_is_no_events_key_is_refused() {
+        let good = "2023-03-06T12:26:47.000000Z#purchase#ooyycqrmacwqqr3s";
+        assert!(EventKey::parse(good).is_some());
+        for (part, other) in [
+            ("47.000000Z", "47.00000Z"),
+            ("47.000000Z", "47.000000z"),
+            ("03-06", "02-30"),
+            ("purchase", "order"),
+            ("qqr3s", "qqr3"),
+            ("qqr3s", "qqr3ss"),
+            ("qqr3s", "qqr31"),
+            ("#ooyy", "ooyy"),
+        ] {
+            let bad = good.replace(part, other);
+            assert_ne!(bad, good);
+            assert_eq!(EventKey::parse(&bad), None, "{bad}");
+        }
+    }
+
+    /// Pinned: an import that is under way is gone on with by the next release.
+    #[test]
+    fn an_imports_keys_are_stable() {
+        assert_eq!(import(ImportId([0xab; 8])), "import#abababababababab");
+        assert_eq!(
+            (range(7).as_str(), parse_range("range#7")),
+            ("range#7", Some(7))
+        );
+        assert_eq!((parse_range("range#"), parse_range("7")), (None, None));
+        assert_eq!(targets(9), "targets#9");
+    }
+
+    #[test]
+    fn a_request_is_remembered_by_who_asked_and_its_key() {
+        let keys = [
+            again("a", "bc"),
+            again("ab", "c"),
+            again("a", "bd"),
+            again("", "abc"),
+        ];
+        let distinct: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert_eq!(again("a", "bc"), keys[0]);
+    }
 }

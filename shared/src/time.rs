@@ -126,4 +126,18 @@ mod tests {
             prop_assert_eq!(Instant::parse(&a.fixed()), Some(a));
         }
     }
+
+    #[test]
+    fn instants_tell_their_parts() {
+        let at = Instant::from_milliseconds(1_500).unwrap();
+        assert_eq!((at.milliseconds(), at.seconds()), (1_500, 1));
+        assert_eq!(at.date(), jiff::civil::date(1970, 1, 1));
+        assert_eq!(Instant::from_seconds(86_400).unwrap().date().day(), 2);
+        assert_eq!(Instant::from_seconds(i64::MAX), None);
+        assert!(Instant::now().date().year() >= 2026);
+        assert_eq!(
+            serde_json::to_string(&at).unwrap(),
+            "\"1970-01-01T00:00:01.5Z\""
+        );
+    }
 }

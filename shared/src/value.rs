@@ -233,4 +233,30 @@ mod tests {
         );
         assert_eq!(decimal("1E+2"), decimal("100"));
     }
+
+    #[test]
+    fn values_are_what_they_are_and_nothing_else() {
+        let bytes = Value::Bytes(b"hi".to_vec());
+        assert_eq!(serde_json::to_string(&bytes).unwrap(), "\"aGk=\"");
+        let mut map = Map::new();
+        assert!(map.is_empty());
+        map.insert("flag", true);
+        map.insert("list", Value::List(vec![Value::Null]));
+        map.insert("map", Map::new());
+        map.insert("number", Value::Number("1.50".into()));
+        map.insert("text", String::from("t"));
+        assert!(!map.is_empty());
+        for (name, _) in map.iter() {
+            assert_eq!(map.flag(name), (name == "flag").then_some(true), "{name}");
+            assert_eq!(map.list(name).len(), usize::from(name == "list"), "{name}");
+            assert_eq!(map.map(name).is_some(), name == "map", "{name}");
+            assert_eq!(map.decimal(name).is_some(), name == "number", "{name}");
+            assert_eq!(map.text(name), (name == "text").then_some("t"), "{name}");
+        }
+        assert_eq!(map.decimal("number"), decimal("1.5"));
+        assert_eq!(map.remove("flag"), Some(Value::Bool(true)));
+        assert_eq!((map.remove("flag"), map.iter().count()), (None, 4));
+        assert_eq!(decimal("1e400"), None);
+        assert_eq!(decimal("x"), None);
+    }
 }

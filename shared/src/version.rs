@@ -148,4 +148,22 @@ mod tests {
             prop_assert_eq!(version(&a).cmp(&version(&b)), padded(&a).cmp(&padded(&b)));
         }
     }
+
+    #[test]
+    fn parts_stay_within_their_bytes() {
+        let version = |sequencer: &str| Version::new(-1, sequencer, ImportId([3; 8]), 1);
+        assert_eq!(version("").last_modified(), 0);
+        assert_eq!(version(&"F".repeat(30)), version(&"f".repeat(24)));
+        assert!(version("1") > version("0f") && version("1") == version("10"));
+        let moved = version("1").at(1 << 40);
+        assert_eq!(
+            (moved.offset(), moved.import()),
+            (1 << 40, ImportId([3; 8]))
+        );
+        assert_eq!(Version::from_bytes(&[0; 30]), None);
+        assert_eq!("03".repeat(7).parse::<ImportId>(), Err(()));
+        let ids = [("a", "bc", "d"), ("ab", "c", "d"), ("a", "b", "cd")];
+        let ids = ids.map(|(bucket, key, version)| ImportId::new(bucket, key, version));
+        assert!(ids[0] != ids[1] && ids[0] != ids[2]);
+    }
 }

@@ -19,6 +19,8 @@ mod counts;
 mod deadline;
 mod drop_key;
 mod erase;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod inflate;
 mod manifest;
 mod measure;

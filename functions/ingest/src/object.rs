@@ -102,6 +102,22 @@ impl<'a> Body<'a> {
     }
 }
 
+#[cfg(fuzzing)]
+impl<'a> Body<'a> {
+    /// Of these bytes, whatever the object holds.
+    pub(crate) fn of(client: &'a Client, object: &'a ObjectVersion, bytes: Vec<u8>) -> Self {
+        Self {
+            client,
+            object,
+            position: 0,
+            length: bytes.len() as u64,
+            breaks: 0,
+            last_modified: 0,
+            stream: ByteStream::from(bytes),
+        }
+    }
+}
+
 enum Answer {
     Output(Box<GetObjectOutput>),
     Gone,

@@ -2,6 +2,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+
+mod document;
+
 use crate::erasure::Markers;
 use crate::{
     identity::IdentityKey,

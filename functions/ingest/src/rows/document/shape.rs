@@ -16,6 +16,9 @@ pub(super) enum Shape {
 
 /// Tells the shape; `None` if more of the file is needed.
 pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Option<Shape> {
+    if !at_end && start.len() < BOM.len() && BOM.starts_with(start) {
+        return None;
+    }
     let bom = if start.starts_with(BOM) { BOM.len() } else { 0 };
     let blanks = start[bom..]
         .iter()

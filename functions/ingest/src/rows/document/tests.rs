@@ -63,6 +63,18 @@ fn the_content_tells_the_shape() {
 }
 
 #[test]
+fn a_byte_order_mark_may_come_in_pieces() {
+    // One object, on two lines: two rows for who takes it for lines.
+    let text = "\u{feff}{\"a\":1,\n\"b\":2}".as_bytes();
+    for chunk in 1..=text.len() {
+        let (rows, broken) = rows_of(text, Some(false), chunk);
+        assert_eq!((rows.len(), rows[0].offset, broken), (1, 3, None));
+    }
+    let (rows, _) = rows_of(&text[..2], Some(false), 1);
+    assert_eq!(rows.len(), 1, "a file that ends in the middle of one");
+}
+
+#[test]
 fn rows_with_records_of_their_own_have_no_envelope() {
     let unify = "{\"records\":[{\"email\":\"a\"},{\"mobile\":\"1\"}]}";
     assert_eq!(texts(unify, Some(true)).0, unify);
@@ -144,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics_and_chunks_do_not_matter(text in "[{}\\[\\]\",:a1 \n\\\\]{0,40}", chunk in 1_usize..9, bare in prop::option::of(any::<bool>())) {
+    fn no_text_panics_and_chunks_do_not_matter(text in "\u{feff}?[{}\\[\\]\",:a1 \n\\\\]{0,40}", chunk in 1_usize..9, bare in prop::option::of(any::<bool>())) {
         let whole = rows_of(text.as_bytes(), bare, text.len());
         prop_assert_eq!(rows_of(text.as_bytes(), bare, chunk), whole);
     }

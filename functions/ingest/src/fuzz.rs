@@ -1,0 +1,201 @@
+//! What the targets of `cargo fuzz` call, and what has to hold whatever they are given. Not a part of the function: no
+//! other build holds it.
+
+use aws_sdk_s3::{
+    Client,
+    config::{BehaviorVersion, Config},
+};
+use shared::{
+    identity::IdentityKey,
+    keys::SortKey,
+    value::Map,
+    version::{ImportId, Version},
+};
+
+use crate::{
+    drop_key::DropKey,
+    erase::Erasures,
+    inflate::{Fault, Inflated},
+    manifest::Manifest,
+    notification,
+    notification::ObjectVersion,
+    object::Body,
+    record::{self, Context, json},
+    rows::{Broken, Row, Rows},
+};
+
+/// When the file was last modified: late enough for the times of today.
+const LAST_MODIFIED: i64 = 1_800_000_000;
+/// DynamoDB's limits of partition and sort key.
+const MAX_KEYS: (usize, usize) = (2048, 1024);
+
+/// Cuts a file under `key` into rows, at once and a `piece` at a time, which has to come to the same; places what
+/// they hold. Answers how many rows were placed.
+pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
+    let Ok(drop) = DropKey::parse(key) else {
+        return 0;
+    };
+    let new = || Rows::new(drop.format, drop.bare_records());
+    let (rows, found, broken) = cut(new(), text, text.len());
+    let (_, in_pieces, broken_in_pieces) = cut(new(), text, piece);
+    assert_eq!((&found, &broken), (&in_pieces, &broken_in_pieces));
+    let identity_key = IdentityKey::new("key").expect("a key");
+    let context = Context {
+        key: &identity_key,
+        source: &drop.source,
+        record_type: drop.record_type,
+        last_modified: LAST_MODIFIED,
+        erasures: Erasures::default(),
+        event_retention_days: Some(30),
+    };
+    let mut placed = 0;
+    let mut end = 0;
+    for row in &found {
+        let start = usize::try_from(row.offset).expect("an offset");
+        assert!(start >= end, "rows overlap");
+        end = start + row.bytes.len();
+        if row.flaw.is_none() {
+            assert_eq!(
+                row.bytes,
+                text[start..end],
+                "a row is what stands in its place"
+            );
+        }
+        placed += usize::from(place(&context, &rows, row));
+    }
+    placed
+}
+
+/// Whether a row holds a record. Its rejection, dropped again, has to hold the same.
+fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
+    let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), row.offset);
+    let Ok(fields) = rows.fields(row) else {
+        return false;
+    };
+    let again = |fields: &Map| {
+        // Numbers as they are written, which a JSON value would not keep.
+        let fields = serde_json::to_string(fields).expect("JSON");
+        let reject = format!(r#"{{"offset":0,"code":"c","message":"m","record":{fields}}}"#);
+        json::object(&reject).and_then(record::unwrapped)
+    };
+    let Ok(fields) = record::unwrapped(fields) else {
+        return false;
+    };
+    // One level more than a record's own: then it is too deep for one.
+    if let Ok(again) = again(&fields) {
+        assert_eq!(again, fields);
+    }
+    let placed = record::place(context, version, fields);
+    let placed = match placed {
+        Ok(placed) => placed,
+        Err(fault) => {
+            assert!(!fault.code.is_empty() && !fault.to_string().is_empty());
+            return false;
+        }
+    };
+    for write in placed.writes.iter().chain(&placed.body) {
+        let (partition, sort) = write.key();
+        assert!(
+            partition.len() <= MAX_KEYS.0 && sort.len() <= MAX_KEYS.1,
+            "{partition} {sort}"
+        );
+        let parsed = SortKey::parse(sort);
+        assert!(
+            parsed.is_some() || partition.starts_with("product#"),
+            "{sort}"
+        );
+        if let Some(key) = parsed {
+            assert_eq!(key.to_text(), sort);
+        }
+    }
+    true
+}
+
+/// Cuts lines in ranges that begin at these places, which has to come to the lines of the whole.
+pub fn ranges(text: &[u8], starts: &[usize]) {
+    let lines = |start: usize, end: Option<usize>| {
+        let rows = Rows::lines(start as u64, None, end.map(|end| end as u64));
+        let (_, rows, _) = cut(rows, &text[start.saturating_sub(1)..], text.len());
+        rows.into_iter().map(|row| (row.offset, row.bytes))
+    };
+    let mut starts: Vec<_> = starts
+        .iter()
+        .map(|start| start % (text.len() + 1))
+        .collect();
+    starts.push(0);
+    starts.sort_unstable();
+    starts.dedup();
+    let ends = starts.iter().skip(1).map(|end| Some(*end)).chain([None]);
+    let parts = starts.iter().zip(ends);
+    let of_parts: Vec<_> = parts.flat_map(|(start, end)| lines(*start, end)).collect();
+    assert_eq!(of_parts, lines(0, None).collect::<Vec<_>>());
+}
+
+/// The rows of a file, and how it broke off, if it did; the rows' reader is what knows their fields.
+fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<Broken>) {
+    let mut found = Vec::new();
+    for chunk in text.chunks(piece.max(1)) {
+        if rows.is_over() {
+            break;
+        }
+        rows.push(chunk);
+        while let Some(row) = rows.next() {
+            found.push(row);
+        }
+    }
+    while let Some(row) = rows.finish() {
+        found.push(row);
+    }
+    let broken = rows.broken().cloned();
+    (rows, found, broken)
+}
+
+/// What an object of these bytes holds, decompressed; or why that can't be said.
+///
+/// # Errors
+/// The last part of a problem's type.
+pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
+    let config = Config::builder().behavior_version(BehaviorVersion::latest());
+    let client = Client::from_conf(config.build());
+    let object = ObjectVersion {
+        bucket: String::new(),
+        key: String::new(),
+        version_id: None,
+        etag: String::new(),
+        sequencer: String::new(),
+    };
+    let read = async {
+        let mut inflated = Inflated::new(Body::of(&client, &object, bytes)).await?;
+        let mut all = Vec::new();
+        while let Some(chunk) = inflated.next().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok::<_, Fault>(all)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime
+        .expect("a runtime")
+        .block_on(read)
+        .map_err(|fault| match fault {
+            Fault::Broken(broken) => broken.slug,
+            Fault::Ingest(error) => panic!("{error}"),
+        })
+}
+
+/// The keys of the objects that an event tells of; `None` where it is no notification.
+pub fn notified(event: serde_json::Value) -> Option<Vec<String>> {
+    let objects = notification::objects(event).ok()?;
+    let keys = objects.into_iter().map(|object| {
+        // What the run does with them first.
+        let _ = DropKey::parse(&object.key);
+        if let Some(manifest) = Manifest::parse(&object.key) {
+            assert_eq!(manifest.key(), object.key);
+        }
+        let import = ImportId::new(&object.bucket, &object.key, &object.id());
+        let version = Version::new(LAST_MODIFIED, &object.sequencer, import, 7);
+        assert_eq!(Version::from_bytes(version.as_bytes()), Some(version));
+        assert_eq!((version.import(), version.offset()), (import, 7));
+        object.key
+    });
+    Some(keys.collect())
+}

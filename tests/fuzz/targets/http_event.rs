@@ -1,0 +1,324 @@
+//! The gateway's events, through the three HTTP functions, before a table that holds a little of everything: every
+//! request is answered, with JSON, and never with a 5xx.
+#![no_main]
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::LazyLock,
+};
+
+use axum::{body::Bytes, http::HeaderMap, routing::post, Router};
+use lambda_http::{request, Body, Request, Response};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{json, Value};
+use tokio::runtime::{Builder, Runtime};
+
+#[derive(arbitrary::Arbitrary, Debug)]
+struct Event<'a> {
+    function: u8,
+    method: u8,
+    path: Vec<Segment<'a>>,
+    query: Vec<(u8, &'a str)>,
+    headers: Vec<(u8, &'a str)>,
+    claims: Option<(&'a str, u8, &'a str)>,
+    body: Content<'a>,
+    base64: bool,
+}
+
+#[derive(arbitrary::Arbitrary, Debug)]
+enum Segment<'a> {
+    Profiles,
+    Lookup,
+    Id,
+    Notes,
+    Note,
+    History,
+    HistoryEvent,
+    Attributes,
+    Export,
+    Any(&'a str),
+}
+
+#[derive(arbitrary::Arbitrary, Debug)]
+enum Content<'a> {
+    None,
+    Any(&'a str),
+    Note(&'a str, Option<bool>),
+    Fields(Vec<(u8, &'a str)>),
+}
+
+const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "HEAD", "PUT"];
+const PARAMETERS: [&str; 14] = [
+    "account",
+    "category",
+    "channel",
+    "consistent",
+    "cursor",
+    "from",
+    "include",
+    "limit",
+    "order",
+    "to",
+    "type",
+    "limit",
+    "cursor",
+    "x",
+];
+const HEADERS: [&str; 7] = [
+    "content-type",
+    "accept-encoding",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "host",
+    "x-forwarded-for",
+];
+const FIELDS: [&str; 8] = [
+    "email",
+    "mobile",
+    "customer_id",
+    "external_id",
+    "system_name",
+    "text",
+    "pinned",
+    "email_md5",
+];
+const SCOPES: &str = "profiles:read notes:write notes:admin pii:read";
+const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+const NOTE: &str = "0190aaaa-0000-7000-8000-000000000001";
+/// Base64url of the key of the event that the table holds.
+const EVENT: &str = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDBaI3B1cmNoYXNlI2FhYWFhYWFhYWFhYWFhYWE";
+
+struct Functions {
+    runtime: Runtime,
+    profile_read: profile_read::App,
+    note_write: note_write::App,
+    history: history::App,
+}
+
+static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    runtime
+        .spawn(async move { axum::serve(listener, Router::new().route("/", post(table))).await });
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL_DYNAMODB", url.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "a"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("TABLE_NAME", "t"),
+        ("DEFAULT_CURRENCY", "USD"),
+        ("IDENTITY_KEY", "key"),
+    ] {
+        std::env::set_var(name, value);
+    }
+    Functions {
+        profile_read: profile_read::App::from_env().expect("an environment"),
+        note_write: note_write::App::from_env().expect("an environment"),
+        history: history::App::from_env().expect("an environment"),
+        runtime,
+    }
+});
+
+/// A table in which every identity has a record, a note and a purchase.
+async fn table(headers: HeaderMap, body: Bytes) -> String {
+    let request: Value = serde_json::from_slice(&body).expect("JSON");
+    let target = headers["x-amz-target"].to_str().expect("a target");
+    let answer = match target.rsplit('.').next().expect("an operation") {
+        "Query" => {
+            let values = &request["ExpressionAttributeValues"];
+            let value = |name: &str| values[name]["S"].as_str();
+            let (low, high) = (value(":low").unwrap_or(""), value(":high").unwrap_or("~"));
+            let pk = value(":pk").expect("a partition");
+            let items: Vec<_> = items(pk)
+                .into_iter()
+                .filter(|item| {
+                    let sort = item["SK"]["S"].as_str().expect("a key");
+                    low <= sort && sort <= high
+                })
+                .collect();
+            json!({"Count": items.len(), "ScannedCount": items.len(), "Items": items})
+        }
+        "BatchGetItem" => {
+            let keys = request["RequestItems"]["t"]["Keys"]
+                .as_array()
+                .expect("keys");
+            let found: Vec<_> = keys
+                .iter()
+                .flat_map(|key| {
+                    let all = items(key["PK"]["S"].as_str().expect("a partition"));
+                    all.into_iter().filter(|item| item["SK"] == key["SK"])
+                })
+                .collect();
+            json!({"Responses": {"t": found}, "UnprocessedKeys": {}})
+        }
+        "GetItem" => {
+            let key = &request["Key"];
+            let found = items(key["PK"]["S"].as_str().expect("a partition"));
+            match found.into_iter().find(|item| item["SK"] == key["SK"]) {
+                Some(item) => json!({"Item": item}),
+                None => json!({}),
+            }
+        }
+        _ => json!({}),
+    };
+    answer.to_string()
+}
+
+fn items(pk: &str) -> Vec<Value> {
+    if pk.len() != ID.len() {
+        return Vec::new();
+    }
+    let item = |sort: String, data: Value| json!({"PK": {"S": pk}, "SK": {"S": sort}, "data": {"M": data}});
+    vec![
+        item(
+            "profile#record#crm".to_owned(),
+            json!({"first_name": {"S": "Jane"}, "custom_fields": {"M": {"a": {"N": "1"}}}}),
+        ),
+        item(
+            format!("note#{NOTE}"),
+            json!({"text": {"S": "Call"}, "author": {"S": "a"}}),
+        ),
+        item(
+            "event#2026-01-01T00:00:00.000000Z#purchase#aaaaaaaaaaaaaaaa".to_owned(),
+            json!({"purchase_id": {"S": "1"}, "type": {"S": "physical"}, "products": {"L": [{"M": {"price_paid": {"N": "1"}, "quantity": {"N": "1"}, "product_reference": {"M": {"id": {"S": "p"}}}}}]}}),
+        ),
+    ]
+}
+
+fn path(segments: &[Segment<'_>]) -> String {
+    let mut path = String::new();
+    for segment in segments {
+        path.push('/');
+        path.push_str(match segment {
+            Segment::Profiles => "profiles",
+            Segment::Lookup => "profiles/lookup",
+            Segment::Id => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa",
+            Segment::Notes => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/notes",
+            Segment::Note => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/notes/aaaaaaaaaaaaaaaaaaaaaaaaaa.0190aaaa-0000-7000-8000-000000000001",
+            Segment::History => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/history",
+            Segment::HistoryEvent => {
+                path.push_str(&format!("profiles/{ID}/history/{ID}.{EVENT}"));
+                continue;
+            }
+            Segment::Attributes => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/attributes",
+            Segment::Export => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/export",
+            Segment::Any(text) => text,
+        });
+    }
+    path
+}
+
+/// The event as the gateway sends it, read as the runtime reads it. What makes `lambda_http` panic is answered with an
+/// error by the runtime; that is tested with the processes.
+fn read(event: &Event<'_>) -> Option<Request> {
+    let method = METHODS[usize::from(event.method) % METHODS.len()];
+    let path = path(&event.path);
+    let pick = |names: &'static [&'static str], n: u8| names[usize::from(n) % names.len()];
+    let encoded = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let query: Vec<_> = event
+        .query
+        .iter()
+        .map(|(name, value)| format!("{}={}", pick(&PARAMETERS, *name), encoded(value)))
+        .collect();
+    let parameters: serde_json::Map<_, _> = event
+        .query
+        .iter()
+        .map(|(name, value)| (pick(&PARAMETERS, *name).to_owned(), json!(value)))
+        .collect();
+    let mut headers: serde_json::Map<_, _> = [
+        ("host", "api.example.com"),
+        ("content-type", "application/json"),
+    ]
+    .map(|(name, value)| (name.to_owned(), json!(value)))
+    .into_iter()
+    .collect();
+    headers.extend(
+        event
+            .headers
+            .iter()
+            .map(|(name, value)| (pick(&HEADERS, *name).to_owned(), json!(value))),
+    );
+    let body = match &event.body {
+        Content::None => Value::Null,
+        Content::Any(text) => json!(text),
+        Content::Note(text, pinned) => json!(json!({"text": text, "pinned": pinned}).to_string()),
+        Content::Fields(fields) => {
+            let fields: serde_json::Map<_, _> = fields
+                .iter()
+                .map(|(name, value)| (pick(&FIELDS, *name).to_owned(), json!(value)))
+                .collect();
+            json!(Value::Object(fields).to_string())
+        }
+    };
+    let authorizer = event.claims.map(|(subject, which, scope)| {
+        let scope = if which % 4 == 0 { scope } else { SCOPES };
+        json!({"jwt": {"claims": {"sub": subject, "scope": scope}, "scopes": null}})
+    });
+    let event = json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query.join("&"),
+        "headers": headers, "queryStringParameters": parameters, "body": body, "isBase64Encoded": event.base64,
+        "requestContext": {
+            "accountId": "1", "apiId": "a", "domainName": "api.example.com", "domainPrefix": "api", "requestId": "r-1",
+            "routeKey": "$default", "stage": "$default", "time": "31/Oct/2026:00:00:00 +0000", "timeEpoch": 1,
+            "authorizer": authorizer,
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "f"}
+        }
+    });
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let read = panic::catch_unwind(AssertUnwindSafe(|| {
+        request::from_str(&event.to_string()).ok()
+    }));
+    panic::set_hook(hook);
+    read.ok().flatten()
+}
+
+fn check(response: &Response<Body>) {
+    let status = response.status().as_u16();
+    assert!(
+        (200..500).contains(&status),
+        "{status}: {:?}",
+        response.body()
+    );
+    let is = |kind: &str| {
+        response
+            .headers()
+            .get("content-type")
+            .is_some_and(|value| value == kind)
+    };
+    if status >= 400 {
+        assert!(is("application/problem+json"));
+        let problem: Value = serde_json::from_slice(response.body()).expect("JSON");
+        assert_eq!(
+            (problem["status"].as_u64(), &problem["request_id"]),
+            (Some(status.into()), &json!("r-1"))
+        );
+    }
+    assert!(response.body().len() < 6_000_000);
+}
+
+fuzz_target!(|event: Event<'_>| {
+    let Some(request) = read(&event) else { return };
+    let functions = &*FUNCTIONS;
+    let answer = functions.runtime.block_on(async {
+        match event.function % 3 {
+            0 => profile_read::handle(&functions.profile_read, request).await,
+            1 => note_write::handle(&functions.note_write, request).await,
+            _ => history::handle(&functions.history, request).await,
+        }
+    });
+    match answer {
+        Ok(response) => check(&response),
+        Err(never) => match never {},
+    }
+});

@@ -1,0 +1,21 @@
+//! Rows of JSON: a file's rows are the same however it arrives, and what they hold is placed or refused, never a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+const KEYS: [&str; 8] = [
+    "drop/mixed/pos/a.ndjson",
+    "drop/purchase/pos/a.ndjson",
+    "drop/mixed/pos/a.json",
+    "drop/attributes/crm/a.json",
+    "drop/unify/a.json",
+    "drop/forget/a.ndjson",
+    "drop/message/desk/a.ndjson",
+    "drop/customer_record/crm/a.ndjson",
+];
+
+fuzz_target!(|input: (u8, u8, [u16; 3], &[u8])| {
+    let (key, piece, starts, text) = input;
+    ingest::fuzz::file(KEYS[usize::from(key) % KEYS.len()], text, piece.into());
+    ingest::fuzz::ranges(text, &starts.map(usize::from));
+});
