@@ -111,7 +111,7 @@ impl Setting {
         }
     }
 
-    async fn json(&self, key: &str) -> Value {
+    pub(crate) async fn json(&self, key: &str) -> Value {
         serde_json::from_str(&self.app.object(key).await).unwrap()
     }
 
