@@ -144,8 +144,9 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
         trap.open();
         stack.at_rest().await;
     }
-    for key in stack.list("failed/") {
-        panic!("one kill, one more try: {}", setting.json(&key).await);
+    // One kill, and one more try.
+    if let Some(key) = stack.list("failed/").first() {
+        panic!("failed for good: {}", setting.json(key).await);
     }
     (end(&setting, file, &version_id).await, sprang)
 }

@@ -70,30 +70,44 @@ async fn play(seed: u64) {
     app.stack.at_rest().await;
     assert_eq!(app.stack.list("failed/"), [""; 0], "seed {seed}");
 
-    let mut imported = BTreeSet::new();
+    let (mut imported, mut unknown) = (BTreeSet::new(), Vec::new());
     for (place, key, version) in &versions {
         let report = app.object(&format!("reports/{key}/{version}.json")).await;
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-        match report["status"].as_str() {
-            Some("completed") => {
-                imported.insert(*place);
-            }
-            _ => assert!(
-                drops[*place].deleted && report["problem"]["type"] == "/problems/object-gone",
-                "seed {seed}: {report}"
-            ),
+        if report["status"] == "completed" {
+            imported.insert(*place);
+            continue;
         }
+        assert!(drops[*place].deleted, "seed {seed}: {report}");
+        assert_eq!(report["problem"]["type"], "/problems/object-gone");
+        // The run that found it gone had the word; the event's other run may have read it before.
+        unknown.push(*place);
     }
     let customers = 0..model::CUSTOMERS;
     let ids: Vec<_> = customers
         .map(|customer| id(&app, customer).to_string())
         .collect();
-    for (id, expected) in ids.iter().zip(model::profiles(&drops, &imported)) {
+    let mut shown = Vec::new();
+    for id in &ids {
         let (status, document) = app.get(&format!("/profiles/{id}")).await;
-        let shown = (status == 200).then(|| model::shown(&document, &past, &ids));
-        assert_eq!(shown, expected, "seed {seed}, {imported:?}: {drops:#?}");
         assert!(status == 200 || status == 404, "{document}");
+        shown.push((status == 200).then(|| model::shown(&document, &past, &ids)));
     }
+    let explained = (0..1_usize << unknown.len()).any(|subset| {
+        let read = unknown.iter().enumerate();
+        let read = read.filter(|(at, _)| subset >> at & 1 == 1);
+        let imported: BTreeSet<_> = read
+            .map(|(_, place)| place)
+            .chain(&imported)
+            .copied()
+            .collect();
+        model::profiles(&drops, &imported) == shown
+    });
+    let expected = model::profiles(&drops, &imported);
+    assert!(
+        explained,
+        "seed {seed}, {imported:?} and perhaps {unknown:?} of {drops:#?}:\n{shown:#?}\nand not\n{expected:#?}"
+    );
 }
 
 fn id(app: &TestApp, customer: u8) -> IdentityId {
