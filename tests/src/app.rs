@@ -101,6 +101,16 @@ impl TestApp {
         serde_json::to_string_pretty(&profile).unwrap()
     }
 
+    /// What is answered to who asks for an identifier, less what the time of reading and the files' own times say.
+    pub(crate) async fn timeless_lookup(&self, identifier: Value) -> (u16, Value) {
+        let (status, mut profile) = self.lookup(identifier).await;
+        strip_as_of(&mut profile);
+        if !status.is_success() {
+            profile = profile["type"].take();
+        }
+        (status.as_u16(), profile)
+    }
+
     pub(crate) async fn note(
         &self,
         id: &str,

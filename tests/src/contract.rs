@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// The parsed contract.
-struct Contract(Value);
+pub(crate) struct Contract(Value);
 
 impl Contract {
-    fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = include_str!("../../infra/openapi.yaml");
         Self(serde_yaml_ng::from_str(text).expect("YAML"))
     }
@@ -50,6 +50,13 @@ impl Contract {
             .map(|error| format!("{}: {error}", error.instance_path))
             .collect();
         assert!(errors.is_empty(), "{what}: {errors:#?}\n{instance:#}");
+    }
+
+    /// Fails where a profile that was looked up is not as the contract says.
+    pub(crate) fn validate_profile(&self, profile: &Value) {
+        let said = self.response("POST", "/profiles/lookup", 200);
+        let schema = &said["content"]["application/json"]["schema"];
+        self.validate(schema, profile, "a profile");
     }
 
     /// Fails where an answer is not as the contract says.

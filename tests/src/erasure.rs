@@ -412,7 +412,7 @@ async fn an_erasure_whose_run_is_killed_is_carried_out_by_the_next() {
 }
 
 /// Judges everything that is in the table by the markers that are in it.
-async fn erased_and_left(app: &TestApp) -> Vec<String> {
+pub(crate) async fn erased_and_left(app: &TestApp) -> Vec<String> {
     let table =
         shared::table::Table::new(app.stack.dynamodb_client(), app.stack.table().to_owned());
     let partitions: BTreeSet<String> = rows(app)

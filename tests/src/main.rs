@@ -4,8 +4,11 @@
 mod access;
 mod answers;
 mod app;
+mod concurrency;
 mod contract;
 mod cost;
+mod crashes;
+mod deadlines;
 mod erasure;
 mod events;
 mod export;
@@ -23,5 +26,6 @@ mod progress;
 mod proxy;
 mod reading;
 mod rules;
+mod schedules;
 mod service;
 mod template;

@@ -1,6 +1,10 @@
 //! Notes: left once, however often the request is sent.
 
+use std::{collections::BTreeMap, time::Duration};
+
+use local::Options;
 use serde_json::{Value, json};
+use tests::faults::{Fault, Faults, Proxy};
 
 use crate::app::{TestApp, problem_of};
 
@@ -304,4 +308,47 @@ async fn pinned_notes_stand_on_top_of_the_first_page_alone() {
     assert_eq!(second["next"], Value::Null);
     let profile = app.profile("jane@fake.com").await;
     assert_eq!(texts(&profile["notes"])[0], "Note 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_was_made_is_not_disowned_where_the_tables_answer_is_lost() {
+    let proxy = Proxy::bind(0).await.unwrap();
+    let url = (
+        "AWS_ENDPOINT_URL_DYNAMODB".to_owned(),
+        proxy.url().to_owned(),
+    );
+    let app = TestApp::start_with(Options {
+        environment: BTreeMap::from([("note-write".to_owned(), BTreeMap::from([url]))]),
+        ..Options::default()
+    })
+    .await;
+    proxy.set_upstream(app.stack.dynamodb_url());
+    let (folder, rows) = crate::app::JANE[0];
+    app.import(&format!("drop/{folder}/jane.ndjson"), rows)
+        .await;
+    let profile = app.profile("jane@fake.com").await;
+    let id = profile["id"].as_str().unwrap();
+    let (_, note) = app.note(id, Some("k"), json!({"text": "Call"})).await;
+    let path = path(id, &note);
+    // Until the first answer is lost.
+    let lose = async |operation: &str| {
+        proxy.set_faults(Faults::default().with_on(operation, Fault::Lost, 1.0));
+        while proxy
+            .counts()
+            .get(operation)
+            .is_none_or(|count| count.faults == 0)
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        proxy.set_faults(Faults::default());
+    };
+    let etag = note["etag"].as_str();
+    let edit = app.edit_note(&path, etag, json!({"text": "Write"}));
+    let ((status, changed), ()) = futures::future::join(edit, lose("PutItem")).await;
+    assert_eq!((status.as_u16(), &changed["text"]), (200, &json!("Write")));
+    let delete = app.delete_note(&path, changed["etag"].as_str());
+    let ((status, problem), ()) = futures::future::join(delete, lose("DeleteItem")).await;
+    assert_eq!(status, 204, "{problem}");
+    let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
+    assert_eq!(notes["items"], json!([]));
 }

@@ -14,16 +14,21 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{Notify, OnceCell, mpsc};
 
 use crate::{App, Deadline, handle};
 
+mod deadlines;
+mod newest;
+mod schedules;
+mod taken_back;
 mod wire;
 
 use wire::{Bucket, Wire};
 
 const KEY: &str = "drop/mixed/crm/a.ndjson";
 const VERSION: &str = "v1";
+const LAST_MODIFIED: &str = "Sat, 31 Oct 2026 00:00:00 GMT";
 /// How long a run may take, of which it keeps a second for its end.
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// Lambda's waits before the second and the third try.
@@ -37,6 +42,8 @@ struct World {
     bucket: Mutex<Bucket>,
     random: Mutex<ChaCha8Rng>,
     requests: AtomicUsize,
+    /// How many items runs have tried to insert.
+    inserts: AtomicUsize,
     /// The requests, by their number, at which the run that sends them dies.
     deaths: Deaths,
     events: mpsc::UnboundedSender<String>,
@@ -46,6 +53,15 @@ struct World {
 struct Deaths {
     before: BTreeSet<usize>,
     after: BTreeSet<usize>,
+}
+
+/// Where one run waits before each request of an operation; it dies once that is carried out.
+#[derive(Debug)]
+struct Gate {
+    operation: &'static str,
+    /// Told when the run waits there.
+    reached: Notify,
+    open: Notify,
 }
 
 /// What an import has come to.
@@ -72,6 +88,34 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
+    /// A world in which a file was dropped, and where its events and those of manifests come out.
+    fn with_file(seed: u64, deaths: Deaths) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
+        let mut bucket = Bucket::default();
+        bucket.take(KEY, VERSION, LAST_MODIFIED, file());
+        let (world, events) = Self::new(wire::database(), bucket, seed, deaths);
+        world.events.send(KEY.to_owned()).unwrap();
+        (world, events)
+    }
+
+    fn new(
+        database: dynoxide::Database,
+        bucket: Bucket,
+        seed: u64,
+        deaths: Deaths,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
+        let (sender, events) = mpsc::unbounded_channel();
+        let world = Self {
+            database,
+            bucket: Mutex::new(bucket),
+            random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
+            requests: AtomicUsize::new(0),
+            inserts: AtomicUsize::new(0),
+            deaths,
+            events: sender,
+        };
+        (Arc::new(world), events)
+    }
+
     fn random<T>(&self, draw: impl FnOnce(&mut ChaCha8Rng) -> T) -> T {
         draw(&mut lock(&self.random))
     }
@@ -128,16 +172,7 @@ fn file() -> String {
 /// Drops the file and plays on until no event is left. Events that fail for good are sent again at the end, when nobody
 /// dies any more.
 async fn play(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
-    let (sender, mut events) = mpsc::unbounded_channel();
-    let world = Arc::new(World {
-        database: wire::database(),
-        bucket: Mutex::new(Bucket::with(KEY, file())),
-        random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
-        requests: AtomicUsize::new(0),
-        deaths,
-        events: sender,
-    });
-    world.events.send(KEY.to_owned()).unwrap();
+    let (world, mut events) = World::with_file(seed, deaths);
     let mut effort = Effort::default();
     let runs = Arc::new(AtomicUsize::new(0));
     let died = Arc::new(AtomicUsize::new(0));
@@ -190,8 +225,8 @@ async fn deliver(
         );
         let (killer, killed) = tokio::sync::oneshot::channel();
         // A process of its own.
-        let app = app(world, chunk_bytes, killer);
-        let event = event(&key);
+        let app = app(Wire::new(Arc::clone(world), killer, None), chunk_bytes);
+        let event = event(&key, VERSION, "01");
         let deadline = Deadline::at(SystemTime::now() + TIMEOUT);
         let outcome = tokio::select! {
             biased;
@@ -213,8 +248,8 @@ async fn deliver(
     }
 }
 
-fn app(world: &Arc<World>, chunk_bytes: u64, killer: tokio::sync::oneshot::Sender<()>) -> App {
-    let wire = Wire::new(Arc::clone(world), killer);
+/// A process of ingest.
+fn app(wire: Wire, chunk_bytes: u64) -> App {
     App {
         key: shared::identity::IdentityKey::new("simulation").unwrap(),
         table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
@@ -228,7 +263,7 @@ fn app(world: &Arc<World>, chunk_bytes: u64, killer: tokio::sync::oneshot::Sende
     }
 }
 
-fn event(key: &str) -> Value {
+fn event(key: &str, version: &str, sequencer: &str) -> Value {
     json!({"Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",
         "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "p"},
@@ -236,7 +271,7 @@ fn event(key: &str) -> Value {
         "s3": {
             "s3SchemaVersion": "1.0", "configurationId": "c",
             "bucket": {"name": "b", "ownerIdentity": {"principalId": "p"}, "arn": "arn:aws:s3:::b"},
-            "object": {"key": key, "size": 1, "eTag": "e", "versionId": VERSION, "sequencer": "01"}
+            "object": {"key": key, "size": 1, "eTag": "e", "versionId": version, "sequencer": sequencer}
         }
     }]})
 }
@@ -274,14 +309,18 @@ fn outcome(world: &World) -> Outcome {
     }
 }
 
-/// Plays one schedule on a clock of its own.
-fn schedule(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
-    let clock = tokio::runtime::Builder::new_current_thread()
+/// A clock that moves when all wait.
+fn clock() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
-        .unwrap();
-    clock.block_on(play(seed, chunk_bytes, copies, deaths))
+        .unwrap()
+}
+
+/// Plays one schedule on a clock of its own.
+fn schedule(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
+    clock().block_on(play(seed, chunk_bytes, copies, deaths))
 }
 
 const ONE_RANGE: u64 = 1 << 30;

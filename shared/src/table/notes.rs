@@ -1,6 +1,7 @@
 //! Notes in the table: left once, changed and deleted only as they were read.
 
 use aws_sdk_dynamodb::{
+    config::{self, retry::RetryConfig},
     error::{ProvideErrorMetadata, SdkError},
     types::{
         AttributeValue, ConditionCheck, Put, ReturnConsumedCapacity,
@@ -126,8 +127,29 @@ impl Table {
     /// Stores `changed` in the place of the note `held`; answers whether that still was as it was read.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table did not answer, or not so that it is known which of both is the case.
     pub async fn change_note(&self, held: &Item, changed: &Map) -> Result<bool, TableError> {
+        let lost = match self.change_once(held, changed, once()).await {
+            Err(error @ TableError::Busy(_)) => error,
+            known => return known,
+        };
+        if self.change_once(held, changed, tries()).await? {
+            return Ok(true);
+        }
+        // Perhaps it is the first try that the second one met; if others have changed it since, nobody can tell.
+        let found = self.items(std::slice::from_ref(&held.identity), &held.key);
+        match found.await?.first() {
+            Some(item) if item.data == *changed => Ok(true),
+            _ => Err(lost),
+        }
+    }
+
+    async fn change_once(
+        &self,
+        held: &Item,
+        changed: &Map,
+        config: config::Builder,
+    ) -> Result<bool, TableError> {
         let mut row = attribute::row(held);
         row.insert("data".to_owned(), attribute::map(changed));
         let result = self
@@ -139,6 +161,8 @@ impl Table {
             .expression_attribute_names("#data", "data")
             .expression_attribute_values(":held", attribute::map(&held.data))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .customize()
+            .config_override(config)
             .send()
             .await;
         match result {
@@ -155,6 +179,19 @@ impl Table {
     /// # Errors
     /// The table did not answer.
     pub async fn delete_note(&self, held: &Item) -> Result<bool, TableError> {
+        match self.delete_once(held, once()).await {
+            Err(TableError::Busy(_)) => {}
+            known => return known,
+        }
+        if self.delete_once(held, tries()).await? {
+            return Ok(true);
+        }
+        // The first try may have deleted it. Another version of it did not, and nothing comes back.
+        let found = self.items(std::slice::from_ref(&held.identity), &held.key);
+        Ok(found.await?.is_empty())
+    }
+
+    async fn delete_once(&self, held: &Item, config: config::Builder) -> Result<bool, TableError> {
         let result = self
             .client
             .delete_item()
@@ -167,6 +204,8 @@ impl Table {
             .expression_attribute_names("#data", "data")
             .expression_attribute_values(":held", attribute::map(&held.data))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .customize()
+            .config_override(config)
             .send()
             .await;
         match result {
@@ -177,6 +216,17 @@ impl Table {
             Err(error) => as_it_was(error, |e| e.is_conditional_check_failed_exception()),
         }
     }
+}
+
+/// For a write on condition: where the client tries it again by itself, a condition that fails may have been met, and the
+/// answer lost.
+fn once() -> config::Builder {
+    config::Builder::new().retry_config(RetryConfig::disabled())
+}
+
+/// For what is known to be a second try.
+fn tries() -> config::Builder {
+    config::Builder::new()
 }
 
 /// `false` where the condition failed; the failure otherwise.

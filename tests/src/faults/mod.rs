@@ -9,6 +9,7 @@ mod connection;
 mod lots;
 mod server;
 mod statements;
+mod trap;
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +21,7 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use server::Shared;
+pub use trap::{Moment, Trap};
 
 /// What can befall a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,6 +196,11 @@ impl Proxy {
     /// Changes what befalls the requests from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.settings().set_faults(faults);
+    }
+
+    /// Lays a trap, which proxies may share, for the requests from now on; `None` takes it away.
+    pub fn set_trap(&self, trap: Option<Arc<Trap>>) {
+        self.shared.settings().trap = trap;
     }
 
     /// What has passed, by operation: DynamoDB's and S3's own names, such as `PutItem` and `GetObject`.

@@ -31,6 +31,7 @@ use super::{
     lock,
     lots::{Lot, Lots},
     statements,
+    trap::Trap,
 };
 
 /// Which operation of DynamoDB a request is.
@@ -50,6 +51,7 @@ pub(super) struct Shared {
 pub(super) struct Settings {
     pub(super) upstream: Option<String>,
     pub(super) swallow: bool,
+    pub(super) trap: Option<Arc<Trap>>,
     faults: Faults,
     lots: Lots,
     /// Write units that may be taken, and since when they have been growing.
@@ -87,6 +89,7 @@ impl Shared {
         let settings = Settings {
             upstream: None,
             swallow: false,
+            trap: None,
             faults: Faults::default(),
             lots: Lots::new(seed),
             units: 0.0,
@@ -137,6 +140,7 @@ fn reset(reset: &Reset) -> io::Error {
     io::Error::other("reset")
 }
 
+/// Answers a request, unless it goes into the trap.
 async fn answer(
     shared: Arc<Shared>,
     connection: Reset,
@@ -145,6 +149,23 @@ async fn answer(
     let (head, body) = request.into_parts();
     let operation = operation(&head);
     let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let trap = shared.settings().trap.clone();
+    let Some(trap) = trap else {
+        return pass(shared, connection, head, operation, bytes).await;
+    };
+    let place = trap.enter(&operation).await;
+    let answer = pass(shared, connection, head, operation, bytes).await;
+    trap.leave(place).await;
+    answer
+}
+
+async fn pass(
+    shared: Arc<Shared>,
+    connection: Reset,
+    head: request::Parts,
+    operation: String,
+    bytes: Bytes,
+) -> io::Result<Response<Body>> {
     let (mut lot, rate, upstream, swallow) = {
         let mut settings = shared.settings();
         let Settings { lots, faults, .. } = &mut *settings;

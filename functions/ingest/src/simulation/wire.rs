@@ -23,7 +23,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{VERSION, World, lock};
+use super::{Gate, World, lock};
 
 pub(super) const TABLE: &str = "profiles";
 /// How long a request waits before it is carried out, and its answer after, at most, in milliseconds.
@@ -36,13 +36,19 @@ const PIECE: usize = 500;
 pub(super) struct Wire {
     world: Arc<World>,
     killer: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Wire {
-    pub(super) fn new(world: Arc<World>, killer: oneshot::Sender<()>) -> Self {
+    pub(super) fn new(
+        world: Arc<World>,
+        killer: oneshot::Sender<()>,
+        gate: Option<Arc<Gate>>,
+    ) -> Self {
         Self {
             world,
             killer: Arc::new(Mutex::new(Some(killer))),
+            gate,
         }
     }
 
@@ -90,15 +96,28 @@ impl HttpConnector for Wire {
         HttpConnectorFuture::new(async move {
             let world = &wire.world;
             world.pause(LONGEST).await;
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let gate = wire
+                .gate
+                .as_ref()
+                .filter(|gate| target.ends_with(gate.operation));
+            if let Some(gate) = gate {
+                gate.reached.notify_one();
+                gate.open.notified().await;
+            }
             let number = world.requests.fetch_add(1, Ordering::Relaxed);
             if world.deaths.before.contains(&number) {
                 wire.die().await;
             }
             let answer = match request.headers().get("x-amz-target") {
-                Some(target) => dynamodb(&world.database, target, &request),
+                Some(target) => {
+                    let inserts = inserts(request.body().bytes().unwrap_or_default());
+                    world.inserts.fetch_add(inserts, Ordering::Relaxed);
+                    dynamodb(&world.database, target, &request)
+                }
                 None => s3(world, &request),
             };
-            if world.deaths.after.contains(&number) {
+            if world.deaths.after.contains(&number) || gate.is_some() {
                 wire.die().await;
             }
             world.pause(LONGEST).await;
@@ -142,6 +161,11 @@ pub(super) fn items(database: &Database) -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// How many items a request tries to insert.
+fn inserts(body: &[u8]) -> usize {
+    memchr::memmem::find_iter(body, "\"INSERT INTO ").count()
+}
+
 fn dynamodb(database: &Database, target: &str, request: &HttpRequest) -> HttpResponse {
     fn call<Q: DeserializeOwned, A: Serialize>(
         body: &[u8],
@@ -158,26 +182,61 @@ fn dynamodb(database: &Database, target: &str, request: &HttpRequest) -> HttpRes
         "PutItem" => call(body, |request| database.put_item(request)),
         "UpdateItem" => call(body, |request| database.update_item(request)),
         "Query" => call(body, |request| database.query(request)),
+        "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
         "BatchExecuteStatement" => call(body, |request| database.batch_execute_statement(request)),
         other => panic!("{other} is not expected"),
     }
 }
 
-/// The newest versions of all objects.
+/// What was dropped, in all versions, and what runs put.
 #[derive(Debug, Default)]
-pub(super) struct Bucket(BTreeMap<String, Vec<u8>>);
+pub(super) struct Bucket {
+    dropped: BTreeMap<(String, String), Dropped>,
+    put: BTreeMap<String, Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Dropped {
+    /// `None`: deleted.
+    body: Option<Vec<u8>>,
+    /// As S3 writes it.
+    last_modified: String,
+    /// Whether it was ever read.
+    is_read: bool,
+}
 
 impl Bucket {
-    pub(super) fn with(key: &str, body: String) -> Self {
-        Self([(key.to_owned(), body.into_bytes())].into())
+    pub(super) fn take(&mut self, key: &str, version: &str, last_modified: &str, body: String) {
+        let dropped = Dropped {
+            body: Some(body.into_bytes()),
+            last_modified: last_modified.to_owned(),
+            is_read: false,
+        };
+        let id = (key.to_owned(), version.to_owned());
+        self.dropped.insert(id, dropped);
+    }
+
+    /// Deletes a version that was dropped.
+    pub(super) fn delete(&mut self, key: &str, version: &str) {
+        let id = (key.to_owned(), version.to_owned());
+        if let Some(dropped) = self.dropped.get_mut(&id) {
+            dropped.body = None;
+        }
+    }
+
+    /// Whether a version that was dropped was ever read.
+    pub(super) fn is_read(&self, key: &str, version: &str) -> bool {
+        let id = (key.to_owned(), version.to_owned());
+        self.dropped.get(&id).is_some_and(|dropped| dropped.is_read)
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.0.get(key).cloned()
+        self.put.get(key).cloned()
     }
 
+    /// The keys of what runs have put.
     pub(super) fn keys(&self, prefix: &str) -> Vec<&str> {
-        let keys = self.0.keys().map(String::as_str);
+        let keys = self.put.keys().map(String::as_str);
         keys.filter(|key| key.starts_with(prefix)).collect()
     }
 }
@@ -188,12 +247,18 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
     let mut bucket = lock(&world.bucket);
     match request.method() {
         "GET" => {
-            assert!(
-                uri.query()
-                    .unwrap()
-                    .contains(&format!("versionId={VERSION}"))
-            );
-            let object = bucket.get(&key).unwrap();
+            let parameters = uri.query().unwrap_or_default().split('&');
+            let version = parameters
+                .filter_map(|parameter| parameter.strip_prefix("versionId="))
+                .next()
+                .expect("a version");
+            let Some(dropped) = bucket.dropped.get_mut(&(key, version.to_owned())) else {
+                return response(404, "<Error><Code>NoSuchVersion</Code></Error>".into());
+            };
+            let Some(object) = &dropped.body else {
+                return response(404, "<Error><Code>NoSuchVersion</Code></Error>".into());
+            };
+            dropped.is_read = true;
             let range = request.headers().get("range");
             let from = range.map_or(0, |range| {
                 let from = range
@@ -209,11 +274,11 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
             let headers = answer.headers_mut();
             headers.insert("content-length", length.to_string());
             headers.insert("etag", "\"e\"");
-            headers.insert("last-modified", "Sat, 31 Oct 2026 00:00:00 GMT");
+            headers.insert("last-modified", dropped.last_modified.clone());
             answer
         }
         "PUT" => {
-            if request.headers().get("if-none-match").is_some() && bucket.0.contains_key(&key) {
+            if request.headers().get("if-none-match").is_some() && bucket.put.contains_key(&key) {
                 let error = "<Error><Code>PreconditionFailed</Code></Error>";
                 return response(412, error.into());
             }
@@ -221,11 +286,11 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
                 world.events.send(key.clone()).unwrap();
             }
             let body = request.body().bytes().unwrap().to_vec();
-            bucket.0.insert(key, body);
+            bucket.put.insert(key, body);
             response(200, SdkBody::empty())
         }
         "DELETE" => {
-            bucket.0.remove(&key);
+            bucket.put.remove(&key);
             response(204, SdkBody::empty())
         }
         other => panic!("{other} is not expected"),

@@ -1,0 +1,205 @@
+//! Newest wins, exhaustively: every history of a few writes of one item, in every order and with every repetition, by
+//! the statements that ingest sends; and every order of a few rows that are events, records, links and erasures.
+
+use shared::{
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+    item::Item,
+    keys::SortKey,
+    table::{BATCH_SIZE, Write},
+    value::Map,
+    version::{ImportId, Version},
+};
+use tests::model::{Drop, Row, When};
+
+use super::{schedules::Stage, *};
+use crate::write::{self, Outcome as Verdict};
+
+/// Versions, each of an import of its own.
+const VERSIONS: usize = 4;
+/// What a version may say: one thing, another, or nothing, as a tombstone does.
+const BODIES: [&str; 3] = ["a", "b", ""];
+
+fn version(number: usize) -> Version {
+    let number = u8::try_from(number).unwrap();
+    Version::new(
+        1_790_000_000 + i64::from(number / 2),
+        "01",
+        ImportId([number; 8]),
+        7,
+    )
+}
+
+/// All sequences of this length over so many symbols.
+fn sequences(symbols: usize, length: usize) -> impl Iterator<Item = Vec<usize>> {
+    (0..symbols.pow(length as u32)).map(move |mut number| {
+        let symbol = |_| {
+            let symbol = number % symbols;
+            number /= symbols;
+            symbol
+        };
+        (0..length).map(symbol).collect()
+    })
+}
+
+/// `NEWEST_WRITES` is how many writes a history has at most.
+#[test]
+fn every_small_history_of_an_item_comes_to_its_newest_version() {
+    let longest = number("NEWEST_WRITES", 3) as usize;
+    let link = json!({"mobile": "1"});
+    let link = Identifier::from_json(link.as_object().unwrap()).unwrap();
+    let id = IdentityKey::new("simulation").unwrap().identity(&link);
+    // Each history has an item of its own, so a request takes a step of 25 of them.
+    let mut histories = Vec::new();
+    for length in 1..=longest {
+        for order in sequences(VERSIONS, length) {
+            let told = 1 + order.iter().max().unwrap();
+            // What the versions say that do not come makes no difference.
+            for bodies in sequences(BODIES.len(), told) {
+                histories.push((order.clone(), bodies));
+            }
+        }
+    }
+    clock().block_on(async {
+        for batch in histories.chunks(BATCH_SIZE) {
+            let (world, _events) =
+                World::new(wire::database(), Bucket::default(), 0, Deaths::default());
+            let (killer, _killed) = tokio::sync::oneshot::channel();
+            let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+            for step in 0..longest {
+                let going = || {
+                    batch
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, (order, _))| order.len() > step)
+                };
+                for number in 0..VERSIONS {
+                    let now = || going().filter(|(_, (order, _))| order[step] == number);
+                    let writes: Vec<_> = now()
+                        .map(|(place, (_, bodies))| write_of(&id, place, number, bodies))
+                        .collect();
+                    if writes.is_empty() {
+                        continue;
+                    }
+                    let import = ImportId([u8::try_from(number).unwrap(); 8]);
+                    let verdicts = write::all(&app.table, import, writes).await.unwrap();
+                    for ((_, (order, bodies)), verdict) in now().zip(verdicts) {
+                        let is_newest = order[..step].iter().all(|earlier| *earlier <= number);
+                        let expected = if is_newest {
+                            Verdict::Stored
+                        } else {
+                            Verdict::Stale
+                        };
+                        assert_eq!(verdict, expected, "{order:?} {bodies:?}, step {step}");
+                    }
+                }
+            }
+            let items = app.table.identity(&id, true).await.unwrap().items;
+            assert_eq!(items.len(), batch.len());
+            for (place, (order, bodies)) in batch.iter().enumerate() {
+                let newest = *order.iter().max().unwrap();
+                let item = items.iter().find(|item| item.key == key_of(place)).unwrap();
+                let found = (item.version, item.data.text("says").unwrap_or_default());
+                assert_eq!(
+                    found,
+                    (Some(version(newest)), BODIES[bodies[newest]]),
+                    "{order:?} {bodies:?}"
+                );
+            }
+        }
+    });
+    eprintln!("{} histories", histories.len());
+}
+
+fn key_of(place: usize) -> SortKey {
+    SortKey::Record(format!("source{place}"))
+}
+
+fn write_of(id: &IdentityId, place: usize, number: usize, bodies: &[usize]) -> Write {
+    let mut data = Map::new();
+    if !BODIES[bodies[number]].is_empty() {
+        data.insert("says", BODIES[bodies[number]]);
+    }
+    let item = Item::ingested(id.clone(), key_of(place), version(number), None, data);
+    Write::item(&item).unwrap()
+}
+
+/// One row of each kind that there is, of one customer or between two.
+fn rows() -> [Row; 9] {
+    let event = |at, moved| Row::Event {
+        customer: 0,
+        name: 0,
+        at,
+        moved,
+    };
+    let record = |updated| Row::Record {
+        customer: 0,
+        updated,
+    };
+    let link = |live| Row::Link { a: 0, b: 1, live };
+    let forget = |suppress| Row::Forget {
+        customer: 0,
+        suppress,
+    };
+    [
+        event(When::Past, false),
+        event(When::Future, true),
+        event(When::Past, true),
+        record(None),
+        record(Some(When::Future)),
+        link(true),
+        link(false),
+        forget(false),
+        forget(true),
+    ]
+}
+
+/// Whether its source's clock goes backwards, which ADR 7 leaves out.
+fn is_contrary(drops: &[Drop]) -> bool {
+    let records = drops.iter().filter_map(|drop| match drop.rows[0] {
+        Row::Record { updated, .. } => Some(updated),
+        _ => None,
+    });
+    !records.is_sorted()
+}
+
+/// `NEWEST_ROWS` is how many rows there are, and `NEWEST_STRIDE` leaves cases out: 1 is all of them. Every list of rows,
+/// from the oldest to the newest, is delivered in every order, with none of them or any one twice.
+#[test]
+fn every_order_of_a_few_rows_comes_to_the_same_profiles() {
+    let count = number("NEWEST_ROWS", 3) as usize;
+    let stride = number("NEWEST_STRIDE", 997) as usize;
+    let all = rows();
+    let mut cases = Vec::new();
+    for chosen in sequences(all.len(), count) {
+        let drops: Vec<_> = chosen
+            .iter()
+            .enumerate()
+            .map(|(place, row)| Drop {
+                key: u8::try_from(place).unwrap(),
+                rows: vec![all[*row].clone()],
+                copies: 1,
+                deleted: false,
+            })
+            .collect();
+        if is_contrary(&drops) {
+            continue;
+        }
+        for length in [count, count + 1] {
+            let orders = sequences(count, length);
+            let complete = orders.filter(|order| (0..count).all(|place| order.contains(&place)));
+            cases.extend(complete.map(|order| (drops.clone(), order)));
+        }
+    }
+    let played = cases.iter().step_by(stride);
+    eprintln!("{} of {} orders", played.len(), cases.len());
+    for (drops, order) in played {
+        clock().block_on(async {
+            let stage = Stage::new(drops.clone(), 0, ONE_RANGE);
+            for place in order {
+                stage.deliver(*place).await;
+            }
+            stage.check(order).await;
+        });
+    }
+}

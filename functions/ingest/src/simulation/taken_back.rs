@@ -1,0 +1,95 @@
+//! A run that is late: it stores what it read before somebody was erased, and dies. Another one has brought the import
+//! to its end, and the erasure has looked through the table; so it is the retry that has to see to it.
+
+use shared::{
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+};
+
+use super::*;
+
+const FORGET: &str = "drop/forget/privacy/f.ndjson";
+
+async fn run(
+    world: &Arc<World>,
+    chunk_bytes: u64,
+    key: &str,
+    version: &str,
+    gate: Option<&Arc<Gate>>,
+) -> bool {
+    let (killer, killed) = tokio::sync::oneshot::channel();
+    let app = app(
+        Wire::new(Arc::clone(world), killer, gate.cloned()),
+        chunk_bytes,
+    );
+    let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
+    tokio::select! {
+        biased;
+        _ = killed => false,
+        outcome = handle(&app, event(key, version, "01"), deadline) => { outcome.unwrap(); true }
+    }
+}
+
+/// The items of an identity, but for its markers.
+fn items(world: &World, id: &IdentityId) -> Vec<String> {
+    let all = wire::items(&world.database).into_keys();
+    let own = all.filter(|key| key.contains(id.as_str()) && !key.starts_with("\"erased#"));
+    own.filter(|key| !key.contains("profile#erased")).collect()
+}
+
+/// The late run is of the drop's event, or of the first manifest's.
+fn taken_back(chunk_bytes: u64, is_manifest: bool) {
+    let link = json!({"mobile": "1"});
+    let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
+    let id = IdentityKey::new("simulation")
+        .unwrap()
+        .identity(&identifier);
+    clock().block_on(async {
+        let (world, mut events) = World::with_file(0, Deaths::default());
+        lock(&world.bucket).take(
+            FORGET,
+            "f1",
+            "Sat, 31 Oct 2026 00:00:01 GMT",
+            json!({"link": link}).to_string(),
+        );
+        let mut key = events.try_recv().unwrap();
+        if is_manifest {
+            assert!(run(&world, chunk_bytes, &key, VERSION, None).await);
+            key = events.try_recv().unwrap();
+        }
+        let gate = Arc::new(Gate {
+            operation: "BatchExecuteStatement",
+            reached: Notify::new(),
+            open: Notify::new(),
+        });
+        let late = run(&world, chunk_bytes, &key, VERSION, Some(&gate));
+        let others = async {
+            gate.reached.notified().await;
+            assert!(run(&world, chunk_bytes, &key, VERSION, None).await);
+            assert!(!items(&world, &id).is_empty());
+            assert!(run(&world, ONE_RANGE, FORGET, "f1", None).await);
+            assert!(items(&world, &id).is_empty(), "{:?}", items(&world, &id));
+            gate.open.notify_one();
+        };
+        let (lived, ()) = futures::future::join(late, others).await;
+        assert!(!lived);
+        assert!(
+            !items(&world, &id).is_empty(),
+            "the late run stored some of it"
+        );
+        // As Lambda tries again.
+        assert!(run(&world, chunk_bytes, &key, VERSION, None).await);
+        assert!(items(&world, &id).is_empty(), "{:?}", items(&world, &id));
+    });
+}
+
+#[test]
+fn what_a_late_run_of_a_drop_stored_is_taken_back_by_its_retry() {
+    taken_back(ONE_RANGE, false);
+}
+
+#[test]
+fn what_a_late_run_of_a_manifest_stored_is_taken_back_by_its_retry() {
+    // Two ranges: the first run sees to one, and a manifest stands for the other.
+    taken_back(file().len() as u64 / 2 + 1, true);
+}

@@ -1,0 +1,277 @@
+//! Crash points: ingest is killed at each request of an import of all record types, before the request is carried out
+//! and after, and tried again as Lambda does. What comes of it is what comes of an undisturbed import.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt as _;
+use local::Options;
+use serde_json::{Value, json};
+use tests::faults::{Moment, Trap};
+
+use crate::imports::{Outcome, Setting, number};
+
+const KEY: &str = "drop/mixed/crm/all.ndjson";
+const EARLIER: &str = "drop/mixed/crm/earlier.ndjson";
+/// How many customers are there before, to be forgotten.
+const FORGOTTEN: usize = 6;
+/// What a report tells of its runs, and not of what they came to.
+const OF_RUNS: [&str; 9] = [
+    "import",
+    "version_id",
+    "started_at",
+    "finished_at",
+    "requests",
+    "capacity_units",
+    "rejects",
+    "still_held",
+    "erased",
+];
+
+/// What an import of everything comes to.
+#[derive(Debug, PartialEq)]
+struct End {
+    outcome: Outcome,
+    report: Value,
+    profiles: Vec<(u16, Value)>,
+}
+
+/// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
+pub(crate) fn samples(count: usize) -> Vec<Value> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/samples/drop");
+    let mut kinds = BTreeMap::new();
+    let mut folders = vec![std::path::PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let kind = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let rows = text.lines().map(|line| {
+                let mut row: Value = serde_json::from_str(line).unwrap();
+                row["record_type"] = json!(kind);
+                row
+            });
+            kinds.insert(path.clone(), rows.collect::<Vec<_>>());
+        }
+    }
+    let longest = kinds.values().map(Vec::len).max().unwrap();
+    let rows = (0..longest).flat_map(|at| kinds.values().filter_map(move |rows| rows.get(at)));
+    rows.take(count).cloned().collect()
+}
+
+/// Those who are forgotten, two and two linked.
+fn earlier() -> String {
+    let mut file = String::new();
+    for number in 0..FORGOTTEN {
+        let link = forgotten(number);
+        for row in [
+            json!({"record_type": "customer_record", "link": link, "first_name": "Gone"}),
+            json!({"record_type": "email_open", "link": link, "action_at": "2026-01-01T00:00:00Z", "email_id": "1"}),
+            json!({"record_type": "email_send", "link": link, "action_at": "2026-01-01T00:00:00Z", "email_id": "1", "body": "word ".repeat(1_000)}),
+            json!({"record_type": "unify", "records": [link, forgotten(number ^ 1)]}),
+        ] {
+            writeln!(file, "{row}").unwrap();
+        }
+    }
+    file
+}
+
+fn forgotten(number: usize) -> Value {
+    json!({"email": format!("gone.{number}@fake.com")})
+}
+
+/// Everything: samples of all record types, rows to be rejected, and in three places somebody to be forgotten.
+fn file(count: usize) -> String {
+    let rows = samples(count);
+    let types: BTreeSet<_> = rows
+        .iter()
+        .map(|row| row["record_type"].as_str().unwrap())
+        .collect();
+    assert_eq!(types.len(), 15, "{types:?}");
+    let mut file = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        writeln!(file, "{row}").unwrap();
+        if number % 97 == 5 {
+            file.push_str("{\"record_type\":\"email_open\",\"link\":{\"mobile\":\"1\"}}\n");
+        }
+        // Half of each pair alone, or with all that is linked to it.
+        let third = rows.len() / 3;
+        if number % third == third / 2 {
+            let pair = number / third;
+            let scope = if pair == 1 { "profile" } else { "identity" };
+            let row = json!({"record_type": "forget", "link": forgotten(2 * pair), "scope": scope});
+            writeln!(file, "{row}").unwrap();
+        }
+    }
+    file
+}
+
+/// Imports the file under a trap; answers what it came to, and whether the trap sprang.
+async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
+    let setting = Setting::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
+    setting.drop(EARLIER, &earlier()).await;
+    for proxy in [&setting.dynamodb, &setting.s3] {
+        proxy.set_trap(Some(Arc::clone(trap)));
+    }
+    let stack = &setting.app.stack;
+    let version_id = stack.put(KEY, file.to_owned()).await.unwrap();
+    let sprang = tokio::select! {
+        () = trap.sprung() => true,
+        () = stack.at_rest() => false,
+    };
+    if sprang {
+        stack.kill_working("ingest");
+        let kills = || {
+            stack
+                .logs()
+                .iter()
+                .any(|line| line.contains("signal: killed"))
+        };
+        while !kills() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        trap.open();
+        stack.at_rest().await;
+    }
+    // One kill, and one more try.
+    if let Some(key) = stack.list("failed/").first() {
+        panic!("failed for good: {}", setting.json(key).await);
+    }
+    (end(&setting, file, &version_id).await, sprang)
+}
+
+async fn end(setting: &Setting, file: &str, version_id: &str) -> End {
+    let mut report = setting.report(KEY, version_id).await;
+    // What else a run that died had erased already nobody knows.
+    report["identities_erased"] = report["erased"]["identities"].clone();
+    for name in OF_RUNS {
+        report.as_object_mut().unwrap().remove(name);
+    }
+    let links = file.lines().filter_map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        row.get("link").cloned()
+    });
+    let links: Vec<Value> = links.collect();
+    let mut profiles = Vec::new();
+    let seen = links.iter().step_by(links.len() / 5).cloned();
+    for link in seen.chain((0..FORGOTTEN).map(forgotten)) {
+        profiles.push(setting.app.timeless_lookup(link).await);
+    }
+    End {
+        outcome: setting.outcome(KEY, version_id).await,
+        report,
+        profiles,
+    }
+}
+
+/// The requests at which a run is killed: as many as asked for, or all. Among the few are the first of all and the last,
+/// and one of every operation.
+fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
+    let moments = [Moment::Before, Moment::After];
+    let all = operations.len() * 2;
+    let mut points: BTreeSet<usize> = if wanted < all {
+        (0..wanted)
+            .map(|point| point * (all - 1) / (wanted - 1))
+            .collect()
+    } else {
+        (0..all).collect()
+    };
+    let kinds: BTreeSet<_> = operations.iter().collect();
+    for (at, kind) in kinds.into_iter().enumerate() {
+        let mut places = (0..operations.len()).filter(|place| operations[*place] == *kind);
+        let place = if at % 2 == 0 {
+            places.next()
+        } else {
+            places.next_back()
+        };
+        points.insert(place.unwrap() * 2 + at / 2 % 2);
+    }
+    points
+        .into_iter()
+        .map(|point| (point / 2, moments[point % 2]))
+        .collect()
+}
+
+/// `CRASH_ROWS` is how large the file is, `CRASH_POINTS` at how many points it is killed (the whole sweep is as many as
+/// there are), `CRASH_JOBS` how many imports run side by side.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_at_any_request_changes_nothing() {
+    let file = file(number("CRASH_ROWS", 300) as usize);
+    let trap = Arc::new(Trap::counting());
+    let (expected, _) = import(&file, &trap).await;
+    assert_eq!(
+        expected.report["status"], "completed",
+        "{}",
+        expected.report
+    );
+    assert!(
+        expected.report["rejected"].as_u64() > Some(2),
+        "{}",
+        expected.report
+    );
+    let statuses: BTreeSet<_> = expected
+        .profiles
+        .iter()
+        .map(|(status, _)| *status)
+        .collect();
+    assert_eq!(statuses, BTreeSet::from([200, 404]));
+    let operations = trap.operations();
+    let points = points(&operations, number("CRASH_POINTS", 6) as usize);
+    assert_eq!(
+        expected.report["identities_erased"], 7,
+        "{}",
+        expected.report
+    );
+    let (all, began) = (points.len(), Instant::now());
+    eprintln!(
+        "{} rows, {} requests, {all} kills: {:?}",
+        file.lines().count(),
+        operations.len(),
+        operations
+            .iter()
+            .fold(BTreeMap::new(), |mut counts, operation| {
+                *counts.entry(operation).or_insert(0) += 1;
+                counts
+            })
+    );
+    let (done, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let kill = async |(at, moment): (usize, Moment)| {
+        let trap = Arc::new(Trap::new(at, moment));
+        let (end, sprang) = import(&file, &trap).await;
+        assert_eq!(end.report, expected.report, "{moment:?} request {at}");
+        assert_eq!(end.profiles, expected.profiles, "{moment:?} request {at}");
+        assert!(
+            end == expected,
+            "{moment:?} request {at}: the tables differ"
+        );
+        missed.fetch_add(usize::from(!sprang), Ordering::Relaxed);
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(20) || done == all {
+            eprintln!("{done} of {all} kills, {:?}", began.elapsed());
+        }
+    };
+    let jobs = number("CRASH_JOBS", 2) as usize;
+    futures::stream::iter(points)
+        .map(kill)
+        .buffer_unordered(jobs)
+        .collect::<Vec<()>>()
+        .await;
+    // How rows fall into requests depends on how quickly they come; by a few the numbers may differ.
+    let missed = missed.into_inner();
+    assert!(
+        missed <= 1 + all / 20,
+        "{missed} of {all} did not come to their request"
+    );
+    eprintln!("{} killed, {missed} were over before", all - missed);
+}
