@@ -18,23 +18,23 @@ pub(crate) fn workspace() -> PathBuf {
 /// A function's release build, as `sam build` makes it.
 pub(crate) async fn function(name: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();
-    cargo(&folder, &["--bin", name], &folder.join("target")).await?;
+    cargo(&folder, "release", &["--bin", name], &folder.join("target")).await?;
     Ok(folder.join("target/release").join(name))
 }
 
-/// A peer's. Each is built by itself, so that none gets features that another asks for.
-pub(crate) async fn peer(name: &str) -> Result<PathBuf, Failure> {
+/// A peer's, of a profile. Each is built by itself, so that none gets features that another asks for.
+pub(crate) async fn peer(name: &str, profile: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();
     let target = folder.join("target/peers");
     let peers = folder.join("infra/bench/peers");
-    cargo(&peers, &["--package", name], &target).await?;
-    Ok(target.join("release").join(name))
+    cargo(&peers, profile, &["--package", name], &target).await?;
+    Ok(target.join(profile).join(name))
 }
 
-async fn cargo(folder: &Path, what: &[&str], target: &Path) -> Result<(), Failure> {
+async fn cargo(folder: &Path, profile: &str, what: &[&str], target: &Path) -> Result<(), Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["build", "--release"])
+        .args(["build", "--profile", profile])
         .args(what)
         .arg("--target-dir")
         .arg(target)

@@ -38,7 +38,7 @@ struct Run {
 
 impl Run {
     fn rows(&self) -> f64 {
-        self.report["rows"].as_f64().unwrap_or_default()
+        self.report["read"].as_f64().unwrap_or_default()
     }
 
     fn requests(&self) -> f64 {

@@ -40,11 +40,11 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
                 function.invoke(&event).await?;
                 let seconds = began.elapsed().as_secs_f64();
                 let (peak, cpu) = (function.peak_memory().await?, function.cpu().await?);
-                let accepted = services.report(&key).await?["accepted"]
+                let written = services.report(&key).await?["written"]
                     .as_u64()
                     .unwrap_or_default();
-                if accepted != count {
-                    return Err(format!("{accepted} of {count} rows were accepted").into());
+                if written != count {
+                    return Err(format!("{written} of {count} rows were written").into());
                 }
                 peaks.push(peak as f64 / MEBIBYTE);
                 report.say(

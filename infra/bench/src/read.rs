@@ -28,7 +28,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     let ingest = services.program(&build::function("ingest").await?);
     let id = import_customer(&services, &ingest).await?;
     let own = services.program_over_tls(&build::function("profile-read").await?);
-    let peer = services.program_over_tls(&build::peer("query").await?);
+    let peer = services.program_over_tls(&build::peer("query", "deployed").await?);
     let own = warm(&services, &own, &id).await?;
     let floor = warm(&services, &peer, &id).await?;
     let ratio = own as f64 / floor as f64;

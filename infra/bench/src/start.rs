@@ -17,8 +17,8 @@ const MEBIBYTE: f64 = 1e6;
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     let mut report = Report::default();
-    let no_op = build::peer("no-op").await?;
-    let default = build::peer("default-sdk").await?;
+    let no_op = build::peer("no-op", "release").await?;
+    let default = build::peer("default-sdk", "release").await?;
     let mut programs: BTreeMap<&str, Program> = BTreeMap::new();
     for name in FUNCTIONS.into_iter().chain(["ingest"]) {
         let binary = build::function(name).await?;
