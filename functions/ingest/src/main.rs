@@ -3,6 +3,10 @@
 use ingest::{App, Deadline, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
+/// Rows are many small pieces of memory, taken and given back: the C library's allocator was a fifth of a row's cost.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     shared::logs::init();
