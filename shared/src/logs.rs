@@ -6,7 +6,8 @@ use std::env;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Writes log lines to standard output from now on: as JSON where `AWS_LAMBDA_LOG_FORMAT` says so, from the level
-/// `AWS_LAMBDA_LOG_LEVEL`, or else `RUST_LOG`, or else `INFO` on. Lambda adds time and request.
+/// `AWS_LAMBDA_LOG_LEVEL`, or else `RUST_LOG`, or else `INFO` on; nothing finer is built into what is deployed, for there the
+/// SDK's lines hold what is stored. Lambda adds time and request.
 ///
 /// # Panics
 /// It was called before.
