@@ -119,7 +119,7 @@ fn with_section(text: &str, name: &str, section: &str) -> String {
             .position(|subject| subject.name() == name)
     });
     let mut text =
-        "# What it costs, as measured\n\nWritten by `cargo run --release -p bench`.\n".to_owned();
+        "# What it costs, as measured\n\nWritten by `cargo run --profile ci -p bench`: [how](README.md).\n".to_owned();
     for (name, section) in sections {
         let _ = write!(text, "\n## {name}\n\n{section}\n");
     }
