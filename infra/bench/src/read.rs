@@ -1,6 +1,6 @@
 //! What reading costs: instructions, requests, read units.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde_json::Value;
@@ -18,6 +18,7 @@ use crate::{
 /// The customer that is read.
 const EMAIL: &str = "jane@example.com";
 const EVENTS: u64 = 300;
+const MANY_EVENTS: u64 = 20_000;
 /// Warm reads that are counted.
 const READS: u64 = 20;
 const PAGE: i32 = 25;
@@ -74,6 +75,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         ratio,
         1.3,
     );
+    let profile_read = services.program(&build::function("profile-read").await?);
+    largest(&services, &ingest, &profile_read, &mut report).await?;
     report.note(format!(
         "Instructions are callgrind's: {READS} reads more, of the same process, divided by {READS}; over TLS. The Query alone is a function with the \
          same client that answers the number of items. Requests and units are counted at the wire."
@@ -86,17 +89,53 @@ pub(crate) async fn import_customer(
     services: &Services,
     ingest: &Program,
 ) -> Result<String, Failure> {
-    let file: String = (0..EVENTS)
-        .map(|number| rows::email(number, Some(EMAIL)))
+    import_emails(services, ingest, EMAIL, EVENTS).await
+}
+
+/// Imports so many e-mails to one address and answers the profile's id.
+async fn import_emails(
+    services: &Services,
+    ingest: &Program,
+    address: &str,
+    count: u64,
+) -> Result<String, Failure> {
+    let file: String = (0..count)
+        .map(|number| rows::email(number, Some(address)))
         .collect();
     let event = services
-        .drop_file("drop/email_send/mail/jane.ndjson", file)
+        .drop_file(&format!("drop/email_send/mail/{count}.ndjson"), file)
         .await?;
     Function::start(ingest, None).await?.invoke(&event).await?;
     let key = IdentityKey::new(services.stack.identity_key()).ok_or("no identity key")?;
-    let email = serde_json::Map::from_iter([("email".to_owned(), EMAIL.into())]);
+    let email = serde_json::Map::from_iter([("email".to_owned(), address.into())]);
     let email = Identifier::from_json(&email).map_err(|error| error.to_string())?;
     Ok(key.identity(&email).to_string())
+}
+
+/// Time and memory of the largest profile: what the functions' timeout and memory are chosen by.
+async fn largest(
+    services: &Services,
+    ingest: &Program,
+    profile_read: &Program,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let id = import_emails(services, ingest, "many@example.com", MANY_EVENTS).await?;
+    let event = request("profile-read/events/get.json", &format!("/profiles/{id}")).await?;
+    let mut function = Function::start(profile_read, None).await?;
+    function.ready().await?;
+    function.rest().await?;
+    let (began, before) = (Instant::now(), function.cpu().await?);
+    succeeded(&function.invoke(&event).await?)?;
+    report.say(
+        format!("a profile of {MANY_EVENTS} events"),
+        format!(
+            "{:.2} s, {:.2} s of CPU, at most {:.0} MiB",
+            began.elapsed().as_secs_f64(),
+            function.cpu().await? - before,
+            function.peak_memory().await? as f64 / 1_048_576.0
+        ),
+    );
+    Ok(())
 }
 
 /// Instructions of one more read of a process that has read before.

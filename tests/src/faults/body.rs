@@ -14,7 +14,7 @@ use super::{connection::Reset, server::Shared};
 const PIECES: u32 = 20;
 /// What buffers hold of a body that is held back, in time.
 const BUFFERED: Duration = Duration::from_millis(50);
-/// Shorter pauses than this are added up.
+/// Shorter pauses than this are added up; and so long a body rests before it is cut.
 const TICK: Duration = Duration::from_millis(2);
 
 pub(super) type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, io::Error>;
@@ -63,7 +63,9 @@ pub(super) fn passed(body: Incoming, way: Way) -> Body {
             if let Some(cut) = way.cut_at {
                 let until = usize::try_from(cut - sent).unwrap_or(usize::MAX);
                 if until == 0 {
-                    way.reset.store(true, std::sync::atomic::Ordering::Relaxed);
+                    // What was sent before is to arrive: a reset takes back what is still in buffers.
+                tokio::time::sleep(TICK).await;
+                way.reset.store(true, std::sync::atomic::Ordering::Relaxed);
                     return Err(io::Error::other("cut"));
                 }
                 size = size.min(until);
