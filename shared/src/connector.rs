@@ -1,7 +1,7 @@
 //! How the AWS clients reach AWS: HTTP/1.1, which is all that DynamoDB and S3 speak, over TLS by ring.
 //!
 //! The SDK's own client would bring HTTP/2 and proxies along, and read the machine's whole list of certificates at each
-//! start: together half of what a start costs. See ADR 9.
+//! start. See ADR 9.
 
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
 

@@ -6,7 +6,10 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::Proxy;
 
-use crate::{app::TestApp, reading::opens};
+use crate::{
+    app::{TestApp, four_links},
+    reading::opens,
+};
 
 /// Read units of the last request of a route, as the table's answers counted them.
 fn read_units(app: &TestApp, route: &str) -> f64 {
@@ -22,12 +25,7 @@ fn read_units(app: &TestApp, route: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_reading_costs() {
     let app = TestApp::start().await;
-    let links = [
-        json!({"mobile": "1"}),
-        json!({"email": "a@example.com"}),
-        json!({"customer_id": "7"}),
-        json!({"external_id": "x", "system_name": "crm"}),
-    ];
+    let links = four_links();
     let opened = |from, to| opens(&links[0], from, to, "e");
     app.import("drop/email_open/mailer/a.ndjson", &opened(0, 100))
         .await;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, api_event};
+use crate::app::{TestApp, api_event, four_links};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_holds_every_item_with_its_place_in_a_file() {
@@ -87,12 +87,7 @@ async fn an_export_holds_every_item_with_its_place_in_a_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_of_several_identities_holds_each_item_once() {
     let app = TestApp::start().await;
-    let links = [
-        json!({"mobile": "1"}),
-        json!({"email": "a@example.com"}),
-        json!({"customer_id": "7"}),
-        json!({"external_id": "x", "system_name": "crm"}),
-    ];
+    let links = four_links();
     // Each identity holds a record, attributes and five events, of which the first has a body stored apart; a message
     // that all four hold is held, and so exported, four times.
     for (n, link) in links.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Read as _};
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, four_links};
 
 async fn profile_id(app: &TestApp) -> String {
     let (status, profile) = app.lookup(json!({"mobile": "1"})).await;
@@ -135,12 +135,7 @@ pub(crate) fn opens(link: &Value, from: usize, to: usize, name: &str) -> String 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
     let app = TestApp::start().await;
-    let links = [
-        json!({"mobile": "1"}),
-        json!({"email": "a@example.com"}),
-        json!({"customer_id": "7"}),
-        json!({"external_id": "x", "system_name": "crm"}),
-    ];
+    let links = four_links();
     for (number, link) in links.iter().enumerate() {
         let rows = opens(link, number * 2_500, (number + 1) * 2_500, "old");
         app.import(&format!("drop/email_open/mailer/{number}.ndjson"), &rows)

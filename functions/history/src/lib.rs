@@ -49,9 +49,7 @@ impl App {
             products: Products::default(),
         })
     }
-}
 
-impl App {
     /// Opens the connection that the first request would have to wait for.
     pub async fn warm(&self) {
         self.table.warm().await;

@@ -52,9 +52,7 @@ impl App {
             config,
         })
     }
-}
 
-impl App {
     /// Opens the connection that the first request would have to wait for.
     pub async fn warm(&self) {
         self.table.warm().await;

@@ -64,9 +64,7 @@ impl App {
             key_checked: OnceCell::new(),
         })
     }
-}
 
-impl App {
     /// Does what the first request would have to wait for. What fails here is tried again there.
     pub async fn warm(&self) {
         let _ = check_key(self).await;

@@ -143,28 +143,17 @@ impl Function {
 
     /// CPU time, user and system, of all its threads, in seconds.
     pub(crate) async fn cpu(&self) -> Result<f64, Failure> {
-        let stat = tokio::fs::read_to_string(self.proc("stat")?).await?;
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks: u64 = after_name
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum();
-        Ok(ticks as f64 / TICKS)
+        let id = self.child.id().ok_or("it has ended")?;
+        cpu(&id.to_string()).await
     }
 
     /// The most memory that was ever resident, in bytes.
     pub(crate) async fn peak_memory(&self) -> Result<u64, Failure> {
-        let status = tokio::fs::read_to_string(self.proc("status")?).await?;
+        let id = self.child.id().ok_or("it has ended")?;
+        let status = tokio::fs::read_to_string(format!("/proc/{id}/status")).await?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         Ok(kibibytes.ok_or("no VmHWM")? * 1024)
-    }
-
-    fn proc(&self, file: &str) -> Result<String, Failure> {
-        let id = self.child.id().ok_or("it has ended")?;
-        Ok(format!("/proc/{id}/{file}"))
     }
 
     /// Waits until it has done all that it can do without an event.
@@ -199,6 +188,19 @@ impl Drop for Function {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// CPU time, user and system, of a process, in seconds; `self` is this one.
+pub(crate) async fn cpu(process: &str) -> Result<f64, Failure> {
+    let stat = tokio::fs::read_to_string(format!("/proc/{process}/stat")).await?;
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
+    Ok(ticks as f64 / TICKS)
 }
 
 async fn next(State(api): State<std::sync::Arc<Api>>) -> Response {

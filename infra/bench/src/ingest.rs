@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::{
     Failure, build,
-    function::{Function, Program},
+    function::{self, Function, Program},
     report::{Report, short},
     rows,
     services::Services,
@@ -95,9 +95,10 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
             _ => {}
         }
     }
-    let before = own_cpu().await?;
+    // DynamoDB and S3 run in this process.
+    let before = function::cpu("self").await?;
     let into_table = import(&services, &program, "table", rows::emails(ROWS_TO_TABLE)).await?;
-    let busy = (own_cpu().await? - before) / into_table.seconds;
+    let busy = (function::cpu("self").await? - before) / into_table.seconds;
     let (items, bytes) = stored(&services).await?;
     let expected: u64 = bytes.iter().map(|bytes| bytes.div_ceil(1024)).sum();
     let url = services.stack.dynamodb_url().to_owned();
@@ -289,19 +290,6 @@ async fn peer(
         seconds: number("seconds")?,
         cpu: number("cpu")?,
     })
-}
-
-/// CPU seconds of this process: DynamoDB and S3 run in it.
-async fn own_cpu() -> Result<f64, Failure> {
-    let stat = tokio::fs::read_to_string("/proc/self/stat").await?;
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    Ok(ticks as f64 / 100.0)
 }
 
 /// The items of identities, and the size of each as DynamoDB counts.

@@ -66,8 +66,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         &format!("/profiles/{id}/history"),
     )
     .await?;
-    let head = head_units(&services, &id).await?;
-    let page = page_units(&services, &id).await?;
+    let head = units_of(&services, &id, keys::HEAD, None).await?;
+    let page = units_of(&services, &id, keys::EVENTS, Some(PAGE)).await?;
     let ratio = (units - head) / page;
     report.at_most(
         format!("read units of a history page of {PAGE}, finding the links aside, over the bytes of its events"),
@@ -195,17 +195,8 @@ fn sum(counts: &BTreeMap<String, Count>) -> (u64, f64) {
     })
 }
 
-/// What the events of one page cost as they lie there.
-async fn page_units(services: &Services, id: &str) -> Result<f64, Failure> {
-    units(services, id, keys::EVENTS, Some(PAGE)).await
-}
-
-/// What the search for links costs: the partition's head.
-async fn head_units(services: &Services, id: &str) -> Result<f64, Failure> {
-    units(services, id, keys::HEAD, None).await
-}
-
-async fn units(
+/// What a range of a partition costs as it lies there.
+async fn units_of(
     services: &Services,
     id: &str,
     (low, high): (&str, &str),

@@ -84,8 +84,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
 
     let id =
         read::import_customer(&services, &services.program(&programs["ingest"].binary)).await?;
-    let own = to_first_answer(&services, &programs["profile-read"], &id).await?;
-    let peer = to_first_answer(&services, &programs["default SDK"], &id).await?;
+    let own = read::instructions(&services, &programs["profile-read"], &id, 1).await?;
+    let peer = read::instructions(&services, &programs["default SDK"], &id, 1).await?;
     let start = to_rest(&services, &programs["profile-read"]).await?;
     let start_of_no_op = to_rest(&services, &programs["no-op"]).await?;
     report.say(
@@ -109,15 +109,6 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
          the SDK's default features and `aws_config::load_defaults`. The machine's whole list of trusted certificates is read, as on Lambda."
     ));
     Ok(report)
-}
-
-/// Instructions from exec to the answer of the first profile.
-pub(crate) async fn to_first_answer(
-    services: &Services,
-    program: &Program,
-    id: &str,
-) -> Result<u64, Failure> {
-    read::instructions(services, program, id, 1).await
 }
 
 /// Instructions from exec until there is nothing left to do without an event.

@@ -64,8 +64,8 @@ pub(super) fn passed(body: Incoming, way: Way) -> Body {
                 let until = usize::try_from(cut - sent).unwrap_or(usize::MAX);
                 if until == 0 {
                     // What was sent before is to arrive: a reset takes back what is still in buffers.
-                tokio::time::sleep(TICK).await;
-                way.reset.store(true, std::sync::atomic::Ordering::Relaxed);
+                    tokio::time::sleep(TICK).await;
+                    way.reset.store(true, std::sync::atomic::Ordering::Relaxed);
                     return Err(io::Error::other("cut"));
                 }
                 size = size.min(until);
