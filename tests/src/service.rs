@@ -86,7 +86,7 @@ async fn dropped_looked_up_read_noted_and_paged() {
     let service = Service::start().await;
     for (folder, rows) in JANE {
         let report = service
-            .import(&format!("drop/{folder}/shop/jane.ndjson"), rows)
+            .import(&format!("drop/{folder}/jane.ndjson"), rows)
             .await;
         assert_eq!(
             (&report["status"], &report["read"]),
@@ -139,6 +139,15 @@ async fn dropped_looked_up_read_noted_and_paged() {
     }
     assert_eq!(titles.len(), 5, "{titles:?}");
     assert_eq!(titles[0], "Returned 2 items for 50.00 USD");
+
+    // What `sam local invoke` is given asks for an event of these files.
+    let event: Value =
+        serde_json::from_str(include_str!("../../functions/history/events/event.json"))
+            .expect("an event");
+    let path = event["rawPath"].as_str().expect("a path");
+    let (status, detail) = service.ask(Method::GET, path, None).await;
+    assert_eq!(status, StatusCode::OK, "{detail}");
+    assert_eq!(detail["title"], "Bought 4 items for 100.00 USD");
 
     let (status, problem) = service
         .ask(Method::GET, "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa", None)
