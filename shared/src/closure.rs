@@ -37,6 +37,11 @@ impl Closure {
         }
     }
 
+    /// The identity that was asked for.
+    pub const fn asked(&self) -> &IdentityId {
+        &self.asked
+    }
+
     /// The identities to read next; empty when all are known.
     pub fn pending(&self) -> Vec<IdentityId> {
         self.pending.iter().cloned().collect()

@@ -77,7 +77,7 @@ impl Markers {
 /// note's creation.
 pub fn own_time(item: &Item) -> Option<i64> {
     match &item.key {
-        SortKey::Event(key) | SortKey::Body(key) => key.at().map(Instant::seconds),
+        SortKey::Event(key) | SortKey::Body(key) => Some(key.at().seconds()),
         SortKey::Record(_) | SortKey::Attributes { .. } => item
             .data
             .text("updated_at")

@@ -46,6 +46,8 @@ pub struct Members {
     pub closure: Closure,
     /// The markers of each identity that was read.
     pub markers: BTreeMap<IdentityId, Markers>,
+    /// Whether a record, an attribute or a link stands for one of them.
+    known: bool,
 }
 
 impl Members {
@@ -55,14 +57,24 @@ impl Members {
             .get(&item.identity)
             .is_some_and(|markers| markers.erase(item))
     }
+
+    /// Whether there is such a profile: whether anything is recorded under the identity that was asked for. One of
+    /// events or notes alone has to be looked for; who has found an item of it knows without asking.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn exist(&self, table: &Table) -> Result<bool, TableError> {
+        let asked = self.closure.asked();
+        let markers = self.markers.get(asked).copied().unwrap_or_default();
+        Ok(self.known || has_more(table, asked, &markers).await?)
+    }
 }
 
-/// Finds the identities of the profile that `asked` belongs to, from their heads alone; `None` if nothing is
-/// recorded under it.
+/// Finds the identities of the profile that `asked` belongs to, from their heads alone.
 ///
 /// # Errors
 /// The table did not answer.
-pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Members>, TableError> {
+pub async fn members(table: &Table, asked: &IdentityId) -> Result<Members, TableError> {
     let (closure, read) = close(table, asked, Part::Head).await?;
     let mut known = false;
     let mut markers = BTreeMap::new();
@@ -70,9 +82,11 @@ pub async fn members(table: &Table, asked: &IdentityId) -> Result<Option<Members
         known |= stands(&items.items);
         markers.insert(id, Markers::of(&items.items));
     }
-    let own = markers.get(asked).copied().unwrap_or_default();
-    known = known || has_more(table, asked, &own).await?;
-    Ok(known.then_some(Members { closure, markers }))
+    Ok(Members {
+        closure,
+        markers,
+        known,
+    })
 }
 
 /// The markers of an identity under which something is recorded that they don't erase; `None` if there is nothing.

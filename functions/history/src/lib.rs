@@ -95,8 +95,11 @@ async fn page(
         .get("cursor")
         .map(|text| position(&spelling, text))
         .transpose()?;
-    let members = members(app, id).await?;
+    let members = reader::members(&app.table, id).await?;
     let merged = merge::merge(&app.table, &members, &filter, place, limit).await?;
+    if merged.items.is_empty() && !members.exist(&app.table).await? {
+        return Err(http::profile_not_found());
+    }
     let view = view(app, principal);
     let mut items: Vec<_> = merged
         .items
@@ -129,23 +132,25 @@ async fn one(
         let detail = "The profile has no such event. Ids of events stand in its history.";
         Problem::new(Kind::EVENT_NOT_FOUND, detail)
     };
-    let members = members(app, id).await?;
-    let (identity, key) = detail::parse_id(event).ok_or_else(not_found)?;
-    if !members.closure.members().contains(&identity) {
-        return Err(not_found());
-    }
-    let item = detail::event(&app.table, &members, key).await?;
-    let item = item.and_then(|item| HistoryItem::new(&item, &view(app, principal)));
-    let mut items = vec![item.ok_or_else(not_found)?];
+    let members = reader::members(&app.table, id).await?;
+    let held = match detail::parse_id(event) {
+        Some((identity, key)) if members.closure.members().contains(&identity) => {
+            detail::event(&app.table, &members, key).await?
+        }
+        _ => None,
+    };
+    let item = held.and_then(|item| HistoryItem::new(&item, &view(app, principal)));
+    let Some(item) = item else {
+        return Err(if members.exist(&app.table).await? {
+            not_found()
+        } else {
+            http::profile_not_found()
+        });
+    };
+    let mut items = [item];
     app.products.join(&app.table, &mut items, None).await?;
     audit(principal, &members, "event");
     http::json(StatusCode::OK, &items[0])
-}
-
-async fn members(app: &App, id: &IdentityId) -> Result<Members, Problem> {
-    reader::members(&app.table, id)
-        .await?
-        .ok_or_else(http::profile_not_found)
 }
 
 fn view<'a>(app: &'a App, principal: &Principal) -> View<'a> {

@@ -18,6 +18,11 @@ const FORM: u64 = 1;
 /// The most ranges of an import.
 const MAX_RANGES: u64 = 32;
 
+/// Problems of an object that is not there any more.
+pub(crate) const GONE: &str = "object-gone";
+pub(crate) const SUPERSEDED: &str = "object-superseded";
+const LOST: [&str; 2] = [GONE, SUPERSEDED];
+
 /// What an import is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -153,6 +158,12 @@ pub(crate) fn object_id(version_id: Option<&str>, etag: &str, sequencer: &str) -
 }
 
 impl Progress {
+    /// Whether the object was not there any more. Another run of the same event may have read it before.
+    pub(crate) fn is_lost(&self) -> bool {
+        let problem = self.problem.as_ref();
+        problem.is_some_and(|(_, problem)| LOST.contains(&problem.slug()))
+    }
+
     /// Of a range that nobody has begun.
     pub(crate) fn at_start(plan: &Plan, range: Range) -> Self {
         Self {
@@ -178,6 +189,9 @@ impl Progress {
             if count > 0 {
                 map.insert(name, number(count));
             }
+        }
+        if self.is_lost() {
+            map.insert("lost", true);
         }
         map.insert("requests", number(self.requests));
         map.insert(

@@ -12,7 +12,7 @@ use crate::{
     inflate::{Fault, Inflated},
     notification::ObjectVersion,
     object::{Body, Opened},
-    plan::{Plan, Progress, Range},
+    plan::{self, Plan, Progress, Range},
     record::{self, Context, Forget, Placed},
     rejects::Rejects,
     report::{FileProblem, Status},
@@ -189,12 +189,12 @@ impl<'a> Run<'a> {
             Opened::Body(body) => Ok(Some(Inflated::Plain(None, body))),
             Opened::Gone => {
                 let detail = "The version was deleted before it was read to its end.";
-                self.end_with(Status::Failed, Broken::new("object-gone", detail));
+                self.end_with(Status::Failed, Broken::new(plan::GONE, detail));
                 Ok(None)
             }
             Opened::Superseded => {
                 let detail = "Another object took this one's place before it was read to its end.";
-                self.end_with(Status::Superseded, Broken::new("object-superseded", detail));
+                self.end_with(Status::Superseded, Broken::new(plan::SUPERSEDED, detail));
                 Ok(None)
             }
         }

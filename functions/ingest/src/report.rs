@@ -56,6 +56,9 @@ impl Status {
     }
 }
 
+/// What the types of problems begin with.
+const TYPES: &str = "/problems/";
+
 /// Why a file was not ingested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct FileProblem {
@@ -67,9 +70,14 @@ impl FileProblem {
     /// `slug` is the last part of its type.
     pub(crate) fn new(slug: &str, detail: impl Into<String>) -> Self {
         Self {
-            r#type: format!("/problems/{slug}"),
+            r#type: format!("{TYPES}{slug}"),
             detail: detail.into(),
         }
+    }
+
+    /// The last part of its type.
+    pub(crate) fn slug(&self) -> &str {
+        self.r#type.strip_prefix(TYPES).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs: what one notification leads to. A dropped object is planned once and begun; a manifest goes on with it.
 //! ADR 6 says why any interleaving of runs, and any death of one, comes to the same end.
 
-use shared::{table::ImportItems, time::Instant, version::ImportId};
+use shared::{table::ImportItems, time::Instant, value::Map, version::ImportId};
 
 use crate::{
     App, IngestError,
@@ -88,11 +88,11 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         }
         Found::Gone => {
             let detail = "The version was deleted before it was read.".to_owned();
-            return end(Status::Failed, "object-gone", detail).await;
+            return end(Status::Failed, plan::GONE, detail).await;
         }
         Found::Superseded => {
             let detail = "Another object took this one's place before it was read.".to_owned();
-            return end(Status::Superseded, "object-superseded", detail).await;
+            return end(Status::Superseded, plan::SUPERSEDED, detail).await;
         }
     };
     let erasures = Erasures::read(app).await?;
@@ -123,7 +123,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         &plan,
         &drop,
         0,
-        None,
+        false,
         progress,
         Some(*source),
         deadline,
@@ -214,10 +214,10 @@ async fn follow(
             .put_first(&app.s3, &plan.bucket, &plan.object_id())
             .await?;
     }
-    let from = offset(&items, number);
+    let begun = held(&items, number).is_some();
     let tries = attempts - 1;
     advance(
-        app, &plan, &drop, number, from, progress, None, deadline, tries,
+        app, &plan, &drop, number, begun, progress, None, deadline, tries,
     )
     .await
 }
@@ -232,7 +232,7 @@ async fn advance(
     plan: &Plan,
     drop: &DropKey,
     number: usize,
-    from: Option<u64>,
+    begun: bool,
     progress: Progress,
     source: Option<Inflated<'_>>,
     deadline: Deadline,
@@ -264,7 +264,14 @@ async fn advance(
     }
     let noted = app
         .table
-        .checkpoint(plan.import(), number, from, &progress.to_map(), expiry())
+        .checkpoint(
+            plan.import(),
+            number,
+            began,
+            begun,
+            &progress.to_map(),
+            expiry(),
+        )
         .await?;
     if noted && progress.done && plan.starts.len() == 1 {
         return report(app, plan, &[progress]).await;
@@ -325,11 +332,24 @@ async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), Ing
     Ok(())
 }
 
+/// Puts the report of ranges that are all done. One that is done since its object was lost may still come on, by a run
+/// that had read the object: its report may have come before this one, so it is looked again, until what was told stands.
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
-    let report = Report::of(plan, ranges).with_still_held(app.raw_file_days, app.reject_days);
-    report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
-    measure::import(&report, plan.last_modified);
-    Ok(())
+    let mut told = ranges.to_vec();
+    loop {
+        let report = Report::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
+        report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
+        let stands = if told.iter().any(Progress::is_lost) {
+            self::ranges(plan, &app.table.import(plan.import()).await?)
+        } else {
+            told.clone()
+        };
+        if stands == told || stands.iter().any(|range| !range.done) {
+            measure::import(&report, plan.last_modified);
+            return Ok(());
+        }
+        told = stands;
+    }
 }
 
 /// How far each range is, in their order.
@@ -342,17 +362,14 @@ fn ranges(plan: &Plan, items: &ImportItems) -> Vec<Progress> {
 /// How far a range is; `None` if the plan has no such range.
 fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
     let range = plan.range(number)?;
-    let held = items.ranges.iter().find(|(own, _)| *own == number);
-    Some(held.map_or_else(
-        || Progress::at_start(plan, range),
-        |(_, map)| Progress::from_map(map),
-    ))
+    let held = held(items, number);
+    Some(held.map_or_else(|| Progress::at_start(plan, range), Progress::from_map))
 }
 
-/// The offset that is stored of a range, if one is.
-fn offset(items: &ImportItems, number: usize) -> Option<u64> {
+/// What is kept of a range, if it was begun.
+fn held(items: &ImportItems, number: usize) -> Option<&Map> {
     let held = items.ranges.iter().find(|(own, _)| *own == number);
-    held.map(|(_, map)| Progress::from_map(map).offset)
+    held.map(|(_, map)| map)
 }
 
 pub(crate) fn expiry() -> i64 {

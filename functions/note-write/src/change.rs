@@ -87,16 +87,24 @@ async fn held(
     headers: &HeaderMap,
 ) -> Result<Item, Problem> {
     let tags = tags(headers)?;
-    let members = reader::members(&app.table, profile)
-        .await?
-        .ok_or_else(http::profile_not_found)?;
-    let (uuid, identity) = note::parse_id(id).ok_or_else(note_not_found)?;
-    if !members.closure.members().contains(&identity) {
-        return Err(note_not_found());
-    }
-    let found = app.table.items(&[identity], &SortKey::Note(uuid)).await?;
-    let item = found.into_iter().find(|item| !members.erase(item));
-    let item = item.ok_or_else(note_not_found)?;
+    let members = reader::members(&app.table, profile).await?;
+    let own = members.closure.members();
+    let named = note::parse_id(id).filter(|(_, identity)| own.contains(identity));
+    let found = match &named {
+        Some((uuid, identity)) => {
+            let identity = std::slice::from_ref(identity);
+            app.table.items(identity, &SortKey::Note(*uuid)).await?
+        }
+        None => Vec::new(),
+    };
+    let found = found.into_iter().find(|item| !members.erase(item));
+    let (Some((uuid, _)), Some(item)) = (named, found) else {
+        return Err(if members.exist(&app.table).await? {
+            note_not_found()
+        } else {
+            http::profile_not_found()
+        });
+    };
     if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
         let detail =
             "Only who wrote a note, or a holder of the scope notes:admin, changes or deletes it.";

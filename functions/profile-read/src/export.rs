@@ -70,9 +70,11 @@ pub(crate) async fn page(
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let place = parameters.get("cursor").map(place).transpose()?;
-    let members = reader::members(&app.table, id)
-        .await?
-        .ok_or_else(http::profile_not_found)?;
+    let members = reader::members(&app.table, id).await?;
+    // Markers alone are no profile.
+    if !members.exist(&app.table).await? {
+        return Err(http::profile_not_found());
+    }
     let mut items: Vec<Item> = Vec::new();
     let mut more = false;
     for identity in members.closure.members() {

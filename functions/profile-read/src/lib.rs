@@ -199,15 +199,16 @@ async fn notes(
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let after = parameters.get("cursor").map(note_position).transpose()?;
-    let members = reader::members(&app.table, id)
-        .await?
-        .ok_or_else(http::profile_not_found)?;
+    let members = reader::members(&app.table, id).await?;
     let identities = members.closure.members();
     let read = try_join_all(identities.iter().map(|id| app.table.notes(id))).await?;
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
-    audit(principal, &members.closure.id(), "notes");
     let page = note::page(notes, after, limit, &view(app, principal));
+    if page.items.is_empty() && !members.exist(&app.table).await? {
+        return Err(http::profile_not_found());
+    }
+    audit(principal, &members.closure.id(), "notes");
     http::json(StatusCode::OK, &page)
 }
 

@@ -69,7 +69,7 @@ impl HistoryItem {
         Some(Self {
             id: event_id(&item.identity, key),
             kind,
-            at: key.at()?,
+            at: key.at(),
             title: title(kind, &data, view),
             channel: channel(kind, &data).map(str::to_owned),
             account: data.map("account").cloned(),

@@ -2,7 +2,7 @@
 //! it is stored. The state is a set of items in which the newest version of a key wins, so it depends neither
 //! on the order of items nor on how they were divided.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::{
     identifier::{Identifier, IdentifierType},
     identity::IdentityId,
     item::Item,
-    keys::{EventKey, SortKey},
+    keys::SortKey,
     time::Instant,
 };
 
@@ -33,74 +33,63 @@ pub const DEFAULT_LIMIT: usize = 25;
 /// The most items on a page.
 pub const MAX_LIMIT: usize = 100;
 
-/// The items of a profile's identities, each key once, in its newest version.
+/// The items of a profile's identities, each key once, in its newest version: by identity and key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State(BTreeMap<(IdentityId, SortKey), Item>);
+pub struct State(Vec<Item>);
 
 impl State {
-    /// Takes an item in, unless a newer version of it is there.
-    pub fn add(&mut self, item: Item) {
-        use std::collections::btree_map::Entry;
-        match self.0.entry((item.identity.clone(), item.key.clone())) {
-            Entry::Vacant(entry) => {
-                entry.insert(item);
-            }
-            Entry::Occupied(mut entry) => {
-                if item.version > entry.get().version {
-                    entry.insert(item);
-                }
-            }
-        }
-    }
-
     /// The state of the items of both.
     #[must_use]
     pub fn combine(mut self, other: Self) -> Self {
-        for item in other.0.into_values() {
-            self.add(item);
-        }
+        self.extend(other.0);
         self
     }
 
     /// Every item, by identity and key.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
-        self.0.values()
+        self.0.iter()
     }
 
     /// The items of one identity.
     pub fn of(&self, identity: &IdentityId) -> impl Iterator<Item = &Item> {
-        let identity = identity.clone();
-        self.0
-            .range((identity.clone(), SortKey::Record(String::new()))..)
-            .take_while(move |((own, _), _)| *own == identity)
-            .map(|(_, item)| item)
+        let first = self.0.partition_point(|item| item.identity < *identity);
+        self.0[first..]
+            .iter()
+            .take_while(move |item| item.identity == *identity)
     }
 
     /// Every event, newest first. One that several identities hold counts once, in its newest version; where
     /// that says it was moved, not at all.
     pub fn events(&self) -> Vec<&Item> {
-        let mut newest: HashMap<&EventKey, &Item> = HashMap::new();
-        for item in self.items() {
-            let Some(key) = item.event() else { continue };
-            newest
-                .entry(key)
-                .and_modify(|held| *held = newer(held, item))
-                .or_insert(item);
-        }
-        let mut events: Vec<_> = newest
-            .into_values()
-            .filter(|item| !item.is_tombstone())
+        let mut events: Vec<_> = self
+            .0
+            .iter()
+            .filter(|item| item.event().is_some())
+            .rev()
             .collect();
-        events.sort_unstable_by(|a, b| b.key.cmp(&a.key));
+        events.sort_by(|a, b| b.key.cmp(&a.key));
+        events.dedup_by(|next, held| {
+            let same = next.key == held.key;
+            if same {
+                *held = newer(held, next);
+            }
+            same
+        });
+        events.retain(|item| !item.is_tombstone());
         events
     }
 }
 
 impl Extend<Item> for State {
     fn extend<I: IntoIterator<Item = Item>>(&mut self, items: I) {
-        for item in items {
-            self.add(item);
-        }
+        self.0.extend(items);
+        self.0.sort_by(|a, b| {
+            (&a.identity, &a.key)
+                .cmp(&(&b.identity, &b.key))
+                .then(b.version.cmp(&a.version))
+        });
+        self.0
+            .dedup_by(|next, held| next.identity == held.identity && next.key == held.key);
     }
 }
 
@@ -360,22 +349,22 @@ impl Profile {
 
     fn identities(&self, view: &View<'_>) -> Vec<Identity> {
         let mut known: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
-        let mut learn = |id: &IdentityId, identifier: Identifier| match known.get_mut(id) {
-            // An address and its hash name one identity: the address says more, and sorts first.
-            Some(held) if *held <= identifier => {}
-            Some(held) => *held = identifier,
+        // An address and its hash name one identity: the address says more, and sorts first.
+        let mut learn = |id: &IdentityId, identifier: &Identifier| match known.get_mut(id) {
+            Some(held) if *held <= *identifier => {}
+            Some(held) => *held = identifier.clone(),
             None => {
-                known.insert(id.clone(), identifier);
+                known.insert(id.clone(), identifier.clone());
             }
         };
         for item in self.state.items() {
             if let Some(link) = &item.link {
-                learn(&item.identity, link.clone());
+                learn(&item.identity, link);
             }
         }
         for (other, identifier) in live_links(self.state.items()) {
             if let Some(identifier) = identifier {
-                learn(&other, identifier);
+                learn(&other, &identifier);
             }
         }
         let shown = self.closure.shown().map(|(id, shared)| {

@@ -306,7 +306,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
 fn facts<'a>(events: &[&'a Item]) -> impl Iterator<Item = (EventType, Instant, &'a Map)> {
     events.iter().filter_map(|item| {
         let key = item.event()?;
-        Some((key.kind(), key.at()?, &item.data))
+        Some((key.kind(), key.at(), &item.data))
     })
 }
 

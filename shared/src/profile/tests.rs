@@ -8,7 +8,7 @@ mod document;
 use crate::erasure::Markers;
 use crate::{
     identity::IdentityKey,
-    keys::EventType,
+    keys::{EventKey, EventType},
     value::{Map, Value},
     version::{ImportId, Version},
 };

@@ -41,15 +41,15 @@ pub(super) fn row(item: &Item) -> Row {
 }
 
 /// Reads an item of an identity's partition; `None` for what is not one.
-pub(super) fn item(row: &Row) -> Option<Item> {
+pub(super) fn item(mut row: Row) -> Option<Item> {
     Some(Item {
         identity: row.get("PK")?.as_s().ok()?.parse().ok()?,
         key: SortKey::parse(row.get("SK")?.as_s().ok()?)?,
-        version: held_version(row),
+        version: held_version(&row),
         link: row
-            .get("link")
+            .remove("link")
             .and_then(|link| Identifier::from_item(&read_map(link)?)),
-        data: row.get("data").and_then(read_map).unwrap_or_default(),
+        data: row.remove("data").and_then(read_map).unwrap_or_default(),
         expires_at: row
             .get("expires_at")
             .and_then(|at| at.as_n().ok()?.parse().ok()),
@@ -57,11 +57,12 @@ pub(super) fn item(row: &Row) -> Option<Item> {
 }
 
 /// Partition key and data of an item of any partition.
-pub(super) fn partition_and_data(row: &Row) -> Option<(String, Map)> {
-    Some((
-        row.get("PK")?.as_s().ok()?.clone(),
-        read_map(row.get("data")?)?,
-    ))
+pub(super) fn partition_and_data(mut row: Row) -> Option<(String, Map)> {
+    let data = read_map(row.remove("data")?)?;
+    match row.remove("PK")? {
+        AttributeValue::S(partition) => Some((partition, data)),
+        _ => None,
+    }
 }
 
 /// The version that a row holds.
@@ -93,27 +94,25 @@ fn attribute(value: &Value) -> AttributeValue {
     }
 }
 
-fn read_map(value: &AttributeValue) -> Option<Map> {
-    let map = value.as_m().ok()?;
-    Some(
-        map.iter()
-            .map(|(key, value)| (key.clone(), read(value)))
-            .collect(),
-    )
-}
-
-fn read(value: &AttributeValue) -> Value {
+fn read_map(value: AttributeValue) -> Option<Map> {
     match value {
-        AttributeValue::Bool(flag) => Value::Bool(*flag),
-        AttributeValue::N(text) => Value::Number(text.clone()),
-        AttributeValue::S(text) => Value::Text(text.clone()),
-        AttributeValue::B(bytes) => Value::Bytes(bytes.as_ref().to_vec()),
-        AttributeValue::L(list) => Value::List(list.iter().map(read).collect()),
-        AttributeValue::M(map) => Value::Map(
-            map.iter()
-                .map(|(key, value)| (key.clone(), read(value)))
+        AttributeValue::M(map) => Some(
+            map.into_iter()
+                .map(|(key, value)| (key, read(value)))
                 .collect(),
         ),
+        _ => None,
+    }
+}
+
+fn read(value: AttributeValue) -> Value {
+    match value {
+        AttributeValue::Bool(flag) => Value::Bool(flag),
+        AttributeValue::N(text) => Value::Number(text),
+        AttributeValue::S(text) => Value::Text(text),
+        AttributeValue::B(bytes) => Value::Bytes(bytes.into_inner()),
+        AttributeValue::L(list) => Value::List(list.into_iter().map(read).collect()),
+        map @ AttributeValue::M(_) => read_map(map).map_or(Value::Null, Value::Map),
         // Sets are never written.
         _ => Value::Null,
     }

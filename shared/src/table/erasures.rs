@@ -101,11 +101,11 @@ impl Table {
             .buffer_unordered(SHARDS_AT_A_TIME);
         let rows: Vec<Vec<Row>> = shards.try_collect().await?;
         let mut list: HashMap<IdentityId, Erasure> = HashMap::new();
-        for row in rows.iter().flatten() {
+        for row in rows.into_iter().flatten() {
             let sort = row.get("SK").and_then(|sort| sort.as_s().ok());
             let (Some((identity, marker)), Some(version)) = (
                 sort.and_then(|sort| keys::parse_erasure(sort)),
-                attribute::held_version(row),
+                attribute::held_version(&row),
             ) else {
                 continue;
             };
@@ -135,7 +135,7 @@ impl Table {
                 Some("PK, SK, #version, expires_at, #data.updated_at"),
             )
             .await?;
-        Ok(rows.iter().filter_map(attribute::item).collect())
+        Ok(rows.into_iter().filter_map(attribute::item).collect())
     }
 
     /// The far sides of an identity's links, as far as they are there, read consistently and without their data.
@@ -155,7 +155,7 @@ impl Table {
         let mut found = Vec::new();
         for keys in keys.chunks(super::MAX_GET) {
             let rows = self.get_all(keys.to_vec(), true).await?;
-            found.extend(rows.iter().filter_map(attribute::item));
+            found.extend(rows.into_iter().filter_map(attribute::item));
         }
         Ok(found)
     }
@@ -194,7 +194,6 @@ impl Table {
             .map_err(failure)?;
         let (_, data) = answer
             .item
-            .as_ref()
             .and_then(attribute::partition_and_data)
             .unwrap_or_default();
         Ok(data

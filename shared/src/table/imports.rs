@@ -65,23 +65,22 @@ impl Table {
             .send();
         while let Some(row) = pages.next().await {
             let row = row.map_err(failure)?;
-            let (Some(sort), Some((_, data))) = (
-                row.get("SK").and_then(|sort| sort.as_s().ok()),
-                attribute::partition_and_data(&row),
-            ) else {
+            let sort = row.get("SK").and_then(|sort| sort.as_s().ok()).cloned();
+            let (Some(sort), Some((_, data))) = (sort, attribute::partition_and_data(row)) else {
                 continue;
             };
             if sort == keys::IMPORT {
                 items.plan = Some(data);
-            } else if let Some(number) = keys::parse_range(sort) {
+            } else if let Some(number) = keys::parse_range(&sort) {
                 items.ranges.push((number, data));
             }
         }
         Ok(items)
     }
 
-    /// Notes how far a range has come, where nobody else has since `from`, the offset that was stored (`None`: no
-    /// offset was). Answers whether it was so.
+    /// Notes how far a range has come from `began`, where nobody else has come further (`begun`: whether that offset
+    /// was stored). That its object was `lost` is no way on: who has read it all the same takes that one's place.
+    /// Answers whether it was so.
     ///
     /// # Errors
     /// The table did not answer.
@@ -89,27 +88,41 @@ impl Table {
         &self,
         import: ImportId,
         range: usize,
-        from: Option<u64>,
+        began: u64,
+        begun: bool,
         data: &Map,
         expires_at: i64,
     ) -> Result<bool, TableError> {
         let row = import_row(import, &keys::range(range), data, expires_at);
-        let put = self
+        let mut condition = if begun {
+            "#data.#offset = :began AND #data.#done = :no".to_owned()
+        } else {
+            "attribute_not_exists(#data)".to_owned()
+        };
+        let mut put = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(row))
             .expression_attribute_names("#data", "data");
-        let put = match from {
-            None => put.condition_expression("attribute_not_exists(#data)"),
-            Some(offset) => put
-                .condition_expression("#data.#offset = :offset AND #data.#done = :no")
-                .expression_attribute_names("#offset", "offset")
+        if begun {
+            put = put
                 .expression_attribute_names("#done", "done")
-                .expression_attribute_values(":offset", AttributeValue::N(offset.to_string()))
-                .expression_attribute_values(":no", AttributeValue::Bool(false)),
-        };
-        conditional(put.send().await)
+                .expression_attribute_values(":no", AttributeValue::Bool(false));
+        }
+        let is_lost = data.flag("lost") == Some(true);
+        if !is_lost {
+            condition += " OR #data.#offset = :began AND #data.#lost = :yes";
+            put = put
+                .expression_attribute_names("#lost", "lost")
+                .expression_attribute_values(":yes", AttributeValue::Bool(true));
+        }
+        if begun || !is_lost {
+            put = put
+                .expression_attribute_names("#offset", "offset")
+                .expression_attribute_values(":began", AttributeValue::N(began.to_string()));
+        }
+        conditional(put.condition_expression(condition).send().await)
     }
 
     /// Counts that a range is tried again from where it stands. Answers how often that was, since it last came on.

@@ -190,7 +190,7 @@ impl Table {
                 self.get_all(keys.collect(), false)
             });
             for rows in try_join_all(reads).await? {
-                found.extend(rows.iter().filter_map(attribute::partition_and_data));
+                found.extend(rows.into_iter().filter_map(attribute::partition_and_data));
             }
         }
         Ok(found)
@@ -257,7 +257,6 @@ impl Table {
         self.consumed.read(answer.consumed_capacity());
         Ok(answer
             .item
-            .as_ref()
             .and_then(attribute::partition_and_data)
             .map(|(_, data)| data))
     }
@@ -325,7 +324,7 @@ impl Table {
             found.items.extend(
                 page.items
                     .unwrap_or_default()
-                    .iter()
+                    .into_iter()
                     .filter_map(attribute::item)
                     // The time to live takes items away late.
                     .filter(|item| item.expires_at.is_none_or(|end| end > now)),

@@ -103,7 +103,7 @@ impl Table {
                 .filter(|(code, _)| code == "ConditionalCheckFailed")
         };
         if let Some((_, item)) = failed(1) {
-            let seen = item.as_ref().and_then(attribute::item);
+            let seen = item.clone().and_then(attribute::item);
             return seen
                 .map(|item| NotePut::Seen(item.data))
                 .ok_or_else(|| failure(error));

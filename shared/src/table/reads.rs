@@ -117,7 +117,7 @@ impl Table {
             .collect();
         let rows = self.get_all(keys, false).await?;
         let mut found: HashMap<_, _> = rows
-            .iter()
+            .into_iter()
             .filter_map(attribute::partition_and_data)
             .collect();
         let plan = |import: &ImportId| Some((*import, found.remove(&keys::import(*import))?));
@@ -139,7 +139,7 @@ impl Table {
             .map(|id| attribute::key(id.as_str(), &sort))
             .collect();
         let rows = self.get_all(keys, true).await?;
-        Ok(rows.iter().filter_map(attribute::item).collect())
+        Ok(rows.into_iter().filter_map(attribute::item).collect())
     }
 }
 

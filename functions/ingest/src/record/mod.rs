@@ -9,7 +9,6 @@ use shared::{
     item::Item,
     keys::{EventType, SortKey},
     table::Write,
-    time::Instant,
     value::{Map, Value},
     version::Version,
 };
@@ -159,15 +158,15 @@ struct Placing<'a> {
 impl Placing<'_> {
     fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);
-        let kept = match &key {
+        let expires_at = match &key {
             SortKey::Event(key) | SortKey::Body(key) => {
-                key.at().zip(self.context.event_retention_days)
+                let end = |days| key.at().seconds().saturating_add_unsigned(days * 86_400);
+                self.context.event_retention_days.map(end)
             }
             _ => None,
         };
-        let end = |(at, days): (Instant, u64)| at.seconds().saturating_add_unsigned(days * 86_400);
         Item {
-            expires_at: kept.map(end),
+            expires_at,
             ..Item::ingested(identity, key, self.version, Some(link.clone()), data)
         }
     }

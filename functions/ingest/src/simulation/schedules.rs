@@ -63,6 +63,33 @@ impl Stage {
             .unwrap();
     }
 
+    /// Fails where a report does not say whether its file was read.
+    fn check_reports(&self, imported: &BTreeSet<usize>, what: &dyn std::fmt::Debug) {
+        let bucket = lock(&self.world.bucket);
+        for (place, drop) in self.drops.iter().enumerate() {
+            let report = format!("reports/{}/{}.json", key(drop), version(place));
+            let Some(report) = bucket.get(&report) else {
+                assert!(
+                    !imported.contains(&place),
+                    "{what:?}: {place} has no report"
+                );
+                continue;
+            };
+            let report: Value = serde_json::from_slice(&report).unwrap();
+            let (status, rows) = if imported.contains(&place) {
+                ("completed", drop.rows.len())
+            } else {
+                ("failed", 0)
+            };
+            assert_eq!(
+                (&report["status"], &report["read"]),
+                (&json!(status), &json!(rows)),
+                "{what:?}: {place} of {:#?}",
+                self.drops
+            );
+        }
+    }
+
     /// Fails where the profiles are not what the model says.
     pub(super) async fn check(&self, what: &dyn std::fmt::Debug) {
         let imported: BTreeSet<_> = {
@@ -73,6 +100,7 @@ impl Stage {
                 .map(|(place, _)| place)
                 .collect()
         };
+        self.check_reports(&imported, what);
         let ids: Vec<_> = (0..model::CUSTOMERS).map(id).collect();
         let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
         let expected = model::profiles(&self.drops, &imported);
