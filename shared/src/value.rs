@@ -88,6 +88,12 @@ impl Map {
         Some(&self.0[at].1)
     }
 
+    /// The value under `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        let at = self.position(key).ok()?;
+        Some(&mut self.0[at].1)
+    }
+
     /// The text under `key`, if it is one.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.get(key)?.as_text()

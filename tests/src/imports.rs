@@ -283,7 +283,7 @@ async fn many_hops_with_every_event_twice_and_scattered_end_as_one_run_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_of_any_size_make_the_same_table() {
-    let file = file(400);
+    let file = file(number("IMPORT_ROWS", 400) as usize);
     let expected = undisturbed(&file).await;
     for chunk_bytes in [1, 5_000, file.len() as u64 / 3 + 1] {
         let setting = Setting::start(2, chunk_bytes, Options::default()).await;

@@ -48,8 +48,6 @@ pub(crate) struct Writer<'a> {
     import: ImportId,
     batch: Vec<(RowId, Write)>,
     batch_bytes: usize,
-    /// Where in the batch a key stands.
-    places: HashMap<(String, String), usize>,
     running: FuturesUnordered<BoxFuture<'a, Result<Done, TableError>>>,
     /// How many may run: more by and by, half as many where a request fails as a whole.
     limit: f64,
@@ -102,7 +100,6 @@ impl<'a> Writer<'a> {
             import,
             batch: Vec::with_capacity(BATCH_SIZE),
             batch_bytes: 0,
-            places: HashMap::new(),
             running: FuturesUnordered::new(),
             limit: FIRST_LIMIT,
             pace: Arc::new(Pace::new()),
@@ -150,11 +147,10 @@ impl<'a> Writer<'a> {
     }
 
     async fn queue(&mut self, id: RowId, write: Write) -> Result<(), TableError> {
-        let key = (write.key().0.to_owned(), write.key().1.to_owned());
-        if let Some(place) = self.places.get(&key).copied() {
+        let mut batch = self.batch.iter_mut();
+        if let Some(held) = batch.find(|(_, held)| held.key() == write.key()) {
             // No two statements of a request may share a key. Of two rows of the same import the later one wins,
             // and the earlier one counts as written.
-            let held = &mut self.batch[place];
             let beaten = if held.1.version() > write.version() {
                 id
             } else {
@@ -163,7 +159,6 @@ impl<'a> Writer<'a> {
             self.settle(beaten, Outcome::Stored);
             return Ok(());
         }
-        self.places.insert(key, self.batch.len());
         self.batch.push((id, write));
         self.batch_bytes += self
             .rows
@@ -201,7 +196,6 @@ impl<'a> Writer<'a> {
         while self.running.len() >= self.limit as usize {
             self.wait().await?;
         }
-        self.places.clear();
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         self.running.push(Box::pin(write(

@@ -9,6 +9,7 @@ mod function;
 mod ingest;
 mod instructions;
 mod memory;
+mod ranges;
 mod read;
 mod report;
 mod rows;
@@ -46,10 +47,18 @@ enum Subject {
     Ingest,
     /// Files of 10 MB and 2 GB, plain and compressed: time and memory
     Memory,
+    /// A file of 2 GB in one range and in 32
+    Ranges,
 }
 
 impl Subject {
-    const ALL: [Self; 4] = [Self::Start, Self::Read, Self::Ingest, Self::Memory];
+    const ALL: [Self; 5] = [
+        Self::Start,
+        Self::Read,
+        Self::Ingest,
+        Self::Memory,
+        Self::Ranges,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -57,6 +66,7 @@ impl Subject {
             Self::Read => "Read",
             Self::Ingest => "Ingest",
             Self::Memory => "Large files",
+            Self::Ranges => "Ranges",
         }
     }
 
@@ -66,6 +76,7 @@ impl Subject {
             Self::Read => read::measure().await,
             Self::Ingest => ingest::measure().await,
             Self::Memory => memory::measure().await,
+            Self::Ranges => ranges::measure().await,
         }
     }
 }

@@ -2,9 +2,18 @@
 
 use std::{io::Write as _, time::Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
+use serde_json::{Value, json};
+use shared::{keys, version::ImportId};
 
-use crate::{Failure, build, function::Function, report::Report, rows, services::Services};
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    report::Report,
+    rows,
+    services::Services,
+};
 
 const SMALL: usize = 10_000_000;
 const LARGE: usize = 2_000_000_000;
@@ -59,7 +68,18 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
                     ),
                 );
                 let version = event["Records"][0]["s3"]["object"]["versionId"].as_str();
-                services.remove(&key, version.unwrap_or_default()).await?;
+                let version = version.unwrap_or_default();
+                if bytes == LARGE && name != "ndjson" {
+                    let passed = pass_over(&services, &program, &event, &key, version).await?;
+                    report.say(
+                        format!("{name}: going on at the end of {} MB", bytes / 1_000_000),
+                        format!(
+                            "{passed:.1} s, {:.0} MB/s",
+                            bytes as f64 / 1_000_000.0 / passed
+                        ),
+                    );
+                }
+                services.remove(&key, version).await?;
             }
             report.at_most(
                 format!("MiB more for 2 GB than for 10 MB: {name}"),
@@ -80,6 +100,45 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
          Every row is another person's e-mail.",
     );
     Ok(report)
+}
+
+/// How long a run takes to come to the end of a file that it can't enter in the middle, in seconds.
+async fn pass_over(
+    services: &Services,
+    program: &Program,
+    event: &Value,
+    key: &str,
+    version: &str,
+) -> Result<f64, Failure> {
+    let import = ImportId::new(services.stack.bucket(), key, version);
+    let end = LARGE - 1;
+    let range = services.stack.dynamodb_client().update_item();
+    range
+        .table_name(services.stack.table())
+        .key("PK", AttributeValue::S(keys::import(import)))
+        .key("SK", AttributeValue::S(keys::range(0)))
+        .update_expression("SET #data.#done = :no, #data.#offset = :end")
+        .expression_attribute_names("#data", "data")
+        .expression_attribute_names("#done", "done")
+        .expression_attribute_names("#offset", "offset")
+        .expression_attribute_values(":no", AttributeValue::Bool(false))
+        .expression_attribute_values(":end", AttributeValue::N(end.to_string()))
+        .send()
+        .await?;
+    let mut manifest = event.clone();
+    let key = format!("work/{import}/0-{end}.json");
+    manifest["Records"][0]["s3"]["object"] =
+        json!({"key": key, "size": 1, "versionId": "m", "sequencer": "01"});
+    let mut function = Function::start(program, None).await?;
+    function.ready().await?;
+    let began = Instant::now();
+    function.invoke(&manifest).await?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// A file of about so many bytes of NDJSON, and its rows.
+pub(crate) fn ndjson_file(bytes: usize) -> Result<(Bytes, u64), Failure> {
+    file("", ndjson, bytes, false)
 }
 
 /// A file of about so many bytes before it is compressed, and its rows.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
+use data_encoding::BASE64;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::Row;
 use crate::{
@@ -91,6 +93,37 @@ fn attribute(value: &Value) -> AttributeValue {
         Value::Bytes(bytes) => AttributeValue::B(Blob::new(bytes.clone())),
         Value::List(list) => AttributeValue::L(list.iter().map(attribute).collect()),
         Value::Map(inner) => map(inner),
+    }
+}
+
+/// A value as DynamoDB's JSON spells it, `{"S": "text"}`; of a map its entries.
+pub(super) struct Spelt<'a, T>(pub(super) &'a T);
+
+impl Serialize for Spelt<'_, Map> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, Spelt(value))))
+    }
+}
+
+impl Serialize for Spelt<'_, Value> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut one = serializer.serialize_map(Some(1))?;
+        match self.0 {
+            Value::Null => one.serialize_entry("NULL", &true),
+            Value::Bool(flag) => one.serialize_entry("BOOL", flag),
+            Value::Number(text) => one.serialize_entry("N", text),
+            Value::Text(text) => one.serialize_entry("S", text),
+            Value::Bytes(bytes) => one.serialize_entry("B", &BASE64.encode(bytes)),
+            Value::List(list) => one.serialize_entry("L", &Spelt(list)),
+            Value::Map(map) => one.serialize_entry("M", &Spelt(map)),
+        }?;
+        one.end()
+    }
+}
+
+impl Serialize for Spelt<'_, Vec<Value>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Spelt))
     }
 }
 

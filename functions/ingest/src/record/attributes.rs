@@ -52,7 +52,7 @@ impl Placing<'_> {
                 let mut data = data.clone();
                 data.insert("attributes", attributes);
                 let source = self.context.source.to_owned();
-                self.write(&self.item(&link, SortKey::Attributes { source, namespace }, data))
+                self.write(self.item(&link, SortKey::Attributes { source, namespace }, data))
             });
         Ok(items.collect())
     }

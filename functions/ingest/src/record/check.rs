@@ -82,12 +82,17 @@ impl fmt::Display for Path<'_> {
 pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<Map, Fault> {
     for field in fields {
         let path = Path::Field(path, field.name);
-        match map.remove(field.name) {
+        match map.get_mut(field.name) {
             None | Some(Value::Null) if field.required => {
                 return Err(Fault::at(&path, "missing_field", expectation(&field.kind)));
             }
-            None | Some(Value::Null) => {}
-            Some(value) => map.insert(field.name, check(&field.kind, value, &path)?),
+            None => {}
+            Some(Value::Null) => {
+                map.remove(field.name);
+            }
+            Some(value) => {
+                *value = check(&field.kind, std::mem::replace(value, Value::Null), &path)?
+            }
         }
     }
     Ok(map)

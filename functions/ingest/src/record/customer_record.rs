@@ -14,6 +14,6 @@ impl Placing<'_> {
         let link = link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
         let record = self.item(&link, SortKey::Record(self.context.source.to_owned()), data);
-        Ok(self.write(&record).into_iter().collect())
+        Ok(self.write(record).into_iter().collect())
     }
 }

@@ -34,16 +34,13 @@ impl Placing<'_> {
             .time(&mut fields, "replaces_action_at")?
             .filter(|old| *old != at);
         let mut data = check::fields(event_fields(kind), fields, &Path::Record)?;
-        let natural_id: Vec<String> = natural_id(kind, &data)
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        let natural_id: Vec<&str> = natural_id.iter().map(String::as_str).collect();
+        let natural_id = natural_id(kind, &data);
         let key = |at| EventKey::new(at, kind, self.context.source, &natural_id);
-        let (body, truncated) = self.body(&link, &key(at), &mut data)?;
-        let tombstone = moved_from
-            .and_then(|old| self.write(&self.item(&link, SortKey::Event(key(old)), Map::new())));
-        let event = self.write(&self.item(&link, SortKey::Event(key(at)), data));
+        let (own, old) = (key(at), moved_from.map(key));
+        let (body, truncated) = self.body(&link, &own, &mut data)?;
+        let tombstone =
+            old.and_then(|old| self.write(self.item(&link, SortKey::Event(old), Map::new())));
+        let event = self.write(self.item(&link, SortKey::Event(own), data));
         Ok(Placed {
             body,
             writes: event.into_iter().chain(tombstone).collect(),
@@ -76,7 +73,7 @@ impl Placing<'_> {
         }
         let item = self.item(link, SortKey::Body(key.clone()), packed.data);
         let body = Item { link: None, ..item };
-        Ok((self.write(&body), packed.truncated))
+        Ok((self.write(body), packed.truncated))
     }
 
     fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, Fault> {

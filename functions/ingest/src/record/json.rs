@@ -1,12 +1,5 @@
 //! JSON of a row to values, numbers as they are written. Bounded in depth.
 
-use std::{borrow::Cow, fmt};
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
 use shared::value::{Map, Value};
 
 use super::Fault;
@@ -18,85 +11,226 @@ const MAX_DIGITS: usize = 38;
 /// DynamoDB's limit of a number's magnitude, as a power of ten.
 const MAX_EXPONENT: i64 = 125;
 
-/// An object's entries, in their order, the values unread.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Entries<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::with_capacity(map.size_hint().unwrap_or(16));
-                while let Some(Name(name)) = map.next_key()? {
-                    entries.push((name, map.next_value()?));
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Parses a row that holds one JSON object. The later of two fields with the same name stays.
+/// Parses a row that holds one JSON object (RFC 8259). The later of two fields with the same name stays.
+///
+/// A library's parser makes floats of numbers, or reads what it keeps as text twice and more: this one reads each byte once.
 pub(crate) fn object(row: &str) -> Result<Map, Fault> {
-    let raw: &RawValue = serde_json::from_str(row).map_err(|error| {
-        Fault::whole(
-            "invalid_json",
-            format!("JSON: the error is at byte {} of the row", column(&error)),
-        )
-    })?;
-    match read(raw.get(), 1)? {
+    let mut parser = Parser { text: row, at: 0 };
+    let value = parser.value(1)?;
+    if parser.peek().is_some() {
+        return Err(parser.broken());
+    }
+    match value {
         Value::Map(map) => Ok(map),
         _ => Err(Fault::whole("not_an_object", "a JSON object")),
     }
 }
 
-fn read(text: &str, depth: usize) -> Result<Value, Fault> {
-    if depth > MAX_DEPTH {
-        return Err(Fault::whole(
-            "too_deep",
-            format!("at most {MAX_DEPTH} levels of nesting"),
-        ));
+struct Parser<'a> {
+    text: &'a str,
+    /// The byte that is read next.
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
+        if depth > MAX_DEPTH {
+            return Err(Fault::whole(
+                "too_deep",
+                format!("at most {MAX_DEPTH} levels of nesting"),
+            ));
+        }
+        match self.peek() {
+            Some(b'{') => self.map(depth).map(Value::Map),
+            Some(b'[') => self.list(depth).map(Value::List),
+            Some(b'"') => self.string().map(Value::Text),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            _ => self.number().map(Value::Number),
+        }
     }
-    let broken = |_| Fault::whole("invalid_json", "JSON with valid escapes");
-    Ok(match text.as_bytes().first() {
-        Some(b'{') => {
-            let Entries(entries) = serde_json::from_str(text).map_err(broken)?;
-            let fields = entries
-                .into_iter()
-                .map(|(name, raw)| Ok((name.into_owned(), read(raw.get(), depth + 1)?)));
-            Value::Map(fields.collect::<Result<Map, Fault>>()?)
+
+    fn map(&mut self, depth: usize) -> Result<Map, Fault> {
+        self.at += 1;
+        let mut entries = Vec::new();
+        if self.takes(b'}') {
+            return Ok(Map::new());
         }
-        Some(b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(broken)?;
-            Value::List(
-                items
-                    .into_iter()
-                    .map(|raw| read(raw.get(), depth + 1))
-                    .collect::<Result<_, _>>()?,
-            )
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.broken());
+            }
+            let name = self.string()?;
+            if !self.takes(b':') {
+                return Err(self.broken());
+            }
+            entries.push((name, self.value(depth + 1)?));
+            if self.takes(b'}') {
+                return Ok(entries.into_iter().collect());
+            }
+            if !self.takes(b',') {
+                return Err(self.broken());
+            }
         }
-        Some(b'"') => Value::Text(serde_json::from_str(text).map_err(broken)?),
-        Some(b't') => Value::Bool(true),
-        Some(b'f') => Value::Bool(false),
-        Some(b'n') => Value::Null,
-        _ => Value::Number(number(text).ok_or_else(|| {
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Vec<Value>, Fault> {
+        self.at += 1;
+        let mut items = Vec::new();
+        if self.takes(b']') {
+            return Ok(items);
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            if self.takes(b']') {
+                return Ok(items);
+            }
+            if !self.takes(b',') {
+                return Err(self.broken());
+            }
+        }
+    }
+
+    fn string(&mut self) -> Result<String, Fault> {
+        self.at += 1;
+        let plain = self.plain();
+        if self.byte() == Some(b'"') {
+            self.at += 1;
+            return Ok(plain.to_owned());
+        }
+        let mut text = plain.to_owned();
+        loop {
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => text.push(self.escaped().ok_or_else(|| self.broken())?),
+                // A control character, or the end.
+                _ => return Err(self.broken()),
+            }
+            text.push_str(self.plain());
+        }
+    }
+
+    /// What comes before the next quote, escape or control character.
+    fn plain(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let end = rest.bytes().position(|byte| special(&byte));
+        let plain = &rest[..end.unwrap_or(rest.len())];
+        self.at += plain.len();
+        plain
+    }
+
+    /// The character that an escape stands for.
+    fn escaped(&mut self) -> Option<char> {
+        self.at += 1;
+        let escape = self.byte()?;
+        self.at += 1;
+        Some(match escape {
+            b'"' | b'\\' | b'/' => char::from(escape),
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let high = self.four_digits()?;
+                if !(0xd800..0xdc00).contains(&high) {
+                    return char::from_u32(high);
+                }
+                // Two halves of one character.
+                let low = self.text[self.at..].starts_with("\\u").then(|| {
+                    self.at += 2;
+                    self.four_digits()
+                })??;
+                let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+                return char::from_u32(0x10000 + ((high - 0xd800) << 10) + low);
+            }
+            _ => return None,
+        })
+    }
+
+    fn four_digits(&mut self) -> Option<u32> {
+        let digits = self.text.get(self.at..self.at + 4)?;
+        self.at += 4;
+        digits
+            .chars()
+            .try_fold(0, |number, digit| Some(number << 4 | digit.to_digit(16)?))
+    }
+
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, Fault> {
+        if self.text[self.at..].starts_with(word) {
+            self.at += word.len();
+            return Ok(value);
+        }
+        Err(self.broken())
+    }
+
+    fn number(&mut self) -> Result<String, Fault> {
+        let begin = self.at;
+        self.skip(b'-');
+        let whole = self.digits();
+        let leading_zero = whole.len() > 1 && whole.starts_with('0');
+        let is_whole = !whole.is_empty() && !leading_zero;
+        let has_fraction = !self.skip(b'.') || !self.digits().is_empty();
+        let has_exponent = if self.skip(b'e') || self.skip(b'E') {
+            let _ = self.skip(b'+') || self.skip(b'-');
+            !self.digits().is_empty()
+        } else {
+            true
+        };
+        if !(is_whole && has_fraction && has_exponent) {
+            return Err(self.broken());
+        }
+        number(&self.text[begin..self.at]).ok_or_else(|| {
             Fault::whole(
                 "invalid_value",
                 format!("numbers of at most {MAX_DIGITS} digits"),
             )
-        })?),
-    })
+        })
+    }
+
+    fn digits(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let end = rest.bytes().position(|byte| !byte.is_ascii_digit());
+        let digits = &rest[..end.unwrap_or(rest.len())];
+        self.at += digits.len();
+        digits
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// The next byte that is no blank.
+    fn peek(&mut self) -> Option<u8> {
+        while matches!(self.byte(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+        self.byte()
+    }
+
+    /// Whether the next byte that is no blank is this one, which is passed over.
+    fn takes(&mut self, byte: u8) -> bool {
+        self.peek();
+        self.skip(byte)
+    }
+
+    fn skip(&mut self, byte: u8) -> bool {
+        let is_next = self.byte() == Some(byte);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    fn broken(&self) -> Fault {
+        Fault::whole(
+            "invalid_json",
+            format!("JSON: the error is at byte {} of the row", self.at),
+        )
+    }
 }
 
 /// The number as it is written, where DynamoDB can keep it exactly.
@@ -119,10 +253,6 @@ pub(crate) fn number(text: &str) -> Option<String> {
         .checked_add(exponent)?;
     (is_number && significant <= MAX_DIGITS && magnitude.abs() <= MAX_EXPONENT)
         .then(|| text.to_owned())
-}
-
-fn column(error: &serde_json::Error) -> usize {
-    error.column().saturating_sub(1)
 }
 
 #[cfg(test)]
@@ -158,7 +288,37 @@ mod tests {
         assert_eq!(code("[1]"), "not_an_object");
         assert_eq!(code(""), "invalid_json");
         assert_eq!(code(r#"{"a":1} {"#), "invalid_json");
-        assert_eq!(code(r#"{"a":"\ud800"}"#), "invalid_json");
+        for broken in [
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"\ud800\u0041"}"#,
+            r#"{"a":"\udc00"}"#,
+            r#"{"a":"\u+123"}"#,
+            r#"{"a":"\u00"}"#,
+            r#"{"a":"\x"}"#,
+            "{\"a\":\"\u{1}\"}",
+            r#"{"a":01}"#,
+            r#"{"a":-}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":nul}"#,
+            r#"{"a":1,}"#,
+            r#"{"a" 1}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":[1 2]}"#,
+            r#"{"a":"b"#,
+            r#"{1:2}"#,
+            "{",
+        ] {
+            assert_eq!(code(broken), "invalid_json", "{broken}");
+        }
+        let at = |row| object(row).unwrap_err().to_string();
+        assert!(
+            at(r#"{"a":1} {"#).contains("byte 8 "),
+            "{}",
+            at(r#"{"a":1} {"#)
+        );
         assert_eq!(
             code(&format!("{}1{}", r#"{"a":"#.repeat(33), "}".repeat(33))),
             "too_deep"
@@ -172,6 +332,25 @@ mod tests {
             let json = serde_json::json!({"b": [text, number, {"x": flag}], "a": null});
             let map = object(&json.to_string()).unwrap();
             prop_assert_eq!(serde_json::to_value(&map).unwrap(), json);
+        }
+
+        /// Another parser takes the same texts, and finds the same in them.
+        #[test]
+        fn it_reads_as_another_parser_does(
+            text in "(\\{|\\}|\\[|\\]|,|:|\"[a-zé]{0,2}\"|\"(\\\\([nt/u\"b]|u00e9|ud83d\\\\ude00|ud83d|ude00)){1,2}\"|-?[0-9]{1,3}|[0-9][.]?[0-9]?([eE][+-]?[0-9])?|true|null|nul| |\n|\t|\u{1}){0,12}",
+            object_around: bool,
+        ) {
+            let text = if object_around { format!("{{\"a\":{text}}}") } else { text };
+            let own = object(&text);
+            let other = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
+            match (own, other) {
+                (Ok(own), Ok(other)) => {
+                    let own: serde_json::Value = serde_json::from_str(&serde_json::to_string(&own).unwrap()).unwrap();
+                    prop_assert_eq!(own, serde_json::Value::Object(other));
+                }
+                (Err(_), Err(_)) => {}
+                (own, other) => prop_assert!(false, "{text:?}: {own:?}, {other:?}"),
+            }
         }
 
         #[test]

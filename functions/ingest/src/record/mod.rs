@@ -172,8 +172,8 @@ impl Placing<'_> {
     }
 
     /// The write of an item, unless an erasure keeps it out.
-    fn write(&self, item: &Item) -> Option<Write> {
-        if self.context.erasures.erase(&item.identity, item) {
+    fn write(&self, item: Item) -> Option<Write> {
+        if self.context.erasures.erase(&item.identity, &item) {
             return None;
         }
         Write::item(item)

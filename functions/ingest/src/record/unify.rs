@@ -41,7 +41,7 @@ impl Placing<'_> {
                 let item = self.item(link, SortKey::Link(other_id.clone()), data);
                 // A link is of both: who was erased is named on the other's side too.
                 let kept_in = !self.context.erasures.erase(other_id, &item);
-                match self.write(&item).filter(|_| kept_in) {
+                match self.write(item.clone()).filter(|_| kept_in) {
                     Some(write) => placed.writes.push(write),
                     None => placed.kept_out.push(item),
                 }

@@ -121,7 +121,7 @@ fn write_of(id: &IdentityId, place: usize, number: usize, bodies: &[usize]) -> W
         data.insert("says", BODIES[bodies[number]]);
     }
     let item = Item::ingested(id.clone(), key_of(place), version(number), None, data);
-    Write::item(&item).unwrap()
+    Write::item(item).unwrap()
 }
 
 /// One row of each kind that there is, of one customer or between two.

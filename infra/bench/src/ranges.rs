@@ -1,0 +1,113 @@
+//! A large file in one range, and cut into as many as there are at most.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tests::faults::Proxy;
+use tokio::task::JoinSet;
+
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    memory,
+    report::Report,
+    services::Services,
+};
+
+const BYTES: usize = 2_000_000_000;
+const RANGES: usize = 32;
+/// Processes at a time.
+const PROCESSES: usize = 2;
+
+pub(crate) async fn measure() -> Result<Report, Failure> {
+    let services = Services::start().await?;
+    services.table.swallow_statements(true);
+    let program = services.program(&build::function("ingest").await?);
+    let (file, rows) = memory::ndjson_file(BYTES)?;
+    let size = file.len();
+    let mut report = Report::default();
+    let mut seconds = Vec::new();
+    for ranges in [1, RANGES] {
+        let mut program = program.clone();
+        for (name, value) in &mut program.environment {
+            if *name == "CHUNK_BYTES" {
+                *value = size.div_ceil(ranges).to_string();
+            }
+        }
+        let key = format!("drop/email_send/mail/in-{ranges}.ndjson");
+        let event = services.drop_file(&key, file.clone()).await?;
+        services.table.reset_counts();
+        services.bucket.reset_counts();
+        let began = Instant::now();
+        import(&services, &program, &event).await?;
+        let took = began.elapsed().as_secs_f64();
+        let written = services.report(&key).await?["written"].as_u64();
+        if written != Some(rows) {
+            return Err(format!("{written:?} of {rows} rows were written").into());
+        }
+        report.say(
+            format!("{} MB, {rows} rows, ranges: {ranges}", size / 1_000_000),
+            format!(
+                "{took:.1} s; {} requests of the table, {} of the bucket",
+                requests(&services.table),
+                requests(&services.bucket)
+            ),
+        );
+        seconds.push(took);
+        let version = event["Records"][0]["s3"]["object"]["versionId"].as_str();
+        services.remove(&key, version.unwrap_or_default()).await?;
+    }
+    let [one, many] = seconds[..] else {
+        return Err("not measured".into());
+    };
+    report.say(
+        "time in one, over that in many",
+        format!("{:.2}", one / many),
+    );
+    report.note(format!(
+        "Into a sink, at most {PROCESSES} processes at a time, on cores that the sink and the bucket use too. That the tables are alike is shown by \
+         `ranges_of_any_size_make_the_same_table` of the tests."
+    ));
+    Ok(report)
+}
+
+fn requests(proxy: &Proxy) -> u64 {
+    proxy.counts().values().map(|count| count.requests).sum()
+}
+
+/// Sends a file's event, and those of its manifests as they come, until none is left.
+async fn import(services: &Services, program: &Program, event: &Value) -> Result<(), Failure> {
+    let mut waiting = vec![event.clone()];
+    let mut running = JoinSet::new();
+    let mut known = BTreeSet::new();
+    loop {
+        while running.len() < PROCESSES
+            && let Some(event) = waiting.pop()
+        {
+            let program = program.clone();
+            running.spawn(async move {
+                let mut function = Function::start(&program, None).await?;
+                function.invoke(&event).await.map(drop)
+            });
+        }
+        // The first run puts the manifests when it begins.
+        tokio::select! {
+            ended = running.join_next() => match ended {
+                Some(ended) => ended??,
+                None => return Ok(()),
+            },
+            () = tokio::time::sleep(Duration::from_millis(100)) => {}
+        }
+        for key in services.stack.list("work/") {
+            if known.insert(key.clone()) {
+                let mut manifest = event.clone();
+                manifest["Records"][0]["s3"]["object"] =
+                    json!({"key": key, "size": 1, "versionId": "m", "sequencer": "01"});
+                waiting.push(manifest);
+            }
+        }
+    }
+}
