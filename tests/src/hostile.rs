@@ -66,13 +66,8 @@ async fn files_that_mean_harm_get_a_verdict_in_bounded_memory() {
             "record_too_large",
             1,
         ),
-        ("deep.ndjson", rows(&deep), "too_deep|invalid_json", 1),
-        (
-            "brackets.ndjson",
-            rows(&"[".repeat(900_000)),
-            "invalid_json|not_an_object",
-            1,
-        ),
+        ("deep.ndjson", rows(&deep), "too_deep", 1),
+        ("brackets.ndjson", rows(&"[".repeat(900_000)), "too_deep", 1),
         (
             "deep.json",
             "[".repeat(900_000).into_bytes(),

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Delivery, Options, Stack};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
+use shared::{keys, version::ImportId};
 use tests::faults::{Fault, Faults, Proxy};
 
 use crate::{
@@ -538,6 +539,57 @@ async fn first_manifest(setting: &Setting) {
     while !setting.s3.counts().contains_key("PutObject") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_too_far_into_a_file_that_is_read_from_its_start_is_not_read() {
+    const FAR: u64 = 33 << 30;
+    let setting = Setting::start(1, ONE_RANGE, Options::default()).await;
+    let (key, file) = (
+        "drop/sms_send/shop/a.csv",
+        "link.mobile,action_at,sms_id\n1,2026-01-01,1\n",
+    );
+    let version_id = setting.drop(key, file).await;
+    assert_eq!(
+        setting.report(key, &version_id).await["status"],
+        "completed"
+    );
+    // As if it had been larger, and the run had come so far.
+    let bucket = setting.stack().bucket().to_owned();
+    let import = ImportId::new(&bucket, key, &version_id);
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = setting.stack().dynamodb_client().update_item();
+    update
+        .table_name(setting.stack().table())
+        .key("PK", text(&keys::import(import)))
+        .key("SK", text(&keys::range(0)))
+        .update_expression("SET #data.done = :no, #data.#offset = :far")
+        .expression_attribute_names("#data", "data")
+        .expression_attribute_names("#offset", "offset")
+        .expression_attribute_values(":no", AttributeValue::Bool(false))
+        .expression_attribute_values(":far", AttributeValue::N(FAR.to_string()))
+        .send()
+        .await
+        .unwrap();
+    setting
+        .drop(&format!("work/{import}/0-{FAR}.json"), "{}")
+        .await;
+    let report = setting.report(key, &version_id).await;
+    assert_eq!(
+        (
+            &report["status"],
+            &report["problem"]["type"],
+            &report["written"]
+        ),
+        (
+            &json!("rejected"),
+            &json!("/problems/file-too-large"),
+            &json!(1)
+        ),
+        "{report}"
+    );
+    assert_eq!(setting.stack().list("work/"), [""; 0]);
+    assert_eq!(setting.stack().list("failed/"), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

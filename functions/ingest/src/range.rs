@@ -16,7 +16,7 @@ use crate::{
     record::{self, Context, Forget, Placed},
     rejects::Rejects,
     report::{FileProblem, Status},
-    rows::{Broken, Format, Row, Rows},
+    rows::{Broken, Row, Rows},
     run,
     write::{RowVerdict, Writer},
 };
@@ -114,6 +114,10 @@ impl<'a> Run<'a> {
         mut deadline: Deadline,
         tries: u64,
     ) -> Result<(), Fault> {
+        let (format, offset) = (self.drop.format, self.progress.offset);
+        if let Some(broken) = plan::too_far(format, self.plan.compressed, offset) {
+            return Err(Fault::Broken(broken));
+        }
         let (mut rows, from) = self.rows();
         let opened = match source {
             Some(source) => Some(source),
@@ -167,7 +171,7 @@ impl<'a> Run<'a> {
 
     /// The reader of what is left of the range, and the byte of the object that it begins with.
     fn rows(&self) -> (Rows, u64) {
-        if self.drop.format == Format::Ndjson && !self.plan.compressed {
+        if plan::is_cut_anywhere(self.drop.format, self.plan.compressed) {
             let Progress { offset, line, .. } = self.progress;
             let lines = Rows::lines(offset, line, self.range.end);
             return (lines, offset.saturating_sub(1));

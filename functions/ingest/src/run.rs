@@ -95,6 +95,10 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
             return end(Status::Superseded, plan::SUPERSEDED, detail).await;
         }
     };
+    // What is larger as it is stored is all the larger decompressed.
+    if let Some(broken) = plan::too_far(drop.format, source.is_compressed(), size) {
+        return end(Status::Rejected, broken.slug, broken.detail).await;
+    }
     let erasures = Erasures::read(app).await?;
     let plan = Plan {
         bucket: object.bucket.clone(),
