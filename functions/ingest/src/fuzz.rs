@@ -93,7 +93,8 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
             return false;
         }
     };
-    for write in placed.writes.iter().chain(&placed.body) {
+    let links = placed.links.iter().flatten();
+    for write in placed.writes.iter().chain(&placed.body).chain(links) {
         let (partition, sort) = write.key();
         assert!(
             partition.len() <= MAX_KEYS.0 && sort.len() <= MAX_KEYS.1,

@@ -229,7 +229,7 @@ impl<'a> Run<'a> {
         if !placed.kept_out.is_empty() {
             erase::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
         }
-        if placed.writes.is_empty() {
+        if placed.writes.is_empty() && placed.links.is_empty() {
             self.progress.counts.suppressed += 1;
             return Ok(());
         }

@@ -122,7 +122,7 @@ impl<'a> Writer<'a> {
             Some(body) => (vec![body], placed.writes),
             None => (placed.writes, Vec::new()),
         };
-        let items = now.len() + after_body.len();
+        let items = now.len() + after_body.len() + placed.links.len();
         let waiting = Waiting {
             row,
             items,
@@ -133,6 +133,12 @@ impl<'a> Writer<'a> {
         self.rows.insert(id, waiting);
         for write in now {
             self.queue(id, write).await?;
+        }
+        for both in placed.links {
+            self.has_room().await?;
+            let pace = Arc::clone(&self.pace);
+            let written = write_both(self.table, self.import, pace, id, both);
+            self.running.push(Box::pin(written));
         }
         loop {
             while let Some((id, write)) = self.ready.pop_front() {
@@ -193,9 +199,7 @@ impl<'a> Writer<'a> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        while self.running.len() >= self.limit as usize {
-            self.wait().await?;
-        }
+        self.has_room().await?;
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         self.running.push(Box::pin(write(
@@ -204,6 +208,14 @@ impl<'a> Writer<'a> {
             Arc::clone(&self.pace),
             batch,
         )));
+        Ok(())
+    }
+
+    /// Waits until one more may be on its way.
+    async fn has_room(&mut self) -> Result<(), TableError> {
+        while self.running.len() >= self.limit as usize {
+            self.wait().await?;
+        }
         Ok(())
     }
 
@@ -362,6 +374,46 @@ async fn write(
             tokio::time::sleep(pause(attempt)).await;
         }
     }
+}
+
+/// Writes both sides of a link, together or not at all: one outcome.
+async fn write_both(
+    table: &Table,
+    import: ImportId,
+    pace: Arc<Pace>,
+    row: RowId,
+    both: [Write; 2],
+) -> Result<Done, TableError> {
+    let mut done = Done {
+        outcomes: Vec::new(),
+        requests: 0,
+        capacity_units: 0.0,
+        has_failed: false,
+    };
+    for attempt in 1.. {
+        // Each of them takes twice the units of a write by itself.
+        pace.wait(2 * both.len()).await;
+        done.requests += 1;
+        let error = match table.put_both(&both).await {
+            Ok((verdict, capacity_units)) => {
+                done.capacity_units += capacity_units;
+                pace.answered(2 * both.len(), 0, capacity_units);
+                if let Step::Done(outcome) = next(&Step::Insert, verdict, import) {
+                    done.outcomes.push((row, outcome));
+                }
+                return Ok(done);
+            }
+            Err(error @ TableError::Busy(_)) => error,
+            Err(error) => return Err(error),
+        };
+        pace.answered(0, 2 * both.len(), 0.0);
+        done.has_failed = true;
+        if attempt == MAX_ATTEMPTS {
+            return Err(error);
+        }
+        tokio::time::sleep(pause(attempt)).await;
+    }
+    Ok(done)
 }
 
 /// Where a verdict leads.

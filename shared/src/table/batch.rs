@@ -1,12 +1,14 @@
 //! Newest-wins writes, up to 25 to a request, with a verdict for each. What a verdict leads to is the caller's.
 
-use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum as Code, BatchStatementResponse};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementErrorCodeEnum as Code, BatchStatementResponse,
+};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::Serialize;
 
-use super::{Table, TableError, attribute, attribute::Spelt, failure};
+use super::{Row, Table, TableError, attribute, attribute::Spelt, failure};
 use crate::{item::Item, keys, value::Map, version::Version};
 
 /// DynamoDB's limit of one `BatchExecuteStatement`.
@@ -97,6 +99,20 @@ impl Write {
     /// The version that is written.
     pub const fn version(&self) -> Version {
         self.version
+    }
+
+    /// The whole of the item.
+    pub(super) fn row(&self) -> Row {
+        let mut row = attribute::key(&self.partition, &self.sort);
+        row.insert("version".to_owned(), attribute::version(&self.version));
+        if let Some(link) = &self.link {
+            row.insert("link".to_owned(), attribute::map(link));
+        }
+        row.insert("data".to_owned(), attribute::map(&self.data));
+        if let Some(end) = self.expires_at {
+            row.insert("expires_at".to_owned(), AttributeValue::N(end.to_string()));
+        }
+        row
     }
 
     /// The statement that inserts it into `table`, a quoted name.

@@ -19,6 +19,7 @@ mod erasures;
 mod imports;
 mod notes;
 mod reads;
+mod transaction;
 
 use consumed::Consumed;
 

@@ -9,7 +9,10 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use super::{Row, Table, TableError, attribute, failure};
+use super::{
+    Table, TableError, attribute, failure,
+    transaction::{cancellation, passes},
+};
 use crate::{
     item::Item,
     keys::{Marker, SortKey},
@@ -111,13 +114,7 @@ impl Table {
         if failed(2).is_some() {
             return Ok(NotePut::Erased);
         }
-        let passes = reasons.iter().any(|(code, _)| {
-            matches!(
-                code.as_str(),
-                "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
-            )
-        });
-        Err(if passes {
+        Err(if passes(&reasons) {
             TableError::Busy(error.into())
         } else {
             failure(error)
@@ -242,23 +239,4 @@ where
         return Ok(false);
     }
     Err(failure(error))
-}
-
-/// Code and old item of each part of a cancelled transaction.
-fn cancellation(
-    error: &aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError,
-) -> Vec<(String, Option<Row>)> {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException;
-    let TransactionCanceledException(cancelled) = error else {
-        return Vec::new();
-    };
-    let reasons = cancelled.cancellation_reasons().iter();
-    reasons
-        .map(|reason| {
-            (
-                reason.code().unwrap_or_default().to_owned(),
-                reason.item().cloned(),
-            )
-        })
-        .collect()
 }

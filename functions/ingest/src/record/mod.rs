@@ -80,6 +80,8 @@ pub(crate) struct Placed {
     pub(crate) body: Option<Write>,
     /// Its items, the main one first.
     pub(crate) writes: Vec<Write>,
+    /// Its links, both sides of each: they are written together or not at all.
+    pub(crate) links: Vec<[Write; 2]>,
     /// Whether its body's end had to be left out.
     pub(crate) truncated: bool,
     /// Whom it erases.

@@ -32,7 +32,10 @@ fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
 }
 
 fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
-    placed(record_type, row).map(|placed| placed.writes)
+    placed(record_type, row).map(|placed| {
+        let links = placed.links.into_iter().flatten();
+        placed.writes.into_iter().chain(links).collect()
+    })
 }
 
 fn sort_keys(record_type: &str, row: &str) -> Vec<String> {

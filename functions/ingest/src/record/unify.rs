@@ -6,6 +6,7 @@ use shared::{
     identifier::Identifier,
     identity::IdentityId,
     keys::SortKey,
+    table::Write,
     value::{Map, Value},
 };
 
@@ -13,6 +14,7 @@ use super::{Fault, Placed, Placing, check::Path, fault::field_fault, flag, links
 
 /// The most identifiers that one row unifies.
 const MAX_UNIFIED: usize = 8;
+
 impl Placing<'_> {
     pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, Fault> {
         let unlink = flag(&mut fields, "unlink")?;
@@ -33,17 +35,21 @@ impl Placing<'_> {
             return Err(field_fault("records", "invalid_value", "links that differ"));
         }
         let mut placed = Placed::default();
-        for link in members.values() {
-            for (other_id, other) in members.iter().filter(|(_, other)| *other != link) {
-                let mut data = Map::new();
-                data.insert("live", !unlink);
-                data.insert("other", other);
-                let item = self.item(link, SortKey::Link(other_id.clone()), data);
+        let members: Vec<_> = members.into_iter().collect();
+        for (place, a) in members.iter().enumerate() {
+            for b in &members[..place] {
+                let sides = [(a, b), (b, a)].map(|((_, link), (other_id, other))| {
+                    let mut data = Map::new();
+                    data.insert("live", !unlink);
+                    data.insert("other", other);
+                    self.item(link, SortKey::Link(other_id.clone()), data)
+                });
                 // A link is of both: who was erased is named on the other's side too.
-                let kept_in = !self.context.erasures.erase(other_id, &item);
-                match self.write(item.clone()).filter(|_| kept_in) {
-                    Some(write) => placed.writes.push(write),
-                    None => placed.kept_out.push(item),
+                let erase = |(id, _): &(IdentityId, _)| self.context.erasures.erase(id, &sides[0]);
+                if erase(a) || erase(b) {
+                    placed.kept_out.extend(sides);
+                } else if let [Some(own), Some(far)] = sides.map(Write::item) {
+                    placed.links.push([own, far]);
                 }
             }
         }

@@ -6,7 +6,7 @@ use shared::{
     identity::{IdentityId, IdentityKey},
     item::Item,
     keys::SortKey,
-    table::{BATCH_SIZE, Write},
+    table::{self, BATCH_SIZE, Write},
     value::Map,
     version::{ImportId, Version},
 };
@@ -122,6 +122,41 @@ fn write_of(id: &IdentityId, place: usize, number: usize, bodies: &[usize]) -> W
     }
     let item = Item::ingested(id.clone(), key_of(place), version(number), None, data);
     Write::item(item).unwrap()
+}
+
+/// Two sides of a link that were stored apart could be left apart: by an erasure that deletes the one while a run that is
+/// late stores the other. Who is erased would then be named in another's partition, where nothing leads to it.
+#[test]
+fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
+    let [a, b] = [0, 1].map(schedules::id);
+    let side = |own: &IdentityId, other: &IdentityId, number| {
+        let key = SortKey::Link(other.clone());
+        Write::item(Item::ingested(
+            own.clone(),
+            key,
+            version(number),
+            None,
+            Map::new(),
+        ))
+        .unwrap()
+    };
+    let both = |number| [side(&a, &b, number), side(&b, &a, number)];
+    clock().block_on(async {
+        let (world, _events) =
+            World::new(wire::database(), Bucket::default(), 0, Deaths::default());
+        let (killer, _) = tokio::sync::oneshot::channel();
+        let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+        // As an erasure leaves it on its way: the far side is gone, its own is still there.
+        app.table.insert(&[&both(1)[0]]).await.unwrap();
+        for held in [0, 1] {
+            let (verdict, _) = app.table.put_both(&both(held)).await.unwrap();
+            assert_eq!(verdict, table::Verdict::Held(version(1)));
+            assert_eq!(wire::items(&world.database).len(), 1);
+        }
+        let (verdict, units) = app.table.put_both(&both(2)).await.unwrap();
+        assert_eq!((verdict, units), (table::Verdict::Stored, 4.0));
+        assert_eq!(wire::items(&world.database).len(), 2);
+    });
 }
 
 /// One row of each kind that there is, of one customer or between two.

@@ -133,7 +133,7 @@ fn within(time: Duration) -> Deadline {
     Deadline::at(SystemTime::now() + time)
 }
 
-fn id(customer: u8) -> IdentityId {
+pub(super) fn id(customer: u8) -> IdentityId {
     let link = json!({"mobile": model::mobile(customer)});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
     IdentityKey::new("simulation")

@@ -184,6 +184,7 @@ fn dynamodb(database: &Database, target: &str, request: &HttpRequest) -> HttpRes
         "Query" => call(body, |request| database.query(request)),
         "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
         "BatchExecuteStatement" => call(body, |request| database.batch_execute_statement(request)),
+        "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
         other => panic!("{other} is not expected"),
     }
 }

@@ -1,0 +1,96 @@
+//! What a transaction comes to, and the one that writes two items.
+
+use aws_sdk_dynamodb::{
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+
+use super::{Row, Table, TableError, Verdict, Write, attribute, failure};
+
+/// Codes of what another try may get through.
+const PASSING: [&str; 5] = [
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+    "RequestLimitExceeded",
+    "InternalServerError",
+];
+
+impl Table {
+    /// Writes both of two items, or neither where the key of either is taken by what is not older: `Stored` or `Held`.
+    /// Answers that and the write units consumed.
+    ///
+    /// # Errors
+    /// The table did not answer; nothing is known of either.
+    pub async fn put_both(&self, writes: &[Write; 2]) -> Result<(Verdict, f64), TableError> {
+        let put = |write: &Write| {
+            let put = Put::builder()
+                .table_name(&self.name)
+                .set_item(Some(write.row()))
+                .condition_expression("attribute_not_exists(PK) OR #version < :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", attribute::version(&write.version()))
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
+                .build()
+                .map_err(|error| TableError::Refused(error.into()))?;
+            Ok(TransactWriteItem::builder().put(put).build())
+        };
+        let result = self
+            .client
+            .transact_write_items()
+            .transact_items(put(&writes[0])?)
+            .transact_items(put(&writes[1])?)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match result {
+            Ok(answer) => {
+                let consumed = answer.consumed_capacity().iter();
+                let units = consumed.filter_map(|consumed| consumed.capacity_units());
+                return Ok((Verdict::Stored, units.sum()));
+            }
+            Err(error) => error,
+        };
+        let reasons = error
+            .as_service_error()
+            .map(cancellation)
+            .unwrap_or_default();
+        let held = reasons
+            .iter()
+            .filter_map(|(_, item)| attribute::held_version(item.as_ref()?))
+            .max();
+        if let Some(held) = held {
+            // What was refused was charged too, and is not told.
+            return Ok((Verdict::Held(held), 0.0));
+        }
+        if passes(&reasons) {
+            return Err(TableError::Busy(error.into()));
+        }
+        Err(failure(error))
+    }
+}
+
+/// Code and old item of each part of a cancelled transaction.
+pub(super) fn cancellation(error: &TransactWriteItemsError) -> Vec<(String, Option<Row>)> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        return Vec::new();
+    };
+    let reasons = cancelled.cancellation_reasons().iter();
+    reasons
+        .map(|reason| {
+            (
+                reason.code().unwrap_or_default().to_owned(),
+                reason.item().cloned(),
+            )
+        })
+        .collect()
+}
+
+/// Whether one of the reasons for which a transaction was cancelled passes.
+pub(super) fn passes(reasons: &[(String, Option<Row>)]) -> bool {
+    reasons
+        .iter()
+        .any(|(code, _)| PASSING.contains(&code.as_str()))
+}
