@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use shared::{
     table::{BATCH_SIZE, Table, TableError, Verdict, Write, Written},
     version::ImportId,
 };
+use tokio::task::JoinSet;
 
 use crate::{
     pace::Pace,
@@ -48,7 +48,8 @@ pub(crate) struct Writer<'a> {
     import: ImportId,
     batch: Vec<(RowId, Write)>,
     batch_bytes: usize,
-    running: FuturesUnordered<BoxFuture<'a, Result<Done, TableError>>>,
+    /// Tasks of their own: they go on while the file is read.
+    running: JoinSet<Result<Done, TableError>>,
     /// How many may run: more by and by, half as many where a request fails as a whole.
     limit: f64,
     pace: Arc<Pace>,
@@ -100,7 +101,7 @@ impl<'a> Writer<'a> {
             import,
             batch: Vec::with_capacity(BATCH_SIZE),
             batch_bytes: 0,
-            running: FuturesUnordered::new(),
+            running: JoinSet::new(),
             limit: FIRST_LIMIT,
             pace: Arc::new(Pace::new()),
             rows: HashMap::new(),
@@ -137,8 +138,8 @@ impl<'a> Writer<'a> {
         for both in placed.links {
             self.has_room().await?;
             let pace = Arc::clone(&self.pace);
-            let written = write_both(self.table, self.import, pace, id, both);
-            self.running.push(Box::pin(written));
+            let written = write_both(self.table.clone(), self.import, pace, id, both);
+            self.running.spawn(written);
         }
         loop {
             while let Some((id, write)) = self.ready.pop_front() {
@@ -202,12 +203,14 @@ impl<'a> Writer<'a> {
         self.has_room().await?;
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
-        self.running.push(Box::pin(write(
-            self.table,
+        self.running.spawn(write(
+            self.table.clone(),
             self.import,
             Arc::clone(&self.pace),
             batch,
-        )));
+        ));
+        // It is sent before the next rows are read.
+        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -221,10 +224,10 @@ impl<'a> Writer<'a> {
 
     /// Waits for the next batch that has all its outcomes.
     async fn wait(&mut self) -> Result<(), TableError> {
-        let Some(done) = self.running.next().await else {
+        let Some(done) = self.running.join_next().await else {
             return Ok(());
         };
-        let done = done?;
+        let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
         self.limit = if done.has_failed {
@@ -279,7 +282,7 @@ pub(crate) async fn all(
     writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, TableError> {
     let batch = writes.into_iter().map(|item| (0, item)).collect();
-    let done = write(table, import, Arc::new(Pace::new()), batch).await?;
+    let done = write(table.clone(), import, Arc::new(Pace::new()), batch).await?;
     Ok(done
         .outcomes
         .into_iter()
@@ -297,7 +300,7 @@ enum Step {
 
 /// Writes a batch until each item has its outcome.
 async fn write(
-    table: &Table,
+    table: Table,
     import: ImportId,
     pace: Arc<Pace>,
     batch: Vec<(RowId, Write)>,
@@ -378,7 +381,7 @@ async fn write(
 
 /// Writes both sides of a link, together or not at all: one outcome.
 async fn write_both(
-    table: &Table,
+    table: Table,
     import: ImportId,
     pace: Arc<Pace>,
     row: RowId,
