@@ -172,7 +172,7 @@ impl Write {
 }
 
 /// `BatchExecuteStatement` as DynamoDB takes it, written straight from what is to be stored: the SDK's own input wants trees of
-/// hash maps, which took a third of all that a row costs.
+/// hash maps, made anew for each try.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
