@@ -2,6 +2,7 @@
 
 use lambda_http::{Error, run, service_fn};
 use profile_read::{App, handle};
+use shared::http::run_and_warm;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -9,5 +10,5 @@ async fn main() -> Result<(), Error> {
     let app = App::from_env()?;
     // A connection is opened while the first event is being fetched.
     let service = run(service_fn(|request| handle(&app, request)));
-    tokio::join!(service, app.warm()).0
+    run_and_warm(service, app.warm()).await
 }

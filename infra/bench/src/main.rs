@@ -12,6 +12,7 @@ mod memory;
 mod ranges;
 mod read;
 mod report;
+mod requests;
 mod rows;
 mod services;
 mod start;
@@ -43,6 +44,8 @@ enum Subject {
     Start,
     /// Instructions, requests and read units of profiles and history
     Read,
+    /// Units, CPU and time of each request and each row over the sample data
+    Requests,
     /// CPU, requests, write units and pace of imports
     Ingest,
     /// Files of 10 MB and 2 GB, plain and compressed: time and memory
@@ -52,9 +55,10 @@ enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Start,
         Self::Read,
+        Self::Requests,
         Self::Ingest,
         Self::Memory,
         Self::Ranges,
@@ -64,6 +68,7 @@ impl Subject {
         match self {
             Self::Start => "Start",
             Self::Read => "Read",
+            Self::Requests => "Requests",
             Self::Ingest => "Ingest",
             Self::Memory => "Large files",
             Self::Ranges => "Ranges",
@@ -74,6 +79,7 @@ impl Subject {
         match self {
             Self::Start => start::measure().await,
             Self::Read => read::measure().await,
+            Self::Requests => requests::measure().await,
             Self::Ingest => ingest::measure().await,
             Self::Memory => memory::measure().await,
             Self::Ranges => ranges::measure().await,

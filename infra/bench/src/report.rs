@@ -95,7 +95,18 @@ pub(crate) fn millions(value: u64) -> String {
 }
 
 /// The middle one.
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(values: Vec<f64>) -> f64 {
+    percentile(values, 50)
+}
+
+/// The one that so many of a hundred are below.
+pub(crate) fn percentile(mut values: Vec<f64>, hundredth: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
+    let place = values.len() * hundredth / 100;
+    values.get(place).copied().unwrap_or_default()
+}
+
+/// Their sum over their number.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }

@@ -16,6 +16,14 @@ pub(crate) fn email(number: u64, person: Option<&str>) -> String {
     )
 }
 
+/// An e-mail that was opened, with what has to be said and its campaign, as a line of NDJSON.
+pub(crate) fn opened_email(number: u64, person: &str) -> String {
+    let (at, campaign) = (at(number), number % 97);
+    format!(
+        "{{\"link\":{{\"email\":\"{person}\"}},\"action_at\":\"{at}\",\"email_id\":\"E{number:09}\",\"campaign_id\":\"campaign-{campaign}\"}}\n"
+    )
+}
+
 /// The columns of [`csv_email`].
 pub(crate) const CSV_HEADER: &str = "link.email,action_at,email_id,campaign_id,subject,from.email,from.name,to.email,to.name,list.id,list.name\r\n";
 

@@ -34,8 +34,10 @@ pub(crate) async fn serve(upstream: &str, own: &Path, trusted: &Path) -> Result<
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
             tokio::spawn(async move {
+                stream.set_nodelay(true)?;
                 let mut client = acceptor.accept(stream).await?;
                 let mut server = TcpStream::connect(upstream).await?;
+                server.set_nodelay(true)?;
                 tokio::io::copy_bidirectional(&mut client, &mut server).await
             });
         }

@@ -25,19 +25,33 @@ pub(super) fn key(partition: &str, sort: &str) -> Row {
 
 /// The whole of an item.
 pub(super) fn row(item: &Item) -> Row {
-    let mut row = key(item.identity.as_str(), &item.key.to_text());
-    if let Some(version) = &item.version {
+    row_of(
+        (item.identity.as_str(), &item.key.to_text()),
+        item.version.as_ref(),
+        item.link.as_ref().map(Identifier::to_item).as_ref(),
+        &item.data,
+        item.expires_at,
+    )
+}
+
+/// An item, of its parts.
+pub(super) fn row_of(
+    (partition, sort): (&str, &str),
+    version: Option<&Version>,
+    link: Option<&Map>,
+    data: &Map,
+    expires_at: Option<i64>,
+) -> Row {
+    let mut row = key(partition, sort);
+    if let Some(version) = version {
         row.insert("version".to_owned(), self::version(version));
     }
-    if let Some(link) = &item.link {
-        row.insert("link".to_owned(), map(&link.to_item()));
+    if let Some(link) = link {
+        row.insert("link".to_owned(), map(link));
     }
-    row.insert("data".to_owned(), map(&item.data));
-    if let Some(expires_at) = item.expires_at {
-        row.insert(
-            "expires_at".to_owned(),
-            AttributeValue::N(expires_at.to_string()),
-        );
+    row.insert("data".to_owned(), map(data));
+    if let Some(end) = expires_at {
+        row.insert("expires_at".to_owned(), AttributeValue::N(end.to_string()));
     }
     row
 }

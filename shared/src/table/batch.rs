@@ -1,8 +1,6 @@
 //! Newest-wins writes, up to 25 to a request, with a verdict for each. What a verdict leads to is the caller's.
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementErrorCodeEnum as Code, BatchStatementResponse,
-};
+use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum as Code, BatchStatementResponse};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -103,16 +101,13 @@ impl Write {
 
     /// The whole of the item.
     pub(super) fn row(&self) -> Row {
-        let mut row = attribute::key(&self.partition, &self.sort);
-        row.insert("version".to_owned(), attribute::version(&self.version));
-        if let Some(link) = &self.link {
-            row.insert("link".to_owned(), attribute::map(link));
-        }
-        row.insert("data".to_owned(), attribute::map(&self.data));
-        if let Some(end) = self.expires_at {
-            row.insert("expires_at".to_owned(), AttributeValue::N(end.to_string()));
-        }
-        row
+        attribute::row_of(
+            self.key(),
+            Some(&self.version),
+            self.link.as_ref(),
+            &self.data,
+            self.expires_at,
+        )
     }
 
     /// The statement that inserts it into `table`, a quoted name.

@@ -1,0 +1,200 @@
+//! What each request and each row costs over the sample data: capacity units, CPU, time, memory. The cost model's measured part.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use serde_json::Value;
+
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    read::succeeded,
+    report::{Report, mean, percentile, short},
+    services::{Services, request},
+};
+
+/// A request that is sent once for each customer.
+struct Kind {
+    name: &'static str,
+    function: &'static str,
+    fixture: &'static str,
+    /// The path, after the profile's.
+    path: &'static str,
+}
+
+const LOOKUP: Kind = Kind {
+    name: "`POST /profiles/lookup`, everything included",
+    function: "profile-read",
+    fixture: "profile-read/events/lookup.json",
+    path: "",
+};
+const OF_A_PROFILE: [Kind; 4] = [
+    Kind {
+        name: "`GET /profiles/{id}`, everything included",
+        function: "profile-read",
+        fixture: "profile-read/events/get.json",
+        path: "",
+    },
+    Kind {
+        name: "`GET /profiles/{id}/history`",
+        function: "history",
+        fixture: "history/events/page.json",
+        path: "/history",
+    },
+    Kind {
+        name: "`GET /profiles/{id}/notes`",
+        function: "profile-read",
+        fixture: "profile-read/events/notes.json",
+        path: "/notes",
+    },
+    Kind {
+        name: "`POST /profiles/{id}/notes`",
+        function: "note-write",
+        fixture: "note-write/events/create.json",
+        path: "/notes",
+    },
+];
+
+pub(crate) async fn measure() -> Result<Report, Failure> {
+    let services = Services::start().await?;
+    let mut report = Report::default();
+    let customers = import_samples(&services, &mut report).await?;
+    let mut events = Vec::new();
+    for customer in &customers {
+        let mut event = request(LOOKUP.fixture, "/profiles/lookup").await?;
+        event["body"] = customer["link"].to_string().into();
+        events.push(event);
+    }
+    let mut ids = Vec::new();
+    for answer in ask(&services, &LOOKUP, &events, &mut report).await? {
+        let profile: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
+        ids.push(
+            profile["id"]
+                .as_str()
+                .ok_or("a profile without id")?
+                .to_owned(),
+        );
+    }
+    for kind in &OF_A_PROFILE {
+        let mut events = Vec::new();
+        for (number, id) in ids.iter().enumerate() {
+            let path = format!("/profiles/{id}{}", kind.path);
+            let mut event = request(kind.fixture, &path).await?;
+            if !event["headers"]["idempotency-key"].is_null() {
+                event["headers"]["idempotency-key"] = format!("bench-{number}").into();
+            }
+            events.push(event);
+        }
+        ask(&services, kind, &events, &mut report).await?;
+    }
+    report.note(format!(
+        "Each request was asked for once for every one of {} customers of the sample data, over TLS, of one warm process of each function. CPU is the \
+         process's, of a whole core; time ends with the answer, the local table's work within it. Units are counted at the wire.",
+        customers.len()
+    ));
+    Ok(report)
+}
+
+/// Imports the sample data and answers its customers.
+async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<Value>, Failure> {
+    let folder = build::workspace().join("infra/local/samples/drop");
+    let ingest = services.program(&build::function("ingest").await?);
+    let mut function = Function::start(&ingest, None).await?;
+    // Rows and write units of each record type.
+    let mut costs: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for file in files(&folder)? {
+        let place = file.strip_prefix(&folder)?.display().to_string();
+        let key = format!("drop/{place}");
+        let event = services
+            .drop_file(&key, tokio::fs::read(&file).await?)
+            .await?;
+        function.invoke(&event).await?;
+        let account = services.report(&key).await?;
+        if account["read"] != account["written"] {
+            return Err(format!("not every row of {place} was written").into());
+        }
+        let kind = place.split('/').next().unwrap_or_default();
+        for name in [kind, "all"] {
+            let (rows, units) = costs.entry(name.to_owned()).or_default();
+            *rows += account["written"].as_f64().unwrap_or_default();
+            *units += account["capacity_units"].as_f64().unwrap_or_default();
+        }
+    }
+    for (kind, (rows, units)) in costs {
+        report.say(
+            format!("write units of a row: {kind}"),
+            format!("{} ({units} of {rows} rows)", short(units / rows)),
+        );
+    }
+    let customers = folder.join("customer_record/crm/customer_record.ndjson");
+    let customers = tokio::fs::read_to_string(customers).await?;
+    let customers = customers.lines().map(serde_json::from_str);
+    Ok(customers.collect::<Result<_, _>>()?)
+}
+
+/// All files of a folder and its folders, by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Sends the events one after the other, says what they cost, and answers the answers.
+async fn ask(
+    services: &Services,
+    kind: &Kind,
+    events: &[Value],
+    report: &mut Report,
+) -> Result<Vec<Value>, Failure> {
+    let program: Program = services.program_over_tls(&build::function(kind.function).await?);
+    let mut function = Function::start(&program, None).await?;
+    function.ready().await?;
+    function.rest().await?;
+    let (mut read, mut written, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let mut answers = Vec::new();
+    let cpu = function.cpu().await?;
+    for event in events {
+        services.table.reset_counts();
+        let began = Instant::now();
+        let answer = function.invoke(event).await?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        succeeded(&answer)?;
+        answers.push(serde_json::from_slice(&answer)?);
+        let (mut reads, mut writes) = (0.0, 0.0);
+        for (operation, count) in services.table.counts() {
+            if operation == "TransactWriteItems" {
+                writes += count.capacity_units;
+            } else {
+                reads += count.capacity_units;
+            }
+        }
+        read.push(reads);
+        written.push(writes);
+    }
+    let cpu = (function.cpu().await? - cpu) / events.len() as f64 * 1e3;
+    let memory = function.peak_memory().await? as f64 / 1_048_576.0;
+    report.say(
+        kind.name,
+        format!(
+            "read units {} (99th percentile {}), write units {} ({}); {} ms, {} ms of CPU, at most {memory:.0} MiB",
+            short(mean(&read)),
+            short(percentile(read, 99)),
+            short(mean(&written)),
+            short(percentile(written, 99)),
+            short(mean(&times)),
+            short(cpu),
+        ),
+    );
+    Ok(answers)
+}
