@@ -18,7 +18,7 @@ const FORM: u64 = 1;
 /// The most ranges of an import.
 const MAX_RANGES: u64 = 32;
 /// The most bytes, decompressed, that a run reads again before it comes to what is left. At 90 MB/s, as S3 sends to one
-/// connection, they take 6 of its 15 minutes. (What inflating them takes is for `bench memory` to measure.)
+/// connection, they take 6 of its 15 minutes; inflating is faster (`infra/bench/results.md`, Large files).
 const MAX_PASSED_OVER: u64 = 32 << 30;
 
 /// Problems of an object that is not there any more.

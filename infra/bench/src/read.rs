@@ -40,13 +40,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         1.5,
     );
 
-    let (requests, units) = read_once(
-        &services,
-        "profile-read",
-        "profile-read/events/get.json",
-        &format!("/profiles/{id}"),
-    )
-    .await?;
+    let (requests, units) = read_profile(&services, &id).await?;
     report.at_most(
         "requests of a profile read, one identity",
         format!("{requests}"),
@@ -70,13 +64,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         "opens@example.com",
     )
     .await?;
-    let (_, units) = read_once(
-        &services,
-        "profile-read",
-        "profile-read/events/get.json",
-        &format!("/profiles/{opens}"),
-    )
-    .await?;
+    let (_, units) = read_profile(&services, &opens).await?;
     report.at_most(
         format!("read units of a profile with {EVENTS} e-mails opened, id and campaign of each"),
         short(units),
@@ -212,6 +200,18 @@ pub(crate) fn succeeded(answer: &[u8]) -> Result<(), Failure> {
     } else {
         Err(format!("a read failed: {answer}").into())
     }
+}
+
+/// Requests and read units of a profile.
+async fn read_profile(services: &Services, id: &str) -> Result<(u64, f64), Failure> {
+    let path = format!("/profiles/{id}");
+    read_once(
+        services,
+        "profile-read",
+        "profile-read/events/get.json",
+        &path,
+    )
+    .await
 }
 
 /// Requests and read units of a warm function's answer.
