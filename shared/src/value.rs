@@ -160,14 +160,14 @@ impl FromIterator<(String, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
         let mut all: Vec<_> = entries.into_iter().collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
-        let mut map: Vec<(String, Value)> = Vec::with_capacity(all.len());
-        for entry in all {
-            match map.last_mut() {
-                Some(last) if last.0 == entry.0 => *last = entry,
-                _ => map.push(entry),
+        all.dedup_by(|later, kept| {
+            let is_same = later.0 == kept.0;
+            if is_same {
+                std::mem::swap(later, kept);
             }
-        }
-        Self(map)
+            is_same
+        });
+        Self(all)
     }
 }
 

@@ -8,6 +8,7 @@ use aws_sdk_s3::{
 use shared::{
     identity::IdentityKey,
     keys::SortKey,
+    table::Write,
     value::Map,
     version::{ImportId, Version},
 };
@@ -93,8 +94,13 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
             return false;
         }
     };
-    let links = placed.links.iter().flatten();
-    for write in placed.writes.iter().chain(&placed.body).chain(links) {
+    let links: Vec<_> = placed
+        .links
+        .iter()
+        .flatten()
+        .filter_map(Write::item)
+        .collect();
+    for write in placed.writes.iter().chain(&placed.body).chain(&links) {
         let (partition, sort) = write.key();
         assert!(
             partition.len() <= MAX_KEYS.0 && sort.len() <= MAX_KEYS.1,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use shared::{
+    item::Item,
     table::{BATCH_SIZE, Table, TableError, Verdict, Write, Written},
     version::ImportId,
 };
@@ -385,7 +386,7 @@ async fn write_both(
     import: ImportId,
     pace: Arc<Pace>,
     row: RowId,
-    both: [Write; 2],
+    both: [Item; 2],
 ) -> Result<Done, TableError> {
     let mut done = Done {
         outcomes: Vec::new(),

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use data_encoding::BASE64;
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::Row;
 use crate::{
@@ -14,6 +13,9 @@ use crate::{
     value::{Map, Value},
     version::Version,
 };
+
+/// Room for most records.
+const USUAL_BYTES: usize = 512;
 
 /// A primary key.
 pub(super) fn key(partition: &str, sort: &str) -> Row {
@@ -25,32 +27,15 @@ pub(super) fn key(partition: &str, sort: &str) -> Row {
 
 /// The whole of an item.
 pub(super) fn row(item: &Item) -> Row {
-    row_of(
-        (item.identity.as_str(), &item.key.to_text()),
-        item.version.as_ref(),
-        item.link.as_ref().map(Identifier::to_item).as_ref(),
-        &item.data,
-        item.expires_at,
-    )
-}
-
-/// An item, of its parts.
-pub(super) fn row_of(
-    (partition, sort): (&str, &str),
-    version: Option<&Version>,
-    link: Option<&Map>,
-    data: &Map,
-    expires_at: Option<i64>,
-) -> Row {
-    let mut row = key(partition, sort);
-    if let Some(version) = version {
+    let mut row = key(item.identity.as_str(), &item.key.to_text());
+    if let Some(version) = &item.version {
         row.insert("version".to_owned(), self::version(version));
     }
-    if let Some(link) = link {
-        row.insert("link".to_owned(), map(link));
+    if let Some(link) = &item.link {
+        row.insert("link".to_owned(), map(&link.to_item()));
     }
-    row.insert("data".to_owned(), map(data));
-    if let Some(end) = expires_at {
+    row.insert("data".to_owned(), map(&item.data));
+    if let Some(end) = item.expires_at {
         row.insert("expires_at".to_owned(), AttributeValue::N(end.to_string()));
     }
     row
@@ -110,35 +95,84 @@ fn attribute(value: &Value) -> AttributeValue {
     }
 }
 
-/// A value as DynamoDB's JSON spells it, `{"S": "text"}`; of a map its entries.
-pub(super) struct Spelt<'a, T>(pub(super) &'a T);
+/// A map in DynamoDB's JSON, ready to be sent: `{"name":{"S":"text"}}`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spelling(Box<str>);
 
-impl Serialize for Spelt<'_, Map> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(key, value)| (key, Spelt(value))))
+impl Spelling {
+    pub(super) fn of(map: &Map) -> Self {
+        let mut out = String::with_capacity(USUAL_BYTES);
+        spell_map(map, &mut out);
+        Self(out.into_boxed_str())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
-impl Serialize for Spelt<'_, Value> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut one = serializer.serialize_map(Some(1))?;
-        match self.0 {
-            Value::Null => one.serialize_entry("NULL", &true),
-            Value::Bool(flag) => one.serialize_entry("BOOL", flag),
-            Value::Number(text) => one.serialize_entry("N", text),
-            Value::Text(text) => one.serialize_entry("S", text),
-            Value::Bytes(bytes) => one.serialize_entry("B", &BASE64.encode(bytes)),
-            Value::List(list) => one.serialize_entry("L", &Spelt(list)),
-            Value::Map(map) => one.serialize_entry("M", &Spelt(map)),
-        }?;
-        one.end()
+fn spell_map(map: &Map, out: &mut String) {
+    out.push('{');
+    for (place, (key, value)) in map.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        spell_text(key, out);
+        out.push(':');
+        spell(value, out);
     }
+    out.push('}');
 }
 
-impl Serialize for Spelt<'_, Vec<Value>> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(Spelt))
+fn spell(value: &Value, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("{\"NULL\":true"),
+        Value::Bool(true) => out.push_str("{\"BOOL\":true"),
+        Value::Bool(false) => out.push_str("{\"BOOL\":false"),
+        Value::Number(text) => {
+            out.push_str("{\"N\":");
+            spell_text(text, out);
+        }
+        Value::Text(text) => {
+            out.push_str("{\"S\":");
+            spell_text(text, out);
+        }
+        Value::Bytes(bytes) => {
+            out.push_str("{\"B\":\"");
+            BASE64.encode_append(bytes, out);
+            out.push('"');
+        }
+        Value::List(list) => {
+            out.push_str("{\"L\":[");
+            for (place, value) in list.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                spell(value, out);
+            }
+            out.push(']');
+        }
+        Value::Map(map) => {
+            out.push_str("{\"M\":");
+            spell_map(map, out);
+        }
     }
+    out.push('}');
+}
+
+/// A JSON string. Most texts hold nothing to be escaped, and are copied as they are.
+pub(super) fn spell_text(text: &str, out: &mut String) {
+    if text
+        .bytes()
+        .any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
+    {
+        // There is no text that could not be written.
+        out.push_str(&serde_json::to_string(text).unwrap_or_default());
+        return;
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 fn read_map(value: AttributeValue) -> Option<Map> {
@@ -162,5 +196,66 @@ fn read(value: AttributeValue) -> Value {
         map @ AttributeValue::M(_) => read_map(map).map_or(Value::Null, Value::Map),
         // Sets are never written.
         _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(|number| Value::Number(number.to_string())),
+            any::<String>().prop_map(Value::Text),
+            any::<Vec<u8>>().prop_map(Value::Bytes),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
+                prop::collection::vec((any::<String>(), inner), 0..4)
+                    .prop_map(|entries| Value::Map(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// What the table's JSON says of a value.
+    fn expected(value: &Value) -> serde_json::Value {
+        match value {
+            Value::Null => json!({"NULL": true}),
+            Value::Bool(flag) => json!({"BOOL": flag}),
+            Value::Number(text) => json!({"N": text}),
+            Value::Text(text) => json!({"S": text}),
+            Value::Bytes(bytes) => json!({"B": BASE64.encode(bytes)}),
+            Value::List(list) => json!({"L": list.iter().map(expected).collect::<Vec<_>>()}),
+            Value::Map(map) => json!({"M": expected_map(map)}),
+        }
+    }
+
+    fn expected_map(map: &Map) -> serde_json::Value {
+        map.iter()
+            .map(|(key, value)| (key.to_owned(), expected(value)))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_map_is_spelt_as_another_writer_does(value in any_value(), text: String) {
+            let mut map = Map::new();
+            map.insert(text, value);
+            let spelling: serde_json::Value = serde_json::from_str(Spelling::of(&map).as_str()).unwrap();
+            prop_assert_eq!(spelling, expected_map(&map));
+        }
+
+        #[test]
+        fn a_map_comes_back(value in any_value()) {
+            let mut map = Map::new();
+            map.insert("a", value);
+            prop_assert_eq!(read_map(self::map(&map)), Some(map));
+        }
     }
 }

@@ -1,25 +1,30 @@
 //! Newest-wins writes, up to 25 to a request, with a verdict for each. What a verdict leads to is the caller's.
 
+use std::fmt::Write as _;
+
+use super::{Table, TableError, attribute, attribute::Spelling, failure};
+use crate::{item::Item, keys, value::Map, version::Version};
 use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum as Code, BatchStatementResponse};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use data_encoding::BASE64;
-use serde::Serialize;
-
-use super::{Row, Table, TableError, attribute, attribute::Spelt, failure};
-use crate::{item::Item, keys, value::Map, version::Version};
 
 /// DynamoDB's limit of one `BatchExecuteStatement`.
 pub const BATCH_SIZE: usize = 25;
+/// Room for most statements.
+const USUAL_BYTES: usize = 1024;
 
 /// A write that succeeds only where its key is absent or older.
+///
+/// Its maps are kept as the request spells them: what waits for the table is then a few pieces of memory, and the many of a
+/// tree are given back while they are still at hand.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
     partition: String,
     sort: String,
     version: Version,
-    link: Option<Map>,
-    data: Map,
+    link: Option<Spelling>,
+    data: Spelling,
     expires_at: Option<i64>,
 }
 
@@ -53,34 +58,33 @@ pub struct Written {
 
 impl Write {
     /// Writes an item of an identity. Its version counts; one without a version can't be written like this.
-    pub fn item(item: Item) -> Option<Self> {
+    pub fn item(item: &Item) -> Option<Self> {
         Some(Self {
-            partition: item.identity.to_string(),
-            sort: item.key.to_text(),
-            version: item.version?,
-            link: item
-                .link
-                .as_ref()
-                .map(crate::identifier::Identifier::to_item),
-            data: item.data,
+            link: item.link.as_ref().map(|link| Spelling::of(&link.to_item())),
             expires_at: item.expires_at,
+            ..Self::new(
+                item.identity.to_string(),
+                item.key.to_text(),
+                item.version?,
+                &item.data,
+            )
         })
     }
 
     /// Writes an item that names nobody.
-    pub(super) const fn new(partition: String, sort: String, version: Version, data: Map) -> Self {
+    pub(super) fn new(partition: String, sort: String, version: Version, data: &Map) -> Self {
         Self {
             partition,
             sort,
             version,
             link: None,
-            data,
+            data: Spelling::of(data),
             expires_at: None,
         }
     }
 
     /// Writes the product that has `id` under `id_type`.
-    pub fn product(id_type: &str, id: &str, version: Version, data: Map) -> Self {
+    pub fn product(id_type: &str, id: &str, version: Version, data: &Map) -> Self {
         Self::new(
             keys::product(id_type, id),
             keys::PRODUCT.to_owned(),
@@ -99,109 +103,99 @@ impl Write {
         self.version
     }
 
-    /// The whole of the item.
-    pub(super) fn row(&self) -> Row {
-        attribute::row_of(
-            self.key(),
-            Some(&self.version),
-            self.link.as_ref(),
-            &self.data,
-            self.expires_at,
-        )
-    }
-
-    /// The statement that inserts it into `table`, a quoted name.
-    fn insert(&self, table: &str) -> Statement<'_> {
-        let mut parameters = vec![
-            Parameter::Text(&self.partition),
-            Parameter::Text(&self.sort),
-            Parameter::bytes(&self.version),
-            Parameter::Map(Spelt(&self.data)),
+    /// Spells the statement that inserts it into `table`, a name as it stands in a statement.
+    fn insert(&self, table: &str, out: &mut String) {
+        let (link, end) = (self.link.as_ref(), self.expires_at);
+        let text = [
+            "INSERT INTO ",
+            table,
+            " VALUE {'PK':?,'SK':?,'version':?,'data':?",
+            link.map_or("", |_| ",'link':?"),
+            end.map_or("", |_| ",'expires_at':?"),
+            "}",
         ];
-        let mut more = String::new();
-        if let Some(link) = &self.link {
-            parameters.push(Parameter::Map(Spelt(link)));
-            more.push_str(",'link':?");
-        }
-        if let Some(end) = self.expires_at {
-            parameters.push(Parameter::Number(end.to_string()));
-            more.push_str(",'expires_at':?");
-        }
-        Statement {
-            statement: format!(
-                "INSERT INTO {table} VALUE {{'PK':?,'SK':?,'version':?,'data':?{more}}}"
-            ),
-            parameters,
-            return_values_on_condition_check_failure: None,
-        }
-    }
-
-    /// The statement that updates it in `table`, a quoted name.
-    fn update(&self, table: &str) -> Statement<'_> {
-        let mut parameters = vec![
-            Parameter::bytes(&self.version),
-            Parameter::Map(Spelt(&self.data)),
+        let parameters = [
+            Some(Parameter::Text(&self.partition)),
+            Some(Parameter::Text(&self.sort)),
+            Some(Parameter::Bytes(self.version.as_bytes())),
+            Some(Parameter::Map(&self.data)),
+            link.map(Parameter::Map),
+            end.map(Parameter::Number),
         ];
-        let mut more = String::new();
-        if let Some(link) = &self.link {
-            parameters.push(Parameter::Map(Spelt(link)));
-            more.push_str(" SET \"link\" = ?");
-        }
-        if let Some(end) = self.expires_at {
-            parameters.push(Parameter::Number(end.to_string()));
-            more.push_str(" SET \"expires_at\" = ?");
-        } else {
-            more.push_str(" REMOVE \"expires_at\"");
-        }
-        parameters.push(Parameter::Text(&self.partition));
-        parameters.push(Parameter::Text(&self.sort));
-        parameters.push(Parameter::bytes(&self.version));
-        Statement {
-            statement: format!(
-                "UPDATE {table} SET \"version\" = ? SET \"data\" = ?{more} WHERE \"PK\" = ? AND \"SK\" = ? AND \"version\" < ?"
+        statement(out, &text, parameters);
+        out.push('}');
+    }
+
+    /// Spells the statement that updates it in `table`, a name as it stands in a statement.
+    fn update(&self, table: &str, out: &mut String) {
+        let (link, end) = (self.link.as_ref(), self.expires_at);
+        let text = [
+            "UPDATE ",
+            table,
+            r#" SET \"version\" = ? SET \"data\" = ?"#,
+            link.map_or("", |_| r#" SET \"link\" = ?"#),
+            end.map_or(
+                r#" REMOVE \"expires_at\""#,
+                |_| r#" SET \"expires_at\" = ?"#,
             ),
-            parameters,
-            return_values_on_condition_check_failure: Some("ALL_OLD"),
-        }
+            r#" WHERE \"PK\" = ? AND \"SK\" = ? AND \"version\" < ?"#,
+        ];
+        let parameters = [
+            Some(Parameter::Bytes(self.version.as_bytes())),
+            Some(Parameter::Map(&self.data)),
+            link.map(Parameter::Map),
+            end.map(Parameter::Number),
+            Some(Parameter::Text(&self.partition)),
+            Some(Parameter::Text(&self.sort)),
+            Some(Parameter::Bytes(self.version.as_bytes())),
+        ];
+        statement(out, &text, parameters);
+        out.push_str(r#","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}"#);
     }
 }
 
-/// `BatchExecuteStatement` as DynamoDB takes it, written straight from what is to be stored: the SDK's own input wants trees of
-/// hash maps, made anew for each try.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Request<'a> {
-    statements: Vec<Statement<'a>>,
-    return_consumed_capacity: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement<'a> {
-    statement: String,
-    parameters: Vec<Parameter<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    return_values_on_condition_check_failure: Option<&'static str>,
-}
-
-#[derive(Serialize)]
+/// A parameter of a statement.
 enum Parameter<'a> {
-    #[serde(rename = "S")]
     Text(&'a str),
-    #[serde(rename = "N")]
-    Number(String),
-    /// In base64.
-    #[serde(rename = "B")]
-    Bytes(String),
-    #[serde(rename = "M")]
-    Map(Spelt<'a, Map>),
+    Number(i64),
+    Bytes(&'a [u8]),
+    Map(&'a Spelling),
 }
 
-impl Parameter<'_> {
-    fn bytes(version: &Version) -> Self {
-        Self::Bytes(BASE64.encode(version.as_bytes()))
+/// Spells a statement, whose text is ready to stand in JSON, and leaves it open at its end.
+fn statement<'a>(
+    out: &mut String,
+    text: &[&str],
+    parameters: impl IntoIterator<Item = Option<Parameter<'a>>>,
+) {
+    out.push_str(r#"{"Statement":""#);
+    for part in text {
+        out.push_str(part);
     }
+    out.push_str(r#"","Parameters":["#);
+    for (place, parameter) in parameters.into_iter().flatten().enumerate() {
+        out.push_str(if place > 0 { "," } else { "" });
+        match parameter {
+            Parameter::Text(text) => {
+                out.push_str(r#"{"S":"#);
+                attribute::spell_text(text, out);
+            }
+            Parameter::Number(number) => {
+                let _ = write!(out, r#"{{"N":"{number}""#);
+            }
+            Parameter::Bytes(bytes) => {
+                out.push_str(r#"{"B":""#);
+                BASE64.encode_append(bytes, out);
+                out.push('"');
+            }
+            Parameter::Map(map) => {
+                out.push_str(r#"{"M":"#);
+                out.push_str(map.as_str());
+            }
+        }
+        out.push('}');
+    }
+    out.push(']');
 }
 
 impl Table {
@@ -210,9 +204,7 @@ impl Table {
     /// # Errors
     /// The table did not answer; nothing is known of any of the writes.
     pub async fn insert(&self, writes: &[&Write]) -> Result<Written, TableError> {
-        let table = quoted(&self.name);
-        self.execute(writes.iter().map(|write| write.insert(&table)))
-            .await
+        self.execute(writes, Write::insert).await
     }
 
     /// Updates what is there and older. At most 25 writes, no two of one key.
@@ -220,21 +212,28 @@ impl Table {
     /// # Errors
     /// The table did not answer; nothing is known of any of the writes.
     pub async fn update(&self, writes: &[&Write]) -> Result<Written, TableError> {
-        let table = quoted(&self.name);
-        self.execute(writes.iter().map(|write| write.update(&table)))
-            .await
+        self.execute(writes, Write::update).await
     }
 
-    async fn execute<'a>(
+    /// Sends `BatchExecuteStatement` as DynamoDB takes it, spelt straight from what is to be stored: the SDK's own input wants
+    /// trees of hash maps, made anew for each try.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
+    async fn execute(
         &self,
-        statements: impl Iterator<Item = Statement<'a>>,
+        writes: &[&Write],
+        spell: fn(&Write, &str, &mut String),
     ) -> Result<Written, TableError> {
-        let request = Request {
-            statements: statements.collect(),
-            return_consumed_capacity: "TOTAL",
-        };
-        let body =
-            serde_json::to_vec(&request).map_err(|error| TableError::Refused(error.into()))?;
+        let mut table = String::new();
+        attribute::spell_text(&quoted(&self.name), &mut table);
+        // Without the quotes of JSON: a statement is around it.
+        let table = table.get(1..table.len() - 1).unwrap_or_default();
+        let mut body = String::with_capacity(writes.len() * USUAL_BYTES);
+        body.push_str(r#"{"ReturnConsumedCapacity":"TOTAL","Statements":["#);
+        for (place, write) in writes.iter().enumerate() {
+            body.push_str(if place > 0 { "," } else { "" });
+            spell(write, table, &mut body);
+        }
+        body.push_str("]}");
         let body = Bytes::from(body);
         let answer = self
             .client
@@ -285,4 +284,46 @@ pub(super) fn verdict(response: &BatchStatementResponse) -> Verdict {
 /// A name as PartiQL takes it, whatever is in it.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::ImportId;
+
+    fn spelt(write: &Write, spell: fn(&Write, &str, &mut String)) -> serde_json::Value {
+        let mut out = String::new();
+        spell(write, r#"\"a.b-c\""#, &mut out);
+        serde_json::from_str(&out).unwrap()
+    }
+
+    #[test]
+    fn statements_have_a_parameter_for_each_question_mark() {
+        let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
+        let new = |data: &Map| Write::new("p\"".into(), "s\n".into(), version, data);
+        let plain = new(&Map::new());
+        let full = Write {
+            link: Some(Spelling::of(&Map::new())),
+            expires_at: Some(7),
+            ..new(&Map::new())
+        };
+        for (write, more) in [(&plain, 0), (&full, 2)] {
+            for (spell, own) in [
+                (Write::insert as fn(&Write, &str, &mut String), 4),
+                (Write::update, 5),
+            ] {
+                let statement = spelt(write, spell);
+                let text = statement["Statement"].as_str().unwrap();
+                assert_eq!(text.matches('?').count(), own + more, "{text}");
+                let parameters = statement["Parameters"].as_array().unwrap();
+                assert_eq!(parameters.len(), own + more, "{text}");
+                assert!(text.contains(" \"a.b-c\" "), "{text}");
+                assert!(parameters.contains(&serde_json::json!({"S": "p\""})));
+                assert!(parameters.contains(&serde_json::json!({"S": "s\n"})));
+            }
+        }
+        let returns = "ReturnValuesOnConditionCheckFailure";
+        assert_eq!(spelt(&full, Write::update)[returns], "ALL_OLD");
+        assert!(spelt(&full, Write::insert).get(returns).is_none());
+    }
 }

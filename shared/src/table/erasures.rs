@@ -37,7 +37,7 @@ impl Write {
             identity.to_string(),
             SortKey::Marker(marker).to_text(),
             version,
-            Map::new(),
+            &Map::new(),
         )
     }
 
@@ -46,7 +46,7 @@ impl Write {
         let (partition, sort) = keys::erasure(identity, marker);
         let mut data = Map::new();
         data.insert("listed_at", Instant::now().to_string());
-        Self::new(partition, sort, version, data)
+        Self::new(partition, sort, version, &data)
     }
 }
 

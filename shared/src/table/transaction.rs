@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::{
     types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 
-use super::{Row, Table, TableError, Verdict, Write, attribute, failure};
+use super::{Row, Table, TableError, Verdict, attribute, failure};
+use crate::item::Item;
 
 /// Codes of what another try may get through.
 const PASSING: [&str; 5] = [
@@ -22,14 +23,17 @@ impl Table {
     ///
     /// # Errors
     /// The table did not answer; nothing is known of either.
-    pub async fn put_both(&self, writes: &[Write; 2]) -> Result<(Verdict, f64), TableError> {
-        let put = |write: &Write| {
+    pub async fn put_both(&self, items: &[Item; 2]) -> Result<(Verdict, f64), TableError> {
+        let put = |item: &Item| {
+            let version = item.version.as_ref();
+            let version =
+                version.ok_or_else(|| TableError::Refused("an item has no version".into()))?;
             let put = Put::builder()
                 .table_name(&self.name)
-                .set_item(Some(write.row()))
+                .set_item(Some(attribute::row(item)))
                 .condition_expression("attribute_not_exists(PK) OR #version < :version")
                 .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", attribute::version(&write.version()))
+                .expression_attribute_values(":version", attribute::version(version))
                 .return_values_on_condition_check_failure(
                     ReturnValuesOnConditionCheckFailure::AllOld,
                 )
@@ -40,8 +44,8 @@ impl Table {
         let result = self
             .client
             .transact_write_items()
-            .transact_items(put(&writes[0])?)
-            .transact_items(put(&writes[1])?)
+            .transact_items(put(&items[0])?)
+            .transact_items(put(&items[1])?)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use server::Shared;
@@ -191,6 +192,17 @@ impl Proxy {
     /// measuring the client alone. What DynamoDB would refuse in form is refused.
     pub fn swallow_statements(&self, swallow: bool) {
         self.shared.settings().swallow = swallow;
+    }
+
+    /// Keeps the bodies of `BatchExecuteStatement` from now on.
+    pub fn record_statements(&self) {
+        self.shared.settings().recorded = Some(Vec::new());
+    }
+
+    /// Takes the bodies that were kept, in the order in which they came, and keeps no more.
+    #[must_use]
+    pub fn take_recorded(&self) -> Vec<Bytes> {
+        self.shared.settings().recorded.take().unwrap_or_default()
     }
 
     /// Changes what befalls the requests from now on.

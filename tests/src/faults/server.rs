@@ -36,6 +36,8 @@ use super::{
 
 /// Which operation of DynamoDB a request is.
 const TARGET: &str = "x-amz-target";
+/// The operation that can be swallowed and recorded.
+const STATEMENTS: &str = "BatchExecuteStatement";
 /// The check sum of an answer of DynamoDB.
 const CHECK_SUM: &str = "x-amz-crc32";
 
@@ -51,6 +53,7 @@ pub(super) struct Shared {
 pub(super) struct Settings {
     pub(super) upstream: Option<String>,
     pub(super) swallow: bool,
+    pub(super) recorded: Option<Vec<Bytes>>,
     pub(super) trap: Option<Arc<Trap>>,
     faults: Faults,
     lots: Lots,
@@ -89,6 +92,7 @@ impl Shared {
         let settings = Settings {
             upstream: None,
             swallow: false,
+            recorded: None,
             trap: None,
             faults: Faults::default(),
             lots: Lots::new(seed),
@@ -168,7 +172,15 @@ async fn pass(
 ) -> io::Result<Response<Body>> {
     let (mut lot, rate, upstream, swallow) = {
         let mut settings = shared.settings();
-        let Settings { lots, faults, .. } = &mut *settings;
+        let Settings {
+            lots,
+            faults,
+            recorded,
+            ..
+        } = &mut *settings;
+        if let Some(recorded) = recorded.as_mut().filter(|_| operation == STATEMENTS) {
+            recorded.push(bytes.clone());
+        }
         let lot = lots.draw(&operation, faults);
         let rate = faults.bytes_per_second;
         (lot, rate, settings.upstream.clone(), settings.swallow)
@@ -260,7 +272,7 @@ impl Table<'_> {
     /// The answer to what is not passed on.
     fn swallowed(&self, request: &Value) -> Option<Result<Value, String>> {
         match self.operation {
-            "BatchExecuteStatement" if self.swallow => Some(statements::swallowed(request)),
+            STATEMENTS if self.swallow => Some(statements::swallowed(request)),
             "BatchWriteItem" if self.swallow => Some(statements::swallowed_puts(request)),
             _ => None,
         }
@@ -275,7 +287,7 @@ impl Table<'_> {
         let mut request: Value = serde_json::from_slice(bytes)?;
         request["ReturnConsumedCapacity"] = "TOTAL".into();
         let mut failed = Vec::new();
-        if self.operation == "BatchExecuteStatement" {
+        if self.operation == STATEMENTS {
             let mut settings = self.shared.settings();
             for statement in statements::of(&request) {
                 failed.push(if lot.statement_fails() {

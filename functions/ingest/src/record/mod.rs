@@ -81,7 +81,7 @@ pub(crate) struct Placed {
     /// Its items, the main one first.
     pub(crate) writes: Vec<Write>,
     /// Its links, both sides of each: they are written together or not at all.
-    pub(crate) links: Vec<[Write; 2]>,
+    pub(crate) links: Vec<[Item; 2]>,
     /// Whether its body's end had to be left out.
     pub(crate) truncated: bool,
     /// Whom it erases.
@@ -178,7 +178,7 @@ impl Placing<'_> {
         if self.context.erasures.erase(&item.identity, &item) {
             return None;
         }
-        Write::item(item)
+        Write::item(&item)
     }
 }
 

@@ -30,7 +30,7 @@ impl Placing<'_> {
             .into_iter()
             .filter_map(|id_type| Some((id_type, data.text(id_type)?)));
         Ok(ids
-            .map(|(id_type, id)| Write::product(id_type, id, self.version, data.clone()))
+            .map(|(id_type, id)| Write::product(id_type, id, self.version, &data))
             .collect())
     }
 }

@@ -33,7 +33,7 @@ fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
 
 fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
     placed(record_type, row).map(|placed| {
-        let links = placed.links.into_iter().flatten();
+        let links = placed.links.iter().flatten().filter_map(Write::item);
         placed.writes.into_iter().chain(links).collect()
     })
 }
@@ -185,13 +185,13 @@ fn texts_are_parsed_where_numbers_are_expected_and_the_other_way_round() {
     let row = purchase(
         r#""products":[{"price_paid":"12.50","quantity":"2"}],"currency":"aud","store":{"type":"Outlet","name":42}"#,
     );
-    let written = format!("{:?}", place_as(Some("purchase"), &row).unwrap());
+    let written = format!("{:?}", place_as(Some("purchase"), &row).unwrap()).replace('\\', "");
     for stored in [
-        r#"Number("12.50")"#,
-        r#"Number("2")"#,
-        r#"Text("AUD")"#,
-        r#"Text("outlet")"#,
-        r#"Text("42")"#,
+        r#"{"N":"12.50"}"#,
+        r#"{"N":"2"}"#,
+        r#"{"S":"AUD"}"#,
+        r#"{"S":"outlet"}"#,
+        r#"{"S":"42"}"#,
     ] {
         assert!(written.contains(stored), "{stored} in {written}");
     }

@@ -6,7 +6,6 @@ use shared::{
     identifier::Identifier,
     identity::IdentityId,
     keys::SortKey,
-    table::Write,
     value::{Map, Value},
 };
 
@@ -48,8 +47,8 @@ impl Placing<'_> {
                 let erase = |(id, _): &(IdentityId, _)| self.context.erasures.erase(id, &sides[0]);
                 if erase(a) || erase(b) {
                     placed.kept_out.extend(sides);
-                } else if let [Some(own), Some(far)] = sides.map(Write::item) {
-                    placed.links.push([own, far]);
+                } else {
+                    placed.links.push(sides);
                 }
             }
         }

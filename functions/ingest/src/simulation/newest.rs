@@ -121,7 +121,7 @@ fn write_of(id: &IdentityId, place: usize, number: usize, bodies: &[usize]) -> W
         data.insert("says", BODIES[bodies[number]]);
     }
     let item = Item::ingested(id.clone(), key_of(place), version(number), None, data);
-    Write::item(item).unwrap()
+    Write::item(&item).unwrap()
 }
 
 /// Two sides of a link that were stored apart could be left apart: by an erasure that deletes the one while a run that is
@@ -131,14 +131,7 @@ fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
     let [a, b] = [0, 1].map(schedules::id);
     let side = |own: &IdentityId, other: &IdentityId, number| {
         let key = SortKey::Link(other.clone());
-        Write::item(Item::ingested(
-            own.clone(),
-            key,
-            version(number),
-            None,
-            Map::new(),
-        ))
-        .unwrap()
+        Item::ingested(own.clone(), key, version(number), None, Map::new())
     };
     let both = |number| [side(&a, &b, number), side(&b, &a, number)];
     clock().block_on(async {
@@ -147,7 +140,10 @@ fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
         let (killer, _) = tokio::sync::oneshot::channel();
         let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
         // As an erasure leaves it on its way: the far side is gone, its own is still there.
-        app.table.insert(&[&both(1)[0]]).await.unwrap();
+        app.table
+            .insert(&[&Write::item(&both(1)[0]).unwrap()])
+            .await
+            .unwrap();
         for held in [0, 1] {
             let (verdict, _) = app.table.put_both(&both(held)).await.unwrap();
             assert_eq!(verdict, table::Verdict::Held(version(1)));
