@@ -11,6 +11,7 @@ pub mod http;
 pub mod identifier;
 pub mod identity;
 pub mod item;
+pub mod json;
 pub mod keys;
 pub mod logs;
 pub mod metrics;

@@ -9,6 +9,7 @@ use super::Row;
 use crate::{
     identifier::Identifier,
     item::Item,
+    json,
     keys::SortKey,
     value::{Map, Value},
     version::Version,
@@ -162,10 +163,7 @@ fn spell(value: &Value, out: &mut String) {
 
 /// A JSON string. Most texts hold nothing to be escaped, and are copied as they are.
 pub(super) fn spell_text(text: &str, out: &mut String) {
-    if text
-        .bytes()
-        .any(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
-    {
+    if json::plain(text.as_bytes()) < text.len() {
         // There is no text that could not be written.
         out.push_str(&serde_json::to_string(text).unwrap_or_default());
         return;

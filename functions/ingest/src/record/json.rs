@@ -6,6 +6,8 @@ use super::Fault;
 
 /// How deep a record may nest.
 pub(crate) const MAX_DEPTH: usize = 32;
+/// Room for the fields of most objects.
+const USUAL_FIELDS: usize = 8;
 /// DynamoDB's limit of a number's digits.
 const MAX_DIGITS: usize = 38;
 /// DynamoDB's limit of a number's magnitude, as a power of ten.
@@ -53,10 +55,10 @@ impl<'a> Parser<'a> {
 
     fn map(&mut self, depth: usize) -> Result<Map, Fault> {
         self.at += 1;
-        let mut entries = Vec::new();
         if self.takes(b'}') {
             return Ok(Map::new());
         }
+        let mut entries = Vec::with_capacity(USUAL_FIELDS);
         loop {
             if self.peek() != Some(b'"') {
                 return Err(self.broken());
@@ -117,9 +119,7 @@ impl<'a> Parser<'a> {
     /// What comes before the next quote, escape or control character.
     fn plain(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
-        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-        let end = rest.bytes().position(|byte| special(&byte));
-        let plain = &rest[..end.unwrap_or(rest.len())];
+        let plain = &rest[..shared::json::plain(rest.as_bytes())];
         self.at += plain.len();
         plain
     }
