@@ -260,6 +260,12 @@ mod tests {
             assert_eq!(map.text(name), (name == "text").then_some("t"), "{name}");
         }
         assert_eq!(map.decimal("number"), decimal("1.5"));
+        assert!(map.get_mut("none").is_none());
+        if let Some(text) = map.get_mut("text") {
+            *text = "u".into();
+        }
+        let last = map.clone().into_iter().last();
+        assert_eq!(last, Some(("text".to_owned(), "u".into())));
         assert_eq!(map.remove("flag"), Some(Value::Bool(true)));
         assert_eq!((map.remove("flag"), map.iter().count()), (None, 4));
         assert_eq!(decimal("1e400"), None);

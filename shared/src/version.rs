@@ -155,6 +155,8 @@ mod tests {
         assert_eq!(version("").last_modified(), 0);
         assert_eq!(version(&"F".repeat(30)), version(&"f".repeat(24)));
         assert!(version("1") > version("0f") && version("1") == version("10"));
+        let last = |digit| format!("0055AED6DCD90281E5F0000{digit}");
+        assert!(version(&last('2')) > version(&last('1')));
         let moved = version("1").at(1 << 40);
         assert_eq!(
             (moved.offset(), moved.import()),

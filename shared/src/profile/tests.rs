@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod claims;
 mod document;
 
 use crate::erasure::Markers;
@@ -262,6 +263,29 @@ fn an_event_of_two_identities_counts_once_in_its_newest_version() {
         document["history"]["items"][0]["title"],
         "Bought 2 items for 12.50 USD"
     );
+}
+
+#[test]
+fn of_two_items_of_an_event_the_newer_counts() {
+    let item = |owner, written| {
+        event(
+            owner,
+            1,
+            EventType::Purchase,
+            "p1",
+            written,
+            order("p1", "1", "1"),
+        )
+    };
+    let [old, new, other] = [item(0, 1), item(0, 2), item(1, 1)];
+    assert_eq!([newer(&old, &new), newer(&new, &old)], [&new, &new]);
+    // Of one version, the identity decides: it is the same one each time.
+    let last = if old.identity > other.identity {
+        &old
+    } else {
+        &other
+    };
+    assert_eq!([newer(&old, &other), newer(&other, &old)], [last, last]);
 }
 
 #[test]

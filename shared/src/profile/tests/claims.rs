@@ -1,0 +1,230 @@
+//! Attributes: who is named beside the newest, what the summary takes of them, and pages.
+
+use super::*;
+use crate::profile::attributes::{self, Wanted, page};
+
+fn given(source: &str, namespace: &str, written: u8, values: &[(&str, Value)]) -> Item {
+    let key = SortKey::Attributes {
+        source: source.to_owned(),
+        namespace: namespace.to_owned(),
+    };
+    let (identity, link) = identity(0);
+    let data = map(&[("attributes", map(values).into())]);
+    Item::ingested(identity, key, version(written), Some(link), data)
+}
+
+fn answered(items: &[Item]) -> serde_json::Value {
+    serde_json::from_str(&document(items)).unwrap()
+}
+
+fn categories(items: &[Item]) -> Categories {
+    attributes::fold(&items.iter().cloned().collect(), &view())
+}
+
+#[test]
+fn who_disagrees_is_named_once_for_each_value_of_each_source() {
+    let score = |source, namespace, written, value: &str| {
+        given(source, namespace, written, &[("score", value.into())])
+    };
+    // Two identities say the same of one source, which then stands there once.
+    let other = |item: Item| Item {
+        identity: identity(1).0,
+        ..item
+    };
+    let items = [
+        score("a", "model", 9, "high"),
+        score("b", "model", 8, "low"),
+        other(score("b", "model", 7, "low")),
+        other(score("a", "model", 6, "low")),
+        score("c", "model", 5, "high"),
+        score("d", "model", 4, "middle"),
+    ];
+    let categories = categories(&items);
+    let [score] = categories["model"].as_slice() else {
+        panic!("{categories:?}")
+    };
+    assert_eq!(score.value, Personal::Shown("high".into()));
+    let also: Vec<_> = score
+        .also
+        .iter()
+        .map(|also| (also.source.as_str(), also.value.clone()))
+        .collect();
+    let said = |value: &str| Personal::Shown(Value::from(value));
+    let expected = [
+        ("b", said("low")),
+        ("a", said("low")),
+        ("d", said("middle")),
+    ];
+    assert_eq!(also, expected);
+}
+
+#[test]
+fn one_source_that_said_two_things_is_named_with_both() {
+    let other = |item: Item, n| Item {
+        identity: identity(n).0,
+        ..item
+    };
+    let score = |written, value: &str| given("b", "model", written, &[("score", value.into())]);
+    let items = [
+        given("a", "model", 9, &[("score", "high".into())]),
+        score(8, "low"),
+        other(score(7, "middle"), 1),
+    ];
+    assert_eq!(categories(&items)["model"][0].also.len(), 2);
+}
+
+#[test]
+fn days_are_counted_from_the_last_order() {
+    let items = [event(
+        0,
+        93,
+        EventType::Purchase,
+        "p1",
+        1,
+        order("p1", "1", "1"),
+    )];
+    let document = answered(&items);
+    let figures = document["attributes"]["figures"].as_array().unwrap();
+    let days = figures
+        .iter()
+        .find(|figure| figure["name"] == "days_since_last_order");
+    assert_eq!(days.unwrap()["value"], 7);
+}
+
+#[test]
+fn who_works_for_the_company_is_in_the_segment_of_employees() {
+    let segments = |name: &'static str, value: Value| {
+        let items = [record(0, "crm", 1, map(&[(name, value)]))];
+        answered(&items)["summary"]["segments"].to_string()
+    };
+    assert!(segments("employee_flag", true.into()).contains("\"employee\""));
+    assert!(!segments("employee_flag", false.into()).contains("\"employee\""));
+    assert!(!segments("customer_type", true.into()).contains("\"employee\""));
+}
+
+#[test]
+fn segments_that_are_given_and_set_are_the_customers() {
+    let set = [
+        ("early_bird", Value::Bool(true)),
+        ("night_owl", Value::Bool(false)),
+        ("nobody", Value::Null),
+        ("tier", Value::from("gold")),
+    ];
+    let items = [
+        given("crm", "segments", 1, &set),
+        given("crm", "model", 1, &[("churn", true.into())]),
+    ];
+    let segments = answered(&items)["summary"]["segments"].clone();
+    let has = |name: &str| {
+        let mut names = segments.as_array().unwrap().iter();
+        names.any(|segment| segment == name)
+    };
+    assert!(has("early_bird") && has("tier"), "{segments}");
+    for other in ["night_owl", "nobody", "churn", "", "xyzzy"] {
+        assert!(!has(other), "{other} in {segments}");
+    }
+}
+
+#[test]
+fn pages_come_to_all_attributes_once_in_order() {
+    let items = [
+        given(
+            "crm",
+            "a",
+            1,
+            &[("x", "1".into()), ("y", "2".into()), ("z", "3".into())],
+        ),
+        given("crm", "b", 1, &[("x", "4".into()), ("y", "5".into())]),
+    ];
+    let read = |category: Option<&str>, limit| {
+        let (mut after, mut seen, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let wanted = Wanted {
+                category,
+                after,
+                limit,
+            };
+            let (items, next) = page(categories(&items), &wanted);
+            assert!(items.len() <= limit);
+            seen.extend(
+                items
+                    .iter()
+                    .map(|paged| format!("{}.{}", paged.category, paged.attribute.name)),
+            );
+            pages += 1;
+            after = next;
+            if after.is_none() {
+                return (seen, pages);
+            }
+        }
+    };
+    let all = ["a.x", "a.y", "a.z", "b.x", "b.y"].map(str::to_owned);
+    assert_eq!(read(None, 2), (all.to_vec(), 3));
+    assert_eq!(read(None, 5), (all.to_vec(), 1));
+    assert_eq!(read(Some("a"), 2), (all[..3].to_vec(), 2));
+    assert_eq!(read(Some("b"), 2), (all[3..].to_vec(), 1));
+    assert_eq!(read(Some("c"), 2), (Vec::new(), 1));
+}
+
+#[test]
+fn each_value_has_its_kind() {
+    let long = "x".repeat(257);
+    let kinds = [
+        ("flag", Value::Bool(false), "flag"),
+        ("number", number("1.5"), "number"),
+        ("day", "2026-02-28".into(), "date"),
+        ("no_day", "2026-02-30".into(), "string"),
+        ("seen_at", "2026-02-28T12:00:00Z".into(), "date"),
+        ("seen", "2026-02-28T12:00:00Z".into(), "string"),
+        ("not_seen_at", "never".into(), "string"),
+        ("short", long[1..].into(), "string"),
+        ("long", long.as_str().into(), "text"),
+        ("list", Value::List(Vec::new()), "text"),
+    ];
+    let values: Vec<_> = kinds
+        .iter()
+        .map(|(name, value, _)| (*name, value.clone()))
+        .collect();
+    let categories = categories(&[given("crm", "a", 1, &values)]);
+    assert_eq!(categories["a"].len(), kinds.len());
+    for attribute in &categories["a"] {
+        let expected = kinds.iter().find(|(name, ..)| attribute.name == *name);
+        assert_eq!(attribute.kind, expected.unwrap().2, "{}", attribute.name);
+    }
+}
+
+#[test]
+fn fields_of_customer_records_have_their_categories() {
+    let fields = [
+        ("email", "contact"),
+        ("city", "address"),
+        ("first_name", "customer"),
+        ("shoe_size", "other"),
+        ("shirt", "custom"),
+    ];
+    let custom = map(&[("shirt", "M".into())]);
+    let mut data = map(&[
+        ("custom_fields", custom.into()),
+        ("updated_at", "2026-02-28T12:00:00Z".into()),
+    ]);
+    for (name, category) in fields {
+        if category != "custom" {
+            data.insert(name, "something");
+        }
+    }
+    let categories = categories(&[record(0, "crm", 1, data)]);
+    let found: Vec<_> = categories
+        .iter()
+        .flat_map(|(category, attributes)| {
+            attributes.iter().map(move |attribute| {
+                let as_of = attribute.as_of.map(|at| at.to_string());
+                assert_eq!(as_of.as_deref(), Some("2026-02-28T12:00:00Z"));
+                (attribute.name.as_str(), category.as_str())
+            })
+        })
+        .collect();
+    assert_eq!(found.len(), fields.len());
+    for field in fields {
+        assert!(found.contains(&field), "{field:?} in {found:?}");
+    }
+}
