@@ -5,6 +5,9 @@ use super::*;
 
 mod claims;
 mod document;
+mod history;
+mod notes;
+mod segments;
 
 use crate::erasure::Markers;
 use crate::{
