@@ -311,9 +311,11 @@ async fn large_bodies_are_stored_apart_and_what_fits_nowhere_is_cut() {
         .collect();
     assert_eq!(bodies.len(), 2);
     for row in bodies {
-        let packed = row["data"].as_m().unwrap()["zstd"].as_b().unwrap();
+        let packed = row["data"].as_m().unwrap()["gzip"].as_b().unwrap();
         assert!(packed.as_ref().len() < 409_600);
-        let body = String::from_utf8(zstd::decode_all(packed.as_ref()).unwrap()).unwrap();
+        let mut body = String::new();
+        let mut decoder = flate2::read::GzDecoder::new(packed.as_ref());
+        std::io::Read::read_to_string(&mut decoder, &mut body).unwrap();
         assert!(body == words || (noise.starts_with(&body) && body.len() > noise.len() / 2));
     }
 }

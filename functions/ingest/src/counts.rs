@@ -106,4 +106,28 @@ mod tests {
         assert_eq!(Erased::from_named(count), erased);
         assert_eq!(Counts::from_named(count), Counts::default());
     }
+
+    #[test]
+    fn each_kind_of_item_has_its_counter_but_markers() {
+        let event = || {
+            shared::keys::EventKey::parse("2026-01-02T03:04:05.000000Z#sms_send#aaaaaaaaaaaaaaaa")
+                .unwrap()
+        };
+        let keys = [
+            (SortKey::Record("crm".into()), "erased_records"),
+            (SortKey::Event(event()), "erased_events"),
+            (SortKey::Body(event()), "erased_bodies"),
+            (SortKey::Again("x".into()), "erased_note_requests"),
+        ];
+        for (key, counter) in keys {
+            let mut erased = Erased::default();
+            erased.count(&key);
+            erased.count(&key);
+            let counted: Vec<_> = erased.named().filter(|(_, count)| *count > 0).collect();
+            assert_eq!(counted, [(counter, 2)]);
+        }
+        let mut erased = Erased::default();
+        erased.count(&SortKey::Marker(shared::keys::Marker::Erased));
+        assert_eq!(erased, Erased::default());
+    }
 }

@@ -151,4 +151,28 @@ mod tests {
             assert_eq!(key.format, expected, "{name}");
         }
     }
+
+    #[test]
+    fn unify_and_forget_hold_records_of_their_own() {
+        for (folder, expected) in [
+            ("unify", Some(true)),
+            ("forget", Some(true)),
+            ("purchase", Some(false)),
+            ("mixed", None),
+        ] {
+            let key = DropKey::parse(&format!("drop/{folder}/a.json")).unwrap();
+            assert_eq!(key.bare_records(), expected, "{folder}");
+        }
+    }
+
+    #[test]
+    fn each_error_has_a_slug() {
+        for (key, slug) in [
+            ("drop/orders/a.csv", "unknown-record-type"),
+            ("drop/purchase/A/a.csv", "invalid-source"),
+            ("drop/purchase/a.xml", "unsupported-format"),
+        ] {
+            assert_eq!(DropKey::parse(key).unwrap_err().slug(), slug, "{key}");
+        }
+    }
 }

@@ -239,6 +239,175 @@ fn mixed_files_name_their_types() {
     assert_eq!(mixed(r#"{"record_type":7}"#), Err("unknown_record_type"));
 }
 
+/// What the one write of a row stores, as it is sent.
+fn stored(record_type: &str, row: &str) -> String {
+    let writes = place_as(Some(record_type), row).unwrap();
+    assert_eq!(writes.len(), 1, "{row}");
+    format!("{writes:?}").replace('\\', "")
+}
+
+#[test]
+fn values_are_stored_in_the_form_of_their_rule() {
+    for (given, expected) in [
+        (
+            r#""employee_flag":true"#,
+            r#""employee_flag":{"BOOL":true}"#,
+        ),
+        (
+            r#""employee_flag":" TRUE ""#,
+            r#""employee_flag":{"BOOL":true}"#,
+        ),
+        (
+            r#""employee_flag":"false""#,
+            r#""employee_flag":{"BOOL":false}"#,
+        ),
+        (
+            r#""date_of_birth":" 1985-12-31 ""#,
+            r#""date_of_birth":{"S":"1985-12-31"}"#,
+        ),
+        (
+            r#""updated_at":"2026-01-02T03:04:05+01:00""#,
+            r#""updated_at":{"S":"2026-01-02T02:04:05Z"}"#,
+        ),
+        (r#""postcode":6000"#, r#""postcode":{"S":"6000"}"#),
+        (
+            r#""city":null,"state":"WA""#,
+            r#""data":{"state":{"S":"WA"}}"#,
+        ),
+    ] {
+        let stored = stored("customer_record", &format!("{{{LINK},{given}}}"))
+            .replace("Spelling(\"", "")
+            .replace("\")", "")
+            .replace("data: ", "\"data\":");
+        assert!(stored.contains(expected), "{expected} in {stored}");
+    }
+    let place = r#""products":[],"store":{"type":"outlet","name":"n","location":{"coordinate":{"latitude":-90,"longitude":"179.5"}}}"#;
+    let stored_place = stored("purchase", &purchase(place));
+    for expected in [r#""latitude":{"N":"-90"}"#, r#""longitude":{"N":"179.5"}"#] {
+        assert!(
+            stored_place.contains(expected),
+            "{expected} in {stored_place}"
+        );
+    }
+    let options = r#"{"product_id":"1","name":"n","options":{"size":["S",42]}}"#;
+    let product = stored("product", options);
+    let expected = r#""options":{"M":{"size":{"L":[{"S":"S"},{"S":"42"}]}}}"#;
+    assert!(product.contains(expected), "{expected} in {product}");
+}
+
+#[test]
+fn a_list_may_have_as_many_values_as_its_rule_says() {
+    let lines = |count: usize| {
+        let line = r#"{"price_paid":1,"quantity":1}"#;
+        purchase(&format!(r#""products":[{}]"#, vec![line; count].join(",")))
+    };
+    assert!(place_as(Some("purchase"), &lines(1_000)).is_ok());
+    expect_fault("purchase", &lines(1_001), "too_many", "products");
+}
+
+#[test]
+fn a_namespace_may_be_an_object() {
+    let row = format!(r#"{{{LINK},"attributes":{{"a":{{"x":1,"y":2}},"b.z":{{"value":3}}}}}}"#);
+    let writes = format!("{:?}", place_as(Some("attributes"), &row).unwrap()).replace('\\', "");
+    for expected in [
+        r#""x":{"N":"1"}"#,
+        r#""y":{"N":"2"}"#,
+        r#""z":{"M":{"value":{"N":"3"}}}"#,
+    ] {
+        assert!(writes.contains(expected), "{expected} in {writes}");
+    }
+}
+
+#[test]
+fn a_record_may_name_the_type_of_its_folder() {
+    let row = format!(r#"{{{LINK},"record_type":"customer_record"}}"#);
+    assert_eq!(sort_keys("customer_record", &row), ["profile#record#pos"]);
+}
+
+#[test]
+fn flags_of_links_and_erasures_are_texts_or_flags() {
+    let unify = |flag: &str| {
+        let records = r#"[{"email":"a@example.com"},{"mobile":"1"}]"#;
+        place_as(
+            Some("unify"),
+            &format!(r#"{{"records":{records},"unlink":{flag}}}"#),
+        )
+    };
+    let live =
+        |flag: &str| format!("{:?}", unify(flag).unwrap()).contains(r#"\"live\":{\"BOOL\":true}"#);
+    assert!(live("false") && live("null") && live(r#""false""#));
+    assert!(!live("true") && !live(r#""true""#));
+    for wrong in ["1", r#""yes""#] {
+        assert_eq!(unify(wrong).unwrap_err().code, "wrong_type", "{wrong}");
+    }
+}
+
+#[test]
+fn events_end_with_their_retention_and_nothing_else_does() {
+    let key = key();
+    let context = Context {
+        key: &key,
+        source: "pos",
+        record_type: None,
+        last_modified: LAST_MODIFIED,
+        erasures: crate::erase::Erasures::default(),
+        event_retention_days: Some(30),
+    };
+    let ends = |row: &str| {
+        let placed = place(&context, version(7), json::object(row).unwrap()).unwrap();
+        let writes = placed.body.iter().chain(&placed.writes);
+        let end = |write: &Write| {
+            let text = format!("{write:?}");
+            let (_, end) = text.rsplit_once("expires_at: ").unwrap();
+            end.trim_end_matches([' ', '}']).to_owned()
+        };
+        writes.map(end).collect::<Vec<_>>()
+    };
+    let body = "x".repeat(5_000);
+    let event = format!(
+        r#"{{{LINK},"record_type":"email_send","action_at":"1970-01-02T00:00:00Z","email_id":"e","body":"{body}"}}"#
+    );
+    assert_eq!(ends(&event), ["Some(2678400)", "Some(2678400)"]);
+    let record = format!(r#"{{{LINK},"record_type":"customer_record"}}"#);
+    assert_eq!(ends(&record), ["None"]);
+}
+
+#[test]
+fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
+    let object = |text: &str| json::object(text).unwrap();
+    let reject = |record: &str| {
+        format!(
+            r#"{{"code":"invalid_value","field":"f","line":1,"message":"m","offset":0,"record":{record}}}"#
+        )
+    };
+    let row = r#"{"email_id":"e"}"#;
+    let as_text = serde_json::to_string(row).unwrap();
+    for given in [
+        row.to_owned(),
+        reject(row),
+        reject(&as_text),
+        reject(&reject(row)),
+        reject(&reject(&as_text)),
+    ] {
+        assert_eq!(unwrapped(object(&given)), Ok(object(row)), "{given}");
+    }
+    // A field more, or one that is missing: a row of its own.
+    for own in [
+        r#"{"code":"c","message":"m","offset":0,"record":{},"more":1}"#,
+        r#"{"code":"c","message":"m","record":{}}"#,
+    ] {
+        assert_eq!(unwrapped(object(own)), Ok(object(own)), "{own}");
+    }
+    assert_eq!(
+        unwrapped(object(&reject("7"))).unwrap_err().code,
+        "wrong_type"
+    );
+    assert_eq!(
+        unwrapped(object(&reject("\"{\""))).unwrap_err().code,
+        "invalid_json"
+    );
+}
+
 #[test]
 fn unknown_fields_are_kept() {
     let writes = place_as(

@@ -8,6 +8,8 @@ use crate::record::{Fault, json};
 mod csv;
 mod document;
 mod lines;
+#[cfg(test)]
+mod tests;
 
 use csv::Csv;
 use document::Document;

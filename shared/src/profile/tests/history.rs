@@ -7,6 +7,9 @@ fn shown(kind: EventType, data: Map) -> serde_json::Value {
     serde_json::to_value(HistoryItem::new(&item, &view()).unwrap()).unwrap()
 }
 
+/// Kind, data, title, channel and direction.
+type Case<'a> = (EventType, &'a [(&'a str, Value)], &'a str, &'a str, &'a str);
+
 #[test]
 fn each_event_has_its_title_channel_and_direction() {
     use EventType::{
@@ -17,7 +20,7 @@ fn each_event_has_its_title_channel_and_direction() {
     let list = || ("list", map(&[text("name", "Weekly")]).into());
     let link = |name: &'static str, value: &str| ("clicked_link", map(&[text(name, value)]).into());
     let by = |direction: &str| [text("channel", "chat"), text("direction", direction)];
-    let cases: [(EventType, &[(&str, Value)], &str, &str, &str); 17] = [
+    let cases: [Case<'_>; 17] = [
         (
             EmailSend,
             &[text("subject", "Hi")],

@@ -1,0 +1,105 @@
+//! The same rows in each format: where they stand, what they say, and where a file ends.
+
+use super::*;
+
+/// The rows of a file pushed so many bytes at a time, each with its position and line after it, and the rest.
+fn read(mut rows: Rows, text: &[u8], chunk: usize) -> (Vec<(Row, u64, u64)>, Rows) {
+    let mut found = Vec::new();
+    for chunk in text.chunks(chunk) {
+        rows.push(chunk);
+        while let Some(row) = rows.next() {
+            found.push((row, rows.position(), rows.line()));
+        }
+    }
+    while let Some(row) = rows.finish() {
+        found.push((row, rows.position(), rows.line()));
+    }
+    (found, rows)
+}
+
+#[test]
+fn every_format_says_where_its_rows_stand_and_what_they_hold() {
+    let files = [
+        (
+            Format::Ndjson,
+            "{\"a\":\"1\"}\n\n{\"a\":\"2\"}",
+            [0, 11],
+            [1, 3],
+        ),
+        (
+            Format::Json,
+            "[{\"a\":\"1\"},\n {\"a\":\"2\"}]",
+            [1, 13],
+            [1, 2],
+        ),
+        (Format::Csv, "a\n1\n\n2", [2, 5], [2, 4]),
+    ];
+    for (format, text, offsets, lines) in files {
+        for chunk in [1, 3, 100] {
+            let new = Rows::new(format, Some(false));
+            assert_eq!((new.position(), new.line()), (0, 1), "{format:?}");
+            let (found, rows) = read(new, text.as_bytes(), chunk);
+            assert_eq!((rows.broken(), rows.is_over()), (None, false));
+            let stand = |of: fn(&Row) -> u64| found.iter().map(|(row, ..)| of(row)).collect();
+            let (at, on): (Vec<_>, Vec<_>) = (stand(|row| row.offset), stand(|row| row.line));
+            assert_eq!((at.as_slice(), on.as_slice()), (&offsets[..], &lines[..]));
+            for (place, (row, position, line)) in found.iter().enumerate() {
+                let end = row.offset + row.bytes.len() as u64;
+                assert!(
+                    *position >= end && *position <= text.len() as u64,
+                    "{format:?}"
+                );
+                assert!(*line >= row.line && *line <= 4, "{format:?}");
+                let says = (place + 1).to_string();
+                let fields = rows.fields(row).unwrap();
+                assert_eq!(fields.text("a"), Some(says.as_str()), "{format:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_range_is_over_where_the_next_one_begins() {
+    let text = b"{}\n{}\n{}";
+    for (start, end, expected, over) in [
+        (0, Some(3), vec![0], true),
+        (3, Some(6), vec![3], true),
+        (3, None, vec![3, 6], false),
+    ] {
+        let rows = Rows::lines(start, Some(7), end);
+        assert_eq!((rows.line(), rows.is_over()), (7, false));
+        let (found, rows) = read(rows, &text[start.saturating_sub(1) as usize..], 2);
+        let offsets: Vec<_> = found.iter().map(|(row, ..)| row.offset).collect();
+        assert_eq!((offsets, rows.is_over()), (expected, over), "from {start}");
+    }
+}
+
+#[test]
+fn a_file_that_breaks_off_says_so() {
+    for (format, text, slug) in [
+        (Format::Json, "[{\"a\":1},", "broken-json"),
+        (Format::Csv, "a,a\n1,2\n", "invalid-header"),
+    ] {
+        let (_, rows) = read(Rows::new(format, Some(false)), text.as_bytes(), 100);
+        assert_eq!(rows.broken().map(|broken| broken.slug), Some(slug));
+    }
+}
+
+#[test]
+fn what_is_no_row_is_refused() {
+    let rows = Rows::new(Format::Ndjson, Some(false));
+    let row = |bytes: &'static [u8], flaw| Row {
+        offset: 0,
+        line: 1,
+        bytes: Bytes::from_static(bytes),
+        flaw,
+    };
+    for (row, code) in [
+        (row(b"{}", Some(Flaw::TooLarge)), "record_too_large"),
+        (row(b"{}", Some(Flaw::UnclosedQuote)), "unclosed_quote"),
+        (row(b"\"\xff\"", None), "invalid_utf8"),
+        (row(b"[]", None), "not_an_object"),
+    ] {
+        assert_eq!(rows.fields(&row).unwrap_err().code, code);
+    }
+}
