@@ -147,14 +147,14 @@ fn live_link(item: &Item) -> Option<IdentityId> {
 mod tests {
     use super::*;
     use crate::{
-        identity::encoding,
+        identity::base32,
         keys::Marker,
         value::Map,
         version::{ImportId, Version},
     };
 
     fn id(n: u8) -> IdentityId {
-        encoding().encode(&[n; 16]).parse().unwrap()
+        base32(&[n; 16]).parse().unwrap()
     }
 
     fn link(from: u8, to: u8, live: bool) -> Item {

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use data_encoding::Encoding;
+use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -36,14 +36,14 @@ impl IdentityKey {
         mac.update(system.as_bytes());
         mac.update(&[SEPARATOR]);
         mac.update(value.as_bytes());
-        IdentityId(encoding().encode(&mac.finalize().into_bytes()[..ID_BYTES]))
+        IdentityId(base32(&mac.finalize().into_bytes()[..ID_BYTES]))
     }
 
     /// What the table's `config` item holds of the key, so that another key is noticed.
     pub fn check(&self) -> String {
         let mut mac = self.0.clone();
         mac.update(b"check");
-        encoding().encode(&mac.finalize().into_bytes()[..ID_BYTES])
+        base32(&mac.finalize().into_bytes()[..ID_BYTES])
     }
 }
 
@@ -104,18 +104,10 @@ pub(crate) const fn is_digit(byte: u8) -> bool {
 }
 
 /// RFC 4648 base32 in lowercase, unpadded.
-pub(crate) fn encoding() -> &'static Encoding {
-    use std::sync::LazyLock;
-    static LOWER: LazyLock<Encoding> = LazyLock::new(|| {
-        let mut specification = data_encoding::Specification::new();
-        specification
-            .symbols
-            .push_str("abcdefghijklmnopqrstuvwxyz234567");
-        specification
-            .encoding()
-            .unwrap_or(data_encoding::BASE32_NOPAD)
-    });
-    &LOWER
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    let mut text = BASE32_NOPAD.encode(bytes);
+    text.make_ascii_lowercase();
+    text
 }
 
 #[cfg(test)]

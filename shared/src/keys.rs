@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    identity::{IdentityId, encoding, is_digit},
+    identity::{IdentityId, base32, is_digit},
     time::Instant,
     version::ImportId,
 };
@@ -133,7 +133,7 @@ impl EventKey {
             digest.update([0x1F]);
             digest.update(part.as_bytes());
         }
-        let hash = encoding().encode(&digest.finalize()[..HASH_BYTES]);
+        let hash = base32(&digest.finalize()[..HASH_BYTES]);
         Self {
             text: format!("{}#{kind}#{hash}", at.fixed()),
             kind,
@@ -333,7 +333,7 @@ pub fn again(principal: &str, idempotency_key: &str) -> SortKey {
     digest.update((principal.len() as u64).to_be_bytes());
     digest.update(principal.as_bytes());
     digest.update(idempotency_key.as_bytes());
-    SortKey::Again(encoding().encode(&digest.finalize()[..20]))
+    SortKey::Again(base32(&digest.finalize()[..20]))
 }
 
 fn escape(part: &str) -> Cow<'_, str> {
@@ -370,7 +370,7 @@ mod tests {
             "[a-z0-9_-]{1,64}".prop_map(SortKey::Record),
             ("[a-z0-9_-]{1,64}", ".{1,20}")
                 .prop_map(|(source, namespace)| SortKey::Attributes { source, namespace }),
-            any::<[u8; 16]>().prop_map(|b| SortKey::Link(encoding().encode(&b).parse().unwrap())),
+            any::<[u8; 16]>().prop_map(|b| SortKey::Link(base32(&b).parse().unwrap())),
             prop::sample::select(Marker::ALL.to_vec()).prop_map(SortKey::Marker),
             any::<u128>().prop_map(|id| SortKey::Note(Uuid::from_u128(id))),
             event().prop_map(SortKey::Event),
@@ -399,7 +399,7 @@ mod tests {
 
         #[test]
         fn the_erasure_lists_keys_come_back(bytes: [u8; 16], marker in prop::sample::select(Marker::ALL.to_vec())) {
-            let identity: IdentityId = encoding().encode(&bytes).parse().unwrap();
+            let identity: IdentityId = base32(&bytes).parse().unwrap();
             let (partition, sort) = erasure(&identity, marker);
             prop_assert!(erasures().any(|shard| shard == partition));
             prop_assert_eq!(parse_erasure(&sort), Some((identity, marker)));

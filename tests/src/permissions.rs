@@ -97,11 +97,7 @@ async fn functions_are_allowed_what_they_use_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_are_allowed_no_writes() {
     let app = TestApp::start().await;
-    let reads = [
-        "dynamodb:BatchGetItem",
-        "dynamodb:GetItem",
-        "dynamodb:Query",
-    ];
+    let reads = ["dynamodb:BatchGetItem", "dynamodb:Query"];
     for permission in app.stack.allowed() {
         if ["profile-read", "history"].contains(&permission.function.as_str()) {
             assert!(

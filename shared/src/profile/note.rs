@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{DEFAULT_LIMIT, Page, Personal, Section, State, View};
 use crate::{
     cursor::{self, Listing},
-    identity::{IdentityId, encoding},
+    identity::{IdentityId, base32},
     item::Item,
     keys::SortKey,
     time::Instant,
@@ -183,7 +183,7 @@ pub fn etag(uuid: Uuid, data: &Map) -> String {
     digest.update(uuid.as_bytes());
     // A map prints its keys in order, so equal notes print alike.
     digest.update(serde_json::to_vec(data).unwrap_or_default());
-    format!("\"{}\"", encoding().encode(&digest.finalize()[..10]))
+    format!("\"{}\"", base32(&digest.finalize()[..10]))
 }
 
 #[cfg(test)]

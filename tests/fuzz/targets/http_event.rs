@@ -159,14 +159,6 @@ async fn table(headers: HeaderMap, body: Bytes) -> String {
                 .collect();
             json!({"Responses": {"t": found}, "UnprocessedKeys": {}})
         }
-        "GetItem" => {
-            let key = &request["Key"];
-            let found = items(key["PK"]["S"].as_str().expect("a partition"));
-            match found.into_iter().find(|item| item["SK"] == key["SK"]) {
-                Some(item) => json!({"Item": item}),
-                None => json!({}),
-            }
-        }
         _ => json!({}),
     };
     answer.to_string()

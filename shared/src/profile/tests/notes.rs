@@ -23,6 +23,7 @@ fn written(n: u64, pinned: bool) -> Item {
 fn pages(items: &[Item], limit: usize) -> Vec<Vec<u64>> {
     let (mut after, mut pages) = (None, Vec::new());
     loop {
+        assert!(pages.len() < 10, "{pages:?}");
         let page = page(items, after, limit, &view());
         let number = |note: &Note| {
             let Personal::Shown(text) = &note.text else {
