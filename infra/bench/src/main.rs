@@ -11,6 +11,7 @@ mod instructions;
 mod memory;
 mod ranges;
 mod read;
+mod replay;
 mod report;
 mod requests;
 mod rows;

@@ -1,0 +1,64 @@
+//! The requests of an import, sent again as they were: what the table takes when nothing is left to be done before it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use bytes::Bytes;
+use reqwest::Client;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::Failure;
+
+/// Dynoxide asks for a signature, and does not check it.
+const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+
+/// Sends the bodies of `BatchExecuteStatement` over so many connections at a time, and answers how many seconds it took until
+/// all statements were carried out.
+pub(crate) async fn replay(
+    endpoint: &str,
+    bodies: Vec<Bytes>,
+    connections: usize,
+) -> Result<f64, Failure> {
+    let client = Client::new();
+    let (bodies, next) = (Arc::new(bodies), Arc::new(AtomicUsize::new(0)));
+    let mut senders = JoinSet::new();
+    let began = Instant::now();
+    for _ in 0..connections {
+        let (client, endpoint) = (client.clone(), endpoint.to_owned());
+        let (bodies, next) = (Arc::clone(&bodies), Arc::clone(&next));
+        senders.spawn(async move {
+            let mut answers = Vec::new();
+            while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let request = client
+                    .post(&endpoint)
+                    .header("content-type", "application/x-amz-json-1.0")
+                    .header("x-amz-target", "DynamoDB_20120810.BatchExecuteStatement")
+                    .header("authorization", SIGNATURE)
+                    .header("x-amz-date", "20260101T000000Z")
+                    .body(body.clone());
+                answers.push(request.send().await?.bytes().await?);
+            }
+            Ok::<_, reqwest::Error>(answers)
+        });
+    }
+    let mut answers = Vec::new();
+    while let Some(of_one) = senders.join_next().await {
+        answers.extend(of_one??);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    for answer in answers {
+        let answer: Value = serde_json::from_slice(&answer)?;
+        let verdicts = answer["Responses"].as_array();
+        let verdicts = verdicts.ok_or_else(|| format!("it was refused: {answer}"))?;
+        if let Some(error) = verdicts.iter().find_map(|verdict| verdict.get("Error")) {
+            return Err(format!("a statement was refused: {error}").into());
+        }
+    }
+    Ok(seconds)
+}
