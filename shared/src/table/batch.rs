@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Table, TableError, attribute, attribute::Spelling, failure};
-use crate::{item::Item, keys, value::Map, version::Version};
 use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum as Code, BatchStatementResponse};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use data_encoding::BASE64;
+
+use super::{Table, TableError, attribute, attribute::Spelling, failure};
+use crate::{item::Item, keys, value::Map, version::Version};
 
 /// DynamoDB's limit of one `BatchExecuteStatement`.
 pub const BATCH_SIZE: usize = 25;
