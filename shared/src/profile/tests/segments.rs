@@ -136,6 +136,7 @@ fn engagement_counts_each_message_once() {
     let opened = [mail(EmailOpen, 4, "a", &[])];
     let email = &self::summary(&opened, 20)["email"];
     assert_eq!(email["open_rate"], serde_json::Value::Null);
+    assert!(!document(&opened).contains("email_open_rate"));
     assert_eq!(email["engagement"], "opens");
     assert_eq!(self::summary(&opened, 200)["email"]["engagement"], "none");
 }
