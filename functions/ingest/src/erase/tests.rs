@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
-use shared::{identity::IdentityKey, version::ImportId};
+use shared::{identity::IdentityKey, table::Write, version::ImportId};
 
 use super::*;
 use crate::record::{self, Context, json};
@@ -43,7 +43,18 @@ impl Model {
             event_retention_days: None,
         };
         let placed = record::place(&context, version, json::object(&file.row).unwrap()).unwrap();
-        for write in placed.writes {
+        for item in &placed.kept_out {
+            let key = (item.identity.to_string(), item.key.to_text());
+            if self
+                .table
+                .get(&key)
+                .is_some_and(|held| held.version == item.version)
+            {
+                self.table.remove(&key);
+            }
+        }
+        let links = placed.links.iter().flatten().filter_map(Write::item);
+        for write in placed.writes.into_iter().chain(links) {
             let (partition, sort) = write.key();
             let key = (partition.to_owned(), sort.to_owned());
             let item = Item::ingested(
@@ -125,6 +136,38 @@ fn file() -> impl Strategy<Value = (&'static str, String)> {
         1 => person.clone().prop_map(move |person| ("forget", format!(r#"{{"link":{},"suppress":true}}"#, link(person)))),
         1 => person.prop_map(move |person| ("forget", format!(r#"{{"link":{},"reinstate":true}}"#, link(person)))),
     ]
+}
+
+#[test]
+fn a_link_to_one_who_was_erased_is_kept_out_on_both_sides() {
+    let file = |step, record_type, row: &str| File {
+        step,
+        record_type,
+        row: row.to_owned(),
+    };
+    let linked = |step| {
+        file(
+            step,
+            "unify",
+            r#"{"records":[{"mobile":"1"},{"mobile":"2"}]}"#,
+        )
+    };
+    for erased in ["1", "2"] {
+        let forget = format!(r#"{{"link":{{"mobile":"{erased}"}}}}"#);
+        let mut model = Model::default();
+        model.import(&linked(0));
+        assert_eq!(model.table.len(), 2);
+        model.import(&file(1, "forget", &forget));
+        assert_eq!(model.table.len(), 0);
+        model.import(&linked(0));
+        assert_eq!(model.table.len(), 0, "{erased}");
+        model.import(&linked(2));
+        assert_eq!(model.table.len(), 0, "{erased}");
+        let reinstate = format!(r#"{{"link":{{"mobile":"{erased}"}},"reinstate":true}}"#);
+        model.import(&file(3, "forget", &reinstate));
+        model.import(&linked(4));
+        assert_eq!(model.table.len(), 2, "{erased}");
+    }
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 //! Each rule that a record can break, with the code and the field that its rejection names.
 
-use super::{LINK, expect_fault, purchase};
+use super::{LINK, expect_fault, place_as, purchase};
 
 #[test]
 fn faults_name_rule_and_field() {
@@ -208,4 +208,124 @@ fn faults_name_rule_and_field() {
         vec![r#"{"mobile":"1"}"#; 101].join(",")
     );
     expect_fault("forget", &many, "invalid_value", "records");
+}
+
+#[test]
+fn currencies_and_addresses_have_their_forms() {
+    for currency in ["$", "AU", "AUDX", "A1D", "$$$"] {
+        let row = purchase(&format!(r#""products":[],"currency":"{currency}""#));
+        expect_fault("purchase", &row, "invalid_value", "currency");
+    }
+    let image = |url: &str| format!(r#"{{"product_id":"1","images":["{url}"]}}"#);
+    for url in [
+        "https://",
+        "https:///a",
+        "https://?a",
+        "ftp://a",
+        "https:a",
+        "https://a b",
+        "//a",
+    ] {
+        expect_fault("product", &image(url), "invalid_value", "images[0]");
+    }
+    for url in ["https://a", "HTTP://a/b?c#d"] {
+        assert!(place_as(Some("product"), &image(url)).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn faults_say_what_was_expected() {
+    let line = |fields: &str| purchase(&format!(r#""products":[{{{fields}}}]"#));
+    let place = |fields: &str| {
+        purchase(&format!(
+            r#""products":[],"store":{{"type":"outlet","name":"n","location":{{"coordinate":{{{fields}}}}}}}"#
+        ))
+    };
+    let customer = |fields: &str| format!("{{{LINK},{fields}}}");
+    let opened =
+        |fields: &str| format!(r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z",{fields}}}"#);
+    for (record_type, row, expected) in [
+        ("customer_record", customer(r#""city":[]"#), "a text"),
+        (
+            "email_open",
+            opened(r#""email_id":"""#),
+            "1 to 256 bytes without control characters",
+        ),
+        (
+            "customer_record",
+            customer(r#""employee_flag":1"#),
+            "true or false",
+        ),
+        (
+            "purchase",
+            line(r#""price_paid":1,"quantity":"x""#),
+            "an integer of at least 1",
+        ),
+        (
+            "purchase",
+            line(r#""price_paid":"x","quantity":1"#),
+            "a decimal number of at least 0",
+        ),
+        (
+            "return",
+            format!(
+                r#"{{{LINK},"action_at":"2026-01-02","type":"physical","return_id":"r","products":[{{"price_paid":1,"quantity":-1}}]}}"#
+            ),
+            "a decimal number of at most 0",
+        ),
+        (
+            "purchase",
+            place(r#""latitude":91,"longitude":0"#),
+            "degrees from -90 to under 90",
+        ),
+        (
+            "purchase",
+            place(r#""latitude":0,"longitude":180"#),
+            "degrees from -180 to under 180",
+        ),
+        (
+            "customer_record",
+            customer(r#""date_of_birth":"x""#),
+            "a date like 1985-12-31",
+        ),
+        (
+            "customer_record",
+            customer(r#""updated_at":"x""#),
+            "a time like 2026-10-31T23:59:59Z",
+        ),
+        (
+            "product",
+            r#"{"product_id":"1","images":["x"]}"#.to_owned(),
+            "an http or https URL",
+        ),
+        (
+            "purchase",
+            purchase(r#""products":[],"currency":"x""#),
+            "an ISO 4217 code of three letters",
+        ),
+        (
+            "product",
+            r#"{"product_reference_type":"x"}"#.to_owned(),
+            "one of product_id, sku, upc",
+        ),
+        ("purchase", purchase(r#""products":7"#), "a list"),
+        (
+            "purchase",
+            purchase(r#""products":[],"store":7"#),
+            "an object",
+        ),
+        (
+            "forget",
+            r#"{"link":{"mobile":"1"},"scope":"all"}"#.to_owned(),
+            "one of identity, profile",
+        ),
+        (
+            "forget",
+            r#"{"link":{"mobile":"1"},"scope":"profile","reinstate":true}"#.to_owned(),
+            "identity: each one is let in again by its name",
+        ),
+    ] {
+        let fault = place_as(Some(record_type), &row).unwrap_err();
+        assert_eq!(fault.expected, expected, "{row}");
+    }
 }
