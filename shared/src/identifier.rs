@@ -104,7 +104,7 @@ impl Identifier {
     pub fn from_fields<'a>(
         fields: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Result<Self, IdentifierError> {
-        let mut given: Option<(IdentifierType, String)> = None;
+        let mut given: Option<(IdentifierType, Cow<'a, str>)> = None;
         let (mut system, mut legacy_type, mut legacy_value, mut legacy_id_type) =
             (None, None, None, None);
         for (name, value) in fields {
@@ -123,7 +123,7 @@ impl Identifier {
                                 "one of email, email_sha256, email_md5, mobile, customer_id, external_id, system_name",
                             )
                         })?;
-                    if given.replace((kind, value.into_owned())).is_some() {
+                    if given.replace((kind, value)).is_some() {
                         return Err(IdentifierError::whole(
                             "ambiguous_identifier",
                             "exactly one identifier",
@@ -132,7 +132,7 @@ impl Identifier {
                     continue;
                 }
             };
-            *slot = Some(value.into_owned());
+            *slot = Some(value);
         }
         if legacy_type.is_some() || legacy_value.is_some() || legacy_id_type.is_some() {
             if given.is_some() || system.is_some() {
@@ -265,9 +265,9 @@ impl Identifier {
     }
 
     fn from_legacy(
-        kind: Option<String>,
-        value: Option<String>,
-        id_type: Option<String>,
+        kind: Option<Cow<'_, str>>,
+        value: Option<Cow<'_, str>>,
+        id_type: Option<Cow<'_, str>>,
     ) -> Result<Self, IdentifierError> {
         let kind = kind
             .ok_or_else(|| IdentifierError::field("link_type", "missing_field", "a link_type"))?;

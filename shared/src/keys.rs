@@ -135,7 +135,7 @@ impl EventKey {
         }
         let hash = base32(&digest.finalize()[..HASH_BYTES]);
         Self {
-            text: format!("{}#{kind}#{hash}", at.fixed()),
+            text: [&at.fixed(), kind.as_str(), &hash].join("#"),
             kind,
             at,
         }
@@ -248,8 +248,8 @@ impl SortKey {
             Self::Link(other) => format!("profile#link#{other}"),
             Self::Marker(marker) => format!("profile#{}", marker.as_str()),
             Self::Note(id) => format!("note#{id}"),
-            Self::Event(key) => format!("event#{}", key.as_str()),
-            Self::Body(key) => format!("body#{}", key.as_str()),
+            Self::Event(key) => ["event#", key.as_str()].concat(),
+            Self::Body(key) => ["body#", key.as_str()].concat(),
             Self::Again(hash) => format!("again#{hash}"),
         }
     }

@@ -106,7 +106,7 @@ impl Instant {
         number(14, 16, civil.minute().into());
         number(17, 19, civil.second().into());
         number(20, 26, civil.subsec_nanosecond() / 1000);
-        text.iter().copied().map(char::from).collect()
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The UTC date: `2023-03-06`.

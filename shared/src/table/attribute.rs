@@ -15,9 +15,6 @@ use crate::{
     version::Version,
 };
 
-/// Room for most records.
-const USUAL_BYTES: usize = 512;
-
 /// A primary key.
 pub(super) fn key(partition: &str, sort: &str) -> Row {
     HashMap::from([
@@ -98,18 +95,37 @@ fn attribute(value: &Value) -> AttributeValue {
 
 /// A map in DynamoDB's JSON, ready to be sent: `{"name":{"S":"text"}}`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Spelling(Box<str>);
+pub(super) struct Spelling(String);
 
 impl Spelling {
     pub(super) fn of(map: &Map) -> Self {
-        let mut out = String::with_capacity(USUAL_BYTES);
+        let mut out = String::with_capacity(map_room(map));
         spell_map(map, &mut out);
-        Self(out.into_boxed_str())
+        Self(out)
     }
 
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The bytes of a map's spelling where no text has to be escaped.
+fn map_room(map: &Map) -> usize {
+    let entries = map
+        .iter()
+        .map(|(key, value)| r#""":,"#.len() + key.len() + room(value));
+    "{}".len() + entries.sum::<usize>()
+}
+
+fn room(value: &Value) -> usize {
+    r#"{"S":""}"#.len()
+        + match value {
+            Value::Null | Value::Bool(_) => "BOOLfalse".len(),
+            Value::Number(text) | Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => BASE64.encode_len(bytes.len()),
+            Value::List(list) => list.iter().map(|value| room(value) + 1).sum(),
+            Value::Map(map) => map_room(map),
+        }
 }
 
 fn spell_map(map: &Map, out: &mut String) {

@@ -108,7 +108,7 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
                 "a number from 0 to 2",
             ));
         };
-        kept.insert("confidence", Value::Number(sure));
+        kept.insert("confidence", Value::Number(sure.to_owned()));
     }
     Ok(Value::Map(kept))
 }

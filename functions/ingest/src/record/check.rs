@@ -150,7 +150,10 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, Fault> {
 fn of_text(kind: &Kind, text: String) -> Option<Value> {
     match kind {
         Kind::Text => Some(text.into()),
-        Kind::Id => id(&text).map(Value::from),
+        Kind::Id => match id(&text)? {
+            id if id.len() == text.len() => Some(text.into()),
+            id => Some(id.into()),
+        },
         Kind::Date => date(text.trim()).map(Value::from),
         Kind::Time => Some(Instant::parse(&text)?.to_string().into()),
         Kind::Url => is_url(text.trim()).then(|| text.trim().into()),
@@ -179,7 +182,7 @@ pub(crate) fn id(text: &str) -> Option<&str> {
 }
 
 fn amount(bounds: Number, text: &str) -> Option<Value> {
-    let number = decimal(&json::number(text)?)?;
+    let number = decimal(json::number(text)?)?;
     let fits = number.abs() < Decimal::from(MAX_AMOUNT)
         && number.normalize().scale() <= MAX_PLACES
         && (!bounds.integer || number.fract().is_zero())
@@ -193,9 +196,9 @@ fn degrees(value: Value, bound: i64) -> Option<Value> {
         return None;
     };
     let text = json::number(text.trim())?;
-    let number = decimal(&text)?;
+    let number = decimal(text)?;
     (number >= Decimal::from(-bound) && number < Decimal::from(bound))
-        .then_some(Value::Number(text))
+        .then(|| Value::Number(text.to_owned()))
 }
 
 fn date(text: &str) -> Option<String> {

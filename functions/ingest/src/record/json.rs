@@ -185,12 +185,13 @@ impl<'a> Parser<'a> {
         if !(is_whole && has_fraction && has_exponent) {
             return Err(self.broken());
         }
-        number(&self.text[begin..self.at]).ok_or_else(|| {
+        let number = number(&self.text[begin..self.at]).ok_or_else(|| {
             Fault::whole(
                 "invalid_value",
                 format!("numbers of at most {MAX_DIGITS} digits"),
             )
-        })
+        })?;
+        Ok(number.to_owned())
     }
 
     fn digits(&mut self) -> &'a str {
@@ -233,26 +234,24 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The number as it is written, where DynamoDB can keep it exactly.
-pub(crate) fn number(text: &str) -> Option<String> {
+/// The number as it is written, without a plus, where DynamoDB can keep it exactly.
+pub(crate) fn number(text: &str) -> Option<&str> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent: i64 = exponent.parse().ok()?;
     let digits = mantissa.strip_prefix('-').unwrap_or(mantissa);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all = || whole.bytes().chain(fraction.bytes());
     let is_number = !whole.is_empty()
         && (fraction.is_empty() != digits.contains('.'))
-        && whole
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|byte| byte.is_ascii_digit());
-    let all = format!("{whole}{fraction}");
-    let significant = all.trim_start_matches('0').trim_end_matches('0').len();
+        && all().all(|byte| byte.is_ascii_digit());
+    let is_zero = |byte: &u8| *byte == b'0';
+    let zeros = all().take_while(is_zero).count() + all().rev().take_while(is_zero).count();
+    let significant = (whole.len() + fraction.len()).saturating_sub(zeros);
     let magnitude = i64::try_from(whole.trim_start_matches('0').len())
         .ok()?
         .checked_add(exponent)?;
-    (is_number && significant <= MAX_DIGITS && magnitude.abs() <= MAX_EXPONENT)
-        .then(|| text.to_owned())
+    (is_number && significant <= MAX_DIGITS && magnitude.abs() <= MAX_EXPONENT).then_some(text)
 }
 
 #[cfg(test)]
@@ -280,7 +279,25 @@ mod tests {
         assert_eq!(number("1."), None);
         assert_eq!(number(".5"), None);
         assert_eq!(number("1_000"), None);
-        assert_eq!(number("+7"), Some("7".into()));
+        assert_eq!(number("+7"), Some("7"));
+    }
+
+    #[test]
+    fn exponents_and_escapes_are_read() {
+        for number in ["1e5", "1E5", "1e+5", "1e-5", "1.5E-2", "0e0"] {
+            let map = object(&format!(r#"{{"a": {number}}}"#)).unwrap();
+            assert_eq!(map.get("a"), Some(&Value::Number(number.to_owned())));
+        }
+        for (escaped, text) in [
+            (r#"\"\\\/"#, "\"\\/"),
+            (r"\b\f\n\r\t", "\u{8}\u{c}\n\r\t"),
+            (r"a\u0041b\u00e9c\uFFfdd", "aAbéc\u{FFFD}d"),
+            (r"\ud800\udc00\uDBFF\uDFFFe", "\u{10000}\u{10FFFF}e"),
+            (r"\ud83d\ude00\u0031", "\u{1F600}1"),
+        ] {
+            let map = object(&format!(r#"{{"a":"{escaped}"}}"#)).unwrap();
+            assert_eq!(map.text("a"), Some(text), "{escaped}");
+        }
     }
 
     #[test]
@@ -292,6 +309,8 @@ mod tests {
             r#"{"a":"\ud800"}"#,
             r#"{"a":"\ud800\u0041"}"#,
             r#"{"a":"\udc00"}"#,
+            r#"{"a":"\ud800\ue000"}"#,
+            r#"{"a":"\ud800 udc00"}"#,
             r#"{"a":"\u+123"}"#,
             r#"{"a":"\u00"}"#,
             r#"{"a":"\x"}"#,
@@ -324,6 +343,9 @@ mod tests {
             "too_deep"
         );
         assert!(object(&format!("{}1{}", r#"{"a":"#.repeat(31), "}".repeat(31))).is_ok());
+        let nested = |depth| format!(r#"{{"a":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert!(object(&nested(31)).is_ok());
+        assert_eq!(code(&nested(32)), "too_deep");
     }
 
     proptest! {

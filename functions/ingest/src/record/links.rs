@@ -1,7 +1,5 @@
 //! The identifiers that records name: one in `link`, or several in `records`.
 
-use std::borrow::Cow;
-
 use shared::{
     identifier::Identifier,
     value::{Map, Value},
@@ -39,13 +37,13 @@ pub(super) fn identifier(value: Value, path: &Path<'_>) -> Result<Identifier, Fa
         ));
     };
     let mut parts = Vec::new();
-    for (name, value) in map {
+    for (name, value) in map.iter() {
         match value {
             Value::Null => {}
             Value::Text(text) | Value::Number(text) => {
-                parts.push((Cow::Owned(name), Cow::Owned(text)))
+                parts.push((name.into(), text.as_str().into()));
             }
-            _ => return Err(Fault::at(&Path::Field(path, &name), "wrong_type", "a text")),
+            _ => return Err(Fault::at(&Path::Field(path, name), "wrong_type", "a text")),
         }
     }
     Identifier::from_fields(parts).map_err(|error| match &error.field {
