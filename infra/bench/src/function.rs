@@ -203,6 +203,21 @@ pub(crate) async fn cpu(process: &str) -> Result<f64, Failure> {
     Ok(ticks as f64 / TICKS)
 }
 
+/// CPU time that the machine's cores did not idle, in seconds, of all of them together.
+pub(crate) async fn machine_cpu() -> Result<f64, Failure> {
+    let stat = tokio::fs::read_to_string("/proc/stat").await?;
+    let ticks = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = ticks
+        .split_whitespace()
+        .filter_map(|ticks| ticks.parse().ok())
+        .collect();
+    // User, nice, system, idle, waiting for disks, interrupts, of software, and what other guests took.
+    let [user, nice, system, _, _, hard, soft, stolen, ..] = ticks[..] else {
+        return Err("/proc/stat says less than expected".into());
+    };
+    Ok((user + nice + system + hard + soft + stolen) as f64 / TICKS)
+}
+
 async fn next(State(api): State<std::sync::Arc<Api>>) -> Response {
     let _ = api.asked.try_send(Instant::now());
     let Some(event) = api.events.lock().await.recv().await else {

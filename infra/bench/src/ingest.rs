@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::{
     Failure, build,
-    function::{Function, Program},
+    function::{Function, Program, cpu, machine_cpu},
     replay,
     report::{Report, median, short},
     rows,
@@ -39,6 +39,10 @@ const WRITE_UNITS: u32 = 4_000;
 struct Run {
     seconds: f64,
     cpu: f64,
+    /// CPU time of this process: the table, the bucket and the Runtime API.
+    services_cpu: f64,
+    /// CPU time of the machine.
+    machine_cpu: f64,
     report: Value,
 }
 
@@ -63,8 +67,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     let program = services.program(&ingest);
     let python = build::python().await?;
 
-    let into_sink = into_sink(&services, &program, &python, &mut report).await?;
-    stages(&services, &program, &mut report, into_sink).await?;
+    into_sink(&services, &program, &python, &mut report).await?;
+    stages(&services, &program, &mut report).await?;
     throttled(&services, &program, &mut report).await?;
 
     into_table(&ingest, &python, &mut report).await?;
@@ -77,13 +81,13 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Rows into a sink, where ingest's own work is all that there is; answers the seconds that it takes.
+/// Rows into a sink, where ingest's own work is all that there is.
 async fn into_sink(
     services: &Services,
     program: &Program,
     python: &Path,
     report: &mut Report,
-) -> Result<f64, Failure> {
+) -> Result<(), Failure> {
     services.table.swallow_statements(true);
     let (mut own, mut theirs, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -107,14 +111,14 @@ async fn into_sink(
         "rows a second into the sink",
         format!("{:.0}", ROWS as f64 / seconds),
     );
-    Ok(seconds)
+    Ok(())
 }
 
 /// Rows into the local table, with nothing between.
 async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result<(), Failure> {
     let bodies = recorded(ingest).await?;
     let mut paces = Vec::new();
-    let mut replayed = CONNECTIONS.map(|connections| (connections, Vec::new()));
+    let mut replayed = CONNECTIONS.map(|connections| (connections, Vec::new(), Vec::new()));
     let mut last = None;
     for _ in 0..ROUNDS {
         let services = Services::start().await?;
@@ -129,10 +133,12 @@ async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result
         let run = import(&services, &program, "table", rows::emails(ROWS_TO_TABLE)).await?;
         paces.push(run.rows() / run.seconds);
         last = Some((services, run));
-        for (connections, paces) in &mut replayed {
+        for (connections, paces, busy) in &mut replayed {
             let services = Services::start().await?;
             let url = services.stack.dynamodb_url();
+            let before = machine_cpu().await?;
             let seconds = replay::replay(url, bodies.clone(), *connections).await?;
+            busy.push((machine_cpu().await? - before) / seconds);
             paces.push(ROWS_TO_TABLE as f64 / seconds);
         }
     }
@@ -160,9 +166,25 @@ async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result
             1.0 / times,
         );
     }
-    let replayed = replayed.map(|(connections, paces)| (connections, median(paces)));
-    let most = replayed.iter().map(|(_, pace)| *pace).fold(0.0, f64::max);
-    let each = replayed.map(|(connections, pace)| format!("{pace:.0} over {connections}"));
+    report.say(
+        "cores busy meanwhile",
+        format!(
+            "{:.2} of {}: the table, the bucket and what starts the function {:.2}, ingest {:.2}",
+            run.machine_cpu / run.seconds,
+            std::thread::available_parallelism()?,
+            run.services_cpu / run.seconds,
+            run.cpu / run.seconds
+        ),
+    );
+    let replayed =
+        replayed.map(|(connections, paces, busy)| (connections, median(paces), median(busy)));
+    let most = replayed
+        .iter()
+        .map(|(_, pace, _)| *pace)
+        .fold(0.0, f64::max);
+    let each = replayed.map(|(connections, pace, busy)| {
+        format!("{pace:.0} over {connections} ({busy:.2} cores busy)")
+    });
     let times = |peer: &Peer, rows: u64| short(most * peer.seconds / rows as f64);
     report.say(
         "the most that the local table takes of the same requests, made beforehand",
@@ -208,32 +230,32 @@ async fn stages(
     services: &Services,
     program: &Program,
     report: &mut Report,
-    alone: f64,
 ) -> Result<(), Failure> {
     let file = rows::emails(ROWS);
     let reading = file.len() as f64 / f64::from(BANDWIDTH);
-    let slowest = alone.max(reading);
-    services
-        .bucket
-        .set_faults(Faults::default().with_bandwidth(BANDWIDTH));
-    services
-        .table
-        .set_faults(Faults::default().with_delay(DELAY));
     services.table.swallow_statements(true);
-    let mut seconds = Vec::new();
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let run = import(services, program, "stages", file.clone()).await?;
-        seconds.push(run.seconds);
+        alone.push(run.seconds);
+        services
+            .bucket
+            .set_faults(Faults::default().with_bandwidth(BANDWIDTH));
+        services
+            .table
+            .set_faults(Faults::default().with_delay(DELAY));
+        let run = import(services, program, "stages", file.clone()).await?;
+        together.push(run.seconds);
+        services.bucket.set_faults(Faults::default());
+        services.table.set_faults(Faults::default());
     }
     services.table.swallow_statements(false);
-    services.bucket.set_faults(Faults::default());
-    services.table.set_faults(Faults::default());
-    let seconds = median(seconds);
-    let ratio = seconds / slowest;
+    let (alone, together) = (median(alone), median(together));
+    let ratio = together / alone.max(reading);
     report.at_most(
         "wall time with 5 ms more to each request of the table and 90 MB/s from S3, over the slowest stage alone",
         format!(
-            "{seconds:.2} s; into the sink without them {alone:.2} s, reading alone {reading:.2} s: {ratio:.3}×"
+            "{together:.2} s; into the sink without them {alone:.2} s, reading alone {reading:.2} s: {ratio:.3}×"
         ),
         ratio,
         1.10,
@@ -293,14 +315,26 @@ async fn import(
     let mut function = Function::start(program, None).await?;
     function.ready().await?;
     function.rest().await?;
-    let (before, began) = (function.cpu().await?, Instant::now());
+    let before = [
+        function.cpu().await?,
+        cpu("self").await?,
+        machine_cpu().await?,
+    ];
+    let began = Instant::now();
     function.invoke(&event).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let cpu = function.cpu().await? - before;
+    let after = [
+        function.cpu().await?,
+        cpu("self").await?,
+        machine_cpu().await?,
+    ];
+    let [own, services_cpu, machine_cpu] = [0, 1, 2].map(|of| after[of] - before[of]);
     let report = services.report(&key).await?;
     Ok(Run {
         seconds,
-        cpu,
+        cpu: own,
+        services_cpu,
+        machine_cpu,
         report,
     })
 }

@@ -147,6 +147,10 @@ mod tests {
             while let Some(line) = lines.next() {
                 found.push(line);
             }
+            assert!(
+                lines.buffer.len() <= MAX_ROW + BOM.len(),
+                "what is held is bounded"
+            );
         }
         found.extend(lines.finish());
         assert_eq!(lines.next(), None, "nothing follows the last row");
@@ -186,7 +190,9 @@ mod tests {
             );
             assert_eq!(rows.len(), 2);
         }
-        assert_eq!(cut(&vec![b'x'; MAX_ROW], 1 << 18)[0].flaw, None);
+        for (bytes, flaw) in [(MAX_ROW, None), (MAX_ROW + 1, Some(Flaw::TooLarge))] {
+            assert_eq!(cut(&vec![b'x'; bytes], 1 << 18)[0].flaw, flaw);
+        }
     }
 
     /// The rows of one range of a text.

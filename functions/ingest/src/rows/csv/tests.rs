@@ -10,6 +10,7 @@ fn rows_of(text: &[u8], chunk: usize) -> Vec<Row> {
         while let Some(row) = cutter.next() {
             found.push(row);
         }
+        assert!(cutter.buffer.len() <= MAX_ROW, "what is held is bounded");
     }
     found.extend(cutter.finish());
     assert_eq!(cutter.finish(), None, "nothing follows the last record");
@@ -71,16 +72,20 @@ fn an_unclosed_quote_is_one_record_to_the_end() {
 #[test]
 fn a_record_too_large_is_cut_and_the_next_one_is_found() {
     let mut text = b"\"".to_vec();
-    text.resize(2 * MAX_ROW, b'\n');
+    text.resize(4 * MAX_ROW, b'\n');
     text.extend_from_slice(b"\"\nnext");
     for chunk in [1 << 12, 1 << 18, 1 << 23] {
         let rows = rows_of(&text, chunk);
         assert_eq!((rows[0].line, rows[0].flaw), (1, Some(Flaw::TooLarge)));
         assert_eq!(
             (rows[1].offset, &rows[1].bytes[..]),
-            (2 * MAX_ROW as u64 + 2, &b"next"[..])
+            (4 * MAX_ROW as u64 + 2, &b"next"[..])
         );
-        assert_eq!(rows[1].line, 2 * MAX_ROW as u64 + 1);
+        assert_eq!(rows[1].line, 4 * MAX_ROW as u64 + 1);
+    }
+    for (bytes, flaw) in [(MAX_ROW, None), (MAX_ROW + 1, Some(Flaw::TooLarge))] {
+        let rows = rows_of(&vec![b'x'; bytes], 1 << 16);
+        assert_eq!((rows.len(), rows[0].flaw), (1, flaw));
     }
 }
 

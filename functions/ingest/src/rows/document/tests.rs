@@ -15,6 +15,11 @@ fn rows_of(
         while let Some(row) = document.next() {
             found.push(row);
         }
+        let held = match &document.reader {
+            Reader::Values(values) => values.buffer.len(),
+            _ => 0,
+        };
+        assert!(held <= MAX_ROW, "what is held is bounded");
     }
     while let Some(row) = document.finish() {
         found.push(row);
@@ -117,6 +122,11 @@ fn a_value_too_large_is_cut_and_the_next_one_is_found() {
         (2, 3 * MAX_ROW as u64 + 5, None)
     );
     assert_eq!((rows.len(), broken), (2, None));
+    for (more, flaw) in [(0, None), (1, Some(Flaw::TooLarge))] {
+        let text = format!("[\"{}\"]", "x".repeat(MAX_ROW - 2 + more));
+        let (rows, _) = rows_of(text.as_bytes(), Some(false), 1 << 16);
+        assert_eq!((rows.len(), rows[0].flaw), (1, flaw));
+    }
     let one = format!("{{\"a\":\n\"{}\"}}", "x".repeat(2 * MAX_ROW));
     assert_eq!(
         rows_of(one.as_bytes(), Some(false), 1 << 16).0[0].flaw,
