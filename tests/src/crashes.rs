@@ -47,25 +47,16 @@ struct End {
 
 /// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
 pub(crate) fn samples(count: usize) -> Vec<Value> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/samples/drop");
     let mut kinds = BTreeMap::new();
-    let mut folders = vec![std::path::PathBuf::from(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let kind = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let text = std::fs::read_to_string(&path).unwrap();
-            let rows = text.lines().map(|line| {
-                let mut row: Value = serde_json::from_str(line).unwrap();
-                row["record_type"] = json!(kind);
-                row
-            });
-            kinds.insert(path.clone(), rows.collect::<Vec<_>>());
-        }
+    for (key, path) in local::sample_files().unwrap() {
+        let kind = key.split('/').nth(1).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows = text.lines().map(|line| {
+            let mut row: Value = serde_json::from_str(line).unwrap();
+            row["record_type"] = json!(kind);
+            row
+        });
+        kinds.insert(key.clone(), rows.collect::<Vec<_>>());
     }
     let longest = kinds.values().map(Vec::len).max().unwrap();
     let rows = (0..longest).flat_map(|at| kinds.values().filter_map(move |rows| rows.get(at)));

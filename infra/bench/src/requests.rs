@@ -1,10 +1,6 @@
 //! What each request and each row costs over the sample data: capacity units, CPU, time, memory. The cost model's measured part.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::Value;
 
@@ -15,6 +11,9 @@ use crate::{
     report::{Report, mean, percentile, short},
     services::{Services, request},
 };
+
+/// The sample file that names every customer.
+const CUSTOMERS: &str = "drop/customer_record/crm/customer_record.ndjson";
 
 /// A request that is sent once for each customer.
 struct Kind {
@@ -100,23 +99,28 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
 
 /// Imports the sample data and answers its customers.
 async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<Value>, Failure> {
-    let folder = build::workspace().join("infra/local/samples/drop");
     let ingest = services.program(&build::function("ingest").await?);
     let mut function = Function::start(&ingest, None).await?;
     // Rows and write units of each record type.
     let mut costs: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-    for file in files(&folder)? {
-        let place = file.strip_prefix(&folder)?.display().to_string();
-        let key = format!("drop/{place}");
-        let event = services
-            .drop_file(&key, tokio::fs::read(&file).await?)
-            .await?;
+    let mut customers = Vec::new();
+    for (key, path) in local::sample_files()? {
+        let file = tokio::fs::read(&path).await?;
+        let event = services.drop_file(&key, file.clone()).await?;
         function.invoke(&event).await?;
         let account = services.report(&key).await?;
         if account["read"] != account["written"] {
-            return Err(format!("not every row of {place} was written").into());
+            return Err(format!("not every row of {key} was written").into());
         }
-        let kind = place.split('/').next().unwrap_or_default();
+        let kind = key.split('/').nth(1).unwrap_or_default();
+        if key == CUSTOMERS {
+            let records = file
+                .split(|byte| *byte == b'\n')
+                .filter(|row| !row.is_empty());
+            customers = records
+                .map(serde_json::from_slice)
+                .collect::<Result<_, _>>()?;
+        }
         for name in [kind, "all"] {
             let (rows, units) = costs.entry(name.to_owned()).or_default();
             *rows += account["written"].as_f64().unwrap_or_default();
@@ -129,25 +133,7 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
             format!("{} ({units} of {rows} rows)", short(units / rows)),
         );
     }
-    let customers = folder.join("customer_record/crm/customer_record.ndjson");
-    let customers = tokio::fs::read_to_string(customers).await?;
-    let customers = customers.lines().map(serde_json::from_str);
-    Ok(customers.collect::<Result<_, _>>()?)
-}
-
-/// All files of a folder and its folders, by name.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
+    Ok(customers)
 }
 
 /// Sends the events one after the other, says what they cost, and answers the answers.

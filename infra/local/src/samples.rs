@@ -1,6 +1,5 @@
 //! The sample data: drops it as a user would, and prints commands to try.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use local::{Error, Stack};
@@ -25,7 +24,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
     if !folder().exists() {
         return Ok(());
     }
-    let files = files(&folder()).map_err(|source| Error::Io {
+    let files = local::sample_files().map_err(|source| Error::Io {
         what: folder().display().to_string(),
         source,
     })?;
@@ -121,28 +120,6 @@ fn pictured(path: &Path, api: &str) -> Result<String, Error> {
     Ok(text.replace("http://localhost:3000/images/", &format!("{api}/images/")))
 }
 
-/// All files below a folder with their keys, in order.
-fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
-    let (mut found, mut left) = (Vec::new(), vec![(String::from("drop"), folder.to_owned())]);
-    while let Some((key, folder)) = left.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') {
-                continue;
-            }
-            let key = format!("{key}/{name}");
-            if entry.file_type()?.is_dir() {
-                left.push((key, entry.path()))
-            } else {
-                found.push((key, entry.path()))
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// The email of the first customer that the CRM's sample files tell of.
 fn sample_email(folder: &Path) -> Option<String> {
     let crm = folder.join("customer_record/crm");
@@ -182,28 +159,6 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_the_paths_below_drop() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("purchase/pos")).unwrap();
-        for name in [
-            "purchase/pos/b.csv",
-            "purchase/pos/a.ndjson.gz",
-            ".DS_Store",
-        ] {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        let keys: Vec<_> = files(folder.path())
-            .unwrap()
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect();
-        assert_eq!(
-            keys,
-            ["drop/purchase/pos/a.ndjson.gz", "drop/purchase/pos/b.csv"]
-        );
-    }
 
     #[test]
     fn pictures_are_where_the_stack_serves_them() {

@@ -1,0 +1,62 @@
+//! The files of the sample data, as they lie in the repository.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The key that each sample file is dropped under, and where the file lies; in the order of the keys.
+///
+/// # Errors
+/// The folder can't be read.
+pub fn sample_files() -> io::Result<Vec<(String, PathBuf)>> {
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop"))
+}
+
+fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+    let (mut found, mut left) = (Vec::new(), vec![(String::from("drop"), folder.to_owned())]);
+    while let Some((key, folder)) = left.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let key = format!("{key}/{name}");
+            if entry.file_type()?.is_dir() {
+                left.push((key, entry.path()));
+            } else {
+                found.push((key, entry.path()));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_the_paths_below_drop() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("purchase/pos")).unwrap();
+        for name in [
+            "purchase/pos/b.csv",
+            "purchase/pos/a.ndjson.gz",
+            ".DS_Store",
+        ] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let keys: Vec<_> = files(folder.path())
+            .unwrap()
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect();
+        assert_eq!(
+            keys,
+            ["drop/purchase/pos/a.ndjson.gz", "drop/purchase/pos/b.csv"]
+        );
+    }
+}
