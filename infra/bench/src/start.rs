@@ -10,7 +10,8 @@ use crate::{
     services::Services,
 };
 
-const ROUNDS: usize = 100;
+/// A multiple of the six programs, so that each follows each other one equally often.
+const ROUNDS: usize = 102;
 const FUNCTIONS: [&str; 3] = ["profile-read", "history", "note-write"];
 const MEBIBYTE: f64 = 1e6;
 
@@ -33,15 +34,12 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         program.binary = copy;
     }
 
-    // One of each by turns, there and back, so that what else the machine does, and what the one before leaves behind,
-    // befalls all alike.
+    // One of each by turns, so that what else the machine does befalls all alike, and what the one before leaves behind.
     let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let all: Vec<_> = programs.iter().collect();
     for round in 0..ROUNDS {
-        let mut turns: Vec<_> = programs.iter().collect();
-        if round % 2 == 1 {
-            turns.reverse();
-        }
-        for (name, program) in turns {
+        for turn in turns(all.len(), round) {
+            let (name, program) = all[turn];
             let mut function = Function::start(program, None).await?;
             let time = function.ready().await?;
             // Gone before the next one starts: giving back its memory takes time too.
@@ -132,6 +130,16 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// The order of a round: over `count` rounds each follows each other one once, where `count` is even. A balanced Latin square.
+/// Williams, Experimental designs balanced for the estimation of residual effects of treatments, 1949.
+fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
+    let zigzag = (0..count).map(move |turn| match turn % 2 {
+        0 => (count - turn / 2) % count,
+        _ => turn.div_ceil(2),
+    });
+    zigzag.map(move |place| (place + round) % count)
+}
+
 /// Instructions from exec until there is nothing left to do without an event.
 async fn to_rest(services: &Services, program: &Program) -> Result<u64, Failure> {
     let mut function =
@@ -146,4 +154,22 @@ fn zipped(binary: &Path) -> Result<u64, Failure> {
     let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     packer.write_all(&std::fs::read(binary)?)?;
     Ok(packer.finish()?.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_follows_each_other_one_once() {
+        let mut pairs = BTreeSet::new();
+        for round in 0..6 {
+            let order: Vec<_> = turns(6, round).collect();
+            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 6);
+            pairs.extend(order.windows(2).map(|pair| (pair[0], pair[1])));
+        }
+        assert_eq!(pairs.len(), 30);
+    }
 }
