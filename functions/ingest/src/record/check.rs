@@ -150,10 +150,7 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, Fault> {
 fn of_text(kind: &Kind, text: String) -> Option<Value> {
     match kind {
         Kind::Text => Some(text.into()),
-        Kind::Id => match id(&text)? {
-            id if id.len() == text.len() => Some(text.into()),
-            id => Some(id.into()),
-        },
+        Kind::Id => id(&text).map(Value::from),
         Kind::Date => date(text.trim()).map(Value::from),
         Kind::Time => Some(Instant::parse(&text)?.to_string().into()),
         Kind::Url => is_url(text.trim()).then(|| text.trim().into()),

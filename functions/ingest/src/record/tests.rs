@@ -238,6 +238,8 @@ fn events_of_one_time_are_told_apart_by_their_natural_ids() {
         // What else is said of it changes nothing.
         let fields = format!(r#""{id}":"1",{},"more":7"#, others[0]);
         assert!(keys.contains(&event_key(kind, &fields)), "{kind}");
+        let blanks = format!(r#""{id}":" 1 ",{}"#, others[0]);
+        assert!(keys.contains(&event_key(kind, &blanks)), "{kind}");
     }
 }
 
