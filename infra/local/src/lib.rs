@@ -21,7 +21,7 @@ pub use imports::Imports;
 pub use lambda::InvokeError;
 pub use notifications::Delivery;
 pub use permissions::Permission;
-pub use sample_files::sample_files;
+pub use sample_files::{sample_files, sample_folder};
 pub use stack::{Error, Options, Stack};
 pub use template::{TemplateError, document as template_document};
 

@@ -5,12 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Where the sample files lie, by record type and source.
+pub fn sample_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop")
+}
+
 /// The key that each sample file is dropped under, and where the file lies; in the order of the keys.
 ///
 /// # Errors
 /// The folder can't be read.
 pub fn sample_files() -> io::Result<Vec<(String, PathBuf)>> {
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop"))
+    files(&sample_folder())
 }
 
 fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {

@@ -1,8 +1,8 @@
 //! The sample data: drops it as a user would, and prints commands to try.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use local::{Error, Stack};
+use local::{Error, Stack, sample_folder};
 use serde_json::Value;
 
 use crate::progress::Progress;
@@ -15,17 +15,13 @@ struct Rows {
     rejected: u64,
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop")
-}
-
 /// Drops all sample files into the stack whose HTTP API is at `api`, and waits until each has its report.
 pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(), Error> {
-    if !folder().exists() {
+    if !sample_folder().exists() {
         return Ok(());
     }
     let files = local::sample_files().map_err(|source| Error::Io {
-        what: folder().display().to_string(),
+        what: sample_folder().display().to_string(),
         source,
     })?;
     if files.is_empty() {
@@ -60,7 +56,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
 /// Commands that work as they are printed, on one of the sample customers.
 pub(crate) async fn usage(stack: &Stack) -> String {
     let api = stack.api_url();
-    let Some(email) = sample_email(&folder()) else {
+    let Some(email) = sample_email(&sample_folder()) else {
         return usage_empty(stack);
     };
     let body = serde_json::json!({ "email": email });
@@ -162,7 +158,7 @@ mod tests {
 
     #[test]
     fn pictures_are_where_the_stack_serves_them() {
-        let path = folder().join("product/catalogue/product.ndjson");
+        let path = sample_folder().join("product/catalogue/product.ndjson");
         let text = pictured(&path, "http://127.0.0.1:4321").unwrap();
         assert!(text.contains(r#""http://127.0.0.1:4321/images/"#) && !text.contains(":3000"));
     }
