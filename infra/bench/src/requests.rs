@@ -12,9 +12,6 @@ use crate::{
     services::{Services, request},
 };
 
-/// The sample file that names every customer.
-const CUSTOMERS: &str = "drop/customer_record/crm/customer_record.ndjson";
-
 /// A request that is sent once for each customer.
 struct Kind {
     name: &'static str,
@@ -103,24 +100,16 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
     let mut function = Function::start(&ingest, None).await?;
     // Rows and write units of each record type.
     let mut costs: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-    let mut customers = Vec::new();
     for (key, path) in local::sample_files()? {
-        let file = tokio::fs::read(&path).await?;
-        let event = services.drop_file(&key, file.clone()).await?;
+        let event = services
+            .drop_file(&key, tokio::fs::read(&path).await?)
+            .await?;
         function.invoke(&event).await?;
         let account = services.report(&key).await?;
         if account["read"] != account["written"] {
             return Err(format!("not every row of {key} was written").into());
         }
         let kind = key.split('/').nth(1).unwrap_or_default();
-        if key == CUSTOMERS {
-            let records = file
-                .split(|byte| *byte == b'\n')
-                .filter(|row| !row.is_empty());
-            customers = records
-                .map(serde_json::from_slice)
-                .collect::<Result<_, _>>()?;
-        }
         for name in [kind, "all"] {
             let (rows, units) = costs.entry(name.to_owned()).or_default();
             *rows += account["written"].as_f64().unwrap_or_default();
@@ -133,7 +122,10 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
             format!("{} ({units} of {rows} rows)", short(units / rows)),
         );
     }
-    Ok(customers)
+    let customers = local::sample_folder().join("customer_record/crm/customer_record.ndjson");
+    let customers = tokio::fs::read_to_string(customers).await?;
+    let customers = customers.lines().map(serde_json::from_str);
+    Ok(customers.collect::<Result<_, _>>()?)
 }
 
 /// Sends the events one after the other, says what they cost, and answers the answers.
