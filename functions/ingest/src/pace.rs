@@ -64,6 +64,11 @@ impl Pace {
         }))
     }
 
+    /// Whether the table has taken all so far.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state().is_free()
+    }
+
     /// Waits until so many writes may be sent.
     pub(crate) async fn wait(&self, writes: usize) {
         let at = {
@@ -86,7 +91,7 @@ impl Pace {
         if accepted > 0 && units > 0.0 {
             state.units += SMOOTHING * (units / accepted as f64 - state.units);
         }
-        if state.rate.is_none() && state.refused == 0 {
+        if state.is_free() {
             if refused == 0 {
                 return;
             }
@@ -118,6 +123,12 @@ impl Pace {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    const fn is_free(&self) -> bool {
+        self.rate.is_none() && self.refused == 0
     }
 }
 
@@ -179,8 +190,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_granted_is_used_and_little_is_refused() {
-        for (rate, parallel) in [(4_000.0, 4), (4_000.0, 16), (1_000.0, 4), (200.0, 1)] {
+        for (rate, parallel) in [
+            (4_000.0, 4),
+            (4_000.0, 16),
+            (4_000.0, 32),
+            (1_000.0, 4),
+            (200.0, 1),
+        ] {
             let (pace, grant) = (Pace::new(), grant(rate));
+            assert!(pace.is_free());
             // Forty times as much as is granted is on its way before the first refusal.
             let (_, refused) = write(&pace, &grant, parallel, 5).await;
             assert!(
@@ -190,6 +208,7 @@ mod tests {
             let (used, refused) = write(&pace, &grant, parallel, 60).await;
             assert!(used >= 0.97, "{used} of {rate} by {parallel}");
             assert!(refused <= 0.03, "{refused} refused of {rate} by {parallel}");
+            assert!(!pace.is_free());
         }
     }
 
@@ -211,6 +230,6 @@ mod tests {
     async fn a_table_that_takes_all_is_not_waited_for() {
         let (pace, grant) = (Pace::new(), grant(1e9));
         let (_, refused) = write(&pace, &grant, 8, 5).await;
-        assert_eq!((refused, pace.state().rate), (0.0, None));
+        assert_eq!((refused, pace.is_free()), (0.0, true));
     }
 }

@@ -39,15 +39,16 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Goes on from `progress`.
-    pub(crate) async fn new(
+    /// Goes on from `progress`. `erasures` are not older than the plan says.
+    pub(crate) fn new(
         app: &'a App,
         plan: &'a Plan,
         drop: &'a DropKey,
         range: Range,
         progress: Progress,
-    ) -> Result<Self, IngestError> {
-        Ok(Self {
+        erasures: Erasures,
+    ) -> Self {
+        Self {
             app,
             plan,
             drop,
@@ -58,14 +59,14 @@ impl<'a> Run<'a> {
                 source: &drop.source,
                 record_type: drop.record_type,
                 last_modified: plan.last_modified,
-                erasures: Erasures::read(app).await?,
+                erasures,
                 event_retention_days: app.event_retention_days,
             },
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(&app.s3, plan, range.number),
             progress,
             told_at: Instant::now(),
-        })
+        }
     }
 
     /// Runs until the range is done or the deadline is past, and answers how far the range is then. All of that is

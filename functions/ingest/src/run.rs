@@ -129,7 +129,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         0,
         false,
         progress,
-        Some(*source),
+        Some((*source, erasures)),
         deadline,
         0,
     )
@@ -226,7 +226,8 @@ async fn follow(
     .await
 }
 
-/// Runs over a range, notes how far it is then, and sees to what is left.
+/// Runs over a range, notes how far it is then, and sees to what is left. `opened` is the object from its start and the
+/// erasures as they were before that, by whoever has just planned the import.
 #[expect(
     clippy::too_many_arguments,
     reason = "each is a part of where the import stands"
@@ -238,7 +239,7 @@ async fn advance(
     number: usize,
     begun: bool,
     progress: Progress,
-    source: Option<Inflated<'_>>,
+    opened: Option<(Inflated<'_>, Erasures)>,
     deadline: Deadline,
     tries: u64,
 ) -> Result<(), IngestError> {
@@ -253,8 +254,11 @@ async fn advance(
         sequencer: plan.sequencer.clone(),
     };
     let began = progress.offset;
-    let mut progress = Run::new(app, plan, drop, range, progress)
-        .await?
+    let (source, erasures) = match opened {
+        Some((source, erasures)) => (Some(source), erasures),
+        None => (None, Erasures::read(app).await?),
+    };
+    let mut progress = Run::new(app, plan, drop, range, progress, erasures)
         .run(&object, source, deadline, tries)
         .await?;
     if !progress.done && progress.offset == began {

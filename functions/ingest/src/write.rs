@@ -51,7 +51,7 @@ pub(crate) struct Writer<'a> {
     batch_bytes: usize,
     /// Tasks of their own: they go on while the file is read.
     running: JoinSet<Result<Done, TableError>>,
-    /// How many may run: more by and by, half as many where a request fails as a whole.
+    /// How many may run.
     limit: f64,
     pace: Arc<Pace>,
     rows: HashMap<RowId, Waiting>,
@@ -231,11 +231,7 @@ impl<'a> Writer<'a> {
         let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        self.limit = if done.has_failed {
-            (self.limit / 2.0).max(1.0)
-        } else {
-            (self.limit + 1.0 / self.limit).min(MAX_LIMIT)
-        };
+        self.limit = limit(self.limit, done.has_failed, self.pace.is_free());
         for (id, outcome) in done.outcomes {
             self.settle(id, outcome);
         }
@@ -420,6 +416,18 @@ async fn write_both(
     Ok(done)
 }
 
+/// How many requests may be on their way after one more has come back, as TCP finds it out (RFC 5681, section 3.1): half
+/// as many where it failed as a whole; one more while the table takes all; one more for as many as that from then on.
+fn limit(limit: f64, has_failed: bool, is_free: bool) -> f64 {
+    if has_failed {
+        (limit / 2.0).max(1.0)
+    } else if is_free {
+        (limit + 1.0).min(MAX_LIMIT)
+    } else {
+        (limit + 1.0 / limit).min(MAX_LIMIT)
+    }
+}
+
 /// Where a verdict leads.
 fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     match verdict {
@@ -454,6 +462,20 @@ mod tests {
     use shared::version::Version;
 
     use super::*;
+
+    #[test]
+    fn as_many_are_on_their_way_as_the_table_takes() {
+        // As many come back as were sent: twice as many follow, until there are enough.
+        let after = |from: f64, answers: usize, is_free| {
+            (0..answers).fold(from, |held, _| limit(held, false, is_free))
+        };
+        assert_eq!(after(FIRST_LIMIT, 4, true), 8.0);
+        assert_eq!(after(FIRST_LIMIT, 1000, true), MAX_LIMIT);
+        assert_eq!(limit(8.0, false, false), 8.125);
+        assert_eq!(after(FIRST_LIMIT, 1000, false), MAX_LIMIT);
+        assert_eq!(limit(8.0, true, true), 4.0);
+        assert_eq!(limit(1.5, true, false), 1.0);
+    }
 
     #[test]
     fn verdicts_lead_on() {
