@@ -45,6 +45,11 @@ impl Item {
         }
     }
 
+    /// Whether its time is over at `now`, in seconds since 1970: DynamoDB takes such items away days later.
+    pub fn has_run_out(&self, now: i64) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
     /// The event's key, if this is one.
     pub const fn event(&self) -> Option<&EventKey> {
         match &self.key {

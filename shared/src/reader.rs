@@ -32,7 +32,7 @@ pub async fn profile(
     };
     for (id, items) in read {
         if members.contains(&id) {
-            profile.partial |= items.more;
+            profile.partial |= items.next.is_some();
             profile.state.extend(items.items);
         }
     }
@@ -110,10 +110,10 @@ fn stands(items: &[Item]) -> bool {
 
 /// Whether an identity has a note or an event that its markers don't erase.
 async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<bool, TableError> {
-    // Of either the newest is erased last.
+    // Of either the newest is erased last, and runs out last, unless it was kept by another rule than those before it.
     let (notes, events) = try_join(
         table.notes(id),
-        table.events(id, &EventRange::default(), None, 1),
+        table.events(id, &EventRange::default(), None, LATEST),
     )
     .await?;
     Ok(notes
@@ -122,6 +122,9 @@ async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<b
         .chain(&events.items)
         .any(|item| !markers.erase(item)))
 }
+
+/// How many of an identity's latest events are looked at, to tell whether there is one.
+const LATEST: usize = 8;
 
 /// What is read of each identity.
 #[derive(Clone, Copy)]

@@ -363,3 +363,73 @@ async fn an_event_answers_with_its_whole_body() {
         .await;
     assert_eq!(problem.0, "event-not-found");
 }
+
+/// DynamoDB takes items away days after their time, and those of years ago never.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_run_out_is_passed_over_however_much_it_is() {
+    let app = TestApp::start().await;
+    let row = |day: usize, number: usize| {
+        format!(
+            "{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-{day:02}T{:02}:{:02}:00Z\",\"sms_id\":\"s{number}\"}}\n",
+            number / 60,
+            number % 60
+        )
+    };
+    let old: String = (0..700).map(|number| row(1, number)).collect();
+    let new: String = (0..3).map(|number| row(2, number)).collect();
+    app.import("drop/sms_send/old.ndjson", &old).await;
+    let (_, before) = app.lookup(json!({"mobile": "1"})).await;
+    let old = before["history"]["items"][0]["id"].clone();
+    let client = app.stack.dynamodb_client();
+    for stored in crate::ingest::rows(&app).await {
+        if stored["SK"].as_s().unwrap().starts_with("event#") {
+            let mut stored = stored.clone();
+            stored.insert("expires_at".to_owned(), AttributeValue::N("7".to_owned()));
+            let put = client.put_item().table_name(app.stack.table());
+            put.set_item(Some(stored)).send().await.unwrap();
+        }
+    }
+    app.import("drop/sms_send/new.ndjson", &new).await;
+    app.import(
+        "drop/customer_record/crm/a.ndjson",
+        r#"{"link":{"mobile":"1"},"first_name":"Ann"}"#,
+    )
+    .await;
+    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let id = profile["id"].as_str().unwrap();
+    assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 3);
+    for limit in [1, 2, 100] {
+        let path = format!("/profiles/{id}/history?limit={limit}");
+        for order in ["newest", "oldest"] {
+            let (mut found, mut cursor) = (0, String::new());
+            loop {
+                let (status, page) = app.get(&format!("{path}&order={order}{cursor}")).await;
+                assert_eq!(status, 200, "{page}");
+                found += page["items"].as_array().unwrap().len();
+                match page["next"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(found, 3, "{order}, {limit} at a time");
+        }
+        let (mut keys, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let url = app.url(&format!("/profiles/{id}/export?limit={limit}{cursor}"));
+            let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+            let (items, end) = text.trim().rsplit_once('\n').unwrap_or(("", text.trim()));
+            keys.extend(items.lines().map(|line| {
+                let item: Value = serde_json::from_str(line).unwrap();
+                item["key"].as_str().unwrap().to_owned()
+            }));
+            let end: Value = serde_json::from_str(end).unwrap();
+            match end["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(keys.len(), 4, "{limit} at a time: {keys:?}");
+    }
+    let path = format!("/profiles/{id}/history/{}", old.as_str().unwrap());
+    assert_eq!(app.get(&path).await.0, 404);
+}

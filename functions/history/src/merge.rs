@@ -7,18 +7,18 @@ use futures::future::try_join_all;
 use shared::{
     identity::IdentityId,
     item::Item,
-    keys::EventKey,
+    keys::{EventKey, SortKey},
     profile::newer,
     reader::Members,
-    table::{Table, TableError},
+    table::{Items, Table, TableError},
 };
 
 use crate::filter::Filter;
 
 /// The most events that one page looks at: past that it is answered as it is, and says that it is partial.
 const MAX_EXAMINED: usize = 5_000;
-/// How many events of an identity are read at a time where a filter may pass over many.
-const FILTERED_READ: usize = 1_000;
+/// How many events of an identity are read at a time where many may be passed over.
+const LONG_READ: usize = 1_000;
 
 /// The events of a page.
 #[derive(Debug, Default)]
@@ -35,9 +35,11 @@ pub(crate) struct Merged {
 struct Source {
     identity: IdentityId,
     waiting: VecDeque<Item>,
-    /// After which event the next query of this identity begins.
-    place: Option<EventKey>,
+    /// After which event the next query of this identity begins; `None` at the beginning.
+    place: Option<SortKey>,
     more: bool,
+    /// How many events the next query looks at.
+    read: usize,
 }
 
 /// Reads at most `limit` events of a profile's identities that stand after the event key `place` and pass the
@@ -52,6 +54,13 @@ pub(crate) async fn merge(
     place: Option<EventKey>,
     limit: usize,
 ) -> Result<Merged, TableError> {
+    // One more than the page, so that the last page is known to be the last.
+    let read = if filter.passes_all() {
+        limit + 1
+    } else {
+        LONG_READ
+    };
+    let place = place.map(SortKey::Event);
     let mut sources: Vec<_> = members
         .closure
         .members()
@@ -61,33 +70,28 @@ pub(crate) async fn merge(
             waiting: VecDeque::new(),
             place: place.clone(),
             more: true,
+            read,
         })
         .collect();
-    // One more than the page, so that the last page is known to be the last.
-    let read = if filter.passes_all() {
-        limit + 1
-    } else {
-        FILTERED_READ
-    };
+    let oldest_first = filter.range.oldest_first;
     let mut merged = Merged::default();
     let mut last = None;
-    for _ in 0..MAX_EXAMINED {
-        loop {
-            let dry: Vec<_> = sources
-                .iter_mut()
-                .filter(|source| source.waiting.is_empty() && source.more)
-                .collect();
-            if dry.is_empty() {
-                break;
-            }
-            let refills = dry
-                .into_iter()
-                .map(|source| refill(table, filter, source, read));
-            try_join_all(refills).await?;
+    let mut examined = 0;
+    while examined < MAX_EXAMINED {
+        let mut dry: Vec<_> = sources
+            .iter_mut()
+            .filter(|source| source.waiting.is_empty() && source.more)
+            .collect();
+        if !dry.is_empty() {
+            let refills = dry.iter_mut().map(|source| refill(table, filter, source));
+            // What has run out is not handed over, and looked at all the same.
+            examined += try_join_all(refills).await?.into_iter().sum::<usize>();
+            continue;
         }
-        let Some(item) = take(&mut sources, filter.range.oldest_first) else {
+        let Some(item) = take(&mut sources, oldest_first) else {
             return Ok(merged);
         };
+        examined += 1;
         let key = item.event().cloned();
         if !item.is_tombstone() && !members.erase(&item) && filter.passes(&item) {
             if merged.items.len() == limit {
@@ -103,31 +107,52 @@ pub(crate) async fn merge(
         .any(|source| source.more || !source.waiting.is_empty());
     if more {
         merged.partial = true;
-        merged.next = last;
+        merged.next = passed(&sources, oldest_first).or(last);
     }
     Ok(merged)
 }
 
-async fn refill(
-    table: &Table,
-    filter: &Filter,
-    source: &mut Source,
-    limit: usize,
-) -> Result<(), TableError> {
-    let page = table
+/// Reads on, and answers how many events were looked at in vain.
+async fn refill(table: &Table, filter: &Filter, source: &mut Source) -> Result<usize, TableError> {
+    let Items { items, next } = table
         .events(
             &source.identity,
             &filter.range,
             source.place.as_ref(),
-            limit,
+            source.read,
         )
         .await?;
-    source.more = page.more;
-    if let Some(key) = page.items.last().and_then(Item::event) {
-        source.place = Some(key.clone());
+    source.more = next.is_some();
+    source.place = next;
+    let in_vain = source.read.saturating_sub(items.len());
+    source.waiting.extend(items);
+    if !source.more || !source.waiting.is_empty() {
+        return Ok(0);
     }
-    source.waiting.extend(page.items);
-    Ok(())
+    source.read = LONG_READ;
+    Ok(in_vain)
+}
+
+/// Up to which event all identities have been looked through, where one has nothing but what has run out until there.
+fn passed(sources: &[Source], oldest_first: bool) -> Option<EventKey> {
+    let first = |keys: &mut dyn Iterator<Item = EventKey>| {
+        if oldest_first { keys.min() } else { keys.max() }
+    };
+    let mut places = sources
+        .iter()
+        .filter(|source| source.waiting.is_empty() && source.more)
+        .map(|source| match &source.place {
+            Some(SortKey::Event(key)) => Some(key.clone()),
+            _ => None,
+        })
+        .collect::<Option<Vec<_>>>()?
+        .into_iter();
+    let mut fronts = sources
+        .iter()
+        .filter_map(|source| source.waiting.front()?.event().cloned());
+    let (place, front) = (first(&mut places)?, first(&mut fronts));
+    let comes_first = front.is_none_or(|front| (place < front) == oldest_first);
+    comes_first.then_some(place)
 }
 
 /// Takes the event that comes next, from all identities that hold it.

@@ -16,13 +16,16 @@ use shared::{
     keys::SortKey,
     principal::Principal,
     problem::Problem,
-    reader,
+    reader::{self, Members},
     time::Instant,
     value::{Map, Value},
     version::ImportId,
 };
 
 use crate::{App, audit};
+
+/// After which item of which identity a page begins.
+type Place = (IdentityId, SortKey);
 
 /// One line of an export.
 #[derive(Serialize)]
@@ -56,7 +59,14 @@ struct Provenance<'a> {
 #[derive(Serialize)]
 struct End {
     next: Option<String>,
+    /// Whether identities were left out, because too many are linked.
+    partial: bool,
 }
+
+/// How many items are read at a time where many have run out or were erased.
+const LONG_READ: usize = 1_000;
+/// The most reads of a page: it ends early past that, and `next` goes on.
+const MAX_READS: usize = 64;
 
 /// A page of an export: NDJSON, one item a line, and on the last line the cursor of the next page.
 ///
@@ -75,39 +85,25 @@ pub(crate) async fn page(
     if !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }
-    let mut items: Vec<Item> = Vec::new();
-    let mut more = false;
-    for identity in members.closure.members() {
-        let after = match &place {
-            Some((passed, _)) if identity < *passed => continue,
-            Some((at, key)) if identity == *at => Some(key),
-            _ => None,
-        };
-        // One more than the page, so that the last page is known to be the last.
-        let left = limit + 1 - items.len();
-        let read = app.table.everything(&identity, after, left).await?;
-        items.extend(read.into_iter().filter(|item| !members.erase(item)));
-        if items.len() > limit {
-            items.truncate(limit);
-            more = true;
-            break;
-        }
-    }
+    let (items, mut end) = read(app, &members, place, limit).await?;
     let imports = imports(app, &items).await?;
     let mut lines: Vec<_> = items.iter().map(|item| line(item, &imports)).collect();
-    more |= http::fit(&mut lines).is_some();
-    let last = lines.len().checked_sub(1).and_then(|last| items.get(last));
-    let next = last.filter(|_| more).map(|item| {
-        let place = format!("{}.{}", item.identity, item.key.to_text());
+    if http::fit(&mut lines).is_some() {
+        let last = lines.len().checked_sub(1).and_then(|last| items.get(last));
+        end = last.map(|item| (item.identity.clone(), item.key.clone()));
+    }
+    let next = end.map(|(identity, key)| {
+        let place = format!("{identity}.{}", key.to_text());
         cursor::encode(Listing::Export, "", &place)
     });
+    let partial = members.closure.truncated();
     audit(principal, &members.closure.id(), "export");
     let mut text = String::new();
     for line in &lines {
         text.push_str(&serde_json::to_string(line).map_err(Problem::internal)?);
         text.push('\n');
     }
-    text.push_str(&serde_json::to_string(&End { next }).map_err(Problem::internal)?);
+    text.push_str(&serde_json::to_string(&End { next, partial }).map_err(Problem::internal)?);
     text.push('\n');
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::OK;
@@ -121,6 +117,50 @@ pub(crate) async fn page(
         HeaderValue::from_static("private, no-store"),
     );
     Ok(response)
+}
+
+/// At most `limit` items of the members, after `place`, and the place after which there may be more.
+async fn read(
+    app: &App,
+    members: &Members,
+    place: Option<Place>,
+    limit: usize,
+) -> Result<(Vec<Item>, Option<Place>), Problem> {
+    let mut items: Vec<Item> = Vec::new();
+    let mut reads = 0;
+    for identity in members.closure.members() {
+        let mut after = match &place {
+            Some((passed, _)) if identity < *passed => continue,
+            Some((at, key)) if identity == *at => Some(key.clone()),
+            _ => None,
+        };
+        // One more than the page, so that the last page is known to be the last.
+        let mut wanted = limit + 1 - items.len();
+        loop {
+            let read = app
+                .table
+                .everything(&identity, after.as_ref(), wanted)
+                .await?;
+            items.extend(read.items.into_iter().filter(|item| !members.erase(item)));
+            if items.len() > limit {
+                items.truncate(limit);
+                let last = items
+                    .last()
+                    .map(|item| (item.identity.clone(), item.key.clone()));
+                return Ok((items, last));
+            }
+            after = read.next;
+            reads += 1;
+            match &after {
+                None => break,
+                Some(key) if reads >= MAX_READS => {
+                    return Ok((items, Some((identity, key.clone()))));
+                }
+                Some(_) => wanted = LONG_READ,
+            }
+        }
+    }
+    Ok((items, None))
 }
 
 /// The plans of the items' imports, as far as they are still kept.
@@ -161,7 +201,7 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
     }
 }
 
-fn place(text: &str) -> Result<(IdentityId, SortKey), Problem> {
+fn place(text: &str) -> Result<Place, Problem> {
     let place = cursor::decode(Listing::Export, "", text).ok();
     let parsed = place.as_deref().and_then(|place| {
         let (identity, key) = place.split_once('.')?;

@@ -43,7 +43,7 @@ pub(super) fn row(item: &Item) -> Row {
 pub(super) fn item(mut row: Row) -> Option<Item> {
     Some(Item {
         identity: row.get("PK")?.as_s().ok()?.parse().ok()?,
-        key: SortKey::parse(row.get("SK")?.as_s().ok()?)?,
+        key: sort_key(&row)?,
         version: held_version(&row),
         link: row
             .remove("link")
@@ -53,6 +53,11 @@ pub(super) fn item(mut row: Row) -> Option<Item> {
             .get("expires_at")
             .and_then(|at| at.as_n().ok()?.parse().ok()),
     })
+}
+
+/// The sort key of an item, or of a place, in an identity's partition.
+pub(super) fn sort_key(row: &Row) -> Option<SortKey> {
+    SortKey::parse(row.get("SK")?.as_s().ok()?)
 }
 
 /// Partition key and data of an item of any partition.

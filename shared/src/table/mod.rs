@@ -10,7 +10,14 @@ use aws_sdk_dynamodb::{
 
 use futures::future::try_join_all;
 
-use crate::{identity::IdentityId, item::Item, keys, problem::Problem, time::Instant, value::Map};
+use crate::{
+    identity::IdentityId,
+    item::Item,
+    keys::{self, SortKey},
+    problem::Problem,
+    time::Instant,
+    value::Map,
+};
 
 mod attribute;
 mod batch;
@@ -74,10 +81,10 @@ impl From<TableError> for Problem {
 /// Some of an identity's items.
 #[derive(Clone, Debug, Default)]
 pub struct Items {
-    /// The items, descending.
+    /// The items, in the order that they were read in. Those that have run out are left out.
     pub items: Vec<Item>,
-    /// Whether there are more.
-    pub more: bool,
+    /// The key after which there may be more: not always that of an item here.
+    pub next: Option<SortKey>,
 }
 
 /// Which part of a partition is read, and how.
@@ -282,7 +289,8 @@ impl Table {
         }
     }
 
-    /// Reads the range from its highest key down, or from its lowest up.
+    /// Reads the range from its highest key down, or from its lowest up. With a limit so many are looked at, and fewer are
+    /// found where some have run out.
     async fn query(&self, id: &IdentityId, range: Range<'_>) -> Result<Items, TableError> {
         let now = Instant::now().seconds();
         let mut found = Items::default();
@@ -295,7 +303,7 @@ impl Table {
             };
             let limit = range
                 .limit
-                .map(|limit| i32::try_from(limit - found.items.len()).unwrap_or(i32::MAX));
+                .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
             let mut query = self
                 .client
                 .query()
@@ -320,11 +328,12 @@ impl Table {
                     .into_iter()
                     .filter_map(attribute::item)
                     // The time to live takes items away late.
-                    .filter(|item| item.expires_at.is_none_or(|end| end > now)),
+                    .filter(|item| !item.has_run_out(now)),
             );
             start = page.last_evaluated_key;
-            found.more = start.is_some();
-            if !found.more || range.limit.is_some_and(|limit| found.items.len() >= limit) {
+            found.next = start.as_ref().and_then(attribute::sort_key);
+            // After a key of a form that is not known here, nobody could ask for more.
+            if start.is_none() || range.limit.is_some() && found.next.is_some() {
                 break;
             }
         }

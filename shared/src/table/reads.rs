@@ -6,7 +6,7 @@ use super::{Items, Range, Table, TableError, attribute};
 use crate::{
     identity::IdentityId,
     item::Item,
-    keys::{self, EventKey, SortKey},
+    keys::{self, SortKey},
     time::Instant,
     value::Map,
     version::ImportId,
@@ -24,8 +24,8 @@ pub struct EventRange {
 }
 
 impl EventRange {
-    /// The lowest and the highest sort key of what comes after `place`.
-    fn bounds(&self, place: Option<&EventKey>) -> (String, String) {
+    /// The lowest and the highest sort key of what comes after `place`, an event's.
+    fn bounds(&self, place: Option<&SortKey>) -> (String, String) {
         let (low, high) = keys::EVENTS;
         // A moment sorts before every key that begins with it.
         let key = |at: Instant| format!("{low}{}", at.fixed());
@@ -34,7 +34,7 @@ impl EventRange {
             self.to.map_or_else(|| high.to_owned(), key),
         );
         if let Some(place) = place {
-            let place = format!("{low}{}", place.as_str());
+            let place = place.to_text();
             if self.oldest_first {
                 bounds.0 = bounds.0.max(place);
             } else {
@@ -46,7 +46,7 @@ impl EventRange {
 }
 
 impl Table {
-    /// At most `limit` events of an identity, in the range's direction, after `place`.
+    /// At most `limit` events of an identity, in the range's direction, after `place`, an event's key.
     ///
     /// # Errors
     /// The table did not answer.
@@ -54,7 +54,7 @@ impl Table {
         &self,
         id: &IdentityId,
         range: &EventRange,
-        place: Option<&EventKey>,
+        place: Option<&SortKey>,
         limit: usize,
     ) -> Result<Items, TableError> {
         let (low, high) = range.bounds(place);
@@ -69,13 +69,7 @@ impl Table {
             consistent: false,
             oldest_first: range.oldest_first,
         };
-        let mut page = self.query(id, range).await?;
-        page.items.retain(|item| item.event() != place);
-        if page.items.len() > limit {
-            page.items.truncate(limit);
-            page.more = true;
-        }
-        Ok(page)
+        Ok(after(place, limit, self.query(id, range).await?))
     }
 
     /// At most `limit` of all items of an identity, whatever their kind, in the order of their keys, after `place`.
@@ -87,7 +81,7 @@ impl Table {
         id: &IdentityId,
         place: Option<&SortKey>,
         limit: usize,
-    ) -> Result<Vec<Item>, TableError> {
+    ) -> Result<Items, TableError> {
         let low = place.map(SortKey::to_text);
         let range = Range {
             // No key sorts before a blank.
@@ -97,10 +91,7 @@ impl Table {
             consistent: true,
             oldest_first: true,
         };
-        let mut items = self.query(id, range).await?.items;
-        items.retain(|item| Some(&item.key) != place);
-        items.truncate(limit);
-        Ok(items)
+        Ok(after(place, limit, self.query(id, range).await?))
     }
 
     /// The plans of imports, as far as they are still kept: at most 100.
@@ -124,7 +115,8 @@ impl Table {
         Ok(imports.iter().filter_map(plan).collect())
     }
 
-    /// The items under `key` in the partitions of `identities`, of which there are at most 100.
+    /// The items under `key` in the partitions of `identities`, of which there are at most 100. Those that have run out are left
+    /// out.
     ///
     /// # Errors
     /// The table did not answer.
@@ -139,25 +131,38 @@ impl Table {
             .map(|id| attribute::key(id.as_str(), &sort))
             .collect();
         let rows = self.get_all(keys, true).await?;
-        Ok(rows.into_iter().filter_map(attribute::item).collect())
+        let now = Instant::now().seconds();
+        let items = rows.into_iter().filter_map(attribute::item);
+        Ok(items.filter(|item| !item.has_run_out(now)).collect())
     }
+}
+
+/// At most `limit` of what was read, without the item at `place` itself.
+fn after(place: Option<&SortKey>, limit: usize, mut read: Items) -> Items {
+    read.items.retain(|item| Some(&item.key) != place);
+    if read.items.len() > limit {
+        read.items.truncate(limit);
+        read.next = read.items.last().map(|item| item.key.clone());
+    }
+    read
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::EventType;
+    use crate::keys::{EventKey, EventType};
 
     #[test]
     fn bounds_hold_the_place_within_the_range() {
         let at = |second| Instant::from_seconds(second).unwrap();
-        let key = |second| EventKey::new(at(second), EventType::Message, "s", &["1"]);
+        let key =
+            |second| SortKey::Event(EventKey::new(at(second), EventType::Message, "s", &["1"]));
         let mut range = EventRange {
             from: Some(at(10)),
             to: Some(at(20)),
             oldest_first: false,
         };
-        let stored = |second| format!("event#{}", key(second).as_str());
+        let stored = |second| key(second).to_text();
         let within = |range: &EventRange, place, second| {
             let (low, high) = range.bounds(place);
             low <= stored(second) && stored(second) <= high
