@@ -3,6 +3,25 @@
 
 use super::super::{BOM, MAX_ROW};
 
+/// How deep a field of the object lies.
+const IN_OBJECT: u64 = 1;
+/// How deep a field of a value of its `records` lies.
+const IN_VALUE: u64 = 3;
+/// The names in a link, or around it.
+const LINK: [&str; 11] = [
+    "customer_id",
+    "email",
+    "email_md5",
+    "email_sha256",
+    "external_id",
+    "id_type",
+    "link",
+    "link_type",
+    "link_value",
+    "mobile",
+    "system_name",
+];
+
 /// How a file holds its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -35,32 +54,47 @@ pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Opti
 }
 
 /// The shape of a file that begins with an object.
-fn object(start: &[u8], from: usize, bare_records: Option<bool>) -> Option<Shape> {
+///
+/// Where each row names its own type, the object is an envelope if a value of its `records` does so: links don't. It
+/// need not be the first one, which may be broken. A unify or forget record holds links, whatever these say.
+fn object(start: &[u8], from: usize, mut bare_records: Option<bool>) -> Option<Shape> {
     let mut scan = Scan::default();
-    let mut last_string = (0, 0);
     let mut string_began = 0;
-    let mut after_records = false;
+    let mut last_string: &[u8] = b"";
+    // The object's field whose value comes next.
+    let mut field: Option<String> = None;
+    let mut records: Option<Records> = None;
     for (at, byte) in start.iter().enumerate().skip(from) {
-        if after_records && !byte.is_ascii_whitespace() && *byte != b':' {
-            after_records = false;
-            if *byte == b'[' {
-                match envelope(&start[at + 1..], bare_records) {
-                    Some(true) => return Some(Shape::List { from: at + 1 }),
-                    Some(false) => {}
-                    None => return None,
+        if let Some(name) = field.take_if(|_| !byte.is_ascii_whitespace()) {
+            match (name.as_str(), bare_records) {
+                ("record_type", None) if holds_links(&start[at..]) => bare_records = Some(true),
+                ("records", Some(false)) if *byte == b'[' => {
+                    return Some(Shape::List { from: at + 1 });
                 }
+                ("records", None) if *byte == b'[' => records = Some(Records::new(at + 1)),
+                _ => {}
             }
         }
         let was_string = scan.in_string;
         let step = scan.step(*byte);
-        if scan.in_string && !was_string {
-            string_began = at + 1;
+        match (was_string, scan.in_string) {
+            (false, true) => string_began = at,
+            (true, false) => last_string = &start[string_began..=at],
+            _ => {}
         }
-        if was_string && !scan.in_string {
-            last_string = (string_began, at);
+        if *byte == b':' && !was_string {
+            match (scan.depth, &mut records) {
+                (IN_OBJECT, _) => field = text(last_string),
+                (IN_VALUE, Some(records)) => match text(last_string).as_deref() {
+                    Some("record_type") => return Some(Shape::List { from: records.from }),
+                    name => records.note(name),
+                },
+                _ => {}
+            }
         }
-        if *byte == b':' && scan.depth == 1 && !was_string {
-            after_records = &start[last_string.0..last_string.1] == b"records";
+        if scan.depth == IN_OBJECT {
+            // The list is over, if there was one.
+            records = None;
         }
         if step == Step::EndsAfter {
             // One object on its line is one row of many; one on several lines is written by hand.
@@ -72,27 +106,39 @@ fn object(start: &[u8], from: usize, bare_records: Option<bool>) -> Option<Shape
             });
         }
     }
-    None
+    // No record reaches this far: such a list is an envelope's, unless what is seen of it plainly holds links.
+    let records = records.filter(|records| start.len() > MAX_ROW && records.links != Some(true))?;
+    Some(Shape::List { from: records.from })
 }
 
-/// Whether a list called `records` holds rows; its first value follows.
-fn envelope(list: &[u8], bare_records: Option<bool>) -> Option<bool> {
-    if let Some(bare) = bare_records {
-        return Some(!bare);
+/// A list called `records`, as far as it is seen.
+struct Records {
+    /// Where its first value, or end, follows.
+    from: usize,
+    /// Whether the names in its values are those of links; `None` before the first name.
+    links: Option<bool>,
+}
+
+impl Records {
+    fn new(from: usize) -> Self {
+        Self { from, links: None }
     }
-    // Each row names its own type: what does so is a row, what doesn't is one of the links of a row.
-    let mut scan = Scan::default();
-    let first = list.iter().position(|byte| !byte.is_ascii_whitespace())?;
-    if list[first] != b'{' {
-        return Some(false);
+
+    /// Takes a name in one of the values in; `None` is one that can't be read.
+    fn note(&mut self, name: Option<&str>) {
+        let is_links = name.is_some_and(|name| LINK.contains(&name));
+        self.links = Some(is_links && self.links != Some(false));
     }
-    let end = list[first..]
-        .iter()
-        .position(|byte| scan.step(*byte) == Step::EndsAfter)?;
-    let row = &list[first..=first + end];
-    let fields: Option<std::collections::HashMap<&str, &serde_json::value::RawValue>> =
-        serde_json::from_slice(row).ok();
-    Some(fields.is_some_and(|fields| fields.contains_key("record_type")))
+}
+
+/// Whether a record type follows whose records hold links.
+fn holds_links(start: &[u8]) -> bool {
+    start.starts_with(b"\"unify\"") || start.starts_with(b"\"forget\"")
+}
+
+/// What a string says, its quotes included; `None` if it is broken.
+fn text(string: &[u8]) -> Option<String> {
+    serde_json::from_slice(string).ok()
 }
 
 /// How far a value reaches.

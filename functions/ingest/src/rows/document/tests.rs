@@ -44,6 +44,7 @@ fn the_content_tells_the_shape() {
         "[1,{\"a\":[2]},\"]\"]",
         "\u{feff} [ 1 , {\"a\":[2]} ,\"]\" ] ",
         "{\"records\":[1,{\"a\":[2]},\"]\"]}",
+        "{\"record_type\":\"unify\",\"records\":[1,{\"a\":[2]},\"]\"]}",
         "{\"made\":{\"records\":[7]},\n \"records\" : [1,{\"a\":[2]},\"]\"], \"more\": [3]}",
     ] {
         assert_eq!(
@@ -93,6 +94,86 @@ fn rows_with_records_of_their_own_have_no_envelope() {
         texts(mixed, None).0,
         "{\"record_type\":\"product\"} {\"record_type\":\"unify\"}"
     );
+}
+
+const GOOD: &str = r#"{"record_type":"product","product_id":"1"}"#;
+
+#[test]
+fn an_odd_first_row_of_an_envelope_is_odd_alone() {
+    for first in [
+        r#"{"record_type":"customer_record","pr\u00e9nom":"x","link":{"email":"a@b.example"}}"#,
+        r#"{"pr\u00e9nom":"x","record_type":"product"}"#,
+        r#"{"record\u005ftype":"product"}"#,
+        r#"{"\ud83d":1,"record_type":"product"}"#,
+        r#"{"record_type":"product","price":NaN}"#,
+        r#"{"price":NaN,"record_type":"product"}"#,
+        r#"{"record_type":}"#,
+        r#"{'record_type':'product'}"#,
+        r#"{"link":{"email":"a@b.example"},"first_name":"x"}"#,
+        r#"{"email":"a@b.example"}"#,
+        r#"{"of":{"record_type":"product"}}"#,
+        r#"{"a":"\"record_type\":"}"#,
+        r#"{"records":[{"email":"a"},{"mobile":"1"}],"record_type":"unify"}"#,
+        r#"["record_type"]"#,
+        r#""record_type""#,
+        "NaN",
+        "{}",
+    ] {
+        for text in [
+            format!(r#"{{"records":[{first},{GOOD},{GOOD}]}}"#),
+            format!(r#"{{"r\u0065cords":[{first},{GOOD},{GOOD}],"more":[3]}}"#),
+            format!(
+                "\u{feff}\n{{ \"made\" : {{\"records\":[7]}},\r\n\"records\" :\n [ {first} ,\n{GOOD},\t{GOOD} ] }}\n"
+            ),
+        ] {
+            let expected = (format!("{first} {GOOD} {GOOD}"), false);
+            assert_eq!(texts(&text, None), expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_first_row_of_an_envelope_that_is_too_large_is_so_alone() {
+    let long = "x".repeat(2 * MAX_ROW);
+    for first in [
+        format!(r#"{{"record_type":"email_send","body":"{long}"}}"#),
+        format!(r#"{{"body":"{long}","record_type":"email_send"}}"#),
+        format!(r#"{{"link":{{"mobile":"1"}},"body":"{long}","record_type":"email_send"}}"#),
+        format!(r#"{{"sku":"1","email":"{long}","record_type":"email_send"}}"#),
+        format!(r#"{{"{long}":1,"record_type":"email_send"}}"#),
+        format!("\"{long}\""),
+    ] {
+        let text = format!(r#"{{"records":[{first},{GOOD}]}}"#);
+        let (rows, broken) = rows_of(text.as_bytes(), None, 1 << 18);
+        let flaws: Vec<_> = rows.iter().map(|row| row.flaw).collect();
+        assert_eq!((flaws, broken), (vec![Some(Flaw::TooLarge), None], None));
+        assert_eq!(rows[1].bytes, GOOD);
+    }
+}
+
+#[test]
+fn links_are_no_rows_of_an_envelope() {
+    for row in [
+        r#"{"record_type":"unify","records":[{"email":"a"},{"mobile":"1"}]}"#,
+        r#"{"record_type":"unify","records":[{"email":"a","note":"x"},{"mobile":"1"}]}"#,
+        r#"{"records":[{"link":{"email":"a"}},{"link":{"mobile":"1"}}],"record_type":"unify"}"#,
+        r#"{"records":[{"link_type":"email","link_value":"a"}],"record_type":"forget"}"#,
+        r#"{"record_type":"forget","records":[]}"#,
+        r#"{"records":[{"email":"a"}],"more":{"of":{"record_type":"x"}},"record_type":"forget"}"#,
+        // Rows whose links are named, and nothing else of them.
+        r#"{"record_type" : "unify","records":[{"record_type":"customer_record","link":{"email":"a"}}]}"#,
+        r#"{"record_type":"forget","records":[{"record_type":"product","link":{"email":"a"}}]}"#,
+    ] {
+        let text = format!("{row}\n{GOOD}\n");
+        assert_eq!(texts(&text, None), (format!("{row} {GOOD}"), false));
+    }
+    for link in [r#"{"mobile":"1"},"#, r#"{"link":{"customer_id":"1"}},"#] {
+        let links = link.repeat(2 * MAX_ROW / link.len());
+        let text = format!("{{\"records\":[{links}{{}}],\"record_type\":\"unify\"}}\n{GOOD}");
+        let (rows, broken) = rows_of(text.as_bytes(), None, 1 << 18);
+        let flaws: Vec<_> = rows.iter().map(|row| row.flaw).collect();
+        assert_eq!((flaws, broken), (vec![Some(Flaw::TooLarge), None], None));
+    }
 }
 
 #[test]
@@ -150,6 +231,29 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Texts that are JSON by chance only.
+fn text() -> impl Strategy<Value = String> {
+    const PARTS: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        " ",
+        "\n",
+        "\"a\"",
+        "{\"records\":[",
+        "\"record_type\":",
+        "\"unify\"",
+        "\"email\":",
+    ];
+    prop_oneof![
+        "\u{feff}?[{}\\[\\]\",:a1 \n\\\\]{0,40}",
+        prop::collection::vec(prop::sample::select(PARTS), 0..24).prop_map(|parts| parts.concat()),
+    ]
+}
+
 proptest! {
     #[test]
     fn values_of_a_list_come_back(values in prop::collection::vec(value(), 0..6), pretty: bool, chunk in 1_usize..40, enveloped: bool) {
@@ -166,7 +270,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics_and_chunks_do_not_matter(text in "\u{feff}?[{}\\[\\]\",:a1 \n\\\\]{0,40}", chunk in 1_usize..9, bare in prop::option::of(any::<bool>())) {
+    fn no_text_panics_and_chunks_do_not_matter(text in text(), chunk in 1_usize..9, bare in prop::option::of(any::<bool>())) {
         let whole = rows_of(text.as_bytes(), bare, text.len());
         prop_assert_eq!(rows_of(text.as_bytes(), bare, chunk), whole);
     }
