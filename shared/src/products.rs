@@ -93,13 +93,14 @@ impl Products {
         if missing.is_empty() {
             return Ok(known);
         }
-        let mut read = table.products(&missing).await?;
+        // What a busy table left out is asked for again the next time.
+        let read = table.products(&missing).await?;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() + missing.len() > MAX_HELD {
             held.clear();
         }
-        for partition in missing {
-            let product = read.remove(&partition).as_ref().map(product);
+        for (partition, data) in read {
+            let product = data.as_ref().map(product);
             held.insert(partition.clone(), (Instant::now(), product.clone()));
             known.extend(product.map(|product| (partition, product)));
         }

@@ -29,7 +29,7 @@ impl Instant {
     }
 
     /// Parses ISO 8601: a date and a time, with `Z`, an offset, or no zone, which means UTC. A date alone
-    /// is its midnight.
+    /// is its midnight. What lies in the last 26 hours of year 9999, which often stands for never, is the latest instant there is.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(instant) = Self::parse_fixed(text) {
@@ -38,7 +38,13 @@ impl Instant {
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Self::truncated(timestamp);
         }
-        let civil: DateTime = text.parse().ok()?;
+        // A zone by name alone would be passed over.
+        if text.contains('[') {
+            return None;
+        }
+        let civil: DateTime = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
+        let latest = Timestamp::from_second(Timestamp::MAX.as_second()).ok()?;
+        let civil = civil.min(Offset::UTC.to_datetime(latest));
         Self::truncated(Offset::UTC.to_timestamp(civil).ok()?)
     }
 
@@ -160,6 +166,19 @@ mod tests {
         );
         assert_eq!(fixed("0000-12-31T23:00:00Z"), None);
         assert_eq!(fixed("yesterday"), None);
+        for never in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31",
+            "9999-12-31T23:59:59.999999Z",
+        ] {
+            assert_eq!(
+                fixed(never),
+                Some("9999-12-30T22:00:00.000000Z".to_owned()),
+                "{never}"
+            );
+        }
+        // The zone counts or the time is refused.
+        assert_eq!(fixed("2023-03-06T22:00:00[Australia/Sydney]"), None);
         assert_eq!(
             Instant::parse("2023-03-06T12:00:00.50Z")
                 .unwrap()

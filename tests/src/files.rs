@@ -353,6 +353,65 @@ async fn an_item_too_large_is_rejected_and_its_neighbours_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_stands_where_a_later_one_of_its_key_cannot_be_stored() {
+    let app = TestApp::start().await;
+    let row = |name: &str, note: &str| {
+        json!({"link": {"email": "a@example.com"}, "first_name": name, "custom_fields": {"note": note}}).to_string() + "\n"
+    };
+    let large = "x".repeat(450_000);
+    let rows = [
+        row("One", "1"),
+        row("Two", "2"),
+        row("Three", &large),
+        row("Four", &large),
+    ]
+    .concat();
+    let report = app.import("drop/customer_record/crm/a.ndjson", &rows).await;
+    assert_eq!(
+        (&report["read"], &report["written"], &report["rejected"]),
+        (&json!(4), &json!(2), &json!(2))
+    );
+    let profile = app.profile("a@example.com").await.to_string();
+    assert!(profile.contains("Two") && !profile.contains("Three"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_csv_that_the_table_refuses_comes_back_as_its_fields() {
+    let app = TestApp::start().await;
+    let rows = format!(
+        "link.email,first_name,custom_fields.note\na@example.com,Ann,{}\n",
+        "x".repeat(450_000)
+    );
+    let report = app.import("drop/customer_record/crm/a.csv", &rows).await;
+    assert_eq!(report["rejected"], 1);
+    let reject = app.object(report["rejects"][0].as_str().unwrap()).await;
+    let reject: Value = serde_json::from_str(&reject).unwrap();
+    assert_eq!(reject["code"], "item_too_large");
+    assert_eq!(reject["record"]["link"], json!({"email": "a@example.com"}));
+    let note = reject["record"]["custom_fields"]["note"].as_str().unwrap();
+    assert_eq!(note.len(), 450_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_of_more_namespaces_than_a_row_may_have_are_rejected() {
+    let app = TestApp::start().await;
+    let row = |namespaces: usize| {
+        let attributes: serde_json::Map<_, _> = (0..namespaces)
+            .map(|number| (format!("n{number}.a"), json!(1)))
+            .collect();
+        json!({"link": {"email": "a@example.com"}, "attributes": attributes, "junk": "x".repeat(200_000)}).to_string() + "\n"
+    };
+    let rows = [row(100), row(101)].concat();
+    let report = app.import("drop/attributes/crm/a.ndjson", &rows).await;
+    assert_eq!(
+        (&report["written"], &report["rejected"]),
+        (&json!(1), &json!(1))
+    );
+    let reject = app.object(report["rejects"][0].as_str().unwrap()).await;
+    assert!(reject.contains(r#""code":"too_many","field":"attributes""#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_key_is_taken() {
     let app = TestApp::start().await;
     let row = r#"{"link":{"mobile":"1"},"first_name":"A"}"#;

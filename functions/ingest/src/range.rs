@@ -79,13 +79,15 @@ impl<'a> Run<'a> {
         deadline: Deadline,
         tries: u64,
     ) -> Result<Progress, IngestError> {
-        match self.read(object, source, deadline, tries).await {
+        let (mut rows, from) = self.rows();
+        let read = self.read(object, source, (&mut rows, from), deadline, tries);
+        match read.await {
             Ok(()) => {}
             Err(Fault::Ingest(error)) => return Err(error),
             Err(Fault::Broken(broken)) => self.end_with(Status::Rejected, broken),
         }
         self.writer.finish().await?;
-        self.account().await?;
+        self.account(&rows).await?;
         // Who was erased since the import was planned may have been stored by this run or by one that died.
         let Plan {
             erasure_changes,
@@ -112,6 +114,7 @@ impl<'a> Run<'a> {
         &mut self,
         object: &ObjectVersion,
         source: Option<Inflated<'_>>,
+        (rows, from): (&mut Rows, u64),
         mut deadline: Deadline,
         tries: u64,
     ) -> Result<(), Fault> {
@@ -119,7 +122,6 @@ impl<'a> Run<'a> {
         if let Some(broken) = plan::too_far(format, self.plan.compressed, offset) {
             return Err(Fault::Broken(broken));
         }
-        let (mut rows, from) = self.rows();
         let opened = match source {
             Some(source) => Some(source),
             None => self.open(object, from).await?,
@@ -150,7 +152,7 @@ impl<'a> Run<'a> {
                     deadline = deadline.after(tries);
                     row_is_first = false;
                 }
-                self.row(&rows, row).await?;
+                self.row(rows, row).await?;
                 self.progress.offset = rows.position();
                 self.progress.line = self.progress.line.and(Some(rows.line()));
                 if deadline.is_past() {
@@ -220,7 +222,7 @@ impl<'a> Run<'a> {
                     .await?;
             }
         }
-        self.account().await
+        self.account(rows).await
     }
 
     async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {
@@ -261,7 +263,7 @@ impl<'a> Run<'a> {
     }
 
     /// Counts the verdicts that have come in.
-    async fn account(&mut self) -> Result<(), IngestError> {
+    async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
         for verdict in self.writer.verdicts() {
             match verdict {
                 RowVerdict::Written => self.progress.counts.written += 1,
@@ -269,9 +271,7 @@ impl<'a> Run<'a> {
                 RowVerdict::Rejected(row, fault) => {
                     self.progress.counts.rejected += 1;
                     let line = self.progress.line.and(Some(row.line));
-                    let fields = std::str::from_utf8(&row.bytes)
-                        .ok()
-                        .and_then(|text| record::json::object(text).ok());
+                    let fields = rows.fields(&row).and_then(record::unwrapped).ok();
                     self.rejects
                         .add(&row, line, fields.as_ref(), &fault)
                         .await?;

@@ -47,7 +47,7 @@ pub(crate) enum RowVerdict {
 pub(crate) struct Writer<'a> {
     table: &'a Table,
     import: ImportId,
-    batch: Vec<(RowId, Write)>,
+    batch: Vec<Queued>,
     batch_bytes: usize,
     /// Tasks of their own: they go on while the file is read.
     running: JoinSet<Result<Done, TableError>>,
@@ -68,9 +68,19 @@ pub(crate) struct Writer<'a> {
 
 type RowId = u64;
 
+/// An item on its way, and those of the same key and import that it beats: no two statements of a request may share a key,
+/// and they are written after all if this one can't be stored.
+struct Queued {
+    row: RowId,
+    write: Write,
+    beaten: Vec<(RowId, Write)>,
+}
+
 /// A row that waits for the verdicts on its items.
 struct Waiting {
     row: Row,
+    /// What it takes of memory, with its writes.
+    bytes: usize,
     items: usize,
     /// What is written once the body is; empty when no body is waited for.
     after_body: Vec<Write>,
@@ -87,8 +97,11 @@ pub(crate) enum Outcome {
 }
 
 /// A batch with all its outcomes.
+#[derive(Default)]
 struct Done {
-    outcomes: Vec<(RowId, Outcome)>,
+    outcomes: Vec<(Queued, Outcome)>,
+    /// Rows whose links have theirs.
+    links: Vec<(RowId, Outcome)>,
     requests: u64,
     capacity_units: f64,
     /// Whether a request of it failed as a whole.
@@ -119,7 +132,9 @@ impl<'a> Writer<'a> {
     pub(crate) async fn add(&mut self, row: Row, placed: Placed) -> Result<(), TableError> {
         let id = self.next_row;
         self.next_row += 1;
-        self.held_bytes += row.bytes.len();
+        let writes = placed.body.iter().chain(&placed.writes);
+        let bytes = row.bytes.len() + writes.map(Write::bytes).sum::<usize>();
+        self.held_bytes += bytes;
         let (now, after_body) = match placed.body {
             Some(body) => (vec![body], placed.writes),
             None => (placed.writes, Vec::new()),
@@ -127,6 +142,7 @@ impl<'a> Writer<'a> {
         let items = now.len() + after_body.len() + placed.links.len();
         let waiting = Waiting {
             row,
+            bytes,
             items,
             after_body,
             stored: false,
@@ -154,24 +170,25 @@ impl<'a> Writer<'a> {
         }
     }
 
-    async fn queue(&mut self, id: RowId, write: Write) -> Result<(), TableError> {
+    async fn queue(&mut self, row: RowId, write: Write) -> Result<(), TableError> {
+        self.batch_bytes += write.bytes();
         let mut batch = self.batch.iter_mut();
-        if let Some(held) = batch.find(|(_, held)| held.key() == write.key()) {
-            // No two statements of a request may share a key. Of two rows of the same import the later one wins,
-            // and the earlier one counts as written.
-            let beaten = if held.1.version() > write.version() {
-                id
+        if let Some(held) = batch.find(|held| held.write.key() == write.key()) {
+            // Of two rows of the same import the later one wins.
+            let beaten = if held.write.version() > write.version() {
+                (row, write)
             } else {
-                std::mem::replace(held, (id, write)).0
+                let held_row = std::mem::replace(&mut held.row, row);
+                (held_row, std::mem::replace(&mut held.write, write))
             };
-            self.settle(beaten, Outcome::Stored);
-            return Ok(());
+            held.beaten.push(beaten);
+        } else {
+            self.batch.push(Queued {
+                row,
+                write,
+                beaten: Vec::new(),
+            });
         }
-        self.batch.push((id, write));
-        self.batch_bytes += self
-            .rows
-            .get(&id)
-            .map_or(0, |waiting| waiting.row.bytes.len());
         if self.batch.len() == BATCH_SIZE || self.batch_bytes >= MAX_BATCH_BYTES {
             self.send().await?;
         }
@@ -232,8 +249,20 @@ impl<'a> Writer<'a> {
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
         self.limit = limit(self.limit, done.has_failed, self.pace.is_free());
-        for (id, outcome) in done.outcomes {
-            self.settle(id, outcome);
+        for (queued, outcome) in done.outcomes {
+            match outcome {
+                Outcome::Fault(_) => self.ready.extend(queued.beaten),
+                // What is beaten counts as written.
+                Outcome::Stored | Outcome::Stale => {
+                    for (row, _) in queued.beaten {
+                        self.settle(row, Outcome::Stored);
+                    }
+                }
+            }
+            self.settle(queued.row, outcome);
+        }
+        for (row, outcome) in done.links {
+            self.settle(row, outcome);
         }
         Ok(())
     }
@@ -262,7 +291,7 @@ impl<'a> Writer<'a> {
             return;
         }
         if let Some(waiting) = self.rows.remove(&id) {
-            self.held_bytes -= waiting.row.bytes.len();
+            self.held_bytes -= waiting.bytes;
             self.settled.push(match (waiting.fault, waiting.stored) {
                 (Some(fault), _) => RowVerdict::Rejected(waiting.row, fault),
                 (None, true) => RowVerdict::Written,
@@ -278,7 +307,12 @@ pub(crate) async fn all(
     import: ImportId,
     writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, TableError> {
-    let batch = writes.into_iter().map(|item| (0, item)).collect();
+    let queued = |write| Queued {
+        row: 0,
+        write,
+        beaten: Vec::new(),
+    };
+    let batch = writes.into_iter().map(queued).collect();
     let done = write(table.clone(), import, Arc::new(Pace::new()), batch).await?;
     Ok(done
         .outcomes
@@ -300,15 +334,10 @@ async fn write(
     table: Table,
     import: ImportId,
     pace: Arc<Pace>,
-    batch: Vec<(RowId, Write)>,
+    batch: Vec<Queued>,
 ) -> Result<Done, TableError> {
     let mut steps = vec![Step::Insert; batch.len()];
-    let mut done = Done {
-        outcomes: Vec::new(),
-        requests: 0,
-        capacity_units: 0.0,
-        has_failed: false,
-    };
+    let mut done = Done::default();
     // An item that DynamoDB refuses may spoil its whole request: then each goes alone.
     let mut size = BATCH_SIZE;
     let mut attempt = 0;
@@ -319,7 +348,7 @@ async fn write(
                 .filter(|place| steps[*place] == wanted)
                 .collect();
             for places in places.chunks(size) {
-                let writes: Vec<_> = places.iter().map(|place| &batch[*place].1).collect();
+                let writes: Vec<_> = places.iter().map(|place| &batch[*place].write).collect();
                 pace.wait(writes.len()).await;
                 done.requests += 1;
                 let result = match wanted {
@@ -358,12 +387,11 @@ async fn write(
             }
         }
         if steps.iter().all(|step| matches!(step, Step::Done(_))) {
-            let rows = batch.into_iter().map(|(row, _)| row);
             let outcomes = steps.into_iter().filter_map(|step| match step {
                 Step::Done(outcome) => Some(outcome),
                 _ => None,
             });
-            done.outcomes = rows.zip(outcomes).collect();
+            done.outcomes = batch.into_iter().zip(outcomes).collect();
             return Ok(done);
         }
         if let Some(error) = busy {
@@ -384,30 +412,32 @@ async fn write_both(
     row: RowId,
     both: [Item; 2],
 ) -> Result<Done, TableError> {
-    let mut done = Done {
-        outcomes: Vec::new(),
-        requests: 0,
-        capacity_units: 0.0,
-        has_failed: false,
-    };
+    let mut done = Done::default();
+    // Each of them takes twice the units of a write by itself.
+    let writes = 2 * both.len();
     for attempt in 1.. {
-        // Each of them takes twice the units of a write by itself.
-        pace.wait(2 * both.len()).await;
+        pace.wait(writes).await;
         done.requests += 1;
         let error = match table.put_both(&both).await {
+            // Two rows of this import about one pair: that says nothing of the table's pace.
+            Ok((Verdict::Busy, _)) => TableError::Busy("transactions met".into()),
             Ok((verdict, capacity_units)) => {
                 done.capacity_units += capacity_units;
-                pace.answered(2 * both.len(), 0, capacity_units);
+                // What the table held already was charged too, and is not told.
+                let at_least = writes as f64;
+                pace.answered(writes, 0, capacity_units.max(at_least));
                 if let Step::Done(outcome) = next(&Step::Insert, verdict, import) {
-                    done.outcomes.push((row, outcome));
+                    done.links.push((row, outcome));
                 }
                 return Ok(done);
             }
-            Err(error @ TableError::Busy(_)) => error,
+            Err(error @ TableError::Busy(_)) => {
+                pace.answered(0, writes, 0.0);
+                done.has_failed = true;
+                error
+            }
             Err(error) => return Err(error),
         };
-        pace.answered(0, 2 * both.len(), 0.0);
-        done.has_failed = true;
         if attempt == MAX_ATTEMPTS {
             return Err(error);
         }

@@ -94,6 +94,12 @@ impl Write {
         )
     }
 
+    /// About as many bytes as it takes of a request.
+    pub fn bytes(&self) -> usize {
+        let link = self.link.as_ref().map_or(0, |link| link.as_str().len());
+        self.partition.len() + self.sort.len() + self.data.as_str().len() + link
+    }
+
     /// Partition key and sort key: no two writes of a request may share them.
     pub fn key(&self) -> (&str, &str) {
         (&self.partition, &self.sort)
@@ -254,17 +260,25 @@ impl Table {
             .filter_map(|consumed| consumed.capacity_units());
         Ok(Written {
             capacity_units: capacity.sum(),
-            verdicts: answer.responses().iter().map(verdict).collect(),
+            verdicts: answer
+                .responses()
+                .iter()
+                .map(verdict)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
 
-pub(super) fn verdict(response: &BatchStatementResponse) -> Verdict {
+/// What a statement came to.
+///
+/// # Errors
+/// It failed for a reason that lies in no item: whoever asked may not, or there is no such table.
+pub(super) fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
     let Some(error) = response.error() else {
-        return Verdict::Stored;
+        return Ok(Verdict::Stored);
     };
     let message = error.message().unwrap_or_default();
-    match error.code() {
+    Ok(match error.code() {
         Some(Code::DuplicateItem) => Verdict::Taken,
         Some(Code::ConditionalCheckFailed) => error
             .item()
@@ -278,8 +292,14 @@ pub(super) fn verdict(response: &BatchStatementResponse) -> Verdict {
             | Code::TransactionConflict,
         ) => Verdict::Busy,
         Some(Code::ValidationError) if message.contains("size") => Verdict::TooLarge,
-        code => Verdict::Refused(code.map_or("unknown", Code::as_str).to_owned()),
-    }
+        Some(code @ (Code::ValidationError | Code::ItemCollectionSizeLimitExceeded)) => {
+            Verdict::Refused(code.as_str().to_owned())
+        }
+        code => {
+            let code = code.map_or("no code", Code::as_str);
+            return Err(TableError::Refused(format!("{code}: {message}").into()));
+        }
+    })
 }
 
 /// A name as PartiQL takes it, whatever is in it.
@@ -289,8 +309,34 @@ pub(super) fn quoted(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::BatchStatementError;
+
     use super::*;
     use crate::version::ImportId;
+
+    #[test]
+    fn only_what_lies_in_an_item_is_its_verdict() {
+        let of = |code: Code, message: &str| {
+            let error = BatchStatementError::builder().code(code).message(message);
+            verdict(
+                &BatchStatementResponse::builder()
+                    .error(error.build())
+                    .build(),
+            )
+        };
+        assert!(matches!(
+            of(Code::ValidationError, "Item size has exceeded the limit"),
+            Ok(Verdict::TooLarge)
+        ));
+        assert!(matches!(
+            of(Code::ValidationError, "a number too long"),
+            Ok(Verdict::Refused(_))
+        ));
+        assert!(matches!(of(Code::ThrottlingError, ""), Ok(Verdict::Busy)));
+        for code in [Code::AccessDenied, Code::ResourceNotFound, "New".into()] {
+            assert!(matches!(of(code, ""), Err(TableError::Refused(_))));
+        }
+    }
 
     fn spelt(write: &Write, spell: fn(&Write, &str, &mut String)) -> serde_json::Value {
         let mut out = String::new();

@@ -154,7 +154,7 @@ impl Table {
             .collect();
         let mut found = Vec::new();
         for keys in keys.chunks(super::MAX_GET) {
-            let rows = self.get_all(keys.to_vec(), true).await?;
+            let (rows, _) = self.get_all(keys.to_vec(), true).await?;
             found.extend(rows.into_iter().filter_map(attribute::item));
         }
         Ok(found)
@@ -238,7 +238,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        Ok(answer.responses().iter().map(batch::verdict).collect())
+        answer.responses().iter().map(batch::verdict).collect()
     }
 
     /// All rows of a partition, read consistently.

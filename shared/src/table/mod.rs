@@ -182,34 +182,45 @@ impl Table {
         .await
     }
 
-    /// The products under these partition keys, as far as they are known.
+    /// The products under these partition keys; `None` where there is none. What a busy table leaves out is not in the answer.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn products(
         &self,
         partitions: &[String],
-    ) -> Result<HashMap<String, Map>, TableError> {
-        let mut found = HashMap::new();
+    ) -> Result<HashMap<String, Option<Map>>, TableError> {
+        let mut found: HashMap<_, _> = partitions.iter().map(|pk| (pk.clone(), None)).collect();
         // A page of long orders names thousands: side by side, and not all at once.
         for group in partitions.chunks(MAX_GET * MAX_READS) {
             let reads = group.chunks(MAX_GET).map(|chunk| {
                 let keys = chunk.iter().map(|pk| attribute::key(pk, keys::PRODUCT));
                 self.get_all(keys.collect(), false)
             });
-            for rows in try_join_all(reads).await? {
-                found.extend(rows.into_iter().filter_map(attribute::partition_and_data));
+            for (rows, left) in try_join_all(reads).await? {
+                let read = rows.into_iter().filter_map(attribute::partition_and_data);
+                found.extend(read.map(|(pk, data)| (pk, Some(data))));
+                for key in left {
+                    if let Some(AttributeValue::S(pk)) = key.get("PK") {
+                        found.remove(pk);
+                    }
+                }
             }
         }
         Ok(found)
     }
 
-    /// The rows under at most 100 keys, as far as they are there. What the table leaves out is asked for again.
-    async fn get_all(&self, mut keys: Vec<Row>, consistent: bool) -> Result<Vec<Row>, TableError> {
+    /// The rows under at most 100 keys, as far as they are there. What the table leaves out is asked for again; what it leaves out
+    /// to the last is the second part of the answer, and an error where the read is consistent.
+    async fn get_all(
+        &self,
+        mut keys: Vec<Row>,
+        consistent: bool,
+    ) -> Result<(Vec<Row>, Vec<Row>), TableError> {
         let mut found = Vec::with_capacity(keys.len());
         for round in 0..MAX_GET_ROUNDS {
             if keys.is_empty() {
-                return Ok(found);
+                break;
             }
             if round > 0 {
                 tokio::time::sleep(Duration::from_millis(20 << round)).await;
@@ -243,7 +254,7 @@ impl Table {
                 .unwrap_or_default();
         }
         if keys.is_empty() || !consistent {
-            return Ok(found);
+            return Ok((found, keys));
         }
         Err(TableError::Busy("keys were left unprocessed".into()))
     }
@@ -255,8 +266,9 @@ impl Table {
     pub async fn config(&self) -> Result<Option<Map>, TableError> {
         // By the operation that reads products: a single item's own would be 1 % of profile-read.
         let keys = vec![attribute::key(keys::CONFIG, keys::CONFIG)];
-        let config = self.get_all(keys, true).await?.pop();
-        Ok(config
+        let (mut rows, _) = self.get_all(keys, true).await?;
+        Ok(rows
+            .pop()
             .and_then(attribute::partition_and_data)
             .map(|(_, data)| data))
     }

@@ -106,7 +106,7 @@ impl Table {
             .iter()
             .map(|import| attribute::key(&keys::import(*import), keys::IMPORT))
             .collect();
-        let rows = self.get_all(keys, false).await?;
+        let (rows, _) = self.get_all(keys, false).await?;
         let mut found: HashMap<_, _> = rows
             .into_iter()
             .filter_map(attribute::partition_and_data)
@@ -130,7 +130,7 @@ impl Table {
             .iter()
             .map(|id| attribute::key(id.as_str(), &sort))
             .collect();
-        let rows = self.get_all(keys, true).await?;
+        let (rows, _) = self.get_all(keys, true).await?;
         let now = Instant::now().seconds();
         let items = rows.into_iter().filter_map(attribute::item);
         Ok(items.filter(|item| !item.has_run_out(now)).collect())

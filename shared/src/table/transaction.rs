@@ -8,9 +8,11 @@ use aws_sdk_dynamodb::{
 use super::{Row, Table, TableError, Verdict, attribute, failure};
 use crate::item::Item;
 
+/// Another transaction is at the same item.
+const CONFLICT: &str = "TransactionConflict";
 /// Codes of what another try may get through.
 const PASSING: [&str; 5] = [
-    "TransactionConflict",
+    CONFLICT,
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
     "RequestLimitExceeded",
@@ -18,8 +20,8 @@ const PASSING: [&str; 5] = [
 ];
 
 impl Table {
-    /// Writes both of two items, or neither where the key of either is taken by what is not older: `Stored` or `Held`.
-    /// Answers that and the write units consumed.
+    /// Writes both of two items, or neither where the key of either is taken by what is not older: `Stored` or `Held`; `Busy`
+    /// where another transaction is at one of them. Answers that and the write units consumed, as far as they are told.
     ///
     /// # Errors
     /// The table did not answer; nothing is known of either.
@@ -68,6 +70,9 @@ impl Table {
         if let Some(held) = held {
             // What was refused was charged too, and is not told.
             return Ok((Verdict::Held(held), 0.0));
+        }
+        if reasons.iter().any(|(code, _)| code == CONFLICT) {
+            return Ok((Verdict::Busy, 0.0));
         }
         if passes(&reasons) {
             return Err(TableError::Busy(error.into()));

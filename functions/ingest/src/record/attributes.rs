@@ -17,6 +17,9 @@ use super::{
     schema,
 };
 
+/// The most namespaces of a record: each is an item, and holds what else the record says.
+const MAX_NAMESPACES: usize = 100;
+
 impl Placing<'_> {
     pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
         let link = link(&mut fields)?;
@@ -38,6 +41,13 @@ impl Placing<'_> {
                 .entry(namespace.to_owned())
                 .or_default()
                 .insert(name, value);
+        }
+        if namespaces.len() > MAX_NAMESPACES {
+            return Err(field_fault(
+                "attributes",
+                "too_many",
+                "attributes of at most 100 namespaces",
+            ));
         }
         if namespaces.is_empty() {
             return Err(field_fault(

@@ -199,7 +199,8 @@ fn degrees(value: Value, bound: i64) -> Option<Value> {
 }
 
 fn date(text: &str) -> Option<String> {
-    let date: civil::Date = text.parse().ok()?;
+    // Of a time the date as it is written counts, whatever its zone.
+    let date: civil::Date = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
     (1..=9999).contains(&date.year()).then(|| date.to_string())
 }
 

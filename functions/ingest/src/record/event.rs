@@ -102,7 +102,7 @@ impl Placing<'_> {
     }
 }
 
-fn event_fields(kind: EventType) -> &'static [Field] {
+pub(super) fn event_fields(kind: EventType) -> &'static [Field] {
     match kind {
         EventType::Purchase => schema::PURCHASE,
         EventType::Return => schema::RETURN,

@@ -173,8 +173,12 @@ impl Placing<'_> {
         }
     }
 
-    /// The write of an item, unless an erasure keeps it out.
+    /// The write of an item, unless an erasure keeps it out, or its time was over when the file was dropped: of what lies years
+    /// back, DynamoDB's time to live would take nothing away.
     fn write(&self, item: Item) -> Option<Write> {
+        if item.has_run_out(self.context.last_modified) {
+            return None;
+        }
         if self.context.erasures.erase(&item.identity, &item) {
             return None;
         }
@@ -186,7 +190,7 @@ fn unknown_type() -> Fault {
     field_fault(
         "record_type",
         "unknown_record_type",
-        "a record type of the data specification",
+        "one of the record types",
     )
 }
 
@@ -195,7 +199,8 @@ fn flag(fields: &mut Map, name: &str) -> Result<bool, Fault> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(flag),
-        Some(Value::Text(text)) if text == "true" || text == "false" => Ok(text == "true"),
+        Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("true") => Ok(true),
+        Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("false") => Ok(false),
         Some(_) => Err(field_fault(name, "wrong_type", "true or false")),
     }
 }

@@ -1,4 +1,4 @@
-//! The fields of every record type, as the data specification has them. What a rule means is in `check`.
+//! The fields of every record type, as `infra/records.md` tells them. What a rule means is in `check`.
 
 use super::check::{Kind, Kind::*, Number};
 

@@ -7,6 +7,7 @@ use super::{forget::ForgetKind, *};
 
 mod events;
 mod faults;
+mod page;
 
 const LAST_MODIFIED: i64 = 1_790_000_000;
 
@@ -379,9 +380,12 @@ fn events_end_with_their_retention_and_nothing_else_does() {
     };
     let body = "x".repeat(5_000);
     let event = format!(
-        r#"{{{LINK},"record_type":"email_send","action_at":"1970-01-02T00:00:00Z","email_id":"e","body":"{body}"}}"#
+        r#"{{{LINK},"record_type":"email_send","action_at":"2026-09-20T00:00:00Z","email_id":"e","body":"{body}"}}"#
     );
-    assert_eq!(ends(&event), ["Some(2678400)", "Some(2678400)"]);
+    assert_eq!(ends(&event), ["Some(1792454400)", "Some(1792454400)"]);
+    // Its time was over before the file was dropped.
+    let old = event.replace("2026-09-20", "2026-08-20");
+    assert_eq!(ends(&old), [""; 0]);
     let record = format!(r#"{{{LINK},"record_type":"customer_record"}}"#);
     assert_eq!(ends(&record), ["None"]);
 }
