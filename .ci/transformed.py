@@ -1,11 +1,13 @@
 """What SAM makes of template.yaml, which no test of the template itself can see: the API's routes, the roles, the
-alias that S3 notifies; and that samconfig.toml sets only what the template has."""
+alias that S3 notifies, the versions that parameters publish; and that samconfig.toml sets only what the template has."""
 
 import json
 import tomllib
 from unittest.mock import Mock
 
 import boto3
+from samcli.lib.cfn_language_extensions.sam_integration import process_template_for_sam_cli
+from samcli.lib.intrinsic_resolver.intrinsics_symbol_table import IntrinsicsSymbolTable
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.translator import Translator
 from samtranslator.parser.parser import Parser
@@ -19,7 +21,51 @@ translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us
 for function in source["Resources"].values():
     if function["Type"] == "AWS::Serverless::Function":
         function["Properties"]["CodeUri"] = "s3://bucket/key"
-resources = translator.translate(source, values, feature_toggle=Mock(is_enabled=lambda *_: False))["Resources"]
+
+
+def with_values(template, values):
+    """What AWS::LanguageExtensions makes of the template before SAM gets it, by SAM CLI's port of the service's: values for
+    parameters and conditions, but not in Globals."""
+    return process_template_for_sam_cli(template, {**IntrinsicsSymbolTable.DEFAULT_PSEUDO_PARAM_VALUES, **values})
+
+
+def translate(template, values):
+    return translator.translate(template, values, feature_toggle=Mock(is_enabled=lambda *_: False))
+
+
+def versions(values):
+    """Of each function the id of its version, and what Lambda keeps in one."""
+    template = translate(with_values(source, values), values)
+    functions = with_values(template, values)["Resources"]
+    of_function = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::Lambda::Version":
+            function = resource["Properties"]["FunctionName"]["Ref"]
+            unversioned = {"ReservedConcurrentExecutions", "RecursiveLoop", "Tags"}
+            kept = {key: value for key, value in functions[function]["Properties"].items() if key not in unversioned}
+            of_function[function] = name, kept
+    return of_function
+
+
+# A parameter publishes a version if and only if it changes one: else the alias keeps the old configuration, or Lambda
+# refuses to publish the same again and the deployment fails.
+assert source["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"], source["Transform"]
+before = versions(values)
+assert len(before) == 4, before
+publishing = {}
+for name, parameter in parameters.items():
+    allowed = map(str, parameter.get("AllowedValues", [values[name] + "1"]))
+    after = versions({**values, name: next(value for value in allowed if value != values[name])})
+    for function, (version, kept) in before.items():
+        published, changed = after[function][0] != version, after[function][1] != kept
+        assert published == changed, f"{name}: {function} is changed: {changed}, published: {published}"
+        if published:
+            publishing.setdefault(name, []).append(function.removesuffix("Function"))
+for name, functions in publishing.items():
+    print(f"{name}: {', '.join(functions)}")
+assert {"Architecture", "DefaultCurrency", "IngestConcurrency", "Tracing"} <= publishing.keys(), publishing
+
+resources = translate(source, values)["Resources"]
 
 
 def of_type(kind):
@@ -65,6 +111,10 @@ for environment in ("default", "staging", "production"):
         allowed = parameters[name].get("AllowedValues")
         assert allowed is None or value in map(str, allowed), f"{environment}: {override}"
         assert value != str(parameters[name].get("Default")), f"{environment}: {override} is the default"
+    # `sam build` looks at no parameters of a deployment: unless told, it builds for the default.
+    build = config[environment]["build"]["parameters"].get("parameter_overrides", [])
+    architecture = [override for override in deploy.get("parameter_overrides", []) if override.startswith("Architecture=")]
+    assert build == architecture, f"{environment} builds {build} and deploys {architecture}"
 names = [config[environment]["global"]["parameters"]["stack_name"] for environment in ("default", "staging", "production")]
 assert len(set(names)) == 3, names
 print("the transformed template holds")
