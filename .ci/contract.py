@@ -27,6 +27,12 @@ parameters["id"]["example"] = profile["id"]
 parameters["eventId"]["example"] = profile["history"]["items"][0]["id"]
 parameters["noteId"]["example"] = note["id"]
 del parameters["cursor"]
+# What no pattern says that everybody's engine reads: which characters are letters (here those of some scripts), and how
+# many bytes they come to (64 characters are never more than 256).
+letters = r"0-9A-Za-z\u00c0-\u00d6\u4e00-\u9fff"
+schemas = contract["components"]["schemas"]
+schemas["Email"] |= {"maxLength": 64, "pattern": rf"^\s*[{letters}_.+\-]+@[{letters}\-]+(\.[{letters}\-]+)+\s*$"}
+schemas["Part"]["maxLength"] = 64
 contract.pop("security", None)
 for methods in contract["paths"].values():
     for operation in methods.values():
