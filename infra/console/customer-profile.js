@@ -347,7 +347,7 @@ const currencyOf = ({ type, title, [type]: { currency } }) => currency ?? title.
 function titleOf(item, format) {
 	const { products } = item[item.type];
 	const money = () => ` for ${format.money({ currency: currencyOf(item), amount: sum(products).replace("-", "") })}`;
-	return products ? item.title.replace(/ for [^]*/, money) : item.title;
+	return ["purchase", "return"].includes(item.type) ? item.title.replace(/ for [^]*/, money) : item.title;
 }
 
 /** Spend by month, at most two years: bars, and a table for whoever can't see them. */
@@ -566,7 +566,7 @@ function historyPanel({ format, send }, firstPage, channels) {
 		const { id, at, type, channel, [type]: data } = item;
 		const money = (amount) => format.money({ currency: currencyOf(item), amount });
 		const lines = data.products ?? [];
-		const about = [words(channel), data.store?.name, ...(data.payment_types ?? []).map(({ name }) => words(name))].filter(Boolean).join(" · ");
+		const about = [words(channel), data.store?.name, ...[data.payment_types ?? []].flat().map(({ name }) => words(name))].filter(Boolean).join(" · ");
 		return [h("div.card-head", { "data-event": id }, icon(type), h("div", h("strong", type === "purchase" ? "Order " : "Return ", said(data.purchase_id ?? data.return_id)),
 			h("p.fine", format.time(at), " · ", said(about))), h("strong.amount", money(sum(lines)))),
 		h("ul.lines", lines.map(({ product = {}, product_reference: reference, quantity, price_paid, full_price, discount }) => h("li", picture(product.image),

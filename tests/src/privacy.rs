@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, api_event};
 
 /// Part of every marked value, in the letters that addresses, ids and texts may have.
 const CANARY: &str = "c4n4ry";
@@ -189,5 +189,55 @@ async fn nothing_personal_is_where_it_should_not_be() {
     seen.extend(logs.into_iter().map(|line| ("log line".to_owned(), line)));
     for (place, text) in seen {
         assert!(!text.to_lowercase().contains(CANARY), "{place}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_type_names_is_hidden_without_the_scope() {
+    let app = TestApp::start().await;
+    let link = json!({"email": "bob@example.com"});
+    let at = "2026-01-02T03:04:05Z";
+    let line = json!({"price_paid": "9.90", "quantity": 1, "product_reference": {"id": "sku-1", "for": CANARY}, "engraving": CANARY});
+    let purchase = json!({"link": link, "action_at": at, "type": "physical", "purchase_id": "order-1", "products": [line], "store": {"type": "outlet", "name": "St Kilda", "clerk": CANARY}, "customer_name": CANARY, "name": CANARY, "state": CANARY, "account": {"id": CANARY}, "shipping_address": {"street": CANARY}});
+    let click = json!({"link": link, "action_at": at, "email_id": "mail-1", "list": {"id": "1", "name": "Weekly news", "owner": CANARY}, "clicked_link": {"name": "Sale", "url": format!("https://{CANARY}@shop.example/{CANARY}?email={CANARY}@example.com"), "by": CANARY}});
+    for (folder, row) in [("purchase", purchase), ("email_click", click)] {
+        let key = format!("drop/{folder}/shop/a.ndjson");
+        let report = app.import(&key, &row.to_string()).await;
+        assert_eq!(report["written"], 1, "{report}");
+    }
+    let profile = app.profile("bob@example.com").await;
+    let id = profile["id"].as_str().unwrap();
+    let events = profile["history"]["items"].as_array().unwrap();
+    assert_eq!(events.len(), 2);
+    let mut paths = vec![
+        ("profile-read", format!("/profiles/{id}")),
+        ("history", format!("/profiles/{id}/history")),
+    ];
+    for event in events {
+        assert!(event.to_string().contains(CANARY), "{event}");
+        let event = event["id"].as_str().unwrap();
+        paths.push(("history", format!("/profiles/{id}/history/{event}")));
+    }
+    let mut seen = String::new();
+    for (function, path) in paths {
+        let claims = json!({"sub": "agent-7", "scope": "profiles:read"});
+        let answer = app
+            .stack
+            .invoke(function, api_event("GET", &path, Some(claims)))
+            .await
+            .expect("the function answers");
+        assert_eq!(answer["statusCode"], 200, "{path}");
+        let body = answer["body"].as_str().expect("a text");
+        assert!(!body.contains(CANARY), "{path}: {body}");
+        seen.push_str(body);
+    }
+    for (text, times) in [
+        (r#""customer_name":{"redacted":true}"#, 3),
+        (r#""price_paid":"9.90""#, 3),
+        (r#""name":"St Kilda""#, 3),
+        (r#""name":"Weekly news""#, 3),
+        (r#""url":"https://shop.example""#, 3),
+    ] {
+        assert_eq!(seen.matches(text).count(), times, "{text} in {seen}");
     }
 }

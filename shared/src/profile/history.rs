@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
-    Personal, View,
+    View,
     money::{currency, paid, scaled, with_amounts},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     value::{Map, Value},
 };
 
-/// The parts of an event's data that are personal.
+/// The parts of an event's data that are personal. No number in them is an amount of an order.
 const PERSONAL: [&str; 6] = [
     "attachments",
     "author",
@@ -24,6 +24,79 @@ const PERSONAL: [&str; 6] = [
     "from",
     "to",
 ];
+
+/// The fields of an event that are seen without `pii:read`: those that its type, or one of its kin, names, but for `PERSONAL`.
+/// What may be seen is listed, not what may not: files hold fields that no type names, and any of these may tell who the customer
+/// is. By type, for a message's `state` is one thing, and an order's unknown `state` may be where the customer lives.
+const fn open(kind: EventType) -> &'static [&'static str] {
+    match kind {
+        EventType::Purchase | EventType::Return => &[
+            "adjustments",
+            "currency",
+            "payment_types",
+            "products",
+            "purchase_id",
+            "return_id",
+            "store",
+            "type",
+        ],
+        EventType::EmailSend
+        | EventType::EmailOpen
+        | EventType::EmailBounce
+        | EventType::SmsSend => &[
+            "body_bytes",
+            "body_truncated",
+            "campaign_id",
+            "email_id",
+            "list",
+            "sms_id",
+            "subject",
+        ],
+        EventType::EmailClick | EventType::SmsClick => &[
+            "campaign_id",
+            "clicked_link",
+            "email_id",
+            "list",
+            "sms_id",
+            "subject",
+        ],
+        EventType::EmailSubscribe | EventType::SmsSubscribe => {
+            &["email_id", "list", "sms_id", "status"]
+        }
+        EventType::Message => &[
+            "account",
+            "body_bytes",
+            "body_truncated",
+            "channel",
+            "conversation_id",
+            "direction",
+            "message_id",
+            "state",
+        ],
+    }
+}
+
+/// What is seen within an open field. It is empty for those that are no objects.
+fn open_within(name: &str) -> &'static [&'static str] {
+    match name {
+        "account" | "list" => &["id", "name"],
+        "adjustments" => &["adjusted_at", "price_adjustment", "reason"],
+        "clicked_link" => &["name", "url"],
+        "coordinate" => &["latitude", "longitude"],
+        "location" => &["coordinate", "name"],
+        "payment_types" => &["name", "total"],
+        "product_reference" => &["dataset_id", "id", "id_type"],
+        "products" => &[
+            "discount",
+            "full_price",
+            "price_paid",
+            "product_reference",
+            "quantity",
+        ],
+        "store" => &["location", "name", "store_id", "type"],
+        _ => &[],
+    }
+}
 
 /// An event as it is answered. Its own data stand under the name of its type.
 #[derive(Clone, Debug)]
@@ -44,8 +117,8 @@ pub struct HistoryItem {
     pub direction: Option<String>,
     /// The identity that holds it.
     pub identity: IdentityId,
-    /// The event's own data.
-    pub data: Vec<(String, Personal<Value>)>,
+    /// The event's own data, as far as the client may see them.
+    pub data: Map,
     key: EventKey,
 }
 
@@ -54,36 +127,44 @@ impl HistoryItem {
     pub fn new(item: &Item, view: &View<'_>) -> Option<Self> {
         let key = item.event()?;
         let kind = key.kind();
-        let is_order = matches!(kind, EventType::Purchase | EventType::Return);
-        let currency = currency(&item.data, view);
         let mut data = item.data.clone();
-        if is_order {
-            // An order that names none has amounts of the stack's.
-            data.insert("currency", currency.as_str());
+        if !view.personal {
+            data = redacted(data, open(kind));
         }
-        let shown = |name: &str, value: &Value| match name {
-            name if PERSONAL.contains(&name) => view.show(value.clone()),
-            _ if is_order => Personal::Shown(with_amounts(value, &currency)),
-            _ => Personal::Shown(value.clone()),
-        };
+        let account = data.map("account").cloned();
+        match kind {
+            EventType::Purchase | EventType::Return => {
+                let currency = currency(&item.data, view);
+                let entries = data.into_iter().map(|(name, value)| {
+                    let value = if PERSONAL.contains(&name.as_str()) {
+                        value
+                    } else {
+                        with_amounts(&value, &currency)
+                    };
+                    (name, value)
+                });
+                data = entries.collect();
+                // An order that names none has amounts of the stack's.
+                data.insert("currency", currency);
+            }
+            EventType::Message => {
+                for name in ["account", "channel", "direction"] {
+                    data.remove(name);
+                }
+            }
+            _ => {}
+        }
         Some(Self {
             id: event_id(&item.identity, key),
             kind,
             at: key.at(),
-            title: title(kind, &data, view),
-            channel: channel(kind, &data).map(str::to_owned),
-            account: data.map("account").cloned(),
-            direction: direction(kind, &data).map(str::to_owned),
+            title: title(kind, &item.data, view),
+            channel: channel(kind, &item.data).map(str::to_owned),
+            account,
+            direction: direction(kind, &item.data).map(str::to_owned),
             identity: item.identity.clone(),
+            data,
             key: key.clone(),
-            data: data
-                .iter()
-                .filter(|(name, _)| {
-                    !(kind == EventType::Message
-                        && matches!(*name, "channel" | "account" | "direction"))
-                })
-                .map(|(name, value)| (name.to_owned(), shown(name, value)))
-                .collect(),
         })
     }
 
@@ -94,31 +175,19 @@ impl HistoryItem {
 
     /// The lines of a purchase or return.
     pub fn lines(&self) -> &[Value] {
-        self.data
-            .iter()
-            .find_map(|(name, value)| match value {
-                Personal::Shown(value) if name == "products" => Some(value.as_list()),
-                _ => None,
-            })
-            .unwrap_or(&[])
+        self.data.list("products")
     }
 
     /// Replaces the lines of a purchase or return.
     pub fn set_lines(&mut self, lines: Vec<Value>) {
-        if let Some((_, value)) = self.data.iter_mut().find(|(name, _)| name == "products") {
-            *value = Personal::Shown(Value::List(lines));
+        if let Some(products) = self.data.get_mut("products") {
+            *products = Value::List(lines);
         }
     }
 }
 
 impl Serialize for HistoryItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Data<'a>(&'a [(String, Personal<Value>)]);
-        impl Serialize for Data<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
-            }
-        }
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("type", self.kind.as_str())?;
@@ -134,9 +203,45 @@ impl Serialize for HistoryItem {
             map.serialize_entry("direction", direction)?;
         }
         map.serialize_entry("identity", &self.identity)?;
-        map.serialize_entry(self.kind.as_str(), &Data(&self.data))?;
+        map.serialize_entry(self.kind.as_str(), &self.data)?;
         map.end()
     }
+}
+
+/// The fields that `open` names, as far as they are open themselves. Of any other it is told that there is one.
+fn redacted(map: Map, open: &[&str]) -> Map {
+    let entries = map.into_iter().map(|(name, value)| {
+        let value = if open.contains(&name.as_str()) {
+            seen(&name, value)
+        } else {
+            hidden()
+        };
+        (name, value)
+    });
+    entries.collect()
+}
+
+/// What is seen of an open field. One that is an object where its name means none, or none where it means one, is hidden.
+fn seen(name: &str, value: Value) -> Value {
+    let within = open_within(name);
+    match value {
+        Value::List(list) => Value::List(list.into_iter().map(|item| seen(name, item)).collect()),
+        Value::Map(map) if !within.is_empty() => redacted(map, within).into(),
+        Value::Map(_) => hidden(),
+        Value::Text(url) if name == "url" => match site(&url) {
+            Some((scheme, host)) => format!("{scheme}://{host}").into(),
+            None => hidden(),
+        },
+        value if within.is_empty() => value,
+        _ => hidden(),
+    }
+}
+
+/// The sign that a value is hidden, as `Personal` has it.
+fn hidden() -> Value {
+    let mut sign = Map::new();
+    sign.insert("redacted", true);
+    sign.into()
 }
 
 /// The id under which an event is addressed.
@@ -226,13 +331,18 @@ fn link(data: &Map) -> String {
     if let Some(name) = link.and_then(|link| link.text("name")) {
         return format!("\u{201c}{name}\u{201d}");
     }
-    let url = link.and_then(|link| link.text("url"));
-    let rest = url.and_then(|url| Some(url.split_once("://")?.1));
-    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-    match authority.and_then(|authority| authority.rsplit('@').next()) {
-        Some(host) if !host.is_empty() => format!("a link to {host}"),
-        _ => "a link".to_owned(),
+    match link.and_then(|link| link.text("url")).and_then(site) {
+        Some((_, host)) => format!("a link to {host}"),
+        None => "a link".to_owned(),
     }
+}
+
+/// A URL's scheme and host.
+fn site(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    (!host.is_empty()).then_some((scheme, host))
 }
 
 /// ` to “Weekly news”`, where a list is named.
@@ -286,6 +396,15 @@ mod tests {
             personal: false,
         };
         title(kind, value.as_map().unwrap(), &view)
+    }
+
+    #[test]
+    fn no_personal_part_is_open() {
+        for kind in EventType::ALL {
+            for name in PERSONAL {
+                assert!(!open(kind).contains(&name), "{kind} {name}");
+            }
+        }
     }
 
     #[test]

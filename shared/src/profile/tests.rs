@@ -387,6 +387,8 @@ fn without_pii_read_personal_values_are_redacted() {
         ("body", "My number is 555".into()),
         ("channel", "phone".into()),
     ]);
+    let mut purchase = order("p1", "9.90", "1");
+    purchase.insert("customer_name", "Jane Doe");
     let items = [
         record(
             0,
@@ -398,6 +400,7 @@ fn without_pii_read_personal_values_are_redacted() {
             ]),
         ),
         event(0, 1, EventType::Message, "m1", 1, message),
+        event(0, 2, EventType::Purchase, "p1", 1, purchase),
         note(0, 1),
     ];
     let mut closure = Closure::new(identity(0).0);
@@ -411,11 +414,19 @@ fn without_pii_read_personal_values_are_redacted() {
         personal: false,
         ..view()
     };
-    let text = serde_json::to_string(&profile.document(&view, Sections::ALL)).unwrap();
+    let redacted = profile.document(&view, Sections::ALL);
+    let text = serde_json::to_string(&redacted).unwrap();
     for personal in ["Jane", "jane@", "555", "Call back"] {
         assert!(!text.contains(personal), "{personal} in {text}");
     }
     assert!(text.contains(r#""name":{"redacted":true}"#));
+    let view = View {
+        personal: true,
+        ..view
+    };
+    let figures = |document: &Document| serde_json::to_value(&document.summary).unwrap();
+    let shown = profile.document(&view, Sections::ALL);
+    assert_eq!(figures(&redacted), figures(&shown));
 }
 
 #[test]
