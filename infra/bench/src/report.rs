@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 pub(crate) struct Line {
     what: String,
     figure: String,
-    /// The measured and the highest permitted value.
-    target: Option<(f64, f64)>,
+    /// What is wanted, and whether it was met.
+    target: Option<(String, bool)>,
 }
 
 /// The lines of one subject.
@@ -40,7 +40,21 @@ impl Report {
     ) {
         self.say(what, figure);
         if let Some(line) = self.lines.last_mut() {
-            line.target = Some((value, most));
+            line.target = Some((format!("≤ {}", short(most)), value <= most));
+        }
+    }
+
+    /// A value that is to be at least `least` times another.
+    pub(crate) fn at_least(
+        &mut self,
+        what: impl Into<String>,
+        figure: impl Into<String>,
+        value: f64,
+        least: f64,
+    ) {
+        self.say(what, figure);
+        if let Some(line) = self.lines.last_mut() {
+            line.target = Some((format!("≥ {}×", short(least)), value >= least));
         }
     }
 
@@ -53,12 +67,10 @@ impl Report {
     pub(crate) fn markdown(&self) -> String {
         let mut text = "| what | measured | target | met |\n| --- | --- | --- | --- |\n".to_owned();
         for line in &self.lines {
-            let (target, met) = match line.target {
-                None => (String::new(), ""),
-                Some((value, most)) => {
-                    let met = if value <= most { "yes" } else { "**no**" };
-                    (format!("≤ {}", short(most)), met)
-                }
+            let (target, met) = match &line.target {
+                None => ("", ""),
+                Some((target, true)) => (target.as_str(), "yes"),
+                Some((target, false)) => (target.as_str(), "**no**"),
             };
             let (what, figure) = (&line.what, &line.figure);
             let _ = writeln!(text, "| {what} | {figure} | {target} | {met} |");
