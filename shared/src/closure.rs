@@ -16,6 +16,8 @@ pub const MAX_LIVE_LINKS: usize = 32;
 #[derive(Clone, Debug)]
 pub struct Closure {
     asked: IdentityId,
+    /// How many identities are found at most.
+    most: usize,
     /// Identities found and not yet read.
     pending: BTreeSet<IdentityId>,
     /// Identities read, and whether they are shared.
@@ -26,11 +28,17 @@ pub struct Closure {
 }
 
 impl Closure {
-    /// Begins with the identity that was asked for.
+    /// Begins with the identity that was asked for, and finds as many as a profile is read from.
     pub fn new(asked: IdentityId) -> Self {
+        Self::of_at_most(asked, MAX_IDENTITIES)
+    }
+
+    /// Begins with the identity that was asked for, and finds so many at most.
+    pub fn of_at_most(asked: IdentityId, most: usize) -> Self {
         Self {
             pending: BTreeSet::from([asked.clone()]),
             asked,
+            most,
             read: BTreeMap::new(),
             found_by: BTreeMap::new(),
             truncated: false,
@@ -75,7 +83,7 @@ impl Closure {
                 continue;
             }
             if !self.pending.contains(&other) {
-                if self.read.len() + self.pending.len() == MAX_IDENTITIES {
+                if self.read.len() + self.pending.len() >= self.most {
                     self.truncated = true;
                     return;
                 }
@@ -171,7 +179,10 @@ mod tests {
     }
 
     fn close(asked: u8, links: &[Item]) -> Closure {
-        let mut closure = Closure::new(id(asked));
+        close_from(Closure::new(id(asked)), links)
+    }
+
+    fn close_from(mut closure: Closure, links: &[Item]) -> Closure {
         while let Some(next) = closure.pending().pop() {
             closure.add(
                 &next,
@@ -275,6 +286,16 @@ mod tests {
         assert!(closure.truncated());
         assert_eq!(closure.members().len(), MAX_IDENTITIES);
         assert_eq!(closure.id(), id(30));
+    }
+
+    #[test]
+    fn as_many_are_found_as_are_asked_for() {
+        let links: Vec<_> = (1..=40).flat_map(|n| both(n, n + 1)).collect();
+        for (most, found) in [(40, 40), (41, 41), (50, 41)] {
+            let closure = close_from(Closure::of_at_most(id(20), most), &links);
+            assert_eq!(closure.members().len(), found);
+            assert_eq!(closure.truncated(), most < 41);
+        }
     }
 
     #[test]

@@ -222,7 +222,7 @@ async fn a_kill_at_any_request_changes_nothing() {
     let operations = trap.operations();
     let points = points(&operations, number("CRASH_POINTS", 6) as usize);
     assert_eq!(
-        expected.report["identities_erased"], 7,
+        expected.report["identities_erased"], 8,
         "{}",
         expected.report
     );

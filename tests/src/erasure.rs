@@ -1,13 +1,25 @@
 //! Erasure: what a forget file leaves, and what comes after it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use local::{Options, Stack};
 use serde_json::{Value, json};
-use shared::{erasure::Markers, identity::IdentityId, keys::SortKey};
+use shared::{
+    erasure::Markers,
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+    keys::{Marker, SortKey},
+    table::{BATCH_SIZE, Table, Verdict, Write},
+    version::{ImportId, Version},
+};
+use tests::faults::Faults;
 
 use crate::{
     app::TestApp,
+    imports::Setting,
     ingest::{rows, s3_event},
 };
 
@@ -158,7 +170,8 @@ async fn a_whole_profile_goes_by_any_of_its_identities() {
         .await;
     assert_eq!(
         (&report["written"], &report["erased"]["identities"]),
-        (&json!(1), &json!(3))
+        // The addresses have an identity each by their MD5.
+        (&json!(1), &json!(5))
     );
     assert_eq!(marked(&app).await, Vec::<&str>::new());
     for identifier in [
@@ -178,6 +191,127 @@ async fn a_whole_profile_goes_by_any_of_its_identities() {
         .await
         .expect("a duplicate");
     assert_eq!(marked(&app).await, Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_profile_goes_with_what_is_recorded_under_the_md5_of_its_addresses() {
+    let app = TestApp::start().await;
+    let (mobile, address) = (json!({"mobile": "61400111222"}), "ada.canary@example.com");
+    let email = json!({"email": address});
+    let md5 = json!({"email_md5": identifier(&email).as_md5().unwrap().value()});
+    let account = json!({"customer_id": "ada"});
+    // Of Bo's address the link knows the SHA-256 alone: it is his record that names it.
+    let bo = json!({"email": "bo@example.com"});
+    let bos_md5 = json!({"email_md5": identifier(&bo).as_md5().unwrap().value()});
+    let bos_sha256 = json!({"email_sha256": sha256("bo@example.com")});
+    let open =
+        |link: &Value| json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "email_id": "1"});
+    for (folder, rows) in [
+        (
+            "customer_record/crm",
+            vec![json!({"link": bo, "first_name": "Bo"})],
+        ),
+        ("email_open/mail", vec![open(&md5), open(&bos_md5)]),
+        (
+            "unify/crm",
+            vec![
+                json!({"records": [mobile, email]}),
+                json!({"records": [md5, account]}),
+                json!({"records": [mobile, bos_sha256]}),
+            ],
+        ),
+    ] {
+        let rows: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let report = app.import(&format!("drop/{folder}/a.ndjson"), &rows).await;
+        assert_eq!(report["written"], report["read"], "{report}");
+    }
+    for link in [&md5, &bos_md5] {
+        assert_eq!(status(&app, link.clone()).await, 200);
+    }
+    let report = app
+        .import(
+            "drop/forget/privacy/a.ndjson",
+            &json!({"link": mobile, "scope": "profile"}).to_string(),
+        )
+        .await;
+    let erased = &report["erased"];
+    assert_eq!(
+        (&erased["identities"], &erased["events"], &erased["links"]),
+        (&json!(6), &json!(2), &json!(6)),
+        "{report}"
+    );
+    for link in [mobile, email, md5, account, bo, bos_md5] {
+        assert_eq!(status(&app, link.clone()).await, 404, "{link}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_profile_goes_though_more_belong_to_it_than_are_read() {
+    let app = TestApp::start().await;
+    let people = 40;
+    let chain: String = (1..people)
+        .map(|number| json!({"records": [mobile(number - 1), mobile(number)]}))
+        .map(|row| format!("{row}\n"))
+        .collect();
+    app.import("drop/unify/crm/a.ndjson", &chain).await;
+    let (_, profile) = app.lookup(mobile(20)).await;
+    assert_eq!(profile["identities"].as_array().unwrap().len(), 32);
+    let report = app
+        .import(
+            "drop/forget/privacy/a.ndjson",
+            &json!({"link": mobile(20), "scope": "profile"}).to_string(),
+        )
+        .await;
+    let erased = &report["erased"];
+    assert_eq!(
+        (&erased["identities"], &erased["links"]),
+        // Both sides of each link, though the ends of it are erased at the same time.
+        (&json!(people), &json!(2 * (people - 1))),
+        "{report}"
+    );
+    for number in 0..people {
+        assert_eq!(status(&app, mobile(number)).await, 404, "{number}");
+    }
+    assert_eq!(erased_and_left(&app).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reinstatement_counts_for_what_follows_it_in_its_file_and_erases_nobody() {
+    let app = ada_and_bo().await;
+    let email = json!({"email": "ada.canary@example.com"});
+    let forget = json!({"link": email}).to_string();
+    app.import("drop/forget/privacy/a.ndjson", &forget).await;
+    let record =
+        json!({"record_type": "customer_record", "link": email, "first_name": "AdaCanary"});
+    let rows: String = [
+        record.clone(),
+        json!({"record_type": "forget", "link": email, "reinstate": true}),
+        record,
+        json!({"record_type": "unify", "records": [email, {"email": "bo@example.com"}]}),
+    ]
+    .iter()
+    .map(|row| format!("{row}\n"))
+    .collect();
+    let report = app.import("drop/mixed/crm/back.ndjson", &rows).await;
+    assert_eq!(
+        (&report["written"], &report["suppressed"]),
+        (&json!(3), &json!(1)),
+        "{report}"
+    );
+    assert_eq!(
+        (&report["erased"], &report["still_held"]),
+        (&Value::Null, &Value::Null),
+        "{report}"
+    );
+    let (_, profile) = app.lookup(email).await;
+    assert_eq!(
+        (
+            &profile["name"],
+            profile["identities"].as_array().unwrap().len()
+        ),
+        (&json!("AdaCanary"), 2)
+    );
+    assert_eq!(erased_and_left(&app).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -546,6 +680,104 @@ async fn erasures_beside_everything_else_leave_nothing() {
     );
 }
 
+/// A stack whose ingest may take so many seconds, and waits so many milliseconds for each answer of the table.
+async fn slow(seconds: u64, delay: u64) -> Setting {
+    let options = Options {
+        timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(seconds))]),
+        ..Options::default()
+    };
+    let setting = Setting::start(0, 1 << 40, options).await;
+    let faults = Faults::default().with_delay(Duration::from_millis(delay));
+    setting.dynamodb.set_faults(faults);
+    setting
+}
+
+/// Says in the table that all of these are erased, as a run does that has yet to delete something.
+async fn say_erased(stack: &Stack, identities: &[IdentityId]) {
+    let table = Table::new(stack.dynamodb_client(), stack.table().to_owned());
+    let version = Version::new(2_000_000_000, "01", ImportId([7; 8]), 0);
+    let kinds: [fn(&IdentityId, Marker, Version) -> Write; 2] = [Write::listed, Write::marker];
+    for kind in kinds {
+        for batch in identities.chunks(BATCH_SIZE) {
+            let writes: Vec<Write> = batch
+                .iter()
+                .map(|identity| kind(identity, Marker::Erased, version))
+                .collect();
+            let written = table.insert(&writes.iter().collect::<Vec<_>>()).await;
+            let verdicts = written.unwrap().verdicts;
+            assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Stored));
+        }
+    }
+    table.count_erasure_change().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_were_erased_beside_an_import_are_seen_to_before_its_run_is_over() {
+    // One after another they would take 18 s, of which the run does not have 5.
+    let (setting, key) = (slow(10, 20).await, "drop/mixed/crm/a.ndjson");
+    let stack = &setting.app.stack;
+    // The file takes 6 s.
+    let faults = Faults::default().with_bandwidth(3_000);
+    setting.s3.set_faults(faults);
+    let opens = (0..100).map(|number| json!({"record_type": "email_open", "link": mobile(number), "action_at": "2026-01-01T00:00:00Z", "email_id": "1"}));
+    let pairs = (0..50).map(|number| json!({"record_type": "unify", "records": [mobile(2 * number), mobile(2 * number + 1)]}));
+    let file: String = opens.chain(pairs).map(|row| format!("{row}\n")).collect();
+    let version_id = stack.put(key, file).await.unwrap();
+    // Some of it is stored by now: the run has read whom it keeps out.
+    while !format!("{:?}", rows(&setting.app).await).contains("event#") {
+        tokio::task::yield_now().await;
+    }
+    let ids = IdentityKey::new(stack.identity_key()).unwrap();
+    let identities: Vec<_> = (0..400)
+        .map(|number| ids.identity(&identifier(&mobile(number))))
+        .collect();
+    say_erased(stack, &identities).await;
+    stack.at_rest().await;
+    let report = setting.report(key, &version_id).await;
+    assert_eq!(
+        (&report["status"], &report["written"]),
+        (&json!("completed"), &json!(150)),
+        "{report}"
+    );
+    let erased = &report["erased"];
+    assert_eq!(
+        (&erased["identities"], &erased["events"], &erased["links"]),
+        (&json!(0), &json!(100), &json!(100)),
+        "{report}"
+    );
+    assert_eq!(stack.list("failed/"), [""; 0]);
+    assert_eq!(setting.hops().await, 1);
+    assert_eq!(erased_and_left(&setting.app).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_import_has_erased_its_later_runs_do_not_go_through_again() {
+    let (setting, key) = (slow(3, 10).await, "drop/forget/privacy/a.ndjson");
+    let count = 300;
+    let file: String = (0..count)
+        .map(|number| format!("{}\n", json!({"link": mobile(number)})))
+        .collect();
+    let version_id = setting.drop(key, &file).await;
+    // A machine that is busy with other things may have let an event fail.
+    setting.dynamodb.set_faults(Faults::default());
+    setting.send_failed_again().await;
+    let report = setting.report(key, &version_id).await;
+    assert_eq!(
+        (&report["written"], &report["erased"]["identities"]),
+        (&json!(count), &json!(count)),
+        "{report}"
+    );
+    let (hops, queries) = (
+        setting.hops().await,
+        setting.dynamodb.counts()["Query"].requests,
+    );
+    eprintln!("{hops} runs, {queries} queries");
+    assert!(hops >= 4, "{hops}");
+    // One for each of them, and in each run 32 for the list at its beginning and its end, and a few for the import. What runs
+    // that died did comes on top.
+    assert!(queries < 2 * count + 80 * hops, "{queries} in {hops} runs");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_erased_is_not_shown_while_the_items_are_still_there() {
     let app = ada_and_bo().await;
@@ -599,11 +831,25 @@ async fn who_is_erased_is_not_shown_while_the_items_are_still_there() {
     assert!(before.to_string().contains("AdaCanary"));
 }
 
+/// One of many customers.
+fn mobile(number: u64) -> Value {
+    json!({"mobile": format!("61400{number:06}")})
+}
+
+fn identifier(link: &Value) -> Identifier {
+    Identifier::from_json(link.as_object().unwrap()).unwrap()
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text))
+}
+
 /// The id of an e-mail address's identity, by the stack's key.
 fn identity_id(stack: &Stack, email: &str) -> String {
     use hmac::{Hmac, KeyInit as _, Mac as _};
-    use sha2::{Digest as _, Sha256};
-    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(email));
+    use sha2::Sha256;
+    let hash = sha256(email);
     let mut mac = Hmac::<Sha256>::new_from_slice(stack.identity_key().as_bytes()).unwrap();
     mac.update(format!("email\u{1f}\u{1f}{hash}").as_bytes());
     data_encoding::BASE32_NOPAD

@@ -138,6 +138,162 @@ fn file() -> impl Strategy<Value = (&'static str, String)> {
     ]
 }
 
+fn id(letter: char) -> IdentityId {
+    format!("{}a", letter.to_string().repeat(25))
+        .parse()
+        .unwrap()
+}
+
+/// The version of the row at `offset` of the file that was dropped at `step`.
+fn version(step: i64, offset: u64) -> Version {
+    Version::new(START + step * 100, "01", ImportId([step as u8; 8]), offset)
+}
+
+fn markers(said: &[(Marker, Version)]) -> Markers {
+    let mut markers = Markers::default();
+    for (marker, version) in said {
+        markers.add(*marker, *version);
+    }
+    markers
+}
+
+/// What a run knows where the list says this of one identity, and nothing of others.
+fn listed(identity: &IdentityId, said: &[(Marker, Version)]) -> Erasures {
+    let erasure = Erasure {
+        markers: markers(said),
+        listed_at: START,
+    };
+    Erasures {
+        list: Arc::new(HashMap::from([(identity.clone(), erasure)])),
+        ..Erasures::default()
+    }
+}
+
+fn record_of(identity: &IdentityId, version: Version) -> Item {
+    let key = SortKey::Record("crm".into());
+    Item::ingested(identity.clone(), key, version, None, Default::default())
+}
+
+#[test]
+fn what_a_run_says_itself_takes_the_place_of_what_is_listed() {
+    let ada = id('b');
+    let erased = (Marker::Erased, version(1, 0));
+    let mut erasures = listed(&ada, &[erased]);
+    assert!(erasures.erase(&ada, &record_of(&ada, version(2, 9))));
+    erasures.add(&ada, Marker::Reinstated, version(2, 5));
+    assert!(!erasures.erase(&ada, &record_of(&ada, version(2, 9))));
+    assert!(erasures.erase(&ada, &record_of(&ada, version(0, 0))));
+
+    let mut erasures = listed(&ada, &[erased, (Marker::Suppressed, version(1, 0))]);
+    erasures.add(&ada, Marker::Reinstated, version(2, 5));
+    assert!(erasures.erase(&ada, &record_of(&ada, version(2, 9))));
+    let bo = id('c');
+    assert!(!erasures.erase(&bo, &record_of(&bo, version(2, 9))));
+}
+
+#[test]
+fn a_record_is_let_in_after_the_reinstatement_in_its_own_file() {
+    let key = IdentityKey::new("key").unwrap();
+    let mobile = serde_json::json!({"mobile": "1"});
+    let ada = key.identity(&Identifier::from_json(mobile.as_object().unwrap()).unwrap());
+    let mut context = Context {
+        key: &key,
+        source: "crm",
+        record_type: None,
+        last_modified: START + 200,
+        erasures: listed(&ada, &[(Marker::Erased, version(1, 0))]),
+        event_retention_days: None,
+    };
+    let is_stored = |context: &Context<'_>, offset: u64| {
+        let row = r#"{"record_type":"customer_record","link":{"mobile":"1"},"first_name":"Ann"}"#;
+        let row = json::object(row).unwrap();
+        let placed = record::place(context, version(2, offset), row).unwrap();
+        !placed.writes.is_empty()
+    };
+    assert!(!is_stored(&context, 1));
+    context
+        .erasures
+        .add(&ada, Marker::Reinstated, version(2, 5));
+    assert!(is_stored(&context, 9));
+}
+
+#[test]
+fn what_a_run_has_carried_out_is_what_is_still_all_that_is_said() {
+    let ada = id('b');
+    let mut erasures = listed(&ada, &[(Marker::Erased, version(1, 0))]);
+    let is_over = |erasures: &Erasures, said: &[(Marker, Version)]| {
+        erasures.has_carried_out(&ada, &markers(said))
+    };
+    let own = (Marker::Erased, version(2, 5));
+    assert!(!is_over(&erasures, &[(Marker::Erased, version(1, 0))]));
+    assert_eq!(erasures.first, None);
+    erasures.add(&ada, Marker::Erased, version(2, 5));
+    assert!(is_over(&erasures, &[own]));
+    // Others have said more since.
+    assert!(!is_over(&erasures, &[(Marker::Erased, version(3, 0))]));
+    assert!(!is_over(
+        &erasures,
+        &[own, (Marker::Suppressed, version(1, 1))]
+    ));
+    erasures.add(&ada, Marker::Reinstated, version(2, 7));
+    assert!(is_over(
+        &erasures,
+        &[own, (Marker::Reinstated, version(2, 7))]
+    ));
+    assert!(!is_over(&erasures, &[own]));
+    assert_eq!(erasures.first, Some(version(2, 5)));
+}
+
+#[test]
+fn what_earlier_runs_of_an_import_have_carried_out_is_told_by_its_version() {
+    let rows = version(2, 0)..version(2, 50);
+    let erased = |step, offset| (Marker::Erased, version(step, offset));
+    let suppressed = |step, offset| (Marker::Suppressed, version(step, offset));
+    for (said, is_all) in [
+        (vec![erased(2, 0)], true),
+        (vec![erased(2, 49)], true),
+        (vec![erased(2, 49), suppressed(2, 49)], true),
+        (vec![], false),
+        // This run's own rows, and those of other imports.
+        (vec![erased(2, 50)], false),
+        (vec![erased(1, 10)], false),
+        (vec![erased(3, 10)], false),
+        // Another row has said something too.
+        (vec![erased(2, 10), suppressed(1, 10)], false),
+        (vec![erased(2, 10), suppressed(2, 20)], false),
+        (
+            vec![erased(2, 10), (Marker::Reinstated, version(2, 5))],
+            false,
+        ),
+        (vec![suppressed(2, 10)], false),
+    ] {
+        let found = is_all_said_in(&rows, &markers(&said));
+        assert_eq!(found, is_all, "{said:?}");
+    }
+}
+
+#[test]
+fn a_side_of_a_link_that_goes_from_both_ends_counts_once() {
+    let link = |from, to| {
+        let key = SortKey::Link(id(to));
+        Item::ingested(id(from), key, version(0, 0), None, Default::default())
+    };
+    let mut all = Gone::default();
+    for letter in ['b', 'c'] {
+        let mut gone = Gone::default();
+        gone.count(&link('b', 'c'));
+        gone.count(&link('c', 'b'));
+        gone.count(&record_of(&id(letter), version(0, 0)));
+        all.add(gone);
+    }
+    let expected = Erased {
+        records: 2,
+        links: 2,
+        ..Erased::default()
+    };
+    assert_eq!(all.total(), expected);
+}
+
 #[test]
 fn a_link_to_one_who_was_erased_is_kept_out_on_both_sides() {
     let file = |step, record_type, row: &str| File {
