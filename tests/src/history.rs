@@ -1,8 +1,8 @@
 //! The history: paged to its end.
 
-use serde_json::{Value, json};
-
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::StreamExt as _;
+use serde_json::{Value, json};
 
 use crate::app::TestApp;
 
@@ -368,36 +368,49 @@ async fn an_event_answers_with_its_whole_body() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_run_out_is_passed_over_however_much_it_is() {
     let app = TestApp::start().await;
-    let row = |day: usize, number: usize| {
-        format!(
-            "{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-{day:02}T{:02}:{:02}:00Z\",\"sms_id\":\"s{number}\"}}\n",
-            number / 60,
+    let row = |link: &str, day: usize, number: usize| {
+        let at = format!(
+            "{:02}:{:02}:{:02}",
+            number / 3600,
+            number / 60 % 60,
             number % 60
+        );
+        format!(
+            "{{\"link\":{link},\"action_at\":\"2026-01-{day:02}T{at}Z\",\"sms_id\":\"s{number}\"}}\n"
         )
     };
-    let old: String = (0..700).map(|number| row(1, number)).collect();
-    let new: String = (0..3).map(|number| row(2, number)).collect();
+    let (mobile, email) = (r#"{"mobile":"1"}"#, r#"{"email":"a@example.com"}"#);
+    let old: String = (0..6_000).map(|number| row(mobile, 1, number)).collect();
+    // Some on the days after, and one that only the other identity still holds.
+    let new: String = (0..3)
+        .map(|number| row(email, 2, number))
+        .chain([row(email, 1, 3_000)])
+        .collect();
     app.import("drop/sms_send/old.ndjson", &old).await;
     let (_, before) = app.lookup(json!({"mobile": "1"})).await;
     let old = before["history"]["items"][0]["id"].clone();
     let client = app.stack.dynamodb_client();
-    for stored in crate::ingest::rows(&app).await {
-        if stored["SK"].as_s().unwrap().starts_with("event#") {
-            let mut stored = stored.clone();
+    let table = app.stack.table();
+    let puts = crate::ingest::rows(&app)
+        .await
+        .into_iter()
+        .filter_map(|mut stored| {
+            let is_event = stored["SK"].as_s().unwrap().starts_with("event#");
             stored.insert("expires_at".to_owned(), AttributeValue::N("7".to_owned()));
-            let put = client.put_item().table_name(app.stack.table());
-            put.set_item(Some(stored)).send().await.unwrap();
-        }
-    }
+            let put = client.put_item().table_name(table).set_item(Some(stored));
+            is_event.then(|| put.send())
+        });
+    let puts: Vec<_> = futures::stream::iter(puts)
+        .buffer_unordered(16)
+        .collect()
+        .await;
+    assert!(puts.len() == 6_000 && puts.iter().all(Result::is_ok));
     app.import("drop/sms_send/new.ndjson", &new).await;
-    app.import(
-        "drop/customer_record/crm/a.ndjson",
-        r#"{"link":{"mobile":"1"},"first_name":"Ann"}"#,
-    )
-    .await;
+    let unify = format!("{{\"records\":[{mobile},{email}]}}");
+    app.import("drop/unify/a.ndjson", &unify).await;
     let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
     let id = profile["id"].as_str().unwrap();
-    assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 3);
+    assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 4);
     for limit in [1, 2, 100] {
         let path = format!("/profiles/{id}/history?limit={limit}");
         for order in ["newest", "oldest"] {
@@ -411,7 +424,7 @@ async fn what_has_run_out_is_passed_over_however_much_it_is() {
                     None => break,
                 }
             }
-            assert_eq!(found, 3, "{order}, {limit} at a time");
+            assert_eq!(found, 4, "{order}, {limit} at a time");
         }
         let (mut keys, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -428,7 +441,7 @@ async fn what_has_run_out_is_passed_over_however_much_it_is() {
                 None => break,
             }
         }
-        assert_eq!(keys.len(), 4, "{limit} at a time: {keys:?}");
+        assert_eq!(keys.len(), 6, "{limit} at a time: {keys:?}");
     }
     let path = format!("/profiles/{id}/history/{}", old.as_str().unwrap());
     assert_eq!(app.get(&path).await.0, 404);

@@ -77,18 +77,34 @@ pub(crate) async fn merge(
     let mut merged = Merged::default();
     let mut last = None;
     let mut examined = 0;
-    while examined < MAX_EXAMINED {
-        let mut dry: Vec<_> = sources
+    loop {
+        let front = front(&sources, oldest_first);
+        // Of these something may come before it.
+        let mut behind: Vec<_> = sources
             .iter_mut()
-            .filter(|source| source.waiting.is_empty() && source.more)
+            .filter(|source| source.is_behind(front.as_ref(), oldest_first))
             .collect();
-        if !dry.is_empty() {
-            let refills = dry.iter_mut().map(|source| refill(table, filter, source));
+        if !behind.is_empty() {
+            if examined >= MAX_EXAMINED {
+                // All have been looked through as far as the one that is farthest behind, and nothing is there.
+                let places = behind.iter().filter_map(|source| source.place());
+                merged.next = first(places, oldest_first).cloned();
+                merged.partial = true;
+                return Ok(merged);
+            }
+            let refills = behind
+                .iter_mut()
+                .map(|source| refill(table, filter, source));
             // What has run out is not handed over, and looked at all the same.
             examined += try_join_all(refills).await?.into_iter().sum::<usize>();
             continue;
         }
-        let Some(item) = take(&mut sources, oldest_first) else {
+        if examined >= MAX_EXAMINED && front.is_some() && last.is_some() {
+            merged.next = last;
+            merged.partial = true;
+            return Ok(merged);
+        }
+        let Some(item) = take(&mut sources, front) else {
             return Ok(merged);
         };
         examined += 1;
@@ -102,14 +118,25 @@ pub(crate) async fn merge(
         }
         last = key;
     }
-    let more = sources
-        .iter()
-        .any(|source| source.more || !source.waiting.is_empty());
-    if more {
-        merged.partial = true;
-        merged.next = passed(&sources, oldest_first).or(last);
+}
+
+impl Source {
+    /// Whether it has to be read before an event at `front` is taken: whether there may be one before it.
+    fn is_behind(&self, front: Option<&EventKey>, oldest_first: bool) -> bool {
+        let is_before = |front: &EventKey| match self.place() {
+            None => true,
+            Some(place) if oldest_first => place < front,
+            Some(place) => place > front,
+        };
+        self.waiting.is_empty() && self.more && front.is_none_or(is_before)
     }
-    Ok(merged)
+
+    fn place(&self) -> Option<&EventKey> {
+        match &self.place {
+            Some(SortKey::Event(key)) => Some(key),
+            _ => None,
+        }
+    }
 }
 
 /// Reads on, and answers how many events were looked at in vain.
@@ -133,39 +160,22 @@ async fn refill(table: &Table, filter: &Filter, source: &mut Source) -> Result<u
     Ok(in_vain)
 }
 
-/// Up to which event all identities have been looked through, where one has nothing but what has run out until there.
-fn passed(sources: &[Source], oldest_first: bool) -> Option<EventKey> {
-    let first = |keys: &mut dyn Iterator<Item = EventKey>| {
-        if oldest_first { keys.min() } else { keys.max() }
-    };
-    let mut places = sources
-        .iter()
-        .filter(|source| source.waiting.is_empty() && source.more)
-        .map(|source| match &source.place {
-            Some(SortKey::Event(key)) => Some(key.clone()),
-            _ => None,
-        })
-        .collect::<Option<Vec<_>>>()?
-        .into_iter();
-    let mut fronts = sources
-        .iter()
-        .filter_map(|source| source.waiting.front()?.event().cloned());
-    let (place, front) = (first(&mut places)?, first(&mut fronts));
-    let comes_first = front.is_none_or(|front| (place < front) == oldest_first);
-    comes_first.then_some(place)
+/// The key that comes first.
+fn first<'a>(keys: impl Iterator<Item = &'a EventKey>, oldest_first: bool) -> Option<&'a EventKey> {
+    if oldest_first { keys.min() } else { keys.max() }
 }
 
-/// Takes the event that comes next, from all identities that hold it.
-fn take(sources: &mut [Source], oldest_first: bool) -> Option<Item> {
+/// Which of the events that were read comes next.
+fn front(sources: &[Source], oldest_first: bool) -> Option<EventKey> {
     let fronts = sources
         .iter()
         .filter_map(|source| source.waiting.front()?.event());
-    let next = if oldest_first {
-        fronts.min()
-    } else {
-        fronts.max()
-    };
-    let next = next?.clone();
+    first(fronts, oldest_first).cloned()
+}
+
+/// Takes an event, from all identities that hold it.
+fn take(sources: &mut [Source], next: Option<EventKey>) -> Option<Item> {
+    let next = next?;
     let mut taken: Option<Item> = None;
     for source in sources {
         if source.waiting.front().and_then(Item::event) != Some(&next) {

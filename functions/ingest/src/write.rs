@@ -53,6 +53,8 @@ pub(crate) struct Writer<'a> {
     running: JoinSet<Result<Done, TableError>>,
     /// How many may run.
     limit: f64,
+    /// Whether the table has ever not taken all.
+    has_failed: bool,
     pace: Arc<Pace>,
     rows: HashMap<RowId, Waiting>,
     held_bytes: usize,
@@ -117,6 +119,7 @@ impl<'a> Writer<'a> {
             batch_bytes: 0,
             running: JoinSet::new(),
             limit: FIRST_LIMIT,
+            has_failed: false,
             pace: Arc::new(Pace::new()),
             rows: HashMap::new(),
             held_bytes: 0,
@@ -248,7 +251,8 @@ impl<'a> Writer<'a> {
         let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        self.limit = limit(self.limit, done.has_failed, self.pace.is_free());
+        self.has_failed |= done.has_failed || !self.pace.is_free();
+        self.limit = limit(self.limit, done.has_failed, self.has_failed);
         for (queued, outcome) in done.outcomes {
             match outcome {
                 Outcome::Fault(_) => self.ready.extend(queued.beaten),
@@ -419,8 +423,11 @@ async fn write_both(
         pace.wait(writes).await;
         done.requests += 1;
         let error = match table.put_both(&both).await {
-            // Two rows of this import about one pair: that says nothing of the table's pace.
-            Ok((Verdict::Busy, _)) => TableError::Busy("transactions met".into()),
+            // Rows of this import about one pair: that says nothing of the table's pace, but they are too many at a time.
+            Ok((Verdict::Busy, _)) => {
+                done.has_failed = true;
+                TableError::Busy("transactions met".into())
+            }
             Ok((verdict, capacity_units)) => {
                 done.capacity_units += capacity_units;
                 // What the table held already was charged too, and is not told.
@@ -447,14 +454,14 @@ async fn write_both(
 }
 
 /// How many requests may be on their way after one more has come back, as TCP finds it out (RFC 5681, section 3.1): half
-/// as many where it failed as a whole; one more while the table takes all; one more for as many as that from then on.
-fn limit(limit: f64, has_failed: bool, is_free: bool) -> f64 {
-    if has_failed {
+/// as many where it failed as a whole; one more until one ever did; one more for as many as that from then on.
+fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
+    if failed {
         (limit / 2.0).max(1.0)
-    } else if is_free {
-        (limit + 1.0).min(MAX_LIMIT)
-    } else {
+    } else if has_ever_failed {
         (limit + 1.0 / limit).min(MAX_LIMIT)
+    } else {
+        (limit + 1.0).min(MAX_LIMIT)
     }
 }
 
@@ -496,15 +503,15 @@ mod tests {
     #[test]
     fn as_many_are_on_their_way_as_the_table_takes() {
         // As many come back as were sent: twice as many follow, until there are enough.
-        let after = |from: f64, answers: usize, is_free| {
-            (0..answers).fold(from, |held, _| limit(held, false, is_free))
+        let after = |from: f64, answers: usize, has_ever_failed| {
+            (0..answers).fold(from, |held, _| limit(held, false, has_ever_failed))
         };
-        assert_eq!(after(FIRST_LIMIT, 4, true), 8.0);
-        assert_eq!(after(FIRST_LIMIT, 1000, true), MAX_LIMIT);
-        assert_eq!(limit(8.0, false, false), 8.125);
+        assert_eq!(after(FIRST_LIMIT, 4, false), 8.0);
         assert_eq!(after(FIRST_LIMIT, 1000, false), MAX_LIMIT);
+        assert_eq!(limit(8.0, false, true), 8.125);
+        assert_eq!(after(FIRST_LIMIT, 1000, true), MAX_LIMIT);
         assert_eq!(limit(8.0, true, true), 4.0);
-        assert_eq!(limit(1.5, true, false), 1.0);
+        assert_eq!(limit(1.5, true, true), 1.0);
     }
 
     #[test]

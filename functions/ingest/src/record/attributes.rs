@@ -24,6 +24,7 @@ impl Placing<'_> {
     pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
         let link = link(&mut fields)?;
         let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
+        self.not_ahead(&data, "updated_at")?;
         let Some(Value::Map(attributes)) = data.remove("attributes") else {
             return Err(field_fault("attributes", "missing_field", "an object"));
         };

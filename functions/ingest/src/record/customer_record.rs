@@ -13,6 +13,7 @@ impl Placing<'_> {
     pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
         let link = link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
+        self.not_ahead(&data, "updated_at")?;
         let record = self.item(&link, SortKey::Record(self.context.source.to_owned()), data);
         Ok(self.write(record).into_iter().collect())
     }

@@ -18,7 +18,7 @@ use super::{
     schema::{self, Field},
 };
 
-/// How far an event may lie after its file's last change.
+/// How far an event, or a record's word, may lie after its file's last change.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 impl Placing<'_> {
     pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, Fault> {
@@ -91,6 +91,16 @@ impl Placing<'_> {
         let at = Instant::parse(&text).ok_or_else(|| {
             field_fault(name, "invalid_value", "a time like 2026-10-31T23:59:59Z")
         })?;
+        self.bounded(name, at).map(Some)
+    }
+
+    /// Refuses a time that lies ahead of its file: what is newest for good could not be corrected, nor erased.
+    pub(super) fn not_ahead(&self, data: &Map, name: &str) -> Result<(), Fault> {
+        let at = data.text(name).and_then(Instant::parse);
+        at.map_or(Ok(()), |at| self.bounded(name, at).map(|_| ()))
+    }
+
+    fn bounded(&self, name: &str, at: Instant) -> Result<Instant, Fault> {
         if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
             return Err(field_fault(
                 name,
@@ -98,7 +108,7 @@ impl Placing<'_> {
                 "a time at most 48 hours after the file's",
             ));
         }
-        Ok(Some(at))
+        Ok(at)
     }
 }
 

@@ -162,7 +162,11 @@ impl Placing<'_> {
         let identity = self.context.key.identity(link);
         let expires_at = match &key {
             SortKey::Event(key) | SortKey::Body(key) => {
-                let end = |days| key.at().seconds().saturating_add_unsigned(days * 86_400);
+                // Not before its file: DynamoDB takes nothing away that ended years ago.
+                let end = |days| {
+                    let end = key.at().seconds().saturating_add_unsigned(days * 86_400);
+                    end.max(self.context.last_modified)
+                };
                 self.context.event_retention_days.map(end)
             }
             _ => None,
@@ -173,12 +177,8 @@ impl Placing<'_> {
         }
     }
 
-    /// The write of an item, unless an erasure keeps it out, or its time was over when the file was dropped: of what lies years
-    /// back, DynamoDB's time to live would take nothing away.
+    /// The write of an item, unless an erasure keeps it out.
     fn write(&self, item: Item) -> Option<Write> {
-        if item.has_run_out(self.context.last_modified) {
-            return None;
-        }
         if self.context.erasures.erase(&item.identity, &item) {
             return None;
         }

@@ -47,7 +47,8 @@ pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Opti
     match start.get(from) {
         None => at_end.then_some(Shape::Lines),
         Some(b'[') => Some(Shape::List { from: from + 1 }),
-        Some(b'{') => object(start, from, bare_records)
+        // The same is looked at, however much more has come.
+        Some(b'{') => object(&start[..start.len().min(MAX_ROW + 1)], from, bare_records)
             .or_else(|| (at_end || start.len() > MAX_ROW).then_some(Shape::Sequence)),
         Some(_) => Some(Shape::Lines),
     }
