@@ -143,6 +143,8 @@ fn product(data: &Map) -> Product {
             .iter()
             .filter_map(Value::as_text)
             .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
             .collect(),
     }
 }

@@ -204,7 +204,8 @@ async fn notes(
     let read = try_join_all(identities.iter().map(|id| app.table.notes(id))).await?;
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
-    let page = note::page(notes, after, limit, &view(app, principal));
+    let mut page = note::page(notes, after, limit, &view(app, principal));
+    page.partial = members.closure.truncated() || read.iter().any(|read| read.next.is_some());
     if page.items.is_empty() && !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }

@@ -161,7 +161,8 @@ pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
         figures.extend(at.map(|at| figure(name.to_owned(), "date", at)));
     }
     if let Some(last) = summary.last_order_at {
-        let days = (now.seconds() - last.seconds()).div_euclid(86_400);
+        // An order may lie a little ahead.
+        let days = (now.seconds() - last.seconds()).max(0) / 86_400;
         figures.push(number("days_since_last_order", days.to_string()));
     }
     for (name, rate) in [
@@ -186,11 +187,13 @@ pub(super) fn is_employee(categories: &Categories) -> bool {
 /// The names of attributes in the namespace `segments` that are set.
 pub(super) fn segments(categories: &Categories) -> impl Iterator<Item = &str> {
     let attributes = categories.get("segments").into_iter().flatten();
-    let set = attributes.filter(|attribute| {
-        !matches!(
-            &attribute.value,
-            Personal::Shown(Value::Bool(false) | Value::Null)
-        )
+    let set = attributes.filter(|attribute| match &attribute.value {
+        Personal::Shown(Value::Bool(false) | Value::Null) => false,
+        // A cell of CSV is a text.
+        Personal::Shown(Value::Text(text)) => {
+            !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false")
+        }
+        _ => true,
     });
     set.map(|attribute| attribute.name.as_str())
 }
@@ -246,18 +249,14 @@ pub(super) fn name(state: &State) -> Option<String> {
     let records = state
         .items()
         .filter(|item| matches!(item.key, SortKey::Record(_)));
-    let named = records.filter(|item| {
-        item.data
-            .text("first_name")
-            .or(item.data.text("last_name"))
-            .is_some()
-    });
+    let parts = |item: &Item| {
+        let parts = ["first_name", "last_name"].map(|name| item.data.text(name).map(str::trim));
+        let given = parts.into_iter().flatten().filter(|part| !part.is_empty());
+        given.collect::<Vec<_>>().join(" ")
+    };
+    let named = records.filter(|item| !parts(item).is_empty());
     let newest = named.max_by(|a, b| rank(a).cmp(&rank(b)))?;
-    let parts = [
-        newest.data.text("first_name"),
-        newest.data.text("last_name"),
-    ];
-    Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+    Some(parts(newest))
 }
 
 fn claims<'a>(item: &'a Item) -> Vec<Claim<'a>> {

@@ -163,13 +163,13 @@ impl Summary {
         let mut brands: BTreeMap<String, Decimal> = BTreeMap::new();
         for top in &mut self.top_products {
             let Some(product) = known(top) else { continue };
-            for category in &product.categories {
+            for category in product.categories.iter().filter(|name| !is_blank(name)) {
                 add(
                     categories.entry(category.clone()).or_default(),
                     top.quantity,
                 );
             }
-            if let Some(brand) = product.shown.text("brand") {
+            if let Some(brand) = product.shown.text("brand").filter(|name| !is_blank(name)) {
                 add(brands.entry(brand.to_owned()).or_default(), top.quantity);
             }
             top.product = Some(product.shown.clone());
@@ -178,6 +178,10 @@ impl Summary {
         self.top_brands = ranked(brands);
         self.top_products.truncate(TOP);
     }
+}
+
+fn is_blank(name: &str) -> bool {
+    name.trim().is_empty()
 }
 
 fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
@@ -377,10 +381,14 @@ fn engagement(
     let rate =
         |part: usize| (sent > 0).then(|| (part as f64 / sent as f64 * 10_000.0).round() / 10_000.0);
     let (last_opened_at, last_clicked_at) = (open.and_then(last), last(click));
-    let status = facts(events).find(|(kind, ..)| *kind == subscribe);
+    // Its status is a part of an event's id: of two at one moment the newest word counts.
+    let statuses = events
+        .iter()
+        .filter_map(|item| Some((item.event().filter(|key| key.kind() == subscribe)?, item)));
+    let status = statuses.max_by_key(|(key, item)| (key.at(), item.version));
     Engagement {
         status: status
-            .and_then(|(.., data)| data.text("status"))
+            .and_then(|(_, item)| item.data.text("status"))
             .map(str::to_owned),
         sent,
         opened,

@@ -494,9 +494,14 @@ fn what_is_most_bought_is_ranked() {
         categories: vec!["knit".to_owned()],
     };
     let (acme, bolt) = (product("Acme"), product("Bolt"));
+    let blank = crate::products::Product {
+        categories: vec![String::new()],
+        ..product(" ")
+    };
     summary.rank(|top| match top.id.as_str() {
         "s0" => Some(&acme),
         "s1" | "s2" | "s3" => Some(&bolt),
+        "s4" => Some(&blank),
         _ => None,
     });
     assert_eq!(summary.top_products.len(), 5);

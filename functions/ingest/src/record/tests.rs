@@ -391,6 +391,20 @@ fn events_end_with_their_retention_and_nothing_else_does() {
 }
 
 #[test]
+fn a_records_word_lies_no_more_than_48_hours_ahead() {
+    for (record_type, rest) in [
+        ("customer_record", r#""first_name":"Ann""#),
+        ("attributes", r#""attributes":{"a.b":1}"#),
+    ] {
+        let row = |at: &str| format!(r#"{{{LINK},{rest},"updated_at":"{at}"}}"#);
+        assert!(placed(Some(record_type), &row("2026-09-23T14:13:20Z")).is_ok());
+        for at in ["2026-09-23T14:13:21Z", "9999-12-31T23:59:59Z"] {
+            expect_fault(record_type, &row(at), "invalid_value", "updated_at");
+        }
+    }
+}
+
+#[test]
 fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
     let object = |text: &str| json::object(text).unwrap();
     let reject = |record: &str| {

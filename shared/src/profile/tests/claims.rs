@@ -228,3 +228,30 @@ fn fields_of_customer_records_have_their_categories() {
         assert!(found.contains(&field), "{field:?} in {found:?}");
     }
 }
+
+#[test]
+fn a_segment_that_is_denied_by_a_text_is_not_set() {
+    let values: [(&str, Value); 6] = [
+        ("no", "false".into()),
+        ("never", " False ".into()),
+        ("empty", "".into()),
+        ("off", Value::Bool(false)),
+        ("on", Value::Bool(true)),
+        ("yes", "true".into()),
+    ];
+    let categories = categories(&[given("crm", "segments", 1, &values)]);
+    let set: Vec<_> = attributes::segments(&categories).collect();
+    assert_eq!(set, ["on", "yes"]);
+}
+
+#[test]
+fn blank_names_name_nobody() {
+    let named = |source, written, first: &str, last: &str| {
+        let data = map(&[("first_name", first.into()), ("last_name", last.into())]);
+        record(0, source, written, data)
+    };
+    let name = |items: &[Item]| answered(items)["name"].clone();
+    let older = named("pos", 1, "Jane", "Doe");
+    assert_eq!(name(&[older.clone(), named("crm", 2, "", " ")]), "Jane Doe");
+    assert_eq!(name(&[older, named("crm", 2, "Jane ", "")]), "Jane");
+}

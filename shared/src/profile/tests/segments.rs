@@ -140,3 +140,21 @@ fn engagement_counts_each_message_once() {
     assert_eq!(email["engagement"], "opens");
     assert_eq!(self::summary(&opened, 200)["email"]["engagement"], "none");
 }
+
+/// Each status has a key of its own, and the keys' order says nothing.
+#[test]
+fn of_two_statuses_at_one_moment_the_newest_word_counts() {
+    let said = |id: &str, written: u8, status: &str| {
+        let data = map(&[("status", status.into()), ("email_id", "signup".into())]);
+        event(0, 1, EventType::EmailSubscribe, id, written, data)
+    };
+    for (first, second) in [("a", "b"), ("b", "a")] {
+        let items = [
+            said(first, 1, "subscribed"),
+            said(second, 2, "unsubscribed"),
+        ];
+        for items in [items.to_vec(), items.iter().rev().cloned().collect()] {
+            assert_eq!(summary(&items, 1)["email"]["status"], "unsubscribed");
+        }
+    }
+}
