@@ -1,4 +1,4 @@
-//! The data specification's rules: for each record type rows that are taken and rows that are not, through S3.
+//! The rules of `infra/records.md`: for each record type rows that are taken and rows that are not, through S3.
 //! `RULES_TABLE=1 cargo test -p tests rules -- --nocapture` prints them as a table.
 
 use serde_json::{Value, json};

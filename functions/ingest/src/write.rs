@@ -53,7 +53,7 @@ pub(crate) struct Writer<'a> {
     running: JoinSet<Result<Done, TableError>>,
     /// How many may run.
     limit: f64,
-    /// Whether the table has ever not taken all.
+    /// Whether the table has ever refused something, or another transaction met one of these: slow start is over.
     has_failed: bool,
     pace: Arc<Pace>,
     rows: HashMap<RowId, Waiting>,

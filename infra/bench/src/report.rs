@@ -38,10 +38,7 @@ impl Report {
         value: f64,
         most: f64,
     ) {
-        self.say(what, figure);
-        if let Some(line) = self.lines.last_mut() {
-            line.target = Some((format!("≤ {}", short(most)), value <= most));
-        }
+        self.target(what, figure, format!("≤ {}", short(most)), value <= most);
     }
 
     /// A value that is to be at least `least` times another.
@@ -52,9 +49,20 @@ impl Report {
         value: f64,
         least: f64,
     ) {
+        let target = format!("≥ {}×", short(least));
+        self.target(what, figure, target, value >= least);
+    }
+
+    fn target(
+        &mut self,
+        what: impl Into<String>,
+        figure: impl Into<String>,
+        target: String,
+        is_met: bool,
+    ) {
         self.say(what, figure);
         if let Some(line) = self.lines.last_mut() {
-            line.target = Some((format!("≥ {}×", short(least)), value >= least));
+            line.target = Some((target, is_met));
         }
     }
 

@@ -20,6 +20,7 @@ use super::{
 
 /// How far an event, or a record's word, may lie after its file's last change.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
+
 impl Placing<'_> {
     pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, Fault> {
         let link = link(&mut fields)?;
