@@ -1,5 +1,7 @@
-//! Erasure: the one rule by which items are deleted, kept out by ingest, and left out when a profile is folded.
-//! What an identity's markers say is all that the rule needs, so any order of runs comes to the same.
+//! The erasure rule: one predicate decides which items ingest deletes and keeps out, and which a profile leaves out.
+//! It depends on an identity's markers alone, so any order of invocations has the same result.
+
+use std::collections::BTreeSet;
 
 use crate::{
     item::Item,
@@ -8,15 +10,15 @@ use crate::{
     version::Version,
 };
 
-/// For how long a note request is remembered, in seconds: its item knows its own time by its end.
-pub const REMEMBERED_SECONDS: i64 = 24 * 60 * 60;
+/// How long an idempotency record is kept, in seconds. Its creation is its expiry minus this.
+pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
 
-/// What was said of an identity's erasure: of each kind the newest word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is known of an identity's erasure.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Markers {
     erased: Option<Version>,
-    reinstated: Option<Version>,
     suppressed: Option<Version>,
+    reinstated: BTreeSet<Version>,
 }
 
 impl Markers {
@@ -31,31 +33,38 @@ impl Markers {
         markers
     }
 
-    /// Takes a marker in, unless a newer one of its kind is known.
+    /// Adds a marker. The newest erasure and the newest suppression count, and every reinstatement.
     pub fn add(&mut self, marker: Marker, version: Version) {
-        let held = match marker {
-            Marker::Erased => &mut self.erased,
-            Marker::Reinstated => &mut self.reinstated,
-            Marker::Suppressed => &mut self.suppressed,
-        };
-        *held = (*held).max(Some(version));
+        match marker {
+            Marker::Erased => self.erased = self.erased.max(Some(version)),
+            Marker::Suppressed => self.suppressed = self.suppressed.max(Some(version)),
+            Marker::Reinstated(version) => {
+                self.reinstated.insert(version);
+            }
+        }
     }
 
-    /// The version of the erasure, if there was one. A suppression is one too.
+    /// The version of the newest erasure. A suppression has one too.
     pub const fn erased(&self) -> Option<Version> {
         self.erased
     }
 
-    /// Whether nothing was ever said.
+    /// Whether there are no markers.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether these markers of an identity erase `item`, which is of that identity, or a link to it.
+    /// Whether these markers of an identity erase `item`, which belongs to that identity or is a link to it.
     ///
-    /// What has a time of its own is erased if that is not after the erasure. What has none (links, records without
-    /// `updated_at`) is erased unless both it and a reinstatement are newer than the erasure. A suppression erases
-    /// all, for good. Markers stay.
+    /// With E the newest erasure:
+    ///
+    /// - An item with a version is erased if its version is not newer than E, whatever time it carries.
+    /// - An event or its body is also erased if its own time is not after the time of E's file.
+    /// - A record, attributes or a link that is newer than E is also erased, unless there is a reinstatement R with
+    ///   E < R < version. `updated_at` plays no part: exporters set it to the time of the export.
+    /// - An item without a version (written by a support agent) is erased if it was created no later than E's file.
+    ///
+    /// A suppression erases everything, permanently. Markers are never erased.
     pub fn erase(&self, item: &Item) -> bool {
         if matches!(item.key, SortKey::Marker(_)) {
             return false;
@@ -66,29 +75,48 @@ impl Markers {
         let Some(erased) = self.erased else {
             return false;
         };
-        match own_time(item) {
-            Some(time) => time <= erased.last_modified(),
-            None => item.version <= Some(erased) || self.reinstated <= Some(erased),
+        let is_not_after =
+            |time: Option<i64>| time.is_none_or(|time| time <= erased.last_modified());
+        let Some(version) = item.version else {
+            return is_not_after(created_at(item));
+        };
+        version <= erased
+            || match &item.key {
+                SortKey::Event(key) | SortKey::Body(key) => is_not_after(Some(key.at().seconds())),
+                _ => !self.is_reinstated_between(erased, version),
+            }
+    }
+
+    /// Whether an item is an event, or its body, whose own time is after the newest erasure's file. If it was deleted all the
+    /// same, a file that is imported later may bring it back.
+    pub fn is_dated_ahead(&self, item: &Item) -> bool {
+        match (&item.key, self.erased) {
+            (SortKey::Event(key), Some(erased)) => key.at().seconds() > erased.last_modified(),
+            _ => false,
         }
+    }
+
+    fn is_reinstated_between(&self, erased: Version, version: Version) -> bool {
+        use std::ops::Bound::Excluded;
+        let between = (Excluded(erased), Excluded(version));
+        self.reinstated.range(between).next().is_some()
     }
 }
 
-/// The time that an item itself tells, in whole seconds since 1970: an event's `action_at`, a record's `updated_at`, a
-/// note's creation.
-pub fn own_time(item: &Item) -> Option<i64> {
+/// When a support agent created an item, in whole seconds since 1970; `None` if it cannot be known.
+fn created_at(item: &Item) -> Option<i64> {
     match &item.key {
-        SortKey::Event(key) | SortKey::Body(key) => Some(key.at().seconds()),
-        SortKey::Record(_) | SortKey::Attributes { .. } => item
-            .data
-            .text("updated_at")
-            .and_then(Instant::parse)
-            .map(Instant::seconds),
         SortKey::Note(id) => {
             let (seconds, _) = id.get_timestamp()?.to_unix();
             i64::try_from(seconds).ok()
         }
-        SortKey::Again(_) => item.expires_at.map(|end| end - REMEMBERED_SECONDS),
-        SortKey::Link(_) | SortKey::Marker(_) => None,
+        SortKey::Request(_) => item.expires_at.map(|end| end - IDEMPOTENCY_SECONDS),
+        SortKey::Link { .. } => item
+            .data
+            .text("at")
+            .and_then(Instant::parse)
+            .map(Instant::seconds),
+        _ => None,
     }
 }
 
@@ -99,7 +127,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        identity::IdentityId,
+        identity::{IdentityId, IdentityKey},
         keys::{EventKey, EventType},
         value::Map,
         version::ImportId,
@@ -115,93 +143,122 @@ mod tests {
         Version::new(at, "01", ImportId([0; 8]), 0)
     }
 
-    fn item(key: SortKey, at: i64, updated_at: Option<i64>) -> Item {
-        let mut data = Map::new();
-        data.insert("x", "y");
-        if let Some(updated_at) = updated_at {
-            data.insert(
-                "updated_at",
-                Instant::from_seconds(updated_at).unwrap().to_string(),
-            );
-        }
-        Item::ingested(id('a'), key, version(at), None, data)
+    fn item(key: SortKey, at: i64) -> Item {
+        Item::ingested(id('a'), key, version(at), None, Map::new())
     }
 
-    fn markers(erased: i64, reinstated: Option<i64>) -> Markers {
+    fn event(own_time: i64, at: i64) -> Item {
+        let own_time = Instant::from_seconds(own_time).unwrap();
+        let key = IdentityKey::new("key").unwrap();
+        let key = EventKey::new(&key, own_time, EventType::Purchase, "pos", &["1"]);
+        item(SortKey::Event(key), at)
+    }
+
+    fn record(at: i64, updated_at: Option<i64>) -> Item {
+        let mut record = item(SortKey::Record("crm".into()), at);
+        if let Some(updated_at) = updated_at {
+            let updated_at = Instant::from_seconds(updated_at).unwrap();
+            record.data.insert("updated_at", updated_at.to_string());
+        }
+        record
+    }
+
+    fn link(at: i64) -> Item {
+        let key = SortKey::Link {
+            source: "crm".into(),
+            other: id('b'),
+        };
+        item(key, at)
+    }
+
+    fn markers(erased: i64, reinstated: &[i64]) -> Markers {
         let mut markers = Markers::default();
         markers.add(Marker::Erased, version(erased));
-        if let Some(reinstated) = reinstated {
-            markers.add(Marker::Reinstated, version(reinstated));
+        for at in reinstated {
+            markers.add(Marker::Reinstated(version(*at)), version(*at));
         }
         markers
     }
 
     #[test]
-    fn own_times_decide_and_then_reinstatements() {
-        let event = |at| {
-            item(
-                SortKey::Event(EventKey::new(
-                    Instant::from_seconds(at).unwrap(),
-                    EventType::Purchase,
-                    "pos",
-                    &["1"],
-                )),
-                99,
-                None,
-            )
-        };
-        let record = |at, updated_at| item(SortKey::Record("crm".into()), at, updated_at);
-        let link = |at| item(SortKey::Link(id('b')), at, None);
-        let erased = markers(10, None);
-        assert!(erased.erase(&event(10)) && !erased.erase(&event(11)));
-        assert!(erased.erase(&record(99, Some(10))) && !erased.erase(&record(5, Some(11))));
-        assert!(
-            erased.erase(&record(99, None)) && erased.erase(&link(99)),
-            "nothing brings them back by itself"
-        );
-        let back = markers(10, Some(20));
-        assert!(
-            back.erase(&record(9, None))
-                && !back.erase(&record(11, None))
-                && !back.erase(&link(11))
-        );
-        assert!(back.erase(&event(10)));
-        assert!(
-            markers(10, Some(9)).erase(&link(99)),
-            "that reinstatement is of an earlier erasure"
-        );
+    fn erases_older_versions_whatever_their_time() {
+        let erased = markers(10, &[]);
+        for item in [event(99, 10), event(99, 9), record(9, Some(99)), link(10)] {
+            assert!(erased.erase(&item), "{item:?}");
+        }
         assert!(!Markers::default().erase(&link(1)));
     }
 
     #[test]
-    fn notes_and_their_requests_know_when_they_were_made() {
-        let stamp = uuid::Timestamp::from_unix(uuid::NoContext, 50, 900_000_000);
-        let note = Item {
-            version: None,
-            ..item(SortKey::Note(Uuid::new_v7(stamp)), 0, None)
-        };
-        assert!(markers(50, None).erase(&note) && !markers(49, None).erase(&note));
-        let again = Item {
-            expires_at: Some(50 + REMEMBERED_SECONDS),
-            version: None,
-            ..item(SortKey::Again("x".into()), 0, None)
-        };
-        assert!(markers(50, None).erase(&again) && !markers(49, None).erase(&again));
+    fn keeps_newer_events_that_happened_later() {
+        let erased = markers(10, &[]);
+        assert!(!erased.erase(&event(11, 11)));
+        assert!(erased.erase(&event(10, 11)), "it happened before");
+        assert!(
+            markers(10, &[10, 11]).erase(&event(10, 12)),
+            "a reinstatement does not bring old events back"
+        );
     }
 
     #[test]
-    fn a_suppression_is_for_good_and_markers_stay() {
-        let mut markers = markers(10, Some(20));
+    fn records_and_links_need_a_reinstatement() {
+        for newer in [record(20, None), record(20, Some(99)), link(20)] {
+            assert!(markers(10, &[]).erase(&newer));
+            assert!(markers(10, &[9]).erase(&newer), "of an earlier erasure");
+            assert!(markers(10, &[20, 21]).erase(&newer), "after the item");
+            assert!(!markers(10, &[15]).erase(&newer));
+            assert!(!markers(10, &[9, 15, 30]).erase(&newer));
+            assert!(markers(16, &[15]).erase(&newer), "erased again since");
+        }
+    }
+
+    #[test]
+    fn dated_ahead_are_events_after_the_file() {
+        let erased = markers(10, &[]);
+        assert!(erased.is_dated_ahead(&event(11, 5)));
+        assert!(!erased.is_dated_ahead(&event(10, 5)));
+        assert!(!erased.is_dated_ahead(&record(5, Some(11))));
+    }
+
+    #[test]
+    fn notes_and_requests_go_by_their_creation() {
+        let stamp = uuid::Timestamp::from_unix(uuid::NoContext, 50, 900_000_000);
+        let note = Item {
+            version: None,
+            ..item(SortKey::Note(Uuid::new_v7(stamp)), 0)
+        };
+        let request = Item {
+            expires_at: Some(50 + IDEMPOTENCY_SECONDS),
+            version: None,
+            ..item(SortKey::Request("x".into()), 0)
+        };
+        let mut linked = Item {
+            version: None,
+            ..link(0)
+        };
+        linked.data.insert("at", "1970-01-01T00:00:50Z");
+        for item in [note, request, linked] {
+            assert!(markers(50, &[]).erase(&item) && !markers(49, &[]).erase(&item));
+            assert!(markers(50, &[99]).erase(&item), "{item:?}");
+        }
+    }
+
+    #[test]
+    fn suppressions_erase_all_but_markers() {
+        let mut markers = markers(10, &[20]);
         markers.add(Marker::Suppressed, version(5));
-        assert!(markers.erase(&item(SortKey::Record("crm".into()), 99, Some(99))));
-        assert!(!markers.erase(&item(SortKey::Marker(Marker::Erased), 10, None)));
+        assert!(markers.erase(&record(99, Some(99))));
+        assert!(!markers.erase(&item(SortKey::Marker(Marker::Erased), 10)));
     }
 
     proptest! {
         #[test]
-        fn markers_come_in_any_order(said in prop::collection::vec((0_usize..3, 0_i64..9), 0..8), seed in any::<prop::sample::Index>()) {
-            let kinds = [Marker::Erased, Marker::Reinstated, Marker::Suppressed];
-            let fold = |said: &[(usize, i64)]| said.iter().fold(Markers::default(), |mut all, (kind, at)| { all.add(kinds[*kind], version(*at)); all });
+        fn markers_combine_in_any_order(said in prop::collection::vec((0_usize..3, 0_i64..9), 0..8), seed in any::<prop::sample::Index>()) {
+            let fold = |said: &[(usize, i64)]| said.iter().fold(Markers::default(), |mut all, (kind, at)| {
+                let version = version(*at);
+                all.add([Marker::Erased, Marker::Reinstated(version), Marker::Suppressed][*kind], version);
+                all
+            });
             let mut turned = said.clone();
             if !turned.is_empty() {
                 let by = seed.index(turned.len());
@@ -210,13 +267,23 @@ mod tests {
             turned.extend_from_slice(&said);
             prop_assert_eq!(fold(&said), fold(&turned));
         }
+
+        /// If the newer of two items of one key is erased, so is the older: what is newest never hides what is left.
+        #[test]
+        fn an_older_item_never_outlives_a_newer_one(erased in 0_i64..9, reinstated in prop::collection::vec(0_i64..9, 0..3), older in 0_i64..9, newer in 0_i64..9) {
+            prop_assume!(older <= newer);
+            let markers = markers(erased, &reinstated);
+            for make in [(|at| record(at, None)) as fn(i64) -> Item, link, |at| event(5, at)] {
+                prop_assert!(!markers.erase(&make(newer)) || markers.erase(&make(older)));
+            }
+        }
     }
 
     #[test]
-    fn markers_say_what_was_said() {
+    fn markers_report_the_erasure() {
         assert!(Markers::default().is_empty());
         assert_eq!(Markers::default().erased(), None);
-        let markers = markers(7, None);
+        let markers = markers(7, &[]);
         assert_eq!(
             (markers.is_empty(), markers.erased()),
             (false, Some(version(7)))

@@ -39,6 +39,24 @@ impl IdentityKey {
         IdentityId(base32(&mac.finalize().into_bytes()[..ID_BYTES]))
     }
 
+    /// The keyed hash of a source and the natural id of one of its events. It has a prefix of its own, so it never equals the
+    /// hash of an identifier.
+    pub(crate) fn event_hash<const BYTES: usize>(
+        &self,
+        source: &str,
+        natural_id: &[&str],
+    ) -> [u8; BYTES] {
+        let mut mac = self.0.clone();
+        mac.update(b"event");
+        for part in std::iter::once(&source).chain(natural_id) {
+            mac.update(&[SEPARATOR]);
+            mac.update(part.as_bytes());
+        }
+        let mut hash = [0; BYTES];
+        hash.copy_from_slice(&mac.finalize().into_bytes()[..BYTES]);
+        hash
+    }
+
     /// What the table's `config` item holds of the key, so that another key is noticed.
     pub fn check(&self) -> String {
         let mut mac = self.0.clone();
@@ -108,6 +126,16 @@ pub(crate) fn base32(bytes: &[u8]) -> String {
     let mut text = BASE32_NOPAD.encode(bytes);
     text.make_ascii_lowercase();
     text
+}
+
+/// Decodes the form that `base32` writes.
+pub(crate) fn unbase32(text: &str) -> Option<Vec<u8>> {
+    if !text.bytes().all(is_digit) {
+        return None;
+    }
+    BASE32_NOPAD
+        .decode(text.to_ascii_uppercase().as_bytes())
+        .ok()
 }
 
 #[cfg(test)]

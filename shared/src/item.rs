@@ -46,7 +46,7 @@ impl Item {
     }
 
     /// Whether its time is over at `now`, in seconds since 1970: DynamoDB takes such items away days later.
-    pub fn has_run_out(&self, now: i64) -> bool {
+    pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 

@@ -7,23 +7,30 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    identity::{IdentityId, base32, is_digit},
+    identity::{IdentityId, IdentityKey, base32, is_digit, unbase32},
     time::Instant,
-    version::ImportId,
+    version::{ImportId, Version},
 };
 
 /// `#` separates a key's parts and `%` starts an escape: both are escaped within a part.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
 
-/// The lowest sort key that a profile is read from: bodies and seen requests sort before it, events, notes
-/// and `profile#` items from it on.
+/// The number of this form of stored items. A table of another format is refused.
+pub const ITEM_FORMAT: u64 = 2;
+
+/// The lowest sort key of a profile read: events, then the head. Everything support agents write (notes and idempotency
+/// records) and the large bodies of events sort below it and are read by queries of their own.
 pub const FIRST_READ: &str = "event#";
-/// The lowest and the highest sort key of events: `$` follows `#`.
+/// Lower and upper bound of the sort keys of events: `$` follows `#`.
 pub const EVENTS: (&str, &str) = ("event#", "event$");
-/// The same of notes.
-pub const NOTES: (&str, &str) = ("note#", "note$");
-/// The same of records, attributes, links and markers: a partition's head.
+/// Lower and upper bound of the sort keys of notes.
+pub const NOTES: (&str, &str) = ("agent#note#", "agent#note$");
+/// Lower and upper bound of the sort keys of a partition's head: records, attributes, links and markers.
 pub const HEAD: (&str, &str) = ("profile#", "profile$");
+/// Lower and upper bound of the sort keys of links.
+pub const LINKS: (&str, &str) = ("profile#link#", "profile#link$");
+/// Lower and upper bound of the sort keys of markers.
+pub const MARKERS: (&str, &str) = ("profile#marker#", "profile#marker$");
 /// The sort key of a product, in a partition of its own.
 pub const PRODUCT: &str = "product";
 /// The sort key of an import's plan.
@@ -125,15 +132,16 @@ pub struct EventKey {
 }
 
 impl EventKey {
-    /// The key of the event with these facts; `natural_id` as `design` defines it for each type.
-    pub fn new(at: Instant, kind: EventType, source: &str, natural_id: &[&str]) -> Self {
-        let mut digest = Sha256::new();
-        digest.update(source.as_bytes());
-        for part in natural_id {
-            digest.update([0x1F]);
-            digest.update(part.as_bytes());
-        }
-        let hash = base32(&digest.finalize()[..HASH_BYTES]);
+    /// The key of an event. `natural_id` has the fields that identify an event of this type within its source; the hash
+    /// of both is keyed, so that an event's id reveals nothing to a reader who guesses them.
+    pub fn new(
+        key: &IdentityKey,
+        at: Instant,
+        kind: EventType,
+        source: &str,
+        natural_id: &[&str],
+    ) -> Self {
+        let hash = base32(&key.event_hash::<HASH_BYTES>(source, natural_id));
         Self {
             text: [&at.fixed(), kind.as_str(), &hash].join("#"),
             kind,
@@ -169,6 +177,11 @@ impl EventKey {
     pub const fn at(&self) -> Instant {
         self.at
     }
+
+    /// The hash of source and natural id: the same for the same event at another time.
+    pub fn hash(&self) -> &str {
+        &self.text[self.text.len() - HASH_CHARS..]
+    }
 }
 
 impl fmt::Debug for EventKey {
@@ -177,33 +190,37 @@ impl fmt::Debug for EventKey {
     }
 }
 
-/// What can be said of an identity's erasure. None of it is personal.
+/// A fact about an identity's erasure. It contains no personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Marker {
-    /// That it was erased.
+    /// The identity was erased. The newest erasure replaces older ones.
     Erased,
-    /// That it was taken up again.
-    Reinstated,
-    /// That it stays away for good.
+    /// The identity was reinstated by the row with this version. Each reinstatement is an item of its own.
+    Reinstated(Version),
+    /// The identity is kept out permanently.
     Suppressed,
 }
 
 impl Marker {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Erased, Self::Reinstated, Self::Suppressed];
-
-    /// The name, as it stands in keys.
-    pub const fn as_str(self) -> &'static str {
+    /// The form in sort keys.
+    pub fn to_text(self) -> String {
         match self {
-            Self::Erased => "erased",
-            Self::Reinstated => "reinstated",
-            Self::Suppressed => "suppressed",
+            Self::Erased => "erased".to_owned(),
+            Self::Reinstated(version) => ["reinstated#", &base32(version.as_bytes())].concat(),
+            Self::Suppressed => "suppressed".to_owned(),
         }
     }
 
-    /// Reads what `as_str` writes.
+    /// Parses the form that `to_text` writes.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|marker| marker.as_str() == text)
+        match text.split_once('#') {
+            None if text == "erased" => Some(Self::Erased),
+            None if text == "suppressed" => Some(Self::Suppressed),
+            Some(("reinstated", version)) => {
+                Version::from_bytes(&unbase32(version)?).map(Self::Reinstated)
+            }
+            _ => None,
+        }
     }
 }
 
@@ -219,9 +236,14 @@ pub enum SortKey {
         /// What the attributes' names begin with.
         namespace: String,
     },
-    /// The link to another identity.
-    Link(IdentityId),
-    /// What was said of the identity's erasure.
+    /// A source's link to another identity.
+    Link {
+        /// The source of the link: a source of files, or `agents`.
+        source: String,
+        /// The other identity.
+        other: IdentityId,
+    },
+    /// A fact about the identity's erasure.
     Marker(Marker),
     /// A note.
     Note(Uuid),
@@ -229,8 +251,8 @@ pub enum SortKey {
     Event(EventKey),
     /// A large body of an event.
     Body(EventKey),
-    /// A note request seen, by the hash of its principal and key.
-    Again(String),
+    /// An idempotency record: a request seen, as a hash of its principal and key.
+    Request(String),
 }
 
 impl SortKey {
@@ -245,12 +267,14 @@ impl SortKey {
                     escape(namespace)
                 )
             }
-            Self::Link(other) => format!("profile#link#{other}"),
-            Self::Marker(marker) => format!("profile#{}", marker.as_str()),
-            Self::Note(id) => format!("note#{id}"),
+            Self::Link { source, other } => {
+                format!("profile#link#{}#{other}", escape(source))
+            }
+            Self::Marker(marker) => ["profile#marker#", &marker.to_text()].concat(),
+            Self::Note(id) => format!("agent#note#{id}"),
             Self::Event(key) => ["event#", key.as_str()].concat(),
             Self::Body(key) => ["body#", key.as_str()].concat(),
-            Self::Again(hash) => format!("again#{hash}"),
+            Self::Request(hash) => format!("agent#request#{hash}"),
         }
     }
 
@@ -260,24 +284,38 @@ impl SortKey {
         match kind {
             "event" => EventKey::parse(rest).map(Self::Event),
             "body" => EventKey::parse(rest).map(Self::Body),
-            "note" => rest.parse().ok().map(Self::Note),
-            "again" => Some(Self::Again(rest.to_owned())),
-            "profile" => match rest.split_once('#') {
-                None => Marker::parse(rest).map(Self::Marker),
-                Some(("record", source)) => Some(Self::Record(unescape(source)?)),
-                Some(("attributes", rest)) => {
+            "agent" => match rest.split_once('#')? {
+                ("note", id) => id.parse().ok().map(Self::Note),
+                ("request", hash) => Some(Self::Request(hash.to_owned())),
+                _ => None,
+            },
+            "profile" => match rest.split_once('#')? {
+                ("record", source) => Some(Self::Record(unescape(source)?)),
+                ("attributes", rest) => {
                     let (source, namespace) = rest.split_once('#')?;
                     Some(Self::Attributes {
                         source: unescape(source)?,
                         namespace: unescape(namespace)?,
                     })
                 }
-                Some(("link", other)) => other.parse().ok().map(Self::Link),
-                Some(_) => None,
+                ("link", rest) => {
+                    let (source, other) = rest.split_once('#')?;
+                    Some(Self::Link {
+                        source: unescape(source)?,
+                        other: other.parse().ok()?,
+                    })
+                }
+                ("marker", marker) => Marker::parse(marker).map(Self::Marker),
+                _ => None,
             },
             _ => None,
         }
     }
+}
+
+/// The sort key below all of a source's links: where a read that skips the rest of them continues downwards.
+pub fn below_links(source: &str) -> String {
+    format!("profile#link#{}#", escape(source))
 }
 
 /// The partition of the product that has `id` under the id type `id_type` (`product_id`, `sku`, `upc`).
@@ -297,7 +335,7 @@ pub fn erasure(identity: &IdentityId, marker: Marker) -> (String, String) {
     let first = &identity.as_str()[..1];
     (
         format!("erased#{first}"),
-        format!("{identity}#{}", marker.as_str()),
+        format!("{identity}#{}", marker.to_text()),
     )
 }
 
@@ -327,13 +365,13 @@ pub fn parse_range(sort: &str) -> Option<usize> {
     sort.strip_prefix("range#")?.parse().ok()
 }
 
-/// The hash under which a note request is remembered: of who asked, and of the key they chose.
-pub fn again(principal: &str, idempotency_key: &str) -> SortKey {
+/// The key of the idempotency record of a request: a hash of its principal and the key that the principal chose.
+pub fn request(principal: &str, idempotency_key: &str) -> SortKey {
     let mut digest = Sha256::new();
     digest.update((principal.len() as u64).to_be_bytes());
     digest.update(principal.as_bytes());
     digest.update(idempotency_key.as_bytes());
-    SortKey::Again(base32(&digest.finalize()[..20]))
+    SortKey::Request(base32(&digest.finalize()[..20]))
 }
 
 fn escape(part: &str) -> Cow<'_, str> {
@@ -353,6 +391,19 @@ mod tests {
 
     use super::*;
 
+    fn identity_key() -> IdentityKey {
+        IdentityKey::new("key").unwrap()
+    }
+
+    fn marker() -> impl Strategy<Value = Marker> {
+        prop_oneof![
+            Just(Marker::Erased),
+            Just(Marker::Suppressed),
+            prop::collection::vec(any::<u8>(), 31)
+                .prop_map(|bytes| Marker::Reinstated(Version::from_bytes(&bytes).unwrap())),
+        ]
+    }
+
     fn event() -> impl Strategy<Value = EventKey> {
         (
             0_i64..253_402_207_200,
@@ -361,7 +412,13 @@ mod tests {
             ".{1,12}",
         )
             .prop_map(|(at, kind, source, id)| {
-                EventKey::new(Instant::from_seconds(at).unwrap(), kind, &source, &[&id])
+                EventKey::new(
+                    &identity_key(),
+                    Instant::from_seconds(at).unwrap(),
+                    kind,
+                    &source,
+                    &[&id],
+                )
             })
     }
 
@@ -370,12 +427,15 @@ mod tests {
             "[a-z0-9_-]{1,64}".prop_map(SortKey::Record),
             ("[a-z0-9_-]{1,64}", ".{1,20}")
                 .prop_map(|(source, namespace)| SortKey::Attributes { source, namespace }),
-            any::<[u8; 16]>().prop_map(|b| SortKey::Link(base32(&b).parse().unwrap())),
-            prop::sample::select(Marker::ALL.to_vec()).prop_map(SortKey::Marker),
+            ("[a-z0-9_-]{1,64}", any::<[u8; 16]>()).prop_map(|(source, b)| SortKey::Link {
+                source,
+                other: base32(&b).parse().unwrap(),
+            }),
+            marker().prop_map(SortKey::Marker),
             any::<u128>().prop_map(|id| SortKey::Note(Uuid::from_u128(id))),
             event().prop_map(SortKey::Event),
             event().prop_map(SortKey::Body),
-            (".*", ".*").prop_map(|(who, key)| again(&who, &key)),
+            (".*", ".*").prop_map(|(who, key)| request(&who, &key)),
         ]
     }
 
@@ -386,19 +446,24 @@ mod tests {
         }
 
         #[test]
-        fn what_a_profile_reads_sorts_head_notes_events(key in sort_key()) {
+        fn kinds_of_keys_sort_within_their_bounds(key in sort_key()) {
             let text = key.to_text();
             let within = |(low, high): (&str, &str)| low <= text.as_str() && text.as_str() < high;
             match key {
-                SortKey::Note(_) => prop_assert!(within(NOTES)),
+                SortKey::Note(_) => prop_assert!(within(NOTES) && text.as_str() < FIRST_READ),
                 SortKey::Event(_) => prop_assert!(within(EVENTS)),
-                SortKey::Body(_) | SortKey::Again(_) => prop_assert!(text.as_str() < FIRST_READ),
+                SortKey::Body(_) | SortKey::Request(_) => prop_assert!(text.as_str() < FIRST_READ),
+                SortKey::Link { source, .. } => {
+                    prop_assert!(within(HEAD) && within(LINKS));
+                    prop_assert!(text.as_str() > below_links(&source).as_str());
+                }
+                SortKey::Marker(_) => prop_assert!(within(HEAD) && within(MARKERS)),
                 _ => prop_assert!(within(HEAD)),
             }
         }
 
         #[test]
-        fn the_erasure_lists_keys_come_back(bytes: [u8; 16], marker in prop::sample::select(Marker::ALL.to_vec())) {
+        fn the_erasure_lists_keys_come_back(bytes: [u8; 16], marker in marker()) {
             let identity: IdentityId = base32(&bytes).parse().unwrap();
             let (partition, sort) = erasure(&identity, marker);
             prop_assert!(erasures().any(|shard| shard == partition));
@@ -424,6 +489,7 @@ mod tests {
     fn stable() {
         let at = Instant::parse("2023-03-06T12:26:47Z").unwrap();
         let key = SortKey::Event(EventKey::new(
+            &identity_key(),
             at,
             EventType::Purchase,
             "pos",
@@ -431,24 +497,24 @@ mod tests {
         ));
         assert_eq!(
             key.to_text(),
-            "event#2023-03-06T12:26:47.000000Z#purchase#ooyycqrmacwqqr3s"
+            "event#2023-03-06T12:26:47.000000Z#purchase#xtoxeyy7mgrcqfrm"
         );
         assert_eq!(product("sku", "a#b%c"), "product#sku#a%23b%25c");
     }
 
     #[test]
     fn what_is_no_events_key_is_refused() {
-        let good = "2023-03-06T12:26:47.000000Z#purchase#ooyycqrmacwqqr3s";
+        let good = "2023-03-06T12:26:47.000000Z#purchase#xtoxeyy7mgrcqfrm";
         assert!(EventKey::parse(good).is_some());
         for (part, other) in [
             ("47.000000Z", "47.00000Z"),
             ("47.000000Z", "47.000000z"),
             ("03-06", "02-30"),
             ("purchase", "order"),
-            ("qqr3s", "qqr3"),
-            ("qqr3s", "qqr3ss"),
-            ("qqr3s", "qqr31"),
-            ("#ooyy", "ooyy"),
+            ("cqfrm", "cqfr"),
+            ("cqfrm", "cqfrmm"),
+            ("cqfrm", "cqfr1"),
+            ("#xtox", "xtox"),
         ] {
             let bad = good.replace(part, other);
             assert_ne!(bad, good);
@@ -469,15 +535,15 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_remembered_by_who_asked_and_its_key() {
+    fn requests_differ_by_principal_and_key() {
         let keys = [
-            again("a", "bc"),
-            again("ab", "c"),
-            again("a", "bd"),
-            again("", "abc"),
+            request("a", "bc"),
+            request("ab", "c"),
+            request("a", "bd"),
+            request("", "abc"),
         ];
         let distinct: std::collections::HashSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
-        assert_eq!(again("a", "bc"), keys[0]);
+        assert_eq!(request("a", "bc"), keys[0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a profile: the partitions of all identities that links connect, a round at a time, in parallel.
+//! Reads a profile: the partitions of all identities that links connect, in rounds, each round concurrently.
 
 use std::collections::BTreeMap;
 
@@ -11,42 +11,63 @@ use crate::{
     item::Item,
     keys::SortKey,
     profile::{Profile, State},
-    table::{EventRange, Items, Table, TableError},
+    table::{EventRange, Items, NotesRead, Table, TableError},
 };
+
+/// Whether a profile is read with its notes, which take a query of their own for each identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notes {
+    /// With the newest notes of each identity: one page of the table.
+    Newest,
+    /// Without notes.
+    Skip,
+}
 
 /// Reads the whole profile that `asked` belongs to.
 ///
 /// # Errors
-/// The table did not answer.
+/// The table cannot be read.
 pub async fn profile(
     table: &Table,
     asked: &IdentityId,
     consistent: bool,
+    notes: Notes,
 ) -> Result<Profile, TableError> {
-    let (closure, read) = close(table, asked, Part::Whole { consistent }).await?;
-    let members = closure.members();
+    let part = Part::Whole { consistent, notes };
+    let found = close(table, Closure::new(asked.clone()), part).await?;
+    let members = found.closure.members();
     let mut profile = Profile {
-        closure,
-        state: State::default(),
         partial: false,
+        state: State::default(),
+        closure: found.closure,
     };
-    for (id, items) in read {
+    for (id, items) in found.read {
         if members.contains(&id) {
             profile.partial |= items.next.is_some();
             profile.state.extend(items.items);
         }
     }
+    if notes == Notes::Skip && !profile.exists() {
+        // Notes alone make a profile too.
+        let markers = found.markers.get(asked);
+        let newest = table.notes(asked, NotesRead::newest(consistent)).await?;
+        let left = newest.items.into_iter();
+        let left = left.filter(|note| markers.is_none_or(|markers| !markers.erase(note)));
+        profile.state.extend(left);
+    }
     Ok(profile)
 }
 
-/// The identities of a profile, and what was said of the erasure of each.
+/// The identities of a profile, with the erasure markers of each.
 #[derive(Clone, Debug)]
 pub struct Members {
     /// Who belongs together.
     pub closure: Closure,
     /// The markers of each identity that was read.
     pub markers: BTreeMap<IdentityId, Markers>,
-    /// Whether a record, an attribute or a link stands for one of them.
+    /// Whether something was left out: see `Closure::is_partial`, or a head that is larger than what one request reads.
+    pub partial: bool,
+    /// Whether there is a record, attribute or link of one of them.
     known: bool,
 }
 
@@ -65,7 +86,7 @@ impl Members {
     /// The table did not answer.
     pub async fn exist(&self, table: &Table) -> Result<bool, TableError> {
         let asked = self.closure.asked();
-        let markers = self.markers.get(asked).copied().unwrap_or_default();
+        let markers = self.markers.get(asked).cloned().unwrap_or_default();
         Ok(self.known || has_more(table, asked, &markers).await?)
     }
 }
@@ -73,18 +94,23 @@ impl Members {
 /// Finds the identities of the profile that `asked` belongs to, from their heads alone.
 ///
 /// # Errors
-/// The table did not answer.
+/// The table cannot be read.
 pub async fn members(table: &Table, asked: &IdentityId) -> Result<Members, TableError> {
-    let (closure, read) = close(table, asked, Part::Head).await?;
-    let mut known = false;
-    let mut markers = BTreeMap::new();
-    for (id, items) in read {
-        known |= stands(&items.items);
-        markers.insert(id, Markers::of(&items.items));
-    }
+    members_of(table, Closure::new(asked.clone())).await
+}
+
+/// Finds the identities of a profile as `members` does, up to the closure's own limit.
+///
+/// # Errors
+/// The table cannot be read.
+pub async fn members_of(table: &Table, closure: Closure) -> Result<Members, TableError> {
+    let found = close(table, closure, Part::Head).await?;
+    let known = found.read.iter().any(|(_, items)| stands(&items.items));
     Ok(Members {
-        closure,
-        markers,
+        partial: found.closure.is_partial()
+            || found.read.iter().any(|(_, items)| items.next.is_some()),
+        closure: found.closure,
+        markers: found.markers,
         known,
     })
 }
@@ -112,7 +138,7 @@ fn stands(items: &[Item]) -> bool {
 async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<bool, TableError> {
     // Of either the newest is erased last, and runs out last, unless it was kept by another rule than those before it.
     let (notes, events) = try_join(
-        table.notes(id),
+        table.notes(id, NotesRead::newest(true)),
         table.events(id, &EventRange::default(), None, LATEST),
     )
     .await?;
@@ -123,41 +149,74 @@ async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<b
         .any(|item| !markers.erase(item)))
 }
 
+/// How many identities are read concurrently.
+const CONCURRENT_READS: usize = 32;
 /// How many of an identity's latest events are looked at, to tell whether there is one.
 const LATEST: usize = 8;
 
 /// What is read of each identity.
 #[derive(Clone, Copy)]
 enum Part {
-    Whole { consistent: bool },
+    Whole { consistent: bool, notes: Notes },
     Head,
 }
 
-/// Reads identities until no link leads on. What their markers erase is left out.
-async fn close(
+/// A profile's identities, and what was read of each.
+struct Found {
+    closure: Closure,
+    markers: BTreeMap<IdentityId, Markers>,
+    read: Vec<(IdentityId, Items)>,
+}
+
+/// Reads an identity's head, events and, if they are wanted, notes.
+async fn whole(
     table: &Table,
-    asked: &IdentityId,
-    part: Part,
-) -> Result<(Closure, Vec<(IdentityId, Items)>), TableError> {
-    let mut closure = Closure::new(asked.clone());
-    let mut read = Vec::new();
+    id: &IdentityId,
+    consistent: bool,
+    notes: Notes,
+) -> Result<Items, TableError> {
+    let identity = table.identity(id, consistent);
+    if notes == Notes::Skip {
+        return identity.await;
+    }
+    let newest = table.notes(id, NotesRead::newest(consistent));
+    let (mut identity, newest) = try_join(identity, newest).await?;
+    identity.items.extend(newest.items);
+    identity.next = identity.next.or(newest.next);
+    Ok(identity)
+}
+
+/// Reads identities until no link leads to another one. Leaves out the items that their markers erase.
+async fn close(table: &Table, closure: Closure, part: Part) -> Result<Found, TableError> {
+    let mut found = Found {
+        closure,
+        markers: BTreeMap::new(),
+        read: Vec::new(),
+    };
     loop {
-        let round = closure.pending();
+        let round = found.closure.pending();
         if round.is_empty() {
-            return Ok((closure, read));
+            return Ok(found);
         }
         let read_one = async |id| match part {
-            Part::Whole { consistent } => table.identity(id, consistent).await,
+            Part::Whole { consistent, notes } => whole(table, id, consistent, notes).await,
             Part::Head => table.head(id).await,
         };
-        let answers = try_join_all(round.iter().map(read_one)).await?;
-        for (id, mut items) in round.into_iter().zip(answers) {
+        let mut read = Vec::with_capacity(round.len());
+        for group in round.chunks(CONCURRENT_READS) {
+            read.extend(try_join_all(group.iter().map(read_one)).await?);
+        }
+        for (id, items) in round.iter().zip(&mut read) {
             let markers = Markers::of(&items.items);
             if !markers.is_empty() {
                 items.items.retain(|item| !markers.erase(item));
             }
-            closure.add(&id, &items.items, &markers);
-            read.push((id, items));
+            found.markers.insert(id.clone(), markers);
         }
+        let all = round.iter().zip(&read);
+        found
+            .closure
+            .add(all.map(|(id, items)| (id, items.items.as_slice(), &found.markers[id])));
+        found.read.extend(round.into_iter().zip(read));
     }
 }

@@ -430,6 +430,149 @@ async fn nothing_brings_them_back_but_what_happened_after_and_a_reinstatement() 
     assert_eq!(marked(&app).await, Vec::<&str>::new());
 }
 
+/// A POS that stamps rows with its local clock, 11 hours ahead of UTC.
+#[tokio::test(flavor = "multi_thread")]
+async fn erases_what_is_dated_ahead() {
+    let app = TestApp::start().await;
+    let erin = json!({"email": "erin@example.com"});
+    let ahead = in_hours(11);
+    let ahead = ahead.trim_end_matches('Z');
+    let key = "drop/purchase/pos/a.ndjson";
+    let purchase = json!({"link": erin, "action_at": ahead, "type": "physical", "purchase_id": "E-1",
+        "products": [{"price_paid": "12.00", "quantity": 1}], "currency": "AUD"});
+    let sms = json!({"link": erin, "action_at": "2026-01-01T00:00:00Z", "sms_id": "s"});
+    for (key, row) in [
+        (
+            "drop/customer_record/pos/a.ndjson",
+            json!({"link": erin, "first_name": "Erin", "updated_at": ahead}),
+        ),
+        (
+            "drop/attributes/pos/a.ndjson",
+            json!({"link": erin, "attributes": {"a.b": 1}, "updated_at": ahead}),
+        ),
+        (key, purchase.clone()),
+        ("drop/sms_send/pos/a.ndjson", sms),
+    ] {
+        let report = app.import(key, &row.to_string()).await;
+        assert_eq!(report["written"], 1, "{report}");
+    }
+    let forget = json!({"link": erin}).to_string();
+    let report = app.import("drop/forget/privacy/a.ndjson", &forget).await;
+    let erased = &report["erased"];
+    assert_eq!(
+        (
+            &report["status"],
+            &erased["records"],
+            &erased["attributes"],
+            &erased["events"],
+            &erased["dated_ahead"],
+        ),
+        (
+            &json!("completed"),
+            &json!(1),
+            &json!(1),
+            &json!(2),
+            &json!(1)
+        ),
+        "{report}"
+    );
+    assert!(
+        report["advice"].as_str().unwrap().contains("48 hours"),
+        "{report}"
+    );
+    assert_eq!(status(&app, erin.clone()).await, 404);
+    let sha256 = json!({"email_sha256": sha256("erin@example.com")});
+    assert_eq!(status(&app, sha256).await, 404);
+    // Nothing is dated ahead of the same row two days later, so there is no advice.
+    let again = app.import("drop/forget/privacy/b.ndjson", &forget).await;
+    assert_eq!(again["advice"], Value::Null, "{again}");
+}
+
+/// A nightly export that stamps each row with the time of the export does not bring an erased customer back.
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_do_not_reinstate() {
+    let app = TestApp::start().await;
+    let faye = json!({"email": "faye@example.com"});
+    let export = || {
+        let rows = [
+            json!({"record_type": "customer_record", "link": faye, "first_name": "Faye", "updated_at": soon()}),
+            json!({"record_type": "attributes", "link": faye, "attributes": {"a.b": 1}, "updated_at": soon()}),
+            json!({"record_type": "unify", "records": [faye, {"customer_id": "f-1"}]}),
+        ];
+        rows.map(|row| format!("{row}\n")).concat()
+    };
+    let first = app.import("drop/mixed/crm/1.ndjson", &export()).await;
+    assert_eq!(first["written"], 3, "{first}");
+    let forget = json!({"link": faye}).to_string();
+    app.import("drop/forget/privacy/a.ndjson", &forget).await;
+    let nightly = app.import("drop/mixed/crm/2.ndjson", &export()).await;
+    assert_eq!(
+        (&nightly["suppressed"], &nightly["written"]),
+        (&json!(3), &json!(0)),
+        "{nightly}"
+    );
+    assert_eq!(status(&app, faye.clone()).await, 404);
+    let reinstate = json!({"link": faye, "reinstate": true}).to_string();
+    app.import("drop/forget/privacy/b.ndjson", &reinstate).await;
+    let back = app.import("drop/mixed/crm/3.ndjson", &export()).await;
+    assert_eq!(back["written"], 3, "{back}");
+    let (_, profile) = app.lookup(faye).await;
+    assert_eq!(profile["name"], "Faye");
+}
+
+/// Links of a source that links an identity to too many others are not followed; those of other sources are.
+#[tokio::test(flavor = "multi_thread")]
+async fn junk_links_do_not_hide_a_customer() {
+    let app = TestApp::start().await;
+    let ada = json!({"email": "ada.canary@example.com"});
+    let phone = json!({"mobile": "61400111222"});
+    let order = json!({"link": ada, "action_at": "2026-01-01T00:00:00Z", "type": "ecommerce", "purchase_id": "1",
+        "products": [{"price_paid": "12.00", "quantity": 1}], "currency": "AUD"});
+    let unify = json!({"records": [ada, phone]}).to_string();
+    app.import("drop/purchase/shop/a.ndjson", &order.to_string())
+        .await;
+    app.import("drop/unify/crm/a.ndjson", &unify).await;
+    let junk: String = (0..33)
+        .map(|number| json!({"records": [ada, {"customer_id": format!("junk-{number}")}]}))
+        .map(|row| format!("{row}\n"))
+        .collect();
+    let report = app.import("drop/unify/junk/a.ndjson", &junk).await;
+    assert_eq!(report["written"], 33, "{report}");
+    let excluded = |document: &Value| {
+        let links = document["excluded_links"].as_array().unwrap();
+        assert_eq!(links.len(), 1, "{document}");
+        (links[0]["source"].clone(), links[0]["links"].clone())
+    };
+    for link in [&ada, &phone] {
+        let (_, profile) = app.lookup(link.clone()).await;
+        assert_eq!(profile["summary"]["orders"], 1, "{link}");
+        assert_eq!(profile["partial"], true);
+        assert_eq!(excluded(&profile), (json!("junk"), json!(33)));
+    }
+    let (_, profile) = app.lookup(phone.clone()).await;
+    let id = profile["id"].as_str().unwrap();
+    let export = reqwest::get(app.url(&format!("/profiles/{id}/export?limit=100")))
+        .await
+        .unwrap();
+    let export = export.text().await.unwrap();
+    let end: Value = serde_json::from_str(export.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (excluded(&end), &end["partial"]),
+        ((json!("junk"), json!(33)), &json!(true))
+    );
+    assert!(export.contains("event#"), "{export}");
+
+    let forget = json!({"link": phone, "scope": "profile"}).to_string();
+    let report = app.import("drop/forget/privacy/a.ndjson", &forget).await;
+    assert_eq!(excluded(&report), (json!("junk"), json!(33)));
+    assert_eq!(report["erased"]["events"], 1, "{report}");
+    for link in [ada, phone] {
+        assert_eq!(status(&app, link).await, 404);
+    }
+    let left = json!({"customer_id": "junk-1"});
+    assert_eq!(status(&app, left).await, 404, "its only link is gone");
+}
+
 /// Makes the table forget that it has seen an import, so that its event is seen to as if it were new.
 async fn forget_import(app: &TestApp, key: &str, version: &str) {
     for row in rows(app).await {
@@ -471,10 +614,14 @@ async fn forget_import(app: &TestApp, key: &str, version: &str) {
 
 /// An hour from now.
 fn soon() -> String {
+    in_hours(1)
+}
+
+fn in_hours(hours: i64) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
-    jiff::Timestamp::from_second(i64::try_from(now.as_secs()).unwrap() + 3_600)
+    jiff::Timestamp::from_second(i64::try_from(now.as_secs()).unwrap() + hours * 3_600)
         .unwrap()
         .to_string()
 }
@@ -560,7 +707,16 @@ pub(crate) async fn erased_and_left(app: &TestApp) -> Vec<String> {
         .iter()
         .filter_map(|partition| partition.parse::<IdentityId>().ok())
     {
-        let own = table.whole_identity(&identity).await.unwrap();
+        let mut own = Vec::new();
+        let mut after = None;
+        loop {
+            let page = table.bare_items(&identity, after.as_deref()).await.unwrap();
+            own.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
         markers.insert(identity, Markers::of(&own));
         items.extend(own);
     }
@@ -568,7 +724,7 @@ pub(crate) async fn erased_and_left(app: &TestApp) -> Vec<String> {
     let erased = items.iter().filter(|item| {
         let own = markers.get(&item.identity).unwrap_or(&none).erase(item);
         let far = match &item.key {
-            SortKey::Link(other) => markers.get(other).unwrap_or(&none).erase(item),
+            SortKey::Link { other, .. } => markers.get(other).unwrap_or(&none).erase(item),
             _ => false,
         };
         own || far
@@ -792,7 +948,7 @@ async fn who_is_erased_is_not_shown_while_the_items_are_still_there() {
         .item("PK", aws_sdk_dynamodb::types::AttributeValue::S(id.clone()))
         .item(
             "SK",
-            aws_sdk_dynamodb::types::AttributeValue::S("profile#erased".into()),
+            aws_sdk_dynamodb::types::AttributeValue::S("profile#marker#erased".into()),
         )
         .item(
             "version",

@@ -59,7 +59,7 @@ async fn an_export_holds_every_item_with_its_place_in_a_file() {
     assert_eq!(exported, keys);
     for item in &items {
         let key = item["key"].as_str().unwrap();
-        if key.starts_with("note#") || key.starts_with("again#") {
+        if key.starts_with("agent#") {
             assert_eq!(item["provenance"], Value::Null);
             continue;
         }
@@ -154,7 +154,7 @@ async fn an_export_of_several_identities_holds_each_item_once() {
 
     for item in &whole[&100] {
         let key = text(item, "key");
-        if key.starts_with("note#") || key.starts_with("again#") {
+        if key.starts_with("agent#") {
             assert_eq!(item["provenance"], Value::Null, "{key}");
             continue;
         }

@@ -366,7 +366,7 @@ async fn an_event_answers_with_its_whole_body() {
 
 /// DynamoDB takes items away days after their time, and those of years ago never.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_run_out_is_passed_over_however_much_it_is() {
+async fn what_is_expired_is_passed_over_however_much_it_is() {
     let app = TestApp::start().await;
     let row = |link: &str, day: usize, number: usize| {
         let at = format!(

@@ -1,5 +1,5 @@
-//! A small model of what dropped files come to, for schedules that are drawn at random: the newest row of a key wins, and
-//! who was forgotten is gone. It knows nothing of how ingest does it: no table, no versions' bytes, no runs.
+//! A small model of the result of dropped files, for random schedules: the newest row of a key wins, and erased customers are
+//! gone. It knows nothing of how ingest works: no table, no versions' bytes, no invocations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,21 @@ pub const CUSTOMERS: u8 = 3;
 /// When something happened, seen from the moment of all drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
-    /// Before: an erasure takes it.
+    /// Before: every erasure deletes an event of this time.
     Past,
-    /// After, as far as clocks may differ: an erasure leaves it.
+    /// After: an erasure keeps an event of this time, if its file is newer.
     Future,
+}
+
+/// What a forget row does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// Deletes what is stored.
+    Erase,
+    /// Deletes what is stored and keeps out what is imported later.
+    Suppress,
+    /// Lets records and links in again.
+    Reinstate,
 }
 
 /// A row. What it says is its number, which no other row has.
@@ -48,12 +59,12 @@ pub enum Row {
         /// Whether there is one.
         live: bool,
     },
-    /// An erasure, perhaps for good.
+    /// A forget row.
     Forget {
-        /// Of whom.
+        /// Whose.
         customer: u8,
-        /// Whether for good.
-        suppress: bool,
+        /// What it does.
+        kind: Forget,
     },
     /// None.
     Broken,
@@ -94,15 +105,15 @@ const fn said(drop: usize, row: usize) -> u64 {
     (drop * 100 + row) as u64
 }
 
-/// Draws a few drops, in the order of their making.
+/// Draws a few drops, in the order of their creation. There are no reinstatements among them: what a file that is imported before
+/// the reinstatement that it needs leaves depends on the order of events, which a random schedule does not tell.
 pub fn drops(random: &mut impl Rng) -> Vec<Drop> {
-    let mut told = BTreeMap::new();
     let forgets = random.random_bool(0.5);
     (0..random.random_range(2..6))
         .map(|_| Drop {
             key: random.random_range(0..3),
             rows: (0..random.random_range(1..5))
-                .map(|_| row(random, forgets, &mut told))
+                .map(|_| row(random, forgets))
                 .collect(),
             copies: [0, 1, 1, 1, 2, 3][random.random_range(0..6)],
             deleted: random.random_bool(0.15),
@@ -110,9 +121,7 @@ pub fn drops(random: &mut impl Rng) -> Vec<Drop> {
         .collect()
 }
 
-/// `told` is what each source last said of when its record changed. It goes on from there, as clocks do: what an
-/// erasure between two records of contrary times leaves depends on their order, and ADR 7 says so.
-fn row(random: &mut impl Rng, forgets: bool, told: &mut BTreeMap<u8, Option<When>>) -> Row {
+fn row(random: &mut impl Rng, forgets: bool) -> Row {
     let customer = random.random_range(0..CUSTOMERS);
     match random.random_range(0..10) {
         0..5 => Row::Event {
@@ -121,17 +130,10 @@ fn row(random: &mut impl Rng, forgets: bool, told: &mut BTreeMap<u8, Option<When
             at: [When::Past, When::Future][random.random_range(0..2)],
             moved: random.random_bool(0.25),
         },
-        5..7 => {
-            let draw = [None, Some(When::Past), Some(When::Future)][random.random_range(0..3)];
-            let last = told.entry(customer).or_default();
-            if *last != Some(When::Future) {
-                *last = draw;
-            }
-            Row::Record {
-                customer,
-                updated: *last,
-            }
-        }
+        5..7 => Row::Record {
+            customer,
+            updated: [None, Some(When::Past), Some(When::Future)][random.random_range(0..3)],
+        },
         7 => Row::Link {
             a: customer,
             b: (customer + random.random_range(1..CUSTOMERS)) % CUSTOMERS,
@@ -139,7 +141,11 @@ fn row(random: &mut impl Rng, forgets: bool, told: &mut BTreeMap<u8, Option<When
         },
         8 if forgets => Row::Forget {
             customer,
-            suppress: random.random_bool(0.2),
+            kind: if random.random_bool(0.2) {
+                Forget::Suppress
+            } else {
+                Forget::Erase
+            },
         },
         8 => Row::Broken,
         _ => Row::Event {
@@ -191,8 +197,14 @@ impl Drop {
                 Row::Link { a, b, live } => {
                     json!({"record_type": "unify", "records": [link(*a), link(*b)], "unlink": !live})
                 }
-                Row::Forget { customer, suppress } => {
-                    json!({"record_type": "forget", "link": link(*customer), "suppress": suppress})
+                Row::Forget { customer, kind } => {
+                    let mut row = json!({"record_type": "forget", "link": link(*customer)});
+                    match kind {
+                        Forget::Erase => {}
+                        Forget::Suppress => row["suppress"] = json!(true),
+                        Forget::Reinstate => row["reinstate"] = json!(true),
+                    }
+                    row
                 }
                 Row::Broken => json!({"record_type": "email_send", "subject": "whose?"}),
             };
@@ -209,20 +221,106 @@ const fn other(when: When) -> When {
     }
 }
 
-/// What all customers' profiles are once the drops of these places, and no others, were imported; `None` where there is
-/// no profile.
+/// What the forget rows of some drops say.
+#[derive(Clone, Debug, Default)]
+struct Forgotten {
+    /// The newest erasure of each customer.
+    erased: BTreeMap<u8, u64>,
+    suppressed: BTreeSet<u8>,
+    reinstated: BTreeSet<(u8, u64)>,
+}
+
+impl Forgotten {
+    /// Of the drops of these places.
+    fn of(drops: &[Drop], places: impl IntoIterator<Item = usize>) -> Self {
+        let mut forgotten = Self::default();
+        for place in places {
+            for (number, row) in drops[place].rows.iter().enumerate() {
+                let Row::Forget { customer, kind } = *row else {
+                    continue;
+                };
+                let said = said(place, number);
+                if kind == Forget::Reinstate {
+                    forgotten.reinstated.insert((customer, said));
+                    continue;
+                }
+                let erased = forgotten.erased.entry(customer).or_default();
+                *erased = said.max(*erased);
+                if kind == Forget::Suppress {
+                    forgotten.suppressed.insert(customer);
+                }
+            }
+        }
+        forgotten
+    }
+
+    /// Whether what row `said` states about a customer is erased; `at` is the time of an event.
+    fn erases(&self, customer: u8, said: u64, at: Option<When>) -> bool {
+        if self.suppressed.contains(&customer) {
+            return true;
+        }
+        let Some(erased) = self.erased.get(&customer) else {
+            return false;
+        };
+        said <= *erased
+            || match at {
+                Some(at) => at == When::Past,
+                None => !(*erased + 1..said)
+                    .any(|reinstated| self.reinstated.contains(&(customer, reinstated))),
+            }
+    }
+}
+
+/// Which rows about records and links are stored: those that are not erased and, if the order of the events is known, have not
+/// been since their own event. A file that is newer than a reinstatement, but was imported before it, is kept out: the one
+/// exception to the rule that the order of events does not matter.
+struct Stored<'a> {
+    drops: &'a [Drop],
+    imported: &'a BTreeSet<usize>,
+    order: Option<&'a [usize]>,
+}
+
+impl Stored<'_> {
+    fn holds(&self, place: usize, number: usize, customers: &[u8]) -> bool {
+        let is_kept = |forgotten: &Forgotten| {
+            let said = said(place, number);
+            !customers
+                .iter()
+                .any(|customer| forgotten.erases(*customer, said, None))
+        };
+        if !is_kept(&Forgotten::of(self.drops, self.imported.iter().copied())) {
+            return false;
+        }
+        let Some(order) = self.order else {
+            return true;
+        };
+        let Some(first) = order.iter().position(|delivered| *delivered == place) else {
+            return false;
+        };
+        (first..=order.len())
+            .all(|until| is_kept(&Forgotten::of(self.drops, order[..until].iter().copied())))
+    }
+}
+
+/// The profiles of all customers after the drops of these places, and no others, were imported; `None` for a customer without
+/// one. `order` lists the drops in the order of their events, if these were delivered one after another.
 #[must_use]
-pub fn profiles(drops: &[Drop], imported: &BTreeSet<usize>) -> Vec<Option<Profile>> {
-    // A later row takes an earlier one's place: drops and rows are in the order of their making.
+pub fn profiles(
+    drops: &[Drop],
+    imported: &BTreeSet<usize>,
+    order: Option<&[usize]>,
+) -> Vec<Option<Profile>> {
+    // A later row replaces an earlier one: drops and rows are in the order of their creation.
     let mut events = BTreeMap::new();
     let mut records = BTreeMap::new();
     let mut links = BTreeMap::new();
-    let (mut erased, mut suppressed) = (BTreeSet::new(), BTreeSet::new());
-    for (place, drop) in drops.iter().enumerate() {
-        if !imported.contains(&place) {
-            continue;
-        }
-        for (number, row) in drop.rows.iter().enumerate() {
+    let stored = Stored {
+        drops,
+        imported,
+        order,
+    };
+    for place in imported.iter().copied() {
+        for (number, row) in drops[place].rows.iter().enumerate() {
             let said = said(place, number);
             match *row {
                 Row::Event {
@@ -236,28 +334,18 @@ pub fn profiles(drops: &[Drop], imported: &BTreeSet<usize>) -> Vec<Option<Profil
                         events.insert((customer, other(at), name), (said, false));
                     }
                 }
-                Row::Record { customer, updated } => {
-                    records.insert(customer, (updated, said));
+                Row::Record { customer, .. } if stored.holds(place, number, &[customer]) => {
+                    records.insert(customer, said);
                 }
-                Row::Link { a, b, live } => {
+                Row::Link { a, b, live } if stored.holds(place, number, &[a, b]) => {
                     links.insert((a.min(b), a.max(b)), live);
                 }
-                Row::Forget { customer, suppress } => {
-                    erased.insert(customer);
-                    if suppress {
-                        suppressed.insert(customer);
-                    }
-                }
-                Row::Broken => {}
+                Row::Record { .. } | Row::Link { .. } | Row::Forget { .. } | Row::Broken => {}
             }
         }
     }
-    let gone = |customer: u8, when: Option<When>| {
-        suppressed.contains(&customer) || (erased.contains(&customer) && when != Some(When::Future))
-    };
-    events.retain(|(customer, at, _), _| !gone(*customer, Some(*at)));
-    records.retain(|customer, (updated, _)| !gone(*customer, *updated));
-    links.retain(|(a, b), _| !gone(*a, None) && !gone(*b, None));
+    let forgotten = Forgotten::of(drops, imported.iter().copied());
+    events.retain(|(customer, at, _), (said, _)| !forgotten.erases(*customer, *said, Some(*at)));
 
     (0..CUSTOMERS)
         .map(|asked| {
@@ -281,7 +369,7 @@ pub fn profiles(drops: &[Drop], imported: &BTreeSet<usize>) -> Vec<Option<Profil
                 records: records
                     .iter()
                     .filter(|(customer, _)| has(customer))
-                    .map(|(customer, (_, said))| (*customer, *said))
+                    .map(|(customer, said)| (*customer, *said))
                     .collect(),
                 events: newest
                     .into_iter()

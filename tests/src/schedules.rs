@@ -92,7 +92,7 @@ async fn play(seed: u64) {
         assert!(status == 200 || status == 404, "{document}");
         shown.push((status == 200).then(|| model::shown(&document, &past, &ids)));
     }
-    let expected = model::profiles(&drops, &imported);
+    let expected = model::profiles(&drops, &imported, None);
     assert_eq!(shown, expected, "seed {seed}, {imported:?} of {drops:#?}");
 }
 

@@ -113,7 +113,7 @@ async fn page(
         next: merged
             .next
             .map(|key| cursor::encode(Listing::History, &spelling, key.as_str())),
-        partial: merged.partial || members.closure.truncated(),
+        partial: merged.partial || members.partial,
     };
     if let Some(last) = http::fit(&mut page.items) {
         let key = merged.items.get(last).and_then(Item::event);

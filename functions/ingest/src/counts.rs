@@ -59,8 +59,10 @@ counters! {
         notes,
         events,
         bodies,
-        /// What was remembered of requests that left notes.
+        /// Idempotency records of notes.
         note_requests,
+        /// Of the events, those dated after the erasure: a file that is imported later may bring them back.
+        dated_ahead,
     }
 }
 
@@ -70,11 +72,11 @@ impl Erased {
         let counter = match key {
             SortKey::Record(_) => &mut self.records,
             SortKey::Attributes { .. } => &mut self.attributes,
-            SortKey::Link(_) => &mut self.links,
+            SortKey::Link { .. } => &mut self.links,
             SortKey::Note(_) => &mut self.notes,
             SortKey::Event(_) => &mut self.events,
             SortKey::Body(_) => &mut self.bodies,
-            SortKey::Again(_) => &mut self.note_requests,
+            SortKey::Request(_) => &mut self.note_requests,
             // Markers stay.
             SortKey::Marker(_) => return,
         };
@@ -117,7 +119,7 @@ mod tests {
             (SortKey::Record("crm".into()), "erased_records"),
             (SortKey::Event(event()), "erased_events"),
             (SortKey::Body(event()), "erased_bodies"),
-            (SortKey::Again("x".into()), "erased_note_requests"),
+            (SortKey::Request("x".into()), "erased_note_requests"),
         ];
         for (key, counter) in keys {
             let mut erased = Erased::default();

@@ -1,59 +1,58 @@
-//! Erasing: a row of a forget file is carried out, and what an import may have stored of somebody who was erased
-//! meanwhile is taken back. ADR 7 says why nothing is left, whatever runs beside it.
+//! Erasure: executes a row of a forget file, and deletes what an import stored of an identity that was erased meanwhile.
+//! ADR 7 explains why nothing is left, whatever is imported concurrently.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     ops::Range,
     sync::Arc,
-    time::Duration,
 };
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use shared::{
-    closure::{Closure, live_links},
+    closure::{Closure, ExcludedLinks, live_links},
     erasure::Markers,
-    identifier::Identifier,
+    identifier::{Identifier, IdentifierType},
     identity::IdentityId,
     item::Item,
     keys::{Marker, SortKey},
     table::{BATCH_SIZE, Erasure, Table, TableError, Verdict, Write},
-    version::{ImportId, Version},
+    version::Version,
 };
 
 use crate::{
     App, IngestError,
     counts::Erased,
+    deadline::Deadline,
     plan::Plan,
     record::Forget,
     write::{self, Outcome},
 };
 
-/// Identities that are read or erased at a time.
-const AT_A_TIME: usize = 16;
-/// The most identities that one row erases, with all that they are linked to: 100 customers with 50 each.
+/// How many identities are read or erased concurrently.
+const CONCURRENT_IDENTITIES: usize = 16;
+/// The maximum number of identities that one row erases, with everything they are linked to: 100 customers with 50 each.
 const MAX_TARGETS: usize = 5_000;
-/// How often an identity is looked through for what came while it was being erased.
+/// The maximum number of times that an identity is read again for items that were stored while it was being erased.
 const MAX_PASSES: usize = 100;
-/// How often what the table was too busy to delete is tried.
+/// The maximum number of attempts to delete items while the table is throttled.
 const MAX_ATTEMPTS: u32 = 10;
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// By how much clocks may differ, in seconds, and runs may be late to note what they do.
 const SLACK_SECONDS: i64 = 60 * 60;
 
-/// Whom a run keeps out.
+/// The identities that a run keeps out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Erasures {
     /// The list, and how often it had changed when it was read.
     list: Arc<HashMap<IdentityId, Erasure>>,
     changes: u64,
-    /// What this run said itself, together with what the list says of the same identities.
+    /// The markers that this run wrote, with those of the list about the same identities.
     own: HashMap<IdentityId, Markers>,
-    /// The version of the first row by which it did.
+    /// The version of the first row that wrote one.
     first: Option<Version>,
 }
 
 impl Erasures {
-    /// Reads the list, unless it is known in the form that it has.
+    /// Reads the list, unless it has not changed since this process read it.
     pub(crate) async fn read(app: &App) -> Result<Self, TableError> {
         let mut known = app.erasures.lock().await;
         // Read before the list: the list is at least as new as it says.
@@ -73,14 +72,14 @@ impl Erasures {
         self.changes
     }
 
-    /// Whether what was said of `identity` erases `item`, which is of that identity, or a link to it.
+    /// Whether the markers of `identity` erase `item`, which belongs to that identity or is a link to it.
     pub(crate) fn erase(&self, identity: &IdentityId, item: &Item) -> bool {
         let listed = || self.list.get(identity).map(|erasure| &erasure.markers);
         let markers = self.own.get(identity).or_else(listed);
         markers.is_some_and(|markers| markers.erase(item))
     }
 
-    /// Whether these markers of an identity are what this run has carried out itself, and has gone by since.
+    /// Whether these markers of an identity are all from this run, which has executed them and has kept to them since.
     fn has_carried_out(&self, identity: &IdentityId, markers: &Markers) -> bool {
         self.own.get(identity) == Some(markers)
     }
@@ -95,65 +94,106 @@ impl Erasures {
 
     fn add(&mut self, identity: &IdentityId, marker: Marker, version: Version) {
         self.first.get_or_insert(version);
-        let listed = self.list.get(identity).map(|erasure| erasure.markers);
+        let listed = self.list.get(identity);
         self.own
             .entry(identity.clone())
-            .or_insert_with(|| listed.unwrap_or_default())
+            .or_insert_with(|| {
+                listed
+                    .map(|erasure| erasure.markers.clone())
+                    .unwrap_or_default()
+            })
             .add(marker, version);
     }
 }
 
-/// Carries out a row of a forget file. Answers whether what it says is stored, and not older than what was.
+/// The result of a forget row that was executed to its end.
+#[derive(Debug)]
+pub(crate) struct Executed {
+    /// Whether a marker was stored, and was not older than the ones before.
+    pub(crate) is_stored: bool,
+    /// Links that were not followed to find a profile, because their source has too many.
+    pub(crate) excluded: Vec<ExcludedLinks>,
+}
+
+/// What a forget row needs beside itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ForgetRow<'a> {
+    pub(crate) forget: &'a Forget,
+    pub(crate) version: Version,
+    /// When the note of the identities to erase expires, in seconds since 1970.
+    pub(crate) expires_at: i64,
+    pub(crate) deadline: Deadline,
+}
+
+/// Executes a row of a forget file. Returns `None` if the deadline passed before everything was deleted: the row has to be
+/// executed again, which continues with what is left.
 pub(crate) async fn forget(
     app: &App,
-    import: ImportId,
-    version: Version,
-    forget: &Forget,
+    row: ForgetRow<'_>,
     erasures: &mut Erasures,
     erased: &mut Erased,
-    expires_at: i64,
-) -> Result<bool, IngestError> {
+) -> Result<Option<Executed>, IngestError> {
+    let ForgetRow {
+        forget, version, ..
+    } = row;
+    let import = version.import();
     let mut targets = forget.identities.clone();
+    let mut excluded = Vec::new();
     if forget.whole_profile {
-        targets = profiles(app, targets, version.offset()).await?;
-        // Whom this row is about is settled before anything is deleted: afterwards nobody could tell.
+        (targets, excluded) = profiles(app, targets, version.offset()).await?;
+        // The targets are recorded before anything is deleted: afterwards no link leads to them.
         targets = app
             .table
-            .note_targets(import, version.offset(), &targets, expires_at)
+            .note_targets(import, version.offset(), &targets, row.expires_at)
             .await?;
     }
-    let markers = forget.markers();
-    let said = |write: fn(&IdentityId, Marker, Version) -> Write| {
+    let markers = forget.markers(version);
+    let is_stored = write_markers(app, &targets, &markers, version).await?;
+    // Between listing and deleting: a run that stores something before it sees this change is found by the deletion.
+    app.table.count_erasure_change().await?;
+    for identity in &targets {
+        for marker in &markers {
+            erasures.add(identity, *marker, version);
+        }
+    }
+    let identities = targets.len() as u64;
+    if !erase_all(&app.table, targets, erased, Some(row.deadline)).await? {
+        return Ok(None);
+    }
+    // A reinstatement erases no identity, although the items that an erasure before it left are deleted here too.
+    if markers.contains(&Marker::Erased) {
+        erased.identities += identities;
+    }
+    Ok(Some(Executed {
+        is_stored,
+        excluded,
+    }))
+}
+
+/// Writes markers of identities, first into the erasure list. Returns whether any of them was stored.
+async fn write_markers(
+    app: &App,
+    targets: &[IdentityId],
+    markers: &[Marker],
+    version: Version,
+) -> Result<bool, IngestError> {
+    let writes = |write: fn(&IdentityId, Marker, Version) -> Write| {
         targets.iter().flat_map(move |id| {
             markers
                 .iter()
                 .map(move |marker| write(id, *marker, version))
         })
     };
-    let mut outcomes = Vec::new();
-    for writes in said(Write::listed)
-        .chain(said(Write::marker))
-        .collect::<Vec<_>>()
-        .chunks(BATCH_SIZE)
-    {
-        outcomes.extend(write::all(&app.table, import, writes.to_vec()).await?);
+    let all: Vec<Write> = writes(Write::listed).chain(writes(Write::marker)).collect();
+    let mut is_stored = false;
+    for batch in all.chunks(BATCH_SIZE) {
+        let outcomes = write::all(&app.table, version.import(), batch.to_vec()).await?;
+        is_stored |= outcomes.contains(&Outcome::Stored);
     }
-    // Between listing and deleting: what a run stores before it hears of this is seen below.
-    app.table.count_erasure_change().await?;
-    for identity in &targets {
-        for marker in markers {
-            erasures.add(identity, *marker, version);
-        }
-    }
-    // A reinstatement erases nobody, though what an erasure before it has left is deleted here too.
-    if markers.contains(&Marker::Erased) {
-        erased.identities += targets.len() as u64;
-    }
-    erase_all(&app.table, targets, erased).await?;
-    Ok(outcomes.contains(&Outcome::Stored))
+    Ok(is_stored)
 }
 
-/// Deletes what was stored under identities that were listed since an import was planned.
+/// Deletes what was stored under identities that were added to the erasure list since an import was planned.
 pub(crate) async fn catch_up(
     app: &App,
     planned_changes: u64,
@@ -177,12 +217,13 @@ pub(crate) async fn catch_up(
             left.push(identity.clone());
         }
     }
-    erase_all(&app.table, left, erased).await
+    erase_all(&app.table, left, erased, None).await?;
+    Ok(())
 }
 
-/// The versions of the rows before the first one by which this run said something. What any of them said, an earlier run
-/// has carried out, before it noted how far it was; and who began after that went by it. `None` where that can't be told:
-/// an object in ranges is read by several runs at a time.
+/// The versions of the rows before the first one that wrote a marker in this run. An earlier run has executed all of them before
+/// it saved its progress, and every run that started after that has kept to them. `None` if that is not known: an object in
+/// ranges is read by several runs concurrently.
 async fn rows_before(app: &App, known: &Erasures) -> Result<Option<Range<Version>>, TableError> {
     let Some(first) = known.first else {
         return Ok(None);
@@ -194,143 +235,150 @@ async fn rows_before(app: &App, known: &Erasures) -> Result<Option<Range<Version
     Ok(is_in_one.then(|| first.at(0)..first))
 }
 
-/// Whether an erasure by one of these rows is all that was said of an identity.
+/// Whether one of these rows wrote all markers of an identity.
 fn is_all_said_in(rows: &Range<Version>, markers: &Markers) -> bool {
     let Some(version) = markers.erased().filter(|version| rows.contains(version)) else {
         return false;
     };
     let mut erased = Markers::default();
     erased.add(Marker::Erased, version);
-    let mut suppressed = erased;
+    let mut suppressed = erased.clone();
     suppressed.add(Marker::Suppressed, version);
     [erased, suppressed].contains(markers)
 }
 
-/// Deletes items in the version that they have here, and nothing that took their place.
-pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<u64, TableError> {
-    let mut deleted = 0;
-    for batch in items.chunks(BATCH_SIZE) {
-        let mut left: Vec<&Item> = batch.to_vec();
-        let mut attempt = 0;
-        while !left.is_empty() {
-            let error = match table.delete(&left).await {
-                Ok(verdicts) => {
-                    deleted += verdicts
-                        .iter()
-                        .filter(|verdict| **verdict == Verdict::Stored)
-                        .count() as u64;
-                    let mut verdicts = verdicts.into_iter();
-                    left.retain(|_| verdicts.next() == Some(Verdict::Busy));
-                    TableError::Busy("statements were throttled".into())
+/// Deletes items, each only in the version that it has here. Returns for each whether it was deleted: not if it is gone, or
+/// was replaced since.
+pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, TableError> {
+    let mut deleted = vec![false; items.len()];
+    let mut left: Vec<usize> = (0..items.len()).collect();
+    let mut attempt = 0;
+    while !left.is_empty() {
+        let mut throttled = Vec::new();
+        let mut error = None;
+        for batch in left.chunks(BATCH_SIZE) {
+            let wanted: Vec<&Item> = batch.iter().map(|place| items[*place]).collect();
+            let verdicts = match table.delete(&wanted).await {
+                Ok(verdicts) => verdicts,
+                Err(busy @ TableError::Busy(_)) => {
+                    error = Some(busy);
+                    throttled.extend(batch);
+                    continue;
                 }
-                Err(error @ TableError::Busy(_)) => error,
                 Err(error) => return Err(error),
             };
-            if left.is_empty() {
-                break;
+            for (place, verdict) in batch.iter().zip(verdicts) {
+                match verdict {
+                    Verdict::Stored => deleted[*place] = true,
+                    Verdict::Gone | Verdict::Held(_) => {}
+                    Verdict::Busy => throttled.push(*place),
+                    Verdict::Taken | Verdict::TooLarge => {
+                        return Err(TableError::Refused("a deletion was refused".into()));
+                    }
+                    Verdict::Refused(reason) => return Err(TableError::Refused(reason.into())),
+                }
             }
-            attempt += 1;
-            if attempt == MAX_ATTEMPTS {
-                return Err(error);
-            }
-            tokio::time::sleep(FIRST_PAUSE * (1 << attempt)).await;
         }
+        left = throttled;
+        if left.is_empty() {
+            break;
+        }
+        attempt += 1;
+        if attempt == MAX_ATTEMPTS {
+            return Err(
+                error.unwrap_or_else(|| TableError::Busy("deletions were throttled".into()))
+            );
+        }
+        tokio::time::sleep(write::pause(attempt)).await;
     }
     Ok(deleted)
 }
 
-/// What was deleted of identities that were erased side by side.
-#[derive(Debug, Default)]
-struct Gone {
-    /// All but links.
-    erased: Erased,
-    /// Sides of links, by whose they are and whom they lead to: one may be deleted from both ends at once.
-    sides: HashSet<(IdentityId, IdentityId)>,
-}
-
-impl Gone {
-    fn count(&mut self, item: &Item) {
-        match &item.key {
-            SortKey::Link(other) => {
-                self.sides.insert((item.identity.clone(), other.clone()));
-            }
-            key => self.erased.count(key),
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.erased.add(&other.erased);
-        self.sides.extend(other.sides);
-    }
-
-    fn total(&self) -> Erased {
-        Erased {
-            links: self.sides.len() as u64,
-            ..self.erased
-        }
-    }
-}
-
-/// Deletes what their markers erase of identities, some of them at a time.
+/// Deletes what their markers erase of identities, some of them concurrently. Returns whether that was completed before the
+/// deadline.
 async fn erase_all(
     table: &Table,
     identities: Vec<IdentityId>,
     erased: &mut Erased,
-) -> Result<(), IngestError> {
+    deadline: Option<Deadline>,
+) -> Result<bool, IngestError> {
     let mut running = stream::iter(identities)
-        .map(|identity| erase(table, identity))
-        .buffer_unordered(AT_A_TIME);
-    let mut all = Gone::default();
-    while let Some(gone) = running.try_next().await? {
-        all.add(gone);
+        .map(|identity| erase(table, identity, deadline))
+        .buffer_unordered(CONCURRENT_IDENTITIES);
+    let mut is_complete = true;
+    while let Some((own, completed)) = running.try_next().await? {
+        erased.add(&own);
+        is_complete &= completed;
     }
-    erased.add(&all.total());
-    Ok(())
+    Ok(is_complete)
 }
 
-/// Deletes what an identity's markers erase of it, and the far sides of the links that go.
-async fn erase(table: &Table, identity: IdentityId) -> Result<Gone, IngestError> {
-    let mut all = Gone::default();
+/// Deletes what an identity's markers erase of it, page by page, and the far sides of its links. Reads it again until nothing
+/// that is erased is left. Returns what was deleted, and whether that was completed before the deadline.
+async fn erase(
+    table: &Table,
+    identity: IdentityId,
+    deadline: Option<Deadline>,
+) -> Result<(Erased, bool), IngestError> {
+    let mut erased = Erased::default();
     for _ in 0..MAX_PASSES {
-        let items = table.whole_identity(&identity).await?;
-        let markers = Markers::of(&items);
-        let gone: Vec<&Item> = items.iter().filter(|item| markers.erase(item)).collect();
-        if gone.is_empty() {
-            return Ok(all);
-        }
-        let (links, rest): (Vec<&Item>, Vec<&Item>) = gone
-            .into_iter()
-            .partition(|item| matches!(item.key, SortKey::Link(_)));
-        let others: Vec<IdentityId> = links
-            .iter()
-            .filter_map(|link| match &link.key {
-                SortKey::Link(other) => Some(other.clone()),
-                _ => None,
-            })
-            .collect();
-        let far = table.far_links(&identity, &others).await?;
-        let far: Vec<&Item> = far.iter().filter(|item| markers.erase(item)).collect();
-        // Own links go last: a retry finds the far sides by them.
-        for items in [far, rest, links] {
-            delete(table, &items).await?;
-            for item in items {
-                all.count(item);
+        let markers = table.markers(&identity).await?;
+        let mut after = None;
+        let mut found = false;
+        loop {
+            if deadline.is_some_and(Deadline::is_past) {
+                return Ok((erased, false));
             }
+            let page = table.bare_items(&identity, after.as_deref()).await?;
+            found |= erase_page(table, &page.items, &markers, &mut erased).await?;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        if !found {
+            return Ok((erased, true));
         }
     }
     Err(IngestError::Table(TableError::Busy(
-        "an identity fills faster than it can be erased".into(),
+        "an identity receives items faster than they can be erased".into(),
     )))
 }
 
-/// The identities of the profiles that `named` belong to, with those of their addresses' MD5 and all that these are linked
-/// to. `offset` is the row's.
+/// Deletes what the markers erase of a page. Returns whether there was anything.
+async fn erase_page(
+    table: &Table,
+    items: &[Item],
+    markers: &Markers,
+    erased: &mut Erased,
+) -> Result<bool, TableError> {
+    let (links, rest): (Vec<&Item>, Vec<&Item>) = items
+        .iter()
+        .filter(|item| markers.erase(item))
+        .partition(|item| matches!(item.key, SortKey::Link { .. }));
+    let far = table.far_links(&links).await?;
+    let far: Vec<&Item> = far.iter().filter(|item| markers.erase(item)).collect();
+    let found = !links.is_empty() || !rest.is_empty();
+    // Own links are deleted last: a retry finds the far sides by them.
+    for items in [far, rest, links] {
+        let deleted = delete(table, &items).await?;
+        for (item, _) in items.iter().zip(deleted).filter(|(_, deleted)| *deleted) {
+            erased.count(&item.key);
+            erased.dated_ahead += u64::from(markers.is_dated_ahead(item));
+        }
+    }
+    Ok(found)
+}
+
+/// The identities of the profiles that `named` belong to, with the MD5 identities of their addresses and everything that
+/// these are linked to; and the links that were not followed. `offset` is the row's.
 async fn profiles(
     app: &App,
     named: Vec<IdentityId>,
     offset: u64,
-) -> Result<Vec<IdentityId>, IngestError> {
+) -> Result<(Vec<IdentityId>, Vec<ExcludedLinks>), IngestError> {
     let mut all: BTreeSet<IdentityId> = BTreeSet::new();
+    let mut excluded = BTreeSet::new();
     let mut left = named;
     while let Some(identity) = left.pop() {
         // Any member leads to all the others.
@@ -342,8 +390,9 @@ async fn profiles(
         let md5s = members.iter().filter_map(|member| addresses.get(member));
         left.extend(md5s.map(|md5| app.key.identity(md5)));
         all.extend(members);
+        excluded.extend(closure.excluded());
         if closure.truncated() || all.len() > MAX_TARGETS {
-            // Those left out would stay, and nothing would lead to them any more.
+            // Those left out would stay, and no link would lead to them any more.
             let error = format!(
                 "the row at byte {offset} would erase more than {MAX_TARGETS} identities, and erases none: name them in \
                  several rows, without a scope"
@@ -351,46 +400,65 @@ async fn profiles(
             return Err(IngestError::Table(TableError::Refused(error.into())));
         }
     }
-    Ok(all.into_iter().collect())
+    Ok((all.into_iter().collect(), excluded.into_iter().collect()))
 }
 
-/// Who belongs to an identity's profile, whatever their number; and of those who have an address, its MD5, as far as what is
-/// recorded under them, or under who is linked to them, names the address.
+/// The identities of a profile, up to [`MAX_TARGETS`]; and the MD5 form of the addresses among them, as far as anything that
+/// is stored names the address.
 async fn profile(
     table: &Table,
     asked: IdentityId,
 ) -> Result<(Closure, HashMap<IdentityId, Identifier>), TableError> {
-    let mut closure = Closure::of_at_most(asked, MAX_TARGETS);
-    let mut md5s = HashMap::new();
+    let mut closure = Closure::with_limit(asked, MAX_TARGETS);
+    let mut names: HashMap<IdentityId, Identifier> = HashMap::new();
     loop {
         let round = closure.pending();
         if round.is_empty() {
-            return Ok((closure, md5s));
+            break;
         }
-        let mut reads = stream::iter(round)
-            .map(|id| recorded(table, id))
-            .buffered(AT_A_TIME);
-        while let Some((id, items)) = reads.try_next().await? {
-            let mut links = items.iter().filter_map(|item| item.link.as_ref());
-            if let Some(md5) = links.find_map(Identifier::as_md5) {
-                md5s.insert(id.clone(), md5);
+        let mut read: Vec<Vec<Item>> = Vec::with_capacity(round.len());
+        for group in round.chunks(CONCURRENT_IDENTITIES) {
+            let items = try_join_all(group.iter().map(|id| table.linked_identities(id))).await?;
+            read.extend(items.into_iter().map(|items| items.items));
+        }
+        let markers: Vec<Markers> = read.iter().map(Markers::of).collect();
+        for (id, items) in round.iter().zip(&read) {
+            let own = items.iter().filter_map(|item| item.link.clone());
+            let named = own.map(|link| (id.clone(), link));
+            let linked = live_links(items).filter_map(|(other, link)| Some((other, link?)));
+            for (id, link) in named.chain(linked) {
+                learn(&mut names, id, link);
             }
-            for (other, link) in live_links(&items) {
-                if let Some(md5) = link.and_then(|link| link.as_md5()) {
-                    md5s.insert(other, md5);
-                }
+        }
+        let all = round.iter().zip(&read).zip(&markers);
+        closure.add(all.map(|((id, items), markers)| (id, items.as_slice(), markers)));
+    }
+    let may_be_address = |id: &IdentityId| {
+        let kind = names.get(id).map(Identifier::kind);
+        matches!(kind, None | Some(IdentifierType::EmailSha256))
+    };
+    let mut unknown = closure.members();
+    unknown.retain(may_be_address);
+    for group in unknown.chunks(CONCURRENT_IDENTITIES) {
+        let events = try_join_all(group.iter().map(|id| table.newest_event(id))).await?;
+        for event in events.into_iter().flatten() {
+            if let Some(link) = event.link {
+                learn(&mut names, event.identity, link);
             }
-            let markers = Markers::of(&items);
-            let standing = items.iter().filter(|item| !markers.erase(item));
-            closure.add(&id, standing, &markers);
         }
     }
+    let md5s = names.into_iter();
+    let md5s = md5s.filter_map(|(id, name)| Some((id, name.as_md5()?)));
+    Ok((closure, md5s.collect()))
 }
 
-/// What a profile is read from of an identity, read consistently.
-async fn recorded(table: &Table, id: IdentityId) -> Result<(IdentityId, Vec<Item>), TableError> {
-    let items = table.identity(&id, true).await?.items;
-    Ok((id, items))
+/// Keeps what names an identity: an address rather than its hash.
+fn learn(names: &mut HashMap<IdentityId, Identifier>, id: IdentityId, name: Identifier) {
+    let held = names.entry(id).or_insert_with(|| name.clone());
+    // The address sorts before its hash.
+    if name < *held {
+        *held = name;
+    }
 }
 
 #[cfg(test)]

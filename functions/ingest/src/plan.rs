@@ -2,6 +2,7 @@
 //! Pure: `table` keeps both, as maps.
 
 use shared::{
+    closure::ExcludedLinks,
     time::Instant,
     value::{Map, Value},
     version::{ImportId, Version},
@@ -20,6 +21,9 @@ const MAX_RANGES: u64 = 32;
 /// The most bytes, decompressed, that a run reads again before it comes to what is left. At 90 MB/s, as S3 sends to one
 /// connection, they take 6 of its 15 minutes; inflating is faster (`infra/bench/results.md`, Large files).
 const MAX_PASSED_OVER: u64 = 32 << 30;
+
+/// The maximum number of excluded links that a report lists.
+const MAX_EXCLUDED: usize = 100;
 
 /// Problems of an object that is not there any more.
 pub(crate) const GONE: &str = "object-gone";
@@ -71,6 +75,8 @@ pub(crate) struct Progress {
     /// The names of its rejects objects, after the import's prefix.
     pub(crate) rejects: Vec<String>,
     pub(crate) erased: Erased,
+    /// Links that erasures of whole profiles did not follow.
+    pub(crate) excluded: Vec<ExcludedLinks>,
     /// Why the range ended early.
     pub(crate) problem: Option<(Status, FileProblem)>,
 }
@@ -189,6 +195,14 @@ impl Progress {
         problem.is_some_and(|(_, problem)| LOST.contains(&problem.slug()))
     }
 
+    /// Adds links that an erasure did not follow, up to the limit of a report.
+    pub(crate) fn exclude(&mut self, links: Vec<ExcludedLinks>) {
+        self.excluded.extend(links);
+        self.excluded.sort();
+        self.excluded.dedup();
+        self.excluded.truncate(MAX_EXCLUDED);
+    }
+
     /// Of a range that nobody has begun.
     pub(crate) fn at_start(plan: &Plan, range: Range) -> Self {
         Self {
@@ -232,6 +246,10 @@ impl Progress {
                     .collect(),
             ),
         );
+        if !self.excluded.is_empty() {
+            let excluded = self.excluded.iter().map(excluded_to_map);
+            map.insert("excluded_links", Value::List(excluded.collect()));
+        }
         if let Some((status, problem)) = &self.problem {
             map.insert("status", status.as_str());
             map.insert("problem", problem.r#type.as_str());
@@ -259,6 +277,11 @@ impl Progress {
             hops: count("hops"),
             counts: Counts::from_named(count),
             erased: Erased::from_named(count),
+            excluded: map
+                .list("excluded_links")
+                .iter()
+                .filter_map(excluded_from_map)
+                .collect(),
             requests: count("requests"),
             capacity_units: match map.get("capacity_units") {
                 Some(Value::Number(text)) => text.parse().unwrap_or_default(),
@@ -272,6 +295,23 @@ impl Progress {
             problem: map.text("status").and_then(problem),
         }
     }
+}
+
+fn excluded_to_map(excluded: &ExcludedLinks) -> Value {
+    let mut map = Map::new();
+    map.insert("identity", excluded.identity.as_str());
+    map.insert("source", excluded.source.as_str());
+    map.insert("links", number(excluded.links as u64));
+    map.into()
+}
+
+fn excluded_from_map(value: &Value) -> Option<ExcludedLinks> {
+    let map = value.as_map()?;
+    Some(ExcludedLinks {
+        identity: map.text("identity")?.parse().ok()?,
+        source: map.text("source")?.to_owned(),
+        links: usize::try_from(integer(map.get("links")?)?).ok()?,
+    })
 }
 
 fn number(number: u64) -> Value {
@@ -355,6 +395,7 @@ mod tests {
             let progress = Progress {
                 offset, line, done, hops, requests, rejects,
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
+                excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },
                 capacity_units: units,
                 problem: broken.then_some((Status::Rejected, problem)),

@@ -8,7 +8,7 @@ use crate::{
     App, IngestError,
     deadline::Deadline,
     drop_key::DropKey,
-    erase::{self, Erasures},
+    erase::{self, Erasures, ForgetRow},
     inflate::{Fault, Inflated},
     notification::ObjectVersion,
     object::{Body, Opened},
@@ -152,7 +152,9 @@ impl<'a> Run<'a> {
                     deadline = deadline.after(tries);
                     row_is_first = false;
                 }
-                self.row(rows, row).await?;
+                if !self.row(rows, row, deadline).await? {
+                    return Ok(());
+                }
                 self.progress.offset = rows.position();
                 self.progress.line = self.progress.line.and(Some(rows.line()));
                 if deadline.is_past() {
@@ -207,12 +209,25 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn row(&mut self, rows: &Rows, row: Row) -> Result<(), IngestError> {
-        self.progress.counts.read += 1;
+    /// Imports a row. Returns whether it was, which only a forget row can fail to be before the deadline.
+    async fn row(
+        &mut self,
+        rows: &Rows,
+        row: Row,
+        deadline: Deadline,
+    ) -> Result<bool, IngestError> {
         let fields = || rows.fields(&row).and_then(record::unwrapped);
         let placed = fields()
             .and_then(|fields| record::place(&self.context, self.version.at(row.offset), fields));
         match placed {
+            Ok(Placed {
+                forget: Some(forget),
+                ..
+            }) => {
+                if !self.forget(&row, &forget, deadline).await? {
+                    return Ok(false);
+                }
+            }
             Ok(placed) => self.write(row, placed).await?,
             Err(fault) => {
                 self.progress.counts.rejected += 1;
@@ -222,13 +237,12 @@ impl<'a> Run<'a> {
                     .await?;
             }
         }
-        self.account(rows).await
+        self.progress.counts.read += 1;
+        self.account(rows).await?;
+        Ok(true)
     }
 
     async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {
-        if let Some(forget) = &placed.forget {
-            return self.forget(&row, forget).await;
-        }
         if !placed.kept_out.is_empty() {
             erase::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
         }
@@ -240,26 +254,33 @@ impl<'a> Run<'a> {
         Ok(self.writer.add(row, placed).await?)
     }
 
-    /// Erases, after all that stands before it in the file is stored.
-    async fn forget(&mut self, row: &Row, forget: &Forget) -> Result<(), IngestError> {
+    /// Executes a forget row, after all rows before it are stored. Returns whether it was completed before the deadline.
+    async fn forget(
+        &mut self,
+        row: &Row,
+        forget: &Forget,
+        deadline: Deadline,
+    ) -> Result<bool, IngestError> {
         self.writer.finish().await?;
-        let stored = erase::forget(
-            self.app,
-            self.plan.import(),
-            self.version.at(row.offset),
+        let forget = ForgetRow {
             forget,
-            &mut self.context.erasures,
-            &mut self.progress.erased,
-            run::expiry(),
-        )
-        .await?;
+            version: self.version.at(row.offset),
+            expires_at: run::expiry(),
+            deadline,
+        };
+        let erased = &mut self.progress.erased;
+        let executed = erase::forget(self.app, forget, &mut self.context.erasures, erased).await?;
+        let Some(executed) = executed else {
+            return Ok(false);
+        };
+        self.progress.exclude(executed.excluded);
         let counts = &mut self.progress.counts;
-        *(if stored {
+        *(if executed.is_stored {
             &mut counts.written
         } else {
             &mut counts.stale
         }) += 1;
-        Ok(())
+        Ok(true)
     }
 
     /// Counts the verdicts that have come in.

@@ -6,7 +6,7 @@ use aws_sdk_s3::{
     operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream,
 };
 use serde::Serialize;
-use shared::{time::Instant, version::ImportId};
+use shared::{closure::ExcludedLinks, time::Instant, version::ImportId};
 
 use crate::{
     IngestError,
@@ -118,6 +118,10 @@ pub(crate) fn still_held(
     ]
 }
 
+/// The advice where events dated after the erasure were deleted.
+const DROP_AGAIN: &str = "Deleted events were dated after the erasure (`dated_ahead`). Drop the same rows again after 48 hours: \
+    a file that is imported until then may contain these events.";
+
 /// The account of an import.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
@@ -134,6 +138,13 @@ pub(crate) struct Report {
     pub(crate) started_at: Instant,
     pub(crate) finished_at: Instant,
     pub(crate) rejects: Vec<String>,
+    /// Links that erasures of whole profiles did not follow, because their source has too many: what they lead to was not
+    /// erased.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) excluded_links: Vec<ExcludedLinks>,
+    /// What to do because events dated after the erasure were deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) advice: Option<&'static str>,
     /// What was deleted, where somebody was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) erased: Option<Erased>,
@@ -162,6 +173,8 @@ impl Report {
             started_at: now,
             finished_at: now,
             rejects: Vec::new(),
+            excluded_links: Vec::new(),
+            advice: None,
             erased: None,
             still_held: Vec::new(),
             problem: None,
@@ -182,6 +195,7 @@ impl Report {
             report
                 .rejects
                 .extend(range.rejects.iter().map(|name| place.rejects(name)));
+            report.excluded_links.extend(range.excluded.clone());
             if range.erased != Erased::default() {
                 report.erased.get_or_insert_default().add(&range.erased);
             }
@@ -200,6 +214,9 @@ impl Report {
         raw_file_days: Option<u64>,
         reject_days: Option<u64>,
     ) -> Self {
+        if self.erased.is_some_and(|erased| erased.dated_ahead > 0) {
+            self.advice = Some(DROP_AGAIN);
+        }
         if self.erased.is_some_and(|erased| erased.identities > 0) {
             self.still_held = still_held(self.finished_at, raw_file_days, reject_days);
         }

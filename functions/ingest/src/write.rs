@@ -487,7 +487,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
 }
 
 /// Doubling, with full jitter.
-fn pause(attempt: u32) -> Duration {
+pub(crate) fn pause(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE
         .saturating_mul(1 << attempt.min(16))
         .min(LONGEST_PAUSE);

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use shared::{
     config::{Config, ConfigError},
-    erasure::REMEMBERED_SECONDS,
+    erasure::IDEMPOTENCY_SECONDS,
     http::{self, Parameters},
     identity::IdentityId,
     item::Item,
@@ -119,9 +119,9 @@ async fn create(
         None,
     );
     let again = item(
-        keys::again(&principal.subject, key),
+        keys::request(&principal.subject, key),
         remembered,
-        Some(now.seconds() + REMEMBERED_SECONDS),
+        Some(now.seconds() + IDEMPOTENCY_SECONDS),
     );
     let put = app
         .table

@@ -12,7 +12,7 @@ use shared::{
         attributes::{self, Wanted},
         attributes_cursor,
     },
-    reader,
+    reader::{self, Notes},
 };
 
 use crate::{App, audit, view};
@@ -44,7 +44,8 @@ pub(crate) async fn page(
         .map(|text| place(listed, text))
         .transpose()?;
     let limit = parameters.limit()?;
-    let profile = reader::profile(&app.table, id, parameters.flag("consistent")?).await?;
+    let consistent = parameters.flag("consistent")?;
+    let profile = reader::profile(&app.table, id, consistent, Notes::Skip).await?;
     if !profile.exists() {
         return Err(http::profile_not_found());
     }
@@ -70,7 +71,7 @@ pub(crate) async fn page(
         &Page {
             items,
             next,
-            partial: profile.partial || profile.closure.truncated(),
+            partial: profile.partial || profile.closure.is_partial(),
         },
     )
 }

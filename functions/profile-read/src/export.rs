@@ -9,6 +9,7 @@ use lambda_http::{
 use serde::Serialize;
 use shared::{
     body,
+    closure::{Closure, ExcludedLinks},
     cursor::{self, Listing},
     http::{self, Parameters},
     identity::IdentityId,
@@ -59,10 +60,15 @@ struct Provenance<'a> {
 #[derive(Serialize)]
 struct End {
     next: Option<String>,
-    /// Whether identities were left out, because too many are linked.
+    /// Links that were not followed, because their source links the identity to too many others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    excluded_links: Vec<ExcludedLinks>,
+    /// Whether identities were left out.
     partial: bool,
 }
 
+/// The maximum number of identities of an export: far more than a profile shows, so that what a customer is given is complete.
+const MAX_IDENTITIES: usize = 1_000;
 /// How many items are read at a time where many have run out or were erased.
 const LONG_READ: usize = 1_000;
 /// The most reads of a page: it ends early past that, and `next` goes on.
@@ -80,7 +86,8 @@ pub(crate) async fn page(
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let place = parameters.get("cursor").map(place).transpose()?;
-    let members = reader::members(&app.table, id).await?;
+    let closure = Closure::with_limit(id.clone(), MAX_IDENTITIES);
+    let members = reader::members_of(&app.table, closure).await?;
     // Markers alone are no profile.
     if !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
@@ -96,14 +103,20 @@ pub(crate) async fn page(
         let place = format!("{identity}.{}", key.to_text());
         cursor::encode(Listing::Export, "", &place)
     });
-    let partial = members.closure.truncated();
+    let excluded_links = members.closure.excluded();
+    let partial = members.partial;
     audit(principal, &members.closure.id(), "export");
+    let end = End {
+        next,
+        excluded_links,
+        partial,
+    };
     let mut text = String::new();
     for line in &lines {
         text.push_str(&serde_json::to_string(line).map_err(Problem::internal)?);
         text.push('\n');
     }
-    text.push_str(&serde_json::to_string(&End { next, partial }).map_err(Problem::internal)?);
+    text.push_str(&serde_json::to_string(&end).map_err(Problem::internal)?);
     text.push('\n');
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::OK;

@@ -19,8 +19,8 @@ use shared::{
     problem::Problem,
     products::Products,
     profile::{Document, Sections, View, note},
-    reader,
-    table::Table,
+    reader::{self, Notes},
+    table::{NotesRead, Table},
     time::Instant,
 };
 use tokio::sync::OnceCell;
@@ -150,7 +150,12 @@ async fn profile(
     choice: Choice<'_>,
     held: Option<&HeaderMap>,
 ) -> Result<Response<Body>, Problem> {
-    let profile = reader::profile(&app.table, id, choice.consistent).await?;
+    let notes = if choice.sections.notes {
+        Notes::Newest
+    } else {
+        Notes::Skip
+    };
+    let profile = reader::profile(&app.table, id, choice.consistent, notes).await?;
     if !profile.exists() {
         return Err(http::profile_not_found());
     }
@@ -201,11 +206,16 @@ async fn notes(
     let after = parameters.get("cursor").map(note_position).transpose()?;
     let members = reader::members(&app.table, id).await?;
     let identities = members.closure.members();
-    let read = try_join_all(identities.iter().map(|id| app.table.notes(id))).await?;
+    let read = try_join_all(
+        identities
+            .iter()
+            .map(|id| app.table.notes(id, NotesRead::all())),
+    )
+    .await?;
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
     let mut page = note::page(notes, after, limit, &view(app, principal));
-    page.partial = members.closure.truncated() || read.iter().any(|read| read.next.is_some());
+    page.partial = members.partial || read.iter().any(|read| read.next.is_some());
     if page.items.is_empty() && !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    closure::{Closure, live_links},
+    closure::{Closure, ExcludedLinks, live_links},
     cursor::{self, Listing},
     identifier::{Identifier, IdentifierType},
     identity::IdentityId,
@@ -251,7 +251,10 @@ pub struct Document {
     /// The first page of the history, as of the newest file that events come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Section<HistoryItem>>,
-    /// Whether something was left out: the profile is larger than what one request reads.
+    /// Links that were not followed, because their source links the identity to too many others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded_links: Vec<ExcludedLinks>,
+    /// Whether something was left out: the profile is larger than what one request reads, or links were not followed.
     pub partial: bool,
 }
 
@@ -268,7 +271,7 @@ pub struct Identity {
     /// The system that the id belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_name: Option<String>,
-    /// Whether too many customers are linked to it for it to be followed.
+    /// Whether a source links it to so many others that these links are not followed.
     pub shared: bool,
 }
 
@@ -295,7 +298,7 @@ impl Profile {
     pub fn exists(&self) -> bool {
         self.state
             .items()
-            .any(|item| !matches!(item.key, SortKey::Marker(_) | SortKey::Again(_)))
+            .any(|item| !matches!(item.key, SortKey::Marker(_) | SortKey::Request(_)))
     }
 
     /// Folds the items into the document.
@@ -335,7 +338,8 @@ impl Profile {
                 as_of: newest_file(events.iter().copied()),
                 page: first_page(&events, view),
             }),
-            partial: self.partial || self.closure.truncated(),
+            excluded_links: self.closure.excluded(),
+            partial: self.partial || self.closure.is_partial(),
         }
     }
 

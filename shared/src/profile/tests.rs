@@ -64,7 +64,13 @@ fn order(id: &str, price: &str, quantity: &str) -> Map {
 
 fn event(owner: u8, day: u8, kind: EventType, id: &str, written: u8, data: Map) -> Item {
     let (identity, link) = identity(owner);
-    let key = SortKey::Event(EventKey::new(at(day), kind, "shop", &[id]));
+    let key = SortKey::Event(EventKey::new(
+        &IdentityKey::new("key").unwrap(),
+        at(day),
+        kind,
+        "shop",
+        &[id],
+    ));
     Item::ingested(identity, key, version(written), Some(link), data)
 }
 
@@ -85,7 +91,10 @@ fn link(from: u8, to: u8, written: u8) -> Item {
     let (identity, own) = identity(from);
     Item::ingested(
         identity,
-        SortKey::Link(other),
+        SortKey::Link {
+            source: "crm".to_owned(),
+            other,
+        },
         version(written),
         Some(own),
         data,
@@ -177,7 +186,8 @@ fn document(items: &[Item]) -> String {
     let state: State = items.iter().cloned().collect();
     let mut closure = Closure::new(identity(0).0);
     while let Some(next) = closure.pending().pop() {
-        closure.add(&next, state.of(&next), &Markers::default());
+        let own: Vec<Item> = state.of(&next).cloned().collect();
+        closure.add([(&next, own.as_slice(), &Markers::default())]);
     }
     let members = closure.members();
     let state = state
@@ -404,7 +414,7 @@ fn without_pii_read_personal_values_are_redacted() {
         note(0, 1),
     ];
     let mut closure = Closure::new(identity(0).0);
-    closure.add(&identity(0).0, &items, &Markers::default());
+    closure.add([(&identity(0).0, items.as_slice(), &Markers::default())]);
     let profile = Profile {
         closure,
         state: items.into_iter().collect(),
@@ -482,7 +492,7 @@ fn what_is_most_bought_is_ranked() {
         })
         .collect();
     let mut closure = Closure::new(identity(0).0);
-    closure.add(&identity(0).0, &items, &Markers::default());
+    closure.add([(&identity(0).0, items.as_slice(), &Markers::default())]);
     let profile = Profile {
         closure,
         state: items.into_iter().collect(),

@@ -1,4 +1,4 @@
-//! Erasure's part of the table: the list by which ingest keeps out whom it must, and deleting what an identity left.
+//! Erasure in the table: the erasure list, by which ingest keeps erased identities out, and the deletion of items.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,10 @@ use aws_sdk_dynamodb::types::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Row, Table, TableError, Verdict, Write, attribute, batch, failure};
+use super::{
+    Fields, Items, MAX_PAGES, Range, Row, Table, TableError, Verdict, Write, attribute, batch,
+    failure,
+};
 use crate::{
     erasure::Markers,
     identity::IdentityId,
@@ -21,13 +24,22 @@ use crate::{
 /// Shards of the list that are read at a time.
 const SHARDS_AT_A_TIME: usize = 8;
 
-/// What the list says of one identity.
+/// The entries of the erasure list about one identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erasure {
     /// The markers.
     pub markers: Markers,
     /// When the newest entry was written, by the writer's clock, in seconds since 1970.
     pub listed_at: i64,
+}
+
+/// A page of an identity's items, without their data.
+#[derive(Clone, Debug, Default)]
+pub struct BareItems {
+    /// The items. Of the data they have `at` alone.
+    pub items: Vec<Item>,
+    /// The key after which there may be more.
+    pub next: Option<String>,
 }
 
 impl Write {
@@ -41,7 +53,7 @@ impl Write {
         )
     }
 
-    /// Writes a marker into the erasure list.
+    /// Writes an entry of the erasure list.
     pub fn listed(identity: &IdentityId, marker: Marker, version: Version) -> Self {
         let (partition, sort) = keys::erasure(identity, marker);
         let mut data = Map::new();
@@ -97,7 +109,7 @@ impl Table {
     /// The table did not answer.
     pub async fn erasures(&self) -> Result<HashMap<IdentityId, Erasure>, TableError> {
         let shards = stream::iter(keys::erasures())
-            .map(|shard| self.rows(shard, None))
+            .map(|shard| self.rows(shard))
             .buffer_unordered(SHARDS_AT_A_TIME);
         let rows: Vec<Vec<Row>> = shards.try_collect().await?;
         let mut list: HashMap<IdentityId, Erasure> = HashMap::new();
@@ -123,34 +135,115 @@ impl Table {
         Ok(list)
     }
 
-    /// Everything that is recorded under an identity, read consistently, without what no judgement needs: of their data
-    /// items hold `updated_at` alone.
+    /// The markers of an identity, read consistently.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn whole_identity(&self, id: &IdentityId) -> Result<Vec<Item>, TableError> {
-        let rows = self
-            .rows(
-                id.to_string(),
-                Some("PK, SK, #version, expires_at, #data.updated_at"),
-            )
-            .await?;
-        Ok(rows.into_iter().filter_map(attribute::item).collect())
+    /// The table cannot be read.
+    pub async fn markers(&self, id: &IdentityId) -> Result<Markers, TableError> {
+        let (low, high) = keys::MARKERS;
+        let range = Range {
+            low,
+            high: Some(high),
+            limit: None,
+            pages: usize::MAX,
+            fields: Fields::All,
+            consistent: true,
+            oldest_first: true,
+        };
+        Ok(Markers::of(&self.query(id, range).await?.items))
     }
 
-    /// The far sides of an identity's links, as far as they are there, read consistently and without their data.
+    /// One page of all items of an identity, in the order of their keys, read consistently and without the data that the
+    /// erasure rule does not need. `after` is the `next` of the page before.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn far_links(
+    /// The table cannot be read.
+    pub async fn bare_items(
         &self,
         id: &IdentityId,
-        others: &[IdentityId],
-    ) -> Result<Vec<Item>, TableError> {
-        let sort = SortKey::Link(id.clone()).to_text();
-        let keys: Vec<Row> = others
+        after: Option<&str>,
+    ) -> Result<BareItems, TableError> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(id.to_string()))
+            .projection_expression("PK, SK, #version, expires_at, #data.#at")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_names("#at", "at")
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|sort| attribute::key(id.as_str(), sort)))
+            .send()
+            .await
+            .map_err(failure)?;
+        let next = page.last_evaluated_key.as_ref();
+        Ok(BareItems {
+            next: next.and_then(|key| key.get("SK")?.as_s().ok().cloned()),
+            items: page
+                .items
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(attribute::item)
+                .collect(),
+        })
+    }
+
+    /// The items of an identity's head, read consistently, with what decides whom it is linked to: links, markers and the
+    /// identifiers of records. Data of records and attributes is left out.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn linked_identities(&self, id: &IdentityId) -> Result<Items, TableError> {
+        let (low, high) = keys::HEAD;
+        let range = Range {
+            low,
+            high: Some(high),
+            limit: None,
+            pages: MAX_PAGES,
+            fields: Fields::Links,
+            consistent: true,
+            oldest_first: false,
+        };
+        self.query(id, range).await
+    }
+
+    /// The newest event of an identity, read consistently.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn newest_event(&self, id: &IdentityId) -> Result<Option<Item>, TableError> {
+        let (low, high) = keys::EVENTS;
+        let range = Range {
+            low,
+            high: Some(high),
+            limit: Some(1),
+            pages: 1,
+            fields: Fields::All,
+            consistent: true,
+            oldest_first: false,
+        };
+        Ok(self.query(id, range).await?.items.pop())
+    }
+
+    /// The far sides of an identity's links, as far as they exist, read consistently.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn far_links(&self, links: &[&Item]) -> Result<Vec<Item>, TableError> {
+        let keys: Vec<Row> = links
             .iter()
-            .map(|other| attribute::key(other.as_str(), &sort))
+            .filter_map(|link| {
+                let SortKey::Link { source, other } = &link.key else {
+                    return None;
+                };
+                let far = SortKey::Link {
+                    source: source.clone(),
+                    other: link.identity.clone(),
+                };
+                Some(attribute::key(other.as_str(), &far.to_text()))
+            })
             .collect();
         let mut found = Vec::new();
         for keys in keys.chunks(super::MAX_GET) {
@@ -242,25 +335,17 @@ impl Table {
     }
 
     /// All rows of a partition, read consistently.
-    async fn rows(
-        &self,
-        partition: String,
-        projection: Option<&str>,
-    ) -> Result<Vec<Row>, TableError> {
-        let mut query = self
+    async fn rows(&self, partition: String) -> Result<Vec<Row>, TableError> {
+        let mut pages = self
             .client
             .query()
             .table_name(&self.name)
             .key_condition_expression("PK = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(partition))
             .consistent_read(true)
-            .set_projection_expression(projection.map(str::to_owned));
-        if projection.is_some() {
-            query = query
-                .expression_attribute_names("#data", "data")
-                .expression_attribute_names("#version", "version");
-        }
-        let mut pages = query.into_paginator().items().send();
+            .into_paginator()
+            .items()
+            .send();
         let mut rows = Vec::new();
         while let Some(row) = pages.next().await {
             rows.push(row.map_err(failure)?);

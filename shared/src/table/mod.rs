@@ -5,12 +5,14 @@ use std::{collections::HashMap, fmt, time::Duration};
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
+    operation::query::QueryOutput,
     types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
 };
 
 use futures::future::try_join_all;
 
 use crate::{
+    closure::MAX_LINK_ITEMS,
     identity::IdentityId,
     item::Item,
     keys::{self, SortKey},
@@ -31,15 +33,17 @@ mod transaction;
 use consumed::Consumed;
 
 pub use batch::{BATCH_SIZE, Verdict, Write, Written};
-pub use erasures::Erasure;
+pub use erasures::{BareItems, Erasure};
 pub use imports::ImportItems;
 pub use notes::NotePut;
 pub use reads::EventRange;
 
 type Row = HashMap<String, AttributeValue>;
 
-/// The most pages (1 MiB each) that are read of one identity.
+/// The maximum number of pages, of 1 MiB each, that are read of one identity.
 const MAX_PAGES: usize = 10;
+/// The maximum number of items on a page that begins in a partition's head.
+const HEAD_PAGE_ITEMS: usize = 1_000;
 /// DynamoDB's limit of one `BatchGetItem`.
 const MAX_GET: usize = 100;
 /// The most requests for products that are under way at once.
@@ -92,8 +96,45 @@ struct Range<'a> {
     low: &'a str,
     high: Option<&'a str>,
     limit: Option<usize>,
+    /// The maximum number of pages, of 1 MiB each.
+    pages: usize,
+    fields: Fields,
     consistent: bool,
     oldest_first: bool,
+}
+
+/// Which attributes of items are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fields {
+    /// All of them.
+    All,
+    /// Those that decide which identities are linked, without the data of records and attributes.
+    Links,
+}
+
+/// How an identity's notes are read.
+#[derive(Clone, Copy, Debug)]
+pub struct NotesRead {
+    consistent: bool,
+    pages: usize,
+}
+
+impl NotesRead {
+    /// The newest notes: one page of at most 1 MiB.
+    pub const fn newest(consistent: bool) -> Self {
+        Self {
+            consistent,
+            pages: 1,
+        }
+    }
+
+    /// All notes, read consistently, up to the limit of an identity.
+    pub const fn all() -> Self {
+        Self {
+            consistent: true,
+            pages: MAX_PAGES,
+        }
+    }
 }
 
 impl Table {
@@ -126,10 +167,10 @@ impl Table {
         self.consumed.take()
     }
 
-    /// What a profile is folded from: an identity's head, notes and events, in this order, the newest first.
+    /// An identity's head, then its events, newest first.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn identity(&self, id: &IdentityId, consistent: bool) -> Result<Items, TableError> {
         self.query(
             id,
@@ -137,6 +178,8 @@ impl Table {
                 low: keys::FIRST_READ,
                 high: None,
                 limit: None,
+                pages: MAX_PAGES,
+                fields: Fields::All,
                 consistent,
                 oldest_first: false,
             },
@@ -156,6 +199,8 @@ impl Table {
                 low,
                 high: Some(high),
                 limit: None,
+                pages: MAX_PAGES,
+                fields: Fields::All,
                 consistent: false,
                 oldest_first: false,
             },
@@ -163,11 +208,11 @@ impl Table {
         .await
     }
 
-    /// An identity's notes.
+    /// An identity's notes, newest first.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn notes(&self, id: &IdentityId) -> Result<Items, TableError> {
+    /// The table cannot be read.
+    pub async fn notes(&self, id: &IdentityId, read: NotesRead) -> Result<Items, TableError> {
         let (low, high) = keys::NOTES;
         self.query(
             id,
@@ -175,7 +220,9 @@ impl Table {
                 low,
                 high: Some(high),
                 limit: None,
-                consistent: true,
+                pages: read.pages,
+                fields: Fields::All,
+                consistent: read.consistent,
                 oldest_first: false,
             },
         )
@@ -301,56 +348,120 @@ impl Table {
         }
     }
 
-    /// Reads the range from its highest key down, or from its lowest up. With a limit so many are looked at, and fewer are
-    /// found where some have run out.
+    /// Reads a range in either direction. With a limit it examines that many items, and returns fewer if some have expired.
+    ///
+    /// Of the links of one source it returns one more than count (`MAX_LINK_ITEMS`), and skips the rest of them when it reads
+    /// downwards: an address that many customers share can have thousands.
     async fn query(&self, id: &IdentityId, range: Range<'_>) -> Result<Items, TableError> {
         let now = Instant::now().seconds();
         let mut found = Items::default();
+        let mut links = LinkCounts::default();
         let mut start = None;
-        for _ in 0..MAX_PAGES {
-            let condition = if range.high.is_some() {
-                "PK = :pk AND SK BETWEEN :low AND :high"
-            } else {
-                "PK = :pk AND SK >= :low"
-            };
-            let limit = range
-                .limit
-                .map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
-            let mut query = self
-                .client
-                .query()
-                .table_name(&self.name)
-                .key_condition_expression(condition)
-                .expression_attribute_values(":pk", AttributeValue::S(id.to_string()))
-                .expression_attribute_values(":low", AttributeValue::S(range.low.to_owned()))
-                .scan_index_forward(range.oldest_first)
-                .consistent_read(range.consistent)
-                .set_limit(limit)
-                .set_exclusive_start_key(start.take())
-                .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            if let Some(high) = range.high {
-                query =
-                    query.expression_attribute_values(":high", AttributeValue::S(high.to_owned()));
-            }
-            let page = query.send().await.map_err(failure)?;
+        for _ in 0..range.pages {
+            let page = self.query_page(id, &range, start.take()).await?;
             self.consumed.read(page.consumed_capacity());
-            found.items.extend(
-                page.items
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(attribute::item)
-                    // The time to live takes items away late.
-                    .filter(|item| !item.has_run_out(now)),
-            );
+            let items = page.items.unwrap_or_default().into_iter();
+            let items = items
+                .filter_map(attribute::item)
+                // DynamoDB deletes expired items late.
+                .filter(|item| !item.is_expired(now));
+            if range.oldest_first {
+                found.items.extend(items);
+            } else {
+                found.items.extend(items.filter(|item| links.admit(item)));
+            }
             start = page.last_evaluated_key;
             found.next = start.as_ref().and_then(attribute::sort_key);
-            // After a key of a form that is not known here, nobody could ask for more.
+            // After a key of an unknown form, a caller could not ask for more.
             if start.is_none() || range.limit.is_some() && found.next.is_some() {
                 break;
+            }
+            if let Some(SortKey::Link { source, .. }) = &found.next
+                && links.is_full(source)
+            {
+                start = Some(attribute::key(id.as_str(), &keys::below_links(source)));
             }
         }
         Ok(found)
     }
+
+    async fn query_page(
+        &self,
+        id: &IdentityId,
+        range: &Range<'_>,
+        start: Option<Row>,
+    ) -> Result<QueryOutput, TableError> {
+        let condition = if range.high.is_some() {
+            "PK = :pk AND SK BETWEEN :low AND :high"
+        } else {
+            "PK = :pk AND SK >= :low"
+        };
+        // Links are in the head, which comes first: a page of it is kept short, so that few links are read in vain.
+        let is_in_head = start
+            .as_ref()
+            .is_none_or(|start| start.get("SK").is_some_and(is_in_head));
+        let limit = match range.limit {
+            None if is_in_head && !range.oldest_first => Some(HEAD_PAGE_ITEMS),
+            limit => limit,
+        };
+        let limit = limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
+        let mut query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":pk", AttributeValue::S(id.to_string()))
+            .expression_attribute_values(":low", AttributeValue::S(range.low.to_owned()))
+            .scan_index_forward(range.oldest_first)
+            .consistent_read(range.consistent)
+            .set_limit(limit)
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        if let Some(high) = range.high {
+            query = query.expression_attribute_values(":high", AttributeValue::S(high.to_owned()));
+        }
+        if range.fields == Fields::Links {
+            query = query
+                .projection_expression(
+                    "PK, SK, #version, #link, expires_at, #data.#live, #data.#other, #data.#at",
+                )
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_names("#link", "link")
+                .expression_attribute_names("#data", "data")
+                .expression_attribute_names("#live", "live")
+                .expression_attribute_names("#other", "other")
+                .expression_attribute_names("#at", "at");
+        }
+        query.send().await.map_err(failure)
+    }
+}
+
+/// How many links of each source a read has returned.
+#[derive(Debug, Default)]
+struct LinkCounts(HashMap<String, usize>);
+
+impl LinkCounts {
+    /// Whether a read returns the item: not if it is a link of a source of which more than count were returned.
+    fn admit(&mut self, item: &Item) -> bool {
+        let SortKey::Link { source, .. } = &item.key else {
+            return true;
+        };
+        if self.is_full(source) {
+            return false;
+        }
+        *self.0.entry(source.clone()).or_default() += 1;
+        true
+    }
+
+    fn is_full(&self, source: &str) -> bool {
+        self.0
+            .get(source)
+            .is_some_and(|count| *count > MAX_LINK_ITEMS)
+    }
+}
+
+fn is_in_head(sort: &AttributeValue) -> bool {
+    sort.as_s().is_ok_and(|sort| sort.as_str() >= keys::HEAD.0)
 }
 
 /// Tells what passes from what does not, after the SDK's own retries.

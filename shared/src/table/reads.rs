@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Items, Range, Table, TableError, attribute};
+use super::{Fields, Items, MAX_PAGES, Range, Table, TableError, attribute};
 use crate::{
     identity::IdentityId,
     item::Item,
@@ -66,6 +66,8 @@ impl Table {
             low: &low,
             high: Some(&high),
             limit: Some(limit + usize::from(place.is_some())),
+            pages: MAX_PAGES,
+            fields: Fields::All,
             consistent: false,
             oldest_first: range.oldest_first,
         };
@@ -88,6 +90,8 @@ impl Table {
             low: low.as_deref().unwrap_or(" "),
             high: None,
             limit: Some(limit + usize::from(place.is_some())),
+            pages: MAX_PAGES,
+            fields: Fields::All,
             consistent: true,
             oldest_first: true,
         };
@@ -133,7 +137,7 @@ impl Table {
         let (rows, _) = self.get_all(keys, true).await?;
         let now = Instant::now().seconds();
         let items = rows.into_iter().filter_map(attribute::item);
-        Ok(items.filter(|item| !item.has_run_out(now)).collect())
+        Ok(items.filter(|item| !item.is_expired(now)).collect())
     }
 }
 
@@ -150,13 +154,23 @@ fn after(place: Option<&SortKey>, limit: usize, mut read: Items) -> Items {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{EventKey, EventType};
+    use crate::{
+        identity::IdentityKey,
+        keys::{EventKey, EventType},
+    };
 
     #[test]
     fn bounds_hold_the_place_within_the_range() {
         let at = |second| Instant::from_seconds(second).unwrap();
-        let key =
-            |second| SortKey::Event(EventKey::new(at(second), EventType::Message, "s", &["1"]));
+        let key = |second| {
+            SortKey::Event(EventKey::new(
+                &IdentityKey::new("key").unwrap(),
+                at(second),
+                EventType::Message,
+                "s",
+                &["1"],
+            ))
+        };
         let mut range = EventRange {
             from: Some(at(10)),
             to: Some(at(20)),

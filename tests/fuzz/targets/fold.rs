@@ -166,11 +166,16 @@ fn item(stored: &Stored<'_>) -> Option<Item> {
         Key::Link(n) => {
             let (other, identifier) = identity(*n);
             data.insert("other", &identifier);
-            SortKey::Link(other)
+            SortKey::Link {
+                source: source(*n),
+                other,
+            }
         }
         Key::Marker(n) => {
             data = Map::new();
-            SortKey::Marker(Marker::ALL[usize::from(*n) % Marker::ALL.len()])
+            let own = Version::new(1_700_000_000 + i64::from(stored.written), "01", ImportId([1; 8]), 0);
+            let markers = [Marker::Erased, Marker::Reinstated(own), Marker::Suppressed];
+            SortKey::Marker(markers[usize::from(*n) % markers.len()])
         }
         Key::Note(bits) => {
             version = None;
@@ -187,7 +192,13 @@ fn item(stored: &Stored<'_>) -> Option<Item> {
             if !data.is_empty() {
                 data.insert("body", MARKER);
             }
-            SortKey::Event(EventKey::new(at, kind, "shop", &[&id.to_string()]))
+            SortKey::Event(EventKey::new(
+                &IdentityKey::new("key")?,
+                at,
+                kind,
+                "shop",
+                &[&id.to_string()],
+            ))
         }
     };
     Some(Item {
@@ -219,7 +230,7 @@ fn profile(items: &[Item], reversed: bool) -> Profile {
             .filter(|item| !markers.erase(item))
             .cloned()
             .collect();
-        closure.add(&next, &left, &markers);
+        closure.add([(&next, left.as_slice(), &markers)]);
         let mut other = State::default();
         other.extend(left);
         state = if reversed {

@@ -175,7 +175,7 @@ fn items(pk: &str) -> Vec<Value> {
             json!({"first_name": {"S": "Jane"}, "custom_fields": {"M": {"a": {"N": "1"}}}}),
         ),
         item(
-            format!("note#{NOTE}"),
+            format!("agent#note#{NOTE}"),
             json!({"text": {"S": "Call"}, "author": {"S": "a"}}),
         ),
         item(

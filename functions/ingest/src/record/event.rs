@@ -36,7 +36,8 @@ impl Placing<'_> {
             .filter(|old| *old != at);
         let mut data = check::fields(event_fields(kind), fields, &Path::Record)?;
         let natural_id = natural_id(kind, &data);
-        let key = |at| EventKey::new(at, kind, self.context.source, &natural_id);
+        let context = self.context;
+        let key = |at| EventKey::new(context.key, at, kind, context.source, &natural_id);
         let (own, old) = (key(at), moved_from.map(key));
         let (body, truncated) = self.body(&link, &own, &mut data)?;
         let tombstone =

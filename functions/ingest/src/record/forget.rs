@@ -1,9 +1,10 @@
-//! Forget records: whom one erases, and how.
+//! Forget records: which identities a record erases, suppresses or reinstates.
 
 use shared::{
     identity::IdentityId,
     keys::Marker,
     value::{Map, Value},
+    version::Version,
 };
 
 use super::{
@@ -21,28 +22,29 @@ const MAX_FORGOTTEN: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Forget {
     pub(crate) identities: Vec<IdentityId>,
-    /// Whether all that they are linked to is meant too.
+    /// Whether the row erases everything that they are linked to, too.
     pub(crate) whole_profile: bool,
     pub(crate) kind: ForgetKind,
 }
 
-/// What a forget record says of its identities.
+/// What a forget record does to its identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForgetKind {
-    /// What is known goes.
+    /// Deletes what is stored.
     Erase,
-    /// What is known goes, and what comes is kept out.
+    /// Deletes what is stored and keeps out what is imported later.
     Suppress,
-    /// What comes is let in again.
+    /// Lets later records, attributes and links in again.
     Reinstate,
 }
 
 impl Forget {
-    pub(crate) const fn markers(&self) -> &'static [Marker] {
+    /// The markers that the row with this version writes.
+    pub(crate) fn markers(&self, version: Version) -> Vec<Marker> {
         match self.kind {
-            ForgetKind::Erase => &[Marker::Erased],
-            ForgetKind::Suppress => &[Marker::Erased, Marker::Suppressed],
-            ForgetKind::Reinstate => &[Marker::Reinstated],
+            ForgetKind::Erase => vec![Marker::Erased],
+            ForgetKind::Suppress => vec![Marker::Erased, Marker::Suppressed],
+            ForgetKind::Reinstate => vec![Marker::Reinstated(version)],
         }
     }
 }

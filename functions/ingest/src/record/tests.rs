@@ -132,7 +132,11 @@ fn unify_links_every_pair_on_both_sides() {
         .map(|write| {
             (
                 write.key().0.to_owned(),
-                write.key().1.trim_start_matches("profile#link#").to_owned(),
+                write
+                    .key()
+                    .1
+                    .trim_start_matches("profile#link#pos#")
+                    .to_owned(),
             )
         })
         .collect();

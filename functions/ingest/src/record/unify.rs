@@ -1,4 +1,4 @@
-//! Unify records: links between every two of the identifiers that one names.
+//! Unify records: the source's links between every two of the identifiers that a record names.
 
 use std::collections::BTreeMap;
 
@@ -41,9 +41,13 @@ impl Placing<'_> {
                     let mut data = Map::new();
                     data.insert("live", !unlink);
                     data.insert("other", other);
-                    self.item(link, SortKey::Link(other_id.clone()), data)
+                    let key = SortKey::Link {
+                        source: self.context.source.to_owned(),
+                        other: other_id.clone(),
+                    };
+                    self.item(link, key, data)
                 });
-                // A link is of both: who was erased is named on the other's side too.
+                // A link belongs to both ends: each side names the other one.
                 let erase = |(id, _): &(IdentityId, _)| self.context.erasures.erase(id, &sides[0]);
                 if erase(a) || erase(b) {
                     placed.kept_out.extend(sides);

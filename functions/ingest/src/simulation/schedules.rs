@@ -90,8 +90,9 @@ impl Stage {
         }
     }
 
-    /// Fails where the profiles are not what the model says.
-    pub(super) async fn check(&self, what: &dyn std::fmt::Debug) {
+    /// Fails if the profiles are not those of the model. `order` lists the drops in the order of their events, if these were
+    /// delivered one after another.
+    pub(super) async fn check(&self, what: &dyn std::fmt::Debug, order: Option<&[usize]>) {
         let imported: BTreeSet<_> = {
             let bucket = lock(&self.world.bucket);
             let drops = self.drops.iter().enumerate();
@@ -103,7 +104,7 @@ impl Stage {
         self.check_reports(&imported, what);
         let ids: Vec<_> = (0..model::CUSTOMERS).map(id).collect();
         let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        let expected = model::profiles(&self.drops, &imported);
+        let expected = model::profiles(&self.drops, &imported, order);
         let view = View {
             now: Instant::parse(FUTURE).unwrap(),
             currency: "EUR",
@@ -111,7 +112,9 @@ impl Stage {
         };
         let past = Instant::parse(PAST).unwrap().to_string();
         for (id, expected) in ids.iter().zip(expected) {
-            let profile = reader::profile(&self.app.table, id, true).await.unwrap();
+            let profile = reader::profile(&self.app.table, id, true, reader::Notes::Newest)
+                .await
+                .unwrap();
             let shown = profile.exists().then(|| {
                 let document = profile.document(&view, Sections::ALL);
                 model::shown(&serde_json::to_value(&document).unwrap(), &past, &names)
@@ -194,7 +197,7 @@ async fn play(seed: u64) -> usize {
             .await
             .unwrap();
     }
-    stage.check(&seed).await;
+    stage.check(&seed, None).await;
     came
 }
 

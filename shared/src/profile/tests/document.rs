@@ -15,7 +15,8 @@ fn profile(items: Vec<Item>) -> Profile {
     let mut closure = Closure::new(identity(0).0);
     while let Some(next) = closure.pending().pop() {
         let own = items.iter().filter(|item| item.identity == next);
-        closure.add(&next, own, &Markers::default());
+        let own: Vec<Item> = own.cloned().collect();
+        closure.add([(&next, own.as_slice(), &Markers::default())]);
     }
     Profile {
         closure,
@@ -52,7 +53,7 @@ fn markers_and_remembered_requests_make_no_profile() {
     let of = |key| Item { key, ..note(0, 1) };
     let nothing = vec![
         of(SortKey::Marker(crate::keys::Marker::Erased)),
-        of(SortKey::Again("x".to_owned())),
+        of(SortKey::Request("x".to_owned())),
     ];
     assert!(!profile(Vec::new()).exists() && !profile(nothing.clone()).exists());
     let something = [nothing, vec![note(0, 1)]].concat();
@@ -141,7 +142,7 @@ fn an_identity_is_named_by_the_most_telling_of_its_identifiers() {
     for (first, second) in [(&address, &hashed), (&hashed, &address)] {
         let items = [named(first, "a"), named(second, "b")];
         let mut closure = Closure::new(items[0].identity.clone());
-        closure.add(&items[0].identity, &items, &Markers::default());
+        closure.add([(&items[0].identity, items.as_slice(), &Markers::default())]);
         let profile = Profile {
             closure,
             state: items.into_iter().collect(),

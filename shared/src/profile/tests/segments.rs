@@ -9,7 +9,7 @@ const DAY: i64 = 86_400;
 /// The summary of these items, so many days after `at(0)`.
 fn summary(items: &[Item], days: i64) -> serde_json::Value {
     let mut closure = Closure::new(identity(0).0);
-    closure.add(&identity(0).0, items, &Markers::default());
+    closure.add([(&identity(0).0, items, &Markers::default())]);
     let profile = Profile {
         closure,
         state: items.iter().cloned().collect(),
