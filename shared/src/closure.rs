@@ -173,6 +173,7 @@ mod tests {
             key: SortKey::Link(id(to)),
             version: None,
             link: None,
+            source: None,
             data,
             expires_at: None,
         }

@@ -21,6 +21,7 @@ pub mod history;
 pub mod money;
 pub mod note;
 pub mod segments;
+pub mod subscriptions;
 pub mod summary;
 
 pub use attributes::{Attribute, Categories};
@@ -386,11 +387,7 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
     let held = attributes
         .entry(attributes::FIGURES.to_owned())
         .or_default();
-    let figures = attributes::figures(summary, view.now);
-    // A source's namespace may have the same name: then what is counted here counts.
-    held.retain(|attribute| !figures.iter().any(|figure| figure.name == attribute.name));
-    held.extend(figures);
-    held.sort_by(|a, b| a.name.cmp(&b.name));
+    held.extend(attributes::figures(summary, view.now));
 }
 
 /// The cursor that stands after an attribute, in the listing of one category or of all.

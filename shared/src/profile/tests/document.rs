@@ -102,26 +102,6 @@ fn a_page_of_the_history_ends_after_twenty_five() {
 }
 
 #[test]
-fn figures_are_counted_whatever_a_source_says_of_them() {
-    let said = map(&[("orders", number("7")), ("zzz", number("8"))]);
-    let profile = profile(vec![attributes(attributes::FIGURES, 1, said)]);
-    let figures = profile
-        .attributes(&view(true))
-        .remove(attributes::FIGURES)
-        .unwrap();
-    let of = |name: &str| {
-        let named = figures.iter().filter(|figure| figure.name == name);
-        named
-            .map(|figure| figure.source.as_str())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (of("orders"), of("zzz")),
-        (vec![attributes::SYSTEM], vec!["crm"])
-    );
-}
-
-#[test]
 fn an_identity_is_named_by_the_most_telling_of_its_identifiers() {
     let parse = |json: serde_json::Value| Identifier::from_json(json.as_object().unwrap()).unwrap();
     let address = parse(serde_json::json!({"email": "a@b.c"}));
