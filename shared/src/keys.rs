@@ -169,6 +169,11 @@ impl EventKey {
     pub const fn at(&self) -> Instant {
         self.at
     }
+
+    /// The hash of its source and natural id.
+    pub fn hash(&self) -> &str {
+        self.text.rsplit('#').next().unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for EventKey {

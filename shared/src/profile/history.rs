@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use super::{
     View,
     money::{currency, paid, scaled, with_amounts},
+    versions::Place,
 };
 use crate::{
     cursor::{self, Listing},
@@ -119,7 +120,8 @@ pub struct HistoryItem {
     pub identity: IdentityId,
     /// The event's own data, as far as the client may see them.
     pub data: Map,
-    key: EventKey,
+    /// Where a page that ends with the event ends.
+    pub(super) place: Place,
 }
 
 impl HistoryItem {
@@ -164,13 +166,16 @@ impl HistoryItem {
             direction: direction(kind, &item.data).map(str::to_owned),
             identity: item.identity.clone(),
             data,
-            key: key.clone(),
+            place: Place {
+                after: key.clone(),
+                since: None,
+            },
         })
     }
 
-    /// The cursor that stands after the event where no filter is given.
-    pub fn cursor(&self) -> Option<String> {
-        Some(cursor::encode(Listing::History, "", self.key.as_str()))
+    /// The cursor of the page after the event, of an unfiltered history whose first page is a profile's.
+    pub fn cursor(&self) -> String {
+        cursor::encode(Listing::History, "", &self.place.to_text())
     }
 
     /// The lines of a purchase or return.

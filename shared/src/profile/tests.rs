@@ -10,6 +10,7 @@ mod history;
 mod notes;
 mod segments;
 mod subscriptions;
+mod versions;
 
 use crate::erasure::Markers;
 use crate::{

@@ -91,7 +91,7 @@ fn a_page_of_the_history_ends_after_twenty_five() {
         let document = profile(events).document(&view(true), Sections::ALL);
         let history = document.history.unwrap();
         assert_eq!(history.page.items.len(), usize::from(count.min(25)));
-        let last = history.page.items.last().unwrap().cursor();
+        let last = Some(history.page.items.last().unwrap().cursor());
         assert_eq!(history.page.next, last.filter(|_| more));
         let newest = Instant::from_seconds(1_700_000_000 + i64::from(count) - 1);
         assert_eq!(
