@@ -145,11 +145,18 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instan
     let Some(text) = parameters.get(name) else {
         return Ok(None);
     };
-    let instant = Instant::parse(text).ok_or_else(|| {
+    let instant = Instant::parse(text).or_else(|| with_plus(text)).ok_or_else(|| {
         let detail = "Expected a time as RFC 3339 writes it, such as 2026-03-06T12:26:47Z, or a date: its first moment in UTC.";
         http::invalid_parameter(name, detail)
     })?;
     Ok(Some(instant))
+}
+
+/// A time whose `+` was not encoded: in a query, that is a space (`2026-01-01T00:00:00 10:00`).
+fn with_plus(text: &str) -> Option<Instant> {
+    let (time, zone) = text.rsplit_once(' ')?;
+    let is_zone = zone.starts_with(|c: char| c.is_ascii_digit()) && time.contains(['T', 't', ' ']);
+    is_zone.then(|| Instant::parse(&format!("{time}+{zone}")))?
 }
 
 fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String>, Problem> {
