@@ -12,6 +12,7 @@ mod deadlines;
 mod erasure;
 mod events;
 mod export;
+mod figures;
 mod files;
 mod forgiving;
 mod history;
