@@ -391,7 +391,8 @@ function engagement(title, sign, figures, format) {
 	const tone = /un(sub|del)/.test(status) ? ".bad" : status?.endsWith("subscribed") ? ".good" : "";
 	return card([icon(sign), title, status && h(`span.pill${tone}`, words(status))], sent + opened + clicked + bounced === 0 ? h("p.fine", "Nothing sent yet.")
 		: h("dl.rates", bar("Sent", sent), sign === "email" && bar("Opened", opened, figures.open_rate ?? 0), bar("Clicked", clicked, figures.click_rate ?? 0), bounced > 0 && bar("Bounced", bounced)),
-	h("p.fine.lasts", last("sent", figures.last_sent_at), last("opened", figures.last_opened_at), last("click", figures.last_clicked_at)));
+	h("p.fine.lasts", last("sent", figures.last_sent_at), last("opened", figures.last_opened_at), last("click", figures.last_clicked_at),
+		figures.lists.map(({ id, name, status }) => id && h("span", said(name ?? id), ` ${words(status)}`))));
 }
 
 const figure = (label, value) => h("div", h("dt", label), h("dd", value));

@@ -29,6 +29,8 @@ const MAX_PAGE: usize = 5_400_000;
 const WORTH_COMPRESSING: usize = 1024;
 /// The most bytes of a request body.
 const MAX_BODY: usize = 256 * 1024;
+/// U+FEFF in UTF-8, which some clients write before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Turns of the runtime until the request for the first event has left: it connects, and hands the request over; three
 /// were enough when they were counted, and one costs a microsecond.
 const TURNS_BEFORE_WARMING: usize = 6;
@@ -83,7 +85,8 @@ pub fn route_not_found() -> Problem {
     )
 }
 
-/// The parameters of a request's query, each known, and once unless it may be repeated.
+/// The parameters of a request's query: each is known, and given once unless it may be repeated. Parameters whose names begin with
+/// `_` are ignored: clients add such names to get past caches.
 #[derive(Debug)]
 pub struct Parameters<'a>(Vec<(&'a str, &'a str)>);
 
@@ -111,6 +114,9 @@ impl<'a> Parameters<'a> {
             .into_iter()
             .flat_map(|map| map.iter())
         {
+            if name.starts_with('_') {
+                continue;
+            }
             let detail = if !known.contains(&name) {
                 match known {
                     [] => "This route takes no parameters.".to_owned(),
@@ -194,7 +200,7 @@ pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Problem {
     }
 }
 
-/// The JSON object in the body.
+/// The JSON object in the body. A byte order mark before it is ignored.
 ///
 /// # Errors
 /// The content type is another, the body is too large, or no JSON object.
@@ -220,7 +226,8 @@ pub fn body(request: &Request) -> Result<serde_json::Map<String, Value>, Problem
             format!("The body has at most {MAX_BODY} bytes."),
         ));
     }
-    match serde_json::from_slice(bytes) {
+    let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    match serde_json::from_slice(json) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(invalid_body(None, "The body is a JSON object.")),
         Err(error) => {

@@ -20,6 +20,8 @@ pub struct Item {
     pub version: Option<Version>,
     /// The identifier that names the identity, as the record gave it.
     pub link: Option<Identifier>,
+    /// The source of the record; only subscription events have it.
+    pub source: Option<String>,
     /// What the record said beyond key and link. An event without data was moved away: a tombstone.
     pub data: Map,
     /// When the item may go, in seconds since 1970.
@@ -40,6 +42,7 @@ impl Item {
             key,
             version: Some(version),
             link,
+            source: None,
             data,
             expires_at: None,
         }

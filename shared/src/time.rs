@@ -12,6 +12,10 @@ pub struct Instant(Timestamp);
 /// The characters of the fixed form.
 pub const FIXED_CHARS: usize = 27;
 
+/// The first and the last instant, in microseconds since 1970.
+const EARLIEST: i64 = -62_135_596_800_000_000;
+const LATEST: i64 = 253_402_207_200_000_000;
+
 impl Instant {
     /// Now, by this machine's clock.
     pub fn now() -> Self {
@@ -92,6 +96,17 @@ impl Instant {
     /// Milliseconds since 1970.
     pub fn milliseconds(self) -> i64 {
         self.0.as_millisecond()
+    }
+
+    /// Microseconds since 1970.
+    pub fn microseconds(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    /// The instant so many microseconds later; the first or the last instant if it would be outside of the years 1 to 9999.
+    pub fn shifted(self, microseconds: i64) -> Self {
+        let shifted = self.microseconds().saturating_add(microseconds);
+        Timestamp::from_microsecond(shifted.clamp(EARLIEST, LATEST)).map_or(self, Self)
     }
 
     /// The form that sorts: `2023-03-06T12:26:47.000000Z`.
@@ -215,6 +230,11 @@ mod tests {
     fn instants_tell_their_parts() {
         let at = Instant::from_milliseconds(1_500).unwrap();
         assert_eq!((at.milliseconds(), at.seconds()), (1_500, 1));
+        assert_eq!(at.microseconds(), 1_500_000);
+        assert_eq!(at.shifted(-1).shifted(1), at);
+        assert_eq!(at.shifted(-1).fixed(), "1970-01-01T00:00:01.499999Z");
+        assert_eq!(at.shifted(i64::MIN).fixed(), "0001-01-01T00:00:00.000000Z");
+        assert_eq!(at.shifted(i64::MAX).fixed(), "9999-12-30T22:00:00.000000Z");
         assert_eq!(at.date(), jiff::civil::date(1970, 1, 1));
         assert_eq!(Instant::from_seconds(86_400).unwrap().date().day(), 2);
         assert_eq!(Instant::from_seconds(i64::MAX), None);

@@ -6,10 +6,12 @@ use shared::{
     identity::IdentityId,
     item::Item,
     keys::{EventKey, SortKey},
-    profile::newer,
+    profile::{newer, versions},
     reader::Members,
     table::{Table, TableError},
 };
+
+use crate::merge;
 
 /// Parses an event's id, `{identity id}.{base64url of its key}`.
 pub(crate) fn parse_id(id: &str) -> Option<(IdentityId, EventKey)> {
@@ -21,14 +23,37 @@ pub(crate) fn parse_id(id: &str) -> Option<(IdentityId, EventKey)> {
     ))
 }
 
-/// The event under `key` in its newest version among a profile's identities; `None` where they hold none.
+/// The event under `key`, as the history shows it; `None` if it does not.
 ///
 /// # Errors
-/// The table did not answer.
+/// The table did not respond.
 pub(crate) async fn event(
     table: &Table,
     members: &Members,
     key: EventKey,
+) -> Result<Option<Item>, TableError> {
+    let found = if versions::are_kept(key.kind()) {
+        merge::shown(table, members, &key).await?
+    } else {
+        newest(table, members, &key).await?
+    };
+    let Some(mut item) = found else {
+        return Ok(None);
+    };
+    if item.data.get("body_bytes").is_some()
+        && let Some(whole) = whole_body(table, &item, key).await?
+    {
+        item.data.insert("body", whole);
+        item.data.remove("body_bytes");
+    }
+    Ok(Some(item))
+}
+
+/// The event under `key` in its newest version among a profile's identities.
+async fn newest(
+    table: &Table,
+    members: &Members,
+    key: &EventKey,
 ) -> Result<Option<Item>, TableError> {
     let identities = members.closure.members();
     let held = table
@@ -38,17 +63,7 @@ pub(crate) async fn event(
         .iter()
         .filter(|item| !members.erase(item))
         .reduce(|a, b| newer(a, b));
-    let Some(item) = newest.filter(|item| !item.is_tombstone()) else {
-        return Ok(None);
-    };
-    let mut item = item.clone();
-    if item.data.get("body_bytes").is_some()
-        && let Some(whole) = whole_body(table, &item, key).await?
-    {
-        item.data.insert("body", whole);
-        item.data.remove("body_bytes");
-    }
-    Ok(Some(item))
+    Ok(newest.filter(|item| !item.is_tombstone()).cloned())
 }
 
 /// The body that lies apart from its event. One of another version belongs to another word on the event: then the

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use shared::{
     http::{self, Parameters},
     item::Item,
-    keys::EventType,
+    keys::{EventKey, EventType},
     problem::Problem,
-    profile::history,
+    profile::history::{self, normal_channel},
     table::EventRange,
     time::Instant,
 };
@@ -21,9 +21,10 @@ const MAX_CHARS: usize = 256;
 /// Which events are asked for, and in which order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
-    types: BTreeSet<EventType>,
-    channel: Option<String>,
-    account: Option<String>,
+    pub(crate) types: BTreeSet<EventType>,
+    /// In the form in which channels are compared.
+    pub(crate) channel: Option<String>,
+    pub(crate) account: Option<String>,
     /// The times, and the direction.
     pub(crate) range: EventRange,
 }
@@ -58,10 +59,23 @@ impl Filter {
         };
         Ok(Self {
             types,
-            channel: text(parameters, "channel")?,
+            channel: text(parameters, "channel")?.map(|channel| normal_channel(&channel)),
             account: text(parameters, "account")?,
             range,
         })
+    }
+
+    /// The events of the type and the moment of `key`.
+    pub(crate) fn of(key: &EventKey) -> Self {
+        Self {
+            types: BTreeSet::from([key.kind()]),
+            range: EventRange {
+                from: Some(key.at()),
+                to: Some(key.at().shifted(1)),
+                oldest_first: false,
+            },
+            ..Self::default()
+        }
     }
 
     /// Whether every event within the range passes.
@@ -69,7 +83,26 @@ impl Filter {
         self.types.is_empty() && self.channel.is_none() && self.account.is_none()
     }
 
-    /// Whether `item`'s event is asked for, as far as not its time decides.
+    /// Whether the range is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        let range = &self.range;
+        range
+            .from
+            .zip(range.to)
+            .is_some_and(|(from, to)| from >= to)
+    }
+
+    /// Whether a moment is in the range.
+    pub(crate) fn has(&self, at: Instant) -> bool {
+        self.range.from.is_none_or(|from| at >= from) && self.range.to.is_none_or(|to| at < to)
+    }
+
+    /// Whether events of a type are asked for.
+    pub(crate) fn has_type(&self, kind: EventType) -> bool {
+        self.types.is_empty() || self.types.contains(&kind)
+    }
+
+    /// Whether `item`'s event is asked for, at whatever time.
     pub(crate) fn passes(&self, item: &Item) -> bool {
         let Some(kind) = item.event().map(|key| key.kind()) else {
             return false;
@@ -79,9 +112,9 @@ impl Filter {
                 .map("account")
                 .and_then(|account| account.text("id"))
         };
-        (self.types.is_empty() || self.types.contains(&kind))
-            && (self.channel.is_none()
-                || history::channel(kind, &item.data) == self.channel.as_deref())
+        let channel = || history::channel(kind, &item.data).map(normal_channel);
+        self.has_type(kind)
+            && (self.channel.is_none() || channel() == self.channel)
             && (self.account.is_none() || account() == self.account.as_deref())
     }
 
@@ -112,11 +145,18 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instan
     let Some(text) = parameters.get(name) else {
         return Ok(None);
     };
-    let instant = Instant::parse(text).ok_or_else(|| {
+    let instant = Instant::parse(text).or_else(|| with_plus(text)).ok_or_else(|| {
         let detail = "Expected a time as RFC 3339 writes it, such as 2026-03-06T12:26:47Z, or a date: its first moment in UTC.";
         http::invalid_parameter(name, detail)
     })?;
     Ok(Some(instant))
+}
+
+/// A time whose `+` was not encoded: in a query, that is a space (`2026-01-01T00:00:00 10:00`).
+fn with_plus(text: &str) -> Option<Instant> {
+    let (time, zone) = text.rsplit_once(' ')?;
+    let is_zone = zone.starts_with(|c: char| c.is_ascii_digit()) && time.contains(['T', 't', ' ']);
+    is_zone.then(|| Instant::parse(&format!("{time}+{zone}")))?
 }
 
 fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String>, Problem> {

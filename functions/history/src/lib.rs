@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 use std::convert::Infallible;
 
@@ -11,12 +12,10 @@ use shared::{
     cursor::{self, Listing},
     http::{self, Parameters},
     identity::IdentityId,
-    item::Item,
-    keys::EventKey,
     principal::{Principal, Scope},
     problem::{Kind, Problem},
     products::Products,
-    profile::{HistoryItem, Page, View},
+    profile::{HistoryItem, Page, View, versions::Place},
     reader::{self, Members},
     table::Table,
     time::Instant,
@@ -27,6 +26,7 @@ use filter::{Filter, PARAMETERS};
 mod detail;
 mod filter;
 mod merge;
+mod pager;
 
 /// What the function holds between requests.
 #[derive(Debug)]
@@ -97,27 +97,24 @@ async fn page(
         .transpose()?;
     let members = reader::members(&app.table, id).await?;
     let merged = merge::merge(&app.table, &members, &filter, place, limit).await?;
-    if merged.items.is_empty() && !members.exist(&app.table).await? {
+    if merged.items().next().is_none() && !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }
     let view = view(app, principal);
     let mut items: Vec<_> = merged
-        .items
-        .iter()
+        .items()
         .filter_map(|item| HistoryItem::new(item, &view))
         .collect();
     app.products.join(&app.table, &mut items, None).await?;
     audit(principal, &members, "history");
+    let cursor = |place: &Place| cursor::encode(Listing::History, &spelling, &place.to_text());
     let mut page = Page {
         items,
-        next: merged
-            .next
-            .map(|key| cursor::encode(Listing::History, &spelling, key.as_str())),
+        next: merged.next.as_ref().map(&cursor),
         partial: merged.partial || members.partial,
     };
     if let Some(last) = http::fit(&mut page.items) {
-        let key = merged.items.get(last).and_then(Item::event);
-        page.next = key.map(|key| cursor::encode(Listing::History, &spelling, key.as_str()));
+        page.next = merged.place_after(last).as_ref().map(&cursor);
     }
     http::json(StatusCode::OK, &page)
 }
@@ -166,10 +163,10 @@ fn audit(principal: &Principal, members: &Members, sections: &str) {
     tracing::info!(principal = principal.subject, profile = %members.closure.id(), sections, "profile opened");
 }
 
-fn position(filters: &str, text: &str) -> Result<EventKey, Problem> {
+fn position(filters: &str, text: &str) -> Result<Place, Problem> {
     let position = cursor::decode(Listing::History, filters, text).ok();
     position
         .as_deref()
-        .and_then(EventKey::parse)
+        .and_then(Place::parse)
         .ok_or_else(http::invalid_cursor)
 }

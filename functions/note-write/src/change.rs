@@ -117,7 +117,7 @@ async fn held(
     Ok(item)
 }
 
-/// The entity tags of `If-Match`: a list of strong ones, or `*`.
+/// The entity tags of `If-Match`: a list with at least one strong tag, or `*`. Weak tags match nothing (RFC 9110, 13.1.1).
 fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
     let values: Vec<_> = headers.get_all(header::IF_MATCH).into_iter().collect();
     if values.is_empty() {
@@ -137,11 +137,15 @@ fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
         tag == "*" || (tag.len() >= 2 && tag.starts_with('"') && tag.ends_with('"'))
     };
-    if tags.iter().all(well_formed) {
-        Ok(tags)
-    } else {
-        Err(invalid())
+    if !tags.iter().all(well_formed) {
+        return Err(invalid());
     }
+    if tags.iter().all(|tag| tag.starts_with("W/")) {
+        let detail = "The ETag in If-Match is weak (W/\"…\"): a proxy weakened it, usually because it compresses responses. Send the \
+                      note's `etag` field from the response body, quotes included, or turn off compression in the proxy.";
+        return Err(Problem::new(Kind::INVALID_HEADER, detail).field("if-match"));
+    }
+    Ok(tags)
 }
 
 fn is_author(principal: &Principal, note: &Item) -> bool {
@@ -183,6 +187,17 @@ mod tests {
         assert_eq!(kind_of("\"a\""), Ok(1));
         assert_eq!(kind_of("\"a\", W/\"b\""), Ok(2));
         assert_eq!(kind_of("*"), Ok(1));
+        for value in ["W/\"a\"", "W/\"a\", W/\"b\""] {
+            let headers =
+                HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(value))]);
+            let problem = tags(&headers).expect_err("a weak tag");
+            assert_eq!(problem.kind(), Kind::INVALID_HEADER);
+            let detail = problem.to_string();
+            assert!(
+                detail.contains("proxy") && detail.contains("compress"),
+                "{detail}"
+            );
+        }
         for value in ["", "a", "\"", "\"a\","] {
             assert_eq!(kind_of(value), Err(Kind::INVALID_HEADER), "{value}");
         }

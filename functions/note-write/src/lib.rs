@@ -110,6 +110,7 @@ async fn create(
         key,
         version: None,
         link: None,
+        source: None,
         data,
         expires_at,
     };

@@ -37,6 +37,9 @@ struct Held<'a> {
     /// The identifier as the file gave it.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<Map>,
+    /// The source of a subscription event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
     data: Map,
     /// The file, and the place in it, that the item was read from; `null` for what agents wrote.
     provenance: Option<Provenance<'a>>,
@@ -209,6 +212,7 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
         identity: &item.identity,
         key: item.key.to_text(),
         link: item.link.as_ref().map(|link| link.to_item()),
+        source: item.source.as_deref(),
         data,
         provenance,
     }

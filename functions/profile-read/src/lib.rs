@@ -172,7 +172,7 @@ async fn profile(
     if let Some(page) = page
         && let Some(last) = http::fit(&mut page.items)
     {
-        page.next = page.items[last].cursor();
+        page.next = Some(page.items[last].cursor());
     }
     audit(principal, &document.id, choice.include);
     let tag = tag(&mut document)?;

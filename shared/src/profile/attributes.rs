@@ -10,7 +10,7 @@ use crate::{
     item::Item,
     keys::SortKey,
     time::Instant,
-    value::{Map, Value},
+    value::{Map, Value, decimal},
 };
 
 /// One attribute as it is answered.
@@ -50,6 +50,17 @@ pub struct Also {
 pub const SYSTEM: &str = "system";
 /// The category of figures that are counted here.
 pub const FIGURES: &str = "figures";
+
+/// The categories of the system's own attributes. No attributes record may write to them.
+pub const RESERVED: [&str; 6] = ["address", "contact", "custom", "customer", FIGURES, "other"];
+
+/// Whether a namespace is one of the system's own categories, in any case.
+pub fn is_reserved(namespace: &str) -> bool {
+    let namespace = namespace.trim();
+    RESERVED
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(namespace))
+}
 
 /// A string longer than this is a text.
 const LONG: usize = 256;
@@ -184,18 +195,31 @@ pub(super) fn is_employee(categories: &Categories) -> bool {
         .any(|attribute| attribute.value == Personal::Shown(Value::Bool(true)))
 }
 
-/// The names of attributes in the namespace `segments` that are set.
+/// The names of attributes in the namespace `segments`, without those that are denied.
 pub(super) fn segments(categories: &Categories) -> impl Iterator<Item = &str> {
     let attributes = categories.get("segments").into_iter().flatten();
     let set = attributes.filter(|attribute| match &attribute.value {
-        Personal::Shown(Value::Bool(false) | Value::Null) => false,
-        // A cell of CSV is a text.
-        Personal::Shown(Value::Text(text)) => {
-            !matches!(text.trim().to_ascii_lowercase().as_str(), "" | "false")
-        }
-        _ => true,
+        Personal::Shown(value) => !is_denied(value),
+        Personal::Redacted => true,
     });
     set.map(|attribute| attribute.name.as_str())
+}
+
+/// Whether a value denies a segment: false, 0, `no`, `n`, `f`, `off`, or nothing at all. A cell of CSV is a string.
+fn is_denied(value: &Value) -> bool {
+    let is_zero = |text: &str| decimal(text).is_some_and(|number| number.is_zero());
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(text) => is_zero(text),
+        Value::Text(text) => {
+            let text = text.trim().to_lowercase();
+            matches!(text.as_str(), "" | "false" | "no" | "n" | "f" | "off") || is_zero(&text)
+        }
+        Value::List(list) => list.is_empty(),
+        Value::Map(map) => map.is_empty(),
+        Value::Bytes(_) => false,
+    }
 }
 
 /// What page of attributes is asked for.
@@ -244,25 +268,37 @@ pub fn page(categories: Categories, wanted: &Wanted<'_>) -> (Vec<Paged>, Option<
     (items, next)
 }
 
-/// First and last name, from the newest customer record that gives either.
+/// First and last name: of the newest customer record that has both, else the newest of each.
 pub(super) fn name(state: &State) -> Option<String> {
-    let records = state
+    let mut records: Vec<&Item> = state
         .items()
-        .filter(|item| matches!(item.key, SortKey::Record(_)));
-    let parts = |item: &Item| {
-        let parts = ["first_name", "last_name"].map(|name| item.data.text(name).map(str::trim));
-        let given = parts.into_iter().flatten().filter(|part| !part.is_empty());
-        given.collect::<Vec<_>>().join(" ")
+        .filter(|item| matches!(item.key, SortKey::Record(_)))
+        .collect();
+    records.sort_by_key(|item| std::cmp::Reverse(rank(item)));
+    let part = |item: &&Item, name: &str| {
+        let part = item.data.text(name)?.trim();
+        (!part.is_empty()).then(|| part.to_owned())
     };
-    let named = records.filter(|item| !parts(item).is_empty());
-    let newest = named.max_by(|a, b| rank(a).cmp(&rank(b)))?;
-    Some(parts(newest))
+    let names: Vec<_> = records
+        .iter()
+        .map(|item| (part(item, "first_name"), part(item, "last_name")))
+        .collect();
+    let both = names
+        .iter()
+        .find_map(|(first, last)| Some([first.clone()?, last.clone()?]));
+    if let Some(both) = both {
+        return Some(both.join(" "));
+    }
+    let first = names.iter().find_map(|(first, _)| first.clone());
+    let last = names.iter().find_map(|(_, last)| last.clone());
+    let parts: Vec<_> = first.into_iter().chain(last).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 fn claims<'a>(item: &'a Item) -> Vec<Claim<'a>> {
     match &item.key {
         SortKey::Record(source) => record(item, source),
-        SortKey::Attributes { source, namespace } => {
+        SortKey::Attributes { source, namespace } if !is_reserved(namespace) => {
             let values = item.data.map("attributes").into_iter().flat_map(Map::iter);
             let claim = |(name, value): (&'a str, &'a Value)| {
                 let (value, confidence) = match value {

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use super::{
     View,
     money::{currency, paid, scaled, with_amounts},
+    versions::Place,
 };
 use crate::{
     cursor::{self, Listing},
@@ -119,7 +120,8 @@ pub struct HistoryItem {
     pub identity: IdentityId,
     /// The event's own data, as far as the client may see them.
     pub data: Map,
-    key: EventKey,
+    /// Where a page that ends with the event ends.
+    pub(super) place: Place,
 }
 
 impl HistoryItem {
@@ -164,13 +166,16 @@ impl HistoryItem {
             direction: direction(kind, &item.data).map(str::to_owned),
             identity: item.identity.clone(),
             data,
-            key: key.clone(),
+            place: Place {
+                after: key.clone(),
+                since: None,
+            },
         })
     }
 
-    /// The cursor that stands after the event where no filter is given.
-    pub fn cursor(&self) -> Option<String> {
-        Some(cursor::encode(Listing::History, "", self.key.as_str()))
+    /// The cursor of the page after the event, of an unfiltered history whose first page is a profile's.
+    pub fn cursor(&self) -> String {
+        cursor::encode(Listing::History, "", &self.place.to_text())
     }
 
     /// The lines of a purchase or return.
@@ -266,6 +271,24 @@ pub fn channel(kind: EventType, data: &Map) -> Option<&str> {
     }
 }
 
+/// The form in which channels are compared: the letters and digits in lowercase. `WhatsApp`, `whats_app` and `Whats App` are one
+/// channel. A name without letters and digits is compared as it is.
+pub fn normal_channel(channel: &str) -> String {
+    let normal = channel.to_lowercase();
+    let kept: String = normal.chars().filter(|c| c.is_alphanumeric()).collect();
+    if kept.is_empty() { normal } else { kept }
+}
+
+/// `canceled` or `voided`, if the status of a purchase or return says so. Such an order is shown, and counted nowhere.
+pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
+    let status = data.text("status")?.trim().to_ascii_lowercase();
+    match status.as_str() {
+        "cancelled" | "canceled" => Some("canceled"),
+        "voided" => Some("voided"),
+        _ => None,
+    }
+}
+
 fn direction(kind: EventType, data: &Map) -> Option<&str> {
     match kind {
         EventType::Message => data.text("direction"),
@@ -355,7 +378,7 @@ fn status(data: &Map) -> String {
     data.text("status").unwrap_or("unknown").replace('_', " ")
 }
 
-/// `2 items for 31.90 AUD`
+/// `2 items for 31.90 AUD`, and `(canceled)` or `(voided)` if it was.
 fn goods(data: &Map, view: &View<'_>) -> String {
     let mut quantity = rust_decimal::Decimal::ZERO;
     for line in data.list("products").iter().filter_map(Value::as_map) {
@@ -369,7 +392,8 @@ fn goods(data: &Map, view: &View<'_>) -> String {
     };
     let currency = currency(data, view);
     let total = scaled(&currency, total);
-    format!("{quantity} {noun} for {total} {currency}")
+    let note = cancellation(data).map_or_else(String::new, |word| format!(" ({word})"));
+    format!("{quantity} {noun} for {total} {currency}{note}")
 }
 
 #[cfg(test)]

@@ -21,12 +21,15 @@ pub mod history;
 pub mod money;
 pub mod note;
 pub mod segments;
+pub mod subscriptions;
 pub mod summary;
+pub mod versions;
 
 pub use attributes::{Attribute, Categories};
 pub use history::HistoryItem;
 pub use note::Note;
 pub use summary::Summary;
+use versions::Place;
 
 /// Items on a page where the client names no limit.
 pub const DEFAULT_LIMIT: usize = 25;
@@ -58,9 +61,14 @@ impl State {
             .take_while(move |item| item.identity == *identity)
     }
 
-    /// Every event, newest first. One that several identities hold counts once, in its newest version; where
-    /// that says it was moved, not at all.
+    /// The events that are shown, newest first: each once, in its newest [version](versions).
     pub fn events(&self) -> Vec<&Item> {
+        versions::shown(&self.keyed_events())
+    }
+
+    /// Every event, newest first. An event that several identities hold is here once, in its newest version, or not at all if that
+    /// says that it was moved.
+    fn keyed_events(&self) -> Vec<&Item> {
         let mut events: Vec<_> = self
             .0
             .iter()
@@ -303,7 +311,8 @@ impl Profile {
 
     /// Folds the items into the document.
     pub fn document(&self, view: &View<'_>, sections: Sections) -> Document {
-        let events = self.state.events();
+        let all = self.state.keyed_events();
+        let events = versions::shown(&all);
         let mut attributes = attributes::fold(&self.state, view);
         let summary = summary::fold(&attributes, &events, view);
         add_figures(&mut attributes, &summary, view);
@@ -336,7 +345,7 @@ impl Profile {
             notes: sections.notes.then(|| note::section(&self.state, view)),
             history: sections.history.then(|| Section {
                 as_of: newest_file(events.iter().copied()),
-                page: first_page(&events, view),
+                page: first_page(&all, &events, view),
             }),
             excluded_links: self.closure.excluded(),
             partial: self.partial || self.closure.is_partial(),
@@ -390,11 +399,7 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
     let held = attributes
         .entry(attributes::FIGURES.to_owned())
         .or_default();
-    let figures = attributes::figures(summary, view.now);
-    // A source's namespace may have the same name: then what is counted here counts.
-    held.retain(|attribute| !figures.iter().any(|figure| figure.name == attribute.name));
-    held.extend(figures);
-    held.sort_by(|a, b| a.name.cmp(&b.name));
+    held.extend(attributes::figures(summary, view.now));
 }
 
 /// The cursor that stands after an attribute, in the listing of one category or of all.
@@ -409,19 +414,20 @@ fn newest_file<'a>(items: impl Iterator<Item = &'a Item>) -> Option<Instant> {
     modified.max().and_then(Instant::from_seconds)
 }
 
-fn first_page(events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {
-    let items: Vec<_> = events
-        .iter()
-        .take(DEFAULT_LIMIT)
-        .filter_map(|item| HistoryItem::new(item, view))
-        .collect();
-    let last = events
-        .get(DEFAULT_LIMIT - 1)
-        .filter(|_| events.len() > DEFAULT_LIMIT)
-        .and_then(|item| item.event());
+/// The first page of the history. `all` are the events that `events`, those that are shown, were chosen from.
+fn first_page(all: &[&Item], events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {
+    let item = |item: &&Item| {
+        let mut shown = HistoryItem::new(item, view)?;
+        let key = item.event()?;
+        let count = all.partition_point(|other| other.event() >= Some(key));
+        shown.place = Place::new(key.clone(), all, count, None);
+        Some(shown)
+    };
+    let items: Vec<_> = events.iter().take(DEFAULT_LIMIT).filter_map(item).collect();
+    let last = items.last().filter(|_| events.len() > DEFAULT_LIMIT);
     Page {
+        next: last.map(HistoryItem::cursor),
         items,
-        next: last.map(|key| cursor::encode(Listing::History, "", key.as_str())),
         partial: false,
     }
 }

@@ -31,24 +31,15 @@ const SEGMENTS: [(&str, Rule); 15] = [
     }),
     ("lapsed", |s, now| past(s.last_order_at, now, LAPSED_DAYS)),
     ("returner", |s, _| s.returns > 0),
-    ("email_opted_in", |s, _| {
-        s.email.status.as_deref() == Some("subscribed")
-    }),
+    ("email_opted_in", |s, _| s.email.opted_in),
     ("email_opens", |s, now| {
         within(s.email.last_opened_at, now, ENGAGED_DAYS)
     }),
     ("email_clicks", |s, now| {
         within(s.email.last_clicked_at, now, ENGAGED_DAYS)
     }),
-    ("email_opted_out", |s, _| {
-        s.email.status.as_deref() == Some("unsubscribed")
-    }),
-    ("sms_subscribed", |s, _| {
-        matches!(
-            s.sms.status.as_deref(),
-            Some("subscribed" | "list_subscribed")
-        )
-    }),
+    ("email_opted_out", |s, _| s.email.opted_out),
+    ("sms_subscribed", |s, _| s.sms.opted_in),
     ("employee", |s, _| s.employee),
 ];
 

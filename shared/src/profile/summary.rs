@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::{
     View,
     attributes::{self, Categories},
-    history::channel,
+    history::{cancellation, channel, normal_channel},
     money::{Money, currency, paid, scaled},
     newest_file,
     segments::{self, ENGAGED_DAYS},
+    subscriptions::{self, Subscription},
 };
 use crate::{
     item::Item,
@@ -45,8 +46,10 @@ pub enum Relationship {
 /// The figures of one means of engagement: e-mail or text messages.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Engagement {
-    /// The last subscription status.
+    /// The subscription status: `unsubscribed` if any list has it, else `subscribed` if any list has it, else the newest.
     pub status: Option<String>,
+    /// The subscription to each list of each source, newest first, at most 100.
+    pub lists: Vec<Subscription>,
     /// How many were sent.
     pub sent: usize,
     /// How many distinct ones were opened; always 0 for text messages.
@@ -55,9 +58,9 @@ pub struct Engagement {
     pub clicked: usize,
     /// How many bounced; always 0 for text messages.
     pub bounced: usize,
-    /// `opened ÷ sent`; `null` where none was sent.
+    /// How many of those sent were opened, divided by `sent`: at most 1; `null` if none was sent.
     pub open_rate: Option<f64>,
-    /// `clicked ÷ sent`; `null` where none was sent.
+    /// How many of those sent had a link followed, divided by `sent`: at most 1; `null` if none was sent.
     pub click_rate: Option<f64>,
     /// When the last one was sent.
     pub last_sent_at: Option<Instant>,
@@ -69,6 +72,12 @@ pub struct Engagement {
     pub last_bounced_at: Option<Instant>,
     /// What the customer has done with them in the last 90 days.
     pub engagement: Engaged,
+    /// Whether the customer is subscribed to any list.
+    #[serde(skip)]
+    pub(super) opted_in: bool,
+    /// Whether the customer has unsubscribed from any list.
+    #[serde(skip)]
+    pub(super) opted_out: bool,
 }
 
 /// The most that a customer has lately done with what was sent.
@@ -107,6 +116,8 @@ pub struct Top {
     pub quantity: Decimal,
 }
 
+/// The time zone of the months.
+const TIME_ZONE: &str = "UTC";
 /// How many products, categories and brands the summary names.
 const TOP: usize = 5;
 /// Categories and brands are those of so many of the most bought products: one request of the table.
@@ -117,7 +128,7 @@ pub const MAX_RANKED: usize = 100;
 pub struct Summary {
     /// Whether the customer has bought.
     pub relationship: Relationship,
-    /// Purchases.
+    /// Purchases, without those that were canceled or voided, here and in all that follows.
     pub orders: usize,
     /// Items bought.
     pub items: u64,
@@ -133,10 +144,12 @@ pub struct Summary {
     pub last_order_at: Option<Instant>,
     /// The last event of any type.
     pub last_event_at: Option<Instant>,
-    /// Where events happened.
+    /// Where events happened. Of the spellings of a channel, that of the newest event.
     pub channels: BTreeSet<String>,
     /// What each month came to, the earliest first.
     pub spend_by_month: Vec<MonthlySpend>,
+    /// The time zone of the months.
+    pub time_zone: &'static str,
     /// E-mail.
     pub email: Engagement,
     /// Text messages.
@@ -202,7 +215,7 @@ fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
 fn most_bought(events: &[&Item]) -> Vec<TopProduct> {
     let mut bought: BTreeMap<(String, String), Decimal> = BTreeMap::new();
     for (kind, _, data) in facts(events) {
-        if kind != EventType::Purchase {
+        if kind != EventType::Purchase || cancellation(data).is_some() {
             continue;
         }
         for line in data.list("products").iter().filter_map(Value::as_map) {
@@ -239,10 +252,13 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
     let mut bought: BTreeMap<String, (Decimal, u32)> = BTreeMap::new();
     let mut months: BTreeMap<(String, String), Decimal> = BTreeMap::new();
     let mut order_times = Vec::new();
-    let mut channels = BTreeSet::new();
+    let mut channels = BTreeMap::new();
     for (kind, at, data) in facts(events) {
-        channels.extend(channel(kind, data).map(str::to_owned));
-        if !matches!(kind, EventType::Purchase | EventType::Return) {
+        if let Some(channel) = channel(kind, data) {
+            channels.entry(normal_channel(channel)).or_insert(channel);
+        }
+        let is_order = matches!(kind, EventType::Purchase | EventType::Return);
+        if !is_order || cancellation(data).is_some() {
             continue;
         }
         let (currency, paid) = (currency(data, view), paid(data));
@@ -281,7 +297,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
         first_order_at: order_times.last().copied(),
         last_order_at: order_times.first().copied(),
         last_event_at: facts(events).next().map(|(_, at, _)| at),
-        channels,
+        channels: channels.into_values().map(str::to_owned).collect(),
         spend_by_month: months
             .into_iter()
             .map(|((month, currency), amount)| MonthlySpend {
@@ -290,8 +306,9 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
                 currency,
             })
             .collect(),
-        email: email(events, view.now),
-        sms: sms(events, view.now),
+        time_zone: TIME_ZONE,
+        email: engagement(events, &EMAIL, view.now),
+        sms: engagement(events, &SMS, view.now),
         top_products: most_bought(events),
         top_categories: Vec::new(),
         top_brands: Vec::new(),
@@ -325,81 +342,73 @@ fn average(currency: String, total: Decimal, count: u32) -> Money {
     Money::new(currency, average)
 }
 
-fn email(events: &[&Item], now: Instant) -> Engagement {
-    use EventType::{EmailBounce, EmailClick, EmailOpen, EmailSend, EmailSubscribe};
-    engagement(
-        events,
-        "email_id",
-        EmailSend,
-        Some(EmailOpen),
-        EmailClick,
-        Some(EmailBounce),
-        EmailSubscribe,
-        now,
-    )
-}
-
-fn sms(events: &[&Item], now: Instant) -> Engagement {
-    engagement(
-        events,
-        "sms_id",
-        EventType::SmsSend,
-        None,
-        EventType::SmsClick,
-        None,
-        EventType::SmsSubscribe,
-        now,
-    )
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the types of one means, spelt out at its two callers"
-)]
-fn engagement(
-    events: &[&Item],
-    id: &str,
+/// The event types of e-mail or of text messages.
+struct Means {
+    /// The field that names a message.
+    id: &'static str,
     send: EventType,
     open: Option<EventType>,
     click: EventType,
     bounce: Option<EventType>,
     subscribe: EventType,
-    now: Instant,
-) -> Engagement {
-    let distinct = |wanted: EventType| {
-        let ids = facts(events)
+}
+
+const EMAIL: Means = Means {
+    id: "email_id",
+    send: EventType::EmailSend,
+    open: Some(EventType::EmailOpen),
+    click: EventType::EmailClick,
+    bounce: Some(EventType::EmailBounce),
+    subscribe: EventType::EmailSubscribe,
+};
+
+const SMS: Means = Means {
+    id: "sms_id",
+    send: EventType::SmsSend,
+    open: None,
+    click: EventType::SmsClick,
+    bounce: None,
+    subscribe: EventType::SmsSubscribe,
+};
+
+fn engagement(events: &[&Item], means: &Means, now: Instant) -> Engagement {
+    let ids = |wanted: EventType| -> BTreeSet<&str> {
+        facts(events)
             .filter(|(kind, ..)| *kind == wanted)
-            .filter_map(|(.., data)| data.text(id));
-        ids.collect::<BTreeSet<_>>().len()
+            .filter_map(|(.., data)| data.text(means.id))
+            .collect()
     };
     let last = |wanted: EventType| {
         facts(events)
             .find(|(kind, ..)| *kind == wanted)
             .map(|(_, at, _)| at)
     };
-    let (sent, opened, clicked) = (distinct(send), open.map_or(0, distinct), distinct(click));
-    let rate =
-        |part: usize| (sent > 0).then(|| (part as f64 / sent as f64 * 10_000.0).round() / 10_000.0);
-    let (last_opened_at, last_clicked_at) = (open.and_then(last), last(click));
-    // Its status is a part of an event's id: of two at one moment the newest word counts.
-    let statuses = events
-        .iter()
-        .filter_map(|item| Some((item.event().filter(|key| key.kind() == subscribe)?, item)));
-    let status = statuses.max_by_key(|(key, item)| (key.at(), item.version));
+    let sent = ids(means.send);
+    let opened = means.open.map_or_else(BTreeSet::new, ids);
+    let clicked = ids(means.click);
+    // Messages that were sent elsewhere are no part of a rate.
+    let rate = |part: &BTreeSet<&str>| {
+        let part = part.intersection(&sent).count();
+        let share = part as f64 / sent.len() as f64;
+        (!sent.is_empty()).then(|| (share * 10_000.0).round() / 10_000.0)
+    };
+    let (last_opened_at, last_clicked_at) = (means.open.and_then(last), last(means.click));
+    let subscriptions = subscriptions::fold(events, means.subscribe);
     Engagement {
-        status: status
-            .and_then(|(_, item)| item.data.text("status"))
-            .map(str::to_owned),
-        sent,
-        opened,
-        clicked,
-        bounced: bounce.map_or(0, distinct),
-        open_rate: rate(opened),
-        click_rate: rate(clicked),
-        last_sent_at: last(send),
+        status: subscriptions.status,
+        lists: subscriptions.lists,
+        opted_in: subscriptions.opted_in,
+        opted_out: subscriptions.opted_out,
+        sent: sent.len(),
+        opened: opened.len(),
+        clicked: clicked.len(),
+        bounced: means.bounce.map_or(0, |bounce| ids(bounce).len()),
+        open_rate: rate(&opened),
+        click_rate: rate(&clicked),
+        last_sent_at: last(means.send),
         last_opened_at,
         last_clicked_at,
-        last_bounced_at: bounce.and_then(last),
+        last_bounced_at: means.bounce.and_then(last),
         engagement: if segments::within(last_clicked_at, now, ENGAGED_DAYS) {
             Engaged::Clicks
         } else if segments::within(last_opened_at, now, ENGAGED_DAYS) {

@@ -5,9 +5,12 @@ use super::*;
 
 mod claims;
 mod document;
+mod figures;
 mod history;
 mod notes;
 mod segments;
+mod subscriptions;
+mod versions;
 
 use crate::erasure::Markers;
 use crate::{
@@ -109,6 +112,7 @@ fn note(owner: u8, n: u8) -> Item {
         key: SortKey::Note(uuid),
         version: None,
         link: None,
+        source: None,
         data,
         expires_at: None,
     }

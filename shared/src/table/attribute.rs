@@ -1,4 +1,4 @@
-//! How items stand in DynamoDB: `PK`, `SK`, `version`, `link`, `data`, `expires_at`.
+//! How items are stored in DynamoDB: `PK`, `SK`, `version`, `link`, `source`, `data`, `expires_at`.
 
 use std::collections::HashMap;
 
@@ -32,6 +32,9 @@ pub(super) fn row(item: &Item) -> Row {
     if let Some(link) = &item.link {
         row.insert("link".to_owned(), map(&link.to_item()));
     }
+    if let Some(source) = &item.source {
+        row.insert("source".to_owned(), AttributeValue::S(source.clone()));
+    }
     row.insert("data".to_owned(), map(&item.data));
     if let Some(end) = item.expires_at {
         row.insert("expires_at".to_owned(), AttributeValue::N(end.to_string()));
@@ -48,6 +51,9 @@ pub(super) fn item(mut row: Row) -> Option<Item> {
         link: row
             .remove("link")
             .and_then(|link| Identifier::from_item(&read_map(link)?)),
+        source: row
+            .get("source")
+            .and_then(|source| Some(source.as_s().ok()?.clone())),
         data: row.remove("data").and_then(read_map).unwrap_or_default(),
         expires_at: row
             .get("expires_at")

@@ -25,6 +25,7 @@ pub struct Write {
     sort: String,
     version: Version,
     link: Option<Spelling>,
+    source: Option<String>,
     data: Spelling,
     expires_at: Option<i64>,
 }
@@ -62,6 +63,7 @@ impl Write {
     pub fn item(item: &Item) -> Option<Self> {
         Some(Self {
             link: item.link.as_ref().map(|link| Spelling::of(&link.to_item())),
+            source: item.source.clone(),
             expires_at: item.expires_at,
             ..Self::new(
                 item.identity.to_string(),
@@ -79,6 +81,7 @@ impl Write {
             sort,
             version,
             link: None,
+            source: None,
             data: Spelling::of(data),
             expires_at: None,
         }
@@ -97,7 +100,8 @@ impl Write {
     /// About as many bytes as it takes of a request.
     pub fn bytes(&self) -> usize {
         let link = self.link.as_ref().map_or(0, |link| link.as_str().len());
-        self.partition.len() + self.sort.len() + self.data.as_str().len() + link
+        let source = self.source.as_ref().map_or(0, String::len);
+        self.partition.len() + self.sort.len() + self.data.as_str().len() + link + source
     }
 
     /// Partition key and sort key: no two writes of a request may share them.
@@ -113,11 +117,13 @@ impl Write {
     /// Spells the statement that inserts it into `table`, a name as it stands in a statement.
     fn insert(&self, table: &str, out: &mut String) {
         let (link, end) = (self.link.as_ref(), self.expires_at);
+        let source = self.source.as_deref();
         let text = [
             "INSERT INTO ",
             table,
             " VALUE {'PK':?,'SK':?,'version':?,'data':?",
             link.map_or("", |_| ",'link':?"),
+            source.map_or("", |_| ",'source':?"),
             end.map_or("", |_| ",'expires_at':?"),
             "}",
         ];
@@ -127,6 +133,7 @@ impl Write {
             Some(Parameter::Bytes(self.version.as_bytes())),
             Some(Parameter::Map(&self.data)),
             link.map(Parameter::Map),
+            source.map(Parameter::Text),
             end.map(Parameter::Number),
         ];
         statement(out, &text, parameters);
@@ -136,11 +143,13 @@ impl Write {
     /// Spells the statement that updates it in `table`, a name as it stands in a statement.
     fn update(&self, table: &str, out: &mut String) {
         let (link, end) = (self.link.as_ref(), self.expires_at);
+        let source = self.source.as_deref();
         let text = [
             "UPDATE ",
             table,
             r#" SET \"version\" = ? SET \"data\" = ?"#,
             link.map_or("", |_| r#" SET \"link\" = ?"#),
+            source.map_or(r#" REMOVE \"source\""#, |_| r#" SET \"source\" = ?"#),
             end.map_or(
                 r#" REMOVE \"expires_at\""#,
                 |_| r#" SET \"expires_at\" = ?"#,
@@ -151,6 +160,7 @@ impl Write {
             Some(Parameter::Bytes(self.version.as_bytes())),
             Some(Parameter::Map(&self.data)),
             link.map(Parameter::Map),
+            source.map(Parameter::Text),
             end.map(Parameter::Number),
             Some(Parameter::Text(&self.partition)),
             Some(Parameter::Text(&self.sort)),
@@ -351,10 +361,11 @@ mod tests {
         let plain = new(&Map::new());
         let full = Write {
             link: Some(Spelling::of(&Map::new())),
+            source: Some("s".into()),
             expires_at: Some(7),
             ..new(&Map::new())
         };
-        for (write, more) in [(&plain, 0), (&full, 2)] {
+        for (write, more) in [(&plain, 0), (&full, 3)] {
             for (spell, own) in [
                 (Write::insert as fn(&Write, &str, &mut String), 4),
                 (Write::update, 5),
@@ -367,6 +378,13 @@ mod tests {
                 assert!(text.contains(" \"a.b-c\" "), "{text}");
                 assert!(parameters.contains(&serde_json::json!({"S": "p\""})));
                 assert!(parameters.contains(&serde_json::json!({"S": "s\n"})));
+            }
+        }
+        for (write, clause) in [(&plain, "REMOVE"), (&full, "SET")] {
+            let statement = spelt(write, Write::update)["Statement"].clone();
+            for name in ["source", "expires_at"] {
+                let clause = format!(" {clause} \"{name}\"");
+                assert!(statement.as_str().unwrap().contains(&clause), "{statement}");
             }
         }
         let returns = "ReturnValuesOnConditionCheckFailure";

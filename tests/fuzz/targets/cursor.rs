@@ -6,7 +6,7 @@ use shared::{
     cursor::{self, Listing},
     identity::IdentityId,
     keys::{EventKey, SortKey},
-    profile::note,
+    profile::{note, versions::Place},
     time::Instant,
     version::{ImportId, Version},
 };
@@ -35,6 +35,9 @@ fuzz_target!(|input: (u8, &str, &str)| {
     if let Some(key) = EventKey::parse(text) {
         assert_eq!(key.as_str(), text);
         assert!(text.starts_with(&key.at().fixed()));
+    }
+    if let Some(place) = Place::parse(text) {
+        assert_eq!(place.to_text(), text);
     }
     if let Some(key) = SortKey::parse(text) {
         // The table holds what is written here; other spellings come in forged cursors alone, and mean the same.

@@ -206,6 +206,7 @@ fn item(stored: &Stored<'_>) -> Option<Item> {
         key,
         version,
         link: Some(link),
+        source: None,
         data,
         expires_at: None,
     })

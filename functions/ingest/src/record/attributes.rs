@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::{
     keys::SortKey,
+    profile::attributes::{RESERVED, is_reserved},
     table::Write,
     value::{Map, Value, decimal},
 };
@@ -37,6 +38,9 @@ impl Placing<'_> {
                 .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
             let (namespace, name) = parts
                 .ok_or_else(|| Fault::at(&path, "invalid_value", "a name like namespace.name"))?;
+            if is_reserved(namespace) {
+                return Err(reserved(&path));
+            }
             let value = attribute_value(value, &path)?;
             namespaces
                 .entry(namespace.to_owned())
@@ -67,6 +71,15 @@ impl Placing<'_> {
             });
         Ok(items.collect())
     }
+}
+
+/// The fault of an attribute in a category of the system's own.
+fn reserved(path: &Path<'_>) -> Fault {
+    let names = RESERVED.join(", ");
+    let expected = format!(
+        "a namespace of the source's own: {names} are reserved; send a customer's fields as a customer_record"
+    );
+    Fault::at(path, "reserved_namespace", expected)
 }
 
 /// Attributes by `namespace.name`. A namespace that is an object, as columns of CSV make it, comes apart.

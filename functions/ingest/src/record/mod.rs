@@ -171,8 +171,18 @@ impl Placing<'_> {
             }
             _ => None,
         };
+        // The lists of different sources differ, and the source of an event is otherwise in its key's hash only.
+        let is_subscription =
+            |kind| matches!(kind, EventType::EmailSubscribe | EventType::SmsSubscribe);
+        let source = match &key {
+            SortKey::Event(key) if is_subscription(key.kind()) => {
+                Some(self.context.source.to_owned())
+            }
+            _ => None,
+        };
         Item {
             expires_at,
+            source,
             ..Item::ingested(identity, key, self.version, Some(link.clone()), data)
         }
     }

@@ -230,28 +230,115 @@ fn fields_of_customer_records_have_their_categories() {
 }
 
 #[test]
-fn a_segment_that_is_denied_by_a_text_is_not_set() {
-    let values: [(&str, Value); 6] = [
-        ("no", "false".into()),
-        ("never", " False ".into()),
-        ("empty", "".into()),
-        ("off", Value::Bool(false)),
-        ("on", Value::Bool(true)),
-        ("yes", "true".into()),
+fn segments_that_are_denied_are_not_set() {
+    let denied: [Value; 20] = [
+        false.into(),
+        Value::Null,
+        number("0"),
+        number("0.00"),
+        number("-0"),
+        "".into(),
+        "  ".into(),
+        "false".into(),
+        " False ".into(),
+        "0".into(),
+        "0.0".into(),
+        "no".into(),
+        "No".into(),
+        "n".into(),
+        " N".into(),
+        "f".into(),
+        "OFF".into(),
+        "off ".into(),
+        Value::List(Vec::new()),
+        Map::new().into(),
     ];
-    let categories = categories(&[given("crm", "segments", 1, &values)]);
-    let set: Vec<_> = attributes::segments(&categories).collect();
-    assert_eq!(set, ["on", "yes"]);
+    let set: [Value; 9] = [
+        true.into(),
+        number("1"),
+        number("0.5"),
+        "true".into(),
+        "yes".into(),
+        "none".into(),
+        "1".into(),
+        "on".into(),
+        Value::List(vec![false.into()]),
+    ];
+    for (values, expected) in [(denied.as_slice(), false), (&set, true)] {
+        for value in values {
+            let plain = ("segment", value.clone());
+            let sure = map(&[("value", value.clone()), ("confidence", number("1"))]);
+            for own in [plain, ("segment", sure.into())] {
+                let categories = categories(&[given("crm", "segments", 1, &[own])]);
+                let found = attributes::segments(&categories).count() == 1;
+                assert_eq!(found, expected, "{value:?}");
+            }
+        }
+    }
 }
 
 #[test]
-fn blank_names_name_nobody() {
-    let named = |source, written, first: &str, last: &str| {
-        let data = map(&[("first_name", first.into()), ("last_name", last.into())]);
-        record(0, source, written, data)
+fn names_come_from_records_with_both_parts() {
+    let named = |source: &str, written, parts: &[(&str, &str)]| {
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|(part, name)| (*part, Value::from(*name)))
+            .collect();
+        record(0, source, written, map(&parts))
     };
     let name = |items: &[Item]| answered(items)["name"].clone();
-    let older = named("pos", 1, "Jane", "Doe");
-    assert_eq!(name(&[older.clone(), named("crm", 2, "", " ")]), "Jane Doe");
-    assert_eq!(name(&[older, named("crm", 2, "Jane ", "")]), "Jane");
+    let tess = named("crm", 1, &[("first_name", "Tess"), ("last_name", "Aldous")]);
+    let guest = named("till", 2, &[("first_name", "Guest")]);
+    assert_eq!(name(&[tess.clone(), guest.clone()]), "Tess Aldous");
+    let newer = named(
+        "shop",
+        3,
+        &[("first_name", "Theresa"), ("last_name", " Aldous-Kim ")],
+    );
+    assert_eq!(
+        name(&[newer, tess.clone(), guest.clone()]),
+        "Theresa Aldous-Kim"
+    );
+    // Blank parts are absent.
+    let blank = named("shop", 3, &[("first_name", ""), ("last_name", " ")]);
+    assert_eq!(name(&[tess.clone(), blank.clone()]), "Tess Aldous");
+    let half = named("shop", 3, &[("first_name", "Jane "), ("last_name", "")]);
+    assert_eq!(name(&[tess, half.clone()]), "Tess Aldous");
+    // Without such a record, part by part.
+    let family = named("pos", 1, &[("last_name", "Old")]);
+    assert_eq!(name(&[guest, half, blank.clone(), family]), "Jane Old");
+    assert_eq!(name(&[named("pos", 1, &[("last_name", "Old")])]), "Old");
+    assert_eq!(name(&[blank]), serde_json::Value::Null);
+}
+
+#[test]
+fn attributes_of_reserved_namespaces_count_nowhere() {
+    let staff = given("crm", "customer", 9, &[("employee_flag", true.into())]);
+    let record = record(0, "pos", 1, map(&[("employee_flag", false.into())]));
+    let document = answered(&[staff, record]);
+    let flag = &document["attributes"]["customer"][0];
+    assert_eq!(
+        (
+            &flag["name"],
+            &flag["value"],
+            &flag["source"],
+            flag.get("also")
+        ),
+        (&"employee_flag".into(), &false.into(), &"pos".into(), None)
+    );
+    assert!(
+        !document["summary"]["segments"]
+            .to_string()
+            .contains("employee")
+    );
+    for namespace in [
+        "contact", "address", "customer", "custom", "other", "figures", "Customer", " other",
+    ] {
+        let categories = categories(&[given("crm", namespace, 1, &[("x", true.into())])]);
+        assert!(categories.is_empty(), "{namespace}");
+    }
+    assert_eq!(
+        categories(&[given("crm", "others", 1, &[("x", true.into())])]).len(),
+        1
+    );
 }

@@ -115,7 +115,7 @@ fn engagement_counts_each_message_once() {
     let time = |day| serde_json::to_value(at(day)).unwrap();
     let summary = summary(&items, 20);
     let email = serde_json::json!({
-        "status": "subscribed", "sent": 3, "opened": 2, "clicked": 1, "bounced": 1,
+        "status": "subscribed", "lists": [{"source": null, "status": "subscribed", "at": time(9)}], "sent": 3, "opened": 2, "clicked": 1, "bounced": 1,
         "open_rate": 0.6667, "click_rate": 0.3333, "last_sent_at": time(3), "last_opened_at": time(6),
         "last_clicked_at": time(7), "last_bounced_at": time(8), "engagement": "clicks",
     });

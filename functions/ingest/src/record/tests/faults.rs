@@ -329,3 +329,29 @@ fn faults_say_what_was_expected() {
         assert_eq!(fault.expected, expected, "{row}");
     }
 }
+
+#[test]
+fn rejects_reserved_namespaces() {
+    for namespace in [
+        "address", "contact", "custom", "customer", "figures", "other", "Customer",
+    ] {
+        for attributes in [
+            format!(r#""{namespace}.employee_flag":true"#),
+            format!(r#""{namespace}":{{"employee_flag":true}}"#),
+            format!(r#""loyalty.tier":"gold"," {namespace} .employee_flag":{{"value":true}}"#),
+        ] {
+            let row = format!(r#"{{{LINK},"attributes":{{{attributes}}}}}"#);
+            let fault = place_as(Some("attributes"), &row).unwrap_err();
+            assert_eq!(fault.code, "reserved_namespace", "{row}");
+            assert!(fault.expected.contains("customer_record"), "{fault}");
+        }
+    }
+    let row = format!(r#"{{{LINK},"attributes":{{"customers.a":1,"segments.b":true}}}}"#);
+    assert!(place_as(Some("attributes"), &row).is_ok());
+    expect_fault(
+        "attributes",
+        &format!(r#"{{{LINK},"attributes":{{"customer.a":1}}}}"#),
+        "reserved_namespace",
+        "attributes.customer.a",
+    );
+}
