@@ -23,6 +23,7 @@ mod newest;
 mod schedules;
 mod taken_back;
 mod wire;
+mod writing;
 
 use wire::{Bucket, Wire};
 
@@ -46,6 +47,8 @@ struct World {
     inserts: AtomicUsize,
     /// The requests, by their number, at which the run that sends them dies.
     deaths: Deaths,
+    /// Changes responses of DynamoDB.
+    tamper: Mutex<Option<wire::Tamper>>,
     events: mpsc::UnboundedSender<String>,
 }
 
@@ -111,6 +114,7 @@ impl World {
             requests: AtomicUsize::new(0),
             inserts: AtomicUsize::new(0),
             deaths,
+            tamper: Mutex::default(),
             events: sender,
         };
         (Arc::new(world), events)

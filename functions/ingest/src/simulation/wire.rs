@@ -31,6 +31,9 @@ const LONGEST: u64 = 50;
 /// How much of a body comes at a time.
 const PIECE: usize = 500;
 
+/// Changes a response of DynamoDB: it gets the operation, the request, and the status and body of the response.
+pub(super) type Tamper = Box<dyn FnMut(&str, &Value, &mut (u16, Value)) + Send>;
+
 /// What one run sends its requests by.
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
@@ -113,7 +116,8 @@ impl HttpConnector for Wire {
                 Some(target) => {
                     let inserts = inserts(request.body().bytes().unwrap_or_default());
                     world.inserts.fetch_add(inserts, Ordering::Relaxed);
-                    dynamodb(&world.database, target, &request)
+                    let answer = dynamodb(&world.database, target, &request);
+                    tampered(world, target, &request, answer)
                 }
                 None => s3(world, &request),
             };
@@ -187,6 +191,24 @@ fn dynamodb(database: &Database, target: &str, request: &HttpRequest) -> HttpRes
         "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
         other => panic!("{other} is not expected"),
     }
+}
+
+fn tampered(
+    world: &World,
+    target: &str,
+    request: &HttpRequest,
+    answer: HttpResponse,
+) -> HttpResponse {
+    let mut tamper = lock(&world.tamper);
+    let Some(tamper) = &mut *tamper else {
+        return answer;
+    };
+    let (_, operation) = target.rsplit_once('.').unwrap();
+    let request = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+    let body = serde_json::from_slice(answer.body().bytes().unwrap()).unwrap();
+    let mut told = (answer.status().as_u16(), body);
+    tamper(operation, &request, &mut told);
+    response(told.0, serde_json::to_vec(&told.1).unwrap().into())
 }
 
 /// What was dropped, in all versions, and what runs put.
