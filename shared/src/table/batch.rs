@@ -101,6 +101,11 @@ impl Write {
         )
     }
 
+    /// The bytes that a map takes of a request.
+    pub fn map_bytes(map: &Map) -> usize {
+        Spelling::of(map).as_str().len()
+    }
+
     /// About as many bytes as it takes of a request.
     pub fn bytes(&self) -> usize {
         let link = self.link.as_ref().map_or(0, |link| link.as_str().len());
