@@ -21,12 +21,20 @@ use crate::{
 
 /// For how long the table keeps an import's plan and progress.
 const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
-/// After how many tries of the same part, the first taken in, the next is Lambda's last.
-const LAST_ATTEMPT: u64 = 3;
-/// What a report says of an import whose last try this may be.
-const FAILED: &str = "import-failed";
 /// How many runs a range may take: each makes progress, but some file is always larger.
 const MAX_HOPS: u64 = 10_000;
+
+/// The import that a notification's object belongs to: its own, or the one that its manifest names.
+pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
+    let manifest = object.key.starts_with(manifest::PREFIX);
+    manifest
+        .then(|| Manifest::parse(&object.key))
+        .flatten()
+        .map_or_else(
+            || ImportId::new(&object.bucket, &object.key, &object.id()),
+            |manifest| manifest.import,
+        )
+}
 
 /// Sees to one object that a notification tells of.
 pub(crate) async fn run(
@@ -71,12 +79,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     let opened = match open(app, object).await {
         Ok(opened) => opened,
         Err(error) => {
-            // Nothing is planned that tries could be counted by, so failures are.
-            if app.table.count_attempt(import, 0, expiry()).await? >= LAST_ATTEMPT {
-                let detail = "The file could not be read, and this may be Lambda's last try: if it is sent again and \
-                    succeeds, its report takes this one's place.";
-                end(Status::Failed, FAILED, detail.to_owned()).await?;
-            }
+            // There is no plan, so failures are counted instead of attempts.
+            let failures = app.table.count_attempt(import, 0, expiry()).await?;
+            warn_of_last(app, import, 0, failures);
             return Err(error);
         }
     };
@@ -206,24 +211,22 @@ async fn follow(
     };
     // The first run of a drop is not counted: that would be a write more for every file.
     let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
-    if attempts >= LAST_ATTEMPT {
-        let detail = format!(
-            "Part {number} of the file has failed {} times, and this may be Lambda's last try: if it succeeds, its report \
-             takes this one's place.",
-            attempts - 1
-        );
-        let report = Report::of(&plan, &ranges(&plan, &items));
-        let report = report.with_problem(Status::Failed, FileProblem::new(FAILED, detail));
-        report
-            .put_first(&app.s3, &plan.bucket, &plan.object_id())
-            .await?;
-    }
+    warn_of_last(app, import, number, attempts);
     let begun = held(&items, number).is_some();
     let tries = attempts - 1;
     advance(
         app, &plan, &drop, number, begun, progress, None, deadline, tries,
     )
     .await
+}
+
+/// Logs that the event of a range goes to the on-failure queue if this attempt fails. There is no report then: the event can
+/// be sent again, and the import goes on from what is stored. Events that come twice share their attempts, so another may be
+/// left.
+fn warn_of_last(app: &App, import: ImportId, range: usize, attempts: u64) {
+    if attempts > app.max_retries {
+        tracing::warn!(%import, range, attempts, "this attempt may be the last");
+    }
 }
 
 /// Runs over a range, notes how far it is then, and sees to what is left. `opened` is the object from its start and the

@@ -52,8 +52,8 @@ fn malformed() -> Vec<Option<Value>> {
     malformed
 }
 
-fn id(mobile: usize) -> IdentityId {
-    let link = json!({"mobile": mobile.to_string()});
+fn id(number: usize) -> IdentityId {
+    let link = json!({"email": format!("u{number}@fake.com")});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
     IdentityKey::new("simulation")
         .unwrap()
@@ -438,7 +438,7 @@ proptest! {
 fn report_counts_superseded_rows_as_their_winner() {
     let row = |name: usize| {
         format!(
-            r#"{{"record_type":"customer_record","link":{{"mobile":"1"}},"first_name":"{name}"}}"#
+            r#"{{"record_type":"customer_record","link":{{"email":"u1@fake.com"}},"first_name":"{name}"}}"#
         )
     };
     let rows: BTreeMap<usize, String> = (0..30).map(|name| (name, row(name))).collect();
