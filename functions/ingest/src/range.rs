@@ -16,11 +16,13 @@ use crate::{
     record::{self, Context, Forget, Placed},
     rejects::Rejects,
     report::{FileProblem, Status},
-    rows::{Broken, Row, Rows},
+    rows::{Broken, Format, Row, Rows},
     run,
     write::{RowVerdict, Writer},
 };
 
+/// A rejected CSV record this many times as long as the ones before it is taken to have swallowed other rows.
+const LONG_RECORD: u64 = 10;
 /// How often a run says how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
@@ -155,6 +157,9 @@ impl<'a> Run<'a> {
                 self.row(rows, row).await?;
                 self.progress.offset = rows.position();
                 self.progress.line = self.progress.line.and(Some(rows.line()));
+                let plain = rows.position().saturating_sub(self.range.start);
+                let consumed = source.compressed_bytes().unwrap_or(plain);
+                self.progress.consumed = self.progress.consumed.max(consumed);
                 if deadline.is_past() {
                     return Ok(());
                 }
@@ -216,6 +221,7 @@ impl<'a> Run<'a> {
             Ok(placed) => self.write(row, placed).await?,
             Err(fault) => {
                 self.progress.counts.rejected += 1;
+                self.progress.counts.unread += self.swallowed(rows, &row);
                 let line = self.progress.line.and(Some(row.line));
                 self.rejects
                     .add(&row, line, fields().ok().as_ref(), &fault)
@@ -223,6 +229,20 @@ impl<'a> Run<'a> {
             }
         }
         self.account(rows).await
+    }
+
+    /// How many rows a rejected CSV record swallowed, as a stray quote makes it do: its lines but the first, if it is far longer
+    /// than the records before it (the header, if it is the first).
+    fn swallowed(&self, rows: &Rows, row: &Row) -> u64 {
+        let lines = rows.line().saturating_sub(row.line).saturating_sub(1);
+        let before = self.progress.counts.read.saturating_sub(1).max(1);
+        let average = row.offset / before;
+        let bytes = rows.position().saturating_sub(row.offset);
+        if self.drop.format == Format::Csv && bytes > LONG_RECORD * average {
+            lines
+        } else {
+            0
+        }
     }
 
     async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {

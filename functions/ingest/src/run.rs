@@ -61,9 +61,13 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     let end = async |status, slug: &str, detail: String| {
         let report = Report::new(import, &object.key, object.version_id.as_deref())
             .with_problem(status, FileProblem::new(slug, detail));
-        report
+        let is_first = report
             .put_first(&app.s3, &object.bucket, &object.id())
-            .await
+            .await?;
+        if is_first {
+            measure::import(&report, None);
+        }
+        Ok(())
     };
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
@@ -347,16 +351,19 @@ async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), Ing
 /// that had read the object: its report may have come before this one, so it is looked again, until what was told stands.
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
     let mut told = ranges.to_vec();
+    let mut is_first = false;
     loop {
         let report = Report::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
-        report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
+        is_first |= report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
         let stands = if told.iter().any(Progress::is_lost) {
             self::ranges(plan, &app.table.import(plan.import()).await?)
         } else {
             told.clone()
         };
         if stands == told || stands.iter().any(|range| !range.done) {
-            measure::import(&report, plan.last_modified);
+            if is_first {
+                measure::import(&report, Some(plan.last_modified));
+            }
             return Ok(());
         }
         told = stands;
