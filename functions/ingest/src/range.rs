@@ -155,11 +155,7 @@ impl<'a> Run<'a> {
                     row_is_first = false;
                 }
                 self.row(rows, row).await?;
-                self.progress.offset = rows.position();
-                self.progress.line = self.progress.line.and(Some(rows.line()));
-                let plain = rows.position().saturating_sub(self.range.start);
-                let consumed = source.compressed_bytes().unwrap_or(plain);
-                self.progress.consumed = self.progress.consumed.max(consumed);
+                self.note_place(rows, source.compressed_bytes());
                 if deadline.is_past() {
                     return Ok(());
                 }
@@ -175,6 +171,15 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Notes that the range has come to the reader's position. `compressed` is how many bytes of a compressed object were read.
+    fn note_place(&mut self, rows: &Rows, compressed: Option<u64>) {
+        let progress = &mut self.progress;
+        progress.offset = rows.position();
+        progress.line = progress.line.and(Some(rows.line()));
+        let plain = rows.position().saturating_sub(self.range.start);
+        progress.consumed = progress.consumed.max(compressed.unwrap_or(plain));
     }
 
     /// The reader of what is left of the range, and the byte of the object that it begins with.

@@ -58,55 +58,35 @@ pub(crate) async fn run(
 /// Plans the import of a dropped object, and begins it.
 async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
     let import = ImportId::new(&object.bucket, &object.key, &object.id());
-    let end = async |status, slug: &str, detail: String| {
-        let report = Report::new(import, &object.key, object.version_id.as_deref())
-            .with_problem(status, FileProblem::new(slug, detail));
-        let is_first = report
-            .put_first(&app.s3, &object.bucket, &object.id())
-            .await?;
-        if is_first {
-            measure::import(&report, None);
-        }
-        Ok(())
-    };
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
         Err(error) => {
-            return end(
-                Status::Rejected,
-                DropKeyError::slug(error),
-                sentence(&error.to_string()),
-            )
-            .await;
+            let problem = FileProblem::new(DropKeyError::slug(error), sentence(&error.to_string()));
+            return refuse(app, object, Status::Rejected, problem).await;
         }
     };
-    let opened = match open(app, object).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            // There is no plan, so failures are counted instead of attempts.
-            let failures = app.table.count_attempt(import, 0, expiry()).await?;
-            warn_of_last(app, import, 0, failures);
-            return Err(error);
-        }
-    };
-    let (source, size, last_modified) = match opened {
+    let (source, size, last_modified) = match open_or_count(app, object, import).await? {
         Found::Object(source, size, last_modified) => (source, size, last_modified),
         // What is accounted for stays so.
         _ if app.table.import(import).await?.plan.is_some() => {
             return follow(app, object, import, 0, deadline).await;
         }
         Found::Gone => {
-            let detail = "The version was deleted before it was read.".to_owned();
-            return end(Status::Failed, plan::GONE, detail).await;
+            let detail = "The version was deleted before it was read.";
+            let problem = FileProblem::new(plan::GONE, detail);
+            return refuse(app, object, Status::Failed, problem).await;
         }
         Found::Superseded => {
-            let detail = "Another object took this one's place before it was read.".to_owned();
-            return end(Status::Superseded, plan::SUPERSEDED, detail).await;
+            let detail = "Another object took this one's place before it was read.";
+            let problem = FileProblem::new(plan::SUPERSEDED, detail);
+            return refuse(app, object, Status::Superseded, problem).await;
         }
     };
+    let compressed = source.is_compressed();
     // What is larger as it is stored is all the larger decompressed.
-    if let Some(broken) = plan::too_far(drop.format, source.is_compressed(), size) {
-        return end(Status::Rejected, broken.slug, broken.detail).await;
+    if let Some(broken) = plan::too_far(drop.format, compressed, size) {
+        let problem = FileProblem::new(broken.slug, broken.detail);
+        return refuse(app, object, Status::Rejected, problem).await;
     }
     let erasures = Erasures::read(app).await?;
     let plan = Plan {
@@ -117,9 +97,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         sequencer: object.sequencer.clone(),
         last_modified,
         size,
-        compressed: source.is_compressed(),
+        compressed,
         erasure_changes: erasures.changes(),
-        starts: plan::starts(size, app.chunk_bytes, drop.format, source.is_compressed()),
+        starts: plan::starts(size, app.chunk_bytes, drop.format, compressed),
         started_at: Instant::now(),
     };
     if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
@@ -127,22 +107,58 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return follow(app, object, import, 0, deadline).await;
     }
     hand_out(app, &plan, &ImportItems::default()).await?;
+    start(app, &plan, &drop, (*source, erasures), deadline).await
+}
+
+/// Begins the first range of an import that was just planned.
+async fn start(
+    app: &App,
+    plan: &Plan,
+    drop: &DropKey,
+    opened: (Inflated<'_>, Erasures),
+    deadline: Deadline,
+) -> Result<(), IngestError> {
     let Some(range) = plan.range(0) else {
         return Ok(());
     };
-    let progress = Progress::at_start(&plan, range);
-    advance(
-        app,
-        &plan,
-        &drop,
-        0,
-        false,
-        progress,
-        Some((*source, erasures)),
-        deadline,
-        0,
-    )
-    .await
+    let progress = Progress::at_start(plan, range);
+    let opened = Some(opened);
+    advance(app, plan, drop, 0, false, progress, opened, deadline, 0).await
+}
+
+/// Reports a file of which nothing is read, unless there is a report.
+async fn refuse(
+    app: &App,
+    object: &ObjectVersion,
+    status: Status,
+    problem: FileProblem,
+) -> Result<(), IngestError> {
+    let import = ImportId::new(&object.bucket, &object.key, &object.id());
+    let report = Report::new(import, &object.key, object.version_id.as_deref())
+        .with_problem(status, problem);
+    let is_first = report
+        .put_first(&app.s3, &object.bucket, &object.id())
+        .await?;
+    if is_first {
+        measure::import(&report, None);
+    }
+    Ok(())
+}
+
+/// Opens a dropped object. A failure is counted as an attempt at the import.
+async fn open_or_count<'a>(
+    app: &'a App,
+    object: &'a ObjectVersion,
+    import: ImportId,
+) -> Result<Found<'a>, IngestError> {
+    match open(app, object).await {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            let failures = app.table.count_attempt(import, 0, expiry()).await?;
+            warn_of_last(app, import, 0, failures);
+            Err(error)
+        }
+    }
 }
 
 /// What stands where a drop is said to.
