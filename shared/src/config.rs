@@ -24,6 +24,8 @@ pub struct Config {
     pub currency: String,
     /// `CHUNK_BYTES`: objects of lines that are larger than this are imported in ranges; 64 MiB where it is not set.
     pub chunk_bytes: u64,
+    /// `MAX_RETRIES`: how often Lambda retries a failed event before it goes to the on-failure queue; 0 where it is not set.
+    pub max_retries: u64,
     /// `EVENT_RETENTION_DAYS`: how long after it happened an event is kept; for good where it is not set, or 0.
     pub event_retention_days: Option<u64>,
     /// `RAW_FILE_DAYS`: how long the bucket keeps dropped files; for good, as far as is known, where it is not set.
@@ -106,6 +108,7 @@ impl Config {
                 .and_then(IdentityKey::new),
             currency: required("DEFAULT_CURRENCY")?,
             chunk_bytes: number("CHUNK_BYTES")?.unwrap_or(DEFAULT_CHUNK_BYTES),
+            max_retries: number("MAX_RETRIES")?.unwrap_or_default(),
             event_retention_days: number("EVENT_RETENTION_DAYS")?,
             raw_file_days: number("RAW_FILE_DAYS")?,
             reject_days: number("REJECT_DAYS")?,

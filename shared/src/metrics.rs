@@ -16,6 +16,8 @@ pub enum Unit {
     Count,
     /// Things a second.
     CountPerSecond,
+    /// A share, in percent.
+    Percent,
     /// Time, in milliseconds.
     Milliseconds,
     /// Time, in seconds.
@@ -27,6 +29,7 @@ impl Unit {
         match self {
             Self::Count => "Count",
             Self::CountPerSecond => "Count/Second",
+            Self::Percent => "Percent",
             Self::Milliseconds => "Milliseconds",
             Self::Seconds => "Seconds",
         }

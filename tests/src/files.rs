@@ -136,7 +136,7 @@ async fn files_that_break_off_keep_the_rows_before() {
             "broken-compression",
             0,
         ),
-        ("e.csv", b"a,a\n1,2\n".to_vec(), "invalid-header", 0),
+        ("e.csv", b"a,a\n1,2\n".to_vec(), "invalid-csv-header", 0),
         (
             "f.ndjson.gz",
             gzip(zeros.as_bytes()),

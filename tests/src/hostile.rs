@@ -77,13 +77,13 @@ async fn files_that_mean_harm_get_a_verdict_in_bounded_memory() {
         (
             "columns.csv",
             format!("{}\n", columns(100_000)).into_bytes(),
-            "/problems/invalid-header",
+            "/problems/invalid-csv-header",
             0,
         ),
         (
             "header.csv",
             format!("{}\n1\n", "h".repeat(2 << 20)).into_bytes(),
-            "/problems/invalid-header",
+            "/problems/invalid-csv-header",
             0,
         ),
         (

@@ -408,9 +408,10 @@ async fn every_fault_passes() {
     futures::future::join_all(tries).await;
 }
 
-/// A file whose every run fails ends in `failed/`, with a report, after as many runs as Lambda tries.
+/// A file whose every run fails ends in `failed/` after as many runs as Lambda tries. There is no report until the event has
+/// been sent again and succeeded.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poisoned_file_ends_with_a_report_in_bounded_runs() {
+async fn a_poisoned_file_has_no_report_until_it_is_imported() {
     let file = file(200);
     let poisons = [
         ("BatchExecuteStatement", Fault::Throttled),
@@ -422,27 +423,47 @@ async fn a_poisoned_file_ends_with_a_report_in_bounded_runs() {
         let faults = Faults::default().with_on(operation, fault, 1.0);
         setting.set_faults(&faults);
         let version_id = setting.drop(KEY, &file).await;
-        assert_eq!(
-            setting.stack().list("failed/").len(),
-            1,
-            "{operation} {fault:?}"
-        );
-        let report = setting.report(KEY, &version_id).await;
-        assert_eq!(
-            (&report["status"], &report["problem"]["type"]),
-            (&json!("failed"), &json!("/problems/import-failed")),
-            "{operation} {fault:?}"
-        );
+        let failed = setting.stack().list("failed/");
+        assert_eq!(failed.len(), 1, "{operation} {fault:?}");
+        let failed = setting.json(&failed[0]).await;
+        assert_eq!(failed["requestContext"]["approximateInvokeCount"], 3);
+        assert_eq!(setting.stack().list("reports/"), [""; 0], "{operation}");
+        let last = |line: &String| line.contains("this attempt may be the last");
+        let warned = setting
+            .stack()
+            .logs()
+            .iter()
+            .filter(|line| last(line))
+            .count();
+        assert_eq!(warned, 1, "{operation} {fault:?}");
         // Once it has passed, the event can be sent again.
         setting.set_faults(&Faults::default());
         setting.send_failed_again().await;
         assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");
+        assert_eq!(statuses(&setting, &version_id).await, ["completed"]);
     });
     futures::future::join_all(tries).await;
 }
 
+/// The statuses of all reports that the bucket has had of the file.
+async fn statuses(setting: &Setting, version_id: &str) -> Vec<String> {
+    let (client, bucket) = (setting.stack().s3_client(), setting.stack().bucket());
+    let key = format!("reports/{KEY}/{version_id}.json");
+    let versions = client.list_object_versions().bucket(bucket).prefix(&key);
+    let versions = versions.send().await.unwrap();
+    let mut statuses = Vec::new();
+    for version in versions.versions() {
+        let get = client.get_object().bucket(bucket).key(&key);
+        let report = get.version_id(version.version_id().unwrap()).send().await;
+        let report = report.unwrap().body.collect().await.unwrap().into_bytes();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        statuses.push(report["status"].as_str().unwrap().to_owned());
+    }
+    statuses
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_range_whose_every_run_is_killed_ends_with_a_report() {
+async fn a_range_whose_every_run_is_killed_is_dead_lettered_without_a_report() {
     let setting = Setting::start(4, ONE_RANGE, Options::default()).await;
     setting.dynamodb.set_faults(Faults::default().with_on(
         "BatchExecuteStatement",
@@ -467,13 +488,41 @@ async fn a_range_whose_every_run_is_killed_ends_with_a_report() {
         killed += 1;
         assert!(killed < 10, "it goes on and on");
     }
-    assert_eq!(
-        setting.report(KEY, &version_id).await["problem"]["type"],
-        "/problems/import-failed"
-    );
+    assert_eq!(setting.stack().list("reports/"), [""; 0]);
     setting.dynamodb.set_faults(Faults::default());
     setting.send_failed_again().await;
     assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");
+    assert_eq!(statuses(&setting, &version_id).await, ["completed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_every_failed_object_of_an_event() {
+    let setting = Setting::start(7, ONE_RANGE, Options::default()).await;
+    let mut event = json!({"Records": []});
+    let mut imports = Vec::new();
+    for number in 0..3 {
+        let key = format!("drop/mixed/crm/{number}.ndjson");
+        let version_id = setting.drop(&key, &file(1)).await;
+        imports.push(ImportId::new(setting.stack().bucket(), &key, &version_id).to_string());
+        let one = s3_event(&setting.app, &key, &version_id, "0F");
+        let records = event["Records"].as_array_mut().unwrap();
+        records.push(one["Records"][0].clone());
+    }
+    clear_table(&setting.app).await;
+    let faults = Faults::default().with_on("GetObject", Fault::Failed, 1.0);
+    setting.s3.set_faults(faults);
+    let error = setting.stack().invoke("ingest", event).await.unwrap_err();
+    assert!(
+        error.to_string().contains("3 of 3 objects failed"),
+        "{error}"
+    );
+    let logs = setting.stack().logs();
+    let failed = logs.iter().filter(|line| line.contains("object failed"));
+    let failed: Vec<_> = failed.collect();
+    for import in imports {
+        let own = failed.iter().filter(|line| line.contains(&import));
+        assert_eq!(own.count(), 1, "{import}: {failed:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use local::{Delivery, Options};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
@@ -116,6 +117,122 @@ fn own(value: &Value, names: &mut BTreeSet<String>) {
         }
         Value::Array(items) => items.iter().for_each(|value| own(value, names)),
         _ => {}
+    }
+}
+
+/// The measurements of an import.
+async fn of_import(app: &TestApp, import: &Value) -> Vec<Value> {
+    // Its line may come a moment after its report.
+    loop {
+        let lines = measured(app).await.remove("IngestFunction");
+        let mut lines = lines.unwrap_or_default();
+        lines.retain(|line| line["import"] == *import);
+        if !lines.is_empty() {
+            return lines;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A file that is refused whole, or of which much is not read, shows in what the alarms look at: once, although its event comes
+/// twice, and also among good files.
+#[tokio::test(flavor = "multi_thread")]
+async fn measures_refused_and_unread_files() {
+    let app = TestApp::start_with(Options {
+        delivery: Delivery {
+            duplicates: 1,
+            ..Delivery::default()
+        },
+        ..Options::default()
+    })
+    .await;
+    let csv = |rows: std::ops::Range<u32>| -> String {
+        rows.map(|id| format!("u{id}@fake.com,2026-01-01,{id}\n"))
+            .collect()
+    };
+    let header = "link.email,action_at,email_id\n";
+    let object = |id: u32| json!({"link": {"email": format!("u{id}@fake.com")}, "action_at": "2026-01-01", "email_id": "e"});
+    let objects: Vec<_> = (0..200).map(|id| object(id).to_string()).collect();
+    let broken = format!("[{} {}]", objects[..50].join(","), objects[50..].join(","));
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    std::io::Write::write_all(&mut gzip, objects.join("\n").as_bytes()).unwrap();
+    let mut cut = gzip.finish().unwrap();
+    cut.truncate(cut.len() / 2);
+    let stray = format!("{header}{}\"{}", csv(0..30), csv(30..200));
+    let comment = format!(
+        "{header}{}u1@fake.com,never,\"a\nb\nc\"\n{}",
+        csv(0..100),
+        csv(100..199)
+    );
+    let files: [(&str, Vec<u8>, &str, f64, std::ops::RangeInclusive<f64>); 7] = [
+        (
+            "nonsense/a.csv",
+            csv(0..1).into(),
+            "rejected",
+            1.0,
+            0.0..=0.0,
+        ),
+        (
+            "email_open/a.csv",
+            "a,a\n1,2\n".into(),
+            "rejected",
+            1.0,
+            0.0..=0.0,
+        ),
+        (
+            "email_open/b.json",
+            broken.into(),
+            "rejected",
+            1.0,
+            130.0..=170.0,
+        ),
+        ("email_open/c.ndjson.gz", cut, "rejected", 1.0, 1.0..=110.0),
+        (
+            "email_open/d.csv",
+            stray.into(),
+            "completed",
+            0.0,
+            169.0..=169.0,
+        ),
+        (
+            "email_open/e.csv",
+            comment.into(),
+            "completed",
+            0.0,
+            0.0..=0.0,
+        ),
+        (
+            "email_open/f.csv",
+            format!("{header}{}", csv(0..200)).into(),
+            "completed",
+            0.0,
+            0.0..=0.0,
+        ),
+    ];
+    let mut imports = Vec::new();
+    for (name, body, status, refused, unread) in files {
+        let report = app
+            .stack
+            .import(&format!("drop/{name}"), body)
+            .await
+            .unwrap();
+        assert_eq!(report["status"], status, "{report}");
+        let lines = of_import(&app, &report["import"]).await;
+        let line = &lines[0];
+        assert_eq!(line["FilesRejected"], refused, "{name}: {line}");
+        let rows = line["RowsUnread"].as_f64().unwrap();
+        assert!(unread.contains(&rows), "{name}: {line}");
+        assert_eq!(report["unread"].as_f64().unwrap(), rows, "{name}");
+        let (read, rejected) = (&report["read"], &report["rejected"]);
+        let read = read.as_f64().unwrap();
+        let lost = rejected.as_f64().unwrap() + rows;
+        let share = (read > 0.0).then(|| 100.0 * lost / (read + rows));
+        assert_eq!(line["RejectedShare"].as_f64(), share, "{name}: {line}");
+        imports.push(report["import"].clone());
+    }
+    app.stack.at_rest().await;
+    for import in imports {
+        assert_eq!(of_import(&app, &import).await.len(), 1, "{import}");
     }
 }
 

@@ -287,7 +287,10 @@ fn ingest_is_bounded_may_start_itself_and_loses_no_event() {
         referred(&ingest["ReservedConcurrentExecutions"]),
         "IngestConcurrency"
     );
-    assert_eq!(ingest["EventInvokeConfig"]["MaximumRetryAttempts"], 2);
+    let retries = json!({"Fn::FindInMap": ["Ingest", "Events", "MaxRetries"]});
+    assert_eq!(ingest["EventInvokeConfig"]["MaximumRetryAttempts"], retries);
+    assert_eq!(ingest["Environment"]["Variables"]["MAX_RETRIES"], retries);
+    assert_eq!(template["Mappings"]["Ingest"]["Events"]["MaxRetries"], 2);
     let on_failure = &ingest["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
     assert_eq!(on_failure["Type"], "SQS");
     let queue = referred(&on_failure["Destination"]);

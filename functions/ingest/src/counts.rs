@@ -46,6 +46,9 @@ counters! {
         suppressed,
         /// Rows whose body was cut.
         truncated,
+        /// Rows that were not read, at least: they are not in `read`. A rejected row swallowed them, or the file ended
+        /// early; then the number is an estimate.
+        unread,
     }
 }
 

@@ -92,6 +92,14 @@ impl<'a> Inflated<'a> {
         matches!(self, Self::Compressed(_))
     }
 
+    /// How many bytes of the object were decompressed so far; `None` if it is not compressed.
+    pub(crate) fn compressed_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Plain(..) => None,
+            Self::Compressed(decoder) => Some(decoder.read.load(Ordering::Relaxed)),
+        }
+    }
+
     /// The next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         match self {

@@ -49,6 +49,8 @@ pub struct App {
     s3: aws_sdk_s3::Client,
     /// Objects of lines that are larger than this are cut into ranges.
     chunk_bytes: u64,
+    /// How often Lambda retries a failed event.
+    max_retries: u64,
     /// How long events are kept, in days.
     event_retention_days: Option<u64>,
     /// How long the bucket keeps files and rejects, in days.
@@ -81,21 +83,39 @@ pub enum IngestError {
     /// The table was written with another identity key: its customers would be forked.
     #[error("IDENTITY_KEY is not the key that this table was written with")]
     OtherKey,
+    /// Some objects of an event with several failed. Each error is in the log.
+    #[error("{failed} of {objects} objects failed")]
+    Objects {
+        /// How many failed.
+        failed: usize,
+        /// How many the event names.
+        objects: usize,
+        /// The error of the first that failed.
+        #[source]
+        first: Box<IngestError>,
+    },
+}
+
+impl IngestError {
+    /// A stable name of the kind of error, for Lambda's response and the log.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "Event",
+            Self::Table(_) => "Table",
+            Self::S3(_) => "S3",
+            Self::NoProgress => "NoProgress",
+            Self::OtherForm => "OtherForm",
+            Self::OtherKey => "OtherKey",
+            Self::Objects { first, .. } => first.kind(),
+        }
+    }
 }
 
 /// What Lambda is told: a stable type, and the whole chain of causes for the log.
 impl From<IngestError> for Diagnostic {
     fn from(error: IngestError) -> Self {
-        let error_type = match &error {
-            IngestError::Event(_) => "Event",
-            IngestError::Table(_) => "Table",
-            IngestError::S3(_) => "S3",
-            IngestError::NoProgress => "NoProgress",
-            IngestError::OtherForm => "OtherForm",
-            IngestError::OtherKey => "OtherKey",
-        };
         Self {
-            error_type: error_type.to_owned(),
+            error_type: error.kind().to_owned(),
             error_message: chain(&error),
         }
     }
@@ -123,6 +143,7 @@ impl App {
             table: config.table(),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             chunk_bytes: config.chunk_bytes,
+            max_retries: config.max_retries,
             event_retention_days: config.event_retention_days,
             raw_file_days: config.raw_file_days,
             reject_days: config.reject_days,
@@ -155,10 +176,10 @@ impl App {
     }
 }
 
-/// Imports the objects that an event tells of, as far as the time allows.
+/// Imports the objects that an event names, as far as the time allows. Logs the error of each object that failed.
 ///
 /// # Errors
-/// A fault that may pass: the event has to be sent again. A bad file is none; its report says so.
+/// A fault that may pass: the event has to be sent again. A bad file is not an error; its report says what is wrong.
 pub async fn handle(
     app: &App,
     event: serde_json::Value,
@@ -169,8 +190,29 @@ pub async fn handle(
         return Ok(());
     }
     app.check_key().await?;
-    // Side by side: each makes progress, and what befalls one does not keep the others waiting.
+    // Concurrently: a slow or failing object does not delay the others.
     let runs = objects.iter().map(|object| run::run(app, object, deadline));
     let outcomes = futures::future::join_all(runs).await;
-    outcomes.into_iter().collect()
+    let mut failures = Vec::new();
+    for (object, outcome) in objects.iter().zip(outcomes) {
+        if let Err(error) = outcome {
+            tracing::error!(
+                import = %run::import_of(object),
+                error_type = error.kind(),
+                error = chain(&error),
+                "object failed"
+            );
+            failures.push(error);
+        }
+    }
+    let failed = failures.len();
+    match failures.into_iter().next() {
+        None => Ok(()),
+        Some(error) if objects.len() == 1 => Err(error),
+        Some(first) => Err(IngestError::Objects {
+            failed,
+            objects: objects.len(),
+            first: Box::new(first),
+        }),
+    }
 }

@@ -1,33 +1,15 @@
-//! An import's measurements, for CloudWatch. A report that is put twice is counted twice: the report itself is exact.
+//! An import's measurements, for CloudWatch. They are written with an import's first report, so that an event that comes twice
+//! is counted once. If the response to that put is lost, they may be written again.
 
 use shared::metrics::{self, Unit};
 
-use crate::report::Report;
+use crate::report::{Report, Status};
 
-/// Of an import that has been reported. `last_modified` is the object's, in seconds since 1970.
-pub(crate) fn import(report: &Report, last_modified: i64) {
-    let milliseconds = report.finished_at.milliseconds() - report.started_at.milliseconds();
-    let seconds = milliseconds.max(1) as f64 / 1000.0;
-    let lag = (report.finished_at.seconds() - last_modified).max(0) as f64;
-    let counts = &report.counts;
-    let mut measured = vec![
-        ("RowsRead", Unit::Count, counts.read as f64),
-        ("RowsWritten", Unit::Count, counts.written as f64),
-        ("RowsStale", Unit::Count, counts.stale as f64),
-        ("RowsRejected", Unit::Count, counts.rejected as f64),
-        ("RowsSuppressed", Unit::Count, counts.suppressed as f64),
-        ("WriteCapacityUnits", Unit::Count, report.capacity_units),
-        ("Lag", Unit::Seconds, lag),
-    ];
-    if counts.read > 0 {
-        measured.push((
-            "RowsPerSecond",
-            Unit::CountPerSecond,
-            counts.read as f64 / seconds,
-        ));
-    }
+/// Measures an import that has been reported. `last_modified` is the object's, in seconds since 1970; `None` if the object
+/// was not opened.
+pub(crate) fn import(report: &Report, last_modified: Option<i64>) {
     metrics::emit(
-        &measured,
+        &measured(report, last_modified),
         &[
             ("import", report.import.as_str().into()),
             ("status", report.status.as_str().into()),
@@ -35,4 +17,98 @@ pub(crate) fn import(report: &Report, last_modified: i64) {
             ("source", report.source.clone().into()),
         ],
     );
+}
+
+fn measured(report: &Report, last_modified: Option<i64>) -> Vec<(&'static str, Unit, f64)> {
+    let milliseconds = report.finished_at.milliseconds() - report.started_at.milliseconds();
+    let seconds = milliseconds.max(1) as f64 / 1000.0;
+    let counts = &report.counts;
+    let mut measured = vec![
+        ("RowsRead", Unit::Count, counts.read as f64),
+        ("RowsWritten", Unit::Count, counts.written as f64),
+        ("RowsStale", Unit::Count, counts.stale as f64),
+        ("RowsRejected", Unit::Count, counts.rejected as f64),
+        ("RowsSuppressed", Unit::Count, counts.suppressed as f64),
+        ("RowsUnread", Unit::Count, counts.unread as f64),
+        (
+            "FilesRejected",
+            Unit::Count,
+            f64::from(u8::from(is_refused(report.status))),
+        ),
+        ("WriteCapacityUnits", Unit::Count, report.capacity_units),
+    ];
+    if let Some(last_modified) = last_modified {
+        let lag = (report.finished_at.seconds() - last_modified).max(0) as f64;
+        measured.push(("Lag", Unit::Seconds, lag));
+    }
+    if counts.read > 0 {
+        let rate = counts.read as f64 / seconds;
+        measured.push(("RowsPerSecond", Unit::CountPerSecond, rate));
+        // Of one file: among the rows of many good files those of a bad one would not show.
+        let lost = (counts.rejected + counts.unread) as f64;
+        let share = 100.0 * lost / (counts.read + counts.unread) as f64;
+        measured.push(("RejectedShare", Unit::Percent, share));
+    }
+    measured
+}
+
+/// Whether a file was not read, or not to its end. A superseded one is not counted: the object in its place has an import of
+/// its own.
+const fn is_refused(status: Status) -> bool {
+    match status {
+        Status::Rejected | Status::Failed => true,
+        Status::Completed | Status::Superseded => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::version::ImportId;
+
+    use super::*;
+    use crate::counts::Counts;
+
+    fn metric(report: &Report, name: &str) -> Option<f64> {
+        let measured = measured(report, None);
+        let found = measured.iter().find(|(own, ..)| *own == name);
+        found.map(|(.., value)| *value)
+    }
+
+    #[test]
+    fn counts_refused_files() {
+        for (status, expected) in [
+            (Status::Completed, 0.0),
+            (Status::Rejected, 1.0),
+            (Status::Failed, 1.0),
+            (Status::Superseded, 0.0),
+        ] {
+            let mut report = Report::new(ImportId([1; 8]), "drop/purchase/a.csv", None);
+            report.status = status;
+            assert_eq!(
+                metric(&report, "FilesRejected"),
+                Some(expected),
+                "{status:?}"
+            );
+            // No row was read: there is no share of rows.
+            assert_eq!(metric(&report, "RejectedShare"), None);
+            assert_eq!(metric(&report, "Lag"), None);
+        }
+    }
+
+    #[test]
+    fn shares_are_of_one_file() {
+        for (read, rejected, unread, expected) in
+            [(100, 0, 0, 0.0), (100, 6, 0, 6.0), (30, 1, 1_970, 98.55)]
+        {
+            let mut report = Report::new(ImportId([1; 8]), "drop/purchase/a.csv", None);
+            report.counts = Counts {
+                read,
+                rejected,
+                unread,
+                ..Counts::default()
+            };
+            assert_eq!(metric(&report, "RejectedShare"), Some(expected));
+            assert_eq!(metric(&report, "RowsUnread"), Some(unread as f64));
+        }
+    }
 }

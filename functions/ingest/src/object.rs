@@ -57,14 +57,16 @@ impl<'a> Body<'a> {
             Answer::Gone => return Ok(Opened::Gone),
             Answer::Superseded => return Ok(Opened::Superseded),
         };
+        // Without it the end of the object could not be told from a body that breaks off.
+        let length = output
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok())
+            .ok_or_else(|| IngestError::S3("GetObject returned no Content-Length".into()))?;
         Ok(Opened::Body(Self {
             client,
             object,
             position: from,
-            length: output
-                .content_length()
-                .and_then(|length| u64::try_from(length).ok())
-                .map_or(from, |length| from + length),
+            length: from + length,
             breaks: 0,
             last_modified: output
                 .last_modified()

@@ -72,6 +72,9 @@ pub(crate) struct Progress {
     pub(crate) counts: Counts,
     pub(crate) requests: u64,
     pub(crate) capacity_units: f64,
+    /// How many of the range's bytes, as the object has them, the rows before `offset` take. Compressed objects are read in
+    /// chunks, so it may be a few chunks too many.
+    pub(crate) consumed: u64,
     /// The names of its rejects objects, after the import's prefix.
     pub(crate) rejects: Vec<String>,
     pub(crate) erased: Erased,
@@ -132,6 +135,11 @@ impl Plan {
             start: *self.starts.get(number)?,
             end: self.starts.get(number + 1).copied(),
         })
+    }
+
+    /// How many bytes of the object a range has.
+    pub(crate) fn bytes(&self, range: Range) -> u64 {
+        range.end.unwrap_or(self.size).saturating_sub(range.start)
     }
 
     pub(crate) fn to_map(&self) -> Map {
@@ -233,6 +241,7 @@ impl Progress {
             map.insert("lost", true);
         }
         map.insert("requests", number(self.requests));
+        map.insert("consumed", number(self.consumed));
         map.insert(
             "capacity_units",
             Value::Number(self.capacity_units.to_string()),
@@ -283,6 +292,7 @@ impl Progress {
                 .filter_map(excluded_from_map)
                 .collect(),
             requests: count("requests"),
+            consumed: count("consumed"),
             capacity_units: match map.get("capacity_units") {
                 Some(Value::Number(text)) => text.parse().unwrap_or_default(),
                 _ => 0.0,
@@ -386,14 +396,14 @@ mod tests {
         #[test]
         fn plans_and_progress_come_back(
             starts in prop::collection::vec(any::<u64>(), 1..4),
-            numbers: [u64; 6], line: Option<u64>, done: bool, units in 0.0..1e12, rejects in prop::collection::vec("[0-9-]{1,9}", 0..3), broken: bool,
+            numbers: [u64; 7], line: Option<u64>, done: bool, units in 0.0..1e12, rejects in prop::collection::vec("[0-9-]{1,9}", 0..3), broken: bool,
         ) {
             let plan = plan(starts);
             prop_assert_eq!(Plan::from_map(&plan.to_map()), Some(plan));
-            let [read, written, rejected, offset, hops, requests] = numbers;
+            let [read, written, rejected, offset, hops, requests, consumed] = numbers;
             let problem = FileProblem { r#type: "/problems/x".into(), detail: "y".into() };
             let progress = Progress {
-                offset, line, done, hops, requests, rejects,
+                offset, line, done, hops, requests, consumed, rejects,
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },

@@ -16,11 +16,13 @@ use crate::{
     record::{self, Context, Forget, Placed},
     rejects::Rejects,
     report::{FileProblem, Status},
-    rows::{Broken, Row, Rows},
+    rows::{Broken, Format, Row, Rows},
     run,
     write::{RowVerdict, Writer},
 };
 
+/// A rejected CSV record this many times as long as the ones before it is taken to have swallowed other rows.
+const LONG_RECORD: u64 = 10;
 /// How often a run says how far it is.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
@@ -155,8 +157,7 @@ impl<'a> Run<'a> {
                 if !self.row(rows, row, deadline).await? {
                     return Ok(());
                 }
-                self.progress.offset = rows.position();
-                self.progress.line = self.progress.line.and(Some(rows.line()));
+                self.note_place(rows, source.compressed_bytes());
                 if deadline.is_past() {
                     return Ok(());
                 }
@@ -172,6 +173,15 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Notes that the range has come to the reader's position. `compressed` is how many bytes of a compressed object were read.
+    fn note_place(&mut self, rows: &Rows, compressed: Option<u64>) {
+        let progress = &mut self.progress;
+        progress.offset = rows.position();
+        progress.line = progress.line.and(Some(rows.line()));
+        let plain = rows.position().saturating_sub(self.range.start);
+        progress.consumed = progress.consumed.max(compressed.unwrap_or(plain));
     }
 
     /// The reader of what is left of the range, and the byte of the object that it begins with.
@@ -216,6 +226,7 @@ impl<'a> Run<'a> {
         row: Row,
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
+        self.progress.counts.read += 1;
         let fields = || rows.fields(&row).and_then(record::unwrapped);
         let placed = fields()
             .and_then(|fields| record::place(&self.context, self.version.at(row.offset), fields));
@@ -225,21 +236,36 @@ impl<'a> Run<'a> {
                 ..
             }) => {
                 if !self.forget(&row, &forget, deadline).await? {
+                    self.progress.counts.read -= 1;
                     return Ok(false);
                 }
             }
             Ok(placed) => self.write(row, placed).await?,
             Err(fault) => {
                 self.progress.counts.rejected += 1;
+                self.progress.counts.unread += self.swallowed(rows, &row);
                 let line = self.progress.line.and(Some(row.line));
                 self.rejects
                     .add(&row, line, fields().ok().as_ref(), &fault)
                     .await?;
             }
         }
-        self.progress.counts.read += 1;
         self.account(rows).await?;
         Ok(true)
+    }
+
+    /// How many rows a rejected CSV record swallowed, as a stray quote makes it do: its lines but the first, if it is far longer
+    /// than the records before it (the header, if it is the first).
+    fn swallowed(&self, rows: &Rows, row: &Row) -> u64 {
+        let lines = rows.line().saturating_sub(row.line).saturating_sub(1);
+        let before = self.progress.counts.read.saturating_sub(1).max(1);
+        let average = row.offset / before;
+        let bytes = rows.position().saturating_sub(row.offset);
+        if self.drop.format == Format::Csv && bytes > LONG_RECORD * average {
+            lines
+        } else {
+            0
+        }
     }
 
     async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {

@@ -2,8 +2,11 @@
 //! rows that it rejected are in `rejects`.
 
 use aws_sdk_s3::{
-    Client, error::ProvideErrorMetadata as _,
-    operation::put_object::builders::PutObjectFluentBuilder, primitives::ByteStream,
+    Client,
+    config::{self, retry::RetryConfig},
+    error::ProvideErrorMetadata as _,
+    operation::put_object::builders::PutObjectFluentBuilder,
+    primitives::ByteStream,
 };
 use serde::Serialize;
 use shared::{closure::ExcludedLinks, time::Instant, version::ImportId};
@@ -188,7 +191,13 @@ impl Report {
             ..Self::new(plan.import(), &plan.key, plan.version_id.as_deref())
         };
         let place = Place::new(&plan.key, &plan.object_id(), &report.import);
-        for range in ranges {
+        let mut unread_bytes = 0;
+        for (number, range) in ranges.iter().enumerate() {
+            if range.problem.is_some() {
+                let bytes = plan.range(number).map_or(0, |range| plan.bytes(range));
+                // Something is missing, even if the object ends in the middle of its compressed data.
+                unread_bytes += bytes.saturating_sub(range.consumed).max(1);
+            }
             report.counts.add(&range.counts);
             report.requests += range.requests;
             report.capacity_units += range.capacity_units;
@@ -204,6 +213,7 @@ impl Report {
                 report.problem = Some(problem.clone());
             }
         }
+        report.counts.unread += unread_rows(report.counts.read, plan.size, unread_bytes);
         report
     }
 
@@ -229,40 +239,63 @@ impl Report {
         self
     }
 
-    /// Puts it, and logs its account.
+    /// Puts it, and logs it. Returns whether there was none before: `true` if that can't be told.
     pub(crate) async fn put(
         &self,
         s3: &Client,
         bucket: &str,
         object_id: &str,
-    ) -> Result<(), IngestError> {
-        self.request(s3, bucket, object_id)?
-            .send()
-            .await
-            .map_err(|error| IngestError::S3(error.into()))?;
+    ) -> Result<bool, IngestError> {
+        let was_put = self.put_if_absent(s3, bucket, object_id).await?;
+        if was_put != Some(true) {
+            let put = self.request(s3, bucket, object_id)?.send().await;
+            put.map_err(|error| IngestError::S3(error.into()))?;
+        }
         self.log();
-        Ok(())
+        Ok(was_put != Some(false))
     }
 
-    /// Puts it where there is none: for what only a part of the account's truth is known of, which must not take the
-    /// place of a run's that knew more.
+    /// Puts it if there is none, and logs it then: it knows less than the report of a run that read the object. Returns
+    /// whether there was none before: `true` if that can't be told.
     pub(crate) async fn put_first(
         &self,
         s3: &Client,
         bucket: &str,
         object_id: &str,
-    ) -> Result<(), IngestError> {
-        let request = self.request(s3, bucket, object_id)?.if_none_match("*");
-        match request.send().await {
-            Ok(_) => self.log(),
-            Err(error)
-                if matches!(
-                    error.code(),
-                    Some("PreconditionFailed" | "ConditionalRequestConflict")
-                ) => {}
-            Err(error) => return Err(IngestError::S3(error.into())),
+    ) -> Result<bool, IngestError> {
+        let was_put = self.put_if_absent(s3, bucket, object_id).await?;
+        if was_put == Some(false) {
+            return Ok(false);
         }
-        Ok(())
+        if was_put.is_none() {
+            let request = self.request(s3, bucket, object_id)?.if_none_match("*");
+            match request.send().await {
+                Err(error) if !is_taken(error.code()) => {
+                    return Err(IngestError::S3(error.into()));
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        self.log();
+        Ok(true)
+    }
+
+    /// Puts it if there is none, in one request: the client's own retry could meet what the first request put. Returns
+    /// whether it did, or `None` if that can't be told.
+    async fn put_if_absent(
+        &self,
+        s3: &Client,
+        bucket: &str,
+        object_id: &str,
+    ) -> Result<Option<bool>, IngestError> {
+        let request = self.request(s3, bucket, object_id)?.if_none_match("*");
+        let once = config::Builder::new().retry_config(RetryConfig::disabled());
+        let put = request.customize().config_override(once).send().await;
+        Ok(match put {
+            Ok(_) => Some(true),
+            Err(error) if is_taken(error.code()) => Some(false),
+            Err(_) => None,
+        })
     }
 
     fn request(
@@ -288,6 +321,7 @@ impl Report {
             rejected,
             suppressed,
             truncated,
+            unread,
         } = self.counts;
         tracing::info!(
             import = self.import,
@@ -300,11 +334,28 @@ impl Report {
             rejected,
             suppressed,
             truncated,
+            unread,
             requests = self.requests,
             capacity_units = self.capacity_units,
             "import reported"
         );
     }
+}
+
+/// An estimate of the rows in `unread` bytes of an object of `size` bytes, by the rows that were read in the others. At least
+/// 1 if there are such bytes; 0 if no row was read.
+fn unread_rows(read: u64, size: u64, unread: u64) -> u64 {
+    if read == 0 || unread == 0 {
+        return 0;
+    }
+    let consumed = size.saturating_sub(unread).max(1);
+    let rows = u128::from(read) * u128::from(unread) / u128::from(consumed);
+    u64::try_from(rows).unwrap_or(u64::MAX).max(1)
+}
+
+/// Whether a conditional put was refused because there is an object.
+fn is_taken(code: Option<&str>) -> bool {
+    code == Some("PreconditionFailed")
 }
 
 /// Where an import's report and rejects go.
@@ -325,5 +376,29 @@ impl Place {
 
     pub(crate) fn rejects(&self, name: &str) -> String {
         format!("rejects/{}/{name}.ndjson", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn estimates_unread_rows() {
+        for (read, size, unread, expected) in [
+            (0, 1_000, 1_000, 0),
+            (10, 1_000, 0, 0),
+            (10, 1_000, 500, 10),
+            (10, 1_000, 900, 90),
+            (10, 1_000, 1, 1),
+            (10, 1_000, 2_000, 20_000),
+            (u64::MAX, u64::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(
+                unread_rows(read, size, unread),
+                expected,
+                "{read} {size} {unread}"
+            );
+        }
     }
 }

@@ -21,12 +21,20 @@ use crate::{
 
 /// For how long the table keeps an import's plan and progress.
 const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
-/// After how many tries of the same part, the first taken in, the next is Lambda's last.
-const LAST_ATTEMPT: u64 = 3;
-/// What a report says of an import whose last try this may be.
-const FAILED: &str = "import-failed";
 /// How many runs a range may take: each makes progress, but some file is always larger.
 const MAX_HOPS: u64 = 10_000;
+
+/// The import that a notification's object belongs to: its own, or the one that its manifest names.
+pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
+    let manifest = object.key.starts_with(manifest::PREFIX);
+    manifest
+        .then(|| Manifest::parse(&object.key))
+        .flatten()
+        .map_or_else(
+            || ImportId::new(&object.bucket, &object.key, &object.id()),
+            |manifest| manifest.import,
+        )
+}
 
 /// Sees to one object that a notification tells of.
 pub(crate) async fn run(
@@ -50,54 +58,35 @@ pub(crate) async fn run(
 /// Plans the import of a dropped object, and begins it.
 async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
     let import = ImportId::new(&object.bucket, &object.key, &object.id());
-    let end = async |status, slug: &str, detail: String| {
-        let report = Report::new(import, &object.key, object.version_id.as_deref())
-            .with_problem(status, FileProblem::new(slug, detail));
-        report
-            .put_first(&app.s3, &object.bucket, &object.id())
-            .await
-    };
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
         Err(error) => {
-            return end(
-                Status::Rejected,
-                DropKeyError::slug(error),
-                sentence(&error.to_string()),
-            )
-            .await;
+            let problem = FileProblem::new(DropKeyError::slug(error), sentence(&error.to_string()));
+            return refuse(app, object, Status::Rejected, problem).await;
         }
     };
-    let opened = match open(app, object).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            // Nothing is planned that tries could be counted by, so failures are.
-            if app.table.count_attempt(import, 0, expiry()).await? >= LAST_ATTEMPT {
-                let detail = "The file could not be read, and this may be Lambda's last try: if it is sent again and \
-                    succeeds, its report takes this one's place.";
-                end(Status::Failed, FAILED, detail.to_owned()).await?;
-            }
-            return Err(error);
-        }
-    };
-    let (source, size, last_modified) = match opened {
+    let (source, size, last_modified) = match open_or_count(app, object, import).await? {
         Found::Object(source, size, last_modified) => (source, size, last_modified),
         // What is accounted for stays so.
         _ if app.table.import(import).await?.plan.is_some() => {
             return follow(app, object, import, 0, deadline).await;
         }
         Found::Gone => {
-            let detail = "The version was deleted before it was read.".to_owned();
-            return end(Status::Failed, plan::GONE, detail).await;
+            let detail = "The version was deleted before it was read.";
+            let problem = FileProblem::new(plan::GONE, detail);
+            return refuse(app, object, Status::Failed, problem).await;
         }
         Found::Superseded => {
-            let detail = "Another object took this one's place before it was read.".to_owned();
-            return end(Status::Superseded, plan::SUPERSEDED, detail).await;
+            let detail = "Another object took this one's place before it was read.";
+            let problem = FileProblem::new(plan::SUPERSEDED, detail);
+            return refuse(app, object, Status::Superseded, problem).await;
         }
     };
+    let compressed = source.is_compressed();
     // What is larger as it is stored is all the larger decompressed.
-    if let Some(broken) = plan::too_far(drop.format, source.is_compressed(), size) {
-        return end(Status::Rejected, broken.slug, broken.detail).await;
+    if let Some(broken) = plan::too_far(drop.format, compressed, size) {
+        let problem = FileProblem::new(broken.slug, broken.detail);
+        return refuse(app, object, Status::Rejected, problem).await;
     }
     let erasures = Erasures::read(app).await?;
     let plan = Plan {
@@ -108,9 +97,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         sequencer: object.sequencer.clone(),
         last_modified,
         size,
-        compressed: source.is_compressed(),
+        compressed,
         erasure_changes: erasures.changes(),
-        starts: plan::starts(size, app.chunk_bytes, drop.format, source.is_compressed()),
+        starts: plan::starts(size, app.chunk_bytes, drop.format, compressed),
         started_at: Instant::now(),
     };
     if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
@@ -118,22 +107,58 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return follow(app, object, import, 0, deadline).await;
     }
     hand_out(app, &plan, &ImportItems::default()).await?;
+    start(app, &plan, &drop, (*source, erasures), deadline).await
+}
+
+/// Begins the first range of an import that was just planned.
+async fn start(
+    app: &App,
+    plan: &Plan,
+    drop: &DropKey,
+    opened: (Inflated<'_>, Erasures),
+    deadline: Deadline,
+) -> Result<(), IngestError> {
     let Some(range) = plan.range(0) else {
         return Ok(());
     };
-    let progress = Progress::at_start(&plan, range);
-    advance(
-        app,
-        &plan,
-        &drop,
-        0,
-        false,
-        progress,
-        Some((*source, erasures)),
-        deadline,
-        0,
-    )
-    .await
+    let progress = Progress::at_start(plan, range);
+    let opened = Some(opened);
+    advance(app, plan, drop, 0, false, progress, opened, deadline, 0).await
+}
+
+/// Reports a file of which nothing is read, unless there is a report.
+async fn refuse(
+    app: &App,
+    object: &ObjectVersion,
+    status: Status,
+    problem: FileProblem,
+) -> Result<(), IngestError> {
+    let import = ImportId::new(&object.bucket, &object.key, &object.id());
+    let report = Report::new(import, &object.key, object.version_id.as_deref())
+        .with_problem(status, problem);
+    let is_first = report
+        .put_first(&app.s3, &object.bucket, &object.id())
+        .await?;
+    if is_first {
+        measure::import(&report, None);
+    }
+    Ok(())
+}
+
+/// Opens a dropped object. A failure is counted as an attempt at the import.
+async fn open_or_count<'a>(
+    app: &'a App,
+    object: &'a ObjectVersion,
+    import: ImportId,
+) -> Result<Found<'a>, IngestError> {
+    match open(app, object).await {
+        Ok(found) => Ok(found),
+        Err(error) => {
+            let failures = app.table.count_attempt(import, 0, expiry()).await?;
+            warn_of_last(app, import, 0, failures);
+            Err(error)
+        }
+    }
 }
 
 /// What stands where a drop is said to.
@@ -206,24 +231,22 @@ async fn follow(
     };
     // The first run of a drop is not counted: that would be a write more for every file.
     let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
-    if attempts >= LAST_ATTEMPT {
-        let detail = format!(
-            "Part {number} of the file has failed {} times, and this may be Lambda's last try: if it succeeds, its report \
-             takes this one's place.",
-            attempts - 1
-        );
-        let report = Report::of(&plan, &ranges(&plan, &items));
-        let report = report.with_problem(Status::Failed, FileProblem::new(FAILED, detail));
-        report
-            .put_first(&app.s3, &plan.bucket, &plan.object_id())
-            .await?;
-    }
+    warn_of_last(app, import, number, attempts);
     let begun = held(&items, number).is_some();
     let tries = attempts - 1;
     advance(
         app, &plan, &drop, number, begun, progress, None, deadline, tries,
     )
     .await
+}
+
+/// Logs that the event of a range goes to the on-failure queue if this attempt fails. There is no report then: the event can
+/// be sent again, and the import goes on from what is stored. Events that come twice share their attempts, so another may be
+/// left.
+fn warn_of_last(app: &App, import: ImportId, range: usize, attempts: u64) {
+    if attempts > app.max_retries {
+        tracing::warn!(%import, range, attempts, "this attempt may be the last");
+    }
 }
 
 /// Runs over a range, notes how far it is then, and sees to what is left. `opened` is the object from its start and the
@@ -344,16 +367,19 @@ async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), Ing
 /// that had read the object: its report may have come before this one, so it is looked again, until what was told stands.
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
     let mut told = ranges.to_vec();
+    let mut is_first = false;
     loop {
         let report = Report::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
-        report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
+        is_first |= report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
         let stands = if told.iter().any(Progress::is_lost) {
             self::ranges(plan, &app.table.import(plan.import()).await?)
         } else {
             told.clone()
         };
         if stands == told || stands.iter().any(|range| !range.done) {
-            measure::import(&report, plan.last_modified);
+            if is_first {
+                measure::import(&report, Some(plan.last_modified));
+            }
             return Ok(());
         }
         told = stands;

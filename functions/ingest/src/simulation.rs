@@ -19,10 +19,12 @@ use tokio::sync::{Notify, OnceCell, mpsc};
 use crate::{App, Deadline, handle};
 
 mod deadlines;
+mod failures;
 mod newest;
 mod schedules;
 mod taken_back;
 mod wire;
+mod writing;
 
 use wire::{Bucket, Wire};
 
@@ -46,6 +48,8 @@ struct World {
     inserts: AtomicUsize,
     /// The requests, by their number, at which the run that sends them dies.
     deaths: Deaths,
+    /// Changes responses of DynamoDB.
+    tamper: Mutex<Option<wire::Tamper>>,
     events: mpsc::UnboundedSender<String>,
 }
 
@@ -111,6 +115,7 @@ impl World {
             requests: AtomicUsize::new(0),
             inserts: AtomicUsize::new(0),
             deaths,
+            tamper: Mutex::default(),
             events: sender,
         };
         (Arc::new(world), events)
@@ -255,6 +260,7 @@ fn app(wire: Wire, chunk_bytes: u64) -> App {
         table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
         s3: wire.s3(),
         chunk_bytes,
+        max_retries: BACKOFF.len() as u64,
         event_retention_days: None,
         raw_file_days: None,
         reject_days: None,
@@ -280,8 +286,15 @@ fn event(key: &str, version: &str, sequencer: &str) -> Value {
 fn outcome(world: &World) -> Outcome {
     let bucket = lock(&world.bucket);
     assert_eq!(bucket.keys("work/"), [""; 0]);
-    let text = bucket.get(&format!("reports/{KEY}/{VERSION}.json"));
+    let key = format!("reports/{KEY}/{VERSION}.json");
+    let text = bucket.get(&key);
     let mut report: Value = serde_json::from_slice(&text.expect("a report")).unwrap();
+    let status = report["status"].as_str().unwrap();
+    assert!(
+        bucket.statuses(&key).iter().all(|before| *before == status),
+        "a report has changed: {:?}",
+        bucket.statuses(&key)
+    );
     let mut rejects = BTreeSet::new();
     for key in report["rejects"].as_array().unwrap() {
         let object = bucket

@@ -26,8 +26,8 @@ const MAX_LIMIT: f64 = 32.0;
 const MAX_BATCH_BYTES: usize = 2 << 20;
 /// No row is taken in while rows of more bytes than this wait for their verdicts.
 const MAX_HELD_BYTES: usize = 16 << 20;
-/// How often what the table was too busy for is tried, and how long the first pause is. The pauses double, up
-/// to the longest.
+/// How many rounds of requests an item takes at most, and how long the first pause between two is. The pauses double, up to
+/// the longest.
 const MAX_ATTEMPTS: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -35,9 +35,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// What became of a row.
 #[derive(Debug)]
 pub(crate) enum RowVerdict {
-    /// At least one of its items is stored, or was by an earlier run or beaten by a later row of its own import.
+    /// At least one of its items is stored: by this row, by an earlier run of the same import, or by a later row of the
+    /// import that replaces the item.
     Written,
-    /// The table holds something newer.
+    /// For each of its items the table has something newer from another import.
     Stale,
     /// An item of it can't be stored.
     Rejected(Row, Fault),
@@ -70,12 +71,12 @@ pub(crate) struct Writer<'a> {
 
 type RowId = u64;
 
-/// An item on its way, and those of the same key and import that it beats: no two statements of a request may share a key,
-/// and they are written after all if this one can't be stored.
+/// An item on its way, and those of the same key and import that it supersedes: no two statements of a request may share a
+/// key. If this one can't be stored, they are written after all.
 struct Queued {
     row: RowId,
     write: Write,
-    beaten: Vec<(RowId, Write)>,
+    superseded: Vec<(RowId, Write)>,
 }
 
 /// A row that waits for the verdicts on its items.
@@ -178,18 +179,18 @@ impl<'a> Writer<'a> {
         let mut batch = self.batch.iter_mut();
         if let Some(held) = batch.find(|held| held.write.key() == write.key()) {
             // Of two rows of the same import the later one wins.
-            let beaten = if held.write.version() > write.version() {
+            let superseded = if held.write.version() > write.version() {
                 (row, write)
             } else {
                 let held_row = std::mem::replace(&mut held.row, row);
                 (held_row, std::mem::replace(&mut held.write, write))
             };
-            held.beaten.push(beaten);
+            held.superseded.push(superseded);
         } else {
             self.batch.push(Queued {
                 row,
                 write,
-                beaten: Vec::new(),
+                superseded: Vec::new(),
             });
         }
         if self.batch.len() == BATCH_SIZE || self.batch_bytes >= MAX_BATCH_BYTES {
@@ -255,11 +256,12 @@ impl<'a> Writer<'a> {
         self.limit = limit(self.limit, done.has_failed, self.has_failed);
         for (queued, outcome) in done.outcomes {
             match outcome {
-                Outcome::Fault(_) => self.ready.extend(queued.beaten),
-                // What is beaten counts as written.
+                Outcome::Fault(_) => self.ready.extend(queued.superseded),
+                // In a batch of its own it would have had the same outcome: versions of one import differ in their offset
+                // alone, so the table's item is newer than both of them or than neither.
                 Outcome::Stored | Outcome::Stale => {
-                    for (row, _) in queued.beaten {
-                        self.settle(row, Outcome::Stored);
+                    for (row, _) in queued.superseded {
+                        self.settle(row, outcome.clone());
                     }
                 }
             }
@@ -314,7 +316,7 @@ pub(crate) async fn all(
     let queued = |write| Queued {
         row: 0,
         write,
-        beaten: Vec::new(),
+        superseded: Vec::new(),
     };
     let batch = writes.into_iter().map(queued).collect();
     let done = write(table.clone(), import, Arc::new(Pace::new()), batch).await?;
@@ -325,90 +327,144 @@ pub(crate) async fn all(
         .collect())
 }
 
-/// What is tried next with an item.
+/// The next request for an item.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
     Insert,
     Update,
+    /// The item has no valid version.
+    Replace,
     Done(Outcome),
 }
 
+/// A batch that is being written.
+struct Batch {
+    table: Table,
+    import: ImportId,
+    pace: Arc<Pace>,
+    items: Vec<Queued>,
+    /// One for each item.
+    steps: Vec<Step>,
+    done: Done,
+    /// Why an item has no outcome after the current round.
+    open: Option<TableError>,
+}
+
 /// Writes a batch until each item has its outcome.
+///
+/// # Errors
+/// Some item has none after `MAX_ATTEMPTS` rounds, or the table refuses.
 async fn write(
     table: Table,
     import: ImportId,
     pace: Arc<Pace>,
-    batch: Vec<Queued>,
+    items: Vec<Queued>,
 ) -> Result<Done, TableError> {
-    let mut steps = vec![Step::Insert; batch.len()];
-    let mut done = Done::default();
-    // An item that DynamoDB refuses may spoil its whole request: then each goes alone.
-    let mut size = BATCH_SIZE;
+    let mut batch = Batch {
+        steps: vec![Step::Insert; items.len()],
+        table,
+        import,
+        pace,
+        items,
+        done: Done::default(),
+        open: None,
+    };
     let mut attempt = 0;
     loop {
-        let mut busy = None;
-        for wanted in [Step::Insert, Step::Update] {
-            let places: Vec<_> = (0..batch.len())
-                .filter(|place| steps[*place] == wanted)
-                .collect();
-            for places in places.chunks(size) {
-                let writes: Vec<_> = places.iter().map(|place| &batch[*place].write).collect();
-                pace.wait(writes.len()).await;
-                done.requests += 1;
-                let result = match wanted {
-                    Step::Insert => table.insert(&writes).await,
-                    _ => table.update(&writes).await,
-                };
-                match result {
-                    Ok(Written {
-                        verdicts,
-                        capacity_units,
-                    }) => {
-                        done.capacity_units += capacity_units;
-                        let refused = verdicts.iter().filter(|verdict| **verdict == Verdict::Busy);
-                        let refused = refused.count();
-                        pace.answered(verdicts.len() - refused, refused, capacity_units);
-                        for (place, verdict) in places.iter().zip(verdicts) {
-                            if verdict == Verdict::Busy {
-                                busy = Some(TableError::Busy("statements were throttled".into()));
-                            }
-                            steps[*place] = next(&steps[*place], verdict, import);
-                        }
+        for step in [Step::Insert, Step::Update, Step::Replace] {
+            batch.send_all(&step).await?;
+        }
+        let Some(error) = batch.open() else {
+            return Ok(batch.finish());
+        };
+        attempt += 1;
+        if attempt == MAX_ATTEMPTS {
+            return Err(error);
+        }
+        tokio::time::sleep(pause(attempt)).await;
+    }
+}
+
+impl Batch {
+    /// Sends the items that are at a step. If DynamoDB finds a request invalid, one of its items is: each is sent alone.
+    async fn send_all(&mut self, step: &Step) -> Result<(), TableError> {
+        let places: Vec<_> = (0..self.items.len())
+            .filter(|place| self.steps[*place] == *step)
+            .collect();
+        let mut requests: VecDeque<_> = places.chunks(BATCH_SIZE).map(<[usize]>::to_vec).collect();
+        while let Some(places) = requests.pop_front() {
+            match self.send(step, &places).await {
+                Ok(verdicts) => {
+                    for (place, verdict) in places.iter().zip(verdicts) {
+                        self.steps[*place] = next(step, verdict, self.import);
                     }
-                    Err(TableError::Invalid(_)) if places.len() > 1 => size = 1,
-                    Err(TableError::Invalid(_)) => {
-                        let fault =
-                            Fault::whole("item_refused", "a record that DynamoDB can store");
-                        steps[places[0]] = Step::Done(Outcome::Fault(fault));
-                    }
-                    Err(error @ TableError::Busy(_)) => {
-                        pace.answered(0, writes.len(), 0.0);
-                        done.has_failed = true;
-                        busy = Some(error);
-                    }
-                    Err(error) => return Err(error),
                 }
+                Err(TableError::Invalid(_)) if places.len() > 1 => {
+                    requests.extend(places.iter().map(|place| vec![*place]));
+                }
+                Err(TableError::Invalid(_)) => {
+                    self.steps[places[0]] = Step::Done(Outcome::Fault(refused()));
+                }
+                Err(error @ TableError::Busy(_)) => {
+                    self.pace.answered(0, places.len(), 0.0);
+                    self.done.has_failed = true;
+                    self.open = Some(error);
+                }
+                Err(error) => return Err(error),
             }
         }
-        if steps.iter().all(|step| matches!(step, Step::Done(_))) {
-            let outcomes = steps.into_iter().filter_map(|step| match step {
-                Step::Done(outcome) => Some(outcome),
-                _ => None,
-            });
-            done.outcomes = batch.into_iter().zip(outcomes).collect();
-            return Ok(done);
-        }
-        if let Some(error) = busy {
-            attempt += 1;
-            if attempt == MAX_ATTEMPTS {
-                return Err(error);
-            }
-            tokio::time::sleep(pause(attempt)).await;
-        }
+        Ok(())
+    }
+
+    /// Sends one request; returns a verdict for each of its items.
+    async fn send(&mut self, step: &Step, places: &[usize]) -> Result<Vec<Verdict>, TableError> {
+        let writes: Vec<_> = places
+            .iter()
+            .map(|place| &self.items[*place].write)
+            .collect();
+        self.pace.wait(writes.len()).await;
+        self.done.requests += 1;
+        let Written {
+            verdicts,
+            capacity_units,
+        } = match step {
+            Step::Insert => self.table.insert(&writes).await?,
+            Step::Replace => self.table.replace(&writes).await?,
+            Step::Update | Step::Done(_) => self.table.update(&writes).await?,
+        };
+        self.done.capacity_units += capacity_units;
+        let throttled = verdicts.iter().filter(|verdict| **verdict == Verdict::Busy);
+        let throttled = throttled.count();
+        let taken = verdicts.len() - throttled;
+        self.pace.answered(taken, throttled, capacity_units);
+        Ok(verdicts)
+    }
+
+    /// Why an item has no outcome after this round; `None` if each has one.
+    fn open(&mut self) -> Option<TableError> {
+        let error = self.open.take();
+        let is_open = |step: &Step| !matches!(step, Step::Done(_));
+        self.steps.iter().any(is_open).then(|| {
+            error.unwrap_or_else(|| {
+                TableError::Busy("statements were throttled, or items change in between".into())
+            })
+        })
+    }
+
+    fn finish(mut self) -> Done {
+        let outcomes = self.steps.into_iter().filter_map(|step| match step {
+            Step::Done(outcome) => Some(outcome),
+            _ => None,
+        });
+        self.done.outcomes = self.items.into_iter().zip(outcomes).collect();
+        self.done
     }
 }
 
 /// Writes both sides of a link, together or not at all: one outcome.
+///
+/// # Errors
+/// It has none after `MAX_ATTEMPTS` requests, or the table refuses.
 async fn write_both(
     table: Table,
     import: ImportId,
@@ -419,23 +475,27 @@ async fn write_both(
     let mut done = Done::default();
     // Each of them takes twice the units of a write by itself.
     let writes = 2 * both.len();
-    for attempt in 1.. {
+    let mut attempt = 0;
+    loop {
         pace.wait(writes).await;
         done.requests += 1;
         let error = match table.put_both(&both).await {
-            // Rows of this import about one pair: that says nothing of the table's pace, but they are too many at a time.
-            Ok((Verdict::Busy, _)) => {
-                done.has_failed = true;
-                TableError::Busy("transactions met".into())
-            }
-            Ok((verdict, capacity_units)) => {
-                done.capacity_units += capacity_units;
-                // What the table held already was charged too, and is not told.
-                let at_least = writes as f64;
-                pace.answered(writes, 0, capacity_units.max(at_least));
-                if let Step::Done(outcome) = next(&Step::Insert, verdict, import) {
+            Ok((verdict, capacity_units)) => match next(&Step::Insert, verdict, import) {
+                Step::Done(outcome) => {
+                    done.capacity_units += capacity_units;
+                    // What the table held already was charged too, and is not reported.
+                    pace.answered(writes, 0, capacity_units.max(writes as f64));
                     done.links.push((row, outcome));
+                    return Ok(done);
                 }
+                // Rows of this import about one pair: too many at a time, whatever pace the table takes.
+                Step::Insert | Step::Update | Step::Replace => {
+                    done.has_failed = true;
+                    TableError::Busy("transactions met".into())
+                }
+            },
+            Err(TableError::Invalid(_)) => {
+                done.links.push((row, Outcome::Fault(refused())));
                 return Ok(done);
             }
             Err(error @ TableError::Busy(_)) => {
@@ -445,12 +505,17 @@ async fn write_both(
             }
             Err(error) => return Err(error),
         };
+        attempt += 1;
         if attempt == MAX_ATTEMPTS {
             return Err(error);
         }
         tokio::time::sleep(pause(attempt)).await;
     }
-    Ok(done)
+}
+
+/// The fault of a row of which DynamoDB refuses an item.
+fn refused() -> Fault {
+    Fault::whole("item_refused", "a record that DynamoDB can store")
 }
 
 /// How many requests may be on their way after one more has come back, as TCP finds it out (RFC 5681, section 3.1): half
@@ -465,12 +530,13 @@ fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
     }
 }
 
-/// Where a verdict leads.
+/// The step after a verdict.
 fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     match verdict {
         Verdict::Stored => Step::Done(Outcome::Stored),
         Verdict::Taken => Step::Update,
         Verdict::Gone => Step::Insert,
+        Verdict::Unversioned => Step::Replace,
         Verdict::Busy => step.clone(),
         // This import's own: of an earlier run, or of a later row.
         Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
@@ -479,10 +545,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
             "item_too_large",
             "a record of at most 400 KB as DynamoDB counts",
         ))),
-        Verdict::Refused(_) => Step::Done(Outcome::Fault(Fault::whole(
-            "item_refused",
-            "a record that DynamoDB can store",
-        ))),
+        Verdict::Refused(_) => Step::Done(Outcome::Fault(refused())),
     }
 }
 
@@ -521,6 +584,10 @@ mod tests {
         assert_eq!(next(&Step::Insert, Verdict::Taken, own), Step::Update);
         assert_eq!(next(&Step::Update, Verdict::Gone, own), Step::Insert);
         assert_eq!(next(&Step::Update, Verdict::Busy, own), Step::Update);
+        assert_eq!(
+            next(&Step::Update, Verdict::Unversioned, own),
+            Step::Replace
+        );
         assert_eq!(
             next(&Step::Update, held([1; 8]), own),
             Step::Done(Outcome::Stored)

@@ -63,6 +63,10 @@ fn rows(report: &Value) -> String {
     if truncated > 0 {
         parts.push(format!("of these {} truncated", HumanCount(truncated)));
     }
+    let unread = count(report, "unread");
+    if unread > 0 {
+        parts.push(format!("{} not read", HumanCount(unread)));
+    }
     parts.join(", ")
 }
 

@@ -13,8 +13,6 @@ use crate::stack::Stack;
 
 /// What ingest logs of a run that is not over.
 const UNDER_WAY: &str = "import under way";
-/// The problem of a report that is put before Lambda's last try: a try that succeeds replaces it.
-const LAST_TRY: &str = "/problems/import-failed";
 
 /// What is heard of an import. The version id is empty where the bucket has no versions.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +48,8 @@ pub enum ImportEvent {
         /// The report, which may say that the file was rejected.
         report: Value,
     },
-    /// A part of the import was given up: its event lies in `failed/`. If the event is sent again, a report may follow.
+    /// All attempts at a byte range of the import failed: the event is dead-lettered under `failed/`. There is no report until
+    /// the event has been sent again and succeeded.
     Failed {
         /// The file.
         key: String,
@@ -198,9 +197,6 @@ impl ImportEvents {
     async fn end(&mut self, stack: &Stack, stored: &str) -> Option<ImportEvent> {
         if stored.starts_with("reports/") {
             let report = json(stack, stored).await?;
-            if is_before_the_last_try(&report) {
-                return None;
-            }
             let (key, version_id) = (text(&report["key"]), text(&report["version_id"]));
             // Two ranges that end at the same time put the same report.
             self.running.remove(&(key.clone(), version_id.clone()))?;
@@ -244,10 +240,6 @@ fn under_way(line: &str) -> Option<Line> {
     let fields = line.get_mut("fields")?.take();
     (fields["message"] == UNDER_WAY).then_some(())?;
     serde_json::from_value(fields).ok()
-}
-
-fn is_before_the_last_try(report: &Value) -> bool {
-    report["status"] == "failed" && report["problem"]["type"] == LAST_TRY
 }
 
 /// Which object an event was about that came to `failed/`.
@@ -333,13 +325,5 @@ mod tests {
         let failed = json!({ "requestPayload": { "Records": [{ "s3": { "object": object } }] } });
         let named = ("drop/purchase/a b+c/ü.csv".to_owned(), "v".to_owned());
         assert_eq!(object_of(&failed), named);
-    }
-
-    #[test]
-    fn only_the_report_before_the_last_try_is_no_end() {
-        let report = |status: &str, slug: &str| json!({ "status": status, "problem": { "type": format!("/problems/{slug}") } });
-        assert!(is_before_the_last_try(&report("failed", "import-failed")));
-        assert!(!is_before_the_last_try(&report("failed", "object-gone")));
-        assert!(!is_before_the_last_try(&json!({ "status": "completed" })));
     }
 }

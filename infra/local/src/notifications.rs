@@ -17,7 +17,7 @@ use crate::logs::Logs;
 use crate::s3::Created;
 use crate::template::{Function, Notification, REGION};
 
-/// Waits before the second and the third attempt. Lambda waits one and two minutes.
+/// Waits before the first and the second retry. Lambda waits one and two minutes.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
 /// What S3 leaves as it is in an event's key; a space is a `+`.
@@ -115,7 +115,7 @@ impl Notifier {
     async fn deliver(&self, function: &Function, event: Value) {
         let id = Uuid::new_v4().to_string();
         let payload = Bytes::from(event.to_string());
-        let mut waits = BACKOFF.iter();
+        let mut waits = BACKOFF.iter().take(function.retries);
         loop {
             let error = match self.target.invoke(function, &id, payload.clone()).await {
                 Ok(()) => return,
@@ -126,13 +126,13 @@ impl Notifier {
                 .push("local", format!("{}: {error}", function.logical_id));
             match waits.next() {
                 Some(wait) => tokio::time::sleep(*wait).await,
-                None => return self.give_up(&function.logical_id, &id, event, &error).await,
+                None => return self.give_up(function, &id, event, &error).await,
             }
         }
     }
 
     /// Puts the event where Lambda's on-failure destination would have it, in that destination's form.
-    async fn give_up(&self, function: &str, id: &str, event: Value, error: &InvokeError) {
+    async fn give_up(&self, function: &Function, id: &str, event: Value, error: &InvokeError) {
         let failed = failed(function, id, event, error, Timestamp::now());
         let put = self
             .s3
@@ -261,15 +261,21 @@ fn event(created: &Created, rule: usize) -> Value {
     }] })
 }
 
-fn failed(function: &str, id: &str, event: Value, error: &InvokeError, at: Timestamp) -> Value {
+fn failed(
+    function: &Function,
+    id: &str,
+    event: Value,
+    error: &InvokeError,
+    at: Timestamp,
+) -> Value {
     json!({
         "version": "1.0",
         "timestamp": format!("{at:.3}"),
         "requestContext": {
             "requestId": id,
-            "functionArn": format!("{}:$LATEST", arn(function)),
+            "functionArn": format!("{}:$LATEST", arn(&function.logical_id)),
             "condition": "RetriesExhausted",
-            "approximateInvokeCount": BACKOFF.len() + 1,
+            "approximateInvokeCount": function.retries + 1,
         },
         "requestPayload": event,
         "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
@@ -323,6 +329,7 @@ mod tests {
     async fn with_endpoint(
         refused: &'static str,
         fails: u32,
+        retries: usize,
     ) -> (aws_sdk_s3::Client, mpsc::UnboundedReceiver<String>) {
         let folder = tempfile::tempdir().unwrap().keep();
         let (sender, created) = mpsc::unbounded_channel();
@@ -376,6 +383,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             memory: 128,
             concurrency: 1,
+            retries,
             environment: std::collections::BTreeMap::new(),
             routes: Vec::new(),
             notifications: vec![rule],
@@ -405,17 +413,17 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_that_refuses_asynchronous_invocations_gets_synchronous_ones() {
-        let (s3, mut called) = with_endpoint("Event", 0).await;
+        let (s3, mut called) = with_endpoint("Event", 0, 2).await;
         put(&s3, "elsewhere/a").await;
         put(&s3, "drop/a b").await;
         assert_eq!(
             called.recv().await.unwrap(),
             format!("RequestResponse {PATH} drop/a+b")
         );
-        let (s3, mut called) = with_endpoint("RequestResponse", 0).await;
+        let (s3, mut called) = with_endpoint("RequestResponse", 0, 2).await;
         put(&s3, "drop/c").await;
         assert_eq!(called.recv().await.unwrap(), format!("Event {PATH} drop/c"));
-        let (s3, mut called) = with_endpoint("IngestFunction", 0).await;
+        let (s3, mut called) = with_endpoint("IngestFunction", 0, 2).await;
         put(&s3, "drop/d").await;
         assert_eq!(
             called.recv().await.unwrap(),
@@ -425,9 +433,22 @@ mod tests {
 
     #[tokio::test]
     async fn an_event_that_fails_three_times_is_kept_in_the_bucket() {
-        let (s3, mut called) = with_endpoint("Event", 3).await;
+        fails_for_good(2).await;
+    }
+
+    #[tokio::test]
+    async fn retries_as_often_as_the_template_says() {
+        for retries in [0, 1] {
+            fails_for_good(retries).await;
+        }
+    }
+
+    /// Lets an event fail at every attempt.
+    async fn fails_for_good(retries: usize) {
+        let attempts = retries + 1;
+        let (s3, mut called) = with_endpoint("Event", u32::MAX, retries).await;
         put(&s3, "drop/a").await;
-        for _ in 0..3 {
+        for _ in 0..attempts {
             called.recv().await.unwrap();
         }
         let failed = loop {
@@ -452,7 +473,7 @@ mod tests {
             .unwrap();
         let failed: Value =
             serde_json::from_slice(&failed.body.collect().await.unwrap().into_bytes()).unwrap();
-        assert_eq!(failed["requestContext"]["approximateInvokeCount"], 3);
+        assert_eq!(failed["requestContext"]["approximateInvokeCount"], attempts);
         assert_eq!(
             failed["requestPayload"]["Records"][0]["s3"]["object"]["key"],
             "drop/a"
@@ -461,7 +482,7 @@ mod tests {
             failed["responsePayload"],
             json!({ "errorType": "E", "errorMessage": "m" })
         );
-        assert!(called.try_recv().is_err(), "and no fourth time");
+        assert!(called.try_recv().is_err(), "and no further time");
     }
 
     #[test]

@@ -14,6 +14,11 @@ use crate::{item::Item, keys, value::Map, version::Version};
 pub const BATCH_SIZE: usize = 25;
 /// Room for most statements.
 const USUAL_BYTES: usize = 1024;
+/// The condition of an update: the item is older. As it stands in JSON.
+const OLDER: &str = r#"\"version\" < ?"#;
+/// The condition of a replacement: the item is older, or its `version` is not one of ours (31 bytes), for example after a
+/// manual repair.
+const OLDER_OR_UNVERSIONED: &str = r#"(\"version\" < ? OR \"version\" IS MISSING OR NOT attribute_type(\"version\", 'B') OR size(\"version\") <> 31)"#;
 
 /// A write that succeeds only where its key is absent or older.
 ///
@@ -41,6 +46,8 @@ pub enum Verdict {
     Held(Version),
     /// An update found nothing: try an insert.
     Gone,
+    /// An update found an item without a valid version: try a replacement.
+    Unversioned,
     /// The table was busy with this one: try the same again.
     Busy,
     /// It can't be stored: the item is too large.
@@ -97,6 +104,11 @@ impl Write {
         )
     }
 
+    /// The bytes that a map takes of a request.
+    pub fn map_bytes(map: &Map) -> usize {
+        Spelling::of(map).as_str().len()
+    }
+
     /// About as many bytes as it takes of a request.
     pub fn bytes(&self) -> usize {
         let link = self.link.as_ref().map_or(0, |link| link.as_str().len());
@@ -142,6 +154,15 @@ impl Write {
 
     /// Spells the statement that updates it in `table`, a name as it stands in a statement.
     fn update(&self, table: &str, out: &mut String) {
+        self.update_where(OLDER, table, out);
+    }
+
+    /// As `update`; also replaces an item without a valid version.
+    fn replace(&self, table: &str, out: &mut String) {
+        self.update_where(OLDER_OR_UNVERSIONED, table, out);
+    }
+
+    fn update_where(&self, condition: &str, table: &str, out: &mut String) {
         let (link, end) = (self.link.as_ref(), self.expires_at);
         let source = self.source.as_deref();
         let text = [
@@ -154,7 +175,8 @@ impl Write {
                 r#" REMOVE \"expires_at\""#,
                 |_| r#" SET \"expires_at\" = ?"#,
             ),
-            r#" WHERE \"PK\" = ? AND \"SK\" = ? AND \"version\" < ?"#,
+            r#" WHERE \"PK\" = ? AND \"SK\" = ? AND "#,
+            condition,
         ];
         let parameters = [
             Some(Parameter::Bytes(self.version.as_bytes())),
@@ -232,6 +254,14 @@ impl Table {
         self.execute(writes, Write::update).await
     }
 
+    /// Replaces what is there and older or without a valid version. At most 25 writes, no two of one key.
+    ///
+    /// # Errors
+    /// The table did not answer; nothing is known of any of the writes.
+    pub async fn replace(&self, writes: &[&Write]) -> Result<Written, TableError> {
+        self.execute(writes, Write::replace).await
+    }
+
     /// Sends `BatchExecuteStatement` as DynamoDB takes it, spelt straight from what is to be stored: the SDK's own input wants
     /// trees of hash maps, made anew for each try.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
@@ -270,30 +300,41 @@ impl Table {
             .filter_map(|consumed| consumed.capacity_units());
         Ok(Written {
             capacity_units: capacity.sum(),
-            verdicts: answer
-                .responses()
-                .iter()
-                .map(verdict)
-                .collect::<Result<_, _>>()?,
+            verdicts: verdicts(answer.responses(), writes.len())?,
         })
     }
+}
+
+/// The verdicts of one request, in the order of its statements.
+///
+/// # Errors
+/// The response does not have one entry for each statement, or a statement failed as in [`verdict`].
+pub(super) fn verdicts(
+    responses: &[BatchStatementResponse],
+    statements: usize,
+) -> Result<Vec<Verdict>, TableError> {
+    if responses.len() != statements {
+        let error = format!("{} responses to {statements} statements", responses.len());
+        return Err(TableError::Busy(error.into()));
+    }
+    responses.iter().map(verdict).collect()
 }
 
 /// What a statement came to.
 ///
 /// # Errors
 /// It failed for a reason that lies in no item: whoever asked may not, or there is no such table.
-pub(super) fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
+fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
     let Some(error) = response.error() else {
         return Ok(Verdict::Stored);
     };
     let message = error.message().unwrap_or_default();
     Ok(match error.code() {
         Some(Code::DuplicateItem) => Verdict::Taken,
-        Some(Code::ConditionalCheckFailed) => error
-            .item()
-            .and_then(attribute::held_version)
-            .map_or(Verdict::Gone, Verdict::Held),
+        Some(Code::ConditionalCheckFailed) => match error.item() {
+            None => Verdict::Gone,
+            Some(item) => attribute::held_version(item).map_or(Verdict::Unversioned, Verdict::Held),
+        },
         Some(
             Code::ProvisionedThroughputExceeded
             | Code::RequestLimitExceeded
@@ -322,7 +363,7 @@ mod tests {
     use aws_sdk_dynamodb::types::BatchStatementError;
 
     use super::*;
-    use crate::version::ImportId;
+    use crate::version::{ImportId, VERSION_BYTES};
 
     #[test]
     fn only_what_lies_in_an_item_is_its_verdict() {
@@ -348,6 +389,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rejects_response_count_mismatch() {
+        let stored = BatchStatementResponse::builder().build();
+        for responses in [0, 1, 3] {
+            let verdicts = verdicts(&vec![stored.clone(); responses], 2);
+            assert!(matches!(verdicts, Err(TableError::Busy(_))), "{responses}");
+        }
+        let two = verdicts(&[stored.clone(), stored], 2).unwrap();
+        assert_eq!(two, [Verdict::Stored, Verdict::Stored]);
+    }
+
     fn spelt(write: &Write, spell: fn(&Write, &str, &mut String)) -> serde_json::Value {
         let mut out = String::new();
         spell(write, r#"\"a.b-c\""#, &mut out);
@@ -369,6 +421,7 @@ mod tests {
             for (spell, own) in [
                 (Write::insert as fn(&Write, &str, &mut String), 4),
                 (Write::update, 5),
+                (Write::replace, 5),
             ] {
                 let statement = spelt(write, spell);
                 let text = statement["Statement"].as_str().unwrap();
@@ -389,6 +442,8 @@ mod tests {
         }
         let returns = "ReturnValuesOnConditionCheckFailure";
         assert_eq!(spelt(&full, Write::update)[returns], "ALL_OLD");
+        assert_eq!(spelt(&full, Write::replace)[returns], "ALL_OLD");
         assert!(spelt(&full, Write::insert).get(returns).is_none());
+        assert!(OLDER_OR_UNVERSIONED.contains(&format!("<> {VERSION_BYTES})")));
     }
 }

@@ -331,7 +331,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        answer.responses().iter().map(batch::verdict).collect()
+        batch::verdicts(answer.responses(), items.len())
     }
 
     /// All rows of a partition, read consistently.

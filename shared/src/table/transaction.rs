@@ -2,14 +2,23 @@
 
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{
+        AttributeValue, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem,
+    },
 };
 
 use super::{Row, Table, TableError, Verdict, attribute, failure};
-use crate::item::Item;
+use crate::{item::Item, version::VERSION_BYTES};
+
+/// The key is free, the item there is older, or its `version` is not one of ours, for example after a manual repair.
+const REPLACEABLE: &str = "attribute_not_exists(#version) OR #version < :version \
+    OR NOT attribute_type(#version, :binary) OR size(#version) <> :bytes";
 
 /// Another transaction is at the same item.
 const CONFLICT: &str = "TransactionConflict";
+/// A condition failed.
+const CONDITION: &str = "ConditionalCheckFailed";
 /// Codes of what another try may get through.
 const PASSING: [&str; 5] = [
     CONFLICT,
@@ -20,34 +29,22 @@ const PASSING: [&str; 5] = [
 ];
 
 impl Table {
-    /// Writes both of two items, or neither where the key of either is taken by what is not older: `Stored` or `Held`; `Busy`
-    /// where another transaction is at one of them. Answers that and the write units consumed, as far as they are told.
+    /// Writes both of two items, or neither. Returns the verdict on both and the write units consumed, as far as DynamoDB
+    /// reports them:
+    ///
+    /// - `Stored`: both are stored. An item without a valid version is older than every other.
+    /// - `Held`: the table has one of them in this version, which is not older.
+    /// - `Busy`: another transaction works on one of them, or a condition failed for a reason that is not reported.
+    /// - `Refused`, `TooLarge`: one of them can't be stored.
     ///
     /// # Errors
     /// The table did not answer; nothing is known of either.
     pub async fn put_both(&self, items: &[Item; 2]) -> Result<(Verdict, f64), TableError> {
-        let put = |item: &Item| {
-            let version = item.version.as_ref();
-            let version =
-                version.ok_or_else(|| TableError::Refused("an item has no version".into()))?;
-            let put = Put::builder()
-                .table_name(&self.name)
-                .set_item(Some(attribute::row(item)))
-                .condition_expression("attribute_not_exists(PK) OR #version < :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", attribute::version(version))
-                .return_values_on_condition_check_failure(
-                    ReturnValuesOnConditionCheckFailure::AllOld,
-                )
-                .build()
-                .map_err(|error| TableError::Refused(error.into()))?;
-            Ok(TransactWriteItem::builder().put(put).build())
-        };
         let result = self
             .client
             .transact_write_items()
-            .transact_items(put(&items[0])?)
-            .transact_items(put(&items[1])?)
+            .transact_items(self.put_newer(&items[0])?)
+            .transact_items(self.put_newer(&items[1])?)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
@@ -68,17 +65,61 @@ impl Table {
             .filter_map(|(_, item)| attribute::held_version(item.as_ref()?))
             .max();
         if let Some(held) = held {
-            // What was refused was charged too, and is not told.
+            // DynamoDB charges a refused transaction too, but does not report the units.
             return Ok((Verdict::Held(held), 0.0));
         }
-        if reasons.iter().any(|(code, _)| code == CONFLICT) {
+        if reasons
+            .iter()
+            .any(|(code, _)| [CONFLICT, CONDITION].contains(&code.as_str()))
+        {
             return Ok((Verdict::Busy, 0.0));
+        }
+        if let Some(refused) = error.as_service_error().and_then(refusal) {
+            return Ok((refused, 0.0));
         }
         if passes(&reasons) {
             return Err(TableError::Busy(error.into()));
         }
         Err(failure(error))
     }
+
+    /// Puts an item where the key is free or what is there is older.
+    fn put_newer(&self, item: &Item) -> Result<TransactWriteItem, TableError> {
+        let version = item.version.as_ref();
+        let version =
+            version.ok_or_else(|| TableError::Refused("an item has no version".into()))?;
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(attribute::row(item)))
+            .condition_expression(REPLACEABLE)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", attribute::version(version))
+            .expression_attribute_values(":binary", AttributeValue::S("B".to_owned()))
+            .expression_attribute_values(":bytes", AttributeValue::N(VERSION_BYTES.to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| TableError::Refused(error.into()))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+/// The verdict on a transaction that was cancelled because one of its items can't be stored.
+fn refusal(error: &TransactWriteItemsError) -> Option<Verdict> {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        return None;
+    };
+    let mut reasons = cancelled.cancellation_reasons().iter();
+    reasons.find_map(|reason| {
+        let code = reason.code()?;
+        let message = reason.message().unwrap_or_default();
+        match code {
+            "ValidationError" if message.contains("size") => Some(Verdict::TooLarge),
+            "ValidationError" | "ItemCollectionSizeLimitExceeded" => {
+                Some(Verdict::Refused(code.to_owned()))
+            }
+            _ => None,
+        }
+    })
 }
 
 /// Code and old item of each part of a cancelled transaction.

@@ -20,6 +20,8 @@ use super::{
 
 /// The most namespaces of a record: each is an item, and holds what else the record says.
 const MAX_NAMESPACES: usize = 100;
+/// The most bytes that a record repeats: its fields beside `attributes`, once for each namespace after the first.
+const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Placing<'_> {
     pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
@@ -59,6 +61,13 @@ impl Placing<'_> {
                 "attributes",
                 "invalid_value",
                 "at least one attribute",
+            ));
+        }
+        let repeats = namespaces.len() - 1;
+        if repeats > 0 && repeats * Write::map_bytes(&data) > MAX_REPEATED_BYTES {
+            return Err(Fault::whole(
+                "record_too_large",
+                "fields beside attributes of at most 1 MiB, counted once for each namespace after the first",
             ));
         }
         let items = namespaces

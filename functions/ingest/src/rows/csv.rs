@@ -98,7 +98,7 @@ impl Csv {
 
     fn begin(&mut self, row: &Row) {
         let broken = |detail: &str| Broken {
-            slug: "invalid-header",
+            slug: "invalid-csv-header",
             detail: detail.to_owned(),
         };
         let bytes = row.bytes.strip_prefix(BOM).unwrap_or(&row.bytes);

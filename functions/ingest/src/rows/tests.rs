@@ -78,7 +78,7 @@ fn a_range_is_over_where_the_next_one_begins() {
 fn a_file_that_breaks_off_says_so() {
     for (format, text, slug) in [
         (Format::Json, "[{\"a\":1},", "broken-json"),
-        (Format::Csv, "a,a\n1,2\n", "invalid-header"),
+        (Format::Csv, "a,a\n1,2\n", "invalid-csv-header"),
     ] {
         let (_, rows) = read(Rows::new(format, Some(false)), text.as_bytes(), 100);
         assert_eq!(rows.broken().map(|broken| broken.slug), Some(slug));

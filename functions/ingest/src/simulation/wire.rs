@@ -1,7 +1,7 @@
 //! DynamoDB and S3 as a run's clients see them: requests that are answered in this process, each after a pause.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
@@ -30,6 +30,9 @@ pub(super) const TABLE: &str = "profiles";
 const LONGEST: u64 = 50;
 /// How much of a body comes at a time.
 const PIECE: usize = 500;
+
+/// Changes a response of DynamoDB: it gets the operation, the request, and the status and body of the response.
+pub(super) type Tamper = Box<dyn FnMut(&str, &Value, &mut (u16, Value)) + Send>;
 
 /// What one run sends its requests by.
 #[derive(Clone, Debug)]
@@ -113,7 +116,8 @@ impl HttpConnector for Wire {
                 Some(target) => {
                     let inserts = inserts(request.body().bytes().unwrap_or_default());
                     world.inserts.fetch_add(inserts, Ordering::Relaxed);
-                    dynamodb(&world.database, target, &request)
+                    let answer = dynamodb(&world.database, target, &request);
+                    tampered(world, target, &request, answer)
                 }
                 None => s3(world, &request),
             };
@@ -189,11 +193,33 @@ fn dynamodb(database: &Database, target: &str, request: &HttpRequest) -> HttpRes
     }
 }
 
+fn tampered(
+    world: &World,
+    target: &str,
+    request: &HttpRequest,
+    answer: HttpResponse,
+) -> HttpResponse {
+    let mut tamper = lock(&world.tamper);
+    let Some(tamper) = &mut *tamper else {
+        return answer;
+    };
+    let (_, operation) = target.rsplit_once('.').unwrap();
+    let request = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+    let body = serde_json::from_slice(answer.body().bytes().unwrap()).unwrap();
+    let mut told = (answer.status().as_u16(), body);
+    tamper(operation, &request, &mut told);
+    response(told.0, serde_json::to_vec(&told.1).unwrap().into())
+}
+
 /// What was dropped, in all versions, and what runs put.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     dropped: BTreeMap<(String, String), Dropped>,
     put: BTreeMap<String, Vec<u8>>,
+    /// The status of each report that was put, in their order, by its key.
+    statuses: Vec<(String, String)>,
+    /// Keys whose responses have no Content-Length.
+    pub(super) without_length: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -235,6 +261,12 @@ impl Bucket {
         self.put.get(key).cloned()
     }
 
+    /// The statuses that a report has had.
+    pub(super) fn statuses(&self, key: &str) -> Vec<&str> {
+        let own = self.statuses.iter().filter(|(own, _)| own == key);
+        own.map(|(_, status)| status.as_str()).collect()
+    }
+
     /// The keys of what runs have put.
     pub(super) fn keys(&self, prefix: &str) -> Vec<&str> {
         let keys = self.put.keys().map(String::as_str);
@@ -253,6 +285,7 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
                 .filter_map(|parameter| parameter.strip_prefix("versionId="))
                 .next()
                 .expect("a version");
+            let has_length = !bucket.without_length.contains(&key);
             let Some(dropped) = bucket.dropped.get_mut(&(key, version.to_owned())) else {
                 return response(404, "<Error><Code>NoSuchVersion</Code></Error>".into());
             };
@@ -273,7 +306,9 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
             let status = if range.is_some() { 206 } else { 200 };
             let mut answer = response(status, body(Arc::clone(world), object[from..].to_vec()));
             let headers = answer.headers_mut();
-            headers.insert("content-length", length.to_string());
+            if has_length {
+                headers.insert("content-length", length.to_string());
+            }
             headers.insert("etag", "\"e\"");
             headers.insert("last-modified", dropped.last_modified.clone());
             answer
@@ -287,6 +322,11 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
                 world.events.send(key.clone()).unwrap();
             }
             let body = request.body().bytes().unwrap().to_vec();
+            if key.starts_with("reports/") {
+                let report: Value = serde_json::from_slice(&body).unwrap();
+                let status = report["status"].as_str().unwrap().to_owned();
+                bucket.statuses.push((key.clone(), status));
+            }
             bucket.put.insert(key, body);
             response(200, SdkBody::empty())
         }

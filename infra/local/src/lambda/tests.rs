@@ -44,6 +44,7 @@ fn fixture() -> Fixture {
         timeout: Duration::from_secs(1),
         memory: 128,
         concurrency: 2,
+        retries: 2,
         environment: BTreeMap::new(),
         routes: Vec::new(),
         notifications: Vec::new(),

@@ -15,6 +15,9 @@ use serde_json::Value;
 pub(crate) use intrinsics::{ACCOUNT, REGION};
 use intrinsics::{Resolver, as_str, as_u64, list, plain};
 
+/// How often Lambda retries a failed event at most, and if nothing else is configured.
+const MAX_RETRIES: usize = 2;
+
 /// The parts of a SAM template that the local stack plays.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
@@ -61,6 +64,8 @@ pub(crate) struct Function {
     pub(crate) memory: u64,
     /// How many invocations may run at once.
     pub(crate) concurrency: usize,
+    /// How often Lambda retries an event that the function failed at.
+    pub(crate) retries: usize,
     /// `Environment.Variables`, the globals' and its own, resolved.
     pub(crate) environment: BTreeMap<String, String>,
     /// The HTTP routes that it answers.
@@ -324,6 +329,9 @@ fn function(
             .max(1)
             .try_into()
             .unwrap_or(10),
+        retries: as_u64(&resolver.value(&properties["EventInvokeConfig"]["MaximumRetryAttempts"]))
+            .and_then(|retries| retries.try_into().ok())
+            .unwrap_or(MAX_RETRIES),
         environment,
         routes,
         notifications: notifications(document, resolver, resources, id),

@@ -8,6 +8,8 @@ Parameters:
   Concurrency: { Type: Number, Default: 4 }
   Issuer: { Type: String, Default: "" }
   Origins: { Type: CommaDelimitedList, Default: "" }
+Mappings:
+  Ingest: {Events: {MaxRetries: 1}}
 Conditions:
   HasIssuer: !Not [!Equals [!Ref Issuer, ""]]
   HasOrigins: !Not [!Equals [!Join ["", !Ref Origins], ""]]
@@ -56,8 +58,10 @@ Resources:
       Role: !GetAtt IngestRole.Arn
       Timeout: 900
       ReservedConcurrentExecutions: !Ref Concurrency
+      EventInvokeConfig: {MaximumRetryAttempts: !FindInMap [Ingest, Events, MaxRetries]}
       Environment:
         Variables:
+          MAX_RETRIES: !FindInMap [Ingest, Events, MaxRetries]
           BUCKET_NAME: !Sub "${AWS::StackName}-files-${AWS::AccountId}"
           IDENTITY_KEY: !Sub "{{resolve:secretsmanager:${Secret}:SecretString}}"
   IngestRole:
@@ -104,6 +108,17 @@ fn names_and_environment_resolve_to_the_same_local_names() {
         (ingest.timeout.as_secs(), ingest.memory, ingest.concurrency),
         (900, 512, 4)
     );
+}
+
+#[test]
+fn reads_retries() {
+    let functions = template().functions;
+    let ingest = &functions["IngestFunction"];
+    assert_eq!(
+        (ingest.retries, &*ingest.environment["MAX_RETRIES"]),
+        (1, "1")
+    );
+    assert_eq!(functions["ProfileReadFunction"].retries, 2);
 }
 
 #[test]

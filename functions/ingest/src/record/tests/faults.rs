@@ -355,3 +355,39 @@ fn rejects_reserved_namespaces() {
         "attributes.customer.a",
     );
 }
+
+/// What an attributes record repeats for each namespace is bounded; what it has once is not.
+#[test]
+fn rejects_attributes_that_repeat_too_much() {
+    let row = |namespaces: usize, bytes: usize| {
+        let attributes: Vec<_> = (0..namespaces)
+            .map(|number| format!(r#""n{number}.a":1"#))
+            .collect();
+        let beside = "x".repeat(bytes);
+        let attributes = attributes.join(",");
+        format!(r#"{{{LINK},"beside":"{beside}","attributes":{{{attributes}}}}}"#)
+    };
+    for (namespaces, bytes) in [(1, 900_000), (2, 1_000_000), (100, 10_000), (11, 100_000)] {
+        let items = place_as(Some("attributes"), &row(namespaces, bytes)).unwrap();
+        assert_eq!(items.len(), namespaces);
+    }
+    for (namespaces, bytes) in [(100, 1_000_000), (100, 11_000), (12, 100_000), (3, 600_000)] {
+        expect_fault(
+            "attributes",
+            &row(namespaces, bytes),
+            "record_too_large",
+            "",
+        );
+    }
+    // Escaped, these bytes are six times as many.
+    let controls = row(2, 0).replace(
+        r#""beside":"""#,
+        &format!(r#""beside":"{}""#, r"\u0001".repeat(170_000)),
+    );
+    assert_eq!(place_as(Some("attributes"), &controls).unwrap().len(), 2);
+    let controls = row(3, 0).replace(
+        r#""beside":"""#,
+        &format!(r#""beside":"{}""#, r"\u0001".repeat(100_000)),
+    );
+    expect_fault("attributes", &controls, "record_too_large", "");
+}

@@ -1,0 +1,472 @@
+//! The writer against items and responses that it does not expect: every round of it is bounded, and a row that can't be
+//! stored is rejected alone.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use shared::{
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+    item::Item,
+    keys::SortKey,
+    table::{TableError, Write},
+    value::Map,
+    version::{ImportId, Version},
+};
+
+use super::{
+    wire::{Bucket, Tamper, Wire},
+    *,
+};
+use crate::{
+    record::Placed,
+    rows::Row,
+    write::{self, Outcome as Verdict, RowVerdict, Writer},
+};
+
+/// The import that writes here; others are older or newer.
+const OWN: ImportId = ImportId([5; 8]);
+const SECONDS: i64 = 1_790_000_000;
+/// Longer than any bounded number of rounds takes.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// What `version` may be after a manual repair or a restore: no attribute, another type, or other bytes.
+fn malformed() -> Vec<Option<Value>> {
+    let mut malformed = vec![None];
+    malformed.extend(
+        [
+            json!({"S": "2026-01-01"}),
+            json!({"N": "9"}),
+            json!({"BOOL": true}),
+            json!({"NULL": true}),
+            json!({"M": {}}),
+            json!({"L": [{"S": "a"}]}),
+            json!({"SS": ["a"]}),
+            json!({"B": ""}),
+            json!({"B": "/////w=="}),
+            json!({"B": "A".repeat(4)}),
+            json!({"B": "/".repeat(56)}),
+        ]
+        .map(Some),
+    );
+    malformed
+}
+
+fn id(number: usize) -> IdentityId {
+    let link = json!({"email": format!("u{number}@fake.com")});
+    let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
+    IdentityKey::new("simulation")
+        .unwrap()
+        .identity(&identifier)
+}
+
+fn version(import: ImportId, seconds: i64, offset: u64) -> Version {
+    Version::new(SECONDS + seconds, "01", import, offset)
+}
+
+fn record(place: usize, version: Version, bytes: usize) -> Item {
+    let mut data = Map::new();
+    data.insert("says", "x".repeat(bytes));
+    let key = SortKey::Record(format!("source{place}"));
+    Item::ingested(id(1), key, version, None, data)
+}
+
+fn write_of(place: usize, version: Version) -> Write {
+    Write::item(&record(place, version, 1)).unwrap()
+}
+
+/// Both sides of a link.
+fn sides(a: usize, b: usize, version: Version) -> [Item; 2] {
+    [(a, b), (b, a)].map(|(own, other)| {
+        Item::ingested(id(own), SortKey::Link(id(other)), version, None, Map::new())
+    })
+}
+
+fn row(offset: u64) -> Row {
+    Row {
+        offset,
+        line: offset + 1,
+        bytes: bytes::Bytes::from_static(b"{}"),
+        flaw: None,
+    }
+}
+
+fn stage(tamper: Option<Tamper>) -> (Arc<World>, App) {
+    let (world, _events) = World::new(wire::database(), Bucket::default(), 0, Deaths::default());
+    *lock(&world.tamper) = tamper;
+    let (killer, _) = tokio::sync::oneshot::channel();
+    let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+    (world, app)
+}
+
+/// Puts an item as somebody may have put it by hand.
+fn put_by_hand(world: &World, item: &Item, version: Option<&Value>) {
+    let mut row = json!({
+        "PK": {"S": item.identity.as_str()}, "SK": {"S": item.key.to_text()}, "data": {"M": {"by": {"S": "hand"}}}
+    });
+    if let Some(version) = version {
+        row["version"] = version.clone();
+    }
+    let put = json!({"TableName": wire::TABLE, "Item": row});
+    let put = serde_json::from_value(put).unwrap();
+    world.database.put_item(put).unwrap();
+}
+
+/// The versions in the table, as DynamoDB spells them.
+fn versions(world: &World) -> Vec<Value> {
+    let items = wire::items(&world.database);
+    items
+        .into_values()
+        .map(|item| item["version"].clone())
+        .collect()
+}
+
+fn spelled(version: Version) -> Value {
+    json!({"B": data_encoding::BASE64.encode(version.as_bytes())})
+}
+
+#[test]
+fn replaces_item_without_valid_version() {
+    clock().block_on(async {
+        let (world, app) = stage(None);
+        let malformed = malformed();
+        let version = version(OWN, 0, 7);
+        for (place, old) in malformed.iter().enumerate() {
+            put_by_hand(&world, &record(place, version, 1), old.as_ref());
+        }
+        let writes = (0..malformed.len()).map(|place| write_of(place, version));
+        let written = write::all(&app.table, OWN, writes.collect());
+        let outcomes = tokio::time::timeout(BOUND, written).await.unwrap().unwrap();
+        assert_eq!(outcomes, vec![Verdict::Stored; malformed.len()]);
+        assert_eq!(versions(&world), vec![spelled(version); malformed.len()]);
+    });
+}
+
+/// Adds one row of links, and returns its verdict.
+async fn link(app: &App, links: Vec<[Item; 2]>) -> Result<RowVerdict, TableError> {
+    let mut writer = Writer::new(&app.table, OWN);
+    let placed = Placed {
+        links,
+        ..Placed::default()
+    };
+    let written = async {
+        writer.add(row(7), placed).await?;
+        writer.finish().await
+    };
+    tokio::time::timeout(BOUND, written).await.unwrap()?;
+    let mut verdicts = writer.verdicts();
+    assert_eq!(verdicts.len(), 1);
+    Ok(verdicts.remove(0))
+}
+
+#[test]
+fn replaces_link_without_valid_version() {
+    for old in malformed() {
+        for by_hand in [vec![0], vec![1], vec![0, 1]] {
+            clock().block_on(async {
+                let (world, app) = stage(None);
+                let version = version(OWN, 0, 7);
+                let sides = sides(1, 2, version);
+                for side in &by_hand {
+                    put_by_hand(&world, &sides[*side], old.as_ref());
+                }
+                let verdict = link(&app, vec![sides]).await.unwrap();
+                assert!(
+                    matches!(verdict, RowVerdict::Written),
+                    "{old:?} {by_hand:?}"
+                );
+                assert_eq!(versions(&world), vec![spelled(version); 2], "{old:?}");
+            });
+        }
+    }
+}
+
+/// Leaves the last verdict out of so many responses.
+fn short(mut responses: usize) -> Tamper {
+    Box::new(move |operation, _, (_, answer)| {
+        if operation == "BatchExecuteStatement" && responses > 0 {
+            responses -= 1;
+            answer["Responses"].as_array_mut().unwrap().pop();
+        }
+    })
+}
+
+#[test]
+fn retries_short_response() {
+    clock().block_on(async {
+        for responses in [3, usize::MAX] {
+            let (world, app) = stage(Some(short(responses)));
+            let writes = (0..3).map(|place| write_of(place, version(OWN, 0, 7)));
+            let written = write::all(&app.table, OWN, writes.collect());
+            let outcomes = tokio::time::timeout(BOUND, written).await.unwrap();
+            match outcomes {
+                Ok(outcomes) => {
+                    assert_eq!((outcomes, responses), (vec![Verdict::Stored; 3], 3));
+                }
+                Err(error) => {
+                    assert!(matches!(error, TableError::Busy(_)), "{error}");
+                    assert_eq!(responses, usize::MAX);
+                }
+            }
+            assert_eq!(versions(&world).len(), 3);
+            let requests = world.requests.load(Ordering::Relaxed);
+            assert!((4..=30).contains(&requests), "{requests}");
+        }
+    });
+}
+
+/// Something beside ingest deletes the item before each update and puts it back before each insert.
+#[test]
+fn bounds_alternating_statements() {
+    clock().block_on(async {
+        let tamper: Tamper = Box::new(|operation, request, (_, answer)| {
+            if operation != "BatchExecuteStatement" {
+                return;
+            }
+            let statement = request["Statements"][0]["Statement"].as_str().unwrap();
+            let code = if statement.starts_with("INSERT") {
+                "DuplicateItem"
+            } else {
+                "ConditionalCheckFailed"
+            };
+            answer["Responses"] = json!([{"Error": {"Code": code, "Message": "m"}}]);
+        });
+        let (world, app) = stage(Some(tamper));
+        let writes = vec![write_of(0, version(OWN, 0, 7))];
+        let began = tokio::time::Instant::now();
+        let written = write::all(&app.table, OWN, writes);
+        let error = tokio::time::timeout(BOUND, written).await.unwrap();
+        assert!(matches!(error, Err(TableError::Busy(_))), "{error:?}");
+        let requests = world.requests.load(Ordering::Relaxed);
+        assert!((10..=30).contains(&requests), "{requests}");
+        // It pauses in between, longer each time.
+        assert!(
+            began.elapsed() > Duration::from_secs(2),
+            "{:?}",
+            began.elapsed()
+        );
+    });
+}
+
+/// A link that can't be stored, by what DynamoDB says of its transaction.
+#[test]
+fn rejects_row_whose_link_is_refused() {
+    let cancelled = |code: &str, message: &str| {
+        let body = json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "Message": "Transaction cancelled", "message": "Transaction cancelled",
+            "CancellationReasons": [{"Code": "None"}, {"Code": code, "Message": message}],
+        });
+        (400, body)
+    };
+    let invalid = json!({
+        "__type": "com.amazon.coral.validate#ValidationException", "message": "Item size has exceeded the maximum",
+    });
+    for ((status, body), expected) in [
+        (
+            cancelled("ValidationError", "Item size to update has exceeded"),
+            "item_too_large",
+        ),
+        (cancelled("ValidationError", "a number"), "item_refused"),
+        (
+            cancelled("ItemCollectionSizeLimitExceeded", "m"),
+            "item_refused",
+        ),
+        ((400, invalid), "item_refused"),
+    ] {
+        clock().block_on(async {
+            let refused = (status, body);
+            let tamper: Tamper = Box::new(move |operation, request, answer| {
+                let text = request.to_string();
+                if operation == "TransactWriteItems" && text.contains(id(3).as_str()) {
+                    *answer = refused.clone();
+                }
+            });
+            let (_world, app) = stage(Some(tamper));
+            let version = version(OWN, 0, 7);
+            let links = vec![sides(1, 2, version), sides(1, 3, version)];
+            match link(&app, links).await.unwrap() {
+                RowVerdict::Rejected(_, fault) => assert_eq!(fault.code, expected),
+                other => panic!("{other:?}"),
+            }
+            let verdict = link(&app, vec![sides(1, 2, version)]).await.unwrap();
+            assert!(matches!(verdict, RowVerdict::Written), "{verdict:?}");
+        });
+    }
+}
+
+/// A link too large for DynamoDB itself.
+#[test]
+fn rejects_row_whose_link_is_too_large() {
+    clock().block_on(async {
+        let (world, app) = stage(None);
+        let mut sides = sides(1, 2, version(OWN, 0, 7));
+        sides[1].data.insert("other", "x".repeat(500_000));
+        let verdict = link(&app, vec![sides]).await.unwrap();
+        assert!(matches!(verdict, RowVerdict::Rejected(..)), "{verdict:?}");
+        assert_eq!(versions(&world), [Value::Null; 0]);
+    });
+}
+
+/// Every verdict on a transaction settles the row or is retried, within bounds.
+#[test]
+fn counts_every_row_with_a_link() {
+    let conflict = || {
+        json!({
+            "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+            "message": "Transaction cancelled",
+            "CancellationReasons": [{"Code": "ConditionalCheckFailed"}, {"Code": "None"}],
+        })
+    };
+    clock().block_on(async {
+        // A condition failed, and the item is not returned: nothing is known of its version.
+        for failures in [2, usize::MAX] {
+            let mut left = failures;
+            let tamper: Tamper = Box::new(move |operation, _, answer| {
+                if operation == "TransactWriteItems" && left > 0 {
+                    left -= 1;
+                    *answer = (400, conflict());
+                }
+            });
+            let (_world, app) = stage(Some(tamper));
+            let verdict = link(&app, vec![sides(1, 2, version(OWN, 0, 7))]).await;
+            match verdict {
+                Ok(verdict) => {
+                    assert_eq!(failures, 2);
+                    assert!(matches!(verdict, RowVerdict::Written), "{verdict:?}");
+                }
+                Err(error) => {
+                    assert_eq!(failures, usize::MAX);
+                    assert!(matches!(error, TableError::Busy(_)), "{error}");
+                }
+            }
+        }
+    });
+}
+
+/// What the table holds of a key before an import.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Nothing,
+    Older,
+    /// Of another import, that is newer.
+    Newer,
+    /// Of an earlier run of the same import, by the row at this offset.
+    Own(u64),
+}
+
+/// One row: the keys that it writes, by number.
+type Keys = Vec<usize>;
+
+const KEYS: usize = 4;
+
+/// How many rows are written and how many are stale, if the writer sends what it has after each of these rows.
+async fn counts(before: &[Before], rows: &[(u64, Keys)], sent_after: &[bool]) -> (usize, usize) {
+    let (world, app) = stage(None);
+    for (place, before) in before.iter().enumerate() {
+        let held = match before {
+            Before::Nothing => continue,
+            Before::Older => version(ImportId([9; 8]), -1, 0),
+            Before::Newer => version(ImportId([1; 8]), 1, 0),
+            Before::Own(offset) => version(OWN, 0, *offset),
+        };
+        put_by_hand(&world, &record(place, held, 1), Some(&spelled(held)));
+    }
+    let mut writer = Writer::new(&app.table, OWN);
+    for ((offset, keys), is_sent) in rows.iter().zip(sent_after) {
+        let version = version(OWN, 0, *offset);
+        let writes = keys.iter().map(|place| write_of(*place, version));
+        let placed = Placed::from(writes.collect::<Vec<_>>());
+        writer.add(row(*offset), placed).await.unwrap();
+        if *is_sent {
+            writer.finish().await.unwrap();
+        }
+    }
+    writer.finish().await.unwrap();
+    let (mut written, mut stale) = (0, 0);
+    for verdict in writer.verdicts() {
+        match verdict {
+            RowVerdict::Written => written += 1,
+            RowVerdict::Stale => stale += 1,
+            RowVerdict::Rejected(_, fault) => panic!("{fault}"),
+        }
+    }
+    (written, stale)
+}
+
+/// A row is written unless the table has something newer, of another import, under each of its keys.
+fn expected(before: &[Before], rows: &[(u64, Keys)]) -> (usize, usize) {
+    let is_stale = |keys: &Keys| keys.iter().all(|key| matches!(before[*key], Before::Newer));
+    let stale = rows.iter().filter(|(_, keys)| is_stale(keys)).count();
+    (rows.len() - stale, stale)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    /// However rows fall into batches, and in whatever order they are added.
+    #[test]
+    fn counts_do_not_depend_on_batches(
+        before in prop::collection::vec(
+            prop_oneof![
+                Just(Before::Nothing), Just(Before::Older), Just(Before::Newer), (0_u64..60).prop_map(Before::Own)
+            ],
+            KEYS,
+        ),
+        keys in prop::collection::vec(prop::collection::btree_set(0..KEYS, 1..3), 1..60),
+        order in any::<prop::sample::Index>(),
+        sent_after in prop::collection::vec(any::<bool>(), 60),
+    ) {
+        let mut rows: Vec<(u64, Keys)> = keys
+            .into_iter()
+            .enumerate()
+            .map(|(offset, keys)| (offset as u64, keys.into_iter().collect()))
+            .collect();
+        let first = order.index(rows.len());
+        rows.rotate_left(first);
+        let expected = expected(&before, &rows);
+        for sent_after in [vec![false; 60], vec![true; 60], sent_after] {
+            let counted = clock().block_on(counts(&before, &rows, &sent_after));
+            prop_assert_eq!(counted, expected, "{:?} {:?}", &before, &rows);
+        }
+    }
+}
+
+/// An import of rows that replace one another, beside a table that holds something newer: the report counts them alike
+/// however its runs are cut.
+#[test]
+fn report_counts_superseded_rows_as_their_winner() {
+    let row = |name: usize| {
+        format!(
+            r#"{{"record_type":"customer_record","link":{{"email":"u1@fake.com"}},"first_name":"{name}"}}"#
+        )
+    };
+    let rows: BTreeMap<usize, String> = (0..30).map(|name| (name, row(name))).collect();
+    let file = rows.into_values().collect::<Vec<_>>().join("\n");
+    clock().block_on(async {
+        let mut bucket = Bucket::default();
+        bucket.take(
+            "drop/mixed/crm/b.ndjson",
+            "v2",
+            "Sun, 01 Nov 2026 00:00:00 GMT",
+            row(99),
+        );
+        bucket.take(KEY, VERSION, LAST_MODIFIED, file);
+        let (world, _events) = World::new(wire::database(), bucket, 0, Deaths::default());
+        for (key, version) in [("drop/mixed/crm/b.ndjson", "v2"), (KEY, VERSION)] {
+            let (killer, _) = tokio::sync::oneshot::channel();
+            let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+            let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
+            handle(&app, event(key, version, "01"), deadline)
+                .await
+                .unwrap();
+        }
+        let report = lock(&world.bucket).get(&format!("reports/{KEY}/{VERSION}.json"));
+        let report: Value = serde_json::from_slice(&report.unwrap()).unwrap();
+        assert_eq!(
+            (&report["written"], &report["stale"]),
+            (&json!(0), &json!(30)),
+            "{report}"
+        );
+    });
+}
