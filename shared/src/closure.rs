@@ -175,6 +175,7 @@ mod tests {
             link: None,
             data,
             expires_at: None,
+            find: Default::default(),
         }
     }
 

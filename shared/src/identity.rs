@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::identifier::Identifier;
+use crate::{find, identifier::Identifier};
 
 const SEPARATOR: u8 = 0x1F;
 const ID_BYTES: usize = 16;
@@ -37,6 +37,19 @@ impl IdentityKey {
         mac.update(&[SEPARATOR]);
         mac.update(value.as_bytes());
         IdentityId(base32(&mac.finalize().into_bytes()[..ID_BYTES]))
+    }
+
+    /// The hash of a value to search for, in its normal form. Its prefix keeps it apart from ids.
+    pub(crate) fn find(&self, kind: &str, value: &str) -> [u8; find::HASH_BYTES] {
+        let mut mac = self.0.clone();
+        for part in ["find", kind] {
+            mac.update(part.as_bytes());
+            mac.update(&[SEPARATOR]);
+        }
+        mac.update(value.as_bytes());
+        let mut hash = [0; find::HASH_BYTES];
+        hash.copy_from_slice(&mac.finalize().into_bytes()[..find::HASH_BYTES]);
+        hash
     }
 
     /// What the table's `config` item holds of the key, so that another key is noticed.
@@ -101,6 +114,15 @@ impl FromStr for IdentityId {
 /// Whether `byte` is a digit of ids.
 pub(crate) const fn is_digit(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'2'..=b'7')
+}
+
+/// The value of a digit of ids: 0 to 31.
+pub(crate) const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'a'..=b'z' => Some(byte - b'a'),
+        b'2'..=b'7' => Some(byte - b'2' + 26),
+        _ => None,
+    }
 }
 
 /// RFC 4648 base32 in lowercase, unpadded.

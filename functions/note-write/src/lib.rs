@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use shared::{
     config::{Config, ConfigError},
     erasure::REMEMBERED_SECONDS,
+    find::Find,
     http::{self, Parameters},
     identity::IdentityId,
     item::Item,
@@ -112,6 +113,7 @@ async fn create(
         link: None,
         data,
         expires_at,
+        find: Find::default(),
     };
     let written = item(
         SortKey::Note(uuid),

@@ -102,6 +102,7 @@ fn note(owner: u8, n: u8) -> Item {
         link: None,
         data,
         expires_at: None,
+        find: Default::default(),
     }
 }
 
