@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::identifier::Identifier;
+use crate::{find, identifier::Identifier};
 
 const SEPARATOR: u8 = 0x1F;
 const ID_BYTES: usize = 16;
@@ -30,26 +30,34 @@ impl IdentityKey {
     /// The id of the identity that `identifier` names.
     pub fn identity(&self, identifier: &Identifier) -> IdentityId {
         let (kind, system, value) = identifier.canonical();
-        let mut mac = self.0.clone();
-        mac.update(kind.as_bytes());
-        mac.update(&[SEPARATOR]);
-        mac.update(system.as_bytes());
-        mac.update(&[SEPARATOR]);
-        mac.update(value.as_bytes());
-        IdentityId(base32(&mac.finalize().into_bytes()[..ID_BYTES]))
+        IdentityId(base32(&self.hash::<ID_BYTES>([kind, system, &value])))
     }
 
-    /// The keyed hash of a source and the natural id of one of its events. It has a prefix of its own, so it never equals the
-    /// hash of an identifier.
+    /// The keyed hash of a source and the natural id of one of its events. Its prefix keeps it apart from ids.
     pub(crate) fn event_hash<const BYTES: usize>(
         &self,
         source: &str,
         natural_id: &[&str],
     ) -> [u8; BYTES] {
+        let parts = ["event", source].into_iter();
+        self.hash(parts.chain(natural_id.iter().copied()))
+    }
+
+    /// The hash of a value to search for, in its normal form. Its prefix keeps it apart from ids.
+    pub(crate) fn find(&self, kind: &str, value: &str) -> [u8; find::HASH_BYTES] {
+        self.hash(["find", kind, value])
+    }
+
+    /// The keyed hash of parts, with a separator between them.
+    fn hash<'a, const BYTES: usize>(
+        &self,
+        parts: impl IntoIterator<Item = &'a str>,
+    ) -> [u8; BYTES] {
         let mut mac = self.0.clone();
-        mac.update(b"event");
-        for part in std::iter::once(&source).chain(natural_id) {
-            mac.update(&[SEPARATOR]);
+        for (place, part) in parts.into_iter().enumerate() {
+            if place > 0 {
+                mac.update(&[SEPARATOR]);
+            }
             mac.update(part.as_bytes());
         }
         let mut hash = [0; BYTES];
@@ -119,6 +127,15 @@ impl FromStr for IdentityId {
 /// Whether `byte` is a digit of ids.
 pub(crate) const fn is_digit(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'2'..=b'7')
+}
+
+/// The value of a digit of ids: 0 to 31.
+pub(crate) const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'a'..=b'z' => Some(byte - b'a'),
+        b'2'..=b'7' => Some(byte - b'2' + 26),
+        _ => None,
+    }
 }
 
 /// RFC 4648 base32 in lowercase, unpadded.

@@ -2,6 +2,7 @@
 //! (`table`).
 
 use crate::{
+    find::Find,
     identifier::Identifier,
     identity::IdentityId,
     keys::{EventKey, SortKey},
@@ -26,6 +27,8 @@ pub struct Item {
     pub data: Map,
     /// When the item may go, in seconds since 1970.
     pub expires_at: Option<i64>,
+    /// The values under which a search finds it. Not read back: empty in items from the table.
+    pub find: Find,
 }
 
 impl Item {
@@ -45,6 +48,7 @@ impl Item {
             source: None,
             data,
             expires_at: None,
+            find: Find::default(),
         }
     }
 

@@ -7,6 +7,7 @@ pub mod config;
 mod connector;
 pub mod cursor;
 pub mod erasure;
+pub mod find;
 pub mod http;
 pub mod identifier;
 pub mod identity;

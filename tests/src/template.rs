@@ -2,6 +2,7 @@
 //! `infra/smoke.sh` asks a deployed stack for the same.
 
 use serde_json::{Value, json};
+use shared::find::INDEXES;
 
 fn template() -> Value {
     local::template_document("template.yaml").expect("the template is YAML")
@@ -97,6 +98,38 @@ fn the_table_can_be_restored_and_is_not_deleted_by_accident() {
         template["Conditions"]["Retained"],
         json!({"Fn::Equals": [{"Ref": "RemovalPolicy"}, "Retain"]})
     );
+}
+
+/// An index cannot be added in the update that adds another, so all of them are there from the start.
+#[test]
+fn find_indexes_project_keys_only_and_have_alarms() {
+    let table = &template()["Resources"]["Table"]["Properties"];
+    let indexes = INDEXES.map(|name| {
+        json!({
+            "IndexName": name,
+            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        })
+    });
+    assert_eq!(table["GlobalSecondaryIndexes"], json!(indexes));
+    let defined: Vec<_> = list(&table["AttributeDefinitions"])
+        .iter()
+        .map(|attribute| attribute["AttributeName"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(defined, [&["PK", "SK"][..], &INDEXES].concat());
+
+    let operations = local::template_document("infra/operations.yaml").expect("YAML");
+    let mut watched: Vec<_> = of_type(&operations, "AWS::CloudWatch::Alarm")
+        .into_iter()
+        .map(|(_, alarm)| alarm["Properties"].clone())
+        .filter(|alarm| alarm["MetricName"] == "WriteThrottleEvents")
+        .filter_map(|alarm| {
+            let dimension = &alarm["Dimensions"][1];
+            (dimension["Name"] == "GlobalSecondaryIndexName").then(|| dimension["Value"].clone())
+        })
+        .collect();
+    watched.sort_by_key(ToString::to_string);
+    assert_eq!(watched, INDEXES);
 }
 
 #[test]

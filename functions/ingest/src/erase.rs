@@ -270,7 +270,7 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
             for (place, verdict) in batch.iter().zip(verdicts) {
                 match verdict {
                     Verdict::Stored => deleted[*place] = true,
-                    Verdict::Gone | Verdict::Held(_) => {}
+                    Verdict::Gone | Verdict::Held(_) | Verdict::Unversioned => {}
                     Verdict::Busy => throttled.push(*place),
                     Verdict::Taken | Verdict::TooLarge => {
                         return Err(TableError::Refused("a deletion was refused".into()));

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use shared::{
     config::{Config, ConfigError},
     erasure::IDEMPOTENCY_SECONDS,
+    find::Find,
     http::{self, Parameters},
     identity::IdentityId,
     item::Item,
@@ -113,6 +114,7 @@ async fn create(
         source: None,
         data,
         expires_at,
+        find: Find::default(),
     };
     let written = item(
         SortKey::Note(uuid),

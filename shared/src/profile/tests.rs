@@ -115,6 +115,7 @@ fn note(owner: u8, n: u8) -> Item {
         source: None,
         data,
         expires_at: None,
+        find: Default::default(),
     }
 }
 

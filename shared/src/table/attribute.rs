@@ -1,4 +1,4 @@
-//! How items are stored in DynamoDB: `PK`, `SK`, `version`, `link`, `source`, `data`, `expires_at`.
+//! How items are stored in DynamoDB: `PK`, `SK`, `version`, `link`, `source`, `data`, `expires_at`, `Find1` to `Find4`.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use data_encoding::BASE64;
 
 use super::Row;
 use crate::{
+    find::Find,
     identifier::Identifier,
     item::Item,
     json,
@@ -39,6 +40,11 @@ pub(super) fn row(item: &Item) -> Row {
     if let Some(end) = item.expires_at {
         row.insert("expires_at".to_owned(), AttributeValue::N(end.to_string()));
     }
+    for (name, value) in item.find.slots() {
+        if let Some(value) = value {
+            row.insert(name.to_owned(), AttributeValue::S(value.to_string()));
+        }
+    }
     row
 }
 
@@ -58,6 +64,7 @@ pub(super) fn item(mut row: Row) -> Option<Item> {
         expires_at: row
             .get("expires_at")
             .and_then(|at| at.as_n().ok()?.parse().ok()),
+        find: Find::default(),
     })
 }
 

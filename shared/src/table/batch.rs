@@ -8,7 +8,13 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 
 use super::{Table, TableError, attribute, attribute::Spelling, failure};
-use crate::{item::Item, keys, value::Map, version::Version};
+use crate::{
+    find::{Find, FindKey},
+    item::Item,
+    keys,
+    value::Map,
+    version::Version,
+};
 
 /// DynamoDB's limit of one `BatchExecuteStatement`.
 pub const BATCH_SIZE: usize = 25;
@@ -32,6 +38,7 @@ pub struct Write {
     link: Option<Spelling>,
     source: Option<String>,
     data: Spelling,
+    find: Find,
     expires_at: Option<i64>,
 }
 
@@ -72,6 +79,7 @@ impl Write {
             link: item.link.as_ref().map(|link| Spelling::of(&link.to_item())),
             source: item.source.clone(),
             expires_at: item.expires_at,
+            find: item.find.clone(),
             ..Self::new(
                 item.identity.to_string(),
                 item.key.to_text(),
@@ -91,6 +99,7 @@ impl Write {
             source: None,
             data: Spelling::of(data),
             expires_at: None,
+            find: Find::default(),
         }
     }
 
@@ -137,8 +146,13 @@ impl Write {
             link.map_or("", |_| ",'link':?"),
             source.map_or("", |_| ",'source':?"),
             end.map_or("", |_| ",'expires_at':?"),
-            "}",
         ];
+        let find = || {
+            let slots = self.find.slots();
+            slots.filter_map(|(name, key)| Some((name, key?)))
+        };
+        let text = text.into_iter();
+        let text = text.chain(find().flat_map(|(name, _)| [",'", name, "':?"]));
         let parameters = [
             Some(Parameter::Text(&self.partition)),
             Some(Parameter::Text(&self.sort)),
@@ -148,11 +162,13 @@ impl Write {
             source.map(Parameter::Text),
             end.map(Parameter::Number),
         ];
-        statement(out, &text, parameters);
+        let keys = find().map(|(_, key)| Some(Parameter::Find(key)));
+        statement(out, text.chain(["}"]), parameters.into_iter().chain(keys));
         out.push('}');
     }
 
-    /// Spells the statement that updates it in `table`, a name as it stands in a statement.
+    /// Spells the statement that updates it in `table`, a name as it stands in a statement. It sets or removes every Find
+    /// attribute that an item of this kind can have: the item that it replaces may have others.
     fn update(&self, table: &str, out: &mut String) {
         self.update_where(OLDER, table, out);
     }
@@ -175,20 +191,30 @@ impl Write {
                 r#" REMOVE \"expires_at\""#,
                 |_| r#" SET \"expires_at\" = ?"#,
             ),
-            r#" WHERE \"PK\" = ? AND \"SK\" = ? AND "#,
-            condition,
         ];
-        let parameters = [
+        let find = self.find.slots().flat_map(|(name, key)| match key {
+            Some(_) => [r#" SET \""#, name, r#"\" = ?"#],
+            None => [r#" REMOVE \""#, name, r#"\""#],
+        });
+        let condition = [r#" WHERE \"PK\" = ? AND \"SK\" = ? AND "#, condition];
+        let text = text.into_iter().chain(find).chain(condition);
+        let set = [
             Some(Parameter::Bytes(self.version.as_bytes())),
             Some(Parameter::Map(&self.data)),
             link.map(Parameter::Map),
             source.map(Parameter::Text),
             end.map(Parameter::Number),
+        ];
+        let keys = self.find.slots().filter_map(|(_, key)| key);
+        let set = set
+            .into_iter()
+            .chain(keys.map(|key| Some(Parameter::Find(key))));
+        let condition = [
             Some(Parameter::Text(&self.partition)),
             Some(Parameter::Text(&self.sort)),
             Some(Parameter::Bytes(self.version.as_bytes())),
         ];
-        statement(out, &text, parameters);
+        statement(out, text, set.chain(condition));
         out.push_str(r#","ReturnValuesOnConditionCheckFailure":"ALL_OLD"}"#);
     }
 }
@@ -199,12 +225,13 @@ enum Parameter<'a> {
     Number(i64),
     Bytes(&'a [u8]),
     Map(&'a Spelling),
+    Find(&'a FindKey),
 }
 
 /// Spells a statement, whose text is ready to stand in JSON, and leaves it open at its end.
 fn statement<'a>(
     out: &mut String,
-    text: &[&str],
+    text: impl IntoIterator<Item = &'a str>,
     parameters: impl IntoIterator<Item = Option<Parameter<'a>>>,
 ) {
     out.push_str(r#"{"Statement":""#);
@@ -226,6 +253,9 @@ fn statement<'a>(
                 out.push_str(r#"{"B":""#);
                 BASE64.encode_append(bytes, out);
                 out.push('"');
+            }
+            Parameter::Find(key) => {
+                let _ = write!(out, r#"{{"S":"{key}""#);
             }
             Parameter::Map(map) => {
                 out.push_str(r#"{"M":"#);
@@ -363,7 +393,11 @@ mod tests {
     use aws_sdk_dynamodb::types::BatchStatementError;
 
     use super::*;
-    use crate::version::{ImportId, VERSION_BYTES};
+    use crate::{
+        identity::IdentityKey,
+        keys::SortKey,
+        version::{ImportId, VERSION_BYTES},
+    };
 
     #[test]
     fn only_what_lies_in_an_item_is_its_verdict() {
@@ -417,7 +451,11 @@ mod tests {
             expires_at: Some(7),
             ..new(&Map::new())
         };
-        for (write, more) in [(&plain, 0), (&full, 3)] {
+        let found = Write {
+            find: find(&["first_name", "email"]),
+            ..full.clone()
+        };
+        for (write, more) in [(&plain, 0), (&full, 3), (&found, 5)] {
             for (spell, own) in [
                 (Write::insert as fn(&Write, &str, &mut String), 4),
                 (Write::update, 5),
@@ -445,5 +483,45 @@ mod tests {
         assert_eq!(spelt(&full, Write::replace)[returns], "ALL_OLD");
         assert!(spelt(&full, Write::insert).get(returns).is_none());
         assert!(OLDER_OR_UNVERSIONED.contains(&format!("<> {VERSION_BYTES})")));
+    }
+
+    /// The Find attributes of a customer record with these fields.
+    fn find(fields: &[&str]) -> Find {
+        let mut data = Map::new();
+        for field in fields {
+            data.insert(*field, "jane@example.com");
+        }
+        let key = IdentityKey::new("key").unwrap();
+        let record = SortKey::Record("pos".into());
+        let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
+        let identity = "sshhvvte7f2mmmac72b3cpkr7e".parse().unwrap();
+        Find::of(&key, &Item::ingested(identity, record, version, None, data))
+    }
+
+    #[test]
+    fn updates_set_or_remove_every_find_attribute_of_the_kind() {
+        let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
+        let write = |find| Write {
+            find,
+            ..Write::new("p".into(), "s".into(), version, &Map::new())
+        };
+        let record = write(find(&["email"]));
+        let text = spelt(&record, Write::insert)["Statement"].clone();
+        let text = text.as_str().unwrap();
+        assert!(text.ends_with(",'data':?,'Find2':?}"), "{text}");
+        let update = spelt(&record, Write::update);
+        let text = update["Statement"].as_str().unwrap();
+        let find = r#" REMOVE "Find1" SET "Find2" = ? REMOVE "Find3" REMOVE "Find4" WHERE "#;
+        assert!(text.contains(find), "{text}");
+        let value = update["Parameters"][2]["S"].as_str().unwrap();
+        assert!(value.starts_with("email#") && value.len() == 24, "{value}");
+        // No other kind of item pays for it.
+        for spell in [
+            Write::insert as fn(&Write, &str, &mut String),
+            Write::update,
+        ] {
+            let statement = spelt(&write(Find::default()), spell).to_string();
+            assert!(!statement.contains("Find"), "{statement}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use shared::{
     closure::Closure,
     erasure::Markers,
+    find::Find,
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
     item::Item,
@@ -209,6 +210,7 @@ fn item(stored: &Stored<'_>) -> Option<Item> {
         source: None,
         data,
         expires_at: None,
+        find: Find::default(),
     })
 }
 

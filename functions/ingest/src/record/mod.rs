@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use shared::{
+    find::Find,
     identifier::Identifier,
     identity::IdentityKey,
     item::Item,
@@ -180,11 +181,13 @@ impl Placing<'_> {
             }
             _ => None,
         };
-        Item {
+        let mut item = Item {
             expires_at,
             source,
             ..Item::ingested(identity, key, self.version, Some(link.clone()), data)
-        }
+        };
+        item.find = Find::of(self.context.key, &item);
+        item
     }
 
     /// The write of an item, unless an erasure keeps it out.

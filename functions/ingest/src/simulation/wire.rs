@@ -21,6 +21,7 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use shared::find;
 use tokio::sync::oneshot;
 
 use super::{Gate, World, lock};
@@ -136,12 +137,20 @@ fn response(status: u16, body: SdkBody) -> HttpResponse {
 
 pub(super) fn database() -> Database {
     let database = Database::memory().unwrap();
+    let keys = ["PK", "SK"].into_iter().chain(find::INDEXES);
+    let attributes = keys.map(|name| json!({"AttributeName": name, "AttributeType": "S"}));
+    let indexes = find::INDEXES.map(|name| {
+        json!({
+            "IndexName": name,
+            "KeySchema": [{"AttributeName": name, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        })
+    });
     let create = json!({
         "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [
-            {"AttributeName": "PK", "AttributeType": "S"}, {"AttributeName": "SK", "AttributeType": "S"}
-        ],
-        "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}]
+        "AttributeDefinitions": attributes.collect::<Vec<_>>(),
+        "KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+        "GlobalSecondaryIndexes": indexes,
     });
     database
         .create_table(serde_json::from_value(create).unwrap())

@@ -78,7 +78,16 @@ fn write_of(place: usize, version: Version) -> Write {
 /// Both sides of a link.
 fn sides(a: usize, b: usize, version: Version) -> [Item; 2] {
     [(a, b), (b, a)].map(|(own, other)| {
-        Item::ingested(id(own), SortKey::Link(id(other)), version, None, Map::new())
+        Item::ingested(
+            id(own),
+            SortKey::Link {
+                source: "crm".to_owned(),
+                other: id(other),
+            },
+            version,
+            None,
+            Map::new(),
+        )
     })
 }
 

@@ -1,0 +1,465 @@
+//! Find attributes: the values under which a search finds a customer or an order. Pure; `table` stores them in the
+//! attributes `Find1` to `Find4`, each the key of a sparse index. They only point: a search verifies each hit against the item.
+//! [ADR 11](../../infra/adr/0011-find-attributes.md) explains the layout.
+
+use std::{borrow::Cow, fmt};
+
+use crate::{
+    identifier::{Identifier, IdentifierType},
+    identity::{IdentityId, IdentityKey, base32, digit},
+    item::Item,
+    keys::{EventType, SortKey},
+    value::{Map, Value, decimal},
+};
+
+mod normal;
+
+use normal::{name_form, order_form};
+
+/// The table's attributes, and the names of their indexes.
+pub const INDEXES: [&str; 4] = ["Find1", "Find2", "Find3", "Find4"];
+/// The shards of a value: a search reads all of them.
+pub const SHARDS: u8 = 8;
+/// Bytes of the hash of a value. Base32 writes them without a bit left over.
+pub(crate) const HASH_BYTES: usize = 10;
+/// The longest name that is indexed, in bytes. A longer one is not a person's.
+pub const MAX_NAME_BYTES: usize = 1024;
+
+/// What a search looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FindKind {
+    /// A customer's whole name.
+    Name,
+    /// An order's number or id.
+    Order,
+    /// An email address, or its SHA-256.
+    Email,
+    /// A mobile number.
+    Mobile,
+    /// A customer's id in any system.
+    Customer,
+}
+
+impl FindKind {
+    /// The prefix of stored values.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Order => "order",
+            Self::Email => "email",
+            Self::Mobile => "mobile",
+            Self::Customer => "customer",
+        }
+    }
+
+    /// The indexes that contain values of this kind, as positions in [`INDEXES`].
+    pub const fn indexes(self) -> &'static [usize] {
+        match self {
+            Self::Name => &[0],
+            Self::Order => &[0, 1],
+            Self::Email => &[1],
+            Self::Mobile => &[2],
+            Self::Customer => &[3],
+        }
+    }
+}
+
+/// A value to search for: its kind and the keyed hash of its normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Term {
+    kind: FindKind,
+    hash: [u8; HASH_BYTES],
+}
+
+impl Term {
+    /// A customer's whole name, without regard to case, accents, punctuation and the order of its words. `None` if it has no
+    /// letter or digit, is a placeholder such as `Guest`, or is longer than [`MAX_NAME_BYTES`].
+    pub fn name(key: &IdentityKey, name: &str) -> Option<Self> {
+        let form = name_form(name)?;
+        Some(Self::new(key, FindKind::Name, &form))
+    }
+
+    /// An order's number or id, without regard to case, whitespace and leading `#`. `None` for a placeholder.
+    pub fn order(key: &IdentityKey, order: &str) -> Option<Self> {
+        let form = order_form(order)?;
+        Some(Self::new(key, FindKind::Order, &form))
+    }
+
+    /// An identifier without its system. `None` for a kind that no record contains as a field.
+    pub fn identifier(key: &IdentityKey, identifier: &Identifier) -> Option<Self> {
+        let kind = match identifier.kind() {
+            IdentifierType::Email | IdentifierType::EmailSha256 => FindKind::Email,
+            IdentifierType::Mobile => FindKind::Mobile,
+            IdentifierType::CustomerId | IdentifierType::ExternalId => FindKind::Customer,
+            IdentifierType::EmailMd5 | IdentifierType::EngageId => return None,
+        };
+        let (_, _, value) = identifier.canonical();
+        Some(Self::new(key, kind, &value))
+    }
+
+    fn new(key: &IdentityKey, kind: FindKind, value: &str) -> Self {
+        Self {
+            kind,
+            hash: key.find(kind.as_str(), value),
+        }
+    }
+
+    /// What the search looks for.
+    pub const fn kind(self) -> FindKind {
+        self.kind
+    }
+
+    /// The values to query in each of the kind's indexes: one a shard.
+    pub fn keys(self) -> impl Iterator<Item = FindKey> {
+        (0..SHARDS).map(move |shard| FindKey { term: self, shard })
+    }
+
+    /// The value that an item of `identity` has.
+    fn of(self, identity: &IdentityId) -> FindKey {
+        let first = identity.as_str().bytes().next();
+        FindKey {
+            term: self,
+            shard: first.and_then(digit).unwrap_or_default() % SHARDS,
+        }
+    }
+}
+
+/// A value of a Find attribute: `{kind}#{hash}#{shard}`. It contains no personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FindKey {
+    term: Term,
+    shard: u8,
+}
+
+impl fmt::Display for FindKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Term { kind, hash } = &self.term;
+        write!(f, "{}#{}#{}", kind.as_str(), base32(hash), self.shard)
+    }
+}
+
+/// The Find attributes of an item, in the order of [`INDEXES`]. It has as many slots as items of its kind can fill, so that a
+/// write sets or removes each of them: four for a customer record, two for a purchase or return, none for anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Find(Box<[Option<FindKey>]>);
+
+impl Find {
+    /// The Find attributes that follow from an item's key, link and data.
+    pub fn of(key: &IdentityKey, item: &Item) -> Self {
+        match &item.key {
+            SortKey::Record(_) => Self::at(&item.identity, record(key, item)),
+            SortKey::Event(event) => match event.kind() {
+                EventType::Purchase => Self::at(&item.identity, order(key, item, "purchase_id")),
+                EventType::Return => Self::at(&item.identity, order(key, item, "return_id")),
+                _ => Self::default(),
+            },
+            _ => Self::default(),
+        }
+    }
+
+    fn at<const SLOTS: usize>(identity: &IdentityId, terms: [Option<Term>; SLOTS]) -> Self {
+        Self(Box::new(terms.map(|term| Some(term?.of(identity)))))
+    }
+
+    /// Every slot with its attribute's name.
+    pub fn slots(&self) -> impl Iterator<Item = (&'static str, Option<&FindKey>)> {
+        INDEXES.into_iter().zip(self.0.iter().map(Option::as_ref))
+    }
+
+    /// Whether a search for `term` is meant to find the item: how a hit is verified.
+    pub fn contains(&self, term: Term) -> bool {
+        self.0.iter().flatten().any(|key| key.term == term)
+    }
+}
+
+/// Name, email, mobile and customer id of a customer record.
+fn record(key: &IdentityKey, item: &Item) -> [Option<Term>; 4] {
+    let data = &item.data;
+    let field = |name| {
+        let value = text(data, name)?;
+        Term::identifier(key, &identifier(name, &value)?)
+    };
+    // The id in the link counts too: without its system nobody can look it up.
+    let linked = || {
+        let link = item.link.as_ref()?;
+        let is_id = matches!(
+            link.kind(),
+            IdentifierType::CustomerId | IdentifierType::ExternalId
+        );
+        is_id.then(|| Term::identifier(key, link))?
+    };
+    [
+        full_name(data).and_then(|name| Term::name(key, &name)),
+        field("email").or_else(|| field("email_sha256")),
+        field("mobile"),
+        field("customer_id").or_else(linked),
+    ]
+}
+
+/// First and last name, as far as they are there.
+fn full_name(data: &Map) -> Option<Cow<'_, str>> {
+    match (text(data, "first_name"), text(data, "last_name")) {
+        (Some(first), Some(last)) => Some(format!("{first} {last}").into()),
+        (first, last) => first.or(last),
+    }
+}
+
+/// The number of an order, or its id if it has no number; and the id if it differs from the number.
+fn order(key: &IdentityKey, item: &Item, id: &str) -> [Option<Term>; 2] {
+    let term = |name| Term::order(key, &text(&item.data, name)?);
+    let (number, id) = (term("order_number"), term(id));
+    [number.or(id), number.and(id.filter(|_| number != id))]
+}
+
+/// The text of a field. A number is written in plain notation.
+fn text<'a>(data: &'a Map, name: &str) -> Option<Cow<'a, str>> {
+    match data.get(name)? {
+        Value::Text(text) => Some(text.into()),
+        Value::Number(number) => Some(match decimal(number) {
+            Some(number) => number.normalize().to_string().into(),
+            None => number.into(),
+        }),
+        _ => None,
+    }
+}
+
+/// The identifier that a field names: in its normal form, or `None` for a placeholder and anything else that lookups reject.
+fn identifier(field: &str, value: &str) -> Option<Identifier> {
+    Identifier::from_fields([(field.into(), value.into())]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        keys::EventKey,
+        time::Instant,
+        version::{ImportId, Version},
+    };
+
+    fn key() -> IdentityKey {
+        IdentityKey::new("key").unwrap()
+    }
+
+    /// An item of the identity of `link`.
+    fn item(sort: SortKey, link: (&str, &str), data: Map) -> Item {
+        let mut fields = vec![(link.0.into(), link.1.into())];
+        if link.0 == "external_id" {
+            fields.push(("system_name".into(), "shop".into()));
+        }
+        let link = Identifier::from_fields(fields).unwrap();
+        let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
+        Item::ingested(key().identity(&link), sort, version, Some(link), data)
+    }
+
+    fn data(fields: &[(&str, &str)]) -> Map {
+        let mut data = Map::new();
+        for (name, value) in fields {
+            data.insert(*name, *value);
+        }
+        data
+    }
+
+    fn record(link: (&str, &str), fields: &[(&str, &str)]) -> Find {
+        let sort = SortKey::Record("pos".into());
+        Find::of(&key(), &item(sort, link, data(fields)))
+    }
+
+    fn event(kind: EventType, data: Map) -> Find {
+        let at = Instant::from_seconds(0).unwrap();
+        let sort = SortKey::Event(EventKey::new(&key(), at, kind, "pos", &["1"]));
+        Find::of(&key(), &item(sort, ("mobile", "61491570156"), data))
+    }
+
+    fn purchase(fields: &[(&str, &str)]) -> Find {
+        event(EventType::Purchase, data(fields))
+    }
+
+    /// The kinds in each slot.
+    fn kinds(find: &Find) -> Vec<Option<&'static str>> {
+        let slots = find.slots();
+        slots
+            .map(|(_, key)| Some(key?.term.kind.as_str()))
+            .collect()
+    }
+
+    fn named(field: &str, value: &str) -> Term {
+        Term::identifier(&key(), &identifier(field, value).unwrap()).unwrap()
+    }
+
+    fn order_term(order: &str) -> Term {
+        Term::order(&key(), order).unwrap()
+    }
+
+    const LINK: (&str, &str) = ("mobile", "61491570156");
+
+    #[test]
+    fn records_carry_name_email_mobile_and_customer_id() {
+        let find = record(
+            LINK,
+            &[
+                ("first_name", "Jane"),
+                ("last_name", "O'Neill"),
+                ("email", " Jane@Example.com"),
+                ("mobile", "+61491570156"),
+                ("customer_id", "1042"),
+            ],
+        );
+        assert_eq!(
+            kinds(&find),
+            [
+                Some("name"),
+                Some("email"),
+                Some("mobile"),
+                Some("customer")
+            ]
+        );
+        assert!(find.contains(Term::name(&key(), "ONEILL, Jane").unwrap()));
+        assert!(find.contains(named("email", "jane@example.com")));
+        assert!(find.contains(named("mobile", "61491570156")));
+        assert!(find.contains(named("customer_id", "1042")));
+        assert!(!find.contains(named("customer_id", "1043")));
+        assert!(!find.contains(order_term("1042")), "kinds are kept apart");
+    }
+
+    #[test]
+    fn records_carry_what_they_contain() {
+        assert_eq!(kinds(&record(LINK, &[])), [None; 4]);
+        let first = record(LINK, &[("first_name", "Jane")]);
+        assert!(first.contains(Term::name(&key(), "jane").unwrap()));
+        let last = record(LINK, &[("last_name", "Doe"), ("email", "not an address")]);
+        assert_eq!(kinds(&last), [Some("name"), None, None, None]);
+    }
+
+    #[test]
+    fn an_address_and_its_hash_find_the_same() {
+        let digest = <sha2::Sha256 as sha2::Digest>::digest("jane@example.com");
+        let sha256 = data_encoding::HEXLOWER.encode(&digest);
+        let hashed = record(LINK, &[("email_sha256", &sha256)]);
+        assert!(hashed.contains(named("email", "jane@example.com")));
+    }
+
+    #[test]
+    fn customer_ids_match_in_any_system() {
+        let ids = [
+            record(LINK, &[("customer_id", "1042")]),
+            record(("customer_id", "1042"), &[]),
+            record(("external_id", "1042"), &[]),
+            record(("customer_id", "7"), &[("customer_id", "1042")]),
+        ];
+        for find in ids {
+            assert_eq!(kinds(&find)[3], Some("customer"));
+            assert!(find.contains(named("customer_id", "1042")));
+        }
+        assert_eq!(kinds(&record(("email", "a@b.example"), &[])), [None; 4]);
+    }
+
+    #[test]
+    fn orders_carry_number_and_id() {
+        let only_id = purchase(&[("purchase_id", "1042")]);
+        assert_eq!(kinds(&only_id), [Some("order"), None]);
+        let same = purchase(&[("purchase_id", "1042"), ("order_number", "#1042")]);
+        assert_eq!(same, only_id);
+        let other = purchase(&[("purchase_id", "gid-7"), ("order_number", "#1042")]);
+        assert_eq!(kinds(&other), [Some("order"), Some("order")]);
+        // Both are in the first index: eight queries find either.
+        let first = |find: &Find| find.slots().next().unwrap().1.unwrap().term;
+        assert_eq!(first(&other), order_term("1042"));
+        assert_eq!(first(&only_id), order_term("# 1042"));
+        assert!(other.contains(order_term("GID-7")));
+        let returned = event(EventType::Return, data(&[("return_id", "1042")]));
+        assert!(returned.contains(order_term("#1042")));
+    }
+
+    #[test]
+    fn order_numbers_may_be_numbers() {
+        for number in ["1042", "1042.0", "1.042e3"] {
+            let mut data = data(&[("purchase_id", "gid-7")]);
+            data.insert("order_number", Value::Number(number.into()));
+            let find = event(EventType::Purchase, data);
+            assert!(find.contains(order_term("#1042")), "{number}");
+        }
+        let mut data = data(&[("purchase_id", "gid-7")]);
+        data.insert("order_number", Value::List(Vec::new()));
+        let find = event(EventType::Purchase, data);
+        assert_eq!(kinds(&find), [Some("order"), None]);
+    }
+
+    #[test]
+    fn a_moved_purchase_keeps_its_slots_and_loses_its_values() {
+        assert_eq!(kinds(&event(EventType::Purchase, Map::new())), [None; 2]);
+    }
+
+    #[test]
+    fn other_items_carry_none() {
+        for kind in EventType::ALL {
+            let is_order = matches!(kind, EventType::Purchase | EventType::Return);
+            let find = event(
+                kind,
+                data(&[("email", "a@b.example"), ("order_number", "1")]),
+            );
+            assert_eq!(find.slots().count(), if is_order { 2 } else { 0 }, "{kind}");
+        }
+        let note = SortKey::Note(uuid::Uuid::nil());
+        let note = item(note, LINK, data(&[("email", "a@b.example")]));
+        assert_eq!(Find::of(&key(), &note), Find::default());
+    }
+
+    /// Pinned: another value would make stored items unfindable.
+    #[test]
+    fn values_are_stable() {
+        let find = record(
+            LINK,
+            &[("first_name", "Jane"), ("email", "jane@example.com")],
+        );
+        let texts: Vec<_> = find
+            .slots()
+            .map(|(_, key)| key.map(FindKey::to_string))
+            .collect();
+        let stored = ["name#v5x7en4pc33srmbr#3", "email#cktnn645tdosnbzx#3"]
+            .map(|text| Some(text.to_owned()));
+        assert_eq!(texts, [&stored[..], &[None, None]].concat());
+    }
+
+    #[test]
+    fn a_search_reads_every_shard() {
+        let shards: HashSet<String> = (0..200)
+            .map(|n| {
+                let find = record(
+                    ("mobile", &format!("6149157{n:04}")),
+                    &[("first_name", "Jane")],
+                );
+                find.slots().next().unwrap().1.unwrap().to_string()
+            })
+            .collect();
+        let term = Term::name(&key(), "Jane").unwrap();
+        let keys: HashSet<_> = term.keys().map(|key| key.to_string()).collect();
+        assert_eq!(keys.len(), usize::from(SHARDS));
+        assert_eq!(shards, keys);
+    }
+
+    proptest! {
+        #[test]
+        fn every_carried_value_is_in_an_index_of_its_kind(
+            name in "[a-z]{3,9} [a-z]{3,9}", number in "[0-9]{1,9}", id in "[a-z0-9]{1,9}",
+        ) {
+            let finds = [
+                record(LINK, &[("first_name", &name), ("email", "a@b.example"), ("mobile", "61491570156"), ("customer_id", &id)]),
+                purchase(&[("purchase_id", &id), ("order_number", &number)]),
+            ];
+            for find in finds {
+                for (at, (index, value)) in find.slots().enumerate() {
+                    prop_assert_eq!(index, INDEXES[at]);
+                    if let Some(value) = value {
+                        prop_assert!(value.term.kind.indexes().contains(&at));
+                        prop_assert!(value.to_string().len() <= 27);
+                    }
+                }
+            }
+        }
+    }
+}
