@@ -34,7 +34,7 @@ async fn run(
 fn items(world: &World, id: &IdentityId) -> Vec<String> {
     let all = wire::items(&world.database).into_keys();
     let own = all.filter(|key| key.contains(id.as_str()) && !key.starts_with("\"erased#"));
-    own.filter(|key| !key.contains("profile#erased")).collect()
+    own.filter(|key| !key.contains("profile#marker#erased")).collect()
 }
 
 /// The late run is of the drop's event, or of the first manifest's.
