@@ -10,8 +10,7 @@ use lambda_http::{
     request::RequestContext,
     service_fn,
 };
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     identity::IdentityId,
@@ -194,11 +193,11 @@ pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Problem {
     }
 }
 
-/// The JSON object in the body.
+/// The JSON object in the body, as a map of its fields: to values, or to raw values, which keep the digits of numbers.
 ///
 /// # Errors
-/// The content type is another, the body is too large, or no JSON object.
-pub fn body(request: &Request) -> Result<serde_json::Map<String, Value>, Problem> {
+/// The content type is another, the body is too large, or is not a JSON object.
+pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -221,8 +220,8 @@ pub fn body(request: &Request) -> Result<serde_json::Map<String, Value>, Problem
         ));
     }
     match serde_json::from_slice(bytes) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(invalid_body(None, "The body is a JSON object.")),
+        Ok(fields) => Ok(fields),
+        Err(error) if error.is_data() => Err(invalid_body(None, "The body is a JSON object.")),
         Err(error) => {
             let detail = format!(
                 "The body is not JSON: see line {}, column {}.",

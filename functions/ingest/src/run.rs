@@ -100,6 +100,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return end(Status::Rejected, broken.slug, broken.detail).await;
     }
     let erasures = Erasures::read(app).await?;
+    let new_among = app.new_among(&drop.source).await?;
     let plan = Plan {
         bucket: object.bucket.clone(),
         key: object.key.clone(),
@@ -112,6 +113,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         erasure_changes: erasures.changes(),
         starts: plan::starts(size, app.chunk_bytes, drop.format, source.is_compressed()),
         started_at: Instant::now(),
+        new_among,
     };
     if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
         // The event came before, or its run died: that one's plan stands.

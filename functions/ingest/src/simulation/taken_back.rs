@@ -39,7 +39,7 @@ fn items(world: &World, id: &IdentityId) -> Vec<String> {
 
 /// The late run is of the drop's event, or of the first manifest's.
 fn taken_back(chunk_bytes: u64, is_manifest: bool) {
-    let link = json!({"mobile": "1"});
+    let link = json!({"mobile": "5550001"});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
     let id = IdentityKey::new("simulation")
         .unwrap()
