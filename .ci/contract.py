@@ -27,11 +27,18 @@ parameters["id"]["example"] = profile["id"]
 parameters["eventId"]["example"] = profile["history"]["items"][0]["id"]
 parameters["noteId"]["example"] = note["id"]
 del parameters["cursor"]
-# What no pattern says that everybody's engine reads: which characters are letters (here those of some scripts), and how
-# many bytes they come to (64 characters are never more than 256).
+# What no pattern says that everybody's engine reads: which characters are letters (here those of some scripts), how many
+# bytes they are (64 characters are never more than 256), and which values are placeholders.
 letters = r"0-9A-Za-z\u00c0-\u00d6\u4e00-\u9fff"
 schemas = contract["components"]["schemas"]
-schemas["Email"] |= {"maxLength": 64, "pattern": rf"^\s*[{letters}_.+\-]+@[{letters}\-]+(\.[{letters}\-]+)+\s*$"}
+atom = rf"[{letters}!#$%&'*+/=?^_`{{|}}~\-]{{1,8}}"
+label = rf"[{letters}][{letters}\-]{{0,6}}[{letters}]"
+schemas["Email"]["pattern"] = rf"^\s*x{atom}(\.{atom})?@{label}(\.{label})+\s*$"
+schemas["Email"]["maxLength"] = 64
+schemas["EmailSha256"]["pattern"] = r"^\s*1a[0-9A-Fa-f]{62}\s*$"
+schemas["EmailMd5"]["pattern"] = r"^\s*1a[0-9A-Fa-f]{30}\s*$"
+schemas["Mobile"]["pattern"] = r"^\s*(\+|00)?61[ ./-]?4[0-9]{2}[ ./-]?[0-9]{6}\s*$"
+schemas["RecordId"] |= {"maxLength": 64, "pattern": rf"^\s*C[{letters} _#./+-]*[{letters}]\s*$"}
 schemas["Part"]["maxLength"] = 64
 contract.pop("security", None)
 for methods in contract["paths"].values():

@@ -6,7 +6,12 @@ use std::{fmt, time::Duration};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig};
 
-use crate::{connector, identity::IdentityKey, table::Table};
+use crate::{
+    connector,
+    identifier::{CallingCode, IdentifierRules},
+    identity::IdentityKey,
+    table::Table,
+};
 
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
 /// How long the table may take to begin an answer before it is asked again. A connection that broke while Lambda had
@@ -22,6 +27,8 @@ pub struct Config {
     pub identity_key: Option<IdentityKey>,
     /// `DEFAULT_CURRENCY`: of amounts that name none.
     pub currency: String,
+    /// `DEFAULT_CALLING_CODE`: given to ingest and profile-read alone. They refuse a table that was written with another.
+    pub identifiers: IdentifierRules,
     /// `CHUNK_BYTES`: objects of lines that are larger than this are imported in ranges; 64 MiB where it is not set.
     pub chunk_bytes: u64,
     /// `MAX_RETRIES`: how often Lambda retries a failed event before it goes to the on-failure queue; 0 where it is not set.
@@ -107,6 +114,9 @@ impl Config {
                 .as_deref()
                 .and_then(IdentityKey::new),
             currency: required("DEFAULT_CURRENCY")?,
+            identifiers: IdentifierRules {
+                calling_code: calling_code(optional("DEFAULT_CALLING_CODE"))?,
+            },
             chunk_bytes: number("CHUNK_BYTES")?.unwrap_or(DEFAULT_CHUNK_BYTES),
             max_retries: number("MAX_RETRIES")?.unwrap_or_default(),
             event_retention_days: number("EVENT_RETENTION_DAYS")?,
@@ -158,6 +168,13 @@ impl Config {
         }
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
+}
+
+fn calling_code(text: Option<String>) -> Result<Option<CallingCode>, ConfigError> {
+    let expected = "a country calling code like 61, 1/10 or 47/8";
+    text.map(|text| text.parse())
+        .transpose()
+        .map_err(|_| ConfigError::Invalid("DEFAULT_CALLING_CODE", expected))
 }
 
 /// Never prints credentials.
@@ -239,6 +256,19 @@ mod tests {
         assert_eq!(endpoint("http://host.docker.internal:8000"), Ok(true));
         assert!(!config(&[]).unwrap().local_agent);
         assert!(!config(&[("AWS_SAM_LOCAL", "false")]).unwrap().local_agent);
+    }
+
+    #[test]
+    fn calling_codes_are_checked() {
+        let of = |code| {
+            config(&[("DEFAULT_CALLING_CODE", code)]).map(|config| config.identifiers.calling_code)
+        };
+        assert_eq!(of(""), Ok(None));
+        assert_eq!(of("47/8"), Ok("47/8".parse().ok()));
+        for code in ["+61", "0", "AU", "61/99"] {
+            let message = of(code).unwrap_err().to_string();
+            assert!(message.contains("DEFAULT_CALLING_CODE is not"), "{message}");
+        }
     }
 
     #[test]

@@ -10,8 +10,7 @@ use lambda_http::{
     request::RequestContext,
     service_fn,
 };
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     identity::IdentityId,
@@ -200,11 +199,12 @@ pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Problem {
     }
 }
 
-/// The JSON object in the body. A byte order mark before it is ignored.
+/// The JSON object in the body, as a map of its fields: to values, or to raw values, which keep the digits of numbers. A byte
+/// order mark before it is ignored.
 ///
 /// # Errors
-/// The content type is another, the body is too large, or no JSON object.
-pub fn body(request: &Request) -> Result<serde_json::Map<String, Value>, Problem> {
+/// The content type is another, the body is too large, or is not a JSON object.
+pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let content_type = request
         .headers()
         .get(header::CONTENT_TYPE)
@@ -228,8 +228,8 @@ pub fn body(request: &Request) -> Result<serde_json::Map<String, Value>, Problem
     }
     let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     match serde_json::from_slice(json) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(invalid_body(None, "The body is a JSON object.")),
+        Ok(fields) => Ok(fields),
+        Err(error) if error.is_data() => Err(invalid_body(None, "The body is a JSON object.")),
         Err(error) => {
             let detail = format!(
                 "The body is not JSON: see line {}, column {}.",

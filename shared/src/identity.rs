@@ -202,7 +202,7 @@ mod tests {
             id(r#"{"customer_id":"1"}"#),
             id(r#"{"customer_id":"1","system_name":"pos"}"#),
             id(r#"{"external_id":"1","system_name":"pos"}"#),
-            id(r#"{"mobile":"1"}"#),
+            id(r#"{"mobile":"5550001"}"#),
         ];
         let distinct: std::collections::HashSet<_> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());

@@ -39,6 +39,8 @@ pub const IMPORT: &str = "import";
 pub const ERASURES: &str = "erasures";
 /// Partition and sort key of the table's own facts.
 pub const CONFIG: &str = "config";
+/// Sort key of the sources that the table has seen, in the partition of its facts.
+pub const SOURCES: &str = "sources";
 
 /// Bytes of the hash in an event's key, and the digits that write them: no bit is left over.
 const HASH_BYTES: usize = 10;

@@ -296,11 +296,11 @@ async fn every_route_knows_every_principal() {
 async fn ids_and_cursors_of_others_open_nothing() {
     let app = deployed().await;
     let id = jane(&app).await;
-    let events: String = (0..30).map(|number| format!("{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();
+    let events: String = (0..30).map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();
     app.import("drop/message/desk/bo.ndjson", &events).await;
     let lookup = with_body(
         api_event("POST", "/profiles/lookup", claims("a", ALL)),
-        &json!({"mobile": "1"}),
+        &json!({"mobile": "5550001"}),
     );
     let bo = ask(&app, "profile-read", lookup).await.2["id"]
         .as_str()

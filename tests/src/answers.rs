@@ -30,7 +30,7 @@ async fn pages(app: &TestApp, path: &str) -> Vec<Vec<Value>> {
 async fn id_of(app: &TestApp) -> String {
     let response = reqwest::Client::new()
         .post(app.url("/profiles/lookup?include=summary"))
-        .json(&json!({"mobile": "1"}))
+        .json(&json!({"mobile": "5550001"}))
         .send()
         .await
         .unwrap();
@@ -44,7 +44,7 @@ async fn a_page_of_large_events_ends_early() {
     // 100 orders of 40,000 bytes of JSON, which are 80,000 in Lambda's answer: 8 MB.
     let rows: String = (0..100)
         .map(|n| {
-            let row = json!({"link": {"mobile": "1"}, "action_at": format!("2026-01-01T00:{:02}:{:02}", n / 60, n % 60), "type": "physical", "purchase_id": n.to_string(), "products": [{"price_paid": "1.00", "quantity": 1}], "custom_fields": {"remark": quotes(20_000)}});
+            let row = json!({"link": {"mobile": "5550001"}, "action_at": format!("2026-01-01T00:{:02}:{:02}", n / 60, n % 60), "type": "physical", "purchase_id": n.to_string(), "products": [{"price_paid": "1.00", "quantity": 1}], "custom_fields": {"remark": quotes(20_000)}});
             format!("{row}\n")
         })
         .collect();
@@ -74,7 +74,7 @@ async fn a_page_of_large_events_ends_early() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_largest_page_of_notes_fits() {
     let app = TestApp::start().await;
-    let record = json!({"link": {"mobile": "1"}, "first_name": "Jane"}).to_string();
+    let record = json!({"link": {"mobile": "5550001"}, "first_name": "Jane"}).to_string();
     app.import("drop/customer_record/crm/a.ndjson", &record)
         .await;
     let id = id_of(&app).await;
@@ -111,7 +111,7 @@ async fn a_profile_that_cannot_be_sent_is_a_problem_that_says_what_to_do() {
         .map(|(name, value)| {
             format!(
                 "{}\n",
-                json!({"link": {"mobile": "1"}, "attributes": {name: value}})
+                json!({"link": {"mobile": "5550001"}, "attributes": {name: value}})
             )
         })
         .collect();
@@ -125,7 +125,7 @@ async fn a_profile_that_cannot_be_sent_is_a_problem_that_says_what_to_do() {
         let (slug, field) = app.problem(&path, 422).await;
         assert_eq!((slug.as_str(), field), ("answer-too-large", None));
     }
-    let (status, problem) = app.lookup(json!({"mobile": "1"})).await;
+    let (status, problem) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(
         (status.as_u16(), &problem["type"]),
         (422, &json!("/problems/answer-too-large"))

@@ -233,7 +233,7 @@ fn strip_as_of(value: &mut Value) {
 /// Links that name four identities of one person, of four kinds.
 pub(crate) fn four_links() -> [Value; 4] {
     [
-        json!({"mobile": "1"}),
+        json!({"mobile": "5550001"}),
         json!({"email": "a@example.com"}),
         json!({"customer_id": "7"}),
         json!({"external_id": "x", "system_name": "crm"}),

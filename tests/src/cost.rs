@@ -128,7 +128,9 @@ fn these<const N: usize>(requests: [(&str, u64); N]) -> BTreeMap<String, u64> {
 async fn a_profile_takes_one_query_an_identity() {
     let counted = Counted::start().await;
     let app = &counted.app;
-    let links: Vec<Value> = (1..=8).map(|n| json!({"mobile": n.to_string()})).collect();
+    let links: Vec<Value> = (1..=8)
+        .map(|n| json!({"mobile": format!("555000{n}")}))
+        .collect();
     // 25 orders on a page, of six products each, and one more of what is bought most: 151 products in all.
     let rows: String = (0..26)
         .map(|n| {

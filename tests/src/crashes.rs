@@ -96,7 +96,7 @@ fn file(count: usize) -> String {
     for (number, row) in rows.iter().enumerate() {
         writeln!(file, "{row}").unwrap();
         if number % 97 == 5 {
-            file.push_str("{\"record_type\":\"email_open\",\"link\":{\"mobile\":\"1\"}}\n");
+            file.push_str("{\"record_type\":\"email_open\",\"link\":{\"mobile\":\"5550001\"}}\n");
         }
         // Half of each pair alone, or with all that is linked to it.
         let third = rows.len() / 3;

@@ -122,7 +122,7 @@ async fn an_export_of_several_identities_holds_each_item_once() {
             .await;
     }
     // Somebody else's, which must not be there.
-    let other = json!({"link": {"mobile": "2"}, "first_name": "John"}).to_string();
+    let other = json!({"link": {"mobile": "5550002"}, "first_name": "John"}).to_string();
     app.import("drop/customer_record/crm/john.ndjson", &other)
         .await;
 

@@ -105,7 +105,7 @@ async fn files_that_break_off_keep_the_rows_before() {
     let app = TestApp::start().await;
     let row = |id: usize| {
         format!(
-            r#"{{"link":{{"mobile":"1"}},"action_at":"2026-01-01T00:00:00Z","email_id":"{id}"}}"#
+            r#"{{"link":{{"mobile":"5550001"}},"action_at":"2026-01-01T00:00:00Z","email_id":"{id}"}}"#
         )
     };
     let many: String = (0..2_000).map(|id| row(id) + "\n").collect();
@@ -194,7 +194,7 @@ async fn files_that_break_off_keep_the_rows_before() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_csv_are_rejected_one_by_one_and_rejects_can_be_dropped_again() {
     let app = TestApp::start().await;
-    let csv = "link.mobile,action_at,email_id\n1,2026-01-01,a\n1,never,b\n1,2026-01-01\n\"1\"x,2026-01-01,c\n1,2026-01-01,\"d\n";
+    let csv = "link.mobile,action_at,email_id\n5550001,2026-01-01,a\n5550001,never,b\n5550001,2026-01-01\n\"1\"x,2026-01-01,c\n5550001,2026-01-01,\"d\n";
     let report = app.import("drop/email_open/mail/a.csv", csv).await;
     assert_eq!(
         (&report["read"], &report["written"], &report["rejected"]),
@@ -217,10 +217,10 @@ async fn rows_of_csv_are_rejected_one_by_one_and_rejects_can_be_dropped_again() 
     assert_eq!(
         faults,
         [
-            json!([3, 46, "invalid_value", "action_at", {"link": {"mobile": "1"}, "action_at": "never", "email_id": "b"}]),
-            json!([4, 56, "wrong_cell_count", null, "1,2026-01-01"]),
-            json!([5, 69, "invalid_csv", null, "\"1\"x,2026-01-01,c"]),
-            json!([6, 87, "unclosed_quote", null, "1,2026-01-01,\"d\n"]),
+            json!([3, 52, "invalid_value", "action_at", {"link": {"mobile": "5550001"}, "action_at": "never", "email_id": "b"}]),
+            json!([4, 68, "wrong_cell_count", null, "5550001,2026-01-01"]),
+            json!([5, 87, "invalid_csv", null, "\"1\"x,2026-01-01,c"]),
+            json!([6, 105, "unclosed_quote", null, "5550001,2026-01-01,\"d\n"]),
         ]
     );
 
@@ -267,7 +267,7 @@ async fn large_bodies_are_stored_apart_and_what_fits_nowhere_is_cut() {
     })
     .take(60_000)
     .collect();
-    let message = |id: &str, body: &str| json!({"link": {"mobile": "1"}, "action_at": "2026-01-01T00:00:00Z", "message_id": id, "channel": "email", "direction": "inbound", "body": body});
+    let message = |id: &str, body: &str| json!({"link": {"mobile": "5550001"}, "action_at": "2026-01-01T00:00:00Z", "message_id": id, "channel": "email", "direction": "inbound", "body": body});
     let rows = [
         message("short", &words[..4_096]),
         message("long", &words),
@@ -280,7 +280,7 @@ async fn large_bodies_are_stored_apart_and_what_fits_nowhere_is_cut() {
         (&json!(3), &json!(1))
     );
 
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     let items = profile["history"]["items"].as_array().unwrap();
     let of = |id: &str| {
         items
@@ -324,7 +324,7 @@ async fn large_bodies_are_stored_apart_and_what_fits_nowhere_is_cut() {
 async fn an_item_too_large_is_rejected_and_its_neighbours_are_stored() {
     let app = TestApp::start().await;
     let row = |id: &str, size: usize| {
-        json!({"link": {"mobile": "1"}, "action_at": "2026-01-01T00:00:00Z", "email_id": id, "note": "x".repeat(size)}).to_string() + "\n"
+        json!({"link": {"mobile": "5550001"}, "action_at": "2026-01-01T00:00:00Z", "email_id": id, "note": "x".repeat(size)}).to_string() + "\n"
     };
     let rows = [
         row("a", 1),
@@ -414,7 +414,7 @@ async fn attributes_of_more_namespaces_than_a_row_may_have_are_rejected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_key_is_taken() {
     let app = TestApp::start().await;
-    let row = r#"{"link":{"mobile":"1"},"first_name":"A"}"#;
+    let row = r#"{"link":{"mobile":"5550001"},"first_name":"A"}"#;
     let long = format!(
         "drop/customer_record/crm/{}.ndjson",
         "k".repeat(1_000 - "drop/customer_record/crm/.ndjson".len())
@@ -431,7 +431,7 @@ async fn any_key_is_taken() {
             (&json!(1), &json!(key))
         );
     }
-    let bad = app.import(&long.replace("crm", "CRM"), row).await;
+    let bad = app.import(&long.replace("/crm/", "/agents/"), row).await;
     assert_eq!(bad["problem"]["type"], "/problems/invalid-source");
     // A folder's marker is no file: what is dropped after it comes to its report.
     app.stack
@@ -452,7 +452,7 @@ async fn each_version_is_imported_whole_and_events_may_be_combined() {
     let app = TestApp::start().await;
     let key = "drop/email_open/a.ndjson";
     let rows = |from: usize| {
-        (from..from + 500).map(|id| format!("{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"email_id\":\"{id}\"}}\n")).collect::<String>()
+        (from..from + 500).map(|id| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"email_id\":\"{id}\"}}\n")).collect::<String>()
     };
     let mut imports = app.stack.imports();
     for version in 0..3 {
@@ -466,7 +466,7 @@ async fn each_version_is_imported_whole_and_events_may_be_combined() {
             (&json!(500), &json!(0))
         );
     }
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["summary"]["email"]["opened"], 1_300);
 
     let mut combined = Vec::new();
@@ -499,9 +499,9 @@ async fn the_later_row_wins_across_batches_sources_stay_apart_and_events_move() 
     // One key over many batches, between rows of others.
     let row = |number: usize| {
         let mobile = if number.is_multiple_of(10) {
-            "1".to_owned()
+            "5550001".to_owned()
         } else {
-            format!("9{number}")
+            format!("9{number:07}")
         };
         format!("{{\"link\":{{\"mobile\":\"{mobile}\"}},\"first_name\":\"N{number}\"}}\n")
     };
@@ -515,16 +515,16 @@ async fn the_later_row_wins_across_batches_sources_stay_apart_and_events_move() 
         (&report["read"], &report["written"]),
         (&json!(1_001), &json!(1_001))
     );
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["name"], "N1000");
 
     // Two sources, one customer: both are kept, the newer names them.
     app.import(
         "drop/customer_record/pos/a.ndjson",
-        r#"{"link":{"mobile":"1"},"last_name":"Okafor","city":"Leeds"}"#,
+        r#"{"link":{"mobile":"5550001"},"last_name":"Okafor","city":"Leeds"}"#,
     )
     .await;
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["name"], "Okafor");
     let names: Vec<_> = profile["attributes"]["customer"]
         .as_array()
@@ -543,7 +543,7 @@ async fn the_later_row_wins_across_batches_sources_stay_apart_and_events_move() 
     // A correction moves an event, whether it comes before or after what it corrects.
     let event = |at: &str, more: &str| {
         format!(
-            "{{\"link\":{{\"mobile\":\"2\"}},\"action_at\":\"{at}\",\"message_id\":\"m\",\"channel\":\"sms\",\"direction\":\"inbound\"{more}}}"
+            "{{\"link\":{{\"mobile\":\"5550002\"}},\"action_at\":\"{at}\",\"message_id\":\"m\",\"channel\":\"sms\",\"direction\":\"inbound\"{more}}}"
         )
     };
     app.import("drop/message/a.ndjson", &event("2026-01-01T00:00:00Z", ""))
@@ -556,7 +556,7 @@ async fn the_later_row_wins_across_batches_sources_stay_apart_and_events_move() 
         ),
     )
     .await;
-    let (_, profile) = app.lookup(json!({"mobile": "2"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550002"})).await;
     let times: Vec<_> = profile["history"]["items"]
         .as_array()
         .unwrap()

@@ -35,7 +35,7 @@ async fn pages_hold_every_event_once_in_order() {
     for number in 0..20 {
         let link = [
             "{\"email\":\"a@example.com\"}",
-            "{\"mobile\":\"123\"}",
+            "{\"mobile\":\"5550123\"}",
             "{\"customer_id\":\"7\"}",
         ][number % 3];
         let minute = number / 4;
@@ -43,7 +43,7 @@ async fn pages_hold_every_event_once_in_order() {
             "{{\"link\":{link},\"action_at\":\"2026-01-01T00:{minute:02}:00Z\",\"email_id\":\"e{number}\"}}\n"
         ));
     }
-    for link in ["{\"email\":\"a@example.com\"}", "{\"mobile\":\"123\"}"] {
+    for link in ["{\"email\":\"a@example.com\"}", "{\"mobile\":\"5550123\"}"] {
         rows.push_str(&format!(
             "{{\"link\":{link},\"action_at\":\"2026-01-01T00:02:30Z\",\"email_id\":\"twice\"}}\n"
         ));
@@ -52,7 +52,8 @@ async fn pages_hold_every_event_once_in_order() {
         app.import("drop/email_open/mailer/a.ndjson", &rows).await["written"],
         22
     );
-    let unify = r#"{"records":[{"email":"a@example.com"},{"mobile":"123"},{"customer_id":"7"}]}"#;
+    let unify =
+        r#"{"records":[{"email":"a@example.com"},{"mobile":"5550123"},{"customer_id":"7"}]}"#;
     app.import("drop/unify/a.ndjson", unify).await;
 
     let profile = app.profile("a@example.com").await;
@@ -79,10 +80,10 @@ async fn pages_hold_every_event_once_in_order() {
 async fn the_profiles_first_page_goes_on_in_the_history() {
     let app = TestApp::start().await;
     let rows: String = (0..40)
-        .map(|number| format!("{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-01T00:{number:02}:00Z\",\"sms_id\":\"s{number}\"}}\n"))
+        .map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:{number:02}:00Z\",\"sms_id\":\"s{number}\"}}\n"))
         .collect();
     app.import("drop/sms_send/a.ndjson", &rows).await;
-    let (_, profile) = app.lookup(json!({"mobile": "+1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "+5550001"})).await;
     let first = &profile["history"];
     let path = format!(
         "/profiles/{}/history?cursor={}",
@@ -144,7 +145,7 @@ async fn a_moved_event_is_found_at_its_new_time_alone() {
     let app = TestApp::start().await;
     let row = |at: &str, more: &str| {
         format!(
-            r#"{{"link":{{"mobile":"1"}},"action_at":"{at}","type":"physical","purchase_id":"p","products":[{{"price_paid":5,"quantity":1}}]{more}}}"#
+            r#"{{"link":{{"mobile":"5550001"}},"action_at":"{at}","type":"physical","purchase_id":"p","products":[{{"price_paid":5,"quantity":1}}]{more}}}"#
         )
     };
     app.import("drop/purchase/a.ndjson", &row("2026-01-01T00:00:00Z", ""))
@@ -154,7 +155,7 @@ async fn a_moved_event_is_found_at_its_new_time_alone() {
         r#","replaces_action_at":"2026-01-01T00:00:00Z""#,
     );
     app.import("drop/purchase/b.ndjson", &moved).await;
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["summary"]["orders"], 1);
     let events = page_through(&app, profile["id"].as_str().unwrap(), 1).await;
     assert_eq!(events.len(), 1);
@@ -167,7 +168,7 @@ fn ats(page: &Value) -> Vec<&str> {
 }
 
 async fn mobile_profile(app: &TestApp) -> String {
-    let (status, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(status, 200, "{profile}");
     profile["id"].as_str().unwrap().to_owned()
 }
@@ -177,7 +178,7 @@ async fn filters_choose_events_in_both_directions() {
     let app = TestApp::start().await;
     let message = |minute: u32, channel: &str, account: &str| {
         format!(
-            "{{\"link\":{{\"mobile\":\"1\"}},\"action_at\":\"2026-01-01T00:{minute:02}:00Z\",\"message_id\":\"m{minute}\",\"channel\":\"{channel}\",\"direction\":\"inbound\",\"account\":{{\"id\":\"{account}\",\"name\":\"Shop\"}}}}\n"
+            "{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:{minute:02}:00Z\",\"message_id\":\"m{minute}\",\"channel\":\"{channel}\",\"direction\":\"inbound\",\"account\":{{\"id\":\"{account}\",\"name\":\"Shop\"}}}}\n"
         )
     };
     let rows = [
@@ -188,8 +189,7 @@ async fn filters_choose_events_in_both_directions() {
     ]
     .concat();
     app.import("drop/message/desk/a.ndjson", &rows).await;
-    let sms =
-        "{\"link\":{\"mobile\":\"1\"},\"action_at\":\"2026-01-01T00:05:00Z\",\"sms_id\":\"s\"}";
+    let sms = "{\"link\":{\"mobile\":\"5550001\"},\"action_at\":\"2026-01-01T00:05:00Z\",\"sms_id\":\"s\"}";
     app.import("drop/sms_send/desk/a.ndjson", sms).await;
     app.import(
         "drop/sms_click/desk/a.ndjson",
@@ -283,9 +283,9 @@ async fn an_event_answers_with_its_whole_body() {
     let body = "Where is my parcel? ".repeat(1000);
     let rows = format!(
         "{}\n{}\n",
-        json!({"link": {"mobile": "1"}, "action_at": "2026-01-01T00:00:00Z", "message_id": "long",
+        json!({"link": {"mobile": "5550001"}, "action_at": "2026-01-01T00:00:00Z", "message_id": "long",
             "channel": "webchat", "direction": "inbound", "body": body}),
-        json!({"link": {"mobile": "1"}, "action_at": "2026-01-01T00:01:00Z", "message_id": "short",
+        json!({"link": {"mobile": "5550001"}, "action_at": "2026-01-01T00:01:00Z", "message_id": "short",
             "channel": "webchat", "direction": "inbound", "body": "Hello"}),
     );
     app.import("drop/message/a.ndjson", &rows).await;
@@ -354,9 +354,9 @@ async fn an_event_answers_with_its_whole_body() {
         assert_eq!(problem.0, "event-not-found");
     }
     // Another profile's event is not found under this one.
-    app.import("drop/message/b.ndjson", &rows.replace("\"1\"", "\"2\""))
+    app.import("drop/message/b.ndjson", &rows.replace("5550001", "5550002"))
         .await;
-    let (_, other) = app.lookup(json!({"mobile": "2"})).await;
+    let (_, other) = app.lookup(json!({"mobile": "5550002"})).await;
     let event = other["history"]["items"][0]["id"].as_str().unwrap();
     let problem = app
         .problem(&format!("/profiles/{id}/history/{event}"), 404)
@@ -379,7 +379,7 @@ async fn what_is_expired_is_passed_over_however_much_it_is() {
             "{{\"link\":{link},\"action_at\":\"2026-01-{day:02}T{at}Z\",\"sms_id\":\"s{number}\"}}\n"
         )
     };
-    let (mobile, email) = (r#"{"mobile":"1"}"#, r#"{"email":"a@example.com"}"#);
+    let (mobile, email) = (r#"{"mobile":"5550001"}"#, r#"{"email":"a@example.com"}"#);
     let old: String = (0..6_000).map(|number| row(mobile, 1, number)).collect();
     // Some on the days after, and one that only the other identity still holds.
     let new: String = (0..3)
@@ -387,7 +387,7 @@ async fn what_is_expired_is_passed_over_however_much_it_is() {
         .chain([row(email, 1, 3_000)])
         .collect();
     app.import("drop/sms_send/old.ndjson", &old).await;
-    let (_, before) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, before) = app.lookup(json!({"mobile": "5550001"})).await;
     let old = before["history"]["items"][0]["id"].clone();
     let client = app.stack.dynamodb_client();
     let table = app.stack.table();
@@ -408,7 +408,7 @@ async fn what_is_expired_is_passed_over_however_much_it_is() {
     app.import("drop/sms_send/new.ndjson", &new).await;
     let unify = format!("{{\"records\":[{mobile},{email}]}}");
     app.import("drop/unify/a.ndjson", &unify).await;
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     let id = profile["id"].as_str().unwrap();
     assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 4);
     for limit in [1, 2, 100] {

@@ -36,7 +36,7 @@ fn gzip(parts: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
 }
 
 fn record(fields: &str) -> String {
-    format!(r#"{{"link":{{"mobile":"1"}},{fields}}}"#)
+    format!(r#"{{"link":{{"mobile":"5550001"}},{fields}}}"#)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,7 +134,7 @@ async fn files_that_mean_harm_get_a_verdict_in_bounded_memory() {
         (
             "bytes.ndjson",
             [
-                b"{\"link\":{\"mobile\":\"1\"},\"first_name\":\"\xff\xfe\"}\n".as_slice(),
+                b"{\"link\":{\"mobile\":\"5550001\"},\"first_name\":\"\xff\xfe\"}\n".as_slice(),
                 good.as_bytes(),
             ]
             .concat(),
@@ -189,7 +189,7 @@ async fn names_and_notes_of_any_letters_come_back_as_they_were() {
         "{{7*7}}",
     ];
     for (number, name) in names.into_iter().enumerate() {
-        let row = json!({"link": {"mobile": number.to_string()}, "first_name": name});
+        let row = json!({"link": {"mobile": format!("555{number:04}")}, "first_name": name});
         let report = app
             .import(
                 &format!("drop/customer_record/x/{number}.ndjson"),
@@ -197,7 +197,9 @@ async fn names_and_notes_of_any_letters_come_back_as_they_were() {
             )
             .await;
         assert_eq!(report["written"], 1, "{name:?}");
-        let (_, profile) = app.lookup(json!({"mobile": number.to_string()})).await;
+        let (_, profile) = app
+            .lookup(json!({"mobile": format!("555{number:04}")}))
+            .await;
         assert_eq!(profile["name"], name);
         let id = profile["id"].as_str().unwrap();
         let (status, note) = app.note(id, Some("k"), json!({"text": name})).await;

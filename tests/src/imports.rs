@@ -205,7 +205,7 @@ pub(crate) fn file(count: usize) -> String {
             number / 60 % 24,
             number % 60
         );
-        let link = format!(r#""link":{{"mobile":"{customer}"}}"#);
+        let link = format!(r#""link":{{"mobile":"555{customer:04}"}}"#);
         let row = match number % 20 {
             3 => {
                 format!(r#"{{"record_type":"customer_record",{link},"first_name":"Ann {number}"}}"#)
@@ -219,7 +219,7 @@ pub(crate) fn file(count: usize) -> String {
                 format!("{number} ").repeat(1_200)
             ),
             13 => format!(
-                r#"{{"record_type":"unify","records":[{{"mobile":"{customer}"}},{{"email":"{customer}@fake.com"}}]}}"#
+                r#"{{"record_type":"unify","records":[{{"mobile":"555{customer:04}"}},{{"email":"{customer}@fake.com"}}]}}"#
             ),
             _ => format!(
                 r#"{{"record_type":"email_open",{link},"action_at":"{at}","email_id":"{number}"}}"#
@@ -596,7 +596,7 @@ async fn what_lies_too_far_into_a_file_that_is_read_from_its_start_is_not_read()
     let setting = Setting::start(1, ONE_RANGE, Options::default()).await;
     let (key, file) = (
         "drop/sms_send/shop/a.csv",
-        "link.mobile,action_at,sms_id\n1,2026-01-01,1\n",
+        "link.mobile,action_at,sms_id\n5550001,2026-01-01,1\n",
     );
     let version_id = setting.drop(key, file).await;
     assert_eq!(

@@ -35,7 +35,7 @@ async fn files_twice_and_in_reverse_make_the_same_profile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unify_may_come_before_or_after() {
-    let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+0123456789"},{"customer_id":"7","system_name":"pos"}]}"#;
+    let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"},{"customer_id":"7","system_name":"pos"}]}"#;
     let after = TestApp::with_jane().await;
     assert_eq!(
         after.import("drop/unify/a.ndjson", unify).await["written"],
@@ -55,7 +55,7 @@ async fn unify_may_come_before_or_after() {
     let profile: Value = serde_json::from_str(&expected).unwrap();
     assert_eq!(profile["identities"].as_array().unwrap().len(), 3);
     for identifier in [
-        json!({"mobile": "0123456789"}),
+        json!({"mobile": "0061123456789"}),
         json!({"customer_id": "7", "system_name": "pos"}),
     ] {
         let (_, same) = before.lookup(identifier).await;
@@ -71,10 +71,10 @@ async fn a_bad_row_is_rejected_and_all_others_are_stored() {
     let app = TestApp::start().await;
     let good = |id: &str| {
         format!(
-            r#"{{"link":{{"mobile":"1"}},"action_at":"2026-01-01T00:00:00Z","email_id":"{id}"}}"#
+            r#"{{"link":{{"mobile":"5550001"}},"action_at":"2026-01-01T00:00:00Z","email_id":"{id}"}}"#
         )
     };
-    let bad = r#"{"link":{"mobile":"1"},"action_at":"yesterday","email_id":"b"}"#;
+    let bad = r#"{"link":{"mobile":"5550001"},"action_at":"yesterday","email_id":"b"}"#;
     let rows = format!(
         "{}\n{bad}\r\n{}\nnot json at all\n\n{}",
         good("a"),
@@ -104,7 +104,7 @@ async fn a_bad_row_is_rejected_and_all_others_are_stored() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let offset = rows
-        .find("{\"link\":{\"mobile\":\"1\"},\"action_at\":\"yesterday\"")
+        .find("{\"link\":{\"mobile\":\"5550001\"},\"action_at\":\"yesterday\"")
         .unwrap();
     assert_eq!(
         rejects[0],
@@ -120,7 +120,7 @@ async fn a_bad_row_is_rejected_and_all_others_are_stored() {
     );
     assert_eq!(rejects[1]["record"], "not json at all");
 
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["summary"]["email"]["opened"], 3);
 }
 
@@ -129,7 +129,7 @@ async fn a_file_that_cannot_be_ingested_gets_a_report() {
     let app = TestApp::start().await;
     for (key, slug) in [
         ("drop/orders/a.ndjson", "unknown-record-type"),
-        ("drop/purchase/POS/a.ndjson", "invalid-source"),
+        ("drop/purchase/agents/a.ndjson", "invalid-source"),
         ("drop/purchase/a.xml", "unsupported-format"),
     ] {
         let report = app.import(key, "{}").await;
@@ -151,7 +151,7 @@ async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands
     let app = TestApp::start().await;
     let rows: String = (1..=60)
         .map(|number| {
-            format!("{{\"link\":{{\"mobile\":\"1\"}},\"first_name\":\"Ann {number}\"}}\n")
+            format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"first_name\":\"Ann {number}\"}}\n")
         })
         .collect();
     let report = app.import("drop/customer_record/crm/a.ndjson", &rows).await;
@@ -159,7 +159,7 @@ async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands
         (&report["read"], &report["written"]),
         (&json!(60), &json!(60))
     );
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["name"], "Ann 60");
 }
 
@@ -167,7 +167,7 @@ async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands
 async fn an_older_version_that_comes_late_is_stale() {
     let app = TestApp::start().await;
     let key = "drop/customer_record/crm/a.ndjson";
-    let row = |name: &str| format!(r#"{{"link":{{"mobile":"1"}},"first_name":"{name}"}}"#);
+    let row = |name: &str| format!(r#"{{"link":{{"mobile":"5550001"}},"first_name":"{name}"}}"#);
     let first = app.import(key, &row("Old")).await;
     let second = app.import(key, &row("New")).await;
     // As if neither had been seen: the newer one comes first, then the older.
@@ -183,7 +183,7 @@ async fn an_older_version_that_comes_late_is_stale() {
     let report = format!("reports/{key}/{}.json", version(&first));
     let report: Value = serde_json::from_str(&app.object(&report).await).unwrap();
     assert_eq!((&report["read"], &report["stale"]), (&json!(1), &json!(1)));
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["name"], "New");
 }
 
@@ -221,9 +221,9 @@ async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
 async fn any_order_of_events_makes_the_same_table() {
     let app = TestApp::start().await;
     let mut events = Vec::new();
-    let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+0123456789"}]}"#;
+    let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"}]}"#;
     let unlink =
-        r#"{"unlink":true,"records":[{"email":"jane@fake.com"},{"mobile":"+0123456789"}]}"#;
+        r#"{"unlink":true,"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"}]}"#;
     let corrected = JANE[2].1.replace("\"quantity\": 2", "\"quantity\": 3");
     let files = JANE.into_iter().chain([
         ("unify", unify),

@@ -27,20 +27,22 @@ async fn everything() -> TestApp {
     }
     // A file in ranges, which are handed on in work/.
     let many: String = (0..20)
-        .map(|number| format!("{{\"link\":{{\"mobile\":\"{number}\"}},\"first_name\":\"Ann\"}}\n"))
+        .map(|number| {
+            format!("{{\"link\":{{\"mobile\":\"555{number:04}\"}},\"first_name\":\"Ann\"}}\n")
+        })
         .collect();
     app.import("drop/customer_record/crm/many.ndjson", &many)
         .await;
     // Two identities that are linked, and forgotten as one.
     app.import(
         "drop/unify/crm/two.ndjson",
-        r#"{"records":[{"mobile":"0"},{"mobile":"1"}]}"#,
+        r#"{"records":[{"mobile":"5550000"},{"mobile":"5550001"}]}"#,
     )
     .await;
     let report = app
         .import(
             "drop/forget/crm/one.ndjson",
-            r#"{"link":{"mobile":"0"},"scope":"profile"}"#,
+            r#"{"link":{"mobile":"5550000"},"scope":"profile"}"#,
         )
         .await;
     assert_eq!(report["written"], 1, "{report}");

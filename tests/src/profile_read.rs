@@ -172,7 +172,7 @@ async fn sections_come_as_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_section_says_how_fresh_it_is() {
     let app = TestApp::start().await;
-    let link = json!({"mobile": "1"});
+    let link = json!({"mobile": "5550001"});
     let record = json!({"link": link, "first_name": "Jane", "updated_at": "2020-01-01T00:00:00Z"});
     app.import("drop/customer_record/crm/a.ndjson", &record.to_string())
         .await;
@@ -385,7 +385,10 @@ async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
 #[tokio::test(flavor = "multi_thread")]
 async fn links_come_and_go_and_come_again() {
     let app = TestApp::start().await;
-    let links = [json!({"mobile": "1"}), json!({"email": "a@example.com"})];
+    let links = [
+        json!({"mobile": "5550001"}),
+        json!({"email": "a@example.com"}),
+    ];
     for (number, link) in links.iter().enumerate() {
         let row = json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "sms_id": format!("s{number}")});
         app.import(

@@ -13,7 +13,7 @@ const KEY: &str = "drop/email_open/mail/long.ndjson";
 fn rows(count: usize) -> String {
     let row = |id| {
         format!(
-            "{{\"link\":{{\"mobile\":\"{id}\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"email_id\":\"e\"}}\n"
+            "{{\"link\":{{\"mobile\":\"61{id:08}\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"email_id\":\"e\"}}\n"
         )
     };
     (0..count).map(row).collect()

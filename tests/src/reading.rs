@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, four_links};
 
 async fn profile_id(app: &TestApp) -> String {
-    let (status, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(status, 200, "{profile}");
     profile["id"].as_str().unwrap().to_owned()
 }
@@ -18,10 +18,10 @@ async fn interests_by_the_thousand_come_in_pages() {
     let attributes: BTreeMap<_, _> = (0..1_500)
         .map(|n| (format!("interests.{n:04}"), json!(true)))
         .collect();
-    let row = json!({"link": {"mobile": "1"}, "attributes": attributes});
+    let row = json!({"link": {"mobile": "5550001"}, "attributes": attributes});
     app.import("drop/attributes/crm/a.ndjson", &row.to_string())
         .await;
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     let id = profile["id"].as_str().unwrap();
     let names = |items: &Value| -> Vec<String> {
         let items = items.as_array().unwrap().iter();
@@ -184,7 +184,7 @@ async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
     let app = TestApp::start().await;
-    let link = json!({"mobile": "1"});
+    let link = json!({"mobile": "5550001"});
     app.import(
         "drop/email_open/mailer/a.ndjson",
         &opens(&link, 0, 20_000, "e"),
@@ -193,7 +193,7 @@ async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
     let purchase = json!({"link": link, "action_at": "2025-12-31T00:00:00Z", "type": "physical", "purchase_id": "p", "products": [{"price_paid": "5.00", "quantity": 1}]});
     app.import("drop/purchase/pos/a.ndjson", &purchase.to_string())
         .await;
-    let (_, profile) = app.lookup(json!({"mobile": "1"})).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(
         (&profile["partial"], &profile["summary"]["email"]["opened"]),
         (&json!(false), &json!(20_000))
@@ -223,11 +223,11 @@ async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
     let rows: String = (0..3_000)
         .map(|n| {
             let at = format!("2026-02-01T{:02}:{:02}:{:02}Z", n / 3_600, n / 60 % 60, n % 60);
-            format!("{}\n", json!({"link": {"mobile": "2"}, "action_at": at, "message_id": n.to_string(), "channel": "webchat", "direction": "inbound", "body": body}))
+            format!("{}\n", json!({"link": {"mobile": "5550002"}, "action_at": at, "message_id": n.to_string(), "channel": "webchat", "direction": "inbound", "body": body}))
         })
         .collect();
     app.import("drop/message/desk/a.ndjson", &rows).await;
-    let (status, large) = app.lookup(json!({"mobile": "2"})).await;
+    let (status, large) = app.lookup(json!({"mobile": "5550002"})).await;
     assert_eq!((status.as_u16(), &large["partial"]), (200, &json!(true)));
     assert_eq!(large["history"]["items"].as_array().unwrap().len(), 25);
 }

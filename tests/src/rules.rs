@@ -114,14 +114,14 @@ fn links() -> Rules {
             link(json!({"external_id": "8", "system_name": "crm"})),
             link(json!({"link_type": "email", "link_value": "legacy@example.com"})),
             link(json!({"link_type": "engage.id", "link_value": "9", "id_type": "default"})),
-            json!({"link": {"mobile": "2"}, "employee_flag": "true", "date_of_birth": "1985-03-06", "custom_fields": {"a": 1.50, "b": null}, "updated_at": "2026-01-01"}),
+            json!({"link": {"mobile": "5550002"}, "employee_flag": "true", "date_of_birth": "1985-03-06", "custom_fields": {"a": 1.50, "b": null}, "updated_at": "2026-01-01"}),
         ],
         rejected: vec![
             (json!({"first_name": "A"}), "missing_field", "link"),
             (link(json!({})), "missing_field", "link"),
             (link(json!("a@b.c")), "wrong_type", "link"),
             (
-                link(json!({"email": "a@b.c", "mobile": "1"})),
+                link(json!({"email": "a@b.c", "mobile": "5550001"})),
                 "ambiguous_identifier",
                 "link",
             ),
@@ -158,32 +158,32 @@ fn links() -> Rules {
                 "link.customer_id",
             ),
             (
-                json!({"link": {"mobile": "1"}, "employee_flag": "perhaps"}),
+                json!({"link": {"mobile": "5550001"}, "employee_flag": "perhaps"}),
                 "invalid_value",
                 "employee_flag",
             ),
             (
-                json!({"link": {"mobile": "1"}, "date_of_birth": "6 March"}),
+                json!({"link": {"mobile": "5550001"}, "date_of_birth": "6 March"}),
                 "invalid_value",
                 "date_of_birth",
             ),
             (
-                json!({"link": {"mobile": "1"}, "custom_fields": "x"}),
+                json!({"link": {"mobile": "5550001"}, "custom_fields": "x"}),
                 "wrong_type",
                 "custom_fields",
             ),
             (
-                json!({"link": {"mobile": "1"}, "first_name": {"a": 1}}),
+                json!({"link": {"mobile": "5550001"}, "first_name": {"a": 1}}),
                 "wrong_type",
                 "first_name",
             ),
             (
-                json!({"link": {"mobile": "1"}, "updated_at": "soon"}),
+                json!({"link": {"mobile": "5550001"}, "updated_at": "soon"}),
                 "invalid_value",
                 "updated_at",
             ),
             (
-                json!({"link": {"mobile": "1"}, "record_type": "product"}),
+                json!({"link": {"mobile": "5550001"}, "record_type": "product"}),
                 "invalid_value",
                 "record_type",
             ),
@@ -482,11 +482,11 @@ fn engagement() -> Vec<Rules> {
 }
 
 fn others() -> [Rules; 2] {
-    let link = json!({"mobile": "3"});
+    let link = json!({"mobile": "5550003"});
     let attributes = |attributes: Value| json!({"link": link, "attributes": attributes});
     let records = |records: Value| json!({"records": records});
     let nine: Vec<_> = (0..9)
-        .map(|number| json!({"mobile": number.to_string()}))
+        .map(|number| json!({"mobile": format!("555{number:04}")}))
         .collect();
     [
         Rules {
@@ -531,33 +531,33 @@ fn others() -> [Rules; 2] {
         Rules {
             record_type: "unify",
             accepted: vec![
-                records(json!([{"mobile": "4"}, {"mobile": "5"}])),
+                records(json!([{"mobile": "5550004"}, {"mobile": "5550005"}])),
                 with(
-                    &records(json!([{"mobile": "4"}, {"link": {"customer_id": "7"}}])),
+                    &records(json!([{"mobile": "5550004"}, {"link": {"customer_id": "7"}}])),
                     json!({"unlink": "true"}),
                 ),
             ],
             rejected: vec![
                 (json!({}), "missing_field", "records"),
                 (
-                    records(json!([{"mobile": "4"}])),
+                    records(json!([{"mobile": "5550004"}])),
                     "invalid_value",
                     "records",
                 ),
                 (records(json!(nine)), "invalid_value", "records"),
                 (
-                    records(json!([{"mobile": "4"}, {"mobile": "+4"}])),
+                    records(json!([{"mobile": "5550004"}, {"mobile": "+5550004"}])),
                     "invalid_value",
                     "records",
                 ),
                 (
-                    records(json!([{"mobile": "4"}, {"email": "x"}])),
+                    records(json!([{"mobile": "5550004"}, {"email": "x"}])),
                     "invalid_value",
                     "records[1].email",
                 ),
                 (
                     with(
-                        &records(json!([{"mobile": "4"}, {"mobile": "5"}])),
+                        &records(json!([{"mobile": "5550004"}, {"mobile": "5550005"}])),
                         json!({"unlink": 1}),
                     ),
                     "wrong_type",

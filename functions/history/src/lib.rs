@@ -17,7 +17,7 @@ use shared::{
     products::Products,
     profile::{HistoryItem, Page, View, versions::Place},
     reader::{self, Members},
-    table::Table,
+    table::{KnownFacts, Table},
     time::Instant,
 };
 
@@ -34,6 +34,7 @@ pub struct App {
     config: Config,
     table: Table,
     products: Products,
+    facts: KnownFacts,
 }
 
 impl App {
@@ -47,12 +48,14 @@ impl App {
             table: config.table(),
             config,
             products: Products::default(),
+            facts: KnownFacts::default(),
         })
     }
 
-    /// Opens the connection that the first request would have to wait for.
+    /// Opens the connection, and reads the table's facts, for which the first request would have to wait. What fails here is
+    /// tried again there.
     pub async fn warm(&self) {
-        self.table.warm().await;
+        let _ = self.facts.get(&self.table).await;
     }
 }
 
@@ -67,6 +70,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
 async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let principal = Principal::from_request(request, app.config.local_agent)?;
     principal.require(Scope::ProfilesRead)?;
+    app.facts.get(&app.table).await?;
     let (method, path) = http::route(request);
     match (method, path.as_slice()) {
         (&Method::GET, ["profiles", id, "history"]) => {

@@ -1,10 +1,13 @@
-//! What an object's key says of its records: `drop/{record_type}/[{source}/]{anything}.{extension}`.
+//! What an object's key says of its records: `drop/{record_type}/[{source}/]{anything}.{extension}`. A folder after the
+//! record type that can't be a source, such as a year, belongs to the name.
 
 use crate::{record::RecordType, rows::Format};
 
 /// Who delivers a file that lies in no source's folder.
 const DEFAULT_SOURCE: &str = "default";
 const MAX_SOURCE_CHARS: usize = 64;
+/// Sources of records that no file delivers: decisions of support agents, and the system's own.
+const RESERVED_SOURCES: [&str; 2] = ["agents", "system"];
 
 /// What a key says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +29,9 @@ pub(crate) enum DropKeyError {
         "the file lies in no folder of a record type: drop/{{record_type}}/[{{source}}/]{{name}}.ndjson"
     )]
     UnknownRecordType,
-    #[error("a source's name has 1 to 64 characters a-z, 0-9, _ and -")]
+    #[error(
+        "the sources agents and system are reserved: drop the file into the folder of another source"
+    )]
     InvalidSource,
     #[error(
         "the file's name ends in none of .ndjson, .jsonl, .json and .csv, plain or with .gz or .zst after it"
@@ -62,14 +67,11 @@ impl DropKey {
                     .map_err(|()| DropKeyError::UnknownRecordType)?,
             ),
         };
-        let source = rest
-            .split_once('/')
-            .map_or(DEFAULT_SOURCE, |(source, _)| source);
-        let is_source = (1..=MAX_SOURCE_CHARS).contains(&source.len())
-            && source
-                .bytes()
-                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
-        if !is_source {
+        let folder_of_source = rest.split_once('/').map(|(folder, _)| folder);
+        let source = folder_of_source
+            .filter(|folder| is_source(folder))
+            .unwrap_or(DEFAULT_SOURCE);
+        if RESERVED_SOURCES.contains(&source) {
             return Err(DropKeyError::InvalidSource);
         }
         let format = format(&key.to_ascii_lowercase()).ok_or(DropKeyError::UnsupportedFormat)?;
@@ -88,7 +90,16 @@ impl DropKey {
     }
 }
 
-/// What a name in lower case ends in.
+/// Whether a folder names a source. One without a letter is a part of a date.
+fn is_source(folder: &str) -> bool {
+    (1..=MAX_SOURCE_CHARS).contains(&folder.len())
+        && folder
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+        && folder.bytes().any(|byte| byte.is_ascii_lowercase())
+}
+
+/// What a name in lowercase ends in.
 fn format(name: &str) -> Option<Format> {
     let compressed = [".gz", ".zst"]
         .iter()
@@ -121,14 +132,40 @@ mod tests {
             Err(DropKeyError::UnknownRecordType)
         );
         assert_eq!(parse("drop/a.ndjson"), Err(DropKeyError::UnknownRecordType));
-        assert_eq!(
-            parse("drop/purchase/POS/a.ndjson"),
-            Err(DropKeyError::InvalidSource)
-        );
-        assert_eq!(
-            parse("drop/purchase//a.ndjson"),
-            Err(DropKeyError::InvalidSource)
-        );
+        for name in [
+            "2026/11/20/a.ndjson",
+            "2026-11-20/a.ndjson",
+            "2026/pos/a.ndjson",
+            "_/a.ndjson",
+            "POS/a.ndjson",
+            "year=2026/a.ndjson",
+            "caf\u{e9}/a.ndjson",
+            "/a.ndjson",
+        ] {
+            assert_eq!(
+                parse(&format!("drop/purchase/{name}")),
+                ok("purchase", "default"),
+                "{name}"
+            );
+        }
+        let longest = "s".repeat(MAX_SOURCE_CHARS);
+        for (folder, expected) in [
+            ("p2026", "p2026"),
+            ("2026-q4", "2026-q4"),
+            (longest.as_str(), longest.as_str()),
+            (&format!("{longest}s"), "default"),
+        ] {
+            let key = format!("drop/purchase/{folder}/a.ndjson");
+            assert_eq!(parse(&key), ok("purchase", expected), "{folder}");
+        }
+        for reserved in RESERVED_SOURCES {
+            assert_eq!(
+                parse(&format!("drop/purchase/{reserved}/2026/a.ndjson")),
+                Err(DropKeyError::InvalidSource)
+            );
+            // As a name it is like any other.
+            assert!(parse(&format!("drop/purchase/{reserved}.ndjson")).is_ok());
+        }
         for name in ["a.xml", "a", "a.gz", "csv", "a.csv.bz2", "a.ndjson.gz.zst"] {
             assert_eq!(
                 parse(&format!("drop/purchase/{name}")),
@@ -169,7 +206,7 @@ mod tests {
     fn each_error_has_a_slug() {
         for (key, slug) in [
             ("drop/orders/a.csv", "unknown-record-type"),
-            ("drop/purchase/A/a.csv", "invalid-source"),
+            ("drop/purchase/agents/a.csv", "invalid-source"),
             ("drop/purchase/a.xml", "unsupported-format"),
         ] {
             assert_eq!(DropKey::parse(key).unwrap_err().slug(), slug, "{key}");

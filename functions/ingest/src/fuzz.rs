@@ -6,10 +6,10 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Config},
 };
 use shared::{
+    identifier::{IdentifierRules, Notation},
     identity::IdentityKey,
     keys::SortKey,
     table::Write,
-    value::Map,
     version::{ImportId, Version},
 };
 
@@ -21,7 +21,8 @@ use crate::{
     notification,
     notification::ObjectVersion,
     object::Body,
-    record::{self, Context, json},
+    record::{self, Context, Fields, json},
+    rejects,
     rows::{Broken, Row, Rows},
 };
 
@@ -43,6 +44,7 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let identity_key = IdentityKey::new("key").expect("a key");
     let context = Context {
         key: &identity_key,
+        identifiers: IdentifierRules::default(),
         source: &drop.source,
         record_type: drop.record_type,
         last_modified: LAST_MODIFIED,
@@ -73,10 +75,15 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let Ok(fields) = rows.fields(row) else {
         return false;
     };
-    let again = |fields: &Map| {
+    let again = |fields: &Fields| {
+        let notation = match fields.notation {
+            Notation::Json => String::new(),
+            Notation::Csv => format!(r#""notation":"{}","#, rejects::CSV),
+        };
         // Numbers as they are written, which a JSON value would not keep.
-        let fields = serde_json::to_string(fields).expect("JSON");
-        let reject = format!(r#"{{"offset":0,"code":"c","message":"m","record":{fields}}}"#);
+        let record = serde_json::to_string(&fields.map).expect("JSON");
+        let reject =
+            format!(r#"{{"offset":0,"code":"c","message":"m",{notation}"record":{record}}}"#);
         json::object(&reject).and_then(record::unwrapped)
     };
     let Ok(fields) = record::unwrapped(fields) else {

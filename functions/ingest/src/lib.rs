@@ -1,17 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_s3::config::{BehaviorVersion, timeout::TimeoutConfig};
 pub use deadline::Deadline;
 use lambda_runtime::Diagnostic;
 use shared::{
     config::{Config, ConfigError},
+    identifier::IdentifierRules,
     identity::IdentityKey,
     problem::chain,
-    table::{Table, TableError},
-    value::Map,
+    table::{Facts, FactsError, SourceSeen, Table, TableError},
 };
 use tokio::sync::OnceCell;
 
@@ -41,10 +41,14 @@ mod write;
 /// How long S3 may take to begin an answer. A connection that broke while Lambda had the process frozen says nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The most sources that a plan names beside a new one.
+const MAX_KNOWN_SOURCES: usize = 50;
+
 /// What the function holds between events.
 #[derive(Debug)]
 pub struct App {
     key: IdentityKey,
+    identifiers: IdentifierRules,
     table: Table,
     s3: aws_sdk_s3::Client,
     /// Objects of lines that are larger than this are cut into ranges.
@@ -58,8 +62,10 @@ pub struct App {
     reject_days: Option<u64>,
     /// Who was erased, as it was last read.
     erasures: tokio::sync::Mutex<erase::Erasures>,
-    /// Set once the table was seen to hold ids of this key.
-    key_checked: OnceCell<()>,
+    /// Set once the table's facts were those of this configuration.
+    facts_checked: OnceCell<()>,
+    /// The sources that the table is known to have seen.
+    sources: tokio::sync::Mutex<BTreeSet<String>>,
 }
 
 /// Why an event has to be sent again.
@@ -80,9 +86,9 @@ pub enum IngestError {
     /// An import was planned by another release, in a form that this one does not know.
     #[error("the import was planned by another release")]
     OtherForm,
-    /// The table was written with another identity key: its customers would be forked.
-    #[error("IDENTITY_KEY is not the key that this table was written with")]
-    OtherKey,
+    /// The table cannot be written by this release, or with this configuration.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
     /// Some objects of an event with several failed. Each error is in the log.
     #[error("{failed} of {objects} objects failed")]
     Objects {
@@ -101,11 +107,13 @@ impl IngestError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Event(_) => "Event",
-            Self::Table(_) => "Table",
+            Self::Table(_) | Self::Facts(FactsError::Table(_)) => "Table",
             Self::S3(_) => "S3",
             Self::NoProgress => "NoProgress",
             Self::OtherForm => "OtherForm",
-            Self::OtherKey => "OtherKey",
+            Self::Facts(FactsError::OtherFormat { .. }) => "OtherFormat",
+            Self::Facts(FactsError::OtherKey) => "OtherKey",
+            Self::Facts(FactsError::OtherCallingCode { .. }) => "OtherCallingCode",
             Self::Objects { first, .. } => first.kind(),
         }
     }
@@ -140,6 +148,7 @@ impl App {
         }
         Ok(Self {
             key: config.require_identity_key()?,
+            identifiers: config.identifiers,
             table: config.table(),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             chunk_bytes: config.chunk_bytes,
@@ -148,31 +157,41 @@ impl App {
             raw_file_days: config.raw_file_days,
             reject_days: config.reject_days,
             erasures: tokio::sync::Mutex::default(),
-            key_checked: OnceCell::new(),
+            facts_checked: OnceCell::new(),
+            sources: tokio::sync::Mutex::default(),
         })
     }
 
-    /// Makes sure that the table holds ids of this key; a new table is told of it.
-    async fn check_key(&self) -> Result<(), IngestError> {
+    /// Refuses a table that was written by another release or with another configuration; a new table is told of this one.
+    async fn check_facts(&self) -> Result<(), IngestError> {
         let check = async || {
-            let own = self.key.check();
-            let held = match self.table.config().await? {
-                Some(facts) => facts,
+            let own = Facts::new(&self.key, self.identifiers);
+            let (held, sources) = self.table.facts_and_sources().await?;
+            *self.sources.lock().await = sources;
+            let held = match held {
+                Some(held) => held,
                 None => {
-                    let mut facts = Map::new();
-                    facts.insert("key_check", own.as_str());
-                    self.table.put_config(&facts).await?;
-                    // Another run, with another key perhaps, may have come first.
-                    self.table.config().await?.unwrap_or_default()
+                    self.table.put_facts(&own).await?;
+                    // Another invocation, with another configuration perhaps, may have come first.
+                    self.table.facts().await?.unwrap_or_else(|| own.clone())
                 }
             };
-            if held.text("key_check") == Some(own.as_str()) {
-                Ok(())
-            } else {
-                Err(IngestError::OtherKey)
-            }
+            Ok(held.require(&own)?)
         };
-        self.key_checked.get_or_try_init(check).await.copied()
+        self.facts_checked.get_or_try_init(check).await.copied()
+    }
+
+    /// The sources of earlier files, at most 50, if a file of `source` is the first; `None` if the table has seen the source.
+    /// A source is written once, by the first process that has a file of it.
+    async fn new_among(&self, source: &str) -> Result<Option<Vec<String>>, TableError> {
+        let mut known = self.sources.lock().await;
+        if known.contains(source) {
+            return Ok(None);
+        }
+        let SourceSeen { is_new, before } = self.table.see_source(source).await?;
+        known.insert(source.to_owned());
+        known.extend(before.iter().cloned());
+        Ok(is_new.then(|| before.into_iter().take(MAX_KNOWN_SOURCES).collect()))
     }
 }
 
@@ -189,7 +208,7 @@ pub async fn handle(
     if objects.is_empty() {
         return Ok(());
     }
-    app.check_key().await?;
+    app.check_facts().await?;
     // Concurrently: a slow or failing object does not delay the others.
     let runs = objects.iter().map(|object| run::run(app, object, deadline));
     let outcomes = futures::future::join_all(runs).await;

@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     /// Where each range begins, in bytes. The last one ends with the object.
     pub(crate) starts: Vec<u64>,
     pub(crate) started_at: Instant,
+    /// The sources that the table knew before this file, if the file is the first of its source; at most 50.
+    pub(crate) new_among: Option<Vec<String>>,
 }
 
 /// A part of an object: the lines that begin in it.
@@ -164,6 +166,10 @@ impl Plan {
             Value::List(self.starts.iter().map(|start| number(*start)).collect()),
         );
         map.insert("started_at", self.started_at.to_string());
+        if let Some(known) = &self.new_among {
+            let names = known.iter().map(|name| name.as_str().into());
+            map.insert("new_among", Value::List(names.collect()));
+        }
         map
     }
 
@@ -187,6 +193,10 @@ impl Plan {
                 .map(integer)
                 .collect::<Option<_>>()?,
             started_at: Instant::parse(map.text("started_at")?)?,
+            new_among: map.get("new_among").map(|known| {
+                let names = known.as_list().iter().filter_map(Value::as_text);
+                names.map(str::to_owned).collect()
+            }),
         })
     }
 }
@@ -389,6 +399,7 @@ mod tests {
             erasure_changes: 3,
             starts,
             started_at: Instant::from_seconds(5).unwrap(),
+            new_among: None,
         }
     }
 
@@ -398,7 +409,8 @@ mod tests {
             starts in prop::collection::vec(any::<u64>(), 1..4),
             numbers: [u64; 7], line: Option<u64>, done: bool, units in 0.0..1e12, rejects in prop::collection::vec("[0-9-]{1,9}", 0..3), broken: bool,
         ) {
-            let plan = plan(starts);
+            let new_among = line.map(|_| rejects.clone());
+            let plan = Plan { new_among, ..plan(starts) };
             prop_assert_eq!(Plan::from_map(&plan.to_map()), Some(plan));
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
             let problem = FileProblem { r#type: "/problems/x".into(), detail: "y".into() };

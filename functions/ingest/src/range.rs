@@ -58,6 +58,7 @@ impl<'a> Run<'a> {
             version: plan.version(),
             context: Context {
                 key: &app.key,
+                identifiers: app.identifiers,
                 source: &drop.source,
                 record_type: drop.record_type,
                 last_modified: plan.last_modified,

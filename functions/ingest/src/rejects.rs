@@ -3,14 +3,23 @@
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use serde::Serialize;
-use shared::value::Map;
+use shared::{identifier::Notation, value::Map};
 
-use crate::{IngestError, plan::Plan, record::Fault, report::Place, rows::Row};
+use crate::{
+    IngestError,
+    plan::Plan,
+    record::{Fault, Fields},
+    report::Place,
+    rows::Row,
+};
 
 /// The most bytes of a rejected row that could not be parsed.
 pub(crate) const MAX_RAW: usize = 64 * 1024;
 /// Rejected rows are put into S3 in objects of about this many bytes.
 const REJECTS_BYTES: usize = 8 << 20;
+/// The notation of a rejected row of CSV: dropped again as JSON, its identifiers are still read as cells.
+pub(crate) const CSV: &str = "csv";
+
 /// A rejected row.
 #[derive(Serialize)]
 struct Reject<'a> {
@@ -21,6 +30,8 @@ struct Reject<'a> {
     field: Option<&'a str>,
     message: String,
     record: Record<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notation: Option<&'static str>,
 }
 
 /// The row itself: as an object, which a CSV record makes too, or, where it could not be parsed, as text.
@@ -63,11 +74,11 @@ impl<'a> Rejects<'a> {
         &mut self,
         row: &Row,
         line: Option<u64>,
-        fields: Option<&Map>,
+        fields: Option<&Fields>,
         fault: &Fault,
     ) -> Result<(), IngestError> {
         let record = match fields {
-            Some(fields) => Record::Fields(fields),
+            Some(fields) => Record::Fields(&fields.map),
             None => Record::Text(
                 String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_RAW)]).into_owned(),
             ),
@@ -79,6 +90,9 @@ impl<'a> Rejects<'a> {
             field: fault.field.as_deref(),
             message: fault.to_string(),
             record,
+            notation: fields
+                .is_some_and(|fields| fields.notation == Notation::Csv)
+                .then_some(CSV),
         };
         let (first, last) = self.span.unwrap_or((row.offset, row.offset));
         self.span = Some((first.min(row.offset), last.max(row.offset)));

@@ -89,6 +89,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return refuse(app, object, Status::Rejected, problem).await;
     }
     let erasures = Erasures::read(app).await?;
+    let new_among = app.new_among(&drop.source).await?;
     let plan = Plan {
         bucket: object.bucket.clone(),
         key: object.key.clone(),
@@ -101,6 +102,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         erasure_changes: erasures.changes(),
         starts: plan::starts(size, app.chunk_bytes, drop.format, compressed),
         started_at: Instant::now(),
+        new_among,
     };
     if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
         // The event came before, or its run died: that one's plan stands.

@@ -139,20 +139,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn file() -> String {
     let event = |number: usize| {
         format!(
-            r#"{{"record_type":"email_open","link":{{"mobile":"{}"}},"action_at":"2026-01-01T00:00:{number:02}Z","email_id":"{number}"}}"#,
+            r#"{{"record_type":"email_open","link":{{"mobile":"555000{}"}},"action_at":"2026-01-01T00:00:{number:02}Z","email_id":"{number}"}}"#,
             number % 3
         )
     };
     let record = |name: &str| {
         format!(
-            r#"{{"record_type":"customer_record","link":{{"mobile":"1"}},"first_name":"{name}"}}"#
+            r#"{{"record_type":"customer_record","link":{{"mobile":"5550001"}},"first_name":"{name}"}}"#
         )
     };
     let body = format!(
-        r#"{{"record_type":"email_send","link":{{"mobile":"2"}},"action_at":"2026-01-02T00:00:00Z","email_id":"b","body":"{}"}}"#,
+        r#"{{"record_type":"email_send","link":{{"mobile":"5550002"}},"action_at":"2026-01-02T00:00:00Z","email_id":"b","body":"{}"}}"#,
         "word ".repeat(1_000)
     );
-    let link = r#"{"record_type":"unify","records":[{"mobile":"1"},{"mobile":"2"}]}"#;
+    let link = r#"{"record_type":"unify","records":[{"mobile":"5550001"},{"mobile":"5550002"}]}"#;
     let rows = [
         record("Ann"),
         event(1),
@@ -257,6 +257,7 @@ async fn deliver(
 fn app(wire: Wire, chunk_bytes: u64) -> App {
     App {
         key: shared::identity::IdentityKey::new("simulation").unwrap(),
+        identifiers: shared::identifier::IdentifierRules::default(),
         table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
         s3: wire.s3(),
         chunk_bytes,
@@ -265,7 +266,8 @@ fn app(wire: Wire, chunk_bytes: u64) -> App {
         raw_file_days: None,
         reject_days: None,
         erasures: tokio::sync::Mutex::default(),
-        key_checked: OnceCell::new(),
+        facts_checked: OnceCell::new(),
+        sources: tokio::sync::Mutex::default(),
     }
 }
 

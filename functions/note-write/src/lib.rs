@@ -23,7 +23,7 @@ use shared::{
         note::{self, NoteText},
     },
     reader,
-    table::{NotePut, Table},
+    table::{KnownFacts, NotePut, Table},
     time::Instant,
     value::Map,
 };
@@ -39,6 +39,7 @@ const MAX_KEY_CHARS: usize = 255;
 pub struct App {
     config: Config,
     table: Table,
+    facts: KnownFacts,
 }
 
 impl App {
@@ -51,12 +52,14 @@ impl App {
         Ok(Self {
             table: config.table(),
             config,
+            facts: KnownFacts::default(),
         })
     }
 
-    /// Opens the connection that the first request would have to wait for.
+    /// Opens the connection, and reads the table's facts, for which the first request would have to wait. What fails here is
+    /// tried again there.
     pub async fn warm(&self) {
-        self.table.warm().await;
+        let _ = self.facts.get(&self.table).await;
     }
 }
 
@@ -71,6 +74,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
 async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let principal = Principal::from_request(request, app.config.local_agent)?;
     principal.require(Scope::NotesWrite)?;
+    app.facts.get(&app.table).await?;
     Parameters::new(request, &[])?;
     let (method, path) = http::route(request);
     match (method, path.as_slice()) {

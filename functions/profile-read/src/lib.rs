@@ -20,10 +20,9 @@ use shared::{
     products::Products,
     profile::{Document, Sections, View, note},
     reader::{self, Notes},
-    table::{NotesRead, Table},
+    table::{Facts, KnownFacts, NotesRead, Table},
     time::Instant,
 };
-use tokio::sync::OnceCell;
 
 mod attributes;
 mod export;
@@ -35,8 +34,7 @@ pub struct App {
     key: IdentityKey,
     table: Table,
     products: Products,
-    /// Set once the table was seen to hold ids of this key.
-    key_checked: OnceCell<()>,
+    facts: KnownFacts,
 }
 
 impl App {
@@ -61,13 +59,13 @@ impl App {
             key,
             table,
             products: Products::default(),
-            key_checked: OnceCell::new(),
+            facts: KnownFacts::default(),
         })
     }
 
     /// Does what the first request would have to wait for. What fails here is tried again there.
     pub async fn warm(&self) {
-        let _ = check_key(self).await;
+        let _ = self.facts.get(&self.table).await;
     }
 }
 
@@ -82,15 +80,18 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
 async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
     let principal = Principal::from_request(request, app.config.local_agent)?;
     principal.require(Scope::ProfilesRead)?;
+    app.facts.get(&app.table).await?;
     let (method, path) = http::route(request);
     match (method, path.as_slice()) {
         (&Method::POST, ["profiles", "lookup"]) => {
             let parameters = Parameters::new(request, &["include", "consistent"])?;
             let choice = Choice::new(&parameters)?;
-            let identifier = Identifier::from_json(&http::body(request)?).map_err(|error| {
+            let fields = http::body(request)?;
+            let identifier = Identifier::from_raw_json(&fields, app.config.identifiers);
+            let identifier = identifier.map_err(|error| {
                 http::invalid_body(error.field.as_deref(), format!("Expected {error}."))
             })?;
-            check_key(app).await?;
+            require_own(app).await?;
             profile(
                 app,
                 &principal,
@@ -256,22 +257,11 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     Ok(sections)
 }
 
-/// Refuses to place an identifier with another key than the one the table was written with.
-async fn check_key(app: &App) -> Result<(), Problem> {
-    if app.key_checked.initialized() {
-        return Ok(());
+/// Refuses a table in which identifiers have other ids, by another key or other rules.
+async fn require_own(app: &App) -> Result<(), Problem> {
+    if let Some(facts) = app.facts.get(&app.table).await? {
+        facts.require(&Facts::new(&app.key, app.config.identifiers))?;
     }
-    // Nothing stands in a new table, so nothing can be missed there: the next request asks again.
-    let Some(config) = app.table.config().await? else {
-        return Ok(());
-    };
-    if config.text("key_check") != Some(app.key.check().as_str()) {
-        return Err(Problem::internal(
-            "IDENTITY_KEY is not the key that this table was written with",
-        ));
-    }
-    // Another request may have come first, with the same answer.
-    let _ = app.key_checked.set(());
     Ok(())
 }
 

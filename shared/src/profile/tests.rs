@@ -21,7 +21,7 @@ use crate::{
 };
 
 fn identity(n: u8) -> (IdentityId, Identifier) {
-    let object = serde_json::json!({ "customer_id": n.to_string() });
+    let object = serde_json::json!({ "customer_id": format!("C{n}") });
     let identifier = Identifier::from_json(object.as_object().unwrap()).unwrap();
     (
         IdentityKey::new("key").unwrap().identity(&identifier),

@@ -168,7 +168,7 @@ fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: i64) -> Row 
 }
 
 /// Whether a conditional put's condition held.
-fn conditional<O, R>(
+pub(super) fn conditional<O, R>(
     result: Result<
         O,
         aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::put_item::PutItemError, R>,

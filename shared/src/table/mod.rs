@@ -25,6 +25,7 @@ mod attribute;
 mod batch;
 mod consumed;
 mod erasures;
+mod facts;
 mod imports;
 mod notes;
 mod reads;
@@ -34,6 +35,7 @@ use consumed::Consumed;
 
 pub use batch::{BATCH_SIZE, Verdict, Write, Written};
 pub use erasures::{BareItems, Erasure};
+pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use imports::ImportItems;
 pub use notes::NotePut;
 pub use reads::EventRange;
@@ -145,20 +147,6 @@ impl Table {
             name,
             consumed: Consumed::default(),
         }
-    }
-
-    /// Asks for a single item (half a read unit), so that the first request finds a connection. Nothing depends on the
-    /// answer.
-    pub async fn warm(&self) {
-        let _ = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(keys::CONFIG.to_owned()))
-            .limit(1)
-            .send()
-            .await;
     }
 
     /// Read and write capacity units that reading profiles and leaving notes have consumed since the last call. A
@@ -304,48 +292,6 @@ impl Table {
             return Ok((found, keys));
         }
         Err(TableError::Busy("keys were left unprocessed".into()))
-    }
-
-    /// The table's own facts; `None` in a new table.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn config(&self) -> Result<Option<Map>, TableError> {
-        // By the operation that reads products: a single item's own would be 1 % of profile-read.
-        let keys = vec![attribute::key(keys::CONFIG, keys::CONFIG)];
-        let (mut rows, _) = self.get_all(keys, true).await?;
-        Ok(rows
-            .pop()
-            .and_then(attribute::partition_and_data)
-            .map(|(_, data)| data))
-    }
-
-    /// Writes the table's own facts, unless they stand already.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn put_config(&self, data: &Map) -> Result<(), TableError> {
-        let mut row = attribute::key(keys::CONFIG, keys::CONFIG);
-        row.insert("data".to_owned(), attribute::map(data));
-        let result = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(row))
-            .condition_expression("attribute_not_exists(PK)")
-            .send()
-            .await;
-        match result {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(failure(error)),
-        }
     }
 
     /// Reads a range in either direction. With a limit it examines that many items, and returns fewer if some have expired.

@@ -130,7 +130,7 @@ fn content(content: &Content<'_>) -> Value {
 }
 
 fn identity(n: u8) -> (IdentityId, Identifier) {
-    let object = serde_json::json!({"customer_id": (n % 3).to_string()});
+    let object = serde_json::json!({"customer_id": format!("C{}", n % 3)});
     let identifier =
         Identifier::from_json(object.as_object().expect("an object")).expect("an identifier");
     (

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
-use shared::{identity::IdentityKey, table::Write, version::ImportId};
+use shared::{identifier::IdentifierRules, identity::IdentityKey, table::Write, version::ImportId};
 
 use super::*;
 use crate::record::{self, Context, Placed, json};
@@ -135,7 +135,7 @@ impl Model {
 
 fn file() -> impl Strategy<Value = (&'static str, String)> {
     let person = 1..4_u8;
-    let link = |person: u8| format!(r#"{{"mobile":"{person}"}}"#);
+    let link = |person: u8| format!(r#"{{"mobile":"555000{person}"}}"#);
     prop_oneof![
         3 => (person.clone(), prop::option::of(0_i64..12)).prop_map(move |(person, updated)| {
             let updated = updated.map_or_else(String::new, |at| {
@@ -213,10 +213,11 @@ fn what_a_run_says_itself_takes_the_place_of_what_is_listed() {
 #[test]
 fn a_record_is_let_in_after_the_reinstatement_in_its_own_file() {
     let key = IdentityKey::new("key").unwrap();
-    let mobile = serde_json::json!({"mobile": "1"});
+    let mobile = serde_json::json!({"mobile": "5550001"});
     let ada = key.identity(&Identifier::from_json(mobile.as_object().unwrap()).unwrap());
     let mut context = Context {
         key: &key,
+        identifiers: IdentifierRules::default(),
         source: "crm",
         record_type: None,
         last_modified: START + 200,
@@ -224,7 +225,8 @@ fn a_record_is_let_in_after_the_reinstatement_in_its_own_file() {
         event_retention_days: None,
     };
     let is_stored = |context: &Context<'_>, offset: u64| {
-        let row = r#"{"record_type":"customer_record","link":{"mobile":"1"},"first_name":"Ann"}"#;
+        let row =
+            r#"{"record_type":"customer_record","link":{"mobile":"5550001"},"first_name":"Ann"}"#;
         let row = json::object(row).unwrap();
         let placed = record::place(context, version(2, offset), row).unwrap();
         !placed.writes.is_empty()
@@ -305,10 +307,10 @@ fn a_link_to_one_who_was_erased_is_kept_out_on_both_sides() {
         file(
             step,
             "unify",
-            r#"{"records":[{"mobile":"1"},{"mobile":"2"}]}"#,
+            r#"{"records":[{"mobile":"5550001"},{"mobile":"5550002"}]}"#,
         )
     };
-    for erased in ["1", "2"] {
+    for erased in ["5550001", "5550002"] {
         let forget = format!(r#"{{"link":{{"mobile":"{erased}"}}}}"#);
         let mut model = Model::default();
         model.import(&linked(0));

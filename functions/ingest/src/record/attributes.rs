@@ -13,9 +13,7 @@ use super::{
     Fault, Placing,
     check::{self, Path},
     fault::field_fault,
-    json,
-    links::link,
-    schema,
+    json, schema,
 };
 
 /// The most namespaces of a record: each is an item, and holds what else the record says.
@@ -25,7 +23,7 @@ const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Placing<'_> {
     pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
-        let link = link(&mut fields)?;
+        let link = self.link(&mut fields)?;
         let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
         self.not_ahead(&data, "updated_at")?;
         let Some(Value::Map(attributes)) = data.remove("attributes") else {

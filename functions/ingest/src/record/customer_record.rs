@@ -5,13 +5,12 @@ use shared::{keys::SortKey, table::Write, value::Map};
 use super::{
     Fault, Placing,
     check::{self, Path},
-    links::link,
     schema,
 };
 
 impl Placing<'_> {
     pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
-        let link = link(&mut fields)?;
+        let link = self.link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
         self.not_ahead(&data, "updated_at")?;
         let record = self.item(&link, SortKey::Record(self.context.source.to_owned()), data);

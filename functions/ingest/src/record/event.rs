@@ -14,7 +14,6 @@ use super::{
     Fault, Placed, Placing,
     check::{self, Path},
     fault::field_fault,
-    links::link,
     schema::{self, Field},
 };
 
@@ -23,7 +22,7 @@ const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 
 impl Placing<'_> {
     pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, Fault> {
-        let link = link(&mut fields)?;
+        let link = self.link(&mut fields)?;
         let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
             field_fault(
                 "action_at",

@@ -7,13 +7,7 @@ use shared::{
     version::Version,
 };
 
-use super::{
-    Fault, Placed, Placing,
-    check::Path,
-    fault::field_fault,
-    flag,
-    links::{identifier, unified},
-};
+use super::{Fault, Placed, Placing, check::Path, fault::field_fault, flag};
 
 /// The most identifiers that one row erases.
 const MAX_FORGOTTEN: usize = 100;
@@ -87,7 +81,7 @@ impl Placing<'_> {
         let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
         let links = match (fields.remove("link"), fields.remove("records")) {
             (Some(link), None | Some(Value::Null)) => {
-                vec![identifier(link, &Path::Field(&Path::Record, "link"))?]
+                vec![self.identifier(link, &Path::Field(&Path::Record, "link"))?]
             }
             (None | Some(Value::Null), Some(Value::List(records))) => {
                 if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
@@ -97,7 +91,7 @@ impl Placing<'_> {
                 let links = records
                     .into_iter()
                     .enumerate()
-                    .map(|(index, record)| unified(record, &Path::Index(&path, index)));
+                    .map(|(index, record)| self.named(record, &Path::Index(&path, index)));
                 links.collect::<Result<_, _>>()?
             }
             (Some(_), Some(_)) => return Err(field_fault("records", "invalid_value", expected)),

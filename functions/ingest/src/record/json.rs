@@ -188,7 +188,7 @@ impl<'a> Parser<'a> {
         let number = number(&self.text[begin..self.at]).ok_or_else(|| {
             Fault::whole(
                 "invalid_value",
-                format!("numbers of at most {MAX_DIGITS} digits"),
+                format!("numbers of at most {MAX_DIGITS} digits: send a longer one as a string"),
             )
         })?;
         Ok(number.to_owned())

@@ -1,53 +1,91 @@
 //! The identifiers that records name: one in `link`, or several in `records`.
 
+use std::borrow::Cow;
+
 use shared::{
-    identifier::Identifier,
+    identifier::{Identifier, Scalar},
     value::{Map, Value},
 };
 
-use super::{Fault, check::Path};
+use super::{Fault, Placing, check::Path};
 
-pub(super) fn link(fields: &mut Map) -> Result<Identifier, Fault> {
-    let path = Path::Field(&Path::Record, "link");
-    match fields.remove("link") {
-        None | Some(Value::Null) => {
-            Err(Fault::at(&path, "missing_field", "exactly one identifier"))
-        }
-        Some(value) => identifier(value, &path),
-    }
-}
+/// Faults of an identifier that a `unify` row is stored without, if two remain: it is absent, or its value can't be used.
+/// Others are mistakes of the file's layout.
+const LEFT_OUT: [&str; 4] = [
+    "missing_field",
+    "invalid_value",
+    "placeholder_identifier",
+    "rounded_identifier",
+];
 
-/// One of the links of a unify record: the identifier object itself, or one under `link`.
-pub(super) fn unified(value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
-    match value {
-        Value::Map(mut map) if map.get("link").is_some() => {
-            let path = Path::Field(path, "link");
-            identifier(map.remove("link").unwrap_or(Value::Null), &path)
-        }
-        value => identifier(value, path),
-    }
-}
-
-pub(super) fn identifier(value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
-    let Value::Map(map) = value else {
-        return Err(Fault::at(
-            path,
-            "wrong_type",
-            "an object with exactly one identifier",
-        ));
-    };
-    let mut parts = Vec::new();
-    for (name, value) in map.iter() {
-        match value {
-            Value::Null => {}
-            Value::Text(text) | Value::Number(text) => {
-                parts.push((name.into(), text.as_str().into()));
+impl Placing<'_> {
+    /// The identifier that a record is about.
+    pub(super) fn link(&self, fields: &mut Map) -> Result<Identifier, Fault> {
+        let path = Path::Field(&Path::Record, "link");
+        match fields.remove("link") {
+            None | Some(Value::Null) => {
+                Err(Fault::at(&path, "missing_field", "exactly one identifier"))
             }
-            _ => return Err(Fault::at(&Path::Field(path, name), "wrong_type", "a text")),
+            Some(value) => self.identifier(value, &path),
         }
     }
-    Identifier::from_fields(parts).map_err(|error| match &error.field {
-        Some(field) => Fault::at(&Path::Field(path, field), error.code, error.expected),
-        None => Fault::at(path, error.code, error.expected),
-    })
+
+    /// The identifiers of a `unify` row, and why others of it are left out.
+    pub(super) fn unified(
+        &self,
+        records: Vec<Value>,
+    ) -> Result<(Vec<Identifier>, Vec<Fault>), Fault> {
+        let path = Path::Field(&Path::Record, "records");
+        let mut identifiers = Vec::with_capacity(records.len());
+        let mut left_out = Vec::new();
+        for (index, record) in records.into_iter().enumerate() {
+            match self.named(record, &Path::Index(&path, index)) {
+                Ok(identifier) => identifiers.push(identifier),
+                Err(fault) if LEFT_OUT.contains(&fault.code) => left_out.push(fault),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok((identifiers, left_out))
+    }
+
+    /// One of the identifiers of a record: the identifier object itself, or one under `link`.
+    pub(super) fn named(&self, value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
+        match value {
+            Value::Null => Err(Fault::at(path, "missing_field", "exactly one identifier")),
+            Value::Map(mut map) if map.get("link").is_some() => {
+                let path = Path::Field(path, "link");
+                self.identifier(map.remove("link").unwrap_or(Value::Null), &path)
+            }
+            value => self.identifier(value, path),
+        }
+    }
+
+    /// Parses an identifier object.
+    pub(super) fn identifier(&self, value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
+        let Value::Map(map) = value else {
+            return Err(Fault::at(
+                path,
+                "wrong_type",
+                "an object with exactly one identifier",
+            ));
+        };
+        let is_scalar =
+            |value: &Value| matches!(value, Value::Null | Value::Text(_) | Value::Number(_));
+        if let Some((name, _)) = map.iter().find(|(_, value)| !is_scalar(value)) {
+            return Err(Fault::at(&Path::Field(path, name), "wrong_type", "a text"));
+        }
+        let fields = map.iter().filter_map(|(name, value)| {
+            let scalar = match value {
+                Value::Text(text) => Scalar::Text(Cow::Borrowed(text)),
+                Value::Number(number) => Scalar::Number(Cow::Borrowed(number)),
+                _ => return None,
+            };
+            Some((name, scalar))
+        });
+        let identifier = Identifier::from_fields(fields, self.notation, self.context.identifiers);
+        identifier.map_err(|error| match &error.field {
+            Some(field) => Fault::at(&Path::Field(path, field), error.code, error.expected),
+            None => Fault::at(path, error.code, error.expected),
+        })
+    }
 }

@@ -24,6 +24,7 @@ fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
     let record_type = record_type.map(|name| name.parse().unwrap());
     let context = Context {
         key: &key,
+        identifiers: IdentifierRules::default(),
         source: "pos",
         record_type,
         last_modified: LAST_MODIFIED,
@@ -125,7 +126,7 @@ fn every_type_has_its_place() {
 
 #[test]
 fn unify_links_every_pair_on_both_sides() {
-    let row = r#"{"records":[{"email":"a@example.com"},{"mobile":"1"},{"link":{"customer_id":"7"}},{"email":"A@example.com"}]}"#;
+    let row = r#"{"records":[{"email":"a@example.com"},{"mobile":"5550001"},{"link":{"customer_id":"7"}},{"email":"A@example.com"}]}"#;
     let writes = place_as(Some("unify"), row).unwrap();
     let pairs: BTreeSet<_> = writes
         .iter()
@@ -146,25 +147,25 @@ fn unify_links_every_pair_on_both_sides() {
     }
     expect_fault(
         "unify",
-        r#"{"records":[{"mobile":"1"}]}"#,
+        r#"{"records":[{"mobile":"5550001"}]}"#,
         "invalid_value",
         "records",
     );
     expect_fault(
         "unify",
-        r#"{"records":[{"mobile":"1"},{"mobile":"+1"}]}"#,
+        r#"{"records":[{"mobile":"5550001"},{"mobile":"+5550001"}]}"#,
         "invalid_value",
         "records",
     );
     expect_fault(
         "unify",
-        r#"{"records":[{"mobile":"1"},{"mobile":"x"}]}"#,
+        r#"{"records":[{"mobile":"5550001"},{"mobile":"x"}]}"#,
         "invalid_value",
         "records[1].mobile",
     );
     expect_fault(
         "unify",
-        r#"{"link":{"mobile":"1"}}"#,
+        r#"{"link":{"mobile":"5550001"}}"#,
         "missing_field",
         "records",
     );
@@ -187,7 +188,7 @@ fn a_product_is_named_by_the_id_that_it_says() {
 #[test]
 fn one_identity_is_forgotten_unless_more_is_asked_for() {
     let whole = |scope: &str| {
-        let row = format!(r#"{{"link":{{"mobile":"1"}}{scope}}}"#);
+        let row = format!(r#"{{"link":{{"mobile":"5550001"}}{scope}}}"#);
         placed(Some("forget"), &row)
             .unwrap()
             .forget
@@ -232,7 +233,7 @@ fn an_address_is_forgotten_with_its_md5() {
     );
     assert_eq!((both.len(), md5.len(), sha.len()), (2, 1, 1));
     assert!(both.contains(&md5[0]) && both.contains(&sha[0]));
-    let forget = placed(Some("forget"), r#"{"records":[{"mobile":"1"},{"link":{"mobile":"+1"}}],"scope":"profile","suppress":"true"}"#).unwrap().forget.unwrap();
+    let forget = placed(Some("forget"), r#"{"records":[{"mobile":"5550001"},{"link":{"mobile":"+5550001"}}],"scope":"profile","suppress":"true"}"#).unwrap().forget.unwrap();
     assert_eq!(
         (forget.identities.len(), forget.whole_profile, forget.kind),
         (1, true, ForgetKind::Suppress)
@@ -346,7 +347,7 @@ fn a_record_may_name_the_type_of_its_folder() {
 #[test]
 fn flags_of_links_and_erasures_are_texts_or_flags() {
     let unify = |flag: &str| {
-        let records = r#"[{"email":"a@example.com"},{"mobile":"1"}]"#;
+        let records = r#"[{"email":"a@example.com"},{"mobile":"5550001"}]"#;
         place_as(
             Some("unify"),
             &format!(r#"{{"records":{records},"unlink":{flag}}}"#),
@@ -366,6 +367,7 @@ fn events_end_with_their_retention_and_nothing_else_does() {
     let key = key();
     let context = Context {
         key: &key,
+        identifiers: IdentifierRules::default(),
         source: "pos",
         record_type: None,
         last_modified: LAST_MODIFIED,
@@ -425,14 +427,23 @@ fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
         reject(&reject(row)),
         reject(&reject(&as_text)),
     ] {
-        assert_eq!(unwrapped(object(&given)), Ok(object(row)), "{given}");
+        let expected = Fields::from(object(row));
+        assert_eq!(unwrapped(object(&given)), Ok(expected), "{given}");
     }
     // A field more, or one that is missing: a row of its own.
     for own in [
         r#"{"code":"c","message":"m","offset":0,"record":{},"more":1}"#,
         r#"{"code":"c","message":"m","record":{}}"#,
     ] {
-        assert_eq!(unwrapped(object(own)), Ok(object(own)), "{own}");
+        assert_eq!(unwrapped(object(own)), Ok(object(own).into()), "{own}");
+    }
+    let of_csv = reject(row).replace(r#""offset""#, r#""notation":"csv","offset""#);
+    for given in [of_csv.clone(), reject(&of_csv)] {
+        assert_eq!(
+            unwrapped(object(&given)).unwrap().notation,
+            Notation::Csv,
+            "{given}"
+        );
     }
     assert_eq!(
         unwrapped(object(&reject("7"))).unwrap_err().code,
@@ -441,6 +452,87 @@ fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
     assert_eq!(
         unwrapped(object(&reject("\"{\""))).unwrap_err().code,
         "invalid_json"
+    );
+}
+
+#[test]
+fn unify_leaves_out_what_names_nobody() {
+    let row = r#"{"records":[{"email":"a@example.com"},{"customer_id":"null"},null,{"mobile":"12"},{"link":{"customer_id":"1.2E+11"}},{"customer_id":"7"}]}"#;
+    let placed = placed(Some("unify"), row).unwrap();
+    assert_eq!(placed.links.len(), 1);
+    let left_out = placed.left_out.iter();
+    let left_out: Vec<_> = left_out
+        .map(|fault| (fault.code, fault.field.as_deref().unwrap_or_default()))
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            ("placeholder_identifier", "records[1].customer_id"),
+            ("missing_field", "records[2]"),
+            ("invalid_value", "records[3].mobile"),
+            ("rounded_identifier", "records[4].link.customer_id"),
+        ]
+    );
+    for (records, code, field) in [
+        (
+            r#"[{"email":"a@example.com"},{"customer_id":"N/A"}]"#,
+            "placeholder_identifier",
+            "records[1].customer_id",
+        ),
+        (
+            r#"[null,{"email":"a@example.com"}]"#,
+            "missing_field",
+            "records[0]",
+        ),
+        // A mistake of the file's layout concerns every row.
+        (
+            r#"[{"email":"a@example.com"},{"customer_id":"7"},{"phone":"5550001"}]"#,
+            "unknown_field",
+            "records[2].phone",
+        ),
+        (
+            r#"[{"email":"a@example.com"},{"customer_id":"7"},{"mobile":"5550001","email":"b@example.com"}]"#,
+            "ambiguous_identifier",
+            "records[2]",
+        ),
+    ] {
+        expect_fault("unify", &format!(r#"{{"records":{records}}}"#), code, field);
+    }
+}
+
+#[test]
+fn cells_and_texts_are_read_apart() {
+    let key = key();
+    let context = Context {
+        key: &key,
+        identifiers: IdentifierRules {
+            calling_code: "61".parse().ok(),
+        },
+        source: "pos",
+        record_type: Some(RecordType::CustomerRecord),
+        last_modified: LAST_MODIFIED,
+        erasures: crate::erase::Erasures::default(),
+        event_retention_days: None,
+    };
+    let partition = |link: &str, notation| {
+        let map = json::object(&format!(r#"{{"link":{link}}}"#)).unwrap();
+        let placed = place(&context, version(7), Fields { map, notation }).unwrap();
+        placed.writes[0].key().0.to_owned()
+    };
+    for (cell, text) in [
+        (r#"{"customer_id":"1017.0"}"#, r#"{"customer_id":1017}"#),
+        (r#"{"customer_id":"'00123"}"#, r#"{"customer_id":"00123"}"#),
+        (
+            r#"{"mobile":"=\"0491570156\""}"#,
+            r#"{"mobile":"61491570156"}"#,
+        ),
+    ] {
+        let expected = partition(text, Notation::Json);
+        assert_eq!(partition(cell, Notation::Csv), expected, "{cell}");
+    }
+    assert_ne!(
+        partition(r#"{"customer_id":"1017.0"}"#, Notation::Json),
+        partition(r#"{"customer_id":"1017"}"#, Notation::Json)
     );
 }
 
@@ -486,7 +578,7 @@ proptest! {
         prop_assert!(apart.iter().eq(again.iter().rev()));
         for (row, writes) in rows.iter().zip(&apart) {
             let customer = row.split('"').nth(5).unwrap();
-            let identifier = Identifier::from_fields([("customer_id".into(), customer.into())]).unwrap();
+            let identifier = Identifier::from_json(serde_json::json!({"customer_id": customer}).as_object().unwrap()).unwrap();
             let identity = key().identity(&identifier);
             prop_assert!(writes.iter().all(|write| write.key().0 == identity.as_str()));
         }
@@ -503,7 +595,7 @@ proptest! {
     ) {
         let table = |rows: &[(usize, String)]| {
             let key = key();
-            let context = Context { key: &key, source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED, erasures: crate::erase::Erasures::default(), event_retention_days: None };
+            let context = Context { key: &key, identifiers: IdentifierRules::default(), source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED, erasures: crate::erase::Erasures::default(), event_retention_days: None };
             let mut table = Table::new();
             for (place_in_file, row) in rows {
                 for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap().writes {

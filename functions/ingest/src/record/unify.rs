@@ -9,7 +9,7 @@ use shared::{
     value::{Map, Value},
 };
 
-use super::{Fault, Placed, Placing, check::Path, fault::field_fault, flag, links::unified};
+use super::{Fault, Placed, Placing, fault::field_fault, flag};
 
 /// The most identifiers that one row unifies.
 const MAX_UNIFIED: usize = 8;
@@ -25,15 +25,18 @@ impl Placing<'_> {
             return Err(field_fault("records", "invalid_value", expected));
         }
         let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
-        for (index, record) in records.into_iter().enumerate() {
-            let records = Path::Field(&Path::Record, "records");
-            let identifier = unified(record, &Path::Index(&records, index))?;
+        let (identifiers, left_out) = self.unified(records)?;
+        for identifier in identifiers {
             members.insert(self.context.key.identity(&identifier), identifier);
         }
         if members.len() < 2 {
-            return Err(field_fault("records", "invalid_value", "links that differ"));
+            let differ = || field_fault("records", "invalid_value", "links that differ");
+            return Err(left_out.into_iter().next().unwrap_or_else(differ));
         }
-        let mut placed = Placed::default();
+        let mut placed = Placed {
+            left_out,
+            ..Placed::default()
+        };
         let members: Vec<_> = members.into_iter().collect();
         for (place, a) in members.iter().enumerate() {
             for b in &members[..place] {

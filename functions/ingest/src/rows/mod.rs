@@ -1,9 +1,9 @@
 //! Rows: cut out of a stream of chunks, whatever the format, one at a time. What a row says is `record`'s matter.
 
 use bytes::Bytes;
-use shared::value::Map;
+use shared::identifier::Notation;
 
-use crate::record::{Fault, json};
+use crate::record::{Fault, Fields, json};
 
 mod csv;
 mod document;
@@ -158,7 +158,7 @@ impl Rows {
     }
 
     /// The fields of a row that was cut here.
-    pub(crate) fn fields(&self, row: &Row) -> Result<Map, Fault> {
+    pub(crate) fn fields(&self, row: &Row) -> Result<Fields, Fault> {
         match row.flaw {
             Some(Flaw::TooLarge) => {
                 return Err(Fault::whole(
@@ -177,8 +177,11 @@ impl Rows {
         let text =
             std::str::from_utf8(&row.bytes).map_err(|_| Fault::whole("invalid_utf8", "UTF-8"))?;
         match self {
-            Self::Csv(csv) => csv.fields(text),
-            _ => json::object(text),
+            Self::Csv(csv) => Ok(Fields {
+                map: csv.fields(text)?,
+                notation: Notation::Csv,
+            }),
+            Self::Lines(_) | Self::Document(_) => json::object(text).map(Fields::from),
         }
     }
 }

@@ -52,7 +52,7 @@ fn every_format_says_where_its_rows_stand_and_what_they_hold() {
                 assert!(*line >= row.line && *line <= 4, "{format:?}");
                 let says = (place + 1).to_string();
                 let fields = rows.fields(row).unwrap();
-                assert_eq!(fields.text("a"), Some(says.as_str()), "{format:?}");
+                assert_eq!(fields.map.text("a"), Some(says.as_str()), "{format:?}");
             }
         }
     }

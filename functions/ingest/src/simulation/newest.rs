@@ -46,7 +46,7 @@ fn sequences(symbols: usize, length: usize) -> impl Iterator<Item = Vec<usize>> 
 #[test]
 fn every_small_history_of_an_item_comes_to_its_newest_version() {
     let longest = number("NEWEST_WRITES", 3) as usize;
-    let link = json!({"mobile": "1"});
+    let link = json!({"mobile": "5550001"});
     let link = Identifier::from_json(link.as_object().unwrap()).unwrap();
     let id = IdentityKey::new("simulation").unwrap().identity(&link);
     // Each history has an item of its own, so a request takes a step of 25 of them.

@@ -34,12 +34,13 @@ async fn run(
 fn items(world: &World, id: &IdentityId) -> Vec<String> {
     let all = wire::items(&world.database).into_keys();
     let own = all.filter(|key| key.contains(id.as_str()) && !key.starts_with("\"erased#"));
-    own.filter(|key| !key.contains("profile#marker#erased")).collect()
+    own.filter(|key| !key.contains("profile#marker#erased"))
+        .collect()
 }
 
 /// The late run is of the drop's event, or of the first manifest's.
 fn taken_back(chunk_bytes: u64, is_manifest: bool) {
-    let link = json!({"mobile": "1"});
+    let link = json!({"mobile": "5550001"});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
     let id = IdentityKey::new("simulation")
         .unwrap()

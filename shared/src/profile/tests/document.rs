@@ -143,7 +143,7 @@ fn an_identity_is_named_by_the_most_telling_of_its_identifiers() {
         .map(|identity| &identity.value)
         .collect();
     assert!(
-        values.contains(&&Some(Personal::Shown("1".to_owned()))),
+        values.contains(&&Some(Personal::Shown("C1".to_owned()))),
         "{values:?}"
     );
     assert!(!document.partial);

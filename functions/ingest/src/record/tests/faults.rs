@@ -171,32 +171,32 @@ fn faults_name_rule_and_field() {
         (r#"{"link":{"mobile":"x"}}"#, "invalid_value", "link.mobile"),
         (r#"{"records":[]}"#, "invalid_value", "records"),
         (
-            r#"{"records":[{"mobile":"1"},{"email":"x"}]}"#,
+            r#"{"records":[{"mobile":"5550001"},{"email":"x"}]}"#,
             "invalid_value",
             "records[1].email",
         ),
         (
-            r#"{"link":{"mobile":"1"},"records":[{"mobile":"1"}]}"#,
+            r#"{"link":{"mobile":"5550001"},"records":[{"mobile":"5550001"}]}"#,
             "invalid_value",
             "records",
         ),
         (
-            r#"{"link":{"mobile":"1"},"scope":"all"}"#,
+            r#"{"link":{"mobile":"5550001"},"scope":"all"}"#,
             "invalid_value",
             "scope",
         ),
         (
-            r#"{"link":{"mobile":"1"},"scope":"profile","reinstate":true}"#,
+            r#"{"link":{"mobile":"5550001"},"scope":"profile","reinstate":true}"#,
             "invalid_value",
             "scope",
         ),
         (
-            r#"{"link":{"mobile":"1"},"suppress":true,"reinstate":true}"#,
+            r#"{"link":{"mobile":"5550001"},"suppress":true,"reinstate":true}"#,
             "invalid_value",
             "reinstate",
         ),
         (
-            r#"{"link":{"mobile":"1"},"suppress":1}"#,
+            r#"{"link":{"mobile":"5550001"},"suppress":1}"#,
             "wrong_type",
             "suppress",
         ),
@@ -205,7 +205,7 @@ fn faults_name_rule_and_field() {
     }
     let many = format!(
         r#"{{"records":[{}]}}"#,
-        vec![r#"{"mobile":"1"}"#; 101].join(",")
+        vec![r#"{"mobile":"5550001"}"#; 101].join(",")
     );
     expect_fault("forget", &many, "invalid_value", "records");
 }
@@ -316,12 +316,12 @@ fn faults_say_what_was_expected() {
         ),
         (
             "forget",
-            r#"{"link":{"mobile":"1"},"scope":"all"}"#.to_owned(),
+            r#"{"link":{"mobile":"5550001"},"scope":"all"}"#.to_owned(),
             "one of identity, profile",
         ),
         (
             "forget",
-            r#"{"link":{"mobile":"1"},"scope":"profile","reinstate":true}"#.to_owned(),
+            r#"{"link":{"mobile":"5550001"},"scope":"profile","reinstate":true}"#.to_owned(),
             "identity: each one is let in again by its name",
         ),
     ] {

@@ -1,0 +1,340 @@
+//! The table's own facts: the item format, and what identities depend on. In: the items under `config`. Out: whether this
+//! release may read and write the table. Ingest writes the facts into a new table; nothing changes them later.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
+use tokio::sync::OnceCell;
+
+use super::{Row, Table, TableError, attribute, failure, imports::conditional};
+use crate::{
+    identifier::IdentifierRules,
+    identity::IdentityKey,
+    keys,
+    problem::Problem,
+    value::{Map, Value},
+};
+
+/// The item format that this release reads and writes.
+pub const FORMAT: u64 = 2;
+/// The most sources that the table remembers.
+const MAX_SOURCES: usize = 1_000;
+/// The attribute of the item of sources.
+const SOURCES: &str = "sources";
+
+/// What a table was written with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    format: u64,
+    key_check: String,
+    /// `DefaultCallingCode`; empty if the stack has none.
+    calling_code: String,
+}
+
+/// Why this release, or this configuration, can't use the table.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// The table could not be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The table was written in another format.
+    #[error(
+        "the table holds item format {held}; this release reads format {FORMAT}: deploy the release that wrote the table, or \
+         create a new stack and drop the files there"
+    )]
+    OtherFormat {
+        /// The format of the table.
+        held: u64,
+    },
+    /// The table was written with another identity key: its customers would be forked.
+    #[error("IDENTITY_KEY is not the key that this table was written with")]
+    OtherKey,
+    /// The table was written with another calling code.
+    #[error(
+        "the table was written with another DefaultCallingCode (\"{held}\", now \"{given}\"), and a change would move \
+         identities: set it back, or create a new stack"
+    )]
+    OtherCallingCode {
+        /// What the table was written with.
+        held: String,
+        /// What the configuration gives.
+        given: String,
+    },
+}
+
+impl From<FactsError> for Problem {
+    fn from(error: FactsError) -> Self {
+        match error {
+            FactsError::Table(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl Facts {
+    /// The facts of a table that this configuration writes.
+    pub fn new(key: &IdentityKey, rules: IdentifierRules) -> Self {
+        let code = rules.calling_code.map(|code| code.to_string());
+        Self {
+            format: FORMAT,
+            key_check: key.check(),
+            calling_code: code.unwrap_or_default(),
+        }
+    }
+
+    /// Refuses a table of another format.
+    ///
+    /// # Errors
+    /// The format is another.
+    pub fn require_format(&self) -> Result<(), FactsError> {
+        if self.format == FORMAT {
+            return Ok(());
+        }
+        Err(FactsError::OtherFormat { held: self.format })
+    }
+
+    /// Refuses a table in which `own` would find other identities.
+    ///
+    /// # Errors
+    /// The format, the key or the calling code is another.
+    pub fn require(&self, own: &Self) -> Result<(), FactsError> {
+        self.require_format()?;
+        if self.key_check != own.key_check {
+            return Err(FactsError::OtherKey);
+        }
+        if self.calling_code != own.calling_code {
+            return Err(FactsError::OtherCallingCode {
+                held: self.calling_code.clone(),
+                given: own.calling_code.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("format", Value::Number(self.format.to_string()));
+        map.insert("key_check", self.key_check.as_str());
+        map.insert("calling_code", self.calling_code.as_str());
+        map
+    }
+
+    /// Reads facts. Format 1 has no number.
+    fn from_map(map: &Map) -> Self {
+        let text = |name| map.text(name).unwrap_or_default().to_owned();
+        Self {
+            format: match map.get("format") {
+                Some(Value::Number(format)) => format.parse().unwrap_or_default(),
+                _ => 1,
+            },
+            key_check: text("key_check"),
+            calling_code: text("calling_code"),
+        }
+    }
+}
+
+/// The facts of a process's table, which are read once.
+#[derive(Debug, Default)]
+pub struct KnownFacts(OnceCell<Facts>);
+
+impl KnownFacts {
+    /// The facts; `None` in a new table, which is read again the next time.
+    ///
+    /// # Errors
+    /// The table could not be read, or is of another format.
+    pub async fn get(&self, table: &Table) -> Result<Option<&Facts>, FactsError> {
+        // `Err(None)`: a new table. Concurrent requests wait for one read.
+        let read = async || match table.facts().await {
+            Ok(facts) => facts.ok_or(None),
+            Err(error) => Err(Some(error)),
+        };
+        match self.0.get_or_try_init(read).await {
+            Ok(facts) => {
+                facts.require_format()?;
+                Ok(Some(facts))
+            }
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// What the table knew of sources before a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSeen {
+    /// Whether this is the first file of its source. Of several first files at a time one is.
+    pub is_new: bool,
+    /// The sources of earlier files.
+    pub before: BTreeSet<String>,
+}
+
+impl Table {
+    /// The table's facts, read consistently; `None` in a new table. A process's first request, which opens the connection.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub async fn facts(&self) -> Result<Option<Facts>, TableError> {
+        let rows = self.config_rows(Some(keys::CONFIG)).await?;
+        Ok(facts(&rows))
+    }
+
+    /// The table's facts and the sources that it has seen.
+    ///
+    /// # Errors
+    /// The table could not be read.
+    pub async fn facts_and_sources(&self) -> Result<(Option<Facts>, BTreeSet<String>), TableError> {
+        let rows = self.config_rows(None).await?;
+        let sources = rows.iter().find_map(sources).unwrap_or_default();
+        Ok((facts(&rows), sources))
+    }
+
+    /// Writes the facts of a new table; those of another process that came first stay.
+    ///
+    /// # Errors
+    /// The table could not be written.
+    pub async fn put_facts(&self, facts: &Facts) -> Result<(), TableError> {
+        let mut row = attribute::key(keys::CONFIG, keys::CONFIG);
+        row.insert("data".to_owned(), attribute::map(&facts.to_map()));
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(PK)");
+        conditional(put.send().await).map(|_| ())
+    }
+
+    /// Adds a source to those that the table has seen. A table that has seen 1,000 remembers no more; a source is not new
+    /// there.
+    ///
+    /// # Errors
+    /// The table could not be written.
+    pub async fn see_source(&self, source: &str) -> Result<SourceSeen, TableError> {
+        let added = AttributeValue::Ss(vec![source.to_owned()]);
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(keys::CONFIG, keys::SOURCES)))
+            .update_expression("ADD #sources :source")
+            .condition_expression("attribute_not_exists(#sources) OR size(#sources) < :most")
+            .expression_attribute_names("#sources", SOURCES)
+            .expression_attribute_values(":source", added)
+            .expression_attribute_values(":most", AttributeValue::N(MAX_SOURCES.to_string()))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        let old = match result {
+            Ok(response) => response.attributes,
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                return Ok(SourceSeen {
+                    is_new: false,
+                    before: BTreeSet::new(),
+                });
+            }
+            Err(error) => return Err(failure(error)),
+        };
+        let before = old.as_ref().and_then(sources).unwrap_or_default();
+        Ok(SourceSeen {
+            is_new: !before.contains(source),
+            before,
+        })
+    }
+
+    async fn config_rows(&self, sort: Option<&str>) -> Result<Vec<Row>, TableError> {
+        let condition = match sort {
+            Some(_) => "PK = :pk AND SK = :sk",
+            None => "PK = :pk",
+        };
+        let response = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression(condition)
+            .expression_attribute_values(":pk", AttributeValue::S(keys::CONFIG.to_owned()))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let response = match sort {
+            Some(sort) => {
+                response.expression_attribute_values(":sk", AttributeValue::S(sort.to_owned()))
+            }
+            None => response,
+        };
+        let response = response.send().await.map_err(failure)?;
+        self.consumed.read(response.consumed_capacity());
+        Ok(response.items.unwrap_or_default())
+    }
+}
+
+fn facts(rows: &[Row]) -> Option<Facts> {
+    let is_facts = |row: &&Row| {
+        row.get("SK")
+            .and_then(|sort| sort.as_s().ok())
+            .is_some_and(|sort| sort == keys::CONFIG)
+    };
+    let row = rows.iter().find(is_facts)?.clone();
+    let (_, data) = attribute::partition_and_data(row)?;
+    Some(Facts::from_map(&data))
+}
+
+fn sources(row: &Row) -> Option<BTreeSet<String>> {
+    let names = row.get(SOURCES)?.as_ss().ok()?;
+    Some(names.iter().cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(code: &str) -> Facts {
+        let rules = IdentifierRules {
+            calling_code: code.parse().ok(),
+        };
+        Facts::new(&IdentityKey::new("key").unwrap(), rules)
+    }
+
+    #[test]
+    fn facts_come_back() {
+        for code in ["", "61", "1/10"] {
+            let facts = own(code);
+            assert_eq!(Facts::from_map(&facts.to_map()), facts);
+            assert!(facts.require(&facts).is_ok());
+        }
+    }
+
+    #[test]
+    fn another_table_is_refused() {
+        let held = |change: &dyn Fn(&mut Map)| {
+            let mut map = own("61").to_map();
+            change(&mut map);
+            Facts::from_map(&map)
+                .require(&own("61"))
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(held(&|_| ()), Ok(()));
+        let message = |change: &dyn Fn(&mut Map)| held(change).unwrap_err();
+        let first = message(&|map| {
+            map.remove("format");
+        });
+        assert!(
+            first.starts_with("the table holds item format 1; this release reads format 2: "),
+            "{first}"
+        );
+        let newer = message(&|map| map.insert("format", Value::Number("3".to_owned())));
+        assert!(newer.contains("item format 3"), "{newer}");
+        let key = message(&|map| map.insert("key_check", "x"));
+        assert!(key.contains("IDENTITY_KEY"), "{key}");
+        for code in ["", "1/10", "61/9"] {
+            let error = message(&|map| map.insert("calling_code", code));
+            assert!(
+                error.contains(&format!("(\"{code}\", now \"61\")"))
+                    && error.contains("move identities"),
+                "{error}"
+            );
+        }
+    }
+}
