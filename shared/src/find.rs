@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt};
 
 use crate::{
-    identifier::{Identifier, IdentifierType},
+    identifier::{Identifier, IdentifierRules, IdentifierType, Notation, Scalar},
     identity::{IdentityId, IdentityKey, base32, digit},
     item::Item,
     keys::{EventType, SortKey},
@@ -144,10 +144,14 @@ impl fmt::Display for FindKey {
 pub struct Find(Box<[Option<FindKey>]>);
 
 impl Find {
-    /// The Find attributes that follow from an item's key, link and data.
-    pub fn of(key: &IdentityKey, item: &Item) -> Self {
+    /// The Find attributes that follow from an item's key, link and data. `notation` and `rules` say how the file writes
+    /// identifiers.
+    pub fn of(key: &IdentityKey, item: &Item, notation: Notation, rules: IdentifierRules) -> Self {
         match &item.key {
-            SortKey::Record(_) => Self::at(&item.identity, record(key, item)),
+            SortKey::Record(_) => {
+                let read = |name: &str, value: &str| identifier(name, value, notation, rules);
+                Self::at(&item.identity, record(key, item, read))
+            }
             SortKey::Event(event) => match event.kind() {
                 EventType::Purchase => Self::at(&item.identity, order(key, item, "purchase_id")),
                 EventType::Return => Self::at(&item.identity, order(key, item, "return_id")),
@@ -172,12 +176,17 @@ impl Find {
     }
 }
 
-/// Name, email, mobile and customer id of a customer record.
-fn record(key: &IdentityKey, item: &Item) -> [Option<Term>; 4] {
+/// Name, email, mobile and customer id of a customer record. `read` returns the identifier that a field names, in its normal form,
+/// or `None` for a placeholder and anything else that lookups reject.
+fn record(
+    key: &IdentityKey,
+    item: &Item,
+    read: impl Fn(&str, &str) -> Option<Identifier>,
+) -> [Option<Term>; 4] {
     let data = &item.data;
     let field = |name| {
         let value = text(data, name)?;
-        Term::identifier(key, &identifier(name, &value)?)
+        Term::identifier(key, &read(name, &value)?)
     };
     // The id in the link counts too: without its system nobody can look it up.
     let linked = || {
@@ -223,9 +232,14 @@ fn text<'a>(data: &'a Map, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The identifier that a field names: in its normal form, or `None` for a placeholder and anything else that lookups reject.
-fn identifier(field: &str, value: &str) -> Option<Identifier> {
-    Identifier::from_fields([(field.into(), value.into())]).ok()
+fn identifier(
+    field: &str,
+    value: &str,
+    notation: Notation,
+    rules: IdentifierRules,
+) -> Option<Identifier> {
+    let fields = [(field, Scalar::Text(value.into()))];
+    Identifier::from_fields(fields, notation, rules).ok()
 }
 
 #[cfg(test)]
@@ -247,11 +261,12 @@ mod tests {
 
     /// An item of the identity of `link`.
     fn item(sort: SortKey, link: (&str, &str), data: Map) -> Item {
-        let mut fields = vec![(link.0.into(), link.1.into())];
+        let mut fields = vec![(link.0, Scalar::Text(link.1.into()))];
         if link.0 == "external_id" {
-            fields.push(("system_name".into(), "shop".into()));
+            fields.push(("system_name", Scalar::Text("shop".into())));
         }
-        let link = Identifier::from_fields(fields).unwrap();
+        let rules = IdentifierRules::default();
+        let link = Identifier::from_fields(fields, Notation::Json, rules).unwrap();
         let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
         Item::ingested(key().identity(&link), sort, version, Some(link), data)
     }
@@ -264,15 +279,23 @@ mod tests {
         data
     }
 
+    fn found(item: &Item) -> Find {
+        Find::of(&key(), item, Notation::Json, IdentifierRules::default())
+    }
+
+    fn identifier(field: &str, value: &str) -> Option<Identifier> {
+        super::identifier(field, value, Notation::Json, IdentifierRules::default())
+    }
+
     fn record(link: (&str, &str), fields: &[(&str, &str)]) -> Find {
         let sort = SortKey::Record("pos".into());
-        Find::of(&key(), &item(sort, link, data(fields)))
+        found(&item(sort, link, data(fields)))
     }
 
     fn event(kind: EventType, data: Map) -> Find {
         let at = Instant::from_seconds(0).unwrap();
         let sort = SortKey::Event(EventKey::new(&key(), at, kind, "pos", &["1"]));
-        Find::of(&key(), &item(sort, ("mobile", "61491570156"), data))
+        found(&item(sort, ("mobile", "61491570156"), data))
     }
 
     fn purchase(fields: &[(&str, &str)]) -> Find {
@@ -406,7 +429,7 @@ mod tests {
         }
         let note = SortKey::Note(uuid::Uuid::nil());
         let note = item(note, LINK, data(&[("email", "a@b.example")]));
-        assert_eq!(Find::of(&key(), &note), Find::default());
+        assert_eq!(found(&note), Find::default());
     }
 
     /// Pinned: another value would make stored items unfindable.

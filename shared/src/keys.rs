@@ -15,9 +15,6 @@ use crate::{
 /// `#` separates a key's parts and `%` starts an escape: both are escaped within a part.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
 
-/// The number of this form of stored items. A table of another format is refused.
-pub const ITEM_FORMAT: u64 = 2;
-
 /// The lowest sort key of a profile read: events, then the head. Everything support agents write (notes and idempotency
 /// records) and the large bodies of events sort below it and are read by queries of their own.
 pub const FIRST_READ: &str = "event#";

@@ -126,7 +126,7 @@ async fn an_identity_goes_with_all_that_is_of_it_and_its_neighbours_stay_whole()
     );
     assert_eq!(
         report["erased"],
-        json!({"identities": 2, "records": 1, "attributes": 1, "links": 4, "notes": 1, "events": 1, "bodies": 1, "note_requests": 1})
+        json!({"identities": 2, "records": 1, "attributes": 1, "links": 4, "notes": 1, "events": 1, "bodies": 1, "note_requests": 1, "dated_ahead": 0})
     );
     let held: Vec<_> = report["still_held"]
         .as_array()

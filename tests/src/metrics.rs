@@ -227,7 +227,13 @@ async fn measures_refused_and_unread_files() {
         let read = read.as_f64().unwrap();
         let lost = rejected.as_f64().unwrap() + rows;
         let share = (read > 0.0).then(|| 100.0 * lost / (read + rows));
-        assert_eq!(line["RejectedShare"].as_f64(), share, "{name}: {line}");
+        let told = line["RejectedShare"].as_f64();
+        // Decimal digits are read back with the last bit rounded.
+        let differs = told.zip(share).is_some_and(|(a, b)| (a - b).abs() > 1e-9);
+        assert!(
+            told.is_some() == share.is_some() && !differs,
+            "{name}: {line}"
+        );
         imports.push(report["import"].clone());
     }
     app.stack.at_rest().await;

@@ -137,10 +137,10 @@ async fn note_write_writes_notes_and_remembered_requests_alone() {
         .keys()
         .map(|(partition, sort)| {
             assert_eq!(*partition, id);
-            sort.split('#').next().unwrap_or_default()
+            sort.rsplit_once('#').expect("a kind").0
         })
         .collect();
-    assert_eq!(kinds, ["again", "note"]);
+    assert_eq!(kinds, ["agent#note", "agent#request"]);
 }
 
 type Row = HashMap<String, AttributeValue>;

@@ -2,7 +2,7 @@
 //! ADR 7 explains why nothing is left, whatever is imported concurrently.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -247,8 +247,8 @@ fn is_all_said_in(rows: &Range<Version>, markers: &Markers) -> bool {
     [erased, suppressed].contains(markers)
 }
 
-/// Deletes items, each only in the version that it has here. Returns for each whether it was deleted: not if it is gone, or
-/// was replaced since.
+/// Deletes items, each only in the version that it has here. Returns for each whether it was deleted: not if it was replaced
+/// since. For an item that is gone DynamoDB reports a success.
 pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, TableError> {
     let mut deleted = vec![false; items.len()];
     let mut left: Vec<usize> = (0..items.len()).collect();
@@ -306,11 +306,35 @@ async fn erase_all(
         .map(|identity| erase(table, identity, deadline))
         .buffer_unordered(CONCURRENT_IDENTITIES);
     let mut is_complete = true;
-    while let Some((own, completed)) = running.try_next().await? {
-        erased.add(&own);
+    let mut all = Deleted::default();
+    while let Some((deleted, completed)) = running.try_next().await? {
+        all.counts.add(&deleted.counts);
+        all.links.extend(deleted.links);
         is_complete &= completed;
     }
+    all.counts.links = all.links.len() as u64;
+    erased.add(&all.counts);
     Ok(is_complete)
+}
+
+/// What was deleted of identities that are erased concurrently.
+#[derive(Debug, Default)]
+struct Deleted {
+    /// Everything but links.
+    counts: Erased,
+    /// Sides of links, by partition and key: both ends of a link may delete one.
+    links: HashSet<(IdentityId, SortKey)>,
+}
+
+impl Deleted {
+    fn count(&mut self, item: &Item, markers: &Markers) {
+        if matches!(item.key, SortKey::Link { .. }) {
+            self.links.insert((item.identity.clone(), item.key.clone()));
+        } else {
+            self.counts.count(&item.key);
+            self.counts.dated_ahead += u64::from(markers.is_dated_ahead(item));
+        }
+    }
 }
 
 /// Deletes what an identity's markers erase of it, page by page, and the far sides of its links. Reads it again until nothing
@@ -319,25 +343,25 @@ async fn erase(
     table: &Table,
     identity: IdentityId,
     deadline: Option<Deadline>,
-) -> Result<(Erased, bool), IngestError> {
-    let mut erased = Erased::default();
+) -> Result<(Deleted, bool), IngestError> {
+    let mut deleted = Deleted::default();
     for _ in 0..MAX_PASSES {
         let markers = table.markers(&identity).await?;
         let mut after = None;
         let mut found = false;
         loop {
             if deadline.is_some_and(Deadline::is_past) {
-                return Ok((erased, false));
+                return Ok((deleted, false));
             }
             let page = table.bare_items(&identity, after.as_deref()).await?;
-            found |= erase_page(table, &page.items, &markers, &mut erased).await?;
+            found |= erase_page(table, &page.items, &markers, &mut deleted).await?;
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
         if !found {
-            return Ok((erased, true));
+            return Ok((deleted, true));
         }
     }
     Err(IngestError::Table(TableError::Busy(
@@ -350,7 +374,7 @@ async fn erase_page(
     table: &Table,
     items: &[Item],
     markers: &Markers,
-    erased: &mut Erased,
+    deleted: &mut Deleted,
 ) -> Result<bool, TableError> {
     let (links, rest): (Vec<&Item>, Vec<&Item>) = items
         .iter()
@@ -361,10 +385,9 @@ async fn erase_page(
     let found = !links.is_empty() || !rest.is_empty();
     // Own links are deleted last: a retry finds the far sides by them.
     for items in [far, rest, links] {
-        let deleted = delete(table, &items).await?;
-        for (item, _) in items.iter().zip(deleted).filter(|(_, deleted)| *deleted) {
-            erased.count(&item.key);
-            erased.dated_ahead += u64::from(markers.is_dated_ahead(item));
+        let is_deleted = delete(table, &items).await?;
+        for (item, _) in items.iter().zip(is_deleted).filter(|(_, is)| *is) {
+            deleted.count(item, markers);
         }
     }
     Ok(found)

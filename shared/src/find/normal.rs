@@ -5,6 +5,7 @@ use icu_normalizer::{
 };
 
 use super::{MAX_NAME_BYTES, identifier};
+use crate::identifier::{IdentifierRules, Notation};
 
 /// Letters that Unicode does not take apart into a letter and an accent.
 const LETTERS: [(char, &str); 9] = [
@@ -94,7 +95,13 @@ fn is_placeholder(sorted: &[&str]) -> bool {
 /// An order's number or id, without case, whitespace and leading `#`. `None` for what no identifier may be.
 pub(super) fn order_form(order: &str) -> Option<String> {
     let is_before = |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, '#' | '＃' | '№');
-    let order = identifier("customer_id", order.trim_start_matches(is_before))?;
+    let order = order.trim_start_matches(is_before);
+    let order = identifier(
+        "customer_id",
+        order,
+        Notation::Json,
+        IdentifierRules::default(),
+    )?;
     let mut form = String::with_capacity(order.value().len());
     fold(order.value(), |c| {
         if !c.is_whitespace() {

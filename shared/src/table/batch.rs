@@ -394,6 +394,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        identifier::{IdentifierRules, Notation},
         identity::IdentityKey,
         keys::SortKey,
         version::{ImportId, VERSION_BYTES},
@@ -495,7 +496,8 @@ mod tests {
         let record = SortKey::Record("pos".into());
         let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
         let identity = "sshhvvte7f2mmmac72b3cpkr7e".parse().unwrap();
-        Find::of(&key, &Item::ingested(identity, record, version, None, data))
+        let item = Item::ingested(identity, record, version, None, data);
+        Find::of(&key, &item, Notation::Json, IdentifierRules::default())
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl File {
         let key = IdentityKey::new("key").unwrap();
         let context = Context {
             key: &key,
+            identifiers: IdentifierRules::default(),
             source: "crm",
             record_type: Some(self.record_type.parse().unwrap()),
             last_modified: self.modified(),

@@ -232,7 +232,8 @@ impl Placing<'_> {
             source,
             ..Item::ingested(identity, key, self.version, Some(link.clone()), data)
         };
-        item.find = Find::of(self.context.key, &item);
+        let rules = self.context.identifiers;
+        item.find = Find::of(self.context.key, &item, self.notation, rules);
         item
     }
 
