@@ -15,6 +15,7 @@ mod export;
 mod facts;
 mod figures;
 mod files;
+mod find;
 mod forgiving;
 mod history;
 mod hostile;

@@ -164,7 +164,8 @@ async fn measures_refused_and_unread_files() {
         csv(0..100),
         csv(100..199)
     );
-    let files: [(&str, Vec<u8>, &str, f64, std::ops::RangeInclusive<f64>); 7] = [
+    type Expected = std::ops::RangeInclusive<f64>;
+    let files: [(&str, Vec<u8>, &str, f64, Expected); 7] = [
         (
             "nonsense/a.csv",
             csv(0..1).into(),

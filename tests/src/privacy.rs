@@ -192,6 +192,40 @@ async fn nothing_personal_is_where_it_should_not_be() {
     }
 }
 
+/// A subject and a reason can contain a name and a phone.
+#[tokio::test(flavor = "multi_thread")]
+async fn hides_subjects_and_reasons_without_the_scope() {
+    let app = TestApp::start().await;
+    let link = json!({"email": "vera@example.com"});
+    let at = "2026-11-20T01:15:00Z";
+    let mail = json!({"link": link, "action_at": at, "email_id": "m-15", "subject": "Vera Lindt, your order for 12 Gull Lane is delayed"});
+    let order = json!({"link": link, "action_at": at, "type": "ecommerce", "purchase_id": "V-1", "currency": "AUD",
+        "products": [{"price_paid": "20.00", "quantity": 1}],
+        "adjustments": [{"price_adjustment": -5, "reason": "Goodwill for Vera, call +61 491 570 156"}]});
+    for (folder, row) in [("email_send", mail), ("purchase", order)] {
+        let key = format!("drop/{folder}/c15/a.ndjson");
+        assert_eq!(app.import(&key, &row.to_string()).await["written"], 1);
+    }
+    let profile = app.profile("vera@example.com").await;
+    let id = profile["id"].as_str().unwrap();
+    for (function, path) in [
+        ("profile-read", format!("/profiles/{id}")),
+        ("history", format!("/profiles/{id}/history")),
+    ] {
+        for (scope, is_shown) in [("profiles:read", false), ("profiles:read pii:read", true)] {
+            let claims = json!({"sub": "agent-7", "scope": scope});
+            let event = api_event("GET", &path, Some(claims));
+            let response = app.stack.invoke(function, event).await.expect("a response");
+            let body = response["body"].as_str().expect("a text");
+            assert_eq!(response["statusCode"], 200, "{path}");
+            for text in ["Vera", "Gull Lane", "491 570 156"] {
+                assert_eq!(body.contains(text), is_shown, "{scope} {path}: {text}");
+            }
+            assert!(body.contains("Bought 1 item for 20.00 AUD"), "{body}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_no_type_names_is_hidden_without_the_scope() {
     let app = TestApp::start().await;

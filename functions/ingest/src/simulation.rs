@@ -19,6 +19,7 @@ use tokio::sync::{Notify, OnceCell, mpsc};
 use crate::{App, Deadline, handle};
 
 mod deadlines;
+mod erasing;
 mod failures;
 mod newest;
 mod schedules;

@@ -26,9 +26,10 @@ const PERSONAL: [&str; 6] = [
     "to",
 ];
 
-/// The fields of an event that are seen without `pii:read`: those that its type, or one of its kin, names, but for `PERSONAL`.
-/// What may be seen is listed, not what may not: files hold fields that no type names, and any of these may tell who the customer
-/// is. By type, for a message's `state` is one thing, and an order's unknown `state` may be where the customer lives.
+/// The fields of an event that are shown without `pii:read`: those that its type defines, without `PERSONAL` and without texts
+/// that people write, such as a subject or the reason of an adjustment. The list names what is open, not what is hidden: files
+/// contain fields that no type defines, and any of these may identify the customer. It is by type, because a message's `state` is
+/// known, and an order's unknown `state` may be where the customer lives.
 const fn open(kind: EventType) -> &'static [&'static str] {
     match kind {
         EventType::Purchase | EventType::Return => &[
@@ -51,16 +52,10 @@ const fn open(kind: EventType) -> &'static [&'static str] {
             "email_id",
             "list",
             "sms_id",
-            "subject",
         ],
-        EventType::EmailClick | EventType::SmsClick => &[
-            "campaign_id",
-            "clicked_link",
-            "email_id",
-            "list",
-            "sms_id",
-            "subject",
-        ],
+        EventType::EmailClick | EventType::SmsClick => {
+            &["campaign_id", "clicked_link", "email_id", "list", "sms_id"]
+        }
         EventType::EmailSubscribe | EventType::SmsSubscribe => {
             &["email_id", "list", "sms_id", "status"]
         }
@@ -81,11 +76,11 @@ const fn open(kind: EventType) -> &'static [&'static str] {
 fn open_within(name: &str) -> &'static [&'static str] {
     match name {
         "account" | "list" => &["id", "name"],
-        "adjustments" => &["adjusted_at", "price_adjustment", "reason"],
-        "clicked_link" => &["name", "url"],
+        "adjustments" => &["adjusted_at", "price_adjustment"],
+        "clicked_link" => &["url"],
         "coordinate" => &["latitude", "longitude"],
         "location" => &["coordinate", "name"],
-        "payment_types" => &["name", "total"],
+        "payment_types" => &["total"],
         "product_reference" => &["dataset_id", "id", "id_type"],
         "products" => &[
             "discount",
@@ -134,6 +129,8 @@ impl HistoryItem {
             data = redacted(data, open(kind));
         }
         let account = data.map("account").cloned();
+        // From redacted data: a title never repeats what is hidden.
+        let title = title(kind, &data, view);
         match kind {
             EventType::Purchase | EventType::Return => {
                 let currency = currency(&item.data, view);
@@ -160,7 +157,7 @@ impl HistoryItem {
             id: event_id(&item.identity, key),
             kind,
             at: key.at(),
-            title: title(kind, &item.data, view),
+            title,
             channel: channel(kind, &item.data).map(str::to_owned),
             account,
             direction: direction(kind, &item.data).map(str::to_owned),
