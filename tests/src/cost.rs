@@ -1,4 +1,4 @@
-//! What reading costs: requests, counted at the wire, and read units.
+//! What reading and writing cost: requests, counted at the wire, and capacity units.
 
 use std::collections::BTreeMap;
 
@@ -217,4 +217,184 @@ async fn a_profile_takes_one_query_an_identity() {
         counted.requests(),
         these([("Query", 1), ("TransactWriteItems", 1)])
     );
+}
+
+/// A row that is written, and how it changes.
+struct Written {
+    name: &'static str,
+    folder: &'static str,
+    row: Value,
+    /// Laid over the row: another value that a search finds.
+    change: Value,
+}
+
+/// A row of every record type, of the customer with this mobile number.
+fn rows_of_every_type(mobile: &str) -> Vec<Written> {
+    let link = json!({"mobile": mobile});
+    let written = |name, folder, own: Value, change| {
+        let mut row = json!({"link": link});
+        lay_over(&mut row, &own);
+        Written {
+            name,
+            folder,
+            row,
+            change,
+        }
+    };
+    let event = |folder, own: Value| {
+        let mut row = json!({"action_at": "2026-01-02T03:04:05Z"});
+        lay_over(&mut row, &own);
+        written(folder, folder, row, Value::Null)
+    };
+    let order = |name, folder, mut own: Value, change| {
+        let sign = if folder == "return" { -1 } else { 1 };
+        lay_over(
+            &mut own,
+            &json!({
+                "action_at": "2026-01-02T03:04:05Z",
+                "type": "ecommerce",
+                "products": [{"price_paid": sign, "quantity": sign}],
+            }),
+        );
+        written(name, folder, own, change)
+    };
+    let record = "customer_record";
+    vec![
+        written(
+            "customer_record with name, email, mobile and customer id",
+            record,
+            json!({"first_name": "Jane", "last_name": "Doe", "email": "jane@example.com", "mobile": mobile, "customer_id": "1042"}),
+            json!({"last_name": "Dough"}),
+        ),
+        written(
+            "customer_record with name and email",
+            record,
+            json!({"first_name": "Jane", "email": "jane@example.com"}),
+            json!({"first_name": "Ann", "email": null}),
+        ),
+        written(
+            "customer_record without any of them",
+            record,
+            json!({"city": "St Kilda"}),
+            Value::Null,
+        ),
+        order(
+            "purchase with an id",
+            "purchase",
+            json!({"purchase_id": "1042"}),
+            Value::Null,
+        ),
+        order(
+            "purchase with a number that differs from its id",
+            "purchase",
+            json!({"purchase_id": "gid-1042", "order_number": "#1042"}),
+            json!({"order_number": "#1043"}),
+        ),
+        order(
+            "return",
+            "return",
+            json!({"return_id": "R1042"}),
+            Value::Null,
+        ),
+        event("email_send", json!({"email_id": "1", "subject": "Sale"})),
+        event("email_open", json!({"email_id": "1"})),
+        event("email_click", json!({"email_id": "1"})),
+        event("email_bounce", json!({"email_id": "1"})),
+        event(
+            "email_subscribe",
+            json!({"email_id": "1", "status": "subscribed"}),
+        ),
+        event("sms_send", json!({"sms_id": "1"})),
+        event("sms_click", json!({"sms_id": "1"})),
+        event(
+            "sms_subscribe",
+            json!({"sms_id": "1", "status": "subscribed"}),
+        ),
+        event(
+            "message",
+            json!({"message_id": "1", "channel": "chat", "direction": "inbound"}),
+        ),
+        written(
+            "attributes",
+            "attributes",
+            json!({"attributes": {"loyalty.tier": "gold"}}),
+            Value::Null,
+        ),
+    ]
+}
+
+/// Puts the fields of `change` into `row`; a null takes a field away.
+fn lay_over(row: &mut Value, change: &Value) {
+    let fields = row.as_object_mut().expect("an object");
+    for (name, value) in change.as_object().into_iter().flatten() {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Write units of each row: new, unchanged in a newer file, and changed. In the order of `rows_of_every_type`.
+async fn write_units(app: &TestApp, customers: u32) -> Vec<(&'static str, [Option<f64>; 3])> {
+    let mut all = Vec::new();
+    for number in 0..rows_of_every_type("").len() {
+        // Of a customer of its own: records of one source would replace one another.
+        let mobile = format!("614{customers}{number:05}");
+        let written = rows_of_every_type(&mobile).swap_remove(number);
+        let mut changed = written.row.clone();
+        lay_over(&mut changed, &written.change);
+        let import = async |file: &str, row: &Value| {
+            let key = format!("drop/{}/shop/{file}-{mobile}.ndjson", written.folder);
+            let report = app.import(&key, &row.to_string()).await;
+            assert_eq!(report["written"], 1, "{report}");
+            report["capacity_units"].as_f64()
+        };
+        let new = import("new", &written.row).await;
+        let again = import("again", &written.row).await;
+        let changed = match written.change {
+            Value::Null => None,
+            _ => import("changed", &changed).await,
+        };
+        all.push((written.name, [new, again, changed]));
+    }
+    all
+}
+
+/// What a row costs, and how much of it the search indexes are. `infra/cost.md` has the table that this prints.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_writing_costs() {
+    let app = TestApp::start().await;
+    let with = write_units(&app, 100).await;
+    for index in shared::find::INDEXES {
+        delete_index(&app, index).await;
+    }
+    let without = write_units(&app, 200).await;
+    let documented = include_str!("../../infra/cost.md");
+    for ((name, with), (_, without)) in with.into_iter().zip(without) {
+        let cells = with.into_iter().zip(without).map(|units| match units {
+            (Some(with), Some(without)) => format!("{with} ({without})"),
+            _ => "-".to_owned(),
+        });
+        let line = format!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        println!("{line}");
+        assert!(
+            documented.contains(&line),
+            "infra/cost.md does not say: {line}"
+        );
+    }
+}
+
+async fn delete_index(app: &TestApp, index: &str) {
+    use aws_sdk_dynamodb::types::{DeleteGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate};
+    let delete = DeleteGlobalSecondaryIndexAction::builder();
+    let delete = delete.index_name(index).build().expect("an action");
+    let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+    let table = app.stack.dynamodb_client().update_table();
+    table
+        .table_name(app.stack.table())
+        .global_secondary_index_updates(update)
+        .send()
+        .await
+        .expect("the index is deleted");
 }

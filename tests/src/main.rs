@@ -13,6 +13,7 @@ mod erasure;
 mod events;
 mod export;
 mod files;
+mod find;
 mod history;
 mod hostile;
 mod imports;
