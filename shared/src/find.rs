@@ -144,12 +144,12 @@ impl fmt::Display for FindKey {
 pub struct Find(Box<[Option<FindKey>]>);
 
 impl Find {
-    /// The Find attributes that follow from an item's key, link and data. `notation` and `rules` say how the file writes
-    /// identifiers.
-    pub fn of(key: &IdentityKey, item: &Item, notation: Notation, rules: IdentifierRules) -> Self {
+    /// The Find attributes that follow from an item's key, link and data. Identifiers in fields are read as CSV cells, whatever the
+    /// file was: a stored item does not say, and a search that verifies it has to come to the same values.
+    pub fn of(key: &IdentityKey, item: &Item, rules: IdentifierRules) -> Self {
         match &item.key {
             SortKey::Record(_) => {
-                let read = |name: &str, value: &str| identifier(name, value, notation, rules);
+                let read = |name: &str, value: &str| identifier(name, value, Notation::Csv, rules);
                 Self::at(&item.identity, record(key, item, read))
             }
             SortKey::Event(event) => match event.kind() {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn found(item: &Item) -> Find {
-        Find::of(&key(), item, Notation::Json, IdentifierRules::default())
+        Find::of(&key(), item, IdentifierRules::default())
     }
 
     fn identifier(field: &str, value: &str) -> Option<Identifier> {

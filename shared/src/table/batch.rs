@@ -394,7 +394,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        identifier::{IdentifierRules, Notation},
+        identifier::IdentifierRules,
         identity::IdentityKey,
         keys::SortKey,
         version::{ImportId, VERSION_BYTES},
@@ -497,7 +497,7 @@ mod tests {
         let version = Version::new(0, "01", ImportId::new("bucket", "key", "1"), 1);
         let identity = "sshhvvte7f2mmmac72b3cpkr7e".parse().unwrap();
         let item = Item::ingested(identity, record, version, None, data);
-        Find::of(&key, &item, Notation::Json, IdentifierRules::default())
+        Find::of(&key, &item, IdentifierRules::default())
     }
 
     #[test]

@@ -233,7 +233,7 @@ impl Placing<'_> {
             ..Item::ingested(identity, key, self.version, Some(link.clone()), data)
         };
         let rules = self.context.identifiers;
-        item.find = Find::of(self.context.key, &item, self.notation, rules);
+        item.find = Find::of(self.context.key, &item, rules);
         item
     }
 
