@@ -17,7 +17,7 @@ const HOUR: i64 = 3_600_000_000;
 const NOON: i64 = 1_700_049_600_000_000;
 
 fn identity(n: u8) -> IdentityId {
-    let object = serde_json::json!({ "customer_id": n.to_string() });
+    let object = serde_json::json!({ "customer_id": format!("c-{n}") });
     let identifier = Identifier::from_json(object.as_object().unwrap()).unwrap();
     IdentityKey::new("key").unwrap().identity(&identifier)
 }
