@@ -32,7 +32,7 @@ pub(crate) async fn event(
     members: &Members,
     key: EventKey,
 ) -> Result<Option<Item>, TableError> {
-    let found = if versions::are_kept(key.kind()) {
+    let found = if versions::is_versioned(key.kind()) {
         merge::shown(table, members, &key).await?
     } else {
         newest(table, members, &key).await?

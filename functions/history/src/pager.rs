@@ -15,6 +15,7 @@ use shared::{
     },
     table::{EventRange, Items},
     time::Instant,
+    value::Map,
 };
 
 use crate::filter::Filter;
@@ -23,6 +24,8 @@ use crate::filter::Filter;
 pub(crate) const MAX_EXAMINED: usize = 5_000;
 /// How many events of an identity are read at a time if many may be passed over.
 const LONG_READ: usize = 1_000;
+/// The most reads of an identity for one page: each is at most 1 MiB. A page that needs more ends early and is partial.
+const MAX_READS: usize = 16;
 /// How many events are read beyond a page, so that versions of its last events are usually among them.
 const LOOK_AHEAD: usize = 8;
 
@@ -85,6 +88,8 @@ struct Source {
     more: bool,
     /// How many events the next query looks at.
     limit: usize,
+    /// How often it was read.
+    reads: usize,
 }
 
 /// A page in the making.
@@ -131,6 +136,7 @@ impl<'a> Pager<'a> {
             place: place.clone(),
             more: !filter.is_empty(),
             limit: read,
+            reads: 0,
         };
         Self {
             limit,
@@ -167,7 +173,7 @@ impl<'a> Pager<'a> {
                 let full = self.decide(Known::All);
                 return Step::Done(if full { self.full() } else { self.done(None) });
             }
-            if self.examined >= self.budget && !(behind.is_empty() && self.frontier.is_none()) {
+            if self.is_spent(&behind) {
                 return Step::Done(self.give_up(&behind));
             }
             if behind.is_empty() {
@@ -187,15 +193,24 @@ impl<'a> Pager<'a> {
         }
     }
 
+    /// Whether too much had to be read to go on.
+    fn is_spent(&self, behind: &[usize]) -> bool {
+        let mut reads = behind.iter().map(|source| self.sources[*source].reads);
+        let is_examined = self.examined >= self.budget;
+        let can_stop = !behind.is_empty() || self.frontier.is_some();
+        is_examined && can_stop || reads.any(|reads| reads >= MAX_READS)
+    }
+
     /// Takes in what was read: `items` without those that are erased.
     pub(crate) fn fill(&mut self, wanted: &Wanted, items: Items) {
         let source = &mut self.sources[wanted.source];
+        source.reads += 1;
         source.more = items.next.is_some();
         source.place = items.next;
         source.waiting.extend(items.items);
         source.limit = (wanted.limit * 4).min(LONG_READ.max(wanted.limit));
         if source.more && source.waiting.is_empty() {
-            // What has run out is not handed over, and looked at all the same.
+            // Expired items are not returned by the table's reader, and were read all the same.
             self.examined += wanted.limit;
             source.limit = LONG_READ;
         }
@@ -230,7 +245,7 @@ impl<'a> Pager<'a> {
         item.event()
             .zip(self.frontier.as_ref())
             .is_some_and(|(key, frontier)| {
-                !versions::are_kept(key.kind()) || !versions::are_near(key.at(), frontier.at())
+                !versions::is_versioned(key.kind()) || !versions::are_near(key.at(), frontier.at())
             })
     }
 
@@ -290,9 +305,12 @@ impl<'a> Pager<'a> {
         self.frontier = next;
         // Other types are no versions of what is asked for.
         let has_type = |key: &EventKey| self.filter.has_type(key.kind());
-        if let Some(item) =
-            taken.filter(|item| !item.is_tombstone() && item.event().is_some_and(has_type))
-        {
+        let is_kept = |item: &Item| !item.is_tombstone() && item.event().is_some_and(has_type);
+        if let Some(mut item) = taken.filter(is_kept) {
+            if !self.is_asked_for(&item) {
+                // It may only replace others: its data is not needed.
+                item.data = Map::new();
+            }
             self.versions.add(&item, self.read.len());
             self.read.push(item);
         }
@@ -334,7 +352,7 @@ impl<'a> Pager<'a> {
         let read_to = self.frontier.as_ref().map(EventKey::at);
         let next = match end.filter(|end| self.is_after_begin(end)) {
             Some(end) => Some(Place::new(end, &self.read, count, read_to)),
-            // What lies before the page is too much to be read again.
+            // There is too much before the page to be read again.
             None => self.begin.clone().map(|place| Place {
                 since: None,
                 ..place
@@ -384,7 +402,7 @@ impl Source {
 fn range(filter: &Filter, begin: Option<&Place>) -> EventRange {
     let margin = if EventType::ALL
         .into_iter()
-        .any(|kind| filter.has_type(kind) && versions::are_kept(kind))
+        .any(|kind| filter.has_type(kind) && versions::is_versioned(kind))
     {
         versions::WINDOW
     } else {

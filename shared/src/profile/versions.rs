@@ -14,7 +14,7 @@
 //! - Two shown events of one id are at least 24 hours apart: of two versions, one is newer.
 //! - Every event that is not shown is replaced, directly or by a chain of ever newer versions, by one that is shown: a chain ends,
 //!   since versions only grow, and at its end nothing is newer. In a chain of events of one id, each less than 24 hours from the
-//!   next, an event may so be replaced by one that lies more than 24 hours away.
+//!   next, an event may so be replaced by one that is more than 24 hours away.
 
 use std::{
     borrow::Borrow,
@@ -34,7 +34,7 @@ pub const WINDOW: i64 = 86_400_000_000;
 type Class<'a> = (EventType, &'a str);
 
 /// Whether events of a type have versions. Openings, clicks and subscriptions happen again.
-pub const fn are_kept(kind: EventType) -> bool {
+pub const fn is_versioned(kind: EventType) -> bool {
     matches!(
         kind,
         EventType::Purchase
@@ -53,7 +53,7 @@ pub fn are_near(a: Instant, b: Instant) -> bool {
 
 /// The class of an event; `None` if it has no versions.
 fn class(item: &Item) -> Option<Class<'_>> {
-    let key = item.event().filter(|key| are_kept(key.kind()))?;
+    let key = item.event().filter(|key| is_versioned(key.kind()))?;
     Some((key.kind(), key.hash()))
 }
 

@@ -7,7 +7,6 @@ use shared::{
     identifier::Identifier,
     identity::IdentityKey,
     profile::{State, history::normal_channel},
-    value::Map,
     version::{ImportId, Version},
 };
 
@@ -325,4 +324,34 @@ fn a_day_with_too_much_to_read_is_paged_to_its_end() {
     assert_eq!(found.len(), 2);
     let (pages, _) = page_through(&stored(&items), &all(), &usual(100));
     assert_eq!(pages.concat().len(), 20_002);
+}
+
+/// Large events: a read holds fewer than were asked for.
+#[test]
+fn a_page_ends_after_its_share_of_reads() {
+    let items: Vec<_> = (0..100)
+        .map(|n| event(0, EventType::Purchase, &n.to_string(), n, n.unsigned_abs()))
+        .collect();
+    let stored = stored(&items);
+    let filter = all();
+    let mut pager = Pager::new(&filter, stored.keys().cloned().collect(), None, 100);
+    let merged = loop {
+        match pager.step() {
+            Step::Done(merged) => break merged,
+            Step::Read(wanted) => {
+                let range = pager.range().clone();
+                let small = Wanted {
+                    limit: 1,
+                    place: wanted[0].place.clone(),
+                    identity: wanted[0].identity.clone(),
+                    source: 0,
+                };
+                pager.fill(&wanted[0], respond(&stored, &range, &small));
+            }
+        }
+    };
+    assert!(merged.partial);
+    assert_eq!(merged.items().count(), MAX_READS);
+    let last = merged.items().last().and_then(Item::event).cloned();
+    assert_eq!(merged.next.map(|place| place.after), last);
 }
