@@ -244,7 +244,7 @@ mod tests {
 
         #[test]
         fn ascii_agrees_with_uts_46(domain in "[a-z0-9.-]{1,12}") {
-            let plain = is_plain_domain(&domain).then(|| domain.as_str());
+            let plain = is_plain_domain(&domain).then_some(domain.as_str());
             if !domain.contains("xn--") {
                 let ascii = ascii_domain(&domain);
                 prop_assert_eq!(plain, ascii.as_deref());
