@@ -546,7 +546,7 @@ fn unknown_fields_are_kept() {
 fn row() -> impl Strategy<Value = String> {
     (0_u8..4, 0_u8..4, 1_u32..100_000).prop_map(|(customer, id, cents)| {
         format!(
-            r#"{{"link":{{"customer_id":"{customer}"}},"action_at":"2026-01-0{}T00:00:00Z","type":"physical","purchase_id":"{id}","products":[{{"price_paid":{}.{:02},"quantity":1}}]}}"#,
+            r#"{{"link":{{"customer_id":"C{customer}"}},"action_at":"2026-01-0{}T00:00:00Z","type":"physical","purchase_id":"{id}","products":[{{"price_paid":{}.{:02},"quantity":1}}]}}"#,
             id + 1, cents / 100, cents % 100,
         )
     })
