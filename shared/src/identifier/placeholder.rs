@@ -153,6 +153,18 @@ mod tests {
         }
     }
 
+    /// `infra/records.md` lists every placeholder.
+    #[test]
+    fn placeholders_are_documented() {
+        let page = include_str!("../../../infra/records.md").to_lowercase();
+        for id in IDS.iter().chain(ADDRESSES) {
+            assert!(page.contains(&format!("`{id}`")), "{id}");
+        }
+        for local in LOCAL_PARTS {
+            assert!(page.contains(&format!("`{local}@`")), "{local}");
+        }
+    }
+
     #[test]
     fn addresses_of_the_list() {
         for address in [
