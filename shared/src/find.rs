@@ -188,7 +188,7 @@ fn record(
         let value = text(data, name)?;
         Term::identifier(key, &read(name, &value)?)
     };
-    // The id in the link counts too: without its system nobody can look it up.
+    // The id in the link counts too: without its system it cannot be looked up.
     let linked = || {
         let link = item.link.as_ref()?;
         let is_id = matches!(

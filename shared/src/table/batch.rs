@@ -22,7 +22,7 @@ pub const BATCH_SIZE: usize = 25;
 const USUAL_BYTES: usize = 1024;
 /// The condition of an update: the item is older. As it stands in JSON.
 const OLDER: &str = r#"\"version\" < ?"#;
-/// The condition of a replacement: the item is older, or its `version` is not one of ours (31 bytes), for example after a
+/// The condition of a replacement: the item is older, or its `version` is not valid (31 bytes), for example after a
 /// manual repair.
 const OLDER_OR_UNVERSIONED: &str = r#"(\"version\" < ? OR \"version\" IS MISSING OR NOT attribute_type(\"version\", 'B') OR size(\"version\") <> 31)"#;
 

@@ -190,7 +190,7 @@ impl Table {
         })
     }
 
-    /// The items of an identity's head, read consistently, with what decides whom it is linked to: links, markers and the
+    /// The items of an identity's head, read consistently, with what decides which identities it is linked to: links, markers and the
     /// identifiers of records. Data of records and attributes is left out.
     ///
     /// # Errors

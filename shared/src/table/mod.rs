@@ -342,7 +342,7 @@ impl Table {
         } else {
             "PK = :pk AND SK >= :low"
         };
-        // Links are in the head, which comes first: a page of it is kept short, so that few links are read in vain.
+        // Links are in the head, which comes first: a page of it is short, so that few links are read that are then skipped.
         let is_in_head = start
             .as_ref()
             .is_none_or(|start| start.get("SK").is_some_and(is_in_head));

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
 use super::{Row, Table, TableError, Verdict, attribute, failure};
 use crate::{item::Item, version::VERSION_BYTES};
 
-/// The key is free, the item there is older, or its `version` is not one of ours, for example after a manual repair.
+/// The key is free, the item there is older, or its `version` is not valid, for example after a manual repair.
 const REPLACEABLE: &str = "attribute_not_exists(#version) OR #version < :version \
     OR NOT attribute_type(#version, :binary) OR size(#version) <> :bytes";
 

@@ -108,7 +108,7 @@ fn stage(tamper: Option<Tamper>) -> (Arc<World>, App) {
     (world, app)
 }
 
-/// Puts an item as somebody may have put it by hand.
+/// Puts an item as a manual repair may have left it.
 fn put_by_hand(world: &World, item: &Item, version: Option<&Value>) {
     let mut row = json!({
         "PK": {"S": item.identity.as_str()}, "SK": {"S": item.key.to_text()}, "data": {"M": {"by": {"S": "hand"}}}
