@@ -144,8 +144,9 @@ impl fmt::Display for FindKey {
 pub struct Find(Box<[Option<FindKey>]>);
 
 impl Find {
-    /// The Find attributes that follow from an item's key, link and data. Identifiers in fields are read as CSV cells, whatever the
-    /// file was: a stored item does not say, and a search that verifies it has to come to the same values.
+    /// The Find attributes that follow from an item's key, link and data. Identifiers in fields are read as CSV cells, also
+    /// those of JSON files: a stored item does not contain its file's format, and a search that verifies the item must compute
+    /// the same values.
     pub fn of(key: &IdentityKey, item: &Item, rules: IdentifierRules) -> Self {
         match &item.key {
             SortKey::Record(_) => {

@@ -20,7 +20,7 @@ use crate::{
 pub const BATCH_SIZE: usize = 25;
 /// Room for most statements.
 const USUAL_BYTES: usize = 1024;
-/// The condition of an update: the item is older. As it stands in JSON.
+/// The condition of an update: the item is older. It is escaped for a JSON string.
 const OLDER: &str = r#"\"version\" < ?"#;
 /// The condition of a replacement: the item is older, or its `version` is not valid (31 bytes), for example after a
 /// manual repair.
@@ -167,8 +167,8 @@ impl Write {
         out.push('}');
     }
 
-    /// Spells the statement that updates it in `table`, a name as it stands in a statement. It sets or removes every Find
-    /// attribute that an item of this kind can have: the item that it replaces may have others.
+    /// Writes the UPDATE statement; `table` is a quoted name. The statement sets or removes every Find attribute that an item of this
+    /// kind can have, because the item that it replaces may have others.
     fn update(&self, table: &str, out: &mut String) {
         self.update_where(OLDER, table, out);
     }
