@@ -27,6 +27,9 @@ pub struct Config {
     pub identity_key: Option<IdentityKey>,
     /// `DEFAULT_CURRENCY`: of amounts that name none.
     pub currency: String,
+    /// `OPEN_NAMESPACES`: namespaces of attributes that every client sees, separated by commas; none if it is not set. Given to
+    /// profile-read alone.
+    pub open_namespaces: Vec<String>,
     /// `DEFAULT_CALLING_CODE`: given to ingest and profile-read alone. They refuse a table that was written with another.
     pub identifiers: IdentifierRules,
     /// `CHUNK_BYTES`: objects of lines that are larger than this are imported in ranges; 64 MiB where it is not set.
@@ -39,6 +42,12 @@ pub struct Config {
     pub raw_file_days: Option<u64>,
     /// `REJECT_DAYS`: how long the bucket keeps rejected rows; for good, as far as is known, where it is not set.
     pub reject_days: Option<u64>,
+    /// `LOG_RETENTION_DAYS`: how long logs are kept; until they are deleted if it is not set. Given to profile-read alone.
+    pub log_retention_days: Option<u64>,
+    /// `EXPORT_PURPOSES`: for what customers' data is processed, in the header of data exports.
+    pub export_purposes: String,
+    /// `EXPORT_RECIPIENTS`: who receives customers' data, in the header of data exports.
+    pub export_recipients: String,
     /// How AWS is reached.
     pub aws: Aws,
     /// Whether a local agent stands in for the authorizer: only under SAM CLI or the local stack.
@@ -114,6 +123,7 @@ impl Config {
                 .as_deref()
                 .and_then(IdentityKey::new),
             currency: required("DEFAULT_CURRENCY")?,
+            open_namespaces: list(optional("OPEN_NAMESPACES")),
             identifiers: IdentifierRules {
                 calling_code: calling_code(optional("DEFAULT_CALLING_CODE"))?,
             },
@@ -122,6 +132,9 @@ impl Config {
             event_retention_days: number("EVENT_RETENTION_DAYS")?,
             raw_file_days: number("RAW_FILE_DAYS")?,
             reject_days: number("REJECT_DAYS")?,
+            log_retention_days: number("LOG_RETENTION_DAYS")?,
+            export_purposes: optional("EXPORT_PURPOSES").unwrap_or_default(),
+            export_recipients: optional("EXPORT_RECIPIENTS").unwrap_or_default(),
             aws: Aws {
                 region: Region::new(required("AWS_REGION")?),
                 credentials: Credentials::new(
@@ -168,6 +181,15 @@ impl Config {
         }
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
+}
+
+fn list(text: Option<String>) -> Vec<String> {
+    let text = text.unwrap_or_default();
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 fn calling_code(text: Option<String>) -> Result<Option<CallingCode>, ConfigError> {
@@ -278,6 +300,18 @@ mod tests {
         assert!(
             of(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).contains("holds no certificate")
         );
+    }
+
+    #[test]
+    fn open_namespaces_are_separated_by_commas() {
+        let of = |names| {
+            config(&[("OPEN_NAMESPACES", names)])
+                .unwrap()
+                .open_namespaces
+        };
+        assert_eq!(of(""), Vec::<String>::new());
+        assert_eq!(of("segments"), ["segments"]);
+        assert_eq!(of("segments, loyalty ,"), ["segments", "loyalty"]);
     }
 
     #[test]

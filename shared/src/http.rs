@@ -241,7 +241,7 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     }
 }
 
-/// A JSON answer. Profiles are private: no cache but the client's own may keep them.
+/// Returns a JSON response.
 ///
 /// # Errors
 /// The document can't be written.
@@ -253,10 +253,6 @@ pub fn json(status: StatusCode, document: &impl Serialize) -> Result<Response<Bo
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
     );
     Ok(response)
 }
@@ -346,21 +342,20 @@ pub fn holds(headers: &HeaderMap, tag: &str) -> bool {
 pub fn not_modified() -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NOT_MODIFIED;
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
-    );
     response
 }
 
 /// Leaves of a page's items what fits an answer; where some don't, answers the place of the last that does. The
 /// first always stays.
 pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
-    let mut bytes = 0;
+    fit_beside(items, 0)
+}
+
+/// Truncates `items` as [`fit`] does, in a response that contains `used` other bytes.
+pub fn fit_beside<T: Serialize>(items: &mut Vec<T>, used: usize) -> Option<usize> {
+    let mut bytes = used;
     let past = items.iter().position(|item| {
-        // As text or in base64, as the client's header will have it.
-        bytes += serde_json::to_string(item)
-            .map_or(0, |text| escaped(text.as_bytes()).max(encoded(text.len())));
+        bytes += bytes_of(item);
         bytes > MAX_PAGE
     });
     let last = past?.max(1) - 1;
@@ -371,17 +366,26 @@ pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
     Some(last)
 }
 
+/// The bytes of a value in a response: as text or in base64, whichever is more.
+pub fn bytes_of(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(0, |text| escaped(text.as_bytes()).max(encoded(text.len())))
+}
+
 /// The answer to a request, whatever its handling came to; compressed where the client takes that.
 fn respond(request: &Request, result: Result<Response<Body>, Problem>) -> Response<Body> {
     let request_id = request_id(request);
     let response = result.unwrap_or_else(|problem| problem.respond(&request_id));
-    let response = compress(request, response);
-    if bytes_sent(response.body()) <= MAX_ANSWER {
-        return response;
+    let mut response = compress(request, response);
+    if bytes_sent(response.body()) > MAX_ANSWER {
+        let detail = "The answer is larger than what can be sent at once. Ask for fewer sections with include, or for a \
+                      smaller limit, and accept gzip.";
+        response = Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(&request_id);
     }
-    let detail = "The answer is larger than what can be sent at once. Ask for fewer sections with include, or for a \
-                  smaller limit, and accept gzip.";
-    Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(&request_id)
+    // Profiles are personal, and so may be the reasons of a failure: nothing stays in a cache after its reader has signed out. ETags serve
+    // clients that keep a response in memory.
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// How many bytes Lambda is sent of a body: a text within JSON, in which quotes, backslashes and control characters are escaped

@@ -2,6 +2,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod body;
+pub mod card;
 pub mod closure;
 pub mod config;
 mod connector;

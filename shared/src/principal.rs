@@ -4,7 +4,12 @@ use std::collections::HashSet;
 
 use lambda_http::{Request, RequestExt as _, request::RequestContext};
 
-use crate::problem::{Kind, Problem};
+use crate::{
+    config::Config,
+    problem::{Kind, Problem},
+    profile::View,
+    time::Instant,
+};
 
 /// What a principal may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +97,16 @@ impl Principal {
         self.scopes.contains(&scope)
     }
 
+    /// What the principal sees of profiles now.
+    pub fn view<'a>(&self, config: &'a Config) -> View<'a> {
+        View {
+            now: Instant::now(),
+            currency: &config.currency,
+            personal: self.has(Scope::PiiRead),
+            open_namespaces: &config.open_namespaces,
+        }
+    }
+
     /// Demands a scope.
     ///
     /// # Errors
@@ -107,13 +122,14 @@ impl Principal {
     }
 }
 
-/// Scopes are separated by blanks (RFC 8693, 4.2); HTTP APIs flatten an array of them to `[a b]`.
+/// Scopes are separated by single spaces (RFC 6749, section 3.3), and by nothing else: a comma is part of a scope's name. HTTP APIs flatten an
+/// array of scopes to `[a b]`.
 fn parse_scopes(text: &str) -> HashSet<Scope> {
     let text = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
         .unwrap_or(text);
-    let names: HashSet<_> = text.split([' ', ',']).collect();
+    let names: HashSet<_> = text.split(' ').collect();
     Scope::ALL
         .into_iter()
         .filter(|scope| names.contains(scope.as_str()))
@@ -131,5 +147,15 @@ mod tests {
         assert_eq!(parse_scopes("[profiles:read pii:read]"), both);
         assert_eq!(parse_scopes(""), HashSet::new());
         assert_eq!(parse_scopes("xprofiles:read"), HashSet::new());
+        for token in [
+            "x,pii:read",
+            "pii:read,x",
+            "profiles:read,pii:read",
+            "x\tpii:read",
+            "x;pii:read",
+            "PII:READ",
+        ] {
+            assert_eq!(parse_scopes(token), HashSet::new(), "{token}");
+        }
     }
 }

@@ -54,6 +54,8 @@ kinds! {
     NOTE_CHANGED = PRECONDITION_FAILED, "note-changed", "The note was changed since it was read";
     /// A change has to say which state it changes.
     PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed";
+    /// The note of a repeated request was deleted since.
+    NOTE_DELETED = GONE, "note-deleted", "The note was deleted";
     /// The answer does not fit into one response.
     ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
     /// The body is not JSON by its content type.
@@ -155,7 +157,6 @@ impl Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self.kind {
             Kind::UNAUTHENTICATED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     keys,
-    profile::{HistoryItem, Summary, summary::TopProduct},
+    profile::{HistoryItem, Summary},
     table::{Table, TableError},
     value::{Map, Value},
 };
@@ -17,6 +17,38 @@ use crate::{
 const FRESH: Duration = Duration::from_secs(60);
 /// The most products in memory; past that, memory is emptied.
 const MAX_HELD: usize = 4096;
+
+/// Names a product of the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProductReference {
+    /// `product_id`, `sku` or `upc`.
+    pub id_type: String,
+    /// The product's id.
+    pub id: String,
+}
+
+impl ProductReference {
+    /// The reference of an order's line; `None` if it has none.
+    pub fn of(line: &Map) -> Option<Self> {
+        let reference = line.map("product_reference")?;
+        Some(Self {
+            id_type: reference.text("id_type").unwrap_or("product_id").to_owned(),
+            id: reference.text("id")?.to_owned(),
+        })
+    }
+
+    /// The reference as a line has it.
+    pub fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        map.insert("id", self.id.as_str());
+        map.insert("id_type", self.id_type.as_str());
+        map
+    }
+
+    fn partition(&self) -> String {
+        keys::product(&self.id_type, &self.id)
+    }
+}
 
 /// What is shown of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,29 +77,19 @@ impl Products {
         items: &mut [HistoryItem],
         summary: Option<&mut Summary>,
     ) -> Result<(), TableError> {
-        let of_top = |top: &TopProduct| keys::product(&top.id_type, &top.id);
-        let lines = items.iter().flat_map(HistoryItem::lines);
-        let mut wanted: BTreeSet<_> = lines
-            .filter_map(Value::as_map)
-            .filter_map(partition)
-            .collect();
+        let lines = items.iter().flat_map(HistoryItem::references);
+        let mut wanted: BTreeSet<_> = lines.map(ProductReference::partition).collect();
         if let Some(summary) = &summary {
-            wanted.extend(summary.top_products.iter().map(of_top));
+            let top = summary.top_products.iter();
+            wanted.extend(top.map(|top| top.reference.partition()));
         }
         let known = self.get(table, wanted).await?;
+        let of = |reference: &ProductReference| known.get(&reference.partition());
         if let Some(summary) = summary {
-            summary.rank(|top| known.get(&of_top(top)));
+            summary.rank(|top| of(&top.reference));
         }
         for item in items {
-            let lines = item.lines();
-            if lines.is_empty() {
-                continue;
-            }
-            let joined = lines.iter().map(|line| match line {
-                Value::Map(line) => Value::Map(with_product(line, &known)),
-                other => other.clone(),
-            });
-            item.set_lines(joined.collect());
+            item.add_products(of);
         }
         Ok(())
     }
@@ -106,23 +128,6 @@ impl Products {
         }
         Ok(known)
     }
-}
-
-fn with_product(line: &Map, known: &HashMap<String, Product>) -> Map {
-    let mut line = line.clone();
-    if let Some(product) = partition(&line).and_then(|partition| known.get(&partition)) {
-        line.insert("product", product.shown.clone());
-    }
-    line
-}
-
-/// The partition of the product that a line refers to.
-fn partition(line: &Map) -> Option<String> {
-    let reference = line.map("product_reference")?;
-    Some(keys::product(
-        reference.text("id_type").unwrap_or("product_id"),
-        reference.text("id")?,
-    ))
 }
 
 fn product(data: &Map) -> Product {

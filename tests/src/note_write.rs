@@ -6,7 +6,7 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
-use crate::app::{TestApp, problem_of};
+use crate::app::{TestApp, api_event, problem_of};
 
 async fn jane() -> (TestApp, String) {
     let app = TestApp::with_jane().await;
@@ -351,4 +351,132 @@ async fn a_change_that_was_made_is_not_disowned_where_the_tables_answer_is_lost(
     assert_eq!(status, 204, "{problem}");
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn masks_card_numbers() {
+    let (app, id) = jane().await;
+    let text = "Card 4111 1111 1111 1111, order 1042";
+    let (status, note) = app.note(&id, Some("k"), json!({"text": text})).await;
+    let masked = "Card **** **** **** 1111, order 1042";
+    assert_eq!((status.as_u16(), &note["text"]), (201, &json!(masked)));
+    let path = format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap());
+    let change = json!({"text": "5555-5555-5555-4444"});
+    let (_, changed) = app.edit_note(&path, note["etag"].as_str(), change).await;
+    assert_eq!(changed["text"], "****-****-****-4444");
+    let stored = app.stack.dynamodb_client().scan();
+    let stored = stored.table_name(app.stack.table()).send().await.unwrap();
+    let stored = format!("{:?}", stored.items());
+    assert!(stored.contains("****-4444") && !stored.contains("5555-5555"));
+    app.get(&format!("/profiles/{id}")).await;
+    let is_count = |line: &String| line.contains("CardNumbersMasked");
+    assert_eq!(
+        app.stack
+            .logs()
+            .iter()
+            .filter(|line| is_count(line))
+            .count(),
+        2
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_who_changed_a_note() {
+    let (app, id) = jane().await;
+    let path = format!("/profiles/{id}/notes");
+    let mut event = api_event(
+        "POST",
+        &path,
+        Some(json!({"sub": "vera", "scope": "notes:write"})),
+    );
+    event["headers"]["idempotency-key"] = "k".into();
+    event["body"] = json!({"text": "Called"}).to_string().into();
+    let response = app.stack.invoke("note-write", event).await.unwrap();
+    let note: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&note["author"], note.get("updated_by")),
+        (&json!("vera"), None)
+    );
+    let path = format!("{path}/{}", note["id"].as_str().unwrap());
+    let (_, changed) = app
+        .edit_note(
+            &path,
+            note["etag"].as_str(),
+            json!({"text": "Called twice"}),
+        )
+        .await;
+    let (author, changer) = (&changed["author"], &changed["updated_by"]);
+    assert_eq!((author, changer), (&json!("vera"), &json!("local-agent")));
+}
+
+/// A repeated request gets the note as it is, not as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_return_the_note_as_it_is() {
+    let (app, id) = jane().await;
+    let body = json!({"text": "Call back"});
+    let (_, note) = app.note(&id, Some("k"), body.clone()).await;
+    let path = format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap());
+    let (_, changed) = app
+        .edit_note(&path, note["etag"].as_str(), json!({"text": "Called"}))
+        .await;
+    let (status, again) = app.note(&id, Some("k"), body.clone()).await;
+    assert_eq!((status.as_u16(), &again), (201, &changed));
+    let (status, _) = app.delete_note(&path, again["etag"].as_str()).await;
+    assert_eq!(status, 204);
+    let (status, problem) = app.note(&id, Some("k"), body.clone()).await;
+    assert_eq!(status, 410);
+    let expected = (
+        "note-deleted".to_owned(),
+        Some("idempotency-key".to_owned()),
+    );
+    assert_eq!(problem_of(&problem), expected);
+    let (status, _) = app.note(&id, Some("another"), body).await;
+    assert_eq!(status, 201);
+}
+
+/// Notes are read apart from events, and the page of notes ends where a response does.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_notes_do_not_hide_orders() {
+    let app = TestApp::start().await;
+    let order = |n: u32| json!({"link": {"email": "a@example.com"}, "action_at": format!("2026-01-{n:02}"), "type": "physical", "purchase_id": n.to_string(), "products": [{"price_paid": "1", "quantity": 1}]});
+    let rows: String = (1..=28).map(|n| format!("{}\n", order(n))).collect();
+    app.import("drop/purchase/pos/a.ndjson", &rows).await;
+    let id = app.profile("a@example.com").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let text = "\u{1f600}".repeat(10_000);
+    for n in 0..240 {
+        let (status, _) = app
+            .note(
+                &id,
+                Some(&format!("k{n}")),
+                json!({"text": text, "pinned": n % 9 == 0}),
+            )
+            .await;
+        assert_eq!(status, 201);
+    }
+    let profile = app.profile("a@example.com").await;
+    assert_eq!(profile["summary"]["orders"], 28);
+    assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 25);
+    let notes = profile["notes"]["items"].as_array().unwrap().len();
+    assert!((25..=45).contains(&notes), "{notes}");
+    let (mut seen, mut cursor) = (std::collections::BTreeSet::new(), String::new());
+    loop {
+        let (status, page) = app
+            .get(&format!("/profiles/{id}/notes?limit=100{cursor}"))
+            .await;
+        assert_eq!(status, 200);
+        for note in page["items"].as_array().unwrap() {
+            assert!(
+                seen.insert(note["id"].as_str().unwrap().to_owned()),
+                "twice"
+            );
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 240);
 }

@@ -6,8 +6,12 @@ use shared::{
     http::{self, Parameters},
     item::Item,
     keys::{EventKey, EventType},
-    problem::Problem,
-    profile::history::{self, normal_channel},
+    principal::{Principal, Scope},
+    problem::{Kind, Problem},
+    profile::{
+        history::{self, normal_channel},
+        redact,
+    },
     table::EventRange,
     time::Instant,
 };
@@ -63,6 +67,32 @@ impl Filter {
             account: text(parameters, "account")?,
             range,
         })
+    }
+
+    /// Refuses a filter by a value that is hidden from the principal: which events pass would reveal it.
+    ///
+    /// # Errors
+    /// The principal lacks `pii:read`, and the filter names an account, or a channel that is not well known.
+    pub(crate) fn authorize(&self, principal: &Principal) -> Result<(), Problem> {
+        if principal.has(Scope::PiiRead) {
+            return Ok(());
+        }
+        let forbidden = |name: &str, detail: &str| {
+            Err(Problem::new(
+                Kind::FORBIDDEN,
+                format!("{detail} without the scope pii:read."),
+            )
+            .field(name))
+        };
+        if self.account.is_some() {
+            return forbidden("account", "Accounts are hidden");
+        }
+        match &self.channel {
+            Some(channel) if !redact::is_known_channel(channel) => {
+                forbidden("channel", "This channel is hidden")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The events of the type and the moment of `key`.

@@ -15,10 +15,9 @@ use shared::{
     principal::{Principal, Scope},
     problem::{Kind, Problem},
     products::Products,
-    profile::{HistoryItem, Page, View, versions::Place},
+    profile::{HistoryItem, Page, versions::Place},
     reader::{self, Members},
     table::{KnownFacts, Table},
-    time::Instant,
 };
 
 use filter::{Filter, PARAMETERS};
@@ -94,6 +93,7 @@ async fn page(
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let filter = Filter::new(parameters)?;
+    filter.authorize(principal)?;
     let spelling = filter.spelling();
     let place = parameters
         .get("cursor")
@@ -104,7 +104,7 @@ async fn page(
     if merged.items().next().is_none() && !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }
-    let view = view(app, principal);
+    let view = principal.view(&app.config);
     let mut items: Vec<_> = merged
         .items()
         .filter_map(|item| HistoryItem::new(item, &view))
@@ -140,7 +140,7 @@ async fn one(
         }
         _ => None,
     };
-    let item = held.and_then(|item| HistoryItem::new(&item, &view(app, principal)));
+    let item = held.and_then(|item| HistoryItem::new(&item, &principal.view(&app.config)));
     let Some(item) = item else {
         return Err(if members.exist(&app.table).await? {
             not_found()
@@ -152,14 +152,6 @@ async fn one(
     app.products.join(&app.table, &mut items, None).await?;
     audit(principal, &members, "event");
     http::json(StatusCode::OK, &items[0])
-}
-
-fn view<'a>(app: &'a App, principal: &Principal) -> View<'a> {
-    View {
-        now: Instant::now(),
-        currency: &app.config.currency,
-        personal: principal.has(Scope::PiiRead),
-    }
 }
 
 /// Who opened which profile. No personal data: ids of identities carry none.

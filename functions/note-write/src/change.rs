@@ -2,7 +2,7 @@
 
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use shared::{
     http,
@@ -16,7 +16,7 @@ use shared::{
     time::Instant,
 };
 
-use crate::{App, Fields, answered};
+use crate::{App, Fields, answered, count_masked_cards};
 
 /// `PATCH`: another text, pinned or not.
 ///
@@ -45,10 +45,14 @@ pub(crate) async fn edit(
     changed
         .data
         .insert("updated_at", Instant::now().to_string());
+    changed
+        .data
+        .insert("updated_by", principal.subject.as_str());
     if !app.table.change_note(&held, &changed.data).await? {
         return Err(note_changed());
     }
     audit(principal, profile, id, "note changed");
+    count_masked_cards(fields.text.as_ref());
     let personal = fields.text.is_some() || may_read(principal, &held);
     answered(app, StatusCode::OK, &changed, personal)
 }
@@ -71,10 +75,6 @@ pub(crate) async fn delete(
     audit(principal, profile, id, "note deleted");
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-cache"),
-    );
     Ok(response)
 }
 
@@ -173,6 +173,8 @@ fn audit(principal: &Principal, profile: &IdentityId, note: &str, what: &'static
 
 #[cfg(test)]
 mod tests {
+    use lambda_http::http::HeaderValue;
+
     use super::*;
 
     fn kind_of(value: &'static str) -> Result<usize, Kind> {

@@ -16,6 +16,7 @@ use shared::{
     identity::IdentityId,
     item::Item,
     keys::{self, SortKey},
+    metrics::{self, Unit},
     principal::{Principal, Scope},
     problem::{Kind, Problem},
     profile::{
@@ -137,6 +138,7 @@ async fn create(
     match put {
         NotePut::Written => {
             tracing::info!(principal = principal.subject, profile = %identity, note = %uuid, "note written");
+            count_masked_cards(Some(&text));
             created(app, principal, &written)
         }
         NotePut::Erased => Err(http::profile_not_found()),
@@ -150,21 +152,33 @@ async fn create(
             let first = seen.text("note").and_then(|uuid| uuid.parse().ok());
             let first =
                 first.ok_or_else(|| Problem::internal("a remembered request names no note"))?;
-            created(
-                app,
-                principal,
-                &Item {
-                    key: SortKey::Note(first),
-                    ..written
-                },
-            )
+            let found = app
+                .table
+                .items(std::slice::from_ref(identity), &SortKey::Note(first))
+                .await?;
+            // The note as it is now: it may have been changed since.
+            let note = found.iter().find(|note| !markers.erase(note));
+            note.map_or_else(|| Err(note_deleted()), |note| created(app, principal, note))
         }
     }
 }
 
+/// Counts the card numbers that were masked in a stored note.
+fn count_masked_cards(text: Option<&NoteText>) {
+    let masked = text.map_or(0, NoteText::masked_cards);
+    if masked > 0 {
+        metrics::emit(&[("CardNumbersMasked", Unit::Count, masked as f64)], &[]);
+    }
+}
+
+fn note_deleted() -> Problem {
+    let detail = "The note that this idempotency key stands for was deleted since. Use a new key to leave a note again.";
+    Problem::new(Kind::NOTE_DELETED, detail).field("idempotency-key")
+}
+
 fn created(app: &App, principal: &Principal, item: &Item) -> Result<Response<Body>, Problem> {
     debug_assert_eq!(item.data.text("author"), Some(principal.subject.as_str()));
-    // Who wrote the text may see it.
+    // The author may see the text.
     answered(app, StatusCode::CREATED, item, true)
 }
 
@@ -179,6 +193,7 @@ fn answered(
         now: Instant::now(),
         currency: &app.config.currency,
         personal,
+        open_namespaces: &[],
     };
     let note = Note::new(item, &view).ok_or_else(|| Problem::internal("the note has no time"))?;
     let etag = HeaderValue::from_str(&note.etag).map_err(Problem::internal)?;

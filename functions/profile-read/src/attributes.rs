@@ -1,6 +1,7 @@
 //! Pages of attributes, for the categories that hold more than a profile shows.
 
 use lambda_http::{Body, Response, http::StatusCode};
+use serde::Serialize;
 use shared::{
     cursor::{self, Listing},
     http::{self, Parameters},
@@ -9,16 +10,30 @@ use shared::{
     problem::Problem,
     profile::{
         Page,
-        attributes::{self, Wanted},
+        attributes::{self, Paged, Position, Wanted},
         attributes_cursor,
     },
     reader::{self, Notes},
 };
 
-use crate::{App, audit, view};
+use crate::{App, audit};
 
 /// The most characters of a category's name.
 const MAX_CHARS: usize = 256;
+
+/// A page of attributes as the API returns it.
+#[derive(Serialize)]
+struct AttributePage {
+    #[serde(flatten)]
+    page: Page<Paged>,
+    /// The number of attributes, in all categories, that were left out because their names may be personal.
+    #[serde(skip_serializing_if = "is_zero")]
+    attributes_redacted: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
 
 /// A page of all attributes, or of one category, in the order of category and name.
 ///
@@ -41,7 +56,7 @@ pub(crate) async fn page(
     let listed = category.unwrap_or_default();
     let after = parameters
         .get("cursor")
-        .map(|text| place(listed, text))
+        .map(|text| position(listed, text))
         .transpose()?;
     let limit = parameters.limit()?;
     let consistent = parameters.flag("consistent")?;
@@ -54,33 +69,34 @@ pub(crate) async fn page(
         after,
         limit,
     };
-    let all = profile.attributes(&view(app, principal));
-    let (mut items, next) = attributes::page(all, &wanted);
-    let mut next = next.map(|(of, name)| attributes_cursor(category, &of, &name));
-    if let Some(last) = http::fit(&mut items) {
-        let last = &items[last];
-        next = Some(attributes_cursor(
-            category,
-            &last.category,
-            &last.attribute.name,
-        ));
-    }
+    let all = profile.attributes(&principal.view(&app.config));
+    let mut selected = attributes::page(all.categories, &wanted);
+    selected.has_more |= http::fit(&mut selected.items).is_some();
+    let last = selected
+        .items
+        .len()
+        .checked_sub(1)
+        .filter(|_| selected.has_more);
+    let position = last.and_then(|last| selected.position(last));
+    let next = position.map(|position| attributes_cursor(category, &position));
     audit(principal, &profile.closure.id(), "attributes");
     http::json(
         StatusCode::OK,
-        &Page {
-            items,
-            next,
-            partial: profile.partial || profile.closure.is_partial(),
+        &AttributePage {
+            page: Page {
+                items: selected.items,
+                next,
+                partial: profile.partial || profile.closure.is_partial(),
+            },
+            attributes_redacted: all.redacted,
         },
     )
 }
 
-fn place(listed: &str, text: &str) -> Result<(String, String), Problem> {
-    let place = cursor::decode(Listing::Attributes, listed, text).ok();
-    let parts = place
+fn position(listed: &str, text: &str) -> Result<Position, Problem> {
+    let position = cursor::decode(Listing::Attributes, listed, text).ok();
+    position
         .as_deref()
-        .and_then(|place| place.split_once('\u{1f}'));
-    let (category, name) = parts.ok_or_else(http::invalid_cursor)?;
-    Ok((category.to_owned(), name.to_owned()))
+        .and_then(Position::parse)
+        .ok_or_else(http::invalid_cursor)
 }

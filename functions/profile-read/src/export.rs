@@ -1,12 +1,18 @@
-//! Subject access: everything held about a profile, item by item, each with where it came from.
+//! Data export (GDPR Art. 15): a header with purposes, recipients and retention, then everything that is stored about a profile, item by item,
+//! each with the file that it came from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
+use data_encoding::BASE64URL_NOPAD;
 use lambda_http::{
     Body, Response,
     http::{HeaderValue, StatusCode, header},
 };
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use shared::{
     body,
     closure::{Closure, ExcludedLinks},
@@ -25,10 +31,74 @@ use shared::{
 
 use crate::{App, audit};
 
-/// After which item of which identity a page begins.
+/// The item that a page of an export starts after.
 type Place = (IdentityId, SortKey);
 
-/// One line of an export.
+/// A place as a cursor contains it. The key of attributes contains the name of their namespace, which a file chose: a hash stands for it.
+enum Position {
+    Key(SortKey),
+    Attributes(String),
+}
+
+impl Position {
+    const ATTRIBUTES: &str = "attributes#";
+
+    fn of(key: &SortKey) -> Self {
+        match key {
+            SortKey::Attributes { .. } => {
+                let digest = Sha256::digest(key.to_text());
+                Self::Attributes(BASE64URL_NOPAD.encode(&digest[..10]))
+            }
+            key => Self::Key(key.clone()),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix(Self::ATTRIBUTES) {
+            Some(hash) => Some(Self::Attributes(hash.to_owned())),
+            None => SortKey::parse(text).map(Self::Key),
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(&key.to_text()),
+            Self::Attributes(hash) => write!(f, "{}{hash}", Self::ATTRIBUTES),
+        }
+    }
+}
+
+/// The first line of an export.
+#[derive(Serialize)]
+struct Header<'a> {
+    header: About<'a>,
+}
+
+/// What Art. 15(1) GDPR asks for beside the data. The sources are with each item.
+#[derive(Serialize)]
+struct About<'a> {
+    profile: IdentityId,
+    as_of: Instant,
+    /// The parameter `ExportPurposes` of the stack.
+    purposes: &'a str,
+    /// The parameter `ExportRecipients` of the stack.
+    recipients: &'a str,
+    retention: Retention,
+}
+
+/// For how many days each kind of data is kept; `null` until it is erased.
+#[derive(Serialize)]
+struct Retention {
+    events_days: Option<u64>,
+    dropped_files_days: Option<u64>,
+    rejected_rows_days: Option<u64>,
+    logs_days: Option<u64>,
+    other_days: Option<u64>,
+}
+
+/// One item of an export.
 #[derive(Serialize)]
 struct Held<'a> {
     identity: &'a IdentityId,
@@ -77,7 +147,7 @@ const LONG_READ: usize = 1_000;
 /// The most reads of a page: it ends early past that, and `next` goes on.
 const MAX_READS: usize = 64;
 
-/// A page of an export: NDJSON, one item a line, and on the last line the cursor of the next page.
+/// A page of an export as NDJSON: on the first page a header, then one item per line, and on the last line the cursor of the next page.
 ///
 /// # Errors
 /// A parameter breaks its rule, there is no such profile, or the table did not answer.
@@ -88,13 +158,18 @@ pub(crate) async fn page(
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
-    let place = parameters.get("cursor").map(place).transpose()?;
+    let position = parameters.get("cursor").map(position).transpose()?;
+    let is_first = position.is_none();
     let closure = Closure::with_limit(id.clone(), MAX_IDENTITIES);
     let members = reader::members_of(&app.table, closure).await?;
     // Markers alone are no profile.
     if !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }
+    let place = match position {
+        Some((identity, position)) => Some(resolve(app, identity, position).await?),
+        None => None,
+    };
     let (items, mut end) = read(app, &members, place, limit).await?;
     let imports = imports(app, &items).await?;
     let mut lines: Vec<_> = items.iter().map(|item| line(item, &imports)).collect();
@@ -103,8 +178,8 @@ pub(crate) async fn page(
         end = last.map(|item| (item.identity.clone(), item.key.clone()));
     }
     let next = end.map(|(identity, key)| {
-        let place = format!("{identity}.{}", key.to_text());
-        cursor::encode(Listing::Export, "", &place)
+        let position = format!("{identity}.{}", Position::of(&key));
+        cursor::encode(Listing::Export, "", &position)
     });
     let excluded_links = members.closure.excluded();
     let partial = members.partial;
@@ -115,6 +190,10 @@ pub(crate) async fn page(
         partial,
     };
     let mut text = String::new();
+    if is_first {
+        text.push_str(&serde_json::to_string(&header(app, &members)).map_err(Problem::internal)?);
+        text.push('\n');
+    }
     for line in &lines {
         text.push_str(&serde_json::to_string(line).map_err(Problem::internal)?);
         text.push('\n');
@@ -128,11 +207,60 @@ pub(crate) async fn page(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-ndjson"),
     );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("private, no-store"),
-    );
     Ok(response)
+}
+
+fn header<'a>(app: &'a App, members: &Members) -> Header<'a> {
+    let config = &app.config;
+    Header {
+        header: About {
+            profile: members.closure.id(),
+            as_of: Instant::now(),
+            purposes: &config.export_purposes,
+            recipients: &config.export_recipients,
+            retention: Retention {
+                events_days: config.event_retention_days,
+                dropped_files_days: config.raw_file_days,
+                rejected_rows_days: config.reject_days,
+                logs_days: config.log_retention_days,
+                other_days: None,
+            },
+        },
+    }
+}
+
+/// Finds the item that a cursor's position stands for. If attributes are gone since, the page starts with the first attributes: some items may
+/// come twice, none is left out.
+async fn resolve(app: &App, identity: IdentityId, position: Position) -> Result<Place, Problem> {
+    let hash = match &position {
+        Position::Key(key) => return Ok((identity, key.clone())),
+        Position::Attributes(hash) => hash,
+    };
+    let first = SortKey::Attributes {
+        source: String::new(),
+        namespace: String::new(),
+    };
+    let mut after = first.clone();
+    for _ in 0..MAX_READS {
+        let read = app
+            .table
+            .everything(&identity, Some(&after), LONG_READ)
+            .await?;
+        let is_last = |item: &&Item| matches!(Position::of(&item.key), Position::Attributes(own) if own == *hash);
+        if let Some(item) = read.items.iter().find(is_last) {
+            return Ok((identity, item.key.clone()));
+        }
+        match read.next {
+            Some(next) if matches!(next, SortKey::Attributes { .. }) => after = next,
+            _ => break,
+        }
+    }
+    Ok((identity, first))
+}
+
+/// Whether an item is data about the customer. Records of requests and the traces of moved events serve the service alone.
+fn is_exported(item: &Item) -> bool {
+    !matches!(item.key, SortKey::Request(_)) && !item.is_tombstone()
 }
 
 /// At most `limit` items of the members, after `place`, and the place after which there may be more.
@@ -157,7 +285,11 @@ async fn read(
                 .table
                 .everything(&identity, after.as_ref(), wanted)
                 .await?;
-            items.extend(read.items.into_iter().filter(|item| !members.erase(item)));
+            items.extend(
+                read.items
+                    .into_iter()
+                    .filter(|item| is_exported(item) && !members.erase(item)),
+            );
             if items.len() > limit {
                 items.truncate(limit);
                 let last = items
@@ -208,6 +340,11 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
         data = Map::new();
         data.insert("body", Value::Text(whole));
     }
+    if matches!(item.key, SortKey::Note(_)) {
+        // Who wrote a note is personal data of a support agent.
+        data.remove("author");
+        data.remove("updated_by");
+    }
     Held {
         identity: &item.identity,
         key: item.key.to_text(),
@@ -218,11 +355,11 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
     }
 }
 
-fn place(text: &str) -> Result<Place, Problem> {
-    let place = cursor::decode(Listing::Export, "", text).ok();
-    let parsed = place.as_deref().and_then(|place| {
-        let (identity, key) = place.split_once('.')?;
-        Some((identity.parse().ok()?, SortKey::parse(key)?))
+fn position(text: &str) -> Result<(IdentityId, Position), Problem> {
+    let position = cursor::decode(Listing::Export, "", text).ok();
+    let parsed = position.as_deref().and_then(|position| {
+        let (identity, key) = position.split_once('.')?;
+        Some((identity.parse().ok()?, Position::parse(key)?))
     });
     parsed.ok_or_else(http::invalid_cursor)
 }

@@ -18,10 +18,9 @@ use shared::{
     principal::{Principal, Scope},
     problem::Problem,
     products::Products,
-    profile::{Document, Sections, View, note},
+    profile::{Document, Sections, note},
     reader::{self, Notes},
     table::{Facts, KnownFacts, NotesRead, Table},
-    time::Instant,
 };
 
 mod attributes;
@@ -160,7 +159,7 @@ async fn profile(
     if !profile.exists() {
         return Err(http::profile_not_found());
     }
-    let mut document = profile.document(&view(app, principal), choice.sections);
+    let mut document = profile.document(&principal.view(&app.config), choice.sections);
     let mut page = document.history.as_mut().map(|history| &mut history.page);
     let items = page.as_mut().map(|page| page.items.as_mut_slice());
     app.products
@@ -170,8 +169,9 @@ async fn profile(
             document.summary.as_mut(),
         )
         .await?;
+    let notes_bytes = document.notes.as_ref().map_or(0, http::bytes_of);
     if let Some(page) = page
-        && let Some(last) = http::fit(&mut page.items)
+        && let Some(last) = http::fit_beside(&mut page.items, notes_bytes)
     {
         page.next = Some(page.items[last].cursor());
     }
@@ -215,7 +215,10 @@ async fn notes(
     .await?;
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
-    let mut page = note::page(notes, after, limit, &view(app, principal));
+    let mut page = note::page(notes, after, limit, &principal.view(&app.config));
+    if let Some(last) = http::fit(&mut page.items) {
+        page.next = Some(note::cursor_after(&page.items[last].id));
+    }
     page.partial = members.partial || read.iter().any(|read| read.next.is_some());
     if page.items.is_empty() && !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
@@ -230,14 +233,6 @@ fn note_position(text: &str) -> Result<note::Place, Problem> {
         .as_deref()
         .and_then(note::parse_id)
         .ok_or_else(http::invalid_cursor)
-}
-
-fn view<'a>(app: &'a App, principal: &Principal) -> View<'a> {
-    View {
-        now: Instant::now(),
-        currency: &app.config.currency,
-        personal: principal.has(Scope::PiiRead),
-    }
 }
 
 fn sections(include: Option<&str>) -> Result<Sections, Problem> {

@@ -4,9 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use super::{Personal, State, Summary, View, money::Money};
+use super::{
+    Personal, State, Summary, View,
+    money::Money,
+    redact::{self, Rule},
+};
 use crate::{
+    identity::base32,
     item::Item,
     keys::SortKey,
     time::Instant,
@@ -64,15 +70,24 @@ pub fn is_reserved(namespace: &str) -> bool {
 
 /// A string longer than this is a text.
 const LONG: usize = 256;
-/// Fields of a customer record that aren't personal.
-const IMPERSONAL: [&str; 4] = ["country", "customer_type", "employee_flag", "gender"];
 
-/// One thing that one source says.
+/// What a client without `pii:read` sees of an attribute.
+#[derive(Clone, Copy)]
+enum Visibility {
+    /// All of it: its namespace is open.
+    Open,
+    /// Its name, and of its value what the rule of its field opens.
+    Field(Rule),
+    /// Nothing: its name may be personal too.
+    Hidden,
+}
+
+/// One value of an attribute, by one source.
 struct Claim<'a> {
     category: &'a str,
     name: &'a str,
     value: &'a Value,
-    personal: bool,
+    visibility: Visibility,
     confidence: Option<&'a Value>,
     source: &'a str,
     item: &'a Item,
@@ -81,34 +96,51 @@ struct Claim<'a> {
 /// Attributes by category, each in the order of their names.
 pub type Categories = BTreeMap<String, Vec<Attribute>>;
 
-/// Every attribute that a file gave.
-pub(super) fn fold(state: &State, view: &View<'_>) -> Categories {
-    let mut said: BTreeMap<(&str, &str), Vec<Claim<'_>>> = BTreeMap::new();
-    for claim in state.items().flat_map(claims) {
-        said.entry((claim.category, claim.name))
+/// The attributes that a client sees.
+#[derive(Clone, Debug, Default)]
+pub struct Folded {
+    /// The attributes.
+    pub categories: Categories,
+    /// The number of attributes that were left out because their names may be personal.
+    pub redacted: usize,
+}
+
+/// Folds the attributes that files contain.
+pub(super) fn fold(state: &State, view: &View<'_>) -> Folded {
+    let mut claimed: BTreeMap<(&str, &str), Vec<Claim<'_>>> = BTreeMap::new();
+    for claim in state.items().flat_map(|item| claims(item, view)) {
+        claimed
+            .entry((claim.category, claim.name))
             .or_default()
             .push(claim);
     }
-    let mut categories = Categories::new();
-    for ((category, _), mut claims) in said {
+    let mut folded = Folded::default();
+    for ((category, _), mut claims) in claimed {
         claims.sort_by_key(|claim| std::cmp::Reverse(rank(claim.item)));
-        if let Some((newest, older)) = claims.split_first() {
-            categories
-                .entry(category.to_owned())
-                .or_default()
-                .push(attribute(newest, older, view));
+        let Some((newest, older)) = claims.split_first() else {
+            continue;
+        };
+        if !view.personal && matches!(newest.visibility, Visibility::Hidden) {
+            folded.redacted += 1;
+            continue;
         }
+        folded
+            .categories
+            .entry(category.to_owned())
+            .or_default()
+            .push(attribute(newest, older, view));
     }
-    categories
+    folded
 }
 
 fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attribute {
     let show = |claim: &Claim<'_>| {
         let value = claim.value.clone();
-        if claim.personal {
-            view.show(value)
-        } else {
-            Personal::Shown(value)
+        match claim.visibility {
+            _ if view.personal => Personal::Shown(value),
+            Visibility::Open => Personal::Shown(value),
+            Visibility::Field(rule) => redact::visible(rule, value),
+            Visibility::Hidden => Personal::Redacted,
         }
     };
     let mut also: Vec<&Claim<'_>> = Vec::new();
@@ -222,50 +254,133 @@ fn is_denied(value: &Value) -> bool {
     }
 }
 
-/// What page of attributes is asked for.
+/// The position after an attribute of a listing. It contains a hash instead of the name, since a name can be long or personal, and a
+/// cursor becomes part of URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// How many attributes of the listing come before the position.
+    index: usize,
+    /// The hash of the last of them.
+    hash: String,
+}
+
+impl Position {
+    /// The position after the attribute `name` of `category`, which is the `index`th of its listing, counted from 1.
+    pub fn after(index: usize, category: &str, name: &str) -> Self {
+        Self {
+            index,
+            hash: position_hash(category, name),
+        }
+    }
+
+    /// Parses `{index}.{hash}`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (index, hash) = text.split_once('.')?;
+        Some(Self {
+            index: index.parse().ok()?,
+            hash: hash.to_owned(),
+        })
+    }
+
+    /// Where the next page starts. If the attribute is gone since, its index decides.
+    fn start(&self, listed: &[Paged]) -> usize {
+        let is_last =
+            |paged: &Paged| position_hash(&paged.category, &paged.attribute.name) == self.hash;
+        // The attribute is most often where it was.
+        let same = self.index.checked_sub(1).and_then(|at| listed.get(at));
+        if same.is_some_and(is_last) {
+            return self.index;
+        }
+        let found = listed.iter().position(is_last);
+        found.map_or(self.index, |at| at + 1)
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.index, self.hash)
+    }
+}
+
+fn position_hash(category: &str, name: &str) -> String {
+    let mut digest = Sha256::new();
+    digest.update(category);
+    digest.update([0x1f]);
+    digest.update(name);
+    base32(&digest.finalize()[..10])
+}
+
+/// Selects a page of attributes.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
     /// Only this category.
     pub category: Option<&'a str>,
-    /// After this category and name.
-    pub after: Option<(String, String)>,
-    /// How many at most.
+    /// After this position.
+    pub after: Option<Position>,
+    /// The maximum number of attributes.
     pub limit: usize,
 }
 
 /// An attribute on a page, with its category.
 #[derive(Clone, Debug, Serialize)]
 pub struct Paged {
-    /// What it is about: a namespace of attributes records, or `contact`, `address`, `customer`, `custom`, `other` of
-    /// customer records, or `figures`.
+    /// A namespace of attributes records; `contact`, `address`, `customer`, `custom` or `other` of customer records; or `figures`.
     pub category: String,
     /// The attribute.
     #[serde(flatten)]
     pub attribute: Attribute,
 }
 
-/// A page of attributes, by category and name; `next` is the place of the last where there are more.
-pub fn page(categories: Categories, wanted: &Wanted<'_>) -> (Vec<Paged>, Option<(String, String)>) {
+/// A page of attributes.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The attributes, in the order of category and name.
+    pub items: Vec<Paged>,
+    /// How many attributes of the listing come before them.
+    pub start: usize,
+    /// Whether the listing goes on after them.
+    pub has_more: bool,
+}
+
+impl Selected {
+    /// The position after the attribute at `at` of the page.
+    pub fn position(&self, at: usize) -> Option<Position> {
+        let last = self.items.get(at)?;
+        Some(Position::after(
+            self.start + at + 1,
+            &last.category,
+            &last.attribute.name,
+        ))
+    }
+}
+
+/// Selects a page of attributes.
+pub fn page(categories: Categories, wanted: &Wanted<'_>) -> Selected {
     let all = categories.into_iter().flat_map(|(category, attributes)| {
         attributes.into_iter().map(move |attribute| Paged {
             category: category.clone(),
             attribute,
         })
     });
-    let mut asked = all.filter(|paged| {
-        let place = (&paged.category, &paged.attribute.name);
+    let is_wanted = |paged: &Paged| {
         wanted
             .category
             .is_none_or(|category| paged.category == category)
-            && wanted
-                .after
-                .as_ref()
-                .is_none_or(|(category, name)| place > (category, name))
-    });
-    let items: Vec<_> = asked.by_ref().take(wanted.limit).collect();
-    let last = items.last().filter(|_| asked.next().is_some());
-    let next = last.map(|paged| (paged.category.clone(), paged.attribute.name.clone()));
-    (items, next)
+    };
+    let mut listed: Vec<_> = all.filter(is_wanted).collect();
+    let start = wanted
+        .after
+        .as_ref()
+        .map_or(0, |after| after.start(&listed))
+        .min(listed.len());
+    listed.drain(..start);
+    let has_more = listed.len() > wanted.limit;
+    listed.truncate(wanted.limit);
+    Selected {
+        items: listed,
+        start,
+        has_more,
+    }
 }
 
 /// First and last name: of the newest customer record that has both, else the newest of each.
@@ -295,10 +410,15 @@ pub(super) fn name(state: &State) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-fn claims<'a>(item: &'a Item) -> Vec<Claim<'a>> {
+fn claims<'a>(item: &'a Item, view: &View<'_>) -> Vec<Claim<'a>> {
     match &item.key {
         SortKey::Record(source) => record(item, source),
         SortKey::Attributes { source, namespace } if !is_reserved(namespace) => {
+            let visibility = if view.open_namespaces.contains(namespace) {
+                Visibility::Open
+            } else {
+                Visibility::Hidden
+            };
             let values = item.data.map("attributes").into_iter().flat_map(Map::iter);
             let claim = |(name, value): (&'a str, &'a Value)| {
                 let (value, confidence) = match value {
@@ -309,7 +429,7 @@ fn claims<'a>(item: &'a Item) -> Vec<Claim<'a>> {
                     category: namespace,
                     name,
                     value,
-                    personal: false,
+                    visibility,
                     confidence,
                     source,
                     item,
@@ -333,7 +453,7 @@ fn record<'a>(item: &'a Item, source: &'a str) -> Vec<Claim<'a>> {
                     category: "custom",
                     name,
                     value,
-                    personal: true,
+                    visibility: Visibility::Hidden,
                     confidence: None,
                     source,
                     item,
@@ -350,12 +470,12 @@ fn record<'a>(item: &'a Item, source: &'a str) -> Vec<Claim<'a>> {
             | "customer_type" => "customer",
             _ => "other",
         };
-        let personal = !IMPERSONAL.contains(&name);
+        let rule = redact::record_field(name);
         claims.push(Claim {
             category,
             name,
             value,
-            personal,
+            visibility: rule.map_or(Visibility::Hidden, Visibility::Field),
             confidence: None,
             source,
             item,

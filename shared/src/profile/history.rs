@@ -12,12 +12,13 @@ use crate::{
     identity::IdentityId,
     item::Item,
     keys::{EventKey, EventType},
+    products::{Product, ProductReference},
     time::Instant,
     value::{Map, Value},
 };
 
-/// The parts of an event's data that are personal. No number in them is an amount of an order.
-const PERSONAL: [&str; 6] = [
+/// Fields of a purchase or return in which no number is an amount of the order.
+const WITHOUT_AMOUNTS: [&str; 6] = [
     "attachments",
     "author",
     "body",
@@ -26,75 +27,7 @@ const PERSONAL: [&str; 6] = [
     "to",
 ];
 
-/// The fields of an event that are shown without `pii:read`: those that its type defines, without `PERSONAL` and without texts
-/// that people write, such as a subject or the reason of an adjustment. The list names what is open, not what is hidden: files
-/// contain fields that no type defines, and any of these may identify the customer. It is by type, because a message's `state` is
-/// known, and an order's unknown `state` may be where the customer lives.
-const fn open(kind: EventType) -> &'static [&'static str] {
-    match kind {
-        EventType::Purchase | EventType::Return => &[
-            "adjustments",
-            "currency",
-            "payment_types",
-            "products",
-            "purchase_id",
-            "return_id",
-            "store",
-            "type",
-        ],
-        EventType::EmailSend
-        | EventType::EmailOpen
-        | EventType::EmailBounce
-        | EventType::SmsSend => &[
-            "body_bytes",
-            "body_truncated",
-            "campaign_id",
-            "email_id",
-            "list",
-            "sms_id",
-        ],
-        EventType::EmailClick | EventType::SmsClick => {
-            &["campaign_id", "clicked_link", "email_id", "list", "sms_id"]
-        }
-        EventType::EmailSubscribe | EventType::SmsSubscribe => {
-            &["email_id", "list", "sms_id", "status"]
-        }
-        EventType::Message => &[
-            "account",
-            "body_bytes",
-            "body_truncated",
-            "channel",
-            "conversation_id",
-            "direction",
-            "message_id",
-            "state",
-        ],
-    }
-}
-
-/// What is seen within an open field. It is empty for those that are no objects.
-fn open_within(name: &str) -> &'static [&'static str] {
-    match name {
-        "account" | "list" => &["id", "name"],
-        "adjustments" => &["adjusted_at", "price_adjustment"],
-        "clicked_link" => &["url"],
-        "coordinate" => &["latitude", "longitude"],
-        "location" => &["coordinate", "name"],
-        "payment_types" => &["total"],
-        "product_reference" => &["dataset_id", "id", "id_type"],
-        "products" => &[
-            "discount",
-            "full_price",
-            "price_paid",
-            "product_reference",
-            "quantity",
-        ],
-        "store" => &["location", "name", "store_id", "type"],
-        _ => &[],
-    }
-}
-
-/// An event as it is answered. Its own data stand under the name of its type.
+/// An event as the API returns it. Its own data is under the name of its type.
 #[derive(Clone, Debug)]
 pub struct HistoryItem {
     /// `{identity id}.{base64url of the event's key}`
@@ -103,39 +36,47 @@ pub struct HistoryItem {
     pub kind: EventType,
     /// When.
     pub at: Instant,
-    /// A line for people, without personal data.
+    /// A line for people, built from what the client may see.
     pub title: String,
     /// Where it happened: a message's channel, `email`, `sms`, `physical`, `ecommerce`.
     pub channel: Option<String>,
-    /// Which of our accounts on that channel: `{id, name}`.
+    /// Which of our accounts on that channel: `{id, name}`, or the sign that it is hidden.
     pub account: Option<Map>,
     /// `inbound` (from the customer) or `outbound`.
     pub direction: Option<String>,
     /// The identity that holds it.
     pub identity: IdentityId,
-    /// The event's own data, as far as the client may see them.
+    /// The part of the event's own data that the client may see.
     pub data: Map,
+    /// The product of each line of a purchase or return, if the line names one.
+    references: Vec<Option<ProductReference>>,
+    /// Whether the client sees a reference only if the catalog contains its product.
+    hides_references: bool,
     /// Where a page that ends with the event ends.
     pub(super) place: Place,
 }
 
 impl HistoryItem {
-    /// The event that `item` holds; `None` if it holds none.
+    /// Returns the event that `item` contains, as far as the client may see it; `None` if it contains none.
     pub fn new(item: &Item, view: &View<'_>) -> Option<Self> {
         let key = item.event()?;
         let kind = key.kind();
-        let mut data = item.data.clone();
-        if !view.personal {
-            data = redacted(data, open(kind));
-        }
+        // All that follows is built from what is visible.
+        let mut data = view.event(kind, item.data.clone());
         let account = data.map("account").cloned();
-        // From redacted data: a title never repeats what is hidden.
         let title = title(kind, &data, view);
+        let (channel, direction) = (
+            channel(kind, &data).map(str::to_owned),
+            direction(kind, &data).map(str::to_owned),
+        );
+        let mut references = Vec::new();
         match kind {
             EventType::Purchase | EventType::Return => {
-                let currency = currency(&item.data, view);
+                let lines = item.data.list("products").iter();
+                references.extend(lines.map(|line| ProductReference::of(line.as_map()?)));
+                let currency = currency(&data, view);
                 let entries = data.into_iter().map(|(name, value)| {
-                    let value = if PERSONAL.contains(&name.as_str()) {
+                    let value = if WITHOUT_AMOUNTS.contains(&name.as_str()) {
                         value
                     } else {
                         with_amounts(&value, &currency)
@@ -158,11 +99,13 @@ impl HistoryItem {
             kind,
             at: key.at(),
             title,
-            channel: channel(kind, &item.data).map(str::to_owned),
+            channel,
             account,
-            direction: direction(kind, &item.data).map(str::to_owned),
+            direction,
             identity: item.identity.clone(),
             data,
+            references,
+            hides_references: !view.personal,
             place: Place {
                 after: key.clone(),
                 since: None,
@@ -175,15 +118,27 @@ impl HistoryItem {
         cursor::encode(Listing::History, "", &self.place.to_text())
     }
 
-    /// The lines of a purchase or return.
-    pub fn lines(&self) -> &[Value] {
-        self.data.list("products")
+    /// The products that the lines of a purchase or return name.
+    pub fn references(&self) -> impl Iterator<Item = &ProductReference> {
+        self.references.iter().flatten()
     }
 
-    /// Replaces the lines of a purchase or return.
-    pub fn set_lines(&mut self, lines: Vec<Value>) {
-        if let Some(products) = self.data.get_mut("products") {
-            *products = Value::List(lines);
+    /// Adds `product` to each line whose product `known` returns. The line then shows its reference too.
+    pub fn add_products<'a>(&mut self, known: impl Fn(&ProductReference) -> Option<&'a Product>) {
+        let Some(Value::List(lines)) = self.data.get_mut("products") else {
+            return;
+        };
+        for (line, reference) in lines.iter_mut().zip(&self.references) {
+            let (Value::Map(line), Some(reference)) = (line, reference) else {
+                continue;
+            };
+            let Some(product) = known(reference) else {
+                continue;
+            };
+            line.insert("product", product.shown.clone());
+            if self.hides_references {
+                line.insert("product_reference", reference.to_map());
+            }
         }
     }
 }
@@ -208,42 +163,6 @@ impl Serialize for HistoryItem {
         map.serialize_entry(self.kind.as_str(), &self.data)?;
         map.end()
     }
-}
-
-/// The fields that `open` names, as far as they are open themselves. Of any other it is told that there is one.
-fn redacted(map: Map, open: &[&str]) -> Map {
-    let entries = map.into_iter().map(|(name, value)| {
-        let value = if open.contains(&name.as_str()) {
-            seen(&name, value)
-        } else {
-            hidden()
-        };
-        (name, value)
-    });
-    entries.collect()
-}
-
-/// What is seen of an open field. One that is an object where its name means none, or none where it means one, is hidden.
-fn seen(name: &str, value: Value) -> Value {
-    let within = open_within(name);
-    match value {
-        Value::List(list) => Value::List(list.into_iter().map(|item| seen(name, item)).collect()),
-        Value::Map(map) if !within.is_empty() => redacted(map, within).into(),
-        Value::Map(_) => hidden(),
-        Value::Text(url) if name == "url" => match site(&url) {
-            Some((scheme, host)) => format!("{scheme}://{host}").into(),
-            None => hidden(),
-        },
-        value if within.is_empty() => value,
-        _ => hidden(),
-    }
-}
-
-/// The sign that a value is hidden, as `Personal` has it.
-fn hidden() -> Value {
-    let mut sign = Map::new();
-    sign.insert("redacted", true);
-    sign.into()
 }
 
 /// The id under which an event is addressed.
@@ -415,17 +334,9 @@ mod tests {
             now: Instant::from_seconds(0).unwrap(),
             currency: "AUD",
             personal: false,
+            open_namespaces: &[],
         };
         title(kind, value.as_map().unwrap(), &view)
-    }
-
-    #[test]
-    fn no_personal_part_is_open() {
-        for kind in EventType::ALL {
-            for name in PERSONAL {
-                assert!(!open(kind).contains(&name), "{kind} {name}");
-            }
-        }
     }
 
     #[test]

@@ -12,20 +12,23 @@ use crate::{
     identifier::{Identifier, IdentifierType},
     identity::IdentityId,
     item::Item,
-    keys::SortKey,
+    keys::{EventType, SortKey},
     time::Instant,
+    value::Map,
 };
 
 pub mod attributes;
 pub mod history;
 pub mod money;
 pub mod note;
+pub mod redact;
 pub mod segments;
 pub mod subscriptions;
 pub mod summary;
 pub mod versions;
 
-pub use attributes::{Attribute, Categories};
+use attributes::Position;
+pub use attributes::{Attribute, Categories, Folded};
 pub use history::HistoryItem;
 pub use note::Note;
 pub use summary::Summary;
@@ -125,11 +128,22 @@ pub struct View<'a> {
     pub now: Instant,
     /// The currency of amounts that name none.
     pub currency: &'a str,
-    /// Whether personal values are shown: the client holds `pii:read`.
+    /// Whether personal values are shown: the client has the scope `pii:read`.
     pub personal: bool,
+    /// The namespaces of attributes that every client sees.
+    pub open_namespaces: &'a [String],
 }
 
 impl View<'_> {
+    /// Returns what the client sees of an event's data.
+    pub fn event(&self, kind: EventType, data: Map) -> Map {
+        if self.personal {
+            data
+        } else {
+            redact::object(data, redact::event_fields(kind))
+        }
+    }
+
     /// `value`, or the sign that it is hidden.
     pub fn show<T>(&self, value: T) -> Personal<T> {
         if self.personal {
@@ -247,6 +261,9 @@ pub struct Document {
     /// Attributes by category, of each at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Categories>,
+    /// The number of attributes that were left out because their names may be personal.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attributes_redacted: usize,
     /// The newest file that attributes come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes_as_of: Option<Instant>,
@@ -276,9 +293,9 @@ pub struct Identity {
     pub kind: Option<IdentifierType>,
     /// The identifier: personal.
     pub value: Option<Personal<String>>,
-    /// The system that the id belongs to.
+    /// The system that the id belongs to: personal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub system_name: Option<String>,
+    pub system_name: Option<Personal<String>>,
     /// Whether a source links it to so many others that these links are not followed.
     pub shared: bool,
 }
@@ -313,7 +330,10 @@ impl Profile {
     pub fn document(&self, view: &View<'_>, sections: Sections) -> Document {
         let all = self.state.keyed_events();
         let events = versions::shown(&all);
-        let mut attributes = attributes::fold(&self.state, view);
+        let Folded {
+            categories: mut attributes,
+            redacted,
+        } = attributes::fold(&self.state, view);
         let summary = summary::fold(&attributes, &events, view);
         add_figures(&mut attributes, &summary, view);
         let attributes_as_of =
@@ -326,9 +346,10 @@ impl Profile {
                 if held.len() > MAX_LIMIT {
                     held.truncate(MAX_LIMIT);
                     let name = held.last().map_or("", |last| &last.name);
+                    let position = Position::after(MAX_LIMIT, category, name);
                     attributes_next.insert(
                         category.clone(),
-                        attributes_cursor(Some(category), category, name),
+                        attributes_cursor(Some(category), &position),
                     );
                 }
             }
@@ -340,6 +361,7 @@ impl Profile {
             identities: self.identities(view),
             summary: sections.summary.then_some(summary),
             attributes: sections.attributes.then_some(attributes),
+            attributes_redacted: if sections.attributes { redacted } else { 0 },
             attributes_as_of: attributes_as_of.filter(|_| sections.attributes),
             attributes_next,
             notes: sections.notes.then(|| note::section(&self.state, view)),
@@ -353,11 +375,11 @@ impl Profile {
     }
 
     /// Every attribute, with the figures that are counted here.
-    pub fn attributes(&self, view: &View<'_>) -> Categories {
-        let mut attributes = attributes::fold(&self.state, view);
-        let summary = summary::fold(&attributes, &self.state.events(), view);
-        add_figures(&mut attributes, &summary, view);
-        attributes
+    pub fn attributes(&self, view: &View<'_>) -> Folded {
+        let mut folded = attributes::fold(&self.state, view);
+        let summary = summary::fold(&folded.categories, &self.state.events(), view);
+        add_figures(&mut folded.categories, &summary, view);
+        folded
     }
 
     fn identities(&self, view: &View<'_>) -> Vec<Identity> {
@@ -387,12 +409,17 @@ impl Profile {
                 kind: identifier.map(Identifier::kind),
                 value: identifier.map(|identifier| view.show(identifier.value().to_owned())),
                 system_name: identifier
-                    .and_then(|identifier| identifier.system().map(str::to_owned)),
+                    .and_then(Identifier::system)
+                    .map(|system| view.show(system.to_owned())),
                 shared,
             }
         });
         shown.collect()
     }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) {
@@ -402,10 +429,10 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
     held.extend(attributes::figures(summary, view.now));
 }
 
-/// The cursor that stands after an attribute, in the listing of one category or of all.
-pub fn attributes_cursor(listed: Option<&str>, category: &str, name: &str) -> String {
-    let place = format!("{category}\u{1f}{name}");
-    cursor::encode(Listing::Attributes, listed.unwrap_or_default(), &place)
+/// The cursor of a position in the listing of one category, or of all.
+pub fn attributes_cursor(listed: Option<&str>, position: &Position) -> String {
+    let position = position.to_string();
+    cursor::encode(Listing::Attributes, listed.unwrap_or_default(), &position)
 }
 
 /// When the newest file among those that the items come from was last modified.

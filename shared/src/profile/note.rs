@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{DEFAULT_LIMIT, Page, Personal, Section, State, View};
 use crate::{
+    card,
     cursor::{self, Listing},
     identity::{IdentityId, base32},
     item::Item,
@@ -17,9 +18,13 @@ use crate::{
 /// The most characters of a note.
 pub const MAX_CHARS: usize = 10_000;
 
-/// A note's text: 1 to 10,000 characters, not only blanks, without control characters but line breaks and tabs.
+/// A note's text: 1 to 10,000 characters, not only whitespace, without control characters except line breaks and tabs. Card numbers in it are
+/// masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoteText(String);
+pub struct NoteText {
+    text: String,
+    cards: usize,
+}
 
 /// The text is not a note's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,10 +32,10 @@ pub struct NoteText(String);
 pub struct NoteTextError;
 
 impl NoteText {
-    /// Takes the text as it is.
+    /// Checks a text and masks the card numbers in it.
     ///
     /// # Errors
-    /// It is blank, too long, or holds control characters.
+    /// The text is only whitespace, too long, or contains control characters.
     pub fn new(text: &str) -> Result<Self, NoteTextError> {
         let fits = !text.trim().is_empty()
             && text.chars().count() <= MAX_CHARS
@@ -38,7 +43,11 @@ impl NoteText {
                 .chars()
                 .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
         if fits {
-            Ok(Self(text.to_owned()))
+            let (text, cards) = card::mask(text);
+            Ok(Self {
+                text: text.into_owned(),
+                cards,
+            })
         } else {
             Err(NoteTextError)
         }
@@ -46,7 +55,12 @@ impl NoteText {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The number of card numbers that were masked.
+    pub const fn masked_cards(&self) -> usize {
+        self.cards
     }
 }
 
@@ -65,6 +79,9 @@ pub struct Note {
     pub created_at: Instant,
     /// When it was last changed.
     pub updated_at: Instant,
+    /// The `sub` of who last changed it; absent if nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_by: Option<String>,
     /// What `If-Match` takes: changes whenever the note does.
     pub etag: String,
 }
@@ -98,6 +115,7 @@ impl Note {
                 .text("updated_at")
                 .and_then(Instant::parse)
                 .unwrap_or(created_at),
+            updated_by: item.data.text("updated_by").map(str::to_owned),
             etag: etag(*uuid, &item.data),
         })
     }
@@ -157,9 +175,8 @@ pub fn page<'a>(
     notes.retain(|(place, _)| after.as_ref().is_none_or(|after| place < after));
     let more = notes.len() > limit;
     notes.truncate(limit);
-    let next = notes.last().filter(|_| more).map(|((uuid, identity), _)| {
-        cursor::encode(Listing::Notes, "", &format!("{identity}.{uuid}"))
-    });
+    let next = notes.last().filter(|_| more);
+    let next = next.map(|((uuid, identity), _)| cursor_after(&format!("{identity}.{uuid}")));
     Page {
         items: on_top
             .into_iter()
@@ -169,6 +186,11 @@ pub fn page<'a>(
         next,
         partial: false,
     }
+}
+
+/// The cursor of the notes after the one with this id.
+pub fn cursor_after(id: &str) -> String {
+    cursor::encode(Listing::Notes, "", id)
 }
 
 /// Parses `{identity id}.{uuid}`.
@@ -200,5 +222,10 @@ mod tests {
         for text in ["", " \n", "bell\u{7}", &"x".repeat(MAX_CHARS + 1)] {
             assert_eq!(NoteText::new(text), Err(NoteTextError));
         }
+        let text = NoteText::new("Card 4111 1111 1111 1111").unwrap();
+        assert_eq!(
+            (text.as_str(), text.masked_cards()),
+            ("Card **** **** **** 1111", 1)
+        );
     }
 }

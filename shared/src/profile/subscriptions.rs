@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::{Personal, View};
 use crate::{item::Item, keys::EventType, time::Instant, version::Version};
 
 /// The most lists that a summary names.
@@ -18,10 +19,10 @@ pub struct Subscription {
     pub source: Option<String>,
     /// The list's id; absent for events without a list.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub id: Option<Personal<String>>,
     /// The list's newest name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub name: Option<Personal<String>>,
     /// `unsubscribed` if the last of `subscribed` and `unsubscribed` is that; otherwise the last status.
     pub status: String,
     /// When the status was set.
@@ -62,7 +63,7 @@ struct List<'a> {
 }
 
 /// Folds the subscription events of `kind`, in any order.
-pub(super) fn fold(events: &[&Item], kind: EventType) -> Subscriptions {
+pub(super) fn fold(events: &[&Item], kind: EventType, view: &View<'_>) -> Subscriptions {
     let mut lists: BTreeMap<(Option<&str>, Option<&str>), List<'_>> = BTreeMap::new();
     for item in events {
         let Some(key) = item.event().filter(|key| key.kind() == kind) else {
@@ -113,8 +114,8 @@ pub(super) fn fold(events: &[&Item], kind: EventType) -> Subscriptions {
             .take(MAX_LISTS)
             .map(|(status, (source, id), name)| Subscription {
                 source: source.map(str::to_owned),
-                id: id.map(str::to_owned),
-                name: name.map(|name| name.text.to_owned()),
+                id: id.map(|id| view.show(id.to_owned())),
+                name: name.map(|name| view.show(name.text.to_owned())),
                 status: status.text.to_owned(),
                 at: status.at,
             })

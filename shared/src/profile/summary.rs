@@ -6,18 +6,18 @@ use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde::Serialize;
 
 use super::{
-    View,
+    Personal, View,
     attributes::{self, Categories},
     history::{cancellation, channel, normal_channel},
     money::{Money, currency, paid, scaled},
-    newest_file,
+    newest_file, redact,
     segments::{self, ENGAGED_DAYS},
     subscriptions::{self, Subscription},
 };
 use crate::{
     item::Item,
     keys::EventType,
-    products::Product,
+    products::{Product, ProductReference},
     time::Instant,
     value::{Map, Value},
 };
@@ -96,10 +96,13 @@ pub enum Engaged {
 /// A product that the customer has bought, and how many of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopProduct {
-    /// The id type of the reference, `product_id` unless the order says otherwise.
+    /// Names the product.
+    #[serde(skip)]
+    pub reference: ProductReference,
+    /// The id type of the reference, `product_id` unless the order names another.
     pub id_type: String,
-    /// The product's id.
-    pub id: String,
+    /// The product's id. Without `pii:read` it is visible if the catalog contains the product.
+    pub id: Personal<String>,
     /// How many were bought; what came back is not subtracted.
     pub quantity: Decimal,
     /// Name, brand, image and url, where the product is known.
@@ -186,6 +189,7 @@ impl Summary {
                 add(brands.entry(brand.to_owned()).or_default(), top.quantity);
             }
             top.product = Some(product.shown.clone());
+            top.id = Personal::Shown(top.reference.id.clone());
         }
         self.top_categories = ranked(categories);
         self.top_brands = ranked(brands);
@@ -212,28 +216,26 @@ fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
 }
 
 /// Purchased quantities by product, the most bought first.
-fn most_bought(events: &[&Item]) -> Vec<TopProduct> {
-    let mut bought: BTreeMap<(String, String), Decimal> = BTreeMap::new();
+fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
+    let mut bought: BTreeMap<ProductReference, Decimal> = BTreeMap::new();
     for (kind, _, data) in facts(events) {
         if kind != EventType::Purchase || cancellation(data).is_some() {
             continue;
         }
         for line in data.list("products").iter().filter_map(Value::as_map) {
-            let reference = line.map("product_reference");
-            let Some(id) = reference.and_then(|reference| reference.text("id")) else {
+            let Some(product) = ProductReference::of(line) else {
                 continue;
             };
-            let id_type = reference.and_then(|reference| reference.text("id_type"));
-            let product = (id_type.unwrap_or("product_id").to_owned(), id.to_owned());
             let quantity = line.decimal("quantity").unwrap_or_default();
             add(bought.entry(product).or_default(), quantity);
         }
     }
     let mut all: Vec<_> = bought
         .into_iter()
-        .map(|((id_type, id), quantity)| TopProduct {
-            id_type,
-            id,
+        .map(|(reference, quantity)| TopProduct {
+            id_type: reference.id_type.clone(),
+            id: view.show(reference.id.clone()),
+            reference,
             quantity,
             product: None,
         })
@@ -254,7 +256,8 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
     let mut order_times = Vec::new();
     let mut channels = BTreeMap::new();
     for (kind, at, data) in facts(events) {
-        if let Some(channel) = channel(kind, data) {
+        let visible = |name: &&str| view.personal || redact::is_known_channel(name);
+        if let Some(channel) = channel(kind, data).filter(visible) {
             channels.entry(normal_channel(channel)).or_insert(channel);
         }
         let is_order = matches!(kind, EventType::Purchase | EventType::Return);
@@ -307,9 +310,9 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
             })
             .collect(),
         time_zone: TIME_ZONE,
-        email: engagement(events, &EMAIL, view.now),
-        sms: engagement(events, &SMS, view.now),
-        top_products: most_bought(events),
+        email: engagement(events, &EMAIL, view),
+        sms: engagement(events, &SMS, view),
+        top_products: most_bought(events, view),
         top_categories: Vec::new(),
         top_brands: Vec::new(),
         segments: BTreeSet::new(),
@@ -371,7 +374,7 @@ const SMS: Means = Means {
     subscribe: EventType::SmsSubscribe,
 };
 
-fn engagement(events: &[&Item], means: &Means, now: Instant) -> Engagement {
+fn engagement(events: &[&Item], means: &Means, view: &View<'_>) -> Engagement {
     let ids = |wanted: EventType| -> BTreeSet<&str> {
         facts(events)
             .filter(|(kind, ..)| *kind == wanted)
@@ -393,7 +396,7 @@ fn engagement(events: &[&Item], means: &Means, now: Instant) -> Engagement {
         (!sent.is_empty()).then(|| (share * 10_000.0).round() / 10_000.0)
     };
     let (last_opened_at, last_clicked_at) = (means.open.and_then(last), last(means.click));
-    let subscriptions = subscriptions::fold(events, means.subscribe);
+    let subscriptions = subscriptions::fold(events, means.subscribe, view);
     Engagement {
         status: subscriptions.status,
         lists: subscriptions.lists,
@@ -409,9 +412,9 @@ fn engagement(events: &[&Item], means: &Means, now: Instant) -> Engagement {
         last_opened_at,
         last_clicked_at,
         last_bounced_at: means.bounce.and_then(last),
-        engagement: if segments::within(last_clicked_at, now, ENGAGED_DAYS) {
+        engagement: if segments::within(last_clicked_at, view.now, ENGAGED_DAYS) {
             Engaged::Clicks
-        } else if segments::within(last_opened_at, now, ENGAGED_DAYS) {
+        } else if segments::within(last_opened_at, view.now, ENGAGED_DAYS) {
             Engaged::Opens
         } else {
             Engaged::None

@@ -213,6 +213,7 @@ fn view() -> View<'static> {
         now: at(100),
         currency: "USD",
         personal: true,
+        open_namespaces: &[],
     }
 }
 
@@ -513,7 +514,7 @@ fn what_is_most_bought_is_ranked() {
         categories: vec![String::new()],
         ..product(" ")
     };
-    summary.rank(|top| match top.id.as_str() {
+    summary.rank(|top| match top.reference.id.as_str() {
         "s0" => Some(&acme),
         "s1" | "s2" | "s3" => Some(&bolt),
         "s4" => Some(&blank),
@@ -522,7 +523,7 @@ fn what_is_most_bought_is_ranked() {
     assert_eq!(summary.top_products.len(), 5);
     assert_eq!(
         (
-            summary.top_products[0].id.as_str(),
+            summary.top_products[0].reference.id.as_str(),
             summary.top_products[0].quantity
         ),
         ("s0", 4.into())

@@ -269,6 +269,7 @@ fuzz_target!(|stored: Vec<Stored<'_>>| {
         now: Instant::from_seconds(1_800_000_000).expect("an instant"),
         currency: "AUD",
         personal,
+        open_namespaces: &[],
     };
     let folded = profile(&items, false);
     let document =

@@ -109,6 +109,7 @@ impl Stage {
             now: Instant::parse(FUTURE).unwrap(),
             currency: "EUR",
             personal: true,
+            open_namespaces: &[],
         };
         let past = Instant::parse(PAST).unwrap().to_string();
         for (id, expected) in ids.iter().zip(expected) {

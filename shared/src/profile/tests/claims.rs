@@ -1,7 +1,7 @@
 //! Attributes: who is named beside the newest, what the summary takes of them, and pages.
 
 use super::*;
-use crate::profile::attributes::{self, Wanted, page};
+use crate::profile::attributes::{self, Position, Wanted, page};
 
 fn given(source: &str, namespace: &str, written: u8, values: &[(&str, Value)]) -> Item {
     let key = SortKey::Attributes {
@@ -18,7 +18,7 @@ fn answered(items: &[Item]) -> serde_json::Value {
 }
 
 fn categories(items: &[Item]) -> Categories {
-    attributes::fold(&items.iter().cloned().collect(), &view())
+    attributes::fold(&items.iter().cloned().collect(), &view()).categories
 }
 
 #[test]
@@ -144,15 +144,16 @@ fn pages_come_to_all_attributes_once_in_order() {
                 after,
                 limit,
             };
-            let (items, next) = page(categories(&items), &wanted);
+            let selected = page(categories(&items), &wanted);
+            let items = selected.items.iter();
             assert!(items.len() <= limit && pages < 10);
-            seen.extend(
-                items
-                    .iter()
-                    .map(|paged| format!("{}.{}", paged.category, paged.attribute.name)),
-            );
+            let last = items.len().saturating_sub(1);
+            seen.extend(items.map(|paged| format!("{}.{}", paged.category, paged.attribute.name)));
             pages += 1;
-            after = next;
+            after = selected
+                .position(last)
+                .filter(|_| selected.has_more)
+                .map(|position| Position::parse(&position.to_string()).unwrap());
             if after.is_none() {
                 return (seen, pages);
             }
@@ -164,6 +165,39 @@ fn pages_come_to_all_attributes_once_in_order() {
     assert_eq!(read(Some("a"), 2), (all[..3].to_vec(), 2));
     assert_eq!(read(Some("b"), 2), (all[3..].to_vec(), 1));
     assert_eq!(read(Some("c"), 2), (Vec::new(), 1));
+}
+
+#[test]
+fn positions_survive_changes_and_contain_no_names() {
+    let long = "n".repeat(3_000);
+    let listed = |names: &[&str]| {
+        let values: Vec<_> = names.iter().map(|name| (*name, Value::from("1"))).collect();
+        categories(&[given("crm", "a", 1, &values)])
+    };
+    let names_after = |names: &[&str], after: &Position| -> Vec<String> {
+        let wanted = Wanted {
+            after: Some(after.clone()),
+            limit: 10,
+            ..Wanted::default()
+        };
+        let items = page(listed(names), &wanted).items;
+        items
+            .into_iter()
+            .map(|paged| paged.attribute.name)
+            .collect()
+    };
+    let all = ["b", "d", long.as_str(), "x"];
+    for (at, name) in all.iter().enumerate() {
+        let position = Position::after(at + 1, "a", name);
+        assert!(position.to_string().len() < 32);
+        assert_eq!(names_after(&all, &position), &all[at + 1..]);
+    }
+    let after_d = Position::after(2, "a", "d");
+    assert_eq!(names_after(&["a", "b", "c", "d", "x"], &after_d), ["x"]);
+    assert_eq!(names_after(&["d", "x"], &after_d), ["x"]);
+    // The attribute itself is gone.
+    assert_eq!(names_after(&["b", "c", "x"], &after_d), ["x"]);
+    assert_eq!(names_after(&["b"], &after_d), Vec::<String>::new());
 }
 
 #[test]
@@ -341,4 +375,66 @@ fn attributes_of_reserved_namespaces_count_nowhere() {
         categories(&[given("crm", "others", 1, &[("x", true.into())])]).len(),
         1
     );
+}
+
+#[test]
+fn hides_attributes_without_the_scope() {
+    let own = record(
+        0,
+        "crm",
+        1,
+        map(&[
+            ("gender", "female".into()),
+            ("customer_type", "gold".into()),
+            ("country", "Australia".into()),
+            ("employee_flag", true.into()),
+            ("IBAN", "DE02".into()),
+            ("custom_fields", map(&[("Vera Lindt", "1".into())]).into()),
+        ]),
+    );
+    let items = [
+        own,
+        given("crm", "health", 1, &[("diabetes", true.into())]),
+        given("crm", "segments", 1, &[("loyal", true.into())]),
+    ];
+    let folded = |personal, open_namespaces: &[String]| {
+        let view = View {
+            personal,
+            open_namespaces,
+            ..view()
+        };
+        let folded = attributes::fold(&items.iter().cloned().collect(), &view);
+        let values = folded.categories.into_iter().flat_map(|(category, all)| {
+            all.into_iter()
+                .map(move |own| (format!("{category}.{}", own.name), own.value))
+        });
+        (values.collect::<BTreeMap<_, _>>(), folded.redacted)
+    };
+    let hidden = Personal::Redacted;
+    let flag = Personal::Shown(Value::Bool(true));
+    let (mut expected, redacted) = folded(false, &["segments".to_owned()]);
+    assert_eq!(redacted, 3);
+    let names = [
+        "address.country",
+        "customer.customer_type",
+        "customer.gender",
+    ];
+    assert!(
+        names
+            .iter()
+            .all(|name| expected.remove(*name) == Some(hidden.clone()))
+    );
+    assert_eq!(
+        expected,
+        BTreeMap::from([
+            ("customer.employee_flag".to_owned(), flag.clone()),
+            ("segments.loyal".to_owned(), flag.clone()),
+        ])
+    );
+    assert_eq!(folded(false, &[]).1, 4);
+    let (open, redacted) = folded(false, &["health".to_owned()]);
+    assert_eq!((open.get("health.diabetes"), redacted), (Some(&flag), 3));
+    let (all, redacted) = folded(true, &[]);
+    assert_eq!((all.len(), redacted), (8, 0));
+    assert!(!all.values().any(|value| *value == hidden));
 }

@@ -1,0 +1,408 @@
+//! Redaction: what a principal without `pii:read` sees. In goes the data of an item, as files gave it. Out comes what the tables below
+//! open. They list what is visible, not what is hidden: a field that nobody thought of stays hidden.
+//!
+//! Visible are enumerations, known numbers and times, our own ids, and products of the catalog. A known field with another value is
+//! `{"redacted": true}`. Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
+
+use super::{Personal, history::normal_channel};
+use crate::{
+    keys::EventType,
+    time::Instant,
+    value::{Map, Value},
+};
+
+/// The field with the number of unknown fields that were left out of an object.
+pub const REDACTED_FIELDS: &str = "redacted_fields";
+
+/// What is visible of a field. A list is treated value by value.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// That there is a value.
+    Hidden,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// A time.
+    Time,
+    /// A currency code: three uppercase letters.
+    Currency,
+    /// One of these strings, in any case.
+    OneOf(&'static [&'static str]),
+    /// The name of a well-known channel.
+    Channel,
+    /// An object with these fields.
+    Object(Fields),
+}
+
+/// The known fields of an object, each with what is visible of it.
+pub type Fields = &'static [(&'static str, Rule)];
+
+const SALE_TYPES: Rule = Rule::OneOf(&["physical", "ecommerce"]);
+const STATUSES: Rule = Rule::OneOf(&["canceled", "cancelled", "voided"]);
+const SUBSCRIPTIONS: Rule = Rule::OneOf(&[
+    "subscribed",
+    "unsubscribed",
+    "transactional",
+    "undeliverable",
+    "list_subscribed",
+    "list_unsubscribed",
+]);
+/// The reference is added back if the catalog contains the product.
+const LINE: Rule = Rule::Object(&[
+    ("price_paid", Rule::Number),
+    ("quantity", Rule::Number),
+    ("full_price", Rule::Number),
+    ("discount", Rule::Number),
+    ("product_reference", Rule::Hidden),
+]);
+const ADJUSTMENT: Rule = Rule::Object(&[
+    ("price_adjustment", Rule::Number),
+    ("adjusted_at", Rule::Time),
+    ("reason", Rule::Hidden),
+]);
+const STORE: Rule = Rule::Object(&[
+    (
+        "type",
+        Rule::OneOf(&["physical", "ecommerce", "concession", "outlet", "online"]),
+    ),
+    ("name", Rule::Hidden),
+    ("store_id", Rule::Hidden),
+    ("location", Rule::Hidden),
+]);
+
+const PURCHASE: Fields = &[
+    ("type", SALE_TYPES),
+    ("purchase_id", Rule::Hidden),
+    ("status", STATUSES),
+    ("products", LINE),
+    ("currency", Rule::Currency),
+    (
+        "payment_types",
+        Rule::Object(&[("name", Rule::Hidden), ("total", Rule::Number)]),
+    ),
+    ("adjustments", ADJUSTMENT),
+    ("store", STORE),
+    ("custom_fields", Rule::Hidden),
+];
+const RETURN: Fields = &[
+    ("type", SALE_TYPES),
+    ("return_id", Rule::Hidden),
+    ("status", STATUSES),
+    ("products", LINE),
+    ("currency", Rule::Currency),
+    ("adjustments", ADJUSTMENT),
+    ("store", STORE),
+    ("custom_fields", Rule::Hidden),
+];
+/// Of sent, opened, clicked and bounced emails and text messages.
+const ENGAGEMENT: Fields = &[
+    ("email_id", Rule::Hidden),
+    ("sms_id", Rule::Hidden),
+    ("campaign_id", Rule::Hidden),
+    ("list", Rule::Hidden),
+    ("from", Rule::Hidden),
+    ("to", Rule::Hidden),
+    ("subject", Rule::Hidden),
+    ("clicked_link", Rule::Hidden),
+    ("body", Rule::Hidden),
+    ("body_bytes", Rule::Number),
+    ("body_truncated", Rule::Flag),
+];
+const SUBSCRIBE: Fields = &[
+    ("email_id", Rule::Hidden),
+    ("sms_id", Rule::Hidden),
+    ("status", SUBSCRIPTIONS),
+    ("list", Rule::Hidden),
+];
+const MESSAGE: Fields = &[
+    ("message_id", Rule::Hidden),
+    ("channel", Rule::Channel),
+    ("direction", Rule::OneOf(&["inbound", "outbound"])),
+    ("account", Rule::Hidden),
+    ("author", Rule::Hidden),
+    ("conversation_id", Rule::Hidden),
+    ("body", Rule::Hidden),
+    ("body_bytes", Rule::Number),
+    ("body_truncated", Rule::Flag),
+    ("attachments", Rule::Hidden),
+    ("state", Rule::Hidden),
+];
+
+/// The fields of a customer record.
+const CUSTOMER_RECORD: Fields = &[
+    ("address_1", Rule::Hidden),
+    ("address_2", Rule::Hidden),
+    ("city", Rule::Hidden),
+    ("country", Rule::Hidden),
+    ("customer_id", Rule::Hidden),
+    ("customer_type", Rule::Hidden),
+    ("date_of_birth", Rule::Hidden),
+    ("email", Rule::Hidden),
+    ("email_sha256", Rule::Hidden),
+    ("employee_flag", Rule::Flag),
+    ("first_name", Rule::Hidden),
+    ("gender", Rule::Hidden),
+    ("last_name", Rule::Hidden),
+    ("mobile", Rule::Hidden),
+    ("postcode", Rule::Hidden),
+    ("state", Rule::Hidden),
+    ("zip", Rule::Hidden),
+];
+
+/// Well-known channels, in the form in which channels are compared. A channel with another name is hidden.
+const CHANNELS: &[&str] = &[
+    "app",
+    "applebusinesschat",
+    "applemessages",
+    "bluesky",
+    "call",
+    "chat",
+    "discord",
+    "ecommerce",
+    "email",
+    "facebook",
+    "facebookmessenger",
+    "fax",
+    "form",
+    "forum",
+    "googlebusinessmessages",
+    "imessage",
+    "inapp",
+    "instagram",
+    "instore",
+    "kakaotalk",
+    "letter",
+    "line",
+    "linkedin",
+    "livechat",
+    "mail",
+    "mastodon",
+    "messenger",
+    "mms",
+    "phone",
+    "physical",
+    "pinterest",
+    "post",
+    "push",
+    "rcs",
+    "reddit",
+    "review",
+    "reviews",
+    "signal",
+    "slack",
+    "sms",
+    "snapchat",
+    "store",
+    "teams",
+    "telegram",
+    "threads",
+    "tiktok",
+    "trustpilot",
+    "twitter",
+    "viber",
+    "video",
+    "voice",
+    "voicemail",
+    "web",
+    "webchat",
+    "webform",
+    "website",
+    "wechat",
+    "whatsapp",
+    "x",
+    "youtube",
+    "zalo",
+];
+
+/// The known fields of an event's data.
+pub const fn event_fields(kind: EventType) -> Fields {
+    match kind {
+        EventType::Purchase => PURCHASE,
+        EventType::Return => RETURN,
+        EventType::EmailSend
+        | EventType::EmailOpen
+        | EventType::EmailClick
+        | EventType::EmailBounce
+        | EventType::SmsSend
+        | EventType::SmsClick => ENGAGEMENT,
+        EventType::EmailSubscribe | EventType::SmsSubscribe => SUBSCRIBE,
+        EventType::Message => MESSAGE,
+    }
+}
+
+/// The rule of a customer record's field; `None` if the field is unknown.
+pub fn record_field(name: &str) -> Option<Rule> {
+    rule(CUSTOMER_RECORD, name)
+}
+
+/// Returns what is visible of an object with these known fields.
+pub fn object(map: Map, fields: Fields) -> Map {
+    let mut visible = Map::new();
+    let mut unknown = 0_usize;
+    for (name, value) in map {
+        match rule(fields, &name) {
+            Some(rule) => visible.insert(name, self::value(rule, value)),
+            None => unknown += 1,
+        }
+    }
+    if unknown > 0 {
+        visible.insert(REDACTED_FIELDS, Value::Number(unknown.to_string()));
+    }
+    visible
+}
+
+/// Returns what is visible of a single value.
+pub fn visible(rule: Rule, value: Value) -> Personal<Value> {
+    let visible = self::value(rule, value);
+    if visible == hidden() {
+        Personal::Redacted
+    } else {
+        Personal::Shown(visible)
+    }
+}
+
+/// Returns what is visible of a value: this function alone decides.
+pub fn value(rule: Rule, value: Value) -> Value {
+    match (rule, value) {
+        (Rule::Hidden, _) => hidden(),
+        (rule, Value::List(list)) => {
+            let visible = list.into_iter().map(|item| self::value(rule, item));
+            Value::List(visible.collect())
+        }
+        (Rule::Object(fields), Value::Map(map)) => object(map, fields).into(),
+        (Rule::Number, value @ Value::Number(_)) | (Rule::Flag, value @ Value::Bool(_)) => value,
+        (Rule::Time, Value::Text(text)) => match Instant::parse(&text) {
+            Some(at) => at.to_string().into(),
+            None => hidden(),
+        },
+        (Rule::Currency, Value::Text(code)) if is_currency(&code) => code.into(),
+        (Rule::Channel, Value::Text(name)) if is_known_channel(&name) => name.into(),
+        (Rule::OneOf(names), Value::Text(text)) if is_one_of(names, &text) => text.into(),
+        _ => hidden(),
+    }
+}
+
+/// Whether a channel is one of the well-known ones.
+pub fn is_known_channel(channel: &str) -> bool {
+    CHANNELS
+        .binary_search(&normal_channel(channel).as_str())
+        .is_ok()
+}
+
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+fn is_one_of(names: &[&str], text: &str) -> bool {
+    names
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(text.trim()))
+}
+
+fn rule(fields: Fields, name: &str) -> Option<Rule> {
+    let field = fields.iter().find(|(known, _)| *known == name);
+    field.map(|(_, rule)| *rule)
+}
+
+/// The sign that there is a value, as `Personal` serializes it.
+fn hidden() -> Value {
+    let mut sign = Map::new();
+    sign.insert("redacted", true);
+    sign.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
+    }
+
+    fn map(entries: &[(&str, Value)]) -> Map {
+        let entries = entries.iter().cloned();
+        entries
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    #[test]
+    fn hides_values_of_another_kind() {
+        let number = || Value::Number("1".to_owned());
+        let time = "2026-01-02T03:04:05Z";
+        for (rule, visible, other) in [
+            (Rule::Number, number(), text("1")),
+            (Rule::Flag, Value::Bool(true), text("true")),
+            (
+                Rule::Time,
+                text(time),
+                text("2026-01-02T03:04:05Z for Vera"),
+            ),
+            (Rule::Currency, text("AUD"), text("aud")),
+            (Rule::Currency, text("AUD"), text("VERA")),
+            (
+                Rule::OneOf(&["inbound"]),
+                text("inbound"),
+                text("inbound from Vera"),
+            ),
+            (Rule::Channel, text("Whats App"), text("Vera's channel")),
+            (
+                Rule::Object(LINES),
+                map(&[("a", number())]).into(),
+                number(),
+            ),
+        ] {
+            assert_eq!(value(rule, visible.clone()), visible, "{rule:?}");
+            let list = Value::List(vec![visible.clone()]);
+            assert_eq!(value(rule, list.clone()), list, "{rule:?}");
+            for hostile in [
+                other,
+                Value::Null,
+                Value::Map(map(&[("Vera", text("Lindt"))])),
+            ] {
+                let shown = value(rule, hostile);
+                let expected = match rule {
+                    Rule::Object(_) if shown != hidden() => {
+                        map(&[(REDACTED_FIELDS, number())]).into()
+                    }
+                    _ => hidden(),
+                };
+                assert_eq!(shown, expected, "{rule:?}");
+            }
+            assert_eq!(value(Rule::Hidden, visible), hidden());
+        }
+    }
+
+    const LINES: Fields = &[("a", Rule::Number)];
+
+    #[test]
+    fn counts_unknown_fields() {
+        let data = map(&[
+            ("currency", text("AUD")),
+            ("Vera Lindt", text("x")),
+            (REDACTED_FIELDS, text("Vera")),
+            (
+                "products",
+                Value::List(vec![map(&[("Vera", text("x"))]).into()]),
+            ),
+        ]);
+        let count = |count: &str| Value::Number(count.to_owned());
+        let line = map(&[(REDACTED_FIELDS, count("1"))]);
+        let expected = map(&[
+            ("currency", text("AUD")),
+            ("products", Value::List(vec![line.into()])),
+            (REDACTED_FIELDS, count("2")),
+        ]);
+        assert_eq!(object(data, PURCHASE), expected);
+    }
+
+    #[test]
+    fn channels_are_sorted_and_normal() {
+        assert!(CHANNELS.is_sorted());
+        for channel in CHANNELS {
+            assert_eq!(normal_channel(channel), *channel);
+            assert!(is_known_channel(channel));
+        }
+    }
+}
