@@ -501,6 +501,19 @@ mod tests {
         assert_eq!(product("sku", "a#b%c"), "product#sku#a%23b%25c");
     }
 
+    /// An event's id is public to each reader. Its hash must not show which order number it stands for.
+    #[test]
+    fn event_ids_need_the_identity_key() {
+        let at = Instant::from_seconds(1_700_000_000).unwrap();
+        let id = |key: &str, number: &str| {
+            let key = IdentityKey::new(key).unwrap();
+            EventKey::new(&key, at, EventType::Purchase, "pos", &[number])
+        };
+        assert_eq!(id("a", "1042"), id("a", "1042"));
+        assert_ne!(id("a", "1042"), id("a", "1043"));
+        assert_ne!(id("a", "1042"), id("b", "1042"));
+    }
+
     #[test]
     fn what_is_no_events_key_is_refused() {
         let good = "2023-03-06T12:26:47.000000Z#purchase#xtoxeyy7mgrcqfrm";
