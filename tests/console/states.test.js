@@ -119,6 +119,29 @@ test("offline: what is there stays, a note waits for another try, and the histor
   await page.getByText("Saving…").waitFor({ state: "detached" });
 }));
 
+test("offline: a refresh keeps what is shown and what is being written", withPage({}, async (page) => {
+  await lookUp(page, SAMPLE.email);
+  await page.getByLabel("New note").fill("Half a sen");
+  await page.getByRole("tab", { name: "History" }).click();
+  const events = await page.locator("[data-event]").count();
+  await page.context().setOffline(true);
+  await page.getByText("You are offline.").waitFor();
+  const failed = page.evaluate(() => new Promise((resolve) => {
+    document.querySelector("customer-profile").addEventListener("profile-failed", ({ detail }) => resolve(detail.status), { once: true });
+    document.querySelector("customer-profile").refresh();
+  }));
+  assert.equal(await failed, 0);
+  await page.getByRole("alert").getByText("Not connected").waitFor();
+  await page.getByRole("heading", { level: 2, name: "Minh Mokoena" }).waitFor();
+  assert.equal(await page.locator("[data-event]").count(), events);
+  assert.equal(await page.getByLabel("New note").inputValue(), "Half a sen");
+  await page.context().setOffline(false);
+  // The page reads the profile again by itself.
+  await page.getByText("Not connected").waitFor({ state: "detached" });
+  await page.getByRole("tab", { name: "Summary", selected: true }).waitFor();
+  assert.equal(await page.getByLabel("New note").inputValue(), "Half a sen");
+}));
+
 test("a refused note comes back, and can be discarded", withPage({}, async (page) => {
   await lookUp(page, SAMPLE.email);
   await page.route("**/notes", (route) => (route.request().method() === "POST" ? route.fulfill(problem(403, { detail: "The token lacks the scope notes:write." })) : route.continue()));
@@ -165,6 +188,139 @@ test("hidden and incomplete data are said to be so", withPage({}, async (page) =
     await accessible(page, `hidden ${name}`);
     await shot(page, `hidden-${name.toLowerCase()}`);
   }
+}));
+
+test("a profile without personal data: every hidden value is shown as hidden", withPage({}, async (page) => {
+  const redacted = { redacted: true };
+  const profile = await profileOf(SAMPLE);
+  const { as_of: at, id } = profile;
+  // Where the API can hide a value, it is hidden; fields with unknown names are counted.
+  const event = (day, type, data, more = {}) => ({
+    id: `${id}.${type}-${day}`, type, at: `2026-03-${day}T10:00:00Z`, title: "An event", identity: id, [type]: { ...data, redacted_fields: 2 }, ...more,
+  });
+  const order = (day, type, line) => event(day, type, {
+    currency: "EUR", [`${type}_id`]: redacted, store: redacted, payment_types: [{ name: redacted, total: "10.10" }, redacted], custom_fields: redacted,
+    products: [{ price_paid: "10.10", quantity: 1, redacted_fields: 1, ...line }, { price_paid: "0.20", quantity: 1 }], adjustments: [{ reason: redacted, price_adjustment: "5.00" }],
+  }, { title: "Bought 2 items for 10.30 EUR" });
+  const message = (day, data, more) => event(day, "message", { message_id: redacted, conversation_id: redacted, author: redacted, body: redacted, state: redacted, attachments: redacted, ...data }, more);
+  const mail = (day, type, data) => event(day, type, { email_id: redacted, subject: redacted, from: redacted, to: redacted, list: redacted, campaign_id: redacted, ...data });
+  const items = [
+    order("28", "purchase", { product_reference: redacted }),
+    order("27", "return", { product_reference: { id_type: redacted, id: redacted }, product: redacted }),
+    order("26", "purchase", { product: { redacted_fields: 4 } }),
+    event("25", "purchase", { currency: "EUR", products: redacted, payment_types: redacted, adjustments: redacted }),
+    message("24", {}, { account: redacted, direction: "inbound" }),
+    message("23", { author: { name: redacted, handle: redacted }, attachments: [redacted, { name: redacted, url: redacted, type: redacted }] }, { account: { id: redacted, name: redacted }, channel: redacted, direction: "outbound" }),
+    message("22", { author: { redacted_fields: 1 }, attachments: undefined, state: undefined, body: undefined }, { account: { redacted_fields: 2 } }),
+    mail("21", "email_send", { body: redacted, body_bytes: 20_000 }),
+    mail("20", "email_send", {}),
+    mail("19", "email_open", {}),
+    mail("18", "email_click", { clicked_link: redacted }),
+    mail("17", "email_click", { list: { id: redacted, name: redacted }, clicked_link: { name: redacted, url: "https://shop.example", redacted_fields: 1 } }),
+    mail("16", "email_bounce", { list: { redacted_fields: 2 }, clicked_link: { name: redacted, url: redacted } }),
+    mail("15", "email_subscribe", { status: "unsubscribed" }),
+    event("14", "sms_send", { sms_id: redacted, body: redacted, from: redacted, to: redacted }),
+    event("13", "sms_click", { sms_id: redacted, clicked_link: redacted }),
+    event("12", "sms_subscribe", { status: "subscribed", list: redacted }),
+  ];
+  profile.name = redacted;
+  for (const identity of profile.identities) Object.assign(identity, { value: redacted, system_name: redacted });
+  for (const lists of [profile.summary.email.lists, profile.summary.sms.lists]) lists.push({ source: "mail", id: redacted, name: redacted, status: "subscribed", at }, { source: "mail", status: "subscribed", at });
+  profile.summary.channels.push(redacted);
+  for (const attribute of Object.values(profile.attributes).flat()) attribute.value = redacted;
+  profile.attributes_redacted = 12;
+  profile.notes.items = [{ id: "a.b", text: redacted, pinned: false, author: redacted, created_at: at, updated_at: at, etag: '"x"' }];
+  profile.history = { as_of: at, items, next: null };
+  await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
+  await lookUp(page, SAMPLE.email);
+
+  // All that a reader sees or hears: text and the attributes that are read out or shown.
+  const bad = () => page.evaluate(() => {
+    const root = document.querySelector("customer-profile").shadowRoot;
+    const texts = [root.textContent];
+    for (const node of root.querySelectorAll("*")) for (const name of ["aria-label", "title", "value", "href", "src", "alt", "d", "class", "id"]) texts.push(node.getAttribute(name) ?? "");
+    return texts.flatMap((text) => text.match(/.{0,40}(\[object|undefined|NaN|null).{0,40}/)?.[0] ?? []);
+  });
+  const panel = page.getByRole("tabpanel");
+  const hidden = panel.locator(".hidden");
+  assert.deepEqual(await bad(), []);
+  assert.equal(await page.locator("header .hidden").count(), 1 + 2 * profile.identities.length);
+  assert.equal(await page.locator(".note .hidden").count(), 2);
+  // The channel, and a list of e-mails and of texts.
+  assert.equal(await hidden.count(), 3);
+  await accessible(page, "redacted Summary");
+  await shot(page, "redacted-summary");
+
+  await page.getByRole("tab", { name: "Attributes" }).click();
+  assert.equal(await hidden.count(), Object.values(profile.attributes).flat().length);
+  await panel.getByText("12 more attributes are hidden: your access does not show them.", { exact: true }).waitFor();
+  assert.deepEqual(await bad(), []);
+  await accessible(page, "redacted Attributes");
+  await shot(page, "redacted-attributes");
+
+  await page.getByRole("tab", { name: "History" }).click();
+  await page.getByText(`${items.length} events`, { exact: true }).waitFor();
+  const shown = await page.locator("[data-event]").evaluateAll((nodes) => nodes.map((node) => node.dataset.event));
+  assert.deepEqual(shown.toSorted(), items.map((item) => item.id).toSorted());
+  assert.deepEqual(await bad(), []);
+  // Hidden ids are not the same id: nothing is grouped by them.
+  assert.equal(await panel.locator(".threads > li").count(), 10);
+  assert.equal(await panel.locator(".bubbles > li").count(), 3);
+  assert.deepEqual(await panel.locator("a").evaluateAll((links) => links.map((link) => link.href)), ["https://shop.example/"]);
+  const of = (day) => panel.locator(`.card:has([data-event*="-${day}"]), .threads > li:has([data-event*="-${day}"])`).last();
+  const expected = {
+    28: "Order Hidden Mar 28, 2026, 10:00 AM · Hidden · Hidden · Hidden €10.30 Product Hidden Quantity 1 €10.10 Product unknown Quantity 1 €0.20 Hidden €5.00",
+    25: "Order Mar 25, 2026, 10:00 AM",
+    24: "Message with Hidden Hidden Hidden from the customer · Mar 24, 2026, 10:00 AM Hidden Hidden",
+    22: "Message Customer from the customer · Mar 22, 2026, 10:00 AM",
+    21: "Hidden Hidden Sent Mar 21, 2026, 10:00 AM Hidden",
+    18: "An event Hidden Clicked Hidden Mar 18, 2026, 10:00 AM",
+    17: "An event Hidden Clicked https://shop.example Mar 17, 2026, 10:00 AM",
+    15: "An event Hidden Unsubscribed Mar 15, 2026, 10:00 AM",
+    14: "An event Sent Mar 14, 2026, 10:00 AM Hidden",
+  };
+  const found = {};
+  for (const day of Object.keys(expected)) found[day] = (await of(day).innerText()).replace(/\s+/g, " ");
+  assert.deepEqual(found, expected);
+  await accessible(page, "redacted History");
+  await shot(page, "redacted-history");
+}));
+
+test("attributes whose names are hidden are counted", withPage({}, async (page) => {
+  const profile = await profileOf(SAMPLE);
+  profile.attributes_redacted = 1;
+  await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
+  const open = async () => {
+    await lookUp(page, SAMPLE.email);
+    await page.getByRole("tab", { name: "Attributes" }).click();
+    return page.getByRole("tabpanel");
+  };
+  await (await open()).getByText("1 more attribute is hidden: your access does not show it.", { exact: true }).waitFor();
+  Object.assign(profile, { attributes: {}, attributes_redacted: 1200 });
+  const panel = await open();
+  await panel.getByText("1,200 attributes are hidden: your access does not show them.", { exact: true }).waitFor();
+  assert.equal(await panel.getByText("No attributes yet").count(), 0);
+}));
+
+test("links and pictures carry no user name and password", withPage({ allowed: ["https://shop.example"] }, async (page) => {
+  const profile = await profileOf(SAMPLE);
+  const event = (type, data) => ({ id: `${profile.id}.${type}`, type, at: "2026-03-01T10:00:00Z", title: "An event", identity: profile.id, [type]: data });
+  const secret = (path) => `https://jane:pass@shop.example/${path}`;
+  profile.history = { as_of: null, next: null, items: [
+    event("purchase", { currency: "EUR", products: [{ price_paid: "1", quantity: 1, product: { name: "Mug", url: secret("mug"), image: secret("mug.png") } }] }),
+    event("email_click", { email_id: "e1", clicked_link: { url: secret("sale") } }),
+    event("message", { author: { name: "Jane" }, attachments: [{ url: secret("bill.pdf"), type: "pdf" }, { name: "Script", url: "javascript:alert(1)" }, { name: "File", url: "ftp://jane:pass@files.example/" }] }),
+  ] };
+  await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
+  await page.route("https://shop.example/**", (route) => route.abort());
+  await lookUp(page, SAMPLE.email);
+  const picture = page.waitForEvent("requestfailed");
+  await page.getByRole("tab", { name: "History" }).click();
+  await page.getByRole("tabpanel").evaluate((panel) => { for (const image of panel.querySelectorAll("img")) image.loading = "eager"; });
+  assert.equal((await picture).url(), "https://shop.example/mug.png");
+  const links = await page.locator("customer-profile a").evaluateAll((nodes) => nodes.map((node) => [node.textContent, node.href, node.rel, node.referrerPolicy]));
+  assert.deepEqual(links, [["Mug", "mug"], ["https://shop.example/sale", "sale"], ["pdf", "bill.pdf"]].map(([text, path]) => [text, `https://shop.example/${path}`, "noreferrer", "no-referrer"]));
+  assert.doesNotMatch(await page.getByRole("tabpanel").evaluate((panel) => panel.outerHTML), /pass/);
 }));
 
 test("a customer of whom little is known", withPage({}, async (page) => {
