@@ -551,6 +551,13 @@ async fn junk_links_do_not_hide_a_customer() {
     }
     let (_, profile) = app.lookup(phone.clone()).await;
     let id = profile["id"].as_str().unwrap();
+    // The alarm watches this metric.
+    app.get("/profiles/x").await;
+    let logs = app.stack.logs();
+    let counted = logs
+        .iter()
+        .filter(|line| line.contains("\"ExcludedLinks\":1"));
+    assert_eq!(counted.count(), 3);
     let export = reqwest::get(app.url(&format!("/profiles/{id}/export?limit=100")))
         .await
         .unwrap();

@@ -431,7 +431,9 @@ async fn what_is_expired_is_passed_over_however_much_it_is() {
             let url = app.url(&format!("/profiles/{id}/export?limit={limit}{cursor}"));
             let text = reqwest::get(url).await.unwrap().text().await.unwrap();
             let (items, end) = text.trim().rsplit_once('\n').unwrap_or(("", text.trim()));
-            let items = items.lines().filter(|line| !line.starts_with(r#"{"header":"#));
+            let items = items
+                .lines()
+                .filter(|line| !line.starts_with(r#"{"header":"#));
             keys.extend(items.map(|line| {
                 let item: Value = serde_json::from_str(line).unwrap();
                 item["key"].as_str().unwrap().to_owned()

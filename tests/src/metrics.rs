@@ -30,7 +30,8 @@ async fn after_one_of_each() -> BTreeMap<String, Vec<Value>> {
         .to_owned();
     app.get(&format!("/profiles/{id}/history")).await;
     app.get("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
-    app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    app.note(&id, Some("k"), json!({"text": "Card 4111 1111 1111 1111"}))
+        .await;
     // What a function wrote just before its answer may follow a moment later: another answer is behind it.
     app.get(&format!("/profiles/{id}/history")).await;
     app.note(&id, Some("k"), json!({"text": "Call"})).await;
@@ -74,7 +75,9 @@ async fn requests_and_imports_are_measured() {
 #[tokio::test(flavor = "multi_thread")]
 async fn alarms_and_dashboard_look_at_what_is_measured() {
     let mut measured = BTreeSet::new();
-    for line in after_one_of_each().await.into_values().flatten() {
+    let lines = after_one_of_each().await.into_values();
+    let lines = lines.chain(after_excluded_links().await.into_values());
+    for line in lines.flatten() {
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
             .as_array()
             .expect("metrics")
@@ -101,6 +104,17 @@ async fn alarms_and_dashboard_look_at_what_is_measured() {
     assert!(looked_at.len() >= 8, "{looked_at:?}");
     let unknown: Vec<_> = looked_at.difference(&measured).collect();
     assert!(unknown.is_empty(), "nothing measures {unknown:?}");
+}
+
+/// Reads a profile whose source has too many links, and returns what was measured.
+async fn after_excluded_links() -> BTreeMap<String, Vec<Value>> {
+    let app = TestApp::start().await;
+    let pair = |n: u32| json!({"records": [{"email": "till@example.com"}, {"customer_id": format!("c{n}")}]});
+    let pairs: String = (0..33).map(|n| format!("{}\n", pair(n))).collect();
+    app.import("drop/unify/pos/a.ndjson", &pairs).await;
+    app.profile("till@example.com").await;
+    app.profile("till@example.com").await;
+    measured(&app).await
 }
 
 /// The names of our own metrics in an alarm.

@@ -15,6 +15,7 @@ use shared::{
     http::{self, Parameters},
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
+    metrics::{self, Unit},
     principal::{Principal, Scope},
     problem::Problem,
     products::Products,
@@ -176,6 +177,7 @@ async fn profile(
         page.next = Some(page.items[last].cursor());
     }
     audit(principal, &document.id, choice.include);
+    count_excluded_links(&document);
     let tag = tag(&mut document)?;
     let unchanged = held.is_some_and(|headers| http::holds(headers, &tag));
     let mut response = if unchanged {
@@ -258,6 +260,18 @@ async fn require_own(app: &App) -> Result<(), Problem> {
         facts.require(&Facts::new(&app.key, app.config.identifiers))?;
     }
     Ok(())
+}
+
+/// Counts the identities and sources whose links were not followed. An alarm watches the metric: a source with bad data would otherwise go unnoticed.
+fn count_excluded_links(document: &Document) {
+    let count = document.excluded_links.len();
+    if count > 0 {
+        let profile = document.id.to_string();
+        metrics::emit(
+            &[("ExcludedLinks", Unit::Count, count as f64)],
+            &[("profile", profile.into())],
+        );
+    }
 }
 
 /// Who opened which profile. No personal data: ids of identities carry none.
