@@ -34,16 +34,78 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// were enough when they were counted, and one costs a microsecond.
 const TURNS_BEFORE_WARMING: usize = 6;
 
-/// Method and path segments of a request.
-pub fn route(request: &Request) -> (&Method, Vec<&str>) {
-    (
-        request.method(),
-        request
-            .raw_http_path()
-            .trim_start_matches('/')
-            .split('/')
-            .collect(),
-    )
+/// The route of a request and the parameters of its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    key: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Route {
+    /// Takes the route that API Gateway matched. So a stage or the base path of a custom domain before the path makes no difference. Function URLs and
+    /// `cargo lambda watch` match no route: their path is matched here.
+    pub fn of(request: &Request) -> Self {
+        let key = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
+            _ => None,
+        };
+        let Some(key) = key.filter(|key| *key != "$default") else {
+            return Self::of_path(request.method(), request.raw_http_path());
+        };
+        let parameters = request.path_parameters_ref();
+        let parameters = parameters.into_iter().flat_map(|map| map.iter());
+        Self {
+            key: key.to_owned(),
+            parameters: parameters
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        }
+    }
+
+    fn of_path(method: &Method, path: &str) -> Self {
+        let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
+        let (path, names): (String, &[(usize, &str)]) = match segments.as_slice() {
+            ["profiles", "lookup"] => (path.to_owned(), &[]),
+            ["profiles", _] => ("/profiles/{id}".to_owned(), &[(1, "id")]),
+            ["profiles", _, section] => (format!("/profiles/{{id}}/{section}"), &[(1, "id")]),
+            ["profiles", _, "notes", _] => (
+                "/profiles/{id}/notes/{noteId}".to_owned(),
+                &[(1, "id"), (3, "noteId")],
+            ),
+            ["profiles", _, "history", _] => (
+                "/profiles/{id}/history/{eventId}".to_owned(),
+                &[(1, "id"), (3, "eventId")],
+            ),
+            _ => (path.to_owned(), &[]),
+        };
+        let parameters = names
+            .iter()
+            .map(|(at, name)| ((*name).to_owned(), segments[*at].to_owned()));
+        Self {
+            key: format!("{method} {path}"),
+            parameters: parameters.collect(),
+        }
+    }
+
+    /// The route as the template names it: `GET /profiles/{id}`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// A parameter of the path; empty if the route has none of this name.
+    pub fn parameter(&self, name: &str) -> &str {
+        let parameter = self.parameters.iter().find(|(own, _)| own == name);
+        parameter.map_or("", |(_, value)| value)
+    }
+
+    /// The profile id in the path. Text that is not an id names no profile.
+    ///
+    /// # Errors
+    /// It is not an id.
+    pub fn profile_id(&self) -> Result<IdentityId, Problem> {
+        let id = self.parameter("id");
+        id.parse().map_err(|_| profile_not_found())
+    }
 }
 
 /// The id that API Gateway gave the request: it stands in its access log too.
@@ -58,14 +120,6 @@ pub fn request_id(request: &Request) -> String {
             .map(|context| context.request_id.clone())
     })
     .unwrap_or_default()
-}
-
-/// The profile id in a path. What is not an id names no profile.
-///
-/// # Errors
-/// It is not an id.
-pub fn profile_id(segment: &str) -> Result<IdentityId, Problem> {
-    segment.parse().map_err(|_| profile_not_found())
 }
 
 /// The answer for an id under which nothing is recorded.
@@ -478,6 +532,36 @@ mod tests {
         let warm = async { warmed_after.set(asked.get()) };
         assert_eq!(run_and_warm(function, warm).await, 7);
         assert!(warmed_after.get());
+    }
+
+    #[test]
+    fn paths_without_a_matched_route_are_matched() {
+        for (path, key, id, note) in [
+            ("/profiles/lookup", "/profiles/lookup", "", ""),
+            ("/profiles/a", "/profiles/{id}", "a", ""),
+            ("/profiles/a/notes", "/profiles/{id}/notes", "a", ""),
+            (
+                "/profiles/a/notes/b",
+                "/profiles/{id}/notes/{noteId}",
+                "a",
+                "b",
+            ),
+            (
+                "/profiles/a/history/b",
+                "/profiles/{id}/history/{eventId}",
+                "a",
+                "",
+            ),
+            ("/profiles/a/orders/b", "/profiles/a/orders/b", "", ""),
+            ("/", "/", "", ""),
+        ] {
+            let route = Route::of_path(&Method::GET, path);
+            assert_eq!(route.key(), format!("GET {key}"));
+            assert_eq!(
+                (route.parameter("id"), route.parameter("noteId")),
+                (id, note)
+            );
+        }
     }
 
     #[test]

@@ -202,13 +202,15 @@ pub(crate) fn problem_of(problem: &Value) -> (String, Option<String>) {
 
 /// An event of the HTTP API, as the authorizer lets it through.
 pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Value {
+    let (route, parameters) = matched(path);
+    let key = format!("{method} {route}");
     let mut event = json!({
-        "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "",
+        "version": "2.0", "routeKey": key, "pathParameters": parameters, "rawPath": path, "rawQueryString": "",
         "headers": {"host": "api.example.com", "content-type": "application/json"},
         "requestContext": {
             "accountId": "000000000000", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"},
-            "requestId": "r-1", "routeKey": format!("{method} {path}"), "stage": "$default",
+            "requestId": "r-1", "routeKey": key, "stage": "$default",
             "time": "31/Oct/2026:00:00:00 +0000", "timeEpoch": 1_793_404_800_000_i64
         },
         "isBase64Encoded": false
@@ -217,6 +219,25 @@ pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Valu
         event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
     }
     event
+}
+
+/// The template's route for a path, and the parameters of the path.
+fn matched(path: &str) -> (String, Value) {
+    let (mut route, mut parameters) = (String::new(), json!({}));
+    for (at, segment) in path.split('/').enumerate().skip(1) {
+        let name = match (at, path.split('/').nth(3)) {
+            (2, _) if segment != "lookup" => "id",
+            (4, Some("notes")) => "noteId",
+            (4, _) => "eventId",
+            _ => {
+                route += &format!("/{segment}");
+                continue;
+            }
+        };
+        route += &format!("/{{{name}}}");
+        parameters[name] = segment.into();
+    }
+    (route, parameters)
 }
 
 fn strip_as_of(value: &mut Value) {

@@ -211,6 +211,34 @@ async fn names_and_notes_of_any_letters_come_back_as_they_were() {
     }
 }
 
+/// A stage, the base path of a custom domain, and function URLs, whose paths API Gateway does not match.
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_do_not_depend_on_what_is_before_the_path() {
+    let app = TestApp::with_jane().await;
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/profiles/{id}/history");
+    for raw in [
+        path.clone(),
+        format!("/prod{path}"),
+        format!("/customers/v1{path}"),
+    ] {
+        let mut event = api_event("GET", &path, None);
+        event["rawPath"] = raw.as_str().into();
+        event["requestContext"]["http"]["path"] = raw.as_str().into();
+        let response = app.stack.invoke("history", event).await.unwrap();
+        assert_eq!(response["statusCode"], 200, "{raw}");
+    }
+    let mut event = api_event("GET", &path, None);
+    event["routeKey"] = "$default".into();
+    event["requestContext"]["routeKey"] = "$default".into();
+    event.as_object_mut().unwrap().remove("pathParameters");
+    let response = app.stack.invoke("history", event).await.unwrap();
+    assert_eq!(response["statusCode"], 200);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_are_none_of_the_gateways_are_answered_and_the_process_lives() {
     let app = TestApp::start().await;

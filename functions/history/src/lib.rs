@@ -3,14 +3,11 @@
 
 use std::convert::Infallible;
 
-use lambda_http::{
-    Body, Request, Response,
-    http::{Method, StatusCode},
-};
+use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
     config::{Config, ConfigError},
     cursor::{self, Listing},
-    http::{self, Parameters},
+    http::{self, Parameters, Route},
     identity::IdentityId,
     principal::{Principal, Scope},
     problem::{Kind, Problem},
@@ -70,16 +67,17 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     let principal = Principal::from_request(request, app.config.local_agent)?;
     principal.require(Scope::ProfilesRead)?;
     app.facts.get(&app.table).await?;
-    let (method, path) = http::route(request);
-    match (method, path.as_slice()) {
-        (&Method::GET, ["profiles", id, "history"]) => {
+    let route = Route::of(request);
+    match route.key() {
+        "GET /profiles/{id}/history" => {
             let known = [&["limit", "cursor"], PARAMETERS.as_slice()].concat();
             let parameters = Parameters::with_repeated(request, &known, &["type"])?;
-            page(app, &principal, &http::profile_id(id)?, &parameters).await
+            page(app, &principal, &route.profile_id()?, &parameters).await
         }
-        (&Method::GET, ["profiles", id, "history", event]) => {
+        "GET /profiles/{id}/history/{eventId}" => {
             Parameters::new(request, &[])?;
-            one(app, &principal, &http::profile_id(id)?, event).await
+            let event = route.parameter("eventId");
+            one(app, &principal, &route.profile_id()?, event).await
         }
         _ => Err(http::route_not_found()),
     }

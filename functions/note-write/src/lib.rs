@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
 };
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
@@ -12,7 +12,7 @@ use shared::{
     config::{Config, ConfigError},
     erasure::IDEMPOTENCY_SECONDS,
     find::Find,
-    http::{self, Parameters},
+    http::{self, Parameters, Route},
     identity::IdentityId,
     item::Item,
     keys::{self, SortKey},
@@ -77,16 +77,15 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     principal.require(Scope::NotesWrite)?;
     app.facts.get(&app.table).await?;
     Parameters::new(request, &[])?;
-    let (method, path) = http::route(request);
-    match (method, path.as_slice()) {
-        (&Method::POST, ["profiles", id, "notes"]) => {
-            create(app, &principal, &http::profile_id(id)?, request).await
+    let route = Route::of(request);
+    let note = route.parameter("noteId");
+    match route.key() {
+        "POST /profiles/{id}/notes" => create(app, &principal, &route.profile_id()?, request).await,
+        "PATCH /profiles/{id}/notes/{noteId}" => {
+            change::edit(app, &principal, &route.profile_id()?, note, request).await
         }
-        (&Method::PATCH, ["profiles", id, "notes", note]) => {
-            change::edit(app, &principal, &http::profile_id(id)?, note, request).await
-        }
-        (&Method::DELETE, ["profiles", id, "notes", note]) => {
-            change::delete(app, &principal, &http::profile_id(id)?, note, request).await
+        "DELETE /profiles/{id}/notes/{noteId}" => {
+            change::delete(app, &principal, &route.profile_id()?, note, request).await
         }
         _ => Err(http::route_not_found()),
     }

@@ -6,13 +6,13 @@ use data_encoding::BASE64URL_NOPAD;
 use futures::future::try_join_all;
 use lambda_http::{
     Body, Request, Response,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use sha2::{Digest as _, Sha256};
 use shared::{
     config::{Config, ConfigError},
     cursor::{self, Listing},
-    http::{self, Parameters},
+    http::{self, Parameters, Route},
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
     metrics::{self, Unit},
@@ -81,9 +81,9 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     let principal = Principal::from_request(request, app.config.local_agent)?;
     principal.require(Scope::ProfilesRead)?;
     app.facts.get(&app.table).await?;
-    let (method, path) = http::route(request);
-    match (method, path.as_slice()) {
-        (&Method::POST, ["profiles", "lookup"]) => {
+    let route = Route::of(request);
+    match route.key() {
+        "POST /profiles/lookup" => {
             let parameters = Parameters::new(request, &["include", "consistent"])?;
             let choice = Choice::new(&parameters)?;
             let fields = http::body(request)?;
@@ -101,25 +101,25 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
             )
             .await
         }
-        (&Method::GET, ["profiles", id]) => {
+        "GET /profiles/{id}" => {
             let parameters = Parameters::new(request, &["include", "consistent"])?;
             let choice = Choice::new(&parameters)?;
             let held = Some(request.headers());
-            profile(app, &principal, &http::profile_id(id)?, choice, held).await
+            profile(app, &principal, &route.profile_id()?, choice, held).await
         }
-        (&Method::GET, ["profiles", id, "attributes"]) => {
+        "GET /profiles/{id}/attributes" => {
             let known = ["category", "limit", "cursor", "consistent"];
             let parameters = Parameters::new(request, &known)?;
-            attributes::page(app, &principal, &http::profile_id(id)?, &parameters).await
+            attributes::page(app, &principal, &route.profile_id()?, &parameters).await
         }
-        (&Method::GET, ["profiles", id, "export"]) => {
+        "GET /profiles/{id}/export" => {
             principal.require(Scope::PiiRead)?;
             let parameters = Parameters::new(request, &["limit", "cursor"])?;
-            export::page(app, &principal, &http::profile_id(id)?, &parameters).await
+            export::page(app, &principal, &route.profile_id()?, &parameters).await
         }
-        (&Method::GET, ["profiles", id, "notes"]) => {
+        "GET /profiles/{id}/notes" => {
             let parameters = Parameters::new(request, &["limit", "cursor"])?;
-            notes(app, &principal, &http::profile_id(id)?, &parameters).await
+            notes(app, &principal, &route.profile_id()?, &parameters).await
         }
         _ => Err(http::route_not_found()),
     }

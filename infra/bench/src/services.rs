@@ -129,6 +129,9 @@ pub(crate) async fn request(fixture: &str, path: &str) -> Result<Value, Failure>
     let fixture = build::workspace().join("functions").join(fixture);
     let mut event: Value = serde_json::from_slice(&tokio::fs::read(fixture).await?)?;
     event["rawPath"] = path.into();
+    if let Some(id) = event.pointer_mut("/pathParameters/id") {
+        *id = path.split('/').nth(2).unwrap_or_default().into();
+    }
     event["rawQueryString"] = "".into();
     event["requestContext"]["http"]["path"] = path.into();
     if let Some(event) = event.as_object_mut() {
