@@ -14,16 +14,16 @@ use shared::{
 };
 
 use crate::{
-    drop_key::DropKey,
-    erase::Erasures,
-    inflate::{Fault, Inflated},
-    manifest::Manifest,
-    notification,
-    notification::ObjectVersion,
-    object::Body,
+    erasure::Erasures,
+    import::drop_key::DropKey,
+    import::manifest::Manifest,
     record::{self, Context, Fields, json},
-    rejects,
+    report::rejects,
     rows::{Broken, Row, Rows},
+    source::inflate::{Fault, Inflated},
+    source::notification,
+    source::notification::ObjectVersion,
+    source::object::Body,
 };
 
 /// When the file was last modified: late enough for the times of today.

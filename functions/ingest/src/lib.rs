@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_s3::config::{BehaviorVersion, timeout::TimeoutConfig};
-pub use deadline::Deadline;
+pub use import::deadline::Deadline;
 use lambda_runtime::Diagnostic;
 use shared::{
     config::{Config, ConfigError},
@@ -15,28 +15,17 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
-mod counts;
-mod deadline;
-mod drop_key;
-mod erase;
+mod erasure;
 #[cfg(fuzzing)]
 pub mod fuzz;
-mod inflate;
-mod manifest;
-mod measure;
-mod notification;
-mod object;
-mod pace;
-mod plan;
-mod range;
+mod import;
 mod record;
-mod rejects;
 mod report;
 mod rows;
-mod run;
 #[cfg(test)]
 mod simulation;
-mod write;
+mod source;
+mod store;
 
 /// How long S3 may take to begin an answer. A connection that broke while Lambda had the process frozen says nothing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +50,7 @@ pub struct App {
     raw_file_days: Option<u64>,
     reject_days: Option<u64>,
     /// Who was erased, as it was last read.
-    erasures: tokio::sync::Mutex<erase::Erasures>,
+    erasures: tokio::sync::Mutex<erasure::Erasures>,
     /// Set once the table's facts were those of this configuration.
     facts_checked: OnceCell<()>,
     /// The sources that the table is known to have seen.
@@ -204,19 +193,22 @@ pub async fn handle(
     event: serde_json::Value,
     deadline: Deadline,
 ) -> Result<(), IngestError> {
-    let objects = notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
+    let objects =
+        source::notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
     if objects.is_empty() {
         return Ok(());
     }
     app.check_facts().await?;
     // Concurrently: a slow or failing object does not delay the others.
-    let runs = objects.iter().map(|object| run::run(app, object, deadline));
+    let runs = objects
+        .iter()
+        .map(|object| import::run::run(app, object, deadline));
     let outcomes = futures::future::join_all(runs).await;
     let mut failures = Vec::new();
     for (object, outcome) in objects.iter().zip(outcomes) {
         if let Err(error) = outcome {
             tracing::error!(
-                import = %run::import_of(object),
+                import = %import::run::import_of(object),
                 error_type = error.kind(),
                 error = chain(&error),
                 "object failed"

@@ -28,7 +28,7 @@ mod schema;
 mod tests;
 mod unify;
 
-use crate::{erase::Erasures, rejects};
+use crate::{erasure::Erasures, report::rejects};
 pub(crate) use fault::Fault;
 use fault::field_fault;
 pub(crate) use forget::Forget;

@@ -200,5 +200,5 @@ fn trimmed(mut bytes: Bytes, at_start: bool) -> (usize, Bytes) {
 
 /// The beginning of a row that is too large, as much of it as a reject shows. A copy: a slice would hold all.
 fn beginning(bytes: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&bytes[..bytes.len().min(crate::rejects::MAX_RAW)])
+    Bytes::copy_from_slice(&bytes[..bytes.len().min(crate::report::rejects::MAX_RAW)])
 }

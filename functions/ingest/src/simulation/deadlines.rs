@@ -17,7 +17,7 @@ async fn first_try(time: Duration, world: &Arc<World>) -> bool {
     match outcome {
         Ok(()) => {
             let (_, progress) = &stored[0];
-            let progress = crate::plan::Progress::from_map(progress);
+            let progress = crate::import::plan::Progress::from_map(progress);
             assert!(progress.done || progress.offset > 0, "{time:?}");
             // Where it goes on stands in a manifest, unless it is over.
             assert_eq!(
@@ -30,7 +30,10 @@ async fn first_try(time: Duration, world: &Arc<World>) -> bool {
             assert!(
                 stored
                     .iter()
-                    .all(|(_, progress)| crate::plan::Progress::from_map(progress).offset == 0),
+                    .all(
+                        |(_, progress)| crate::import::plan::Progress::from_map(progress).offset
+                            == 0
+                    ),
                 "{time:?}"
             );
             false

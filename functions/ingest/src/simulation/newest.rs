@@ -13,7 +13,7 @@ use shared::{
 use tests::model::{Drop, Forget, Row, When};
 
 use super::{schedules::Stage, *};
-use crate::write::{self, Outcome as Verdict};
+use crate::store::write::{self, Outcome as Verdict};
 
 /// Versions, each of an import of its own.
 const VERSIONS: usize = 4;

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     record::Placed,
     rows::Row,
-    write::{self, Outcome as Verdict, RowVerdict, Writer},
+    store::write::{self, Outcome as Verdict, RowVerdict, Writer},
 };
 
 /// The import that writes here; others are older or newer.

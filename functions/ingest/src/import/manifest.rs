@@ -4,7 +4,7 @@
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata as _, primitives::ByteStream};
 use shared::version::ImportId;
 
-use crate::{IngestError, plan::Plan};
+use crate::{IngestError, import::plan::Plan};
 
 /// Where manifests lie.
 pub(crate) const PREFIX: &str = "work/";

@@ -14,9 +14,9 @@ use shared::{
 use tokio::task::JoinSet;
 
 use crate::{
-    pace::Pace,
     record::{Fault, Placed},
     rows::Row,
+    store::pace::Pace,
 };
 
 /// Requests on their way at a time, at the beginning and at most.

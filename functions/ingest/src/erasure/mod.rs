@@ -21,11 +21,11 @@ use shared::{
 
 use crate::{
     App, IngestError,
-    counts::Erased,
-    deadline::Deadline,
-    plan::Plan,
+    import::deadline::Deadline,
+    import::plan::Plan,
     record::Forget,
-    write::{self, Outcome},
+    report::counts::Erased,
+    store::write::{self, Outcome},
 };
 
 /// How many identities are read or erased concurrently.

@@ -6,19 +6,19 @@ use shared::version::Version;
 
 use crate::{
     App, IngestError,
-    deadline::Deadline,
-    drop_key::DropKey,
-    erase::{self, Erasures, ForgetRow},
-    inflate::{Fault, Inflated},
-    notification::ObjectVersion,
-    object::{Body, Opened},
-    plan::{self, Plan, Progress, Range},
+    erasure::{self, Erasures, ForgetRow},
+    import::deadline::Deadline,
+    import::drop_key::DropKey,
+    import::plan::{self, Plan, Progress, Range},
+    import::run,
     record::{self, Context, Forget, Placed},
-    rejects::Rejects,
+    report::rejects::Rejects,
     report::{FileProblem, Status},
     rows::{Broken, Format, Row, Rows},
-    run,
-    write::{RowVerdict, Writer},
+    source::inflate::{Fault, Inflated},
+    source::notification::ObjectVersion,
+    source::object::{Body, Opened},
+    store::write::{RowVerdict, Writer},
 };
 
 /// A rejected CSV record this many times as long as the ones before it is taken to have swallowed other rows.
@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
             started_at,
             ..
         } = self.plan;
-        erase::catch_up(
+        erasure::catch_up(
             self.app,
             *erasure_changes,
             started_at.seconds(),
@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
 
     async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {
         if !placed.kept_out.is_empty() {
-            erase::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
+            erasure::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
         }
         if placed.writes.is_empty() && placed.links.is_empty() {
             self.progress.counts.suppressed += 1;
@@ -296,7 +296,8 @@ impl<'a> Run<'a> {
             deadline,
         };
         let erased = &mut self.progress.erased;
-        let executed = erase::forget(self.app, forget, &mut self.context.erasures, erased).await?;
+        let executed =
+            erasure::forget(self.app, forget, &mut self.context.erasures, erased).await?;
         let Some(executed) = executed else {
             return Ok(false);
         };

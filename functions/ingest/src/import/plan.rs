@@ -9,7 +9,7 @@ use shared::{
 };
 
 use crate::{
-    counts::{Counts, Erased},
+    report::counts::{Counts, Erased},
     report::{FileProblem, Status},
     rows::{Broken, Format},
 };

@@ -10,7 +10,7 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 
-use crate::{IngestError, notification::ObjectVersion};
+use crate::{IngestError, source::notification::ObjectVersion};
 
 /// How often a body may break without a byte in between.
 const MAX_BREAKS: u32 = 5;

@@ -13,7 +13,7 @@ use futures::{Stream, stream};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
 
-use crate::{IngestError, object::Body, rows::Broken};
+use crate::{IngestError, rows::Broken, source::object::Body};
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];

@@ -66,7 +66,7 @@ mod tests {
     use shared::version::ImportId;
 
     use super::*;
-    use crate::counts::Counts;
+    use crate::report::counts::Counts;
 
     fn metric(report: &Report, name: &str) -> Option<f64> {
         let measured = measured(report, None);

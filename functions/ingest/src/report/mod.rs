@@ -1,6 +1,10 @@
 //! The account of an import, which the one who dropped the file reads. What its counters count is in `counts`, the
 //! rows that it rejected are in `rejects`.
 
+pub(crate) mod counts;
+pub(crate) mod measure;
+pub(crate) mod rejects;
+
 use aws_sdk_s3::{
     Client,
     config::{self, retry::RetryConfig},
@@ -13,9 +17,9 @@ use shared::{closure::ExcludedLinks, time::Instant, version::ImportId};
 
 use crate::{
     IngestError,
-    counts::{Counts, Erased},
-    drop_key::DropKey,
-    plan::{Plan, Progress},
+    import::drop_key::DropKey,
+    import::plan::{Plan, Progress},
+    report::counts::{Counts, Erased},
 };
 
 /// S3's limit of a key.

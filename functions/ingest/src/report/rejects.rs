@@ -7,7 +7,7 @@ use shared::{identifier::Notation, value::Map};
 
 use crate::{
     IngestError,
-    plan::Plan,
+    import::plan::Plan,
     record::{Fault, Fields},
     report::Place,
     rows::Row,

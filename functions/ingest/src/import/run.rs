@@ -5,18 +5,18 @@ use shared::{table::ImportItems, time::Instant, value::Map, version::ImportId};
 
 use crate::{
     App, IngestError,
-    counts::Erased,
-    deadline::Deadline,
-    drop_key::{DropKey, DropKeyError},
-    erase::{self, Erasures},
-    inflate::Inflated,
-    manifest::{self, Manifest},
-    measure,
-    notification::ObjectVersion,
-    object::{Body, Opened},
-    plan::{self, Plan, Progress},
-    range::Run,
+    erasure::{self, Erasures},
+    import::deadline::Deadline,
+    import::drop_key::{DropKey, DropKeyError},
+    import::manifest::{self, Manifest},
+    import::plan::{self, Plan, Progress},
+    import::range::Run,
+    report::counts::Erased,
+    report::measure,
     report::{FileProblem, Report, Status},
+    source::inflate::Inflated,
+    source::notification::ObjectVersion,
+    source::object::{Body, Opened},
 };
 
 /// For how long the table keeps an import's plan and progress.
@@ -318,7 +318,7 @@ async fn advance(
 async fn take_back(app: &App, plan: &Plan) -> Result<(), IngestError> {
     let (known, mut erased) = (Erasures::default(), Erased::default());
     let planned_at = plan.started_at.seconds();
-    erase::catch_up(app, plan.erasure_changes, planned_at, &known, &mut erased).await
+    erasure::catch_up(app, plan.erasure_changes, planned_at, &known, &mut erased).await
 }
 
 /// Sees to what is left of a range: its next manifest, or, where all ranges are done, the report.

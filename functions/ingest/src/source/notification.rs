@@ -3,7 +3,7 @@
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
 
-use crate::plan::object_id;
+use crate::import::plan::object_id;
 
 /// One version of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
