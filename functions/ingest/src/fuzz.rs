@@ -14,13 +14,13 @@ use shared::{
 };
 
 use crate::{
-    erasure::Erasures,
     import::drop_key::DropKey,
     import::manifest::Manifest,
-    record::{self, Context, Fields, json},
-    report::rejects,
-    rows::{Broken, Row, Rows},
-    source::inflate::{Fault, Inflated},
+    record::Erasures,
+    record::{self, Context},
+    rows::{CSV_NOTATION, Fields, Row, Rows, json},
+    source::FileError,
+    source::inflate::{Inflated, ReadError},
     source::notification,
     source::notification::ObjectVersion,
     source::object::Body,
@@ -78,7 +78,7 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let again = |fields: &Fields| {
         let notation = match fields.notation {
             Notation::Json => String::new(),
-            Notation::Csv => format!(r#""notation":"{}","#, rejects::CSV),
+            Notation::Csv => format!(r#""notation":"{}","#, CSV_NOTATION),
         };
         // Numbers as they are written, which a JSON value would not keep.
         let record = serde_json::to_string(&fields.map).expect("JSON");
@@ -146,7 +146,7 @@ pub fn ranges(text: &[u8], starts: &[usize]) {
 }
 
 /// The rows of a file, and how it broke off, if it did; the rows' reader is what knows their fields.
-fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<Broken>) {
+fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<FileError>) {
     let mut found = Vec::new();
     for chunk in text.chunks(piece.max(1)) {
         if rows.is_over() {
@@ -184,15 +184,15 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         while let Some(chunk) = inflated.next().await? {
             all.extend_from_slice(&chunk);
         }
-        Ok::<_, Fault>(all)
+        Ok::<_, ReadError>(all)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime
         .expect("a runtime")
         .block_on(read)
         .map_err(|fault| match fault {
-            Fault::Broken(broken) => broken.slug,
-            Fault::Ingest(error) => panic!("{error}"),
+            ReadError::File(broken) => broken.slug,
+            ReadError::Ingest(error) => panic!("{error}"),
         })
 }
 

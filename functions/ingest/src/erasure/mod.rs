@@ -4,7 +4,6 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     ops::Range,
-    sync::Arc,
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
@@ -21,10 +20,9 @@ use shared::{
 
 use crate::{
     App, IngestError,
-    import::deadline::Deadline,
-    import::plan::Plan,
-    record::Forget,
-    report::counts::Erased,
+    counts::Erased,
+    deadline::Deadline,
+    record::{Erasures, Forget},
     store::write::{self, Outcome},
 };
 
@@ -39,71 +37,15 @@ const MAX_ATTEMPTS: u32 = 10;
 /// By how much clocks may differ, in seconds, and runs may be late to note what they do.
 const SLACK_SECONDS: i64 = 60 * 60;
 
-/// The identities that a run keeps out.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Erasures {
-    /// The list, and how often it had changed when it was read.
-    list: Arc<HashMap<IdentityId, Erasure>>,
-    changes: u64,
-    /// The markers that this run wrote, with those of the list about the same identities.
-    own: HashMap<IdentityId, Markers>,
-    /// The version of the first row that wrote one.
-    first: Option<Version>,
-}
-
-impl Erasures {
-    /// Reads the list, unless it has not changed since this process read it.
-    pub(crate) async fn read(app: &App) -> Result<Self, TableError> {
-        let mut known = app.erasures.lock().await;
-        // Read before the list: the list is at least as new as it says.
-        let changes = app.table.erasure_changes().await?;
-        if known.changes != changes {
-            let list = app.table.erasures().await?;
-            *known = Self {
-                list: Arc::new(list),
-                changes,
-                ..Self::default()
-            };
-        }
-        Ok(known.clone())
+/// Reads the erasure list, unless it has not changed since this process read it.
+pub(crate) async fn read(app: &App) -> Result<Erasures, TableError> {
+    let mut known = app.erasures.lock().await;
+    // Read before the list: the list is at least as new as it says.
+    let changes = app.table.erasure_changes().await?;
+    if known.changes() != changes {
+        *known = Erasures::listed(app.table.erasures().await?, changes);
     }
-
-    pub(crate) const fn changes(&self) -> u64 {
-        self.changes
-    }
-
-    /// Whether the markers of `identity` erase `item`, which belongs to that identity or is a link to it.
-    pub(crate) fn erase(&self, identity: &IdentityId, item: &Item) -> bool {
-        let listed = || self.list.get(identity).map(|erasure| &erasure.markers);
-        let markers = self.own.get(identity).or_else(listed);
-        markers.is_some_and(|markers| markers.erase(item))
-    }
-
-    /// Whether these markers of an identity are all from this run, which has executed them and has kept to them since.
-    fn has_carried_out(&self, identity: &IdentityId, markers: &Markers) -> bool {
-        self.own.get(identity) == Some(markers)
-    }
-
-    #[cfg(test)]
-    fn of(own: HashMap<IdentityId, Markers>) -> Self {
-        Self {
-            own,
-            ..Self::default()
-        }
-    }
-
-    fn add(&mut self, identity: &IdentityId, marker: Marker, version: Version) {
-        self.first.get_or_insert(version);
-        let listed = self.list.get(identity);
-        self.own
-            .entry(identity.clone())
-            .or_insert_with(|| {
-                listed
-                    .map(|erasure| erasure.markers.clone())
-                    .unwrap_or_default()
-            })
-            .add(marker, version);
-    }
+    Ok(known.clone())
 }
 
 /// The result of a forget row that was executed to its end.
@@ -113,6 +55,17 @@ pub(crate) struct Executed {
     pub(crate) is_stored: bool,
     /// Links that were not followed to find a profile, because their source has too many.
     pub(crate) excluded: Vec<ExcludedLinks>,
+}
+
+/// An import as it was planned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    /// How often the erasure list had changed.
+    pub(crate) erasure_changes: u64,
+    /// When, in seconds since 1970.
+    pub(crate) at: i64,
+    /// Whether the object is read by one invocation at a time.
+    pub(crate) is_in_one_range: bool,
 }
 
 /// What a forget row needs beside itself.
@@ -196,19 +149,18 @@ async fn write_markers(
 /// Deletes what was stored under identities that were added to the erasure list since an import was planned.
 pub(crate) async fn catch_up(
     app: &App,
-    planned_changes: u64,
-    planned_at: i64,
+    planned: Planned,
     known: &Erasures,
     erased: &mut Erased,
 ) -> Result<(), IngestError> {
-    if app.table.erasure_changes().await? == planned_changes {
+    if app.table.erasure_changes().await? == planned.erasure_changes {
         return Ok(());
     }
-    let now = Erasures::read(app).await?;
-    let before = rows_before(app, known).await?;
+    let now = read(app).await?;
+    let before = rows_before(planned, known);
     let mut left = Vec::new();
-    for (identity, Erasure { markers, listed_at }) in now.list.iter() {
-        let is_since = *listed_at >= planned_at - SLACK_SECONDS;
+    for (identity, Erasure { markers, listed_at }) in now.list() {
+        let is_since = *listed_at >= planned.at - SLACK_SECONDS;
         let is_over = known.has_carried_out(identity, markers)
             || before
                 .as_ref()
@@ -224,15 +176,9 @@ pub(crate) async fn catch_up(
 /// The versions of the rows before the first one that wrote a marker in this run. An earlier run has executed all of them before
 /// it saved its progress, and every run that started after that has kept to them. `None` if that is not known: an object in
 /// ranges is read by several runs concurrently.
-async fn rows_before(app: &App, known: &Erasures) -> Result<Option<Range<Version>>, TableError> {
-    let Some(first) = known.first else {
-        return Ok(None);
-    };
-    let import = first.import();
-    let plans = app.table.plans(&[import]).await?;
-    let plan = plans.get(&import).and_then(Plan::from_map);
-    let is_in_one = plan.is_some_and(|plan| plan.starts.len() == 1);
-    Ok(is_in_one.then(|| first.at(0)..first))
+fn rows_before(planned: Planned, known: &Erasures) -> Option<Range<Version>> {
+    let first = known.first()?;
+    planned.is_in_one_range.then(|| first.at(0)..first)
 }
 
 /// Whether one of these rows wrote all markers of an identity.

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use shared::{identifier::IdentifierRules, identity::IdentityKey, table::Write, version::ImportId};
 
 use super::*;
-use crate::record::{self, Context, Placed, json};
+use crate::{
+    record::{self, Context, Placed},
+    rows::json,
+};
 
 const START: i64 = 1_790_000_000;
 
@@ -183,10 +186,7 @@ fn listed(identity: &IdentityId, said: &[(Marker, Version)]) -> Erasures {
         markers: markers(said),
         listed_at: START,
     };
-    Erasures {
-        list: Arc::new(HashMap::from([(identity.clone(), erasure)])),
-        ..Erasures::default()
-    }
+    Erasures::listed(HashMap::from([(identity.clone(), erasure)]), 0)
 }
 
 fn record_of(identity: &IdentityId, version: Version) -> Item {
@@ -248,7 +248,7 @@ fn what_a_run_has_carried_out_is_what_is_still_all_that_is_said() {
     };
     let own = (Marker::Erased, version(2, 5));
     assert!(!is_over(&erasures, &[(Marker::Erased, version(1, 0))]));
-    assert_eq!(erasures.first, None);
+    assert_eq!(erasures.first(), None);
     erasures.add(&ada, Marker::Erased, version(2, 5));
     assert!(is_over(&erasures, &[own]));
     // Others have said more since.
@@ -263,7 +263,7 @@ fn what_a_run_has_carried_out_is_what_is_still_all_that_is_said() {
         &[own, (Marker::Reinstated(version(2, 7)), version(2, 7))]
     ));
     assert!(!is_over(&erasures, &[own]));
-    assert_eq!(erasures.first, Some(version(2, 5)));
+    assert_eq!(erasures.first(), Some(version(2, 5)));
 }
 
 #[test]

@@ -51,8 +51,8 @@ impl Manifest {
         let body = serde_json::json!({
             "form": FORM,
             "import": self.import.to_string(),
-            "key": plan.key,
-            "version_id": plan.version_id,
+            "key": plan.object.key,
+            "version_id": plan.object.version_id,
             "range": self.range,
             "offset": self.offset,
         });
@@ -60,7 +60,7 @@ impl Manifest {
         for _ in 0..MAX_CONFLICTS {
             let put = s3
                 .put_object()
-                .bucket(&plan.bucket)
+                .bucket(&plan.object.bucket)
                 .key(self.key())
                 .content_type("application/json")
                 .if_none_match("*")

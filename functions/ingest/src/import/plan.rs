@@ -9,9 +9,11 @@ use shared::{
 };
 
 use crate::{
-    report::counts::{Counts, Erased},
+    counts::{Counts, Erased},
+    erasure::Planned,
     report::{FileProblem, Status},
-    rows::{Broken, Format},
+    rows::Format,
+    source::{FileError, notification::ObjectVersion},
 };
 
 /// The number of this form of plans. A run that finds another one leaves it to those who know it.
@@ -33,12 +35,7 @@ const LOST: [&str; 2] = [GONE, SUPERSEDED];
 /// What an import is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    pub(crate) bucket: String,
-    pub(crate) key: String,
-    /// `None` in a bucket without versions.
-    pub(crate) version_id: Option<String>,
-    pub(crate) etag: String,
-    pub(crate) sequencer: String,
+    pub(crate) object: ObjectVersion,
     /// In seconds since 1970.
     pub(crate) last_modified: i64,
     pub(crate) size: u64,
@@ -94,9 +91,9 @@ pub(crate) fn is_cut_anywhere(format: Format, compressed: bool) -> bool {
 
 /// Why an object can't be read from `offset` on: too much of it would be read again by each run, if it can't be
 /// entered in the middle.
-pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<Broken> {
+pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<FileError> {
     (!is_cut_anywhere(format, compressed) && offset > MAX_PASSED_OVER).then(|| {
-        Broken::new(
+        FileError::new(
             "file-too-large",
             format!(
                 "At most {} GiB of a file like this one, decompressed, are read. Drop it in several files, or as NDJSON that is \
@@ -105,6 +102,14 @@ pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<B
             ),
         )
     })
+}
+
+/// For how long the table keeps an import's plan and progress.
+const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// When a plan or progress that is stored now expires, in seconds since 1970.
+pub(crate) fn expiry() -> i64 {
+    Instant::now().seconds() + KEPT_SECONDS
 }
 
 /// Where the ranges of an object begin.
@@ -119,16 +124,21 @@ pub(crate) fn starts(size: u64, chunk: u64, format: Format, compressed: bool) ->
 
 impl Plan {
     pub(crate) fn import(&self) -> ImportId {
-        ImportId::new(&self.bucket, &self.key, &self.object_id())
+        self.object.import()
     }
 
-    pub(crate) fn object_id(&self) -> String {
-        object_id(self.version_id.as_deref(), &self.etag, &self.sequencer)
+    /// What the erasure of identities needs to know of the plan.
+    pub(crate) fn planned(&self) -> Planned {
+        Planned {
+            erasure_changes: self.erasure_changes,
+            at: self.started_at.seconds(),
+            is_in_one_range: self.starts.len() == 1,
+        }
     }
 
     /// The version of what stands at the object's start.
     pub(crate) fn version(&self) -> Version {
-        Version::new(self.last_modified, &self.sequencer, self.import(), 0)
+        Version::new(self.last_modified, &self.object.sequencer, self.import(), 0)
     }
 
     pub(crate) fn range(&self, number: usize) -> Option<Range> {
@@ -147,13 +157,13 @@ impl Plan {
     pub(crate) fn to_map(&self) -> Map {
         let mut map = Map::new();
         map.insert("form", number(FORM));
-        map.insert("bucket", self.bucket.as_str());
-        map.insert("key", self.key.as_str());
-        if let Some(version_id) = &self.version_id {
+        map.insert("bucket", self.object.bucket.as_str());
+        map.insert("key", self.object.key.as_str());
+        if let Some(version_id) = &self.object.version_id {
             map.insert("version_id", version_id.as_str());
         }
-        map.insert("etag", self.etag.as_str());
-        map.insert("sequencer", self.sequencer.as_str());
+        map.insert("etag", self.object.etag.as_str());
+        map.insert("sequencer", self.object.sequencer.as_str());
         map.insert(
             "last_modified",
             Value::Number(self.last_modified.to_string()),
@@ -178,11 +188,13 @@ impl Plan {
         let text = |name: &str| Some(map.text(name)?.to_owned());
         (integer(map.get("form")?)? == FORM).then_some(())?;
         Some(Self {
-            bucket: text("bucket")?,
-            key: text("key")?,
-            version_id: text("version_id"),
-            etag: text("etag")?,
-            sequencer: text("sequencer")?,
+            object: ObjectVersion {
+                bucket: text("bucket")?,
+                key: text("key")?,
+                version_id: text("version_id"),
+                etag: text("etag")?,
+                sequencer: text("sequencer")?,
+            },
             last_modified: i64::try_from(integer(map.get("last_modified")?)?).ok()?,
             size: integer(map.get("size")?)?,
             compressed: map.flag("compressed")?,
@@ -199,11 +211,6 @@ impl Plan {
             }),
         })
     }
-}
-
-/// What tells a version of an object from others of its key.
-pub(crate) fn object_id(version_id: Option<&str>, etag: &str, sequencer: &str) -> String {
-    version_id.map_or_else(|| format!("{etag}-{sequencer}"), str::to_owned)
 }
 
 impl Progress {
@@ -388,11 +395,13 @@ mod tests {
 
     fn plan(starts: Vec<u64>) -> Plan {
         Plan {
-            bucket: "b".into(),
-            key: "drop/purchase/a.csv".into(),
-            version_id: Some("v".into()),
-            etag: "e".into(),
-            sequencer: "01".into(),
+            object: ObjectVersion {
+                bucket: "b".into(),
+                key: "drop/purchase/a.csv".into(),
+                version_id: Some("v".into()),
+                etag: "e".into(),
+                sequencer: "01".into(),
+            },
             last_modified: 7,
             size: 9,
             compressed: true,

@@ -6,16 +6,16 @@ use shared::version::Version;
 
 use crate::{
     App, IngestError,
-    erasure::{self, Erasures, ForgetRow},
-    import::deadline::Deadline,
+    deadline::Deadline,
+    erasure::{self, ForgetRow},
     import::drop_key::DropKey,
     import::plan::{self, Plan, Progress, Range},
-    import::run,
-    record::{self, Context, Forget, Placed},
+    record::{self, Context, Erasures, Forget, Placed},
     report::rejects::Rejects,
     report::{FileProblem, Status},
-    rows::{Broken, Format, Row, Rows},
-    source::inflate::{Fault, Inflated},
+    rows::{Format, Row, Rows},
+    source::FileError,
+    source::inflate::{Inflated, ReadError},
     source::notification::ObjectVersion,
     source::object::{Body, Opened},
     store::write::{RowVerdict, Writer},
@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
                 event_retention_days: app.event_retention_days,
             },
             writer: Writer::new(&app.table, plan.import()),
-            rejects: Rejects::new(&app.s3, plan, range.number),
+            rejects: Rejects::new(&app.s3, &plan.object, range.number),
             progress,
             told_at: Instant::now(),
         }
@@ -86,25 +86,14 @@ impl<'a> Run<'a> {
         let read = self.read(object, source, (&mut rows, from), deadline, tries);
         match read.await {
             Ok(()) => {}
-            Err(Fault::Ingest(error)) => return Err(error),
-            Err(Fault::Broken(broken)) => self.end_with(Status::Rejected, broken),
+            Err(ReadError::Ingest(error)) => return Err(error),
+            Err(ReadError::File(broken)) => self.end_with(Status::Rejected, broken),
         }
         self.writer.finish().await?;
         self.account(&rows).await?;
         // Who was erased since the import was planned may have been stored by this run or by one that died.
-        let Plan {
-            erasure_changes,
-            started_at,
-            ..
-        } = self.plan;
-        erasure::catch_up(
-            self.app,
-            *erasure_changes,
-            started_at.seconds(),
-            &self.context.erasures,
-            &mut self.progress.erased,
-        )
-        .await?;
+        let (planned, known) = (self.plan.planned(), &self.context.erasures);
+        erasure::catch_up(self.app, planned, known, &mut self.progress.erased).await?;
         self.rejects.put().await?;
         self.progress.rejects.append(&mut self.rejects.names);
         self.progress.requests += self.writer.requests;
@@ -120,10 +109,10 @@ impl<'a> Run<'a> {
         (rows, from): (&mut Rows, u64),
         mut deadline: Deadline,
         tries: u64,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ReadError> {
         let (format, offset) = (self.drop.format, self.progress.offset);
         if let Some(broken) = plan::too_far(format, self.plan.compressed, offset) {
-            return Err(Fault::Broken(broken));
+            return Err(ReadError::File(broken));
         }
         let opened = match source {
             Some(source) => Some(source),
@@ -209,12 +198,12 @@ impl<'a> Run<'a> {
             Opened::Body(body) => Ok(Some(Inflated::Plain(None, body))),
             Opened::Gone => {
                 let detail = "The version was deleted before it was read to its end.";
-                self.end_with(Status::Failed, Broken::new(plan::GONE, detail));
+                self.end_with(Status::Failed, FileError::new(plan::GONE, detail));
                 Ok(None)
             }
             Opened::Superseded => {
                 let detail = "Another object took this one's place before it was read to its end.";
-                self.end_with(Status::Superseded, Broken::new(plan::SUPERSEDED, detail));
+                self.end_with(Status::Superseded, FileError::new(plan::SUPERSEDED, detail));
                 Ok(None)
             }
         }
@@ -292,7 +281,7 @@ impl<'a> Run<'a> {
         let forget = ForgetRow {
             forget,
             version: self.version.at(row.offset),
-            expires_at: run::expiry(),
+            expires_at: plan::expiry(),
             deadline,
         };
         let erased = &mut self.progress.erased;
@@ -339,7 +328,7 @@ impl<'a> Run<'a> {
         self.told_at = Instant::now();
         tracing::info!(
             import = %self.plan.import(),
-            version_id = self.plan.version_id,
+            version_id = self.plan.object.version_id,
             range = self.range.number,
             read = self.progress.counts.read,
             start = self.range.start,
@@ -350,7 +339,7 @@ impl<'a> Run<'a> {
         );
     }
 
-    fn end_with(&mut self, status: Status, broken: Broken) {
+    fn end_with(&mut self, status: Status, broken: FileError) {
         self.progress.done = true;
         self.progress.problem = Some((status, FileProblem::new(broken.slug, broken.detail)));
     }

@@ -5,22 +5,22 @@ use shared::{table::ImportItems, time::Instant, value::Map, version::ImportId};
 
 use crate::{
     App, IngestError,
-    erasure::{self, Erasures},
-    import::deadline::Deadline,
+    counts::Erased,
+    deadline::Deadline,
+    erasure,
     import::drop_key::{DropKey, DropKeyError},
     import::manifest::{self, Manifest},
-    import::plan::{self, Plan, Progress},
+    import::outcome,
+    import::plan::{self, Plan, Progress, expiry},
     import::range::Run,
-    report::counts::Erased,
+    record::Erasures,
     report::measure,
-    report::{FileProblem, Report, Status},
+    report::{FileProblem, Status},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
     source::object::{Body, Opened},
 };
 
-/// For how long the table keeps an import's plan and progress.
-const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
 /// How many runs a range may take: each makes progress, but some file is always larger.
 const MAX_HOPS: u64 = 10_000;
 
@@ -30,10 +30,7 @@ pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
     manifest
         .then(|| Manifest::parse(&object.key))
         .flatten()
-        .map_or_else(
-            || ImportId::new(&object.bucket, &object.key, &object.id()),
-            |manifest| manifest.import,
-        )
+        .map_or_else(|| object.import(), |manifest| manifest.import)
 }
 
 /// Sees to one object that a notification tells of.
@@ -57,7 +54,7 @@ pub(crate) async fn run(
 
 /// Plans the import of a dropped object, and begins it.
 async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
-    let import = ImportId::new(&object.bucket, &object.key, &object.id());
+    let import = object.import();
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
         Err(error) => {
@@ -88,14 +85,10 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         let problem = FileProblem::new(broken.slug, broken.detail);
         return refuse(app, object, Status::Rejected, problem).await;
     }
-    let erasures = Erasures::read(app).await?;
+    let erasures = erasure::read(app).await?;
     let new_among = app.new_among(&drop.source).await?;
     let plan = Plan {
-        bucket: object.bucket.clone(),
-        key: object.key.clone(),
-        version_id: object.version_id.clone(),
-        etag: object.etag.clone(),
-        sequencer: object.sequencer.clone(),
+        object: object.clone(),
         last_modified,
         size,
         compressed,
@@ -135,12 +128,8 @@ async fn refuse(
     status: Status,
     problem: FileProblem,
 ) -> Result<(), IngestError> {
-    let import = ImportId::new(&object.bucket, &object.key, &object.id());
-    let report = Report::new(import, &object.key, object.version_id.as_deref())
-        .with_problem(status, problem);
-    let is_first = report
-        .put_first(&app.s3, &object.bucket, &object.id())
-        .await?;
+    let report = outcome::at_start(object).with_problem(status, problem);
+    let is_first = report.put_first(&app.s3, object).await?;
     if is_first {
         measure::import(&report, None);
     }
@@ -228,7 +217,7 @@ async fn follow(
             return settle(app, &plan, &items, number).await;
         }
     }
-    let Ok(drop) = DropKey::parse(&plan.key) else {
+    let Ok(drop) = DropKey::parse(&plan.object.key) else {
         return Ok(());
     };
     // The first run of a drop is not counted: that would be a write more for every file.
@@ -271,20 +260,13 @@ async fn advance(
     let Some(range) = plan.range(number) else {
         return Ok(());
     };
-    let object = ObjectVersion {
-        bucket: plan.bucket.clone(),
-        key: plan.key.clone(),
-        version_id: plan.version_id.clone(),
-        etag: plan.etag.clone(),
-        sequencer: plan.sequencer.clone(),
-    };
     let began = progress.offset;
     let (source, erasures) = match opened {
         Some((source, erasures)) => (Some(source), erasures),
-        None => (None, Erasures::read(app).await?),
+        None => (None, erasure::read(app).await?),
     };
     let mut progress = Run::new(app, plan, drop, range, progress, erasures)
-        .run(&object, source, deadline, tries)
+        .run(&plan.object, source, deadline, tries)
         .await?;
     if !progress.done && progress.offset == began {
         return Err(IngestError::NoProgress);
@@ -317,8 +299,7 @@ async fn advance(
 /// meanwhile.
 async fn take_back(app: &App, plan: &Plan) -> Result<(), IngestError> {
     let (known, mut erased) = (Erasures::default(), Erased::default());
-    let planned_at = plan.started_at.seconds();
-    erasure::catch_up(app, plan.erasure_changes, planned_at, &known, &mut erased).await
+    erasure::catch_up(app, plan.planned(), &known, &mut erased).await
 }
 
 /// Sees to what is left of a range: its next manifest, or, where all ranges are done, the report.
@@ -371,8 +352,8 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
     let mut told = ranges.to_vec();
     let mut is_first = false;
     loop {
-        let report = Report::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
-        is_first |= report.put(&app.s3, &plan.bucket, &plan.object_id()).await?;
+        let report = outcome::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
+        is_first |= report.put(&app.s3, &plan.object).await?;
         let stands = if told.iter().any(Progress::is_lost) {
             self::ranges(plan, &app.table.import(plan.import()).await?)
         } else {
@@ -406,10 +387,6 @@ fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
 fn held(items: &ImportItems, number: usize) -> Option<&Map> {
     let held = items.ranges.iter().find(|(own, _)| *own == number);
     held.map(|(_, map)| map)
-}
-
-pub(crate) fn expiry() -> i64 {
-    Instant::now().seconds() + KEPT_SECONDS
 }
 
 /// With a capital and a full stop.

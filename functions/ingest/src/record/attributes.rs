@@ -10,11 +10,12 @@ use shared::{
 };
 
 use super::{
-    Fault, Placing,
+    Placing,
+    check::field_error,
     check::{self, Path},
-    fault::field_fault,
-    json, schema,
+    schema,
 };
+use crate::rows::{RowError, json};
 
 /// The most namespaces of a record: each is an item, and holds what else the record says.
 const MAX_NAMESPACES: usize = 100;
@@ -22,12 +23,12 @@ const MAX_NAMESPACES: usize = 100;
 const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Placing<'_> {
-    pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+    pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
         let link = self.link(&mut fields)?;
         let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
         self.not_ahead(&data, "updated_at")?;
         let Some(Value::Map(attributes)) = data.remove("attributes") else {
-            return Err(field_fault("attributes", "missing_field", "an object"));
+            return Err(field_error("attributes", "missing_field", "an object"));
         };
         let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
         for (name, value) in flattened(attributes) {
@@ -36,8 +37,9 @@ impl Placing<'_> {
             let parts = name
                 .split_once('.')
                 .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
-            let (namespace, name) = parts
-                .ok_or_else(|| Fault::at(&path, "invalid_value", "a name like namespace.name"))?;
+            let (namespace, name) = parts.ok_or_else(|| {
+                RowError::at(&path, "invalid_value", "a name like namespace.name")
+            })?;
             if is_reserved(namespace) {
                 return Err(reserved(&path));
             }
@@ -48,14 +50,14 @@ impl Placing<'_> {
                 .insert(name, value);
         }
         if namespaces.len() > MAX_NAMESPACES {
-            return Err(field_fault(
+            return Err(field_error(
                 "attributes",
                 "too_many",
                 "attributes of at most 100 namespaces",
             ));
         }
         if namespaces.is_empty() {
-            return Err(field_fault(
+            return Err(field_error(
                 "attributes",
                 "invalid_value",
                 "at least one attribute",
@@ -63,7 +65,7 @@ impl Placing<'_> {
         }
         let repeats = namespaces.len() - 1;
         if repeats > 0 && repeats * Write::map_bytes(&data) > MAX_REPEATED_BYTES {
-            return Err(Fault::whole(
+            return Err(RowError::whole(
                 "record_too_large",
                 "fields beside attributes of at most 1 MiB, counted once for each namespace after the first",
             ));
@@ -81,12 +83,12 @@ impl Placing<'_> {
 }
 
 /// The fault of an attribute in a category of the system's own.
-fn reserved(path: &Path<'_>) -> Fault {
+fn reserved(path: &Path<'_>) -> RowError {
     let names = RESERVED.join(", ");
     let expected = format!(
         "a namespace of the source's own: {names} are reserved; send a customer's fields as a customer_record"
     );
-    Fault::at(path, "reserved_namespace", expected)
+    RowError::at(path, "reserved_namespace", expected)
 }
 
 /// Attributes by `namespace.name`. A namespace that is an object, as columns of CSV make it, comes apart.
@@ -108,16 +110,16 @@ fn flattened(attributes: Map) -> Vec<(String, Value)> {
 }
 
 /// An attribute: a value, or one with how sure the source is of it.
-fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
+fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
     let Value::Map(mut map) = value else {
         return Ok(value);
     };
     let given = map
         .remove("value")
-        .ok_or_else(|| Fault::at(path, "missing_field", "a value"))?;
+        .ok_or_else(|| RowError::at(path, "missing_field", "a value"))?;
     let confidence = map.remove("confidence");
     if let Some((unknown, _)) = map.iter().next() {
-        return Err(Fault::at(
+        return Err(RowError::at(
             &Path::Field(path, unknown),
             "unknown_field",
             "value or confidence",
@@ -133,7 +135,7 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, Fault> {
         let sure = number
             .filter(|text| decimal(text).is_some_and(|sure| sure >= 0.into() && sure <= 2.into()));
         let Some(sure) = sure else {
-            return Err(Fault::at(
+            return Err(RowError::at(
                 &Path::Field(path, "confidence"),
                 "invalid_value",
                 "a number from 0 to 2",

@@ -10,7 +10,8 @@ use shared::{
     value::{Map, Value, decimal},
 };
 
-use super::{Fault, json, schema::Field};
+use super::schema::Field;
+use crate::rows::{RowError, json};
 
 /// The rule of a value.
 pub(crate) enum Kind {
@@ -78,13 +79,26 @@ impl fmt::Display for Path<'_> {
     }
 }
 
+/// The error of a field of the record itself.
+pub(super) fn field_error(
+    field: &str,
+    code: &'static str,
+    expected: impl Into<String>,
+) -> RowError {
+    RowError::at(&Path::Field(&Path::Record, field), code, expected)
+}
+
 /// Checks the fields of an object. A `null` is an absent field.
-pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<Map, Fault> {
+pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<Map, RowError> {
     for field in fields {
         let path = Path::Field(path, field.name);
         match map.get_mut(field.name) {
             None | Some(Value::Null) if field.required => {
-                return Err(Fault::at(&path, "missing_field", expectation(&field.kind)));
+                return Err(RowError::at(
+                    &path,
+                    "missing_field",
+                    expectation(&field.kind),
+                ));
             }
             None => {}
             Some(Value::Null) => {
@@ -98,9 +112,9 @@ pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<
     Ok(map)
 }
 
-fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, Fault> {
-    let wrong_type = || Fault::at(path, "wrong_type", expectation(kind));
-    let invalid = || Fault::at(path, "invalid_value", expectation(kind));
+fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> {
+    let wrong_type = || RowError::at(path, "wrong_type", expectation(kind));
+    let invalid = || RowError::at(path, "invalid_value", expectation(kind));
     match (kind, value) {
         (Kind::Flag, Value::Bool(flag)) => Ok(Value::Bool(flag)),
         (Kind::Flag, Value::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
@@ -116,7 +130,7 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, Fault> {
         (Kind::Longitude, value) => degrees(value, 180).ok_or_else(invalid),
         (Kind::List(kind, most), Value::List(list)) => {
             if list.len() > *most {
-                return Err(Fault::at(path, "too_many", format!("at most {most}")));
+                return Err(RowError::at(path, "too_many", format!("at most {most}")));
             }
             let items = list.into_iter().enumerate();
             let checked = items.map(|(index, item)| check(kind, item, &Path::Index(path, index)));
@@ -128,7 +142,7 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, Fault> {
                 let value = check(kind, value, &Path::Field(path, &name))?;
                 Ok((name, value))
             });
-            Ok(Value::Map(entries.collect::<Result<_, Fault>>()?))
+            Ok(Value::Map(entries.collect::<Result<_, RowError>>()?))
         }
         (Kind::Open, Value::Map(map)) => Ok(Value::Map(map)),
         // The rest are texts.

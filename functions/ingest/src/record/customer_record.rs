@@ -3,13 +3,14 @@
 use shared::{keys::SortKey, table::Write, value::Map};
 
 use super::{
-    Fault, Placing,
+    Placing,
     check::{self, Path},
     schema,
 };
+use crate::rows::RowError;
 
 impl Placing<'_> {
-    pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, Fault> {
+    pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
         let link = self.link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;
         self.not_ahead(&data, "updated_at")?;

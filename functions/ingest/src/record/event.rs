@@ -11,20 +11,21 @@ use shared::{
 };
 
 use super::{
-    Fault, Placed, Placing,
+    Placed, Placing,
+    check::field_error,
     check::{self, Path},
-    fault::field_fault,
     schema::{self, Field},
 };
+use crate::rows::RowError;
 
 /// How far an event, or a record's word, may lie after its file's last change.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 
 impl Placing<'_> {
-    pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, Fault> {
+    pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, RowError> {
         let link = self.link(&mut fields)?;
         let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
-            field_fault(
+            field_error(
                 "action_at",
                 "missing_field",
                 "a time like 2026-10-31T23:59:59Z",
@@ -56,7 +57,7 @@ impl Placing<'_> {
         link: &Identifier,
         key: &EventKey,
         data: &mut Map,
-    ) -> Result<(Option<Write>, bool), Fault> {
+    ) -> Result<(Option<Write>, bool), RowError> {
         let Some(text) = data
             .text("body")
             .filter(|text| text.len() > body::MAX_INLINE_BYTES)
@@ -64,7 +65,7 @@ impl Placing<'_> {
             return Ok((None, false));
         };
         let packed = body::pack(text)
-            .map_err(|_| field_fault("body", "invalid_value", "a text that can be compressed"))?;
+            .map_err(|_| field_error("body", "invalid_value", "a text that can be compressed"))?;
         let beginning = body::beginning(text, body::PREVIEW_BYTES).to_owned();
         let bytes = text.len();
         data.insert("body", beginning);
@@ -77,12 +78,12 @@ impl Placing<'_> {
         Ok((self.write(body), packed.truncated))
     }
 
-    fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, Fault> {
+    fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, RowError> {
         let text = match fields.remove(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::Text(text)) => text,
             Some(_) => {
-                return Err(field_fault(
+                return Err(field_error(
                     name,
                     "wrong_type",
                     "a time like 2026-10-31T23:59:59Z",
@@ -90,20 +91,20 @@ impl Placing<'_> {
             }
         };
         let at = Instant::parse(&text).ok_or_else(|| {
-            field_fault(name, "invalid_value", "a time like 2026-10-31T23:59:59Z")
+            field_error(name, "invalid_value", "a time like 2026-10-31T23:59:59Z")
         })?;
         self.bounded(name, at).map(Some)
     }
 
     /// Refuses a time that lies ahead of its file: what is newest for good could not be corrected, nor erased.
-    pub(super) fn not_ahead(&self, data: &Map, name: &str) -> Result<(), Fault> {
+    pub(super) fn not_ahead(&self, data: &Map, name: &str) -> Result<(), RowError> {
         let at = data.text(name).and_then(Instant::parse);
         at.map_or(Ok(()), |at| self.bounded(name, at).map(|_| ()))
     }
 
-    fn bounded(&self, name: &str, at: Instant) -> Result<Instant, Fault> {
+    fn bounded(&self, name: &str, at: Instant) -> Result<Instant, RowError> {
         if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
-            return Err(field_fault(
+            return Err(field_error(
                 name,
                 "invalid_value",
                 "a time at most 48 hours after the file's",

@@ -7,7 +7,8 @@ use shared::{
     version::Version,
 };
 
-use super::{Fault, Placed, Placing, check::Path, fault::field_fault, flag};
+use super::{Placed, Placing, check::Path, check::field_error, flag};
+use crate::rows::RowError;
 
 /// The most identifiers that one row erases.
 const MAX_FORGOTTEN: usize = 100;
@@ -44,7 +45,7 @@ impl Forget {
 }
 
 impl Placing<'_> {
-    pub(super) fn forget(&self, mut fields: Map) -> Result<Placed, Fault> {
+    pub(super) fn forget(&self, mut fields: Map) -> Result<Placed, RowError> {
         let suppress = flag(&mut fields, "suppress")?;
         let reinstate = flag(&mut fields, "reinstate")?;
         let kind = match (suppress, reinstate) {
@@ -52,7 +53,7 @@ impl Placing<'_> {
             (true, false) => ForgetKind::Suppress,
             (false, true) => ForgetKind::Reinstate,
             (true, true) => {
-                return Err(field_fault(
+                return Err(field_error(
                     "reinstate",
                     "invalid_value",
                     "not both suppress and reinstate",
@@ -64,14 +65,14 @@ impl Placing<'_> {
             Some(Value::Text(scope)) if scope == "identity" => false,
             Some(Value::Text(scope)) if scope == "profile" && !reinstate => true,
             Some(_) if reinstate => {
-                return Err(field_fault(
+                return Err(field_error(
                     "scope",
                     "invalid_value",
                     "identity: each one is let in again by its name",
                 ));
             }
             Some(_) => {
-                return Err(field_fault(
+                return Err(field_error(
                     "scope",
                     "invalid_value",
                     "one of identity, profile",
@@ -85,7 +86,7 @@ impl Placing<'_> {
             }
             (None | Some(Value::Null), Some(Value::List(records))) => {
                 if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
-                    return Err(field_fault("records", "invalid_value", expected));
+                    return Err(field_error("records", "invalid_value", expected));
                 }
                 let path = Path::Field(&Path::Record, "records");
                 let links = records
@@ -94,8 +95,8 @@ impl Placing<'_> {
                     .map(|(index, record)| self.named(record, &Path::Index(&path, index)));
                 links.collect::<Result<_, _>>()?
             }
-            (Some(_), Some(_)) => return Err(field_fault("records", "invalid_value", expected)),
-            (None, _) => return Err(field_fault("link", "missing_field", expected)),
+            (Some(_), Some(_)) => return Err(field_error("records", "invalid_value", expected)),
+            (None, _) => return Err(field_error("link", "missing_field", expected)),
         };
         // An address has a second identity, under its MD5, that nobody else can have.
         let all = links

@@ -7,7 +7,8 @@ use shared::{
     value::{Map, Value},
 };
 
-use super::{Fault, Placing, check::Path};
+use super::{Placing, check::Path};
+use crate::rows::RowError;
 
 /// Faults of an identifier that a `unify` row is stored without, if two remain: it is absent, or its value can't be used.
 /// Others are mistakes of the file's layout.
@@ -20,12 +21,14 @@ const LEFT_OUT: [&str; 4] = [
 
 impl Placing<'_> {
     /// The identifier that a record is about.
-    pub(super) fn link(&self, fields: &mut Map) -> Result<Identifier, Fault> {
+    pub(super) fn link(&self, fields: &mut Map) -> Result<Identifier, RowError> {
         let path = Path::Field(&Path::Record, "link");
         match fields.remove("link") {
-            None | Some(Value::Null) => {
-                Err(Fault::at(&path, "missing_field", "exactly one identifier"))
-            }
+            None | Some(Value::Null) => Err(RowError::at(
+                &path,
+                "missing_field",
+                "exactly one identifier",
+            )),
             Some(value) => self.identifier(value, &path),
         }
     }
@@ -34,7 +37,7 @@ impl Placing<'_> {
     pub(super) fn unified(
         &self,
         records: Vec<Value>,
-    ) -> Result<(Vec<Identifier>, Vec<Fault>), Fault> {
+    ) -> Result<(Vec<Identifier>, Vec<RowError>), RowError> {
         let path = Path::Field(&Path::Record, "records");
         let mut identifiers = Vec::with_capacity(records.len());
         let mut left_out = Vec::new();
@@ -49,9 +52,13 @@ impl Placing<'_> {
     }
 
     /// One of the identifiers of a record: the identifier object itself, or one under `link`.
-    pub(super) fn named(&self, value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
+    pub(super) fn named(&self, value: Value, path: &Path<'_>) -> Result<Identifier, RowError> {
         match value {
-            Value::Null => Err(Fault::at(path, "missing_field", "exactly one identifier")),
+            Value::Null => Err(RowError::at(
+                path,
+                "missing_field",
+                "exactly one identifier",
+            )),
             Value::Map(mut map) if map.get("link").is_some() => {
                 let path = Path::Field(path, "link");
                 self.identifier(map.remove("link").unwrap_or(Value::Null), &path)
@@ -61,9 +68,9 @@ impl Placing<'_> {
     }
 
     /// Parses an identifier object.
-    pub(super) fn identifier(&self, value: Value, path: &Path<'_>) -> Result<Identifier, Fault> {
+    pub(super) fn identifier(&self, value: Value, path: &Path<'_>) -> Result<Identifier, RowError> {
         let Value::Map(map) = value else {
-            return Err(Fault::at(
+            return Err(RowError::at(
                 path,
                 "wrong_type",
                 "an object with exactly one identifier",
@@ -72,7 +79,11 @@ impl Placing<'_> {
         let is_scalar =
             |value: &Value| matches!(value, Value::Null | Value::Text(_) | Value::Number(_));
         if let Some((name, _)) = map.iter().find(|(_, value)| !is_scalar(value)) {
-            return Err(Fault::at(&Path::Field(path, name), "wrong_type", "a text"));
+            return Err(RowError::at(
+                &Path::Field(path, name),
+                "wrong_type",
+                "a text",
+            ));
         }
         let fields = map.iter().filter_map(|(name, value)| {
             let scalar = match value {
@@ -84,8 +95,8 @@ impl Placing<'_> {
         });
         let identifier = Identifier::from_fields(fields, self.notation, self.context.identifiers);
         identifier.map_err(|error| match &error.field {
-            Some(field) => Fault::at(&Path::Field(path, field), error.code, error.expected),
-            None => Fault::at(path, error.code, error.expected),
+            Some(field) => RowError::at(&Path::Field(path, field), error.code, error.expected),
+            None => RowError::at(path, error.code, error.expected),
         })
     }
 }

@@ -17,10 +17,9 @@ use shared::{
 mod attributes;
 mod check;
 mod customer_record;
+mod erasures;
 mod event;
-mod fault;
 mod forget;
-pub(crate) mod json;
 mod links;
 mod product;
 mod schema;
@@ -28,9 +27,9 @@ mod schema;
 mod tests;
 mod unify;
 
-use crate::{erasure::Erasures, report::rejects};
-pub(crate) use fault::Fault;
-use fault::field_fault;
+use crate::rows::{CSV_NOTATION, Fields, RowError, json};
+use check::field_error;
+pub(crate) use erasures::Erasures;
 pub(crate) use forget::Forget;
 
 /// The kinds of records.
@@ -76,23 +75,6 @@ pub(crate) struct Context<'a> {
     pub(crate) event_retention_days: Option<u64>,
 }
 
-/// The fields of a row, and how they were written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Fields {
-    pub(crate) map: Map,
-    pub(crate) notation: Notation,
-}
-
-/// Fields of JSON.
-impl From<Map> for Fields {
-    fn from(map: Map) -> Self {
-        Self {
-            map,
-            notation: Notation::Json,
-        }
-    }
-}
-
 /// What a record leads to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Placed {
@@ -113,7 +95,7 @@ pub(crate) struct Placed {
         not(test),
         expect(dead_code, reason = "warnings of the report read it next")
     )]
-    pub(crate) left_out: Vec<Fault>,
+    pub(crate) left_out: Vec<RowError>,
 }
 
 impl From<Vec<Write>> for Placed {
@@ -130,7 +112,7 @@ pub(crate) fn place(
     context: &Context<'_>,
     version: Version,
     fields: impl Into<Fields>,
-) -> Result<Placed, Fault> {
+) -> Result<Placed, RowError> {
     let Fields {
         map: mut fields,
         notation,
@@ -142,14 +124,14 @@ pub(crate) fn place(
     };
     let record_type = match (context.record_type, named) {
         (Some(folder), Some(named)) if folder != named => {
-            return Err(field_fault(
+            return Err(field_error(
                 "record_type",
                 "invalid_value",
                 "the record type of the file's folder",
             ));
         }
         (Some(record_type), _) | (None, Some(record_type)) => record_type,
-        (None, None) => return Err(field_fault("record_type", "missing_field", "a record type")),
+        (None, None) => return Err(field_error("record_type", "missing_field", "a record type")),
     };
     let placing = Placing {
         context,
@@ -167,7 +149,7 @@ pub(crate) fn place(
 }
 
 /// The record of a reject that is dropped again, and of a reject of that; what is not a reject stays as it is.
-pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, Fault> {
+pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
     const NAMES: [&str; 7] = [
         "code", "field", "line", "message", "notation", "offset", "record",
     ];
@@ -186,14 +168,14 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, Fault> {
                 notation,
             });
         }
-        if fields.text("notation") == Some(rejects::CSV) {
+        if fields.text("notation") == Some(CSV_NOTATION) {
             notation = Notation::Csv;
         }
         fields = match fields.remove("record") {
             Some(Value::Map(record)) => record,
             // Shorter at each turn: what it is a part of held it whole.
             Some(Value::Text(record)) => json::object(&record)?,
-            _ => return Err(field_fault("record", "wrong_type", "the rejected row")),
+            _ => return Err(field_error("record", "wrong_type", "the rejected row")),
         };
     }
 }
@@ -246,8 +228,8 @@ impl Placing<'_> {
     }
 }
 
-fn unknown_type() -> Fault {
-    field_fault(
+fn unknown_type() -> RowError {
+    field_error(
         "record_type",
         "unknown_record_type",
         "one of the record types",
@@ -255,12 +237,12 @@ fn unknown_type() -> Fault {
 }
 
 /// A flag that is not set where it is absent.
-fn flag(fields: &mut Map, name: &str) -> Result<bool, Fault> {
+fn flag(fields: &mut Map, name: &str) -> Result<bool, RowError> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(flag),
         Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("true") => Ok(true),
         Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("false") => Ok(false),
-        Some(_) => Err(field_fault(name, "wrong_type", "true or false")),
+        Some(_) => Err(field_error(name, "wrong_type", "true or false")),
     }
 }

@@ -6,21 +6,22 @@ use shared::{
 };
 
 use super::{
-    Fault, Placing,
+    Placing,
+    check::field_error,
     check::{self, Path},
-    fault::field_fault,
     schema,
 };
+use crate::rows::RowError;
 
 impl Placing<'_> {
-    pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, Fault> {
+    pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, RowError> {
         let mut data = check::fields(schema::PRODUCT, fields, &Path::Record)?;
         let named_by = match data.remove("product_reference_type") {
             Some(Value::Text(name)) => name,
             _ => "product_id".to_owned(),
         };
         if data.get(&named_by).is_none() {
-            return Err(field_fault(
+            return Err(field_error(
                 &named_by,
                 "missing_field",
                 "the id that product_reference_type names",

@@ -19,7 +19,7 @@ fn version(offset: u64) -> Version {
     Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), offset)
 }
 
-fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
+fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, RowError> {
     let key = key();
     let record_type = record_type.map(|name| name.parse().unwrap());
     let context = Context {
@@ -28,13 +28,13 @@ fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, Fault> {
         source: "pos",
         record_type,
         last_modified: LAST_MODIFIED,
-        erasures: crate::erasure::Erasures::default(),
+        erasures: crate::record::Erasures::default(),
         event_retention_days: None,
     };
     place(&context, version(7), json::object(row)?)
 }
 
-fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, Fault> {
+fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, RowError> {
     placed(record_type, row).map(|placed| {
         let links = placed.links.iter().flatten().filter_map(Write::item);
         placed.writes.into_iter().chain(links).collect()
@@ -371,7 +371,7 @@ fn events_end_with_their_retention_and_nothing_else_does() {
         source: "pos",
         record_type: None,
         last_modified: LAST_MODIFIED,
-        erasures: crate::erasure::Erasures::default(),
+        erasures: crate::record::Erasures::default(),
         event_retention_days: Some(30),
     };
     let ends = |row: &str| {
@@ -511,7 +511,7 @@ fn cells_and_texts_are_read_apart() {
         source: "pos",
         record_type: Some(RecordType::CustomerRecord),
         last_modified: LAST_MODIFIED,
-        erasures: crate::erasure::Erasures::default(),
+        erasures: crate::record::Erasures::default(),
         event_retention_days: None,
     };
     let partition = |link: &str, notation| {
@@ -595,7 +595,7 @@ proptest! {
     ) {
         let table = |rows: &[(usize, String)]| {
             let key = key();
-            let context = Context { key: &key, identifiers: IdentifierRules::default(), source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED, erasures: crate::erasure::Erasures::default(), event_retention_days: None };
+            let context = Context { key: &key, identifiers: IdentifierRules::default(), source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED, erasures: crate::record::Erasures::default(), event_retention_days: None };
             let mut table = Table::new();
             for (place_in_file, row) in rows {
                 for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap().writes {

@@ -9,20 +9,21 @@ use shared::{
     value::{Map, Value},
 };
 
-use super::{Fault, Placed, Placing, fault::field_fault, flag};
+use super::{Placed, Placing, check::field_error, flag};
+use crate::rows::RowError;
 
 /// The most identifiers that one row unifies.
 const MAX_UNIFIED: usize = 8;
 
 impl Placing<'_> {
-    pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, Fault> {
+    pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, RowError> {
         let unlink = flag(&mut fields, "unlink")?;
         let expected = format!("2 to {MAX_UNIFIED} links that name one customer");
         let Some(Value::List(records)) = fields.remove("records") else {
-            return Err(field_fault("records", "missing_field", expected));
+            return Err(field_error("records", "missing_field", expected));
         };
         if !(2..=MAX_UNIFIED).contains(&records.len()) {
-            return Err(field_fault("records", "invalid_value", expected));
+            return Err(field_error("records", "invalid_value", expected));
         }
         let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
         let (identifiers, left_out) = self.unified(records)?;
@@ -30,7 +31,7 @@ impl Placing<'_> {
             members.insert(self.context.key.identity(&identifier), identifier);
         }
         if members.len() < 2 {
-            let differ = || field_fault("records", "invalid_value", "links that differ");
+            let differ = || field_error("records", "invalid_value", "links that differ");
             return Err(left_out.into_iter().next().unwrap_or_else(differ));
         }
         let mut placed = Placed {

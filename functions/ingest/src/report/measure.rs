@@ -63,10 +63,18 @@ const fn is_refused(status: Status) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use shared::version::ImportId;
-
     use super::*;
-    use crate::report::counts::Counts;
+    use crate::{counts::Counts, source::notification::ObjectVersion};
+
+    fn object() -> ObjectVersion {
+        ObjectVersion {
+            bucket: "b".to_owned(),
+            key: "drop/purchase/a.csv".to_owned(),
+            version_id: None,
+            etag: "e".to_owned(),
+            sequencer: "01".to_owned(),
+        }
+    }
 
     fn metric(report: &Report, name: &str) -> Option<f64> {
         let measured = measured(report, None);
@@ -82,7 +90,7 @@ mod tests {
             (Status::Failed, 1.0),
             (Status::Superseded, 0.0),
         ] {
-            let mut report = Report::new(ImportId([1; 8]), "drop/purchase/a.csv", None);
+            let mut report = Report::new(&object(), None, None);
             report.status = status;
             assert_eq!(
                 metric(&report, "FilesRejected"),
@@ -100,7 +108,7 @@ mod tests {
         for (read, rejected, unread, expected) in
             [(100, 0, 0, 0.0), (100, 6, 0, 6.0), (30, 1, 1_970, 98.55)]
         {
-            let mut report = Report::new(ImportId([1; 8]), "drop/purchase/a.csv", None);
+            let mut report = Report::new(&object(), None, None);
             report.counts = Counts {
                 read,
                 rejected,

@@ -1,7 +1,6 @@
 //! The account of an import, which the one who dropped the file reads. What its counters count is in `counts`, the
 //! rows that it rejected are in `rejects`.
 
-pub(crate) mod counts;
 pub(crate) mod measure;
 pub(crate) mod rejects;
 
@@ -13,13 +12,12 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use serde::Serialize;
-use shared::{closure::ExcludedLinks, time::Instant, version::ImportId};
+use shared::{closure::ExcludedLinks, time::Instant};
 
 use crate::{
     IngestError,
-    import::drop_key::DropKey,
-    import::plan::{Plan, Progress},
-    report::counts::{Counts, Erased},
+    counts::{Counts, Erased},
+    source::notification::ObjectVersion,
 };
 
 /// S3's limit of a key.
@@ -163,17 +161,20 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Of an import that nothing has been read of.
-    pub(crate) fn new(import: ImportId, key: &str, version_id: Option<&str>) -> Self {
+    /// The report of an import of which nothing was read. `record_type` and `source` are those of the object's key.
+    pub(crate) fn new(
+        object: &ObjectVersion,
+        record_type: Option<String>,
+        source: Option<String>,
+    ) -> Self {
         let now = Instant::now();
-        let drop = DropKey::parse(key).ok();
         Self {
-            import: import.to_string(),
-            key: key.to_owned(),
-            version_id: version_id.map(str::to_owned),
+            import: object.import().to_string(),
+            key: object.key.clone(),
+            version_id: object.version_id.clone(),
             status: Status::Completed,
-            record_type: drop.as_ref().map(|drop| drop.folder.clone()),
-            source: drop.map(|drop| drop.source),
+            record_type,
+            source,
             counts: Counts::default(),
             requests: 0,
             capacity_units: 0.0,
@@ -186,39 +187,6 @@ impl Report {
             still_held: Vec::new(),
             problem: None,
         }
-    }
-
-    /// Of an import whose ranges have come so far, in their order.
-    pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Self {
-        let mut report = Self {
-            started_at: plan.started_at,
-            ..Self::new(plan.import(), &plan.key, plan.version_id.as_deref())
-        };
-        let place = Place::new(&plan.key, &plan.object_id(), &report.import);
-        let mut unread_bytes = 0;
-        for (number, range) in ranges.iter().enumerate() {
-            if range.problem.is_some() {
-                let bytes = plan.range(number).map_or(0, |range| plan.bytes(range));
-                // Something is missing, even if the object ends in the middle of its compressed data.
-                unread_bytes += bytes.saturating_sub(range.consumed).max(1);
-            }
-            report.counts.add(&range.counts);
-            report.requests += range.requests;
-            report.capacity_units += range.capacity_units;
-            report
-                .rejects
-                .extend(range.rejects.iter().map(|name| place.rejects(name)));
-            report.excluded_links.extend(range.excluded.clone());
-            if range.erased != Erased::default() {
-                report.erased.get_or_insert_default().add(&range.erased);
-            }
-            if let (Some((status, problem)), None) = (&range.problem, &report.problem) {
-                report.status = *status;
-                report.problem = Some(problem.clone());
-            }
-        }
-        report.counts.unread += unread_rows(report.counts.read, plan.size, unread_bytes);
-        report
     }
 
     /// Says what still holds those who were erased, if somebody was.
@@ -247,12 +215,11 @@ impl Report {
     pub(crate) async fn put(
         &self,
         s3: &Client,
-        bucket: &str,
-        object_id: &str,
+        object: &ObjectVersion,
     ) -> Result<bool, IngestError> {
-        let was_put = self.put_if_absent(s3, bucket, object_id).await?;
+        let was_put = self.put_if_absent(s3, object).await?;
         if was_put != Some(true) {
-            let put = self.request(s3, bucket, object_id)?.send().await;
+            let put = self.request(s3, object)?.send().await;
             put.map_err(|error| IngestError::S3(error.into()))?;
         }
         self.log();
@@ -264,15 +231,14 @@ impl Report {
     pub(crate) async fn put_first(
         &self,
         s3: &Client,
-        bucket: &str,
-        object_id: &str,
+        object: &ObjectVersion,
     ) -> Result<bool, IngestError> {
-        let was_put = self.put_if_absent(s3, bucket, object_id).await?;
+        let was_put = self.put_if_absent(s3, object).await?;
         if was_put == Some(false) {
             return Ok(false);
         }
         if was_put.is_none() {
-            let request = self.request(s3, bucket, object_id)?.if_none_match("*");
+            let request = self.request(s3, object)?.if_none_match("*");
             match request.send().await {
                 Err(error) if !is_taken(error.code()) => {
                     return Err(IngestError::S3(error.into()));
@@ -289,10 +255,9 @@ impl Report {
     async fn put_if_absent(
         &self,
         s3: &Client,
-        bucket: &str,
-        object_id: &str,
+        object: &ObjectVersion,
     ) -> Result<Option<bool>, IngestError> {
-        let request = self.request(s3, bucket, object_id)?.if_none_match("*");
+        let request = self.request(s3, object)?.if_none_match("*");
         let once = config::Builder::new().retry_config(RetryConfig::disabled());
         let put = request.customize().config_override(once).send().await;
         Ok(match put {
@@ -305,13 +270,12 @@ impl Report {
     fn request(
         &self,
         s3: &Client,
-        bucket: &str,
-        object_id: &str,
+        object: &ObjectVersion,
     ) -> Result<PutObjectFluentBuilder, IngestError> {
         let body =
             serde_json::to_vec_pretty(self).map_err(|error| IngestError::S3(error.into()))?;
-        let key = Place::new(&self.key, object_id, &self.import).report();
-        let request = s3.put_object().bucket(bucket).key(key);
+        let key = Place::new(object).report();
+        let request = s3.put_object().bucket(&object.bucket).key(key);
         Ok(request
             .content_type("application/json")
             .body(ByteStream::from(body)))
@@ -346,17 +310,6 @@ impl Report {
     }
 }
 
-/// An estimate of the rows in `unread` bytes of an object of `size` bytes, by the rows that were read in the others. At least
-/// 1 if there are such bytes; 0 if no row was read.
-fn unread_rows(read: u64, size: u64, unread: u64) -> u64 {
-    if read == 0 || unread == 0 {
-        return 0;
-    }
-    let consumed = size.saturating_sub(unread).max(1);
-    let rows = u128::from(read) * u128::from(unread) / u128::from(consumed);
-    u64::try_from(rows).unwrap_or(u64::MAX).max(1)
-}
-
 /// Whether a conditional put was refused because there is an object.
 fn is_taken(code: Option<&str>) -> bool {
     code == Some("PreconditionFailed")
@@ -367,11 +320,15 @@ fn is_taken(code: Option<&str>) -> bool {
 pub(crate) struct Place(String);
 
 impl Place {
-    pub(crate) fn new(key: &str, object_id: &str, import: &str) -> Self {
-        let long = format!("{key}/{object_id}");
+    pub(crate) fn new(object: &ObjectVersion) -> Self {
+        let long = format!("{}/{}", object.key, object.id());
         // The longest name under a prefix: a range and two offsets.
         let fits = "rejects/".len() + long.len() + 64 <= MAX_KEY_BYTES;
-        Self(if fits { long } else { import.to_owned() })
+        Self(if fits {
+            long
+        } else {
+            object.import().to_string()
+        })
     }
 
     fn report(&self) -> String {
@@ -380,29 +337,5 @@ impl Place {
 
     pub(crate) fn rejects(&self, name: &str) -> String {
         format!("rejects/{}/{name}.ndjson", self.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn estimates_unread_rows() {
-        for (read, size, unread, expected) in [
-            (0, 1_000, 1_000, 0),
-            (10, 1_000, 0, 0),
-            (10, 1_000, 500, 10),
-            (10, 1_000, 900, 90),
-            (10, 1_000, 1, 1),
-            (10, 1_000, 2_000, 20_000),
-            (u64::MAX, u64::MAX, u64::MAX, u64::MAX),
-        ] {
-            assert_eq!(
-                unread_rows(read, size, unread),
-                expected,
-                "{read} {size} {unread}"
-            );
-        }
     }
 }

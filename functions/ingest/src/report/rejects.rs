@@ -7,19 +7,13 @@ use shared::{identifier::Notation, value::Map};
 
 use crate::{
     IngestError,
-    import::plan::Plan,
-    record::{Fault, Fields},
     report::Place,
-    rows::Row,
+    rows::{CSV_NOTATION, Fields, MAX_RAW_BYTES, Row, RowError},
+    source::notification::ObjectVersion,
 };
 
-/// The most bytes of a rejected row that could not be parsed.
-pub(crate) const MAX_RAW: usize = 64 * 1024;
 /// Rejected rows are put into S3 in objects of about this many bytes.
 const REJECTS_BYTES: usize = 8 << 20;
-/// The notation of a rejected row of CSV: dropped again as JSON, its identifiers are still read as cells.
-pub(crate) const CSV: &str = "csv";
-
 /// A rejected row.
 #[derive(Serialize)]
 struct Reject<'a> {
@@ -57,11 +51,11 @@ pub(crate) struct Rejects<'a> {
 }
 
 impl<'a> Rejects<'a> {
-    pub(crate) fn new(client: &'a Client, plan: &'a Plan, range: usize) -> Self {
+    pub(crate) fn new(client: &'a Client, object: &'a ObjectVersion, range: usize) -> Self {
         Self {
             client,
-            bucket: &plan.bucket,
-            place: Place::new(&plan.key, &plan.object_id(), &plan.import().to_string()),
+            bucket: &object.bucket,
+            place: Place::new(object),
             range,
             waiting: Vec::new(),
             span: None,
@@ -75,12 +69,13 @@ impl<'a> Rejects<'a> {
         row: &Row,
         line: Option<u64>,
         fields: Option<&Fields>,
-        fault: &Fault,
+        fault: &RowError,
     ) -> Result<(), IngestError> {
         let record = match fields {
             Some(fields) => Record::Fields(&fields.map),
             None => Record::Text(
-                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_RAW)]).into_owned(),
+                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_RAW_BYTES)])
+                    .into_owned(),
             ),
         };
         let reject = Reject {
@@ -92,7 +87,7 @@ impl<'a> Rejects<'a> {
             record,
             notation: fields
                 .is_some_and(|fields| fields.notation == Notation::Csv)
-                .then_some(CSV),
+                .then_some(CSV_NOTATION),
         };
         let (first, last) = self.span.unwrap_or((row.offset, row.offset));
         self.span = Some((first.min(row.offset), last.max(row.offset)));

@@ -1,18 +1,21 @@
 //! Rows: cut out of a stream of chunks, whatever the format, one at a time. What a row says is `record`'s matter.
 
 use bytes::Bytes;
-use shared::identifier::Notation;
+use shared::{identifier::Notation, value::Map};
 
-use crate::record::{Fault, Fields, json};
+use crate::source::FileError;
 
 mod csv;
 mod document;
+mod error;
+pub(crate) mod json;
 mod lines;
 #[cfg(test)]
 mod tests;
 
 use csv::Csv;
 use document::Document;
+pub(crate) use error::RowError;
 use lines::Lines;
 
 /// The most bytes of a row.
@@ -52,20 +55,24 @@ pub(crate) enum Flaw {
     UnclosedQuote,
 }
 
-/// Why nothing more can be cut out of a file.
+/// The most bytes of a rejected row that could not be parsed.
+pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
+/// The notation of a rejected row of CSV: dropped again as JSON, its identifiers are still read as cells.
+pub(crate) const CSV_NOTATION: &str = "csv";
+
+/// The fields of a row, and how they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Broken {
-    /// The last part of the problem's type.
-    pub(crate) slug: &'static str,
-    /// What is wrong, and where.
-    pub(crate) detail: String,
+pub(crate) struct Fields {
+    pub(crate) map: Map,
+    pub(crate) notation: Notation,
 }
 
-impl Broken {
-    pub(crate) fn new(slug: &'static str, detail: impl Into<String>) -> Self {
+/// Fields of JSON.
+impl From<Map> for Fields {
+    fn from(map: Map) -> Self {
         Self {
-            slug,
-            detail: detail.into(),
+            map,
+            notation: Notation::Json,
         }
     }
 }
@@ -149,7 +156,7 @@ impl Rows {
     }
 
     /// Why there are no more rows, where the file broke off.
-    pub(crate) fn broken(&self) -> Option<&Broken> {
+    pub(crate) fn broken(&self) -> Option<&FileError> {
         match self {
             Self::Lines(_) => None,
             Self::Csv(csv) => csv.broken(),
@@ -158,24 +165,24 @@ impl Rows {
     }
 
     /// The fields of a row that was cut here.
-    pub(crate) fn fields(&self, row: &Row) -> Result<Fields, Fault> {
+    pub(crate) fn fields(&self, row: &Row) -> Result<Fields, RowError> {
         match row.flaw {
             Some(Flaw::TooLarge) => {
-                return Err(Fault::whole(
+                return Err(RowError::whole(
                     "record_too_large",
                     "a record of at most 1 MiB",
                 ));
             }
             Some(Flaw::UnclosedQuote) => {
-                return Err(Fault::whole(
+                return Err(RowError::whole(
                     "unclosed_quote",
                     "a closing quote: without one the record runs to the end of the file",
                 ));
             }
             None => {}
         }
-        let text =
-            std::str::from_utf8(&row.bytes).map_err(|_| Fault::whole("invalid_utf8", "UTF-8"))?;
+        let text = std::str::from_utf8(&row.bytes)
+            .map_err(|_| RowError::whole("invalid_utf8", "UTF-8"))?;
         match self {
             Self::Csv(csv) => Ok(Fields {
                 map: csv.fields(text)?,
@@ -200,5 +207,5 @@ fn trimmed(mut bytes: Bytes, at_start: bool) -> (usize, Bytes) {
 
 /// The beginning of a row that is too large, as much of it as a reject shows. A copy: a slice would hold all.
 fn beginning(bytes: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&bytes[..bytes.len().min(crate::report::rejects::MAX_RAW)])
+    Bytes::copy_from_slice(&bytes[..bytes.len().min(MAX_RAW_BYTES)])
 }

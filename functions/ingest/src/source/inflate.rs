@@ -13,7 +13,10 @@ use futures::{Stream, stream};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio_util::io::StreamReader;
 
-use crate::{IngestError, rows::Broken, source::object::Body};
+use crate::{
+    IngestError,
+    source::{FileError, object::Body},
+};
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
@@ -39,14 +42,14 @@ pub(crate) struct Decoder<'a> {
 }
 
 /// Why no more comes.
-pub(crate) enum Fault {
+pub(crate) enum ReadError {
     /// The object could not be read.
     Ingest(IngestError),
     /// What it holds can't be decompressed.
-    Broken(Broken),
+    File(FileError),
 }
 
-impl From<IngestError> for Fault {
+impl From<IngestError> for ReadError {
     fn from(error: IngestError) -> Self {
         Self::Ingest(error)
     }
@@ -101,7 +104,7 @@ impl<'a> Inflated<'a> {
     }
 
     /// The next bytes; `None` at the end.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         match self {
             Self::Plain(start, body) => match start.take() {
                 Some(start) => in_utf8(&start).map(|()| Some(start)),
@@ -113,20 +116,20 @@ impl<'a> Inflated<'a> {
 }
 
 impl Decoder<'_> {
-    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         let mut chunk = BytesMut::with_capacity(CHUNK);
         let count = self
             .reader
             .read_buf(&mut chunk)
             .await
-            .map_err(|error| self.fault(error))?;
+            .map_err(|error| self.read_error(error))?;
         if self.given == 0 {
             in_utf8(&chunk)?;
         }
         self.given += count as u64;
         let read = self.read.load(Ordering::Relaxed);
         if self.given > RATIO_FREE_BYTES && self.given / MAX_RATIO > read {
-            return Err(Fault::Broken(Broken {
+            return Err(ReadError::File(FileError {
                 slug: "compression-ratio",
                 detail: format!(
                     "The file decompresses to more than {MAX_RATIO} times its size. The rows before byte {} are accounted for.",
@@ -137,16 +140,16 @@ impl Decoder<'_> {
         Ok((count > 0).then(|| chunk.freeze()))
     }
 
-    fn fault(&self, error: io::Error) -> Fault {
+    fn read_error(&self, error: io::Error) -> ReadError {
         match error.downcast::<IngestError>() {
-            Ok(error) => Fault::Ingest(error),
+            Ok(error) => ReadError::Ingest(error),
             Err(error) => {
                 let what = if error.kind() == io::ErrorKind::UnexpectedEof {
                     "The file ends in the middle of its compressed data"
                 } else {
                     "The file's compressed data is damaged"
                 };
-                Fault::Broken(Broken {
+                ReadError::File(FileError {
                     slug: "broken-compression",
                     detail: format!(
                         "{what}. The rows before byte {} of what it holds are accounted for.",
@@ -159,10 +162,13 @@ impl Decoder<'_> {
 }
 
 /// Refuses what a byte order mark says to be UTF-16 or UTF-32: in these no row could be read.
-fn in_utf8(start: &[u8]) -> Result<(), Fault> {
+fn in_utf8(start: &[u8]) -> Result<(), ReadError> {
     if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
         let detail = "The file is in UTF-16 or UTF-32: save it as UTF-8.";
-        return Err(Fault::Broken(Broken::new("unsupported-encoding", detail)));
+        return Err(ReadError::File(FileError::new(
+            "unsupported-encoding",
+            detail,
+        )));
     }
     Ok(())
 }

@@ -3,3 +3,21 @@
 pub(crate) mod inflate;
 pub(crate) mod notification;
 pub(crate) mod object;
+
+/// Why the rest of a file cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileError {
+    /// The last part of the problem's type.
+    pub(crate) slug: &'static str,
+    /// What is wrong, and where.
+    pub(crate) detail: String,
+}
+
+impl FileError {
+    pub(crate) fn new(slug: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            slug,
+            detail: detail.into(),
+        }
+    }
+}

@@ -2,8 +2,7 @@
 
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
-
-use crate::import::plan::object_id;
+use shared::version::ImportId;
 
 /// One version of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +17,15 @@ pub(crate) struct ObjectVersion {
 }
 
 impl ObjectVersion {
+    /// The import of this version.
+    pub(crate) fn import(&self) -> ImportId {
+        ImportId::new(&self.bucket, &self.key, &self.id())
+    }
+
     /// What tells this version from others of the key.
     pub(crate) fn id(&self) -> String {
-        object_id(self.version_id.as_deref(), &self.etag, &self.sequencer)
+        let id = self.version_id.clone();
+        id.unwrap_or_else(|| format!("{}-{}", self.etag, self.sequencer))
     }
 }
 

@@ -14,8 +14,8 @@ use shared::{
 use tokio::task::JoinSet;
 
 use crate::{
-    record::{Fault, Placed},
-    rows::Row,
+    record::Placed,
+    rows::{Row, RowError},
     store::pace::Pace,
 };
 
@@ -41,7 +41,7 @@ pub(crate) enum RowVerdict {
     /// For each of its items the table has something newer from another import.
     Stale,
     /// An item of it can't be stored.
-    Rejected(Row, Fault),
+    Rejected(Row, RowError),
 }
 
 /// Writes rows, and hands out their verdicts.
@@ -88,7 +88,7 @@ struct Waiting {
     /// What is written once the body is; empty when no body is waited for.
     after_body: Vec<Write>,
     stored: bool,
-    fault: Option<Fault>,
+    fault: Option<RowError>,
 }
 
 /// What became of one item.
@@ -96,7 +96,7 @@ struct Waiting {
 pub(crate) enum Outcome {
     Stored,
     Stale,
-    Fault(Fault),
+    Rejected(RowError),
 }
 
 /// A batch with all its outcomes.
@@ -256,7 +256,7 @@ impl<'a> Writer<'a> {
         self.limit = limit(self.limit, done.has_failed, self.has_failed);
         for (queued, outcome) in done.outcomes {
             match outcome {
-                Outcome::Fault(_) => self.ready.extend(queued.superseded),
+                Outcome::Rejected(_) => self.ready.extend(queued.superseded),
                 // In a batch of its own it would have had the same outcome: versions of one import differ in their offset
                 // alone, so the table's item is newer than both of them or than neither.
                 Outcome::Stored | Outcome::Stale => {
@@ -280,7 +280,7 @@ impl<'a> Writer<'a> {
         waiting.items -= 1;
         let after_body = std::mem::take(&mut waiting.after_body);
         match outcome {
-            Outcome::Fault(fault) => {
+            Outcome::Rejected(fault) => {
                 // Without its body an event is not written.
                 waiting.items -= after_body.len();
                 waiting.fault = Some(fault);
@@ -403,7 +403,7 @@ impl Batch {
                     requests.extend(places.iter().map(|place| vec![*place]));
                 }
                 Err(TableError::Invalid(_)) => {
-                    self.steps[places[0]] = Step::Done(Outcome::Fault(refused()));
+                    self.steps[places[0]] = Step::Done(Outcome::Rejected(refused()));
                 }
                 Err(error @ TableError::Busy(_)) => {
                     self.pace.answered(0, places.len(), 0.0);
@@ -495,7 +495,7 @@ async fn write_both(
                 }
             },
             Err(TableError::Invalid(_)) => {
-                done.links.push((row, Outcome::Fault(refused())));
+                done.links.push((row, Outcome::Rejected(refused())));
                 return Ok(done);
             }
             Err(error @ TableError::Busy(_)) => {
@@ -514,8 +514,8 @@ async fn write_both(
 }
 
 /// The fault of a row of which DynamoDB refuses an item.
-fn refused() -> Fault {
-    Fault::whole("item_refused", "a record that DynamoDB can store")
+fn refused() -> RowError {
+    RowError::whole("item_refused", "a record that DynamoDB can store")
 }
 
 /// How many requests may be on their way after one more has come back, as TCP finds it out (RFC 5681, section 3.1): half
@@ -541,11 +541,11 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
         // This import's own: of an earlier run, or of a later row.
         Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
         Verdict::Held(_) => Step::Done(Outcome::Stale),
-        Verdict::TooLarge => Step::Done(Outcome::Fault(Fault::whole(
+        Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
             "item_too_large",
             "a record of at most 400 KB as DynamoDB counts",
         ))),
-        Verdict::Refused(_) => Step::Done(Outcome::Fault(refused())),
+        Verdict::Refused(_) => Step::Done(Outcome::Rejected(refused())),
     }
 }
 

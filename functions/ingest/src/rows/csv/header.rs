@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use shared::value::{Map, Value};
 
-use crate::record::Fault;
+use crate::rows::RowError;
 
 /// The most columns of a file.
 const MAX_COLUMNS: usize = 1_000;
 /// How deep columns may nest: as deep as JSON may.
-const MAX_DEPTH: usize = crate::record::json::MAX_DEPTH;
+const MAX_DEPTH: usize = crate::rows::json::MAX_DEPTH;
 
 /// What the columns make together.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,10 +76,10 @@ impl Header {
     }
 
     /// The fields that cells make. An empty cell is absent, and so is what all of its cells are absent from.
-    pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, Fault> {
+    pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
         if cells.len() != self.columns {
             let expected = format!("{} cells, as many as the header has", self.columns);
-            return Err(Fault::whole("wrong_cell_count", expected));
+            return Err(RowError::whole("wrong_cell_count", expected));
         }
         Ok(object(&self.record, cells))
     }

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use bytes::{Buf as _, BytesMut};
 use shared::value::Map;
 
-use super::{BOM, Broken, Flaw, MAX_ROW, Row, beginning};
-use crate::record::Fault;
+use super::{BOM, FileError, Flaw, MAX_ROW, Row, beginning};
+use crate::rows::RowError;
 
 mod header;
 
@@ -32,7 +32,7 @@ enum State {
 pub(crate) struct Csv {
     cutter: Cutter,
     header: Option<Header>,
-    broken: Option<Broken>,
+    broken: Option<FileError>,
 }
 
 impl Csv {
@@ -72,7 +72,7 @@ impl Csv {
         None
     }
 
-    pub(crate) fn broken(&self) -> Option<&Broken> {
+    pub(crate) fn broken(&self) -> Option<&FileError> {
         self.broken.as_ref()
     }
 
@@ -85,9 +85,9 @@ impl Csv {
     }
 
     /// The fields of a record: what the header makes of its cells.
-    pub(crate) fn fields(&self, record: &str) -> Result<Map, Fault> {
+    pub(crate) fn fields(&self, record: &str) -> Result<Map, RowError> {
         let cells = cells(record).ok_or_else(|| {
-            Fault::whole(
+            RowError::whole(
                 "invalid_csv",
                 "a comma or the line's end after a closing quote",
             )
@@ -97,7 +97,7 @@ impl Csv {
     }
 
     fn begin(&mut self, row: &Row) {
-        let broken = |detail: &str| Broken {
+        let broken = |detail: &str| FileError {
             slug: "invalid-csv-header",
             detail: detail.to_owned(),
         };

@@ -66,7 +66,7 @@ fn an_unclosed_quote_is_one_record_to_the_end() {
     long.resize(3 * MAX_ROW, b'x');
     let rows = rows_of(&long, 1 << 16);
     assert_eq!((rows.len(), rows[1].flaw), (2, Some(Flaw::UnclosedQuote)));
-    assert!(rows[1].bytes.len() <= crate::report::rejects::MAX_RAW);
+    assert!(rows[1].bytes.len() <= crate::rows::MAX_RAW_BYTES);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use bytes::{Buf as _, BytesMut};
 
-use super::{BOM, Broken, Flaw, Lines, MAX_ROW, Row, beginning};
+use super::{BOM, FileError, Flaw, Lines, MAX_ROW, Row, beginning};
 
 mod shape;
 
@@ -59,7 +59,7 @@ impl Document {
         }
     }
 
-    pub(crate) fn broken(&self) -> Option<&Broken> {
+    pub(crate) fn broken(&self) -> Option<&FileError> {
         match &self.reader {
             Reader::Values(values) => values.broken.as_ref(),
             _ => None,
@@ -140,7 +140,7 @@ struct Values {
     line: u64,
     /// The start of a value that is too large, whose rest is being skipped.
     skipping: Option<Row>,
-    broken: Option<Broken>,
+    broken: Option<FileError>,
 }
 
 impl Values {
@@ -232,7 +232,7 @@ impl Values {
     }
 
     fn break_off(&mut self, what: &str) {
-        self.broken = Some(Broken {
+        self.broken = Some(FileError {
             slug: "broken-json",
             detail: format!(
                 "The file {what}, at byte {}, line {}. The rows before it are accounted for.",

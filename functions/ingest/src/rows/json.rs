@@ -2,7 +2,7 @@
 
 use shared::value::{Map, Value};
 
-use super::Fault;
+use super::RowError;
 
 /// How deep a record may nest.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -16,7 +16,7 @@ const MAX_EXPONENT: i64 = 125;
 /// Parses a row that holds one JSON object (RFC 8259). The later of two fields with the same name stays.
 ///
 /// A library's parser makes floats of numbers, or reads what it keeps as text twice and more: this one reads each byte once.
-pub(crate) fn object(row: &str) -> Result<Map, Fault> {
+pub(crate) fn object(row: &str) -> Result<Map, RowError> {
     let mut parser = Parser { text: row, at: 0 };
     let value = parser.value(1)?;
     if parser.peek().is_some() {
@@ -24,7 +24,7 @@ pub(crate) fn object(row: &str) -> Result<Map, Fault> {
     }
     match value {
         Value::Map(map) => Ok(map),
-        _ => Err(Fault::whole("not_an_object", "a JSON object")),
+        _ => Err(RowError::whole("not_an_object", "a JSON object")),
     }
 }
 
@@ -35,9 +35,9 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
+    fn value(&mut self, depth: usize) -> Result<Value, RowError> {
         if depth > MAX_DEPTH {
-            return Err(Fault::whole(
+            return Err(RowError::whole(
                 "too_deep",
                 format!("at most {MAX_DEPTH} levels of nesting"),
             ));
@@ -53,7 +53,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<Map, Fault> {
+    fn map(&mut self, depth: usize) -> Result<Map, RowError> {
         self.at += 1;
         if self.takes(b'}') {
             return Ok(Map::new());
@@ -77,7 +77,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Vec<Value>, Fault> {
+    fn list(&mut self, depth: usize) -> Result<Vec<Value>, RowError> {
         self.at += 1;
         let mut items = Vec::new();
         if self.takes(b']') {
@@ -94,7 +94,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<String, Fault> {
+    fn string(&mut self) -> Result<String, RowError> {
         self.at += 1;
         let plain = self.plain();
         if self.byte() == Some(b'"') {
@@ -161,7 +161,7 @@ impl<'a> Parser<'a> {
             .try_fold(0, |number, digit| Some(number << 4 | digit.to_digit(16)?))
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, Fault> {
+    fn word(&mut self, word: &str, value: Value) -> Result<Value, RowError> {
         if self.text[self.at..].starts_with(word) {
             self.at += word.len();
             return Ok(value);
@@ -169,7 +169,7 @@ impl<'a> Parser<'a> {
         Err(self.broken())
     }
 
-    fn number(&mut self) -> Result<String, Fault> {
+    fn number(&mut self) -> Result<String, RowError> {
         let begin = self.at;
         self.skip(b'-');
         let whole = self.digits();
@@ -186,7 +186,7 @@ impl<'a> Parser<'a> {
             return Err(self.broken());
         }
         let number = number(&self.text[begin..self.at]).ok_or_else(|| {
-            Fault::whole(
+            RowError::whole(
                 "invalid_value",
                 format!("numbers of at most {MAX_DIGITS} digits: send a longer one as a string"),
             )
@@ -226,8 +226,8 @@ impl<'a> Parser<'a> {
         is_next
     }
 
-    fn broken(&self) -> Fault {
-        Fault::whole(
+    fn broken(&self) -> RowError {
+        RowError::whole(
             "invalid_json",
             format!("JSON: the error is at byte {} of the row", self.at),
         )

@@ -1,0 +1,68 @@
+//! The error of an invocation: the event has to be sent again.
+
+use lambda_runtime::Diagnostic;
+use shared::{
+    problem::chain,
+    table::{FactsError, TableError},
+};
+
+/// Why an event has to be sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The event can't be read.
+    #[error("{0}")]
+    Event(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The table did not answer.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// S3 did not answer.
+    #[error("S3 did not answer: {0}")]
+    S3(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The time is over before a single row could be seen to.
+    #[error("no row was seen to before the time was over")]
+    NoProgress,
+    /// An import was planned by another release, in a form that this one does not know.
+    #[error("the import was planned by another release")]
+    OtherForm,
+    /// The table cannot be written by this release, or with this configuration.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// Some objects of an event with several failed. Each error is in the log.
+    #[error("{failed} of {objects} objects failed")]
+    Objects {
+        /// How many failed.
+        failed: usize,
+        /// How many the event names.
+        objects: usize,
+        /// The error of the first that failed.
+        #[source]
+        first: Box<IngestError>,
+    },
+}
+
+impl IngestError {
+    /// A stable name of the kind of error, for Lambda's response and the log.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "Event",
+            Self::Table(_) | Self::Facts(FactsError::Table(_)) => "Table",
+            Self::S3(_) => "S3",
+            Self::NoProgress => "NoProgress",
+            Self::OtherForm => "OtherForm",
+            Self::Facts(FactsError::OtherFormat { .. }) => "OtherFormat",
+            Self::Facts(FactsError::OtherKey) => "OtherKey",
+            Self::Facts(FactsError::OtherCallingCode { .. }) => "OtherCallingCode",
+            Self::Objects { first, .. } => first.kind(),
+        }
+    }
+}
+
+/// What Lambda is told: a stable type, and the whole chain of causes for the log.
+impl From<IngestError> for Diagnostic {
+    fn from(error: IngestError) -> Self {
+        Self {
+            error_type: error.kind().to_owned(),
+            error_message: chain(&error),
+        }
+    }
+}

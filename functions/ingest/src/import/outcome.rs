@@ -1,0 +1,86 @@
+//! The report of an import, computed from its plan and the progress of its ranges.
+
+use crate::{
+    counts::Erased,
+    import::{
+        drop_key::DropKey,
+        plan::{Plan, Progress},
+    },
+    report::{Place, Report},
+    source::notification::ObjectVersion,
+};
+
+/// The report of an import of which nothing was read.
+pub(crate) fn at_start(object: &ObjectVersion) -> Report {
+    let drop = DropKey::parse(&object.key).ok();
+    let record_type = drop.as_ref().map(|drop| drop.folder.clone());
+    Report::new(object, record_type, drop.map(|drop| drop.source))
+}
+
+/// The report of an import whose ranges have this progress, in their order.
+pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
+    let mut report = Report {
+        started_at: plan.started_at,
+        ..at_start(&plan.object)
+    };
+    let place = Place::new(&plan.object);
+    let mut unread_bytes = 0;
+    for (number, range) in ranges.iter().enumerate() {
+        if range.problem.is_some() {
+            let bytes = plan.range(number).map_or(0, |range| plan.bytes(range));
+            // Something is missing, even if the object ends in the middle of its compressed data.
+            unread_bytes += bytes.saturating_sub(range.consumed).max(1);
+        }
+        report.counts.add(&range.counts);
+        report.requests += range.requests;
+        report.capacity_units += range.capacity_units;
+        report
+            .rejects
+            .extend(range.rejects.iter().map(|name| place.rejects(name)));
+        report.excluded_links.extend(range.excluded.clone());
+        if range.erased != Erased::default() {
+            report.erased.get_or_insert_default().add(&range.erased);
+        }
+        if let (Some((status, problem)), None) = (&range.problem, &report.problem) {
+            report.status = *status;
+            report.problem = Some(problem.clone());
+        }
+    }
+    report.counts.unread += unread_rows(report.counts.read, plan.size, unread_bytes);
+    report
+}
+
+/// An estimate of the rows in `unread` bytes of an object of `size` bytes, by the rows that were read in the others. At least
+/// 1 if there are such bytes; 0 if no row was read.
+fn unread_rows(read: u64, size: u64, unread: u64) -> u64 {
+    if read == 0 || unread == 0 {
+        return 0;
+    }
+    let consumed = size.saturating_sub(unread).max(1);
+    let rows = u128::from(read) * u128::from(unread) / u128::from(consumed);
+    u64::try_from(rows).unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn estimates_unread_rows() {
+        for (read, size, unread, expected) in [
+            (0, 1_000, 1_000, 0),
+            (10, 1_000, 0, 0),
+            (10, 1_000, 500, 10),
+            (10, 1_000, 900, 90),
+            (10, 1_000, 1, 1),
+            (10, 1_000, 2_000, 20_000),
+            (u64::MAX, u64::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(
+                unread_rows(read, size, unread),
+                expected,
+                "{read} {size} {unread}"
+            );
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The erasure list as an invocation knows it: whether a record is kept out.
+
+use std::{collections::HashMap, sync::Arc};
+
+use shared::{
+    erasure::Markers, identity::IdentityId, item::Item, keys::Marker, table::Erasure,
+    version::Version,
+};
+
+/// The identities that a run keeps out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Erasures {
+    /// The list, and how often it had changed when it was read.
+    list: Arc<HashMap<IdentityId, Erasure>>,
+    changes: u64,
+    /// The markers that this run wrote, with those of the list about the same identities.
+    own: HashMap<IdentityId, Markers>,
+    /// The version of the first row that wrote one.
+    first: Option<Version>,
+}
+
+impl Erasures {
+    /// The list as it was after so many changes.
+    pub(crate) fn listed(list: HashMap<IdentityId, Erasure>, changes: u64) -> Self {
+        Self {
+            list: Arc::new(list),
+            changes,
+            ..Self::default()
+        }
+    }
+
+    /// The identities of the list.
+    pub(crate) fn list(&self) -> impl Iterator<Item = (&IdentityId, &Erasure)> {
+        self.list.iter()
+    }
+
+    /// The version of the first row of this invocation that wrote a marker.
+    pub(crate) const fn first(&self) -> Option<Version> {
+        self.first
+    }
+
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether the markers of `identity` erase `item`, which belongs to that identity or is a link to it.
+    pub(crate) fn erase(&self, identity: &IdentityId, item: &Item) -> bool {
+        let listed = || self.list.get(identity).map(|erasure| &erasure.markers);
+        let markers = self.own.get(identity).or_else(listed);
+        markers.is_some_and(|markers| markers.erase(item))
+    }
+
+    /// Whether these markers of an identity are all from this run, which has executed them and has kept to them since.
+    pub(crate) fn has_carried_out(&self, identity: &IdentityId, markers: &Markers) -> bool {
+        self.own.get(identity) == Some(markers)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(own: HashMap<IdentityId, Markers>) -> Self {
+        Self {
+            own,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn add(&mut self, identity: &IdentityId, marker: Marker, version: Version) {
+        self.first.get_or_insert(version);
+        let listed = self.list.get(identity);
+        self.own
+            .entry(identity.clone())
+            .or_insert_with(|| {
+                listed
+                    .map(|erasure| erasure.markers.clone())
+                    .unwrap_or_default()
+            })
+            .add(marker, version);
+    }
+}
