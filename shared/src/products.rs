@@ -7,57 +7,17 @@ use std::{
 };
 
 use crate::{
-    keys,
-    profile::{HistoryItem, Summary},
+    profile::{
+        HistoryItem, Summary,
+        product::{Product, ProductReference},
+    },
     table::{Table, TableError},
-    value::{Map, Value},
 };
 
 /// How long a product is taken from memory.
 const FRESH: Duration = Duration::from_secs(60);
 /// The most products in memory; past that, memory is emptied.
 const MAX_HELD: usize = 4096;
-
-/// Names a product of the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProductReference {
-    /// `product_id`, `sku` or `upc`.
-    pub id_type: String,
-    /// The product's id.
-    pub id: String,
-}
-
-impl ProductReference {
-    /// The reference of an order's line; `None` if it has none.
-    pub fn of(line: &Map) -> Option<Self> {
-        let reference = line.map("product_reference")?;
-        Some(Self {
-            id_type: reference.text("id_type").unwrap_or("product_id").to_owned(),
-            id: reference.text("id")?.to_owned(),
-        })
-    }
-
-    /// The reference as a line has it.
-    pub fn to_map(&self) -> Map {
-        let mut map = Map::new();
-        map.insert("id", self.id.as_str());
-        map.insert("id_type", self.id_type.as_str());
-        map
-    }
-
-    fn partition(&self) -> String {
-        keys::product(&self.id_type, &self.id)
-    }
-}
-
-/// What is shown of a product.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Product {
-    /// Name, brand, image and url.
-    pub shown: Map,
-    /// What it is filed under.
-    pub categories: Vec<String>,
-}
 
 /// The products read lately, also those that there aren't.
 #[derive(Debug, Default)]
@@ -122,34 +82,10 @@ impl Products {
             held.clear();
         }
         for (partition, data) in read {
-            let product = data.as_ref().map(product);
+            let product = data.as_ref().map(Product::of);
             held.insert(partition.clone(), (Instant::now(), product.clone()));
             known.extend(product.map(|product| (partition, product)));
         }
         Ok(known)
-    }
-}
-
-fn product(data: &Map) -> Product {
-    let mut shown = Map::new();
-    for name in ["name", "brand", "url"] {
-        if let Some(text) = data.text(name) {
-            shown.insert(name, text);
-        }
-    }
-    if let Some(image) = data.list("images").first() {
-        shown.insert("image", image.clone());
-    }
-    let options = data.map("options");
-    let listed = options.map_or(&[][..], |options| options.list("category"));
-    Product {
-        shown,
-        categories: listed
-            .iter()
-            .filter_map(Value::as_text)
-            .map(str::to_owned)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect(),
     }
 }

@@ -8,10 +8,7 @@ use shared::{
     keys::{EventKey, EventType},
     principal::{Principal, Scope},
     problem::{Kind, Problem},
-    profile::{
-        history::{self, normal_channel},
-        redact,
-    },
+    profile::channel::{channel, is_known_channel, normal_channel},
     table::EventRange,
     time::Instant,
 };
@@ -88,7 +85,7 @@ impl Filter {
             return forbidden("account", "Accounts are hidden");
         }
         match &self.channel {
-            Some(channel) if !redact::is_known_channel(channel) => {
+            Some(channel) if !is_known_channel(channel) => {
                 forbidden("channel", "This channel is hidden")
             }
             _ => Ok(()),
@@ -142,9 +139,9 @@ impl Filter {
                 .map("account")
                 .and_then(|account| account.text("id"))
         };
-        let channel = || history::channel(kind, &item.data).map(normal_channel);
+        let own_channel = || channel(kind, &item.data).map(normal_channel);
         self.has_type(kind)
-            && (self.channel.is_none() || channel() == self.channel)
+            && (self.channel.is_none() || own_channel() == self.channel)
             && (self.account.is_none() || account() == self.account.as_deref())
     }
 

@@ -4,7 +4,9 @@ use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
     View,
+    channel::channel,
     money::{currency, paid, scaled, with_amounts},
+    product::{Product, ProductReference},
     versions::Place,
 };
 use crate::{
@@ -12,7 +14,6 @@ use crate::{
     identity::IdentityId,
     item::Item,
     keys::{EventKey, EventType},
-    products::{Product, ProductReference},
     time::Instant,
     value::{Map, Value},
 };
@@ -171,28 +172,6 @@ pub fn event_id(identity: &IdentityId, key: &EventKey) -> String {
         "{identity}.{}",
         data_encoding::BASE64URL_NOPAD.encode(key.as_str().as_bytes())
     )
-}
-
-/// Where an event happened.
-pub fn channel(kind: EventType, data: &Map) -> Option<&str> {
-    match kind {
-        EventType::Purchase | EventType::Return => data.text("type"),
-        EventType::EmailSend
-        | EventType::EmailOpen
-        | EventType::EmailClick
-        | EventType::EmailBounce
-        | EventType::EmailSubscribe => Some("email"),
-        EventType::SmsSend | EventType::SmsClick | EventType::SmsSubscribe => Some("sms"),
-        EventType::Message => data.text("channel"),
-    }
-}
-
-/// The form in which channels are compared: the letters and digits in lowercase. `WhatsApp`, `whats_app` and `Whats App` are one
-/// channel. A name without letters and digits is compared as it is.
-pub fn normal_channel(channel: &str) -> String {
-    let normal = channel.to_lowercase();
-    let kept: String = normal.chars().filter(|c| c.is_alphanumeric()).collect();
-    if kept.is_empty() { normal } else { kept }
 }
 
 /// `canceled` or `voided`, if the status of a purchase or return says so. Such an order is shown, and counted nowhere.

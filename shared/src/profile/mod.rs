@@ -18,9 +18,11 @@ use crate::{
 };
 
 pub mod attributes;
+pub mod channel;
 pub mod history;
 pub mod money;
 pub mod note;
+pub mod product;
 pub mod redact;
 pub mod segments;
 pub mod subscriptions;

@@ -4,7 +4,7 @@
 //! Visible are enumerations, known numbers and times, our own ids, and products of the catalog. A known field with another value is
 //! `{"redacted": true}`. Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
 
-use super::{Personal, history::normal_channel};
+use super::{Personal, channel::is_known_channel};
 use crate::{
     keys::EventType,
     time::Instant,
@@ -150,71 +150,6 @@ const CUSTOMER_RECORD: Fields = &[
     ("zip", Rule::Hidden),
 ];
 
-/// Well-known channels, in the form in which channels are compared. A channel with another name is hidden.
-const CHANNELS: &[&str] = &[
-    "app",
-    "applebusinesschat",
-    "applemessages",
-    "bluesky",
-    "call",
-    "chat",
-    "discord",
-    "ecommerce",
-    "email",
-    "facebook",
-    "facebookmessenger",
-    "fax",
-    "form",
-    "forum",
-    "googlebusinessmessages",
-    "imessage",
-    "inapp",
-    "instagram",
-    "instore",
-    "kakaotalk",
-    "letter",
-    "line",
-    "linkedin",
-    "livechat",
-    "mail",
-    "mastodon",
-    "messenger",
-    "mms",
-    "phone",
-    "physical",
-    "pinterest",
-    "post",
-    "push",
-    "rcs",
-    "reddit",
-    "review",
-    "reviews",
-    "signal",
-    "slack",
-    "sms",
-    "snapchat",
-    "store",
-    "teams",
-    "telegram",
-    "threads",
-    "tiktok",
-    "trustpilot",
-    "twitter",
-    "viber",
-    "video",
-    "voice",
-    "voicemail",
-    "web",
-    "webchat",
-    "webform",
-    "website",
-    "wechat",
-    "whatsapp",
-    "x",
-    "youtube",
-    "zalo",
-];
-
 /// The known fields of an event's data.
 pub const fn event_fields(kind: EventType) -> Fields {
     match kind {
@@ -281,13 +216,6 @@ pub fn value(rule: Rule, value: Value) -> Value {
         (Rule::OneOf(names), Value::Text(text)) if is_one_of(names, &text) => text.into(),
         _ => hidden(),
     }
-}
-
-/// Whether a channel is one of the well-known ones.
-pub fn is_known_channel(channel: &str) -> bool {
-    CHANNELS
-        .binary_search(&normal_channel(channel).as_str())
-        .is_ok()
 }
 
 fn is_currency(code: &str) -> bool {
@@ -395,14 +323,5 @@ mod tests {
             (REDACTED_FIELDS, count("2")),
         ]);
         assert_eq!(object(data, PURCHASE), expected);
-    }
-
-    #[test]
-    fn channels_are_sorted_and_normal() {
-        assert!(CHANNELS.is_sorted());
-        for channel in CHANNELS {
-            assert_eq!(normal_channel(channel), *channel);
-            assert!(is_known_channel(channel));
-        }
     }
 }

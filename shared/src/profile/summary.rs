@@ -8,16 +8,17 @@ use serde::Serialize;
 use super::{
     Personal, View,
     attributes::{self, Categories},
-    history::{cancellation, channel, normal_channel},
+    channel::{channel, is_known_channel, normal_channel},
+    history::cancellation,
     money::{Money, currency, paid, scaled},
-    newest_file, redact,
+    newest_file,
+    product::{Product, ProductReference},
     segments::{self, ENGAGED_DAYS},
     subscriptions::{self, Subscription},
 };
 use crate::{
     item::Item,
     keys::EventType,
-    products::{Product, ProductReference},
     time::Instant,
     value::{Map, Value},
 };
@@ -256,7 +257,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
     let mut order_times = Vec::new();
     let mut channels = BTreeMap::new();
     for (kind, at, data) in facts(events) {
-        let visible = |name: &&str| view.personal || redact::is_known_channel(name);
+        let visible = |name: &&str| view.personal || is_known_channel(name);
         if let Some(channel) = channel(kind, data).filter(visible) {
             channels.entry(normal_channel(channel)).or_insert(channel);
         }

@@ -505,12 +505,12 @@ fn what_is_most_bought_is_ranked() {
         partial: false,
     };
     let mut summary = profile.document(&view(), Sections::ALL).summary.unwrap();
-    let product = |brand: &str| crate::products::Product {
+    let product = |brand: &str| crate::profile::product::Product {
         shown: map(&[("brand", brand.into())]),
         categories: vec!["knit".to_owned()],
     };
     let (acme, bolt) = (product("Acme"), product("Bolt"));
-    let blank = crate::products::Product {
+    let blank = crate::profile::product::Product {
         categories: vec![String::new()],
         ..product(" ")
     };

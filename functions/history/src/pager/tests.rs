@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use shared::{
     identifier::Identifier,
     identity::IdentityKey,
-    profile::{State, history::normal_channel},
+    profile::{State, channel::normal_channel},
     version::{ImportId, Version},
 };
 

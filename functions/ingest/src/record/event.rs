@@ -14,7 +14,8 @@ use super::{
     Placed, Placing,
     check::field_error,
     check::{self, Path},
-    schema::{self, Field},
+    kind::Field,
+    schema,
 };
 use crate::rows::RowError;
 

@@ -20,6 +20,7 @@ mod customer_record;
 mod erasures;
 mod event;
 mod forget;
+mod kind;
 mod links;
 mod product;
 mod schema;

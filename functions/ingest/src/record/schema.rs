@@ -1,13 +1,6 @@
 //! The fields of every record type, as `infra/records.md` tells them. What a rule means is in `check`.
 
-use super::check::{Kind, Kind::*, Number};
-
-/// A field and its rule.
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) required: bool,
-}
+use super::kind::{Field, Kind, Kind::*, Number};
 
 const fn required(name: &'static str, kind: Kind) -> Field {
     Field {

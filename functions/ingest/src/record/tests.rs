@@ -618,16 +618,16 @@ proptest! {
 /// A field that redaction does not know is left out for principals without `pii:read`, so each field here must have a rule there.
 #[test]
 fn redaction_knows_every_field() {
-    fn check(fields: &[schema::Field], rules: redact::Fields, path: &str) {
+    fn check(fields: &[kind::Field], rules: redact::Fields, path: &str) {
         for field in fields {
             let path = format!("{path}.{}", field.name);
             let rule = rules.iter().find(|(name, _)| *name == field.name);
             let (_, rule) = rule.unwrap_or_else(|| panic!("no rule for {path}"));
             let kind = match &field.kind {
-                check::Kind::List(kind, _) => kind,
+                kind::Kind::List(kind, _) => kind,
                 kind => kind,
             };
-            if let (check::Kind::Object(fields), redact::Rule::Object(rules)) = (kind, rule) {
+            if let (kind::Kind::Object(fields), redact::Rule::Object(rules)) = (kind, rule) {
                 check(fields, rules, &path);
             }
         }

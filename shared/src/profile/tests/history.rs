@@ -189,7 +189,7 @@ fn adds_products_to_lines() {
         {"price_paid": 3},
         "no line",
     ]});
-    let product = crate::products::Product {
+    let product = crate::profile::product::Product {
         shown: map(&[("name", "Scarf".into())]),
         categories: Vec::new(),
     };

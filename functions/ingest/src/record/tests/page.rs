@@ -26,7 +26,7 @@ fn listed(line: &str) -> Option<(&str, bool)> {
 /// The fields of a record type, and whether each is required.
 fn fields(record_type: RecordType) -> Vec<(&'static str, bool)> {
     // The first ones are in no schema: the code takes each out by itself.
-    let (apart, schema): (&[(&str, bool)], &[schema::Field]) = match record_type {
+    let (apart, schema): (&[(&str, bool)], &[kind::Field]) = match record_type {
         RecordType::CustomerRecord => (&[("link", true)], schema::CUSTOMER_RECORD),
         RecordType::Product => (&[], schema::PRODUCT),
         RecordType::Event(kind) => (
