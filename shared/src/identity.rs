@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::{find, identifier::Identifier};
+use crate::identifier::Identifier;
 
 const SEPARATOR: u8 = 0x1F;
 const ID_BYTES: usize = 16;
@@ -43,13 +43,8 @@ impl IdentityKey {
         self.hash(parts.chain(natural_id.iter().copied()))
     }
 
-    /// The hash of a value to search for, in its normal form. Its prefix keeps it apart from ids.
-    pub(crate) fn find(&self, kind: &str, value: &str) -> [u8; find::HASH_BYTES] {
-        self.hash(["find", kind, value])
-    }
-
     /// The keyed hash of parts, with a separator between them.
-    fn hash<'a, const BYTES: usize>(
+    pub(crate) fn hash<'a, const BYTES: usize>(
         &self,
         parts: impl IntoIterator<Item = &'a str>,
     ) -> [u8; BYTES] {

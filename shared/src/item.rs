@@ -2,7 +2,7 @@
 //! (`table`).
 
 use crate::{
-    find::Find,
+    find::term::Find,
     identifier::Identifier,
     identity::IdentityId,
     keys::{EventKey, SortKey},

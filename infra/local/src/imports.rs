@@ -15,6 +15,32 @@ use crate::stack::{Error, Stack};
 /// An import is given up after this long without a put to the bucket or a word of progress from any import.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Imports, by whoever drops the file.
+impl Stack {
+    /// Drops a file and waits until its import is over. Answers the report, whatever that says.
+    ///
+    /// # Errors
+    /// The event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes.
+    pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
+        let mut imports = self.imports();
+        imports.put(key, body).await?;
+        match imports.next().await {
+            Some(outcome) => outcome.map(|(_, report)| report),
+            None => Err(self.not_imported(key.to_owned(), "it is not waited for".to_owned())),
+        }
+    }
+
+    /// For files that are dropped together, and for word of all imports from now on.
+    #[must_use]
+    pub fn imports(&self) -> Imports<'_> {
+        let events = {
+            let (stored, logged) = self.feeds();
+            ImportEvents::new(stored, logged)
+        };
+        Imports::new(self, events)
+    }
+}
+
 /// Files that are dropped together, and waited for in whatever order their imports end; and word of all others.
 #[derive(Debug)]
 pub struct Imports<'a> {

@@ -14,18 +14,17 @@ use bytes::Bytes;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
-use crate::import_events::ImportEvents;
-use crate::imports::Imports;
 use crate::lambda::{InvokeError, Lambda, Program};
 use crate::logs::Logs;
 use crate::notifications::{Delivery, Notifier, Target};
 use crate::permissions::{self, Permission, Permissions};
-use crate::s3::Store;
+use crate::s3::{Created, Store};
 use crate::template::{Function, Template, TemplateError};
 use crate::{IDENTITY_KEY, binaries, clients, dynamodb, s3};
 
@@ -381,30 +380,15 @@ impl Stack {
         }
     }
 
+    /// The feeds of what is put into the bucket, and of what the functions log.
+    pub(crate) fn feeds(&self) -> (Receiver<Created>, Receiver<String>) {
+        (self.store.subscribe(), self.logs.subscribe())
+    }
+
     /// All keys under a prefix, in order.
     #[must_use]
     pub fn list(&self, prefix: &str) -> Vec<String> {
         self.store.keys(&self.bucket, prefix)
-    }
-
-    /// Drops a file and waits until its import is over. Answers the report, whatever that says.
-    ///
-    /// # Errors
-    /// The event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes.
-    pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
-        let mut imports = self.imports();
-        imports.put(key, body).await?;
-        match imports.next().await {
-            Some(outcome) => outcome.map(|(_, report)| report),
-            None => Err(self.not_imported(key.to_owned(), "it is not waited for".to_owned())),
-        }
-    }
-
-    /// For files that are dropped together, and for word of all imports from now on.
-    #[must_use]
-    pub fn imports(&self) -> Imports<'_> {
-        let events = ImportEvents::new(self.store.subscribe(), self.logs.subscribe());
-        Imports::new(self, events)
     }
 
     /// Invokes a function, named by its binary, and waits for its answer.

@@ -23,6 +23,7 @@ pub mod history;
 pub mod money;
 pub mod note;
 pub mod product;
+mod recency;
 pub mod redact;
 pub mod segments;
 pub mod subscriptions;
@@ -336,7 +337,7 @@ impl Profile {
             categories: mut attributes,
             redacted,
         } = attributes::fold(&self.state, view);
-        let summary = summary::fold(&attributes, &events, view);
+        let summary = summarize(&attributes, &events, view);
         add_figures(&mut attributes, &summary, view);
         let attributes_as_of =
             newest_file(self.state.items().filter(|item| {
@@ -379,7 +380,7 @@ impl Profile {
     /// Every attribute, with the figures that are counted here.
     pub fn attributes(&self, view: &View<'_>) -> Folded {
         let mut folded = attributes::fold(&self.state, view);
-        let summary = summary::fold(&folded.categories, &self.state.events(), view);
+        let summary = summarize(&folded.categories, &self.state.events(), view);
         add_figures(&mut folded.categories, &summary, view);
         folded
     }
@@ -418,6 +419,12 @@ impl Profile {
         });
         shown.collect()
     }
+}
+
+fn summarize(attributes: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
+    let mut summary = summary::fold(attributes, events, view);
+    segments::assign(&mut summary, attributes, view.now);
+    summary
 }
 
 fn is_zero(count: &usize) -> bool {

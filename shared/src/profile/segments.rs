@@ -1,6 +1,12 @@
 //! Segments: rules over the summary and the time, all in one table.
 
-use super::summary::{Relationship, Summary};
+use std::collections::BTreeSet;
+
+use super::{
+    attributes::{self, Categories},
+    recency::{ENGAGED_DAYS, past, within},
+    summary::{Relationship, Summary},
+};
 use crate::time::Instant;
 
 /// A customer whose first order is not older than this is new.
@@ -11,8 +17,6 @@ const LAPSING_DAYS: i64 = 180;
 const LAPSED_DAYS: i64 = 365;
 /// A customer with at least this many orders is a VIP.
 const VIP_ORDERS: usize = 10;
-/// Opened or clicked within this time: engaged.
-pub(super) const ENGAGED_DAYS: i64 = 90;
 
 type Rule = fn(&Summary, Instant) -> bool;
 
@@ -43,31 +47,17 @@ const SEGMENTS: [(&str, Rule); 15] = [
     ("employee", |s, _| s.employee),
 ];
 
+/// Adds the segments of a summary at `now`, and those that attributes name.
+pub(super) fn assign(summary: &mut Summary, categories: &Categories, now: Instant) {
+    let mut segments: BTreeSet<_> = of(summary, now).map(str::to_owned).collect();
+    segments.extend(attributes::segments(categories).map(str::to_owned));
+    summary.segments = segments;
+}
+
 /// The names of the segments that `summary` falls into at `now`.
-pub(super) fn of(summary: &Summary, now: Instant) -> impl Iterator<Item = &'static str> {
+fn of(summary: &Summary, now: Instant) -> impl Iterator<Item = &'static str> {
     SEGMENTS
         .into_iter()
         .filter(move |(_, rule)| rule(summary, now))
         .map(|(name, _)| name)
-}
-
-pub(super) fn within(at: Option<Instant>, now: Instant, days: i64) -> bool {
-    at.is_some_and(|at| now.seconds() - at.seconds() <= days * 86_400)
-}
-
-fn past(at: Option<Instant>, now: Instant, days: i64) -> bool {
-    at.is_some() && !within(at, now, days)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_day_itself_still_counts() {
-        let at = Instant::from_seconds(1_000_000).unwrap();
-        let after = |days: i64| Instant::from_seconds(1_000_000 + days * 86_400).unwrap();
-        assert!(within(Some(at), after(30), 30) && !within(Some(at), after(31), 30));
-        assert!(past(Some(at), after(31), 30) && !past(None, after(31), 30));
-    }
 }

@@ -13,7 +13,7 @@ use super::{
     money::{Money, currency, paid, scaled},
     newest_file,
     product::{Product, ProductReference},
-    segments::{self, ENGAGED_DAYS},
+    recency::{ENGAGED_DAYS, within},
     subscriptions::{self, Subscription},
 };
 use crate::{
@@ -246,7 +246,7 @@ fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
     all
 }
 
-/// Counts the figures. `events` are the state's, each once, the newest first.
+/// Counts the figures, without segments. `events` are the state's, each once, newest first.
 pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
     let mut orders = 0_usize;
     let mut items = Decimal::ZERO;
@@ -284,7 +284,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
         *count += 1;
     }
     let money = |(currency, amount)| Money::new(currency, amount);
-    let mut summary = Summary {
+    Summary {
         relationship: if orders > 0 {
             Relationship::Customer
         } else {
@@ -319,13 +319,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
         segments: BTreeSet::new(),
         as_of: newest_file(events.iter().copied()),
         employee: attributes::is_employee(categories),
-    };
-    summary.segments = segments::of(&summary, view.now)
-        .map(str::to_owned)
-        .collect();
-    let given = attributes::segments(categories).map(str::to_owned);
-    summary.segments.extend(given);
-    summary
+    }
 }
 
 fn facts<'a>(events: &[&'a Item]) -> impl Iterator<Item = (EventType, Instant, &'a Map)> {
@@ -413,9 +407,9 @@ fn engagement(events: &[&Item], means: &Means, view: &View<'_>) -> Engagement {
         last_opened_at,
         last_clicked_at,
         last_bounced_at: means.bounce.and_then(last),
-        engagement: if segments::within(last_clicked_at, view.now, ENGAGED_DAYS) {
+        engagement: if within(last_clicked_at, view.now, ENGAGED_DAYS) {
             Engaged::Clicks
-        } else if segments::within(last_opened_at, view.now, ENGAGED_DAYS) {
+        } else if within(last_opened_at, view.now, ENGAGED_DAYS) {
             Engaged::Opens
         } else {
             Engaged::None

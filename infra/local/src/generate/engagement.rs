@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Files;
 use super::clock::{DAYS, Moment};
-use super::customer::Habits;
+use super::habits::Habits;
 use super::people::Person;
 
 /// Days between two campaigns.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Files;
 use super::catalogue::{Product, products};
 use super::clock::Moment;
-use super::customer::Habits;
+use super::habits::Habits;
 use super::people::Person;
 
 /// A channel, with the account of ours that it reaches.

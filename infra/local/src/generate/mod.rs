@@ -16,6 +16,7 @@ mod catalogue;
 mod clock;
 mod customer;
 mod engagement;
+mod habits;
 mod images;
 mod messages;
 mod orders;

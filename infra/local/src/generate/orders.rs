@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Files;
 use super::catalogue::{Product, money, products};
 use super::clock::Moment;
-use super::customer::Habits;
+use super::habits::Habits;
 use super::people::Person;
 
 /// Writes a customer's orders, and the returns of some.

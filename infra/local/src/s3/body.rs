@@ -18,44 +18,11 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
 
 use super::store::Store;
+use super::upload::Stored;
 use super::wire::Trailers;
 
 const PIECE: usize = 256 * 1024;
 const CHECKSUM: &str = "x-amz-checksum-";
-
-/// A body that has been stored. Its file goes again with it, unless it is kept.
-#[derive(Debug)]
-pub(super) struct Stored {
-    name: String,
-    path: Option<PathBuf>,
-    pub(super) size: u64,
-    pub(super) md5: Vec<u8>,
-    pub(super) checksums: BTreeMap<String, String>,
-}
-
-impl Stored {
-    /// The body's name: from now on something else looks after it.
-    pub(super) fn keep(&mut self) -> String {
-        self.path = None;
-        self.name.clone()
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn etag(&self) -> String {
-        HEXLOWER.encode(&self.md5)
-    }
-}
-
-impl Drop for Stored {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
 
 /// What the client says of the body: `Content-MD5`, the `x-amz-checksum-…` headers, and the trailers that are to come.
 #[derive(Debug, Default)]

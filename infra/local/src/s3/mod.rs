@@ -10,6 +10,7 @@ mod multipart;
 mod objects;
 mod service;
 mod store;
+mod upload;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -9,31 +9,14 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Result, s3_error};
 use uuid::Uuid;
 
-use super::body::{Claims, Stored, send};
-use super::index::{Headers, Object};
+use super::body::{Claims, send};
+use super::index::Object;
 use super::objects::{headers, shown, source, timestamp};
 use super::store::{Conditions, Store, now};
+use super::upload::{Stored, Upload, UploadedPart};
 
 /// Every part but the last has at least this many bytes.
 const MIN_PART: u64 = 5 * 1024 * 1024;
-
-/// An upload that has been started.
-#[derive(Debug)]
-pub(super) struct Upload {
-    bucket: String,
-    key: String,
-    headers: Headers,
-    /// Epoch seconds: this is the object's last-modified once it is complete, as on S3.
-    initiated: i64,
-    parts: BTreeMap<i32, UploadedPart>,
-}
-
-/// A part whose file goes when nobody needs it any longer.
-#[derive(Debug)]
-struct UploadedPart {
-    stored: Stored,
-    at: i64,
-}
 
 type Uploads = std::collections::HashMap<String, Upload>;
 

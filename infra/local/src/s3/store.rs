@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 use uuid::Uuid;
 
 use super::index::{Change, Index, NULL, Object, Version, Versioning};
-use super::multipart::Upload;
+use super::upload::Upload;
 
 /// How many puts a waiter may be behind before it has to look for itself.
 const WAITERS_BUFFER: usize = 4096;

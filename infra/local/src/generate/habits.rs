@@ -1,0 +1,49 @@
+//! How a customer behaves: how often they buy, open and write.
+
+use rand::{Rng, RngExt as _};
+
+use super::clock::DAYS;
+
+/// How a customer behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Habits {
+    /// The day, counted from the first, on which the customer is first heard of.
+    pub(super) joined: i64,
+    /// The day after which no order follows.
+    pub(super) last_active: i64,
+    pub(super) orders: u32,
+    /// Of a hundred emails, how many are opened.
+    pub(super) opens: u32,
+    pub(super) has_mobile: bool,
+    pub(super) writes: bool,
+}
+
+impl Habits {
+    /// Every tenth customer is alike in kind, so that few customers show all kinds.
+    pub(super) fn new(index: u32, random: &mut impl Rng) -> Self {
+        let orders = match index % 10 {
+            0 => random.random_range(12..26),
+            1 | 3 | 5 | 8 => random.random_range(2..8),
+            2 | 6 | 9 => 1,
+            4 => random.random_range(3..6),
+            _ => 0,
+        };
+        let joined = match index % 10 {
+            0 => random.random_range(0..60),
+            _ => random.random_range(0..DAYS - 120),
+        };
+        let last_active = match index % 10 {
+            // The fourth and sixth have not been seen for a long time.
+            4 | 6 => joined + 60,
+            _ => DAYS - random.random_range(1..90),
+        };
+        Self {
+            joined,
+            last_active,
+            orders,
+            opens: random.random_range(5..80),
+            has_mobile: index.is_multiple_of(2),
+            writes: index.is_multiple_of(3) || index.is_multiple_of(10),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What a search looks for, and the attributes that an item is found by.
+
+use std::fmt;
+
+use super::normal::{name_form, order_form};
+use crate::{
+    identifier::{Identifier, IdentifierType},
+    identity::{IdentityId, IdentityKey, base32, digit},
+};
+
+/// The table's attributes, and the names of their indexes.
+pub const INDEXES: [&str; 4] = ["Find1", "Find2", "Find3", "Find4"];
+/// The shards of a value: a search reads all of them.
+pub const SHARDS: u8 = 8;
+/// Bytes of the hash of a value. Base32 writes them without a bit left over.
+const HASH_BYTES: usize = 10;
+/// The longest name that is indexed, in bytes. A longer one is not a person's.
+pub const MAX_NAME_BYTES: usize = 1024;
+
+/// What a search looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FindKind {
+    /// A customer's whole name.
+    Name,
+    /// An order's number or id.
+    Order,
+    /// An email address, or its SHA-256.
+    Email,
+    /// A mobile number.
+    Mobile,
+    /// A customer's id in any system.
+    Customer,
+}
+
+impl FindKind {
+    /// The prefix of stored values.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Order => "order",
+            Self::Email => "email",
+            Self::Mobile => "mobile",
+            Self::Customer => "customer",
+        }
+    }
+
+    /// The indexes that contain values of this kind, as positions in [`INDEXES`].
+    pub const fn indexes(self) -> &'static [usize] {
+        match self {
+            Self::Name => &[0],
+            Self::Order => &[0, 1],
+            Self::Email => &[1],
+            Self::Mobile => &[2],
+            Self::Customer => &[3],
+        }
+    }
+}
+
+/// A value to search for: its kind and the keyed hash of its normal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Term {
+    kind: FindKind,
+    hash: [u8; HASH_BYTES],
+}
+
+impl Term {
+    /// A customer's whole name, without regard to case, accents, punctuation and the order of its words. `None` if it has no
+    /// letter or digit, is a placeholder such as `Guest`, or is longer than [`MAX_NAME_BYTES`].
+    pub fn name(key: &IdentityKey, name: &str) -> Option<Self> {
+        let form = name_form(name)?;
+        Some(Self::new(key, FindKind::Name, &form))
+    }
+
+    /// An order's number or id, without regard to case, whitespace and leading `#`. `None` for a placeholder.
+    pub fn order(key: &IdentityKey, order: &str) -> Option<Self> {
+        let form = order_form(order)?;
+        Some(Self::new(key, FindKind::Order, &form))
+    }
+
+    /// An identifier without its system. `None` for a kind that no record contains as a field.
+    pub fn identifier(key: &IdentityKey, identifier: &Identifier) -> Option<Self> {
+        let kind = match identifier.kind() {
+            IdentifierType::Email | IdentifierType::EmailSha256 => FindKind::Email,
+            IdentifierType::Mobile => FindKind::Mobile,
+            IdentifierType::CustomerId | IdentifierType::ExternalId => FindKind::Customer,
+            IdentifierType::EmailMd5 | IdentifierType::EngageId => return None,
+        };
+        let (_, _, value) = identifier.canonical();
+        Some(Self::new(key, kind, &value))
+    }
+
+    fn new(key: &IdentityKey, kind: FindKind, value: &str) -> Self {
+        Self {
+            kind,
+            hash: key.hash(["find", kind.as_str(), value]),
+        }
+    }
+
+    /// What the search looks for.
+    pub const fn kind(self) -> FindKind {
+        self.kind
+    }
+
+    /// The values to query in each of the kind's indexes: one a shard.
+    pub fn keys(self) -> impl Iterator<Item = FindKey> {
+        (0..SHARDS).map(move |shard| FindKey { term: self, shard })
+    }
+
+    /// The value that an item of `identity` has.
+    fn of(self, identity: &IdentityId) -> FindKey {
+        let first = identity.as_str().bytes().next();
+        FindKey {
+            term: self,
+            shard: first.and_then(digit).unwrap_or_default() % SHARDS,
+        }
+    }
+}
+
+/// A value of a Find attribute: `{kind}#{hash}#{shard}`. It contains no personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FindKey {
+    term: Term,
+    shard: u8,
+}
+
+impl fmt::Display for FindKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Term { kind, hash } = &self.term;
+        write!(f, "{}#{}#{}", kind.as_str(), base32(hash), self.shard)
+    }
+}
+
+/// The Find attributes of an item, in the order of [`INDEXES`]. It has as many slots as items of its kind can fill, so that a
+/// write sets or removes each of them: four for a customer record, two for a purchase or return, none for anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Find(Box<[Option<FindKey>]>);
+
+impl Find {
+    /// The attributes with these terms, of an item of `identity`.
+    pub(super) fn at<const SLOTS: usize>(
+        identity: &IdentityId,
+        terms: [Option<Term>; SLOTS],
+    ) -> Self {
+        Self(Box::new(terms.map(|term| Some(term?.of(identity)))))
+    }
+
+    /// Every slot with its attribute's name.
+    pub fn slots(&self) -> impl Iterator<Item = (&'static str, Option<&FindKey>)> {
+        INDEXES.into_iter().zip(self.0.iter().map(Option::as_ref))
+    }
+
+    /// Whether a search for `term` is meant to find the item: how a hit is verified.
+    pub fn contains(&self, term: Term) -> bool {
+        self.0.iter().flatten().any(|key| key.term == term)
+    }
+}

@@ -1,0 +1,29 @@
+//! Recency: how long ago something happened, in days.
+
+use crate::time::Instant;
+
+/// Customers who opened or clicked within this time are engaged.
+pub(super) const ENGAGED_DAYS: i64 = 90;
+
+/// Whether a moment is at most so many days before `now`.
+pub(super) fn within(at: Option<Instant>, now: Instant, days: i64) -> bool {
+    at.is_some_and(|at| now.seconds() - at.seconds() <= days * 86_400)
+}
+
+/// Whether a moment is more than so many days before `now`.
+pub(super) fn past(at: Option<Instant>, now: Instant, days: i64) -> bool {
+    at.is_some() && !within(at, now, days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_itself_still_counts() {
+        let at = Instant::from_seconds(1_000_000).unwrap();
+        let after = |days: i64| Instant::from_seconds(1_000_000 + days * 86_400).unwrap();
+        assert!(within(Some(at), after(30), 30) && !within(Some(at), after(31), 30));
+        assert!(past(Some(at), after(31), 30) && !past(None, after(31), 30));
+    }
+}
