@@ -59,7 +59,7 @@ impl FindKind {
 /// A value to search for: its kind and the keyed hash of its normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Term {
-    kind: FindKind,
+    pub(super) kind: FindKind,
     hash: [u8; HASH_BYTES],
 }
 
@@ -119,7 +119,7 @@ impl Term {
 /// A value of a Find attribute: `{kind}#{hash}#{shard}`. It contains no personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FindKey {
-    term: Term,
+    pub(super) term: Term,
     shard: u8,
 }
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use axum::http::{Extensions, HeaderMap};
 use bytes::{Bytes, BytesMut};
-use data_encoding::{BASE64, HEXLOWER};
+use data_encoding::BASE64;
 use futures::{Stream, StreamExt};
 use s3s::checksum::ChecksumHasher;
 use s3s::crypto::{Checksum as _, Md5};

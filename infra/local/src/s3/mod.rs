@@ -10,9 +10,9 @@ mod multipart;
 mod objects;
 mod service;
 mod store;
-mod upload;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod wire;
 
 use std::sync::Arc;
