@@ -17,7 +17,7 @@ use crate::{
     source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification::ObjectVersion,
-    source::object::{Body, Opened},
+    source::object::{Body, OpenResult},
     store::write::{RowVerdict, Writer},
 };
 
@@ -194,14 +194,14 @@ impl<'a> Run<'a> {
         'a: 'b,
     {
         match Body::open(&self.app.s3, object, from).await? {
-            Opened::Body(body) if self.plan.compressed => Ok(Some(Inflated::new(body).await?)),
-            Opened::Body(body) => Ok(Some(Inflated::Plain(None, body))),
-            Opened::Gone => {
+            OpenResult::Open(body) if self.plan.compressed => Ok(Some(Inflated::new(body).await?)),
+            OpenResult::Open(body) => Ok(Some(Inflated::Plain(None, body))),
+            OpenResult::Gone => {
                 let detail = "The version was deleted before it was read to its end.";
                 self.end_with(Status::Failed, FileError::new(plan::GONE, detail));
                 Ok(None)
             }
-            Opened::Superseded => {
+            OpenResult::Superseded => {
                 let detail = "Another object took this one's place before it was read to its end.";
                 self.end_with(Status::Superseded, FileError::new(plan::SUPERSEDED, detail));
                 Ok(None)

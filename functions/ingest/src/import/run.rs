@@ -18,7 +18,7 @@ use crate::{
     report::{FileProblem, Status},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
-    source::object::{Body, Opened},
+    source::object::{Body, OpenResult},
 };
 
 /// How many runs a range may take: each makes progress, but some file is always larger.
@@ -62,24 +62,29 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
             return refuse(app, object, Status::Rejected, problem).await;
         }
     };
-    let (source, size, last_modified) = match open_or_count(app, object, import).await? {
-        Found::Object(source, size, last_modified) => (source, size, last_modified),
+    let dropped = match open_or_count(app, object, import).await? {
+        OpenResult::Open(dropped) => dropped,
         // What is accounted for stays so.
         _ if app.table.import(import).await?.plan.is_some() => {
             return follow(app, object, import, 0, deadline).await;
         }
-        Found::Gone => {
+        OpenResult::Gone => {
             let detail = "The version was deleted before it was read.";
             let problem = FileProblem::new(plan::GONE, detail);
             return refuse(app, object, Status::Failed, problem).await;
         }
-        Found::Superseded => {
+        OpenResult::Superseded => {
             let detail = "Another object took this one's place before it was read.";
             let problem = FileProblem::new(plan::SUPERSEDED, detail);
             return refuse(app, object, Status::Superseded, problem).await;
         }
     };
-    let compressed = source.is_compressed();
+    let Dropped {
+        stream,
+        size,
+        last_modified,
+    } = dropped;
+    let compressed = stream.is_compressed();
     // What is larger as it is stored is all the larger decompressed.
     if let Some(broken) = plan::too_far(drop.format, compressed, size) {
         let problem = FileProblem::new(broken.slug, broken.detail);
@@ -102,7 +107,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return follow(app, object, import, 0, deadline).await;
     }
     hand_out(app, &plan, &ImportItems::default()).await?;
-    start(app, &plan, &drop, (*source, erasures), deadline).await
+    start(app, &plan, &drop, (*stream, erasures), deadline).await
 }
 
 /// Begins the first range of an import that was just planned.
@@ -141,7 +146,7 @@ async fn open_or_count<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
     import: ImportId,
-) -> Result<Found<'a>, IngestError> {
+) -> Result<OpenResult<Dropped<'a>>, IngestError> {
     match open(app, object).await {
         Ok(found) => Ok(found),
         Err(error) => {
@@ -152,23 +157,31 @@ async fn open_or_count<'a>(
     }
 }
 
-/// What stands where a drop is said to.
-enum Found<'a> {
-    /// The object, its size in bytes and when it was last modified, in seconds since 1970.
-    Object(Box<Inflated<'a>>, u64, i64),
-    Gone,
-    Superseded,
+/// A dropped object that is open.
+struct Dropped<'a> {
+    stream: Box<Inflated<'a>>,
+    /// In bytes.
+    size: u64,
+    /// In seconds since 1970.
+    last_modified: i64,
 }
 
-/// Opens a dropped object, and looks at its first bytes.
-async fn open<'a>(app: &'a App, object: &'a ObjectVersion) -> Result<Found<'a>, IngestError> {
+/// Opens a dropped object, and reads its first bytes.
+async fn open<'a>(
+    app: &'a App,
+    object: &'a ObjectVersion,
+) -> Result<OpenResult<Dropped<'a>>, IngestError> {
     Ok(match Body::open(&app.s3, object, 0).await? {
-        Opened::Body(body) => {
+        OpenResult::Open(body) => {
             let (size, last_modified) = (body.size(), body.last_modified);
-            Found::Object(Box::new(Inflated::new(body).await?), size, last_modified)
+            OpenResult::Open(Dropped {
+                stream: Box::new(Inflated::new(body).await?),
+                size,
+                last_modified,
+            })
         }
-        Opened::Gone => Found::Gone,
-        Opened::Superseded => Found::Superseded,
+        OpenResult::Gone => OpenResult::Gone,
+        OpenResult::Superseded => OpenResult::Superseded,
     })
 }
 

@@ -35,13 +35,14 @@ impl Body<'_> {
     }
 }
 
-/// What opening an object comes to.
+/// The result of opening an object.
 #[derive(Debug)]
-pub(crate) enum Opened<'a> {
-    Body(Body<'a>),
+pub(crate) enum OpenResult<T> {
+    /// The object, or what was read of it.
+    Open(T),
     /// The version was deleted.
     Gone,
-    /// The bucket keeps no versions, and another object took this one's place.
+    /// The bucket keeps no versions, and another object replaced this one.
     Superseded,
 }
 
@@ -51,18 +52,18 @@ impl<'a> Body<'a> {
         client: &'a Client,
         object: &'a ObjectVersion,
         from: u64,
-    ) -> Result<Opened<'a>, IngestError> {
+    ) -> Result<OpenResult<Self>, IngestError> {
         let output = match get(client, object, from).await? {
-            Answer::Output(output) => *output,
-            Answer::Gone => return Ok(Opened::Gone),
-            Answer::Superseded => return Ok(Opened::Superseded),
+            OpenResult::Open(output) => *output,
+            OpenResult::Gone => return Ok(OpenResult::Gone),
+            OpenResult::Superseded => return Ok(OpenResult::Superseded),
         };
         // Without it the end of the object could not be told from a body that breaks off.
         let length = output
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
             .ok_or_else(|| IngestError::S3("GetObject returned no Content-Length".into()))?;
-        Ok(Opened::Body(Self {
+        Ok(OpenResult::Open(Self {
             client,
             object,
             position: from,
@@ -96,9 +97,9 @@ impl<'a> Body<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50 << self.breaks)).await;
             match get(self.client, self.object, self.position).await? {
-                Answer::Output(output) => self.stream = output.body,
+                OpenResult::Open(output) => self.stream = output.body,
                 // Begun with, and gone half-way: the next run says what became of it.
-                Answer::Gone | Answer::Superseded => return Err(IngestError::S3(error)),
+                OpenResult::Gone | OpenResult::Superseded => return Err(IngestError::S3(error)),
             }
         }
     }
@@ -120,13 +121,11 @@ impl<'a> Body<'a> {
     }
 }
 
-enum Answer {
-    Output(Box<GetObjectOutput>),
-    Gone,
-    Superseded,
-}
-
-async fn get(client: &Client, object: &ObjectVersion, from: u64) -> Result<Answer, IngestError> {
+async fn get(
+    client: &Client,
+    object: &ObjectVersion,
+    from: u64,
+) -> Result<OpenResult<Box<GetObjectOutput>>, IngestError> {
     let mut request = client.get_object().bucket(&object.bucket).key(&object.key);
     request = match &object.version_id {
         Some(version_id) => request.version_id(version_id),
@@ -136,16 +135,16 @@ async fn get(client: &Client, object: &ObjectVersion, from: u64) -> Result<Answe
         request = request.range(format!("bytes={from}-"));
     }
     match request.send().await {
-        Ok(output) => Ok(Answer::Output(Box::new(output))),
+        Ok(output) => Ok(OpenResult::Open(Box::new(output))),
         Err(error) => verdict(&error).ok_or_else(|| IngestError::S3(error.into())),
     }
 }
 
-fn verdict<R>(error: &SdkError<GetObjectError, R>) -> Option<Answer> {
+fn verdict<T, R>(error: &SdkError<GetObjectError, R>) -> Option<OpenResult<T>> {
     match error.as_service_error()?.code()? {
         // A delete marker's version can't be read: S3 calls that a method that is not allowed.
-        "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => Some(Answer::Gone),
-        "PreconditionFailed" => Some(Answer::Superseded),
+        "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => Some(OpenResult::Gone),
+        "PreconditionFailed" => Some(OpenResult::Superseded),
         _ => None,
     }
 }
