@@ -16,7 +16,7 @@ use crate::{
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
 /// How long the table may take to begin an answer before it is asked again. A connection that broke while Lambda had
 /// the process frozen says nothing.
-const PATIENCE: Duration = Duration::from_secs(3);
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the functions are told by their environment.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl Config {
             .behavior_version(BehaviorVersion::latest())
             .http_client(self.aws.http_client.clone())
             .region(self.aws.region.clone())
-            .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
+            .timeout_config(TimeoutConfig::builder().read_timeout(READ_TIMEOUT).build())
             .credentials_provider(self.aws.credentials.clone());
         if let Some(endpoint) = &self.aws.dynamodb_endpoint {
             config = config.endpoint_url(endpoint);

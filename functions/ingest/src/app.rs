@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use crate::{error::IngestError, record::Erasures};
 
 /// How long S3 may take to begin an answer. A connection that broke while Lambda had the process frozen says nothing.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most sources that a plan names beside a new one.
 const MAX_KNOWN_SOURCES: usize = 50;
@@ -54,7 +54,7 @@ impl App {
             .behavior_version(BehaviorVersion::latest())
             .http_client(config.aws.http_client.clone())
             .region(config.aws.region.clone())
-            .timeout_config(TimeoutConfig::builder().read_timeout(PATIENCE).build())
+            .timeout_config(TimeoutConfig::builder().read_timeout(READ_TIMEOUT).build())
             .credentials_provider(config.aws.credentials.clone());
         if let Some(endpoint) = &config.aws.s3_endpoint {
             // A local endpoint has no host names for buckets.

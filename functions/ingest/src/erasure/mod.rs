@@ -235,7 +235,7 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
                 error.unwrap_or_else(|| TableError::Busy("deletions were throttled".into()))
             );
         }
-        tokio::time::sleep(write::pause(attempt)).await;
+        tokio::time::sleep(write::backoff(attempt)).await;
     }
     Ok(deleted)
 }

@@ -24,7 +24,7 @@ use crate::{
 /// A rejected CSV record this many times as long as the ones before it is taken to have swallowed other rows.
 const LONG_RECORD: u64 = 10;
 /// How often a run says how far it is.
-const TOLD_EVERY: Duration = Duration::from_secs(2);
+const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
 /// A run, and what it has come to.
 pub(crate) struct Run<'a> {
@@ -37,7 +37,7 @@ pub(crate) struct Run<'a> {
     writer: Writer<'a>,
     rejects: Rejects<'a>,
     progress: Progress,
-    told_at: Instant,
+    logged_at: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(&app.s3, &plan.object, range.number),
             progress,
-            told_at: Instant::now(),
+            logged_at: Instant::now(),
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         match read.await {
             Ok(()) => {}
             Err(ReadError::Ingest(error)) => return Err(error),
-            Err(ReadError::File(broken)) => self.end_with(Status::Rejected, broken),
+            Err(ReadError::File(broken)) => self.end(Status::Rejected, broken),
         }
         self.writer.finish().await?;
         self.account(&rows).await?;
@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
                 .next()
                 .or_else(|| at_end.then(|| rows.finish()).flatten())
             {
-                self.tell();
+                self.log_progress();
                 // What can't be entered in the middle is read from its start; what is accounted for is passed over.
                 if row.offset < self.progress.offset {
                     continue;
@@ -147,13 +147,13 @@ impl<'a> Run<'a> {
                 if !self.row(rows, row, deadline).await? {
                     return Ok(());
                 }
-                self.note_place(rows, source.compressed_bytes());
+                self.save_position(rows, source.compressed_bytes());
                 if deadline.is_past() {
                     return Ok(());
                 }
             }
             if let Some(broken) = rows.broken() {
-                self.end_with(Status::Rejected, broken.clone());
+                self.end(Status::Rejected, broken.clone());
                 return Ok(());
             }
             if at_end || rows.is_over() {
@@ -166,7 +166,7 @@ impl<'a> Run<'a> {
     }
 
     /// Notes that the range has come to the reader's position. `compressed` is how many bytes of a compressed object were read.
-    fn note_place(&mut self, rows: &Rows, compressed: Option<u64>) {
+    fn save_position(&mut self, rows: &Rows, compressed: Option<u64>) {
         let progress = &mut self.progress;
         progress.offset = rows.position();
         progress.line = progress.line.and(Some(rows.line()));
@@ -198,12 +198,12 @@ impl<'a> Run<'a> {
             OpenResult::Open(body) => Ok(Some(Inflated::Plain(None, body))),
             OpenResult::Gone => {
                 let detail = "The version was deleted before it was read to its end.";
-                self.end_with(Status::Failed, FileError::new(plan::GONE, detail));
+                self.end(Status::Failed, FileError::new(plan::GONE, detail));
                 Ok(None)
             }
             OpenResult::Superseded => {
                 let detail = "Another object took this one's place before it was read to its end.";
-                self.end_with(Status::Superseded, FileError::new(plan::SUPERSEDED, detail));
+                self.end(Status::Superseded, FileError::new(plan::SUPERSEDED, detail));
                 Ok(None)
             }
         }
@@ -321,11 +321,11 @@ impl<'a> Run<'a> {
 
     /// Logs how far the range is, now and then: for those who wait for a large file. The offsets are of what the
     /// object holds, decompressed; the size is the object's own.
-    fn tell(&mut self) {
-        if self.told_at.elapsed() < TOLD_EVERY {
+    fn log_progress(&mut self) {
+        if self.logged_at.elapsed() < LOG_INTERVAL {
             return;
         }
-        self.told_at = Instant::now();
+        self.logged_at = Instant::now();
         tracing::info!(
             import = %self.plan.import(),
             version_id = self.plan.object.version_id,
@@ -339,7 +339,7 @@ impl<'a> Run<'a> {
         );
     }
 
-    fn end_with(&mut self, status: Status, broken: FileError) {
+    fn end(&mut self, status: Status, broken: FileError) {
         self.progress.done = true;
         self.progress.problem = Some((status, FileProblem::new(broken.slug, broken.detail)));
     }

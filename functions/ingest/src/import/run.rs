@@ -45,7 +45,7 @@ pub(crate) async fn run(
     }
     if object.key.starts_with(manifest::PREFIX) {
         return match Manifest::parse(&object.key) {
-            Some(manifest) => go_on(app, object, manifest, deadline).await,
+            Some(manifest) => resume(app, object, manifest, deadline).await,
             None => Ok(()),
         };
     }
@@ -59,24 +59,24 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         Ok(drop) => drop,
         Err(error) => {
             let problem = FileProblem::new(DropKeyError::slug(error), sentence(&error.to_string()));
-            return refuse(app, object, Status::Rejected, problem).await;
+            return report_unread(app, object, Status::Rejected, problem).await;
         }
     };
     let dropped = match open_or_count(app, object, import).await? {
         OpenResult::Open(dropped) => dropped,
         // What is accounted for stays so.
         _ if app.table.import(import).await?.plan.is_some() => {
-            return follow(app, object, import, 0, deadline).await;
+            return continue_range(app, object, import, 0, deadline).await;
         }
         OpenResult::Gone => {
             let detail = "The version was deleted before it was read.";
             let problem = FileProblem::new(plan::GONE, detail);
-            return refuse(app, object, Status::Failed, problem).await;
+            return report_unread(app, object, Status::Failed, problem).await;
         }
         OpenResult::Superseded => {
             let detail = "Another object took this one's place before it was read.";
             let problem = FileProblem::new(plan::SUPERSEDED, detail);
-            return refuse(app, object, Status::Superseded, problem).await;
+            return report_unread(app, object, Status::Superseded, problem).await;
         }
     };
     let Dropped {
@@ -88,7 +88,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     // What is larger as it is stored is all the larger decompressed.
     if let Some(broken) = plan::too_far(drop.format, compressed, size) {
         let problem = FileProblem::new(broken.slug, broken.detail);
-        return refuse(app, object, Status::Rejected, problem).await;
+        return report_unread(app, object, Status::Rejected, problem).await;
     }
     let erasures = erasure::read(app).await?;
     let new_among = app.new_among(&drop.source).await?;
@@ -104,9 +104,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     };
     if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
         // The event came before, or its run died: that one's plan stands.
-        return follow(app, object, import, 0, deadline).await;
+        return continue_range(app, object, import, 0, deadline).await;
     }
-    hand_out(app, &plan, &ImportItems::default()).await?;
+    enqueue_ranges(app, &plan, &ImportItems::default()).await?;
     start(app, &plan, &drop, (*stream, erasures), deadline).await
 }
 
@@ -127,7 +127,7 @@ async fn start(
 }
 
 /// Reports a file of which nothing is read, unless there is a report.
-async fn refuse(
+async fn report_unread(
     app: &App,
     object: &ObjectVersion,
     status: Status,
@@ -151,7 +151,7 @@ async fn open_or_count<'a>(
         Ok(found) => Ok(found),
         Err(error) => {
             let failures = app.table.count_attempt(import, 0, expiry()).await?;
-            warn_of_last(app, import, 0, failures);
+            warn_last_attempt(app, import, 0, failures);
             Err(error)
         }
     }
@@ -186,7 +186,7 @@ async fn open<'a>(
 }
 
 /// Goes on with a range from where its manifest says.
-async fn go_on(
+async fn resume(
     app: &App,
     object: &ObjectVersion,
     manifest: Manifest,
@@ -197,17 +197,17 @@ async fn go_on(
         let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
         let progress = stored(&plan, &items, manifest.range);
         if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
-            follow(app, object, manifest.import, manifest.range, deadline).await?;
+            continue_range(app, object, manifest.import, manifest.range, deadline).await?;
         } else {
-            take_back(app, &plan).await?;
-            settle(app, &plan, &items, manifest.range).await?;
+            purge(app, &plan).await?;
+            finish_range(app, &plan, &items, manifest.range).await?;
         }
     }
     manifest.delete(&app.s3, &object.bucket).await
 }
 
 /// Goes on with a range from wherever it stands; the manifests of all others that are left are put again.
-async fn follow(
+async fn continue_range(
     app: &App,
     object: &ObjectVersion,
     import: ImportId,
@@ -224,10 +224,10 @@ async fn follow(
         return Ok(());
     };
     if is_drop {
-        hand_out(app, &plan, &items).await?;
+        enqueue_ranges(app, &plan, &items).await?;
         if progress.offset > 0 || progress.done {
-            take_back(app, &plan).await?;
-            return settle(app, &plan, &items, number).await;
+            purge(app, &plan).await?;
+            return finish_range(app, &plan, &items, number).await;
         }
     }
     let Ok(drop) = DropKey::parse(&plan.object.key) else {
@@ -235,7 +235,7 @@ async fn follow(
     };
     // The first run of a drop is not counted: that would be a write more for every file.
     let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
-    warn_of_last(app, import, number, attempts);
+    warn_last_attempt(app, import, number, attempts);
     let begun = held(&items, number).is_some();
     let tries = attempts - 1;
     advance(
@@ -247,7 +247,7 @@ async fn follow(
 /// Logs that the event of a range goes to the on-failure queue if this attempt fails. There is no report then: the event can
 /// be sent again, and the import goes on from what is stored. Events that come twice share their attempts, so another may be
 /// left.
-fn warn_of_last(app: &App, import: ImportId, range: usize, attempts: u64) {
+fn warn_last_attempt(app: &App, import: ImportId, range: usize, attempts: u64) {
     if attempts > app.max_retries {
         tracing::warn!(%import, range, attempts, "this attempt may be the last");
     }
@@ -305,18 +305,18 @@ async fn advance(
         return report(app, plan, &[progress]).await;
     }
     let items = app.table.import(plan.import()).await?;
-    settle(app, plan, &items, number).await
+    finish_range(app, plan, &items, number).await
 }
 
 /// Deletes what a run that died, beside the one that brought the range on, may have stored of somebody who was erased
 /// meanwhile.
-async fn take_back(app: &App, plan: &Plan) -> Result<(), IngestError> {
+async fn purge(app: &App, plan: &Plan) -> Result<(), IngestError> {
     let (known, mut erased) = (Erasures::default(), Erased::default());
     erasure::catch_up(app, plan.planned(), &known, &mut erased).await
 }
 
 /// Sees to what is left of a range: its next manifest, or, where all ranges are done, the report.
-async fn settle(
+async fn finish_range(
     app: &App,
     plan: &Plan,
     items: &ImportItems,
@@ -341,7 +341,7 @@ async fn settle(
 }
 
 /// Puts a manifest for every range but the first that is not done.
-async fn hand_out(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
+async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
     let left = ranges(plan, items)
         .into_iter()
         .enumerate()

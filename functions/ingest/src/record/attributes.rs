@@ -10,7 +10,7 @@ use shared::{
 };
 
 use super::{
-    Placing,
+    Mapper,
     check::field_error,
     check::{self, Path},
     schema,
@@ -22,7 +22,7 @@ const MAX_NAMESPACES: usize = 100;
 /// The most bytes that a record repeats: its fields beside `attributes`, once for each namespace after the first.
 const MAX_REPEATED_BYTES: usize = 1 << 20;
 
-impl Placing<'_> {
+impl Mapper<'_> {
     pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
         let link = self.link(&mut fields)?;
         let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;

@@ -3,13 +3,13 @@
 use shared::{keys::SortKey, table::Write, value::Map};
 
 use super::{
-    Placing,
+    Mapper,
     check::{self, Path},
     schema,
 };
 use crate::rows::RowError;
 
-impl Placing<'_> {
+impl Mapper<'_> {
     pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
         let link = self.link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;

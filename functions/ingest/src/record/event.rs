@@ -11,7 +11,7 @@ use shared::{
 };
 
 use super::{
-    Placed, Placing,
+    Mapper, Placed,
     check::field_error,
     check::{self, Path},
     kind::Field,
@@ -22,7 +22,7 @@ use crate::rows::RowError;
 /// How far an event, or a record's word, may lie after its file's last change.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 
-impl Placing<'_> {
+impl Mapper<'_> {
     pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, RowError> {
         let link = self.link(&mut fields)?;
         let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {

@@ -7,7 +7,7 @@ use shared::{
     version::Version,
 };
 
-use super::{Placed, Placing, check::Path, check::field_error, flag};
+use super::{Mapper, Placed, check::Path, check::field_error, flag};
 use crate::rows::RowError;
 
 /// The most identifiers that one row erases.
@@ -44,7 +44,7 @@ impl Forget {
     }
 }
 
-impl Placing<'_> {
+impl Mapper<'_> {
     pub(super) fn forget(&self, mut fields: Map) -> Result<Placed, RowError> {
         let suppress = flag(&mut fields, "suppress")?;
         let reinstate = flag(&mut fields, "reinstate")?;

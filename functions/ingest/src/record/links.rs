@@ -7,7 +7,7 @@ use shared::{
     value::{Map, Value},
 };
 
-use super::{Placing, check::Path};
+use super::{Mapper, check::Path};
 use crate::rows::RowError;
 
 /// Faults of an identifier that a `unify` row is stored without, if two remain: it is absent, or its value can't be used.
@@ -19,7 +19,7 @@ const LEFT_OUT: [&str; 4] = [
     "rounded_identifier",
 ];
 
-impl Placing<'_> {
+impl Mapper<'_> {
     /// The identifier that a record is about.
     pub(super) fn link(&self, fields: &mut Map) -> Result<Identifier, RowError> {
         let path = Path::Field(&Path::Record, "link");

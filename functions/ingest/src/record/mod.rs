@@ -134,18 +134,18 @@ pub(crate) fn place(
         (Some(record_type), _) | (None, Some(record_type)) => record_type,
         (None, None) => return Err(field_error("record_type", "missing_field", "a record type")),
     };
-    let placing = Placing {
+    let mapper = Mapper {
         context,
         version,
         notation,
     };
     match record_type {
-        RecordType::CustomerRecord => placing.customer_record(fields).map(Placed::from),
-        RecordType::Product => placing.product(fields).map(Placed::from),
-        RecordType::Event(kind) => placing.event(kind, fields),
-        RecordType::Unify => placing.unify(fields),
-        RecordType::Attributes => placing.attributes(fields).map(Placed::from),
-        RecordType::Forget => placing.forget(fields),
+        RecordType::CustomerRecord => mapper.customer_record(fields).map(Placed::from),
+        RecordType::Product => mapper.product(fields).map(Placed::from),
+        RecordType::Event(kind) => mapper.event(kind, fields),
+        RecordType::Unify => mapper.unify(fields),
+        RecordType::Attributes => mapper.attributes(fields).map(Placed::from),
+        RecordType::Forget => mapper.forget(fields),
     }
 }
 
@@ -181,13 +181,13 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
     }
 }
 
-struct Placing<'a> {
+struct Mapper<'a> {
     context: &'a Context<'a>,
     version: Version,
     notation: Notation,
 }
 
-impl Placing<'_> {
+impl Mapper<'_> {
     fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);
         let expires_at = match &key {

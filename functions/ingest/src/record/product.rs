@@ -6,14 +6,14 @@ use shared::{
 };
 
 use super::{
-    Placing,
+    Mapper,
     check::field_error,
     check::{self, Path},
     schema,
 };
 use crate::rows::RowError;
 
-impl Placing<'_> {
+impl Mapper<'_> {
     pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, RowError> {
         let mut data = check::fields(schema::PRODUCT, fields, &Path::Record)?;
         let named_by = match data.remove("product_reference_type") {

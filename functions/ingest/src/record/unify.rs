@@ -9,13 +9,13 @@ use shared::{
     value::{Map, Value},
 };
 
-use super::{Placed, Placing, check::field_error, flag};
+use super::{Mapper, Placed, check::field_error, flag};
 use crate::rows::RowError;
 
 /// The most identifiers that one row unifies.
 const MAX_UNIFIED: usize = 8;
 
-impl Placing<'_> {
+impl Mapper<'_> {
     pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, RowError> {
         let unlink = flag(&mut fields, "unlink")?;
         let expected = format!("2 to {MAX_UNIFIED} links that name one customer");

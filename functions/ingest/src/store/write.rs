@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use crate::{
     record::Placed,
     rows::{Row, RowError},
-    store::pace::Pace,
+    store::rate_limiter::RateLimiter,
 };
 
 /// Requests on their way at a time, at the beginning and at most.
@@ -56,7 +56,7 @@ pub(crate) struct Writer<'a> {
     limit: f64,
     /// Whether the table has ever refused something, or another transaction met one of these: slow start is over.
     has_failed: bool,
-    pace: Arc<Pace>,
+    limiter: Arc<RateLimiter>,
     rows: HashMap<RowId, Waiting>,
     held_bytes: usize,
     next_row: RowId,
@@ -121,7 +121,7 @@ impl<'a> Writer<'a> {
             running: JoinSet::new(),
             limit: FIRST_LIMIT,
             has_failed: false,
-            pace: Arc::new(Pace::new()),
+            limiter: Arc::new(RateLimiter::new()),
             rows: HashMap::new(),
             held_bytes: 0,
             next_row: 0,
@@ -158,8 +158,8 @@ impl<'a> Writer<'a> {
         }
         for both in placed.links {
             self.has_room().await?;
-            let pace = Arc::clone(&self.pace);
-            let written = write_both(self.table.clone(), self.import, pace, id, both);
+            let limiter = Arc::clone(&self.limiter);
+            let written = write_both(self.table.clone(), self.import, limiter, id, both);
             self.running.spawn(written);
         }
         loop {
@@ -228,7 +228,7 @@ impl<'a> Writer<'a> {
         self.running.spawn(write(
             self.table.clone(),
             self.import,
-            Arc::clone(&self.pace),
+            Arc::clone(&self.limiter),
             batch,
         ));
         // It is sent before the next rows are read.
@@ -252,7 +252,7 @@ impl<'a> Writer<'a> {
         let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        self.has_failed |= done.has_failed || !self.pace.is_free();
+        self.has_failed |= done.has_failed || !self.limiter.is_free();
         self.limit = limit(self.limit, done.has_failed, self.has_failed);
         for (queued, outcome) in done.outcomes {
             match outcome {
@@ -261,19 +261,19 @@ impl<'a> Writer<'a> {
                 // alone, so the table's item is newer than both of them or than neither.
                 Outcome::Stored | Outcome::Stale => {
                     for (row, _) in queued.superseded {
-                        self.settle(row, outcome.clone());
+                        self.record_outcome(row, outcome.clone());
                     }
                 }
             }
-            self.settle(queued.row, outcome);
+            self.record_outcome(queued.row, outcome);
         }
         for (row, outcome) in done.links {
-            self.settle(row, outcome);
+            self.record_outcome(row, outcome);
         }
         Ok(())
     }
 
-    fn settle(&mut self, id: RowId, outcome: Outcome) {
+    fn record_outcome(&mut self, id: RowId, outcome: Outcome) {
         let Some(waiting) = self.rows.get_mut(&id) else {
             return;
         };
@@ -319,7 +319,7 @@ pub(crate) async fn all(
         superseded: Vec::new(),
     };
     let batch = writes.into_iter().map(queued).collect();
-    let done = write(table.clone(), import, Arc::new(Pace::new()), batch).await?;
+    let done = write(table.clone(), import, Arc::new(RateLimiter::new()), batch).await?;
     Ok(done
         .outcomes
         .into_iter()
@@ -341,7 +341,7 @@ enum Step {
 struct Batch {
     table: Table,
     import: ImportId,
-    pace: Arc<Pace>,
+    limiter: Arc<RateLimiter>,
     items: Vec<Queued>,
     /// One for each item.
     steps: Vec<Step>,
@@ -357,14 +357,14 @@ struct Batch {
 async fn write(
     table: Table,
     import: ImportId,
-    pace: Arc<Pace>,
+    limiter: Arc<RateLimiter>,
     items: Vec<Queued>,
 ) -> Result<Done, TableError> {
     let mut batch = Batch {
         steps: vec![Step::Insert; items.len()],
         table,
         import,
-        pace,
+        limiter,
         items,
         done: Done::default(),
         open: None,
@@ -381,7 +381,7 @@ async fn write(
         if attempt == MAX_ATTEMPTS {
             return Err(error);
         }
-        tokio::time::sleep(pause(attempt)).await;
+        tokio::time::sleep(backoff(attempt)).await;
     }
 }
 
@@ -406,7 +406,7 @@ impl Batch {
                     self.steps[places[0]] = Step::Done(Outcome::Rejected(refused()));
                 }
                 Err(error @ TableError::Busy(_)) => {
-                    self.pace.answered(0, places.len(), 0.0);
+                    self.limiter.answered(0, places.len(), 0.0);
                     self.done.has_failed = true;
                     self.open = Some(error);
                 }
@@ -422,7 +422,7 @@ impl Batch {
             .iter()
             .map(|place| &self.items[*place].write)
             .collect();
-        self.pace.wait(writes.len()).await;
+        self.limiter.wait(writes.len()).await;
         self.done.requests += 1;
         let Written {
             verdicts,
@@ -436,7 +436,7 @@ impl Batch {
         let throttled = verdicts.iter().filter(|verdict| **verdict == Verdict::Busy);
         let throttled = throttled.count();
         let taken = verdicts.len() - throttled;
-        self.pace.answered(taken, throttled, capacity_units);
+        self.limiter.answered(taken, throttled, capacity_units);
         Ok(verdicts)
     }
 
@@ -468,7 +468,7 @@ impl Batch {
 async fn write_both(
     table: Table,
     import: ImportId,
-    pace: Arc<Pace>,
+    limiter: Arc<RateLimiter>,
     row: RowId,
     both: [Item; 2],
 ) -> Result<Done, TableError> {
@@ -477,18 +477,18 @@ async fn write_both(
     let writes = 2 * both.len();
     let mut attempt = 0;
     loop {
-        pace.wait(writes).await;
+        limiter.wait(writes).await;
         done.requests += 1;
         let error = match table.put_both(&both).await {
             Ok((verdict, capacity_units)) => match next(&Step::Insert, verdict, import) {
                 Step::Done(outcome) => {
                     done.capacity_units += capacity_units;
                     // What the table held already was charged too, and is not reported.
-                    pace.answered(writes, 0, capacity_units.max(writes as f64));
+                    limiter.answered(writes, 0, capacity_units.max(writes as f64));
                     done.links.push((row, outcome));
                     return Ok(done);
                 }
-                // Rows of this import about one pair: too many at a time, whatever pace the table takes.
+                // Rows of this import about one pair: too many at a time, whatever limiter the table takes.
                 Step::Insert | Step::Update | Step::Replace => {
                     done.has_failed = true;
                     TableError::Busy("transactions met".into())
@@ -499,7 +499,7 @@ async fn write_both(
                 return Ok(done);
             }
             Err(error @ TableError::Busy(_)) => {
-                pace.answered(0, writes, 0.0);
+                limiter.answered(0, writes, 0.0);
                 done.has_failed = true;
                 error
             }
@@ -509,7 +509,7 @@ async fn write_both(
         if attempt == MAX_ATTEMPTS {
             return Err(error);
         }
-        tokio::time::sleep(pause(attempt)).await;
+        tokio::time::sleep(backoff(attempt)).await;
     }
 }
 
@@ -550,7 +550,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
 }
 
 /// Doubling, with full jitter.
-pub(crate) fn pause(attempt: u32) -> Duration {
+pub(crate) fn backoff(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE
         .saturating_mul(1 << attempt.min(16))
         .min(LONGEST_PAUSE);

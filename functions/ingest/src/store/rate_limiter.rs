@@ -28,9 +28,9 @@ const SMOOTHING: f64 = 0.05;
 /// What was not sent in time may be sent later, up to so late.
 const BURST: Duration = Duration::from_millis(50);
 
-/// The pace of one process.
+/// The limiter of one process.
 #[derive(Debug)]
-pub(crate) struct Pace(Mutex<State>);
+pub(crate) struct RateLimiter(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -49,7 +49,7 @@ struct State {
     units: f64,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self(Mutex::new(State {
@@ -157,16 +157,21 @@ mod tests {
 
     /// Sends batches of 25, `parallel` at a time and 5 ms each, and answers the share of what was granted that was used, and
     /// the share of what was sent that was refused.
-    async fn write(pace: &Pace, grant: &Mutex<Grant>, parallel: usize, seconds: u64) -> (f64, f64) {
+    async fn write(
+        limiter: &RateLimiter,
+        grant: &Mutex<Grant>,
+        parallel: usize,
+        seconds: u64,
+    ) -> (f64, f64) {
         let (began, rate) = (Instant::now(), grant.lock().unwrap().rate);
         let end = began + Duration::from_secs(seconds);
         let one = || async {
             let (mut accepted, mut refused) = (0.0, 0.0);
             while Instant::now() < end {
-                pace.wait(25).await;
+                limiter.wait(25).await;
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 let taken = (0..25).filter(|_| grant.lock().unwrap().take(2.0)).count();
-                pace.answered(taken, 25 - taken, 2.0 * taken as f64);
+                limiter.answered(taken, 25 - taken, 2.0 * taken as f64);
                 accepted += 2.0 * taken as f64;
                 refused += 2.0 * (25 - taken) as f64;
             }
@@ -197,39 +202,39 @@ mod tests {
             (1_000.0, 4),
             (200.0, 1),
         ] {
-            let (pace, grant) = (Pace::new(), grant(rate));
-            assert!(pace.is_free());
+            let (limiter, grant) = (RateLimiter::new(), grant(rate));
+            assert!(limiter.is_free());
             // Forty times as much as is granted is on its way before the first refusal.
-            let (_, refused) = write(&pace, &grant, parallel, 5).await;
+            let (_, refused) = write(&limiter, &grant, parallel, 5).await;
             assert!(
                 refused <= 0.4,
                 "{refused} refused at first of {rate} by {parallel}"
             );
-            let (used, refused) = write(&pace, &grant, parallel, 60).await;
+            let (used, refused) = write(&limiter, &grant, parallel, 60).await;
             assert!(used >= 0.97, "{used} of {rate} by {parallel}");
             assert!(refused <= 0.03, "{refused} refused of {rate} by {parallel}");
-            assert!(!pace.is_free());
+            assert!(!limiter.is_free());
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_grant_that_changes_is_followed() {
-        let (pace, grant) = (Pace::new(), grant(4_000.0));
-        write(&pace, &grant, 16, 20).await;
+        let (limiter, grant) = (RateLimiter::new(), grant(4_000.0));
+        write(&limiter, &grant, 16, 20).await;
         grant.lock().unwrap().rate = 1_000.0;
-        write(&pace, &grant, 16, 5).await;
-        let (used, refused) = write(&pace, &grant, 16, 30).await;
+        write(&limiter, &grant, 16, 5).await;
+        let (used, refused) = write(&limiter, &grant, 16, 30).await;
         assert!(used >= 0.97 && refused <= 0.03, "{used}, {refused} refused");
         grant.lock().unwrap().rate = 4_000.0;
-        write(&pace, &grant, 16, 20).await;
-        let (used, refused) = write(&pace, &grant, 16, 30).await;
+        write(&limiter, &grant, 16, 20).await;
+        let (used, refused) = write(&limiter, &grant, 16, 30).await;
         assert!(used >= 0.97 && refused <= 0.03, "{used}, {refused} refused");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_table_that_takes_all_is_not_waited_for() {
-        let (pace, grant) = (Pace::new(), grant(1e9));
-        let (_, refused) = write(&pace, &grant, 8, 5).await;
-        assert_eq!((refused, pace.is_free()), (0.0, true));
+        let (limiter, grant) = (RateLimiter::new(), grant(1e9));
+        let (_, refused) = write(&limiter, &grant, 8, 5).await;
+        assert_eq!((refused, limiter.is_free()), (0.0, true));
     }
 }
