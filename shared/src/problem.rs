@@ -55,7 +55,7 @@ kinds! {
     /// A change has to say which state it changes.
     PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed";
     /// The note of a repeated request was deleted since.
-    NOTE_DELETED = GONE, "note-deleted", "The note was deleted";
+    NOTE_DELETED = CONFLICT, "note-deleted", "The note was deleted";
     /// The answer does not fit into one response.
     ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
     /// The body is not JSON by its content type.

@@ -424,7 +424,7 @@ async fn replays_return_the_note_as_it_is() {
     let (status, _) = app.delete_note(&path, again["etag"].as_str()).await;
     assert_eq!(status, 204);
     let (status, problem) = app.note(&id, Some("k"), body.clone()).await;
-    assert_eq!(status, 410);
+    assert_eq!(status, 409);
     let expected = (
         "note-deleted".to_owned(),
         Some("idempotency-key".to_owned()),
