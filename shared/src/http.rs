@@ -400,8 +400,8 @@ pub fn not_modified() -> Response<Body> {
     response
 }
 
-/// Truncates a page's items to what fits a response, and returns the position of the last item if any were removed. The
-/// first item always stays.
+/// Truncates a page's items to those that fit a response. Returns the position of the last remaining item if any were
+/// removed. The first item always stays.
 pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
     fit_beside(items, 0)
 }

@@ -90,7 +90,7 @@ struct Document<'a> {
 }
 
 impl Problem {
-    /// Creates a problem. `detail` explains to the client what to do, and must not repeat personal data.
+    /// Creates a problem. `detail` explains the fix to the client, and must not repeat personal data.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind,
