@@ -1,5 +1,6 @@
-//! Large bodies of events. The event keeps the beginning of its body, so that a page of history stays small; the
-//! whole body lies compressed in an item of its own, under the same key after `body#` and of the same version.
+//! Large bodies of events. The event contains only the beginning of its body, so that a page of history stays small.
+//! The whole body is stored compressed in an item of its own, under the same key after `body#` and with the same
+//! version.
 
 use std::io::{self, Read as _, Write as _};
 
@@ -7,15 +8,15 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
 use crate::value::{Map, Value};
 
-/// The most bytes of a body that an event keeps whole.
+/// The maximum size of a body that an event contains whole, in bytes.
 pub const MAX_INLINE_BYTES: usize = 4 * 1024;
-/// The most bytes of what an event keeps of a larger body.
+/// The maximum size of the beginning that an event contains of a larger body, in bytes.
 pub const PREVIEW_BYTES: usize = 400;
-/// The most bytes of a compressed body: DynamoDB's 400 KB, less what the rest of the item takes.
+/// The maximum size of a compressed body in bytes: DynamoDB's item limit of 400 KB, less the rest of the item.
 pub const MAX_PACKED_BYTES: usize = 408_000;
-/// No record, and so no body, is larger.
+/// The maximum size of a decompressed body in bytes. No record, and so no body, is larger.
 const MAX_BYTES: u64 = 1 << 20;
-/// What a body item's data call it.
+/// The name of the body in a body item's data.
 const FIELD: &str = "gzip";
 
 /// A body that is stored apart from its event.
@@ -23,18 +24,19 @@ const FIELD: &str = "gzip";
 pub struct Packed {
     /// The item's data: `{gzip}`.
     pub data: Map,
-    /// Whether the body's end had to be left out, since even compressed it did not fit an item.
+    /// Whether the end of the body was left out, because the compressed body did not fit an item.
     pub truncated: bool,
 }
 
-/// The first bytes of `body`, at most so many, up to the end of a character.
+/// Returns at most the first `bytes` bytes of `body`, up to the end of a character.
 pub fn beginning(body: &str, bytes: usize) -> &str {
     &body[..body.floor_char_boundary(bytes)]
 }
 
 /// Compresses a body, or as much of its beginning as fits an item.
 ///
-/// By gzip: of texts of this size it leaves less than zstd does, everybody can read it, and answers go out by it anyway.
+/// Uses gzip. For strings of this size it compresses better than zstd, every client can read it, and responses use it
+/// anyway.
 ///
 /// # Errors
 /// Writing to memory failed.
@@ -42,7 +44,8 @@ pub fn pack(body: &str) -> io::Result<Packed> {
     let mut packed = compress(body)?;
     let truncated = packed.len() > MAX_PACKED_BYTES;
     if truncated {
-        // The longest beginning that fits, to within 1 KiB: compressed size grows with length but for some bytes.
+        // Finds the longest beginning that fits, to within 1 KiB. The compressed size grows with the length, apart from
+        // a few bytes.
         let (mut fits, mut not) = (MAX_PACKED_BYTES / 2, body.len());
         packed = compress(beginning(body, fits))?;
         while not - fits > 1024 {
@@ -60,13 +63,13 @@ pub fn pack(body: &str) -> io::Result<Packed> {
     Ok(Packed { data, truncated })
 }
 
-/// The body that a body item's data hold; `None` if they hold none.
+/// Returns the body in a body item's data. `None` if there is none or it is damaged.
 pub fn unpack(data: &Map) -> Option<String> {
     let Value::Bytes(packed) = data.get(FIELD)? else {
         return None;
     };
     let mut body = String::new();
-    // What would be larger was not written here.
+    // Larger bodies are never written.
     GzDecoder::new(packed.as_slice())
         .take(MAX_BYTES)
         .read_to_string(&mut body)
@@ -88,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_cut_at_a_character() {
-        // Digits of a seeded generator: about half their size when compressed.
+        // Digits of a seeded generator compress to about half their size.
         let mut state = 1_u64;
         let body: String = std::iter::repeat_with(|| {
             state = state

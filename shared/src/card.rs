@@ -1,20 +1,21 @@
-//! Payment card numbers in free text: found by length, issuer prefix and check digit, and masked to the last four digits.
+//! Masks payment card numbers in free text. Numbers are found by length, issuer prefix and check digit. Their last four
+//! digits stay.
 //!
 //! Sources: ISO/IEC 7812-1 (lengths, and the Luhn check digit) and the issuers' published number ranges.
 
 use std::borrow::Cow;
 
-/// The lengths of card numbers.
+/// The lengths of card numbers, in digits.
 const LENGTHS: std::ops::RangeInclusive<usize> = 13..=19;
-/// How many separators in a row may be between two digits of one number.
+/// The maximum number of consecutive separators between two digits of one number.
 const MAX_SEPARATORS: usize = 3;
-/// How many digits stay readable.
+/// The number of digits that stay readable.
 const READABLE: usize = 4;
 
-/// The digit zero of the scripts in which digits are recognized.
+/// The digit zero of each script in which digits are recognized.
 const ZEROS: [char; 5] = ['0', '\u{660}', '\u{6f0}', '\u{966}', '\u{ff10}'];
 
-/// A digit of a text: its value and its place.
+/// A digit of a text: its value, and its position and size in bytes.
 #[derive(Clone, Copy)]
 struct Digit {
     value: u8,
@@ -22,11 +23,12 @@ struct Digit {
     bytes: usize,
 }
 
-/// Replaces all but the last four digits of each card number by `*`, and returns how many numbers there were. Separators stay, and so does a text
-/// without card numbers.
+/// Replaces all but the last four digits of each card number with `*`. Returns the text and the number of card numbers.
+/// Separators stay. A text without card numbers is returned unchanged.
 ///
-/// A card number has 13 to 19 digits, with up to three spaces, hyphens or dots between two of them. It is a whole run of digits or
-/// whole groups of one, so digits within a longer number, or right beside a letter, are no card number.
+/// A card number has 13 to 19 digits, with up to three spaces, hyphens or dots between two of them. It is a whole
+/// sequence of digits, or whole groups of one. Digits within a longer number, or next to a letter, are not a card
+/// number.
 pub fn mask(text: &str) -> (Cow<'_, str>, usize) {
     let mut masked: Vec<Digit> = Vec::new();
     let mut count = 0;
@@ -59,7 +61,8 @@ pub fn mask(text: &str) -> (Cow<'_, str>, usize) {
     (Cow::Owned(kept), count)
 }
 
-/// The runs of digits in a text, each as the groups that its separators make of it. Runs right beside a letter are left out.
+/// Returns the sequences of digits in a text, each divided into groups by its separators. Sequences next to a letter
+/// are left out.
 fn runs(text: &str) -> Vec<Vec<Vec<Digit>>> {
     let (mut runs, mut run) = (Vec::new(), Vec::<Vec<Digit>>::new());
     let (mut separators, mut after_letter, mut is_part_of_word) = (0, false, false);
@@ -119,7 +122,7 @@ fn is_card(digits: &[Digit]) -> bool {
     LENGTHS.contains(&digits.len()) && is_issued(digits) && has_check_digit(digits)
 }
 
-/// Whether a number has the prefix and length of a card network.
+/// Returns whether a number has the prefix and length of a card network.
 fn is_issued(digits: &[Digit]) -> bool {
     let prefix = |length: usize| {
         let first = digits.iter().take(length);
@@ -147,7 +150,7 @@ fn is_issued(digits: &[Digit]) -> bool {
     }
 }
 
-/// Whether the last digit is the Luhn check digit of the others.
+/// Returns whether the last digit is the Luhn check digit of the others.
 fn has_check_digit(digits: &[Digit]) -> bool {
     let doubled = |value: u8| {
         let twice = 2 * u32::from(value);

@@ -1,10 +1,10 @@
-//! Which identities form a profile: those that links connect, found breadth first. Pure: the caller reads the partitions
-//! that `pending` names and passes their items to `add`.
+//! Computes which identities form a profile: those that links connect, found breadth first. The module is pure: the
+//! caller reads the partitions that `pending` names and passes their items to `add`.
 //!
-//! A link belongs to its source. It counts only if neither end has more than [`MAX_LIVE_LINKS`] live links of that source:
-//! past that the source connects many customers, as the address of a shop does, and its links at that identity say nothing about
-//! one of them. Links of other sources are not affected. A decision of a support agent ([`AGENTS`]) about a pair replaces
-//! what files say about it.
+//! A link belongs to its source. It counts only if neither end has more than [`MAX_LIVE_LINKS`] live links of that
+//! source. Beyond that, the source connects many customers, as the address of a shop does. Its links at that identity
+//! then do not identify one of them. Links of other sources are not affected. A decision of a support agent
+//! ([`AGENTS`]) about a pair replaces the links of files between the two.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,7 +16,7 @@ use crate::{
 
 /// The maximum number of identities in a profile.
 pub const MAX_IDENTITIES: usize = 32;
-/// The maximum number of live links of one source at an identity, for links of that source to count there.
+/// The maximum number of live links of one source at an identity. Beyond it, links of that source do not count there.
 pub const MAX_LIVE_LINKS: usize = 32;
 /// The maximum number of link items of one source, live or not, that are read of an identity. If there are more, no link of that
 /// source counts there.
@@ -24,7 +24,7 @@ pub const MAX_LINK_ITEMS: usize = 64;
 /// The reserved source of links that support agents made or removed.
 pub const AGENTS: &str = "agents";
 
-/// How many identities are read to find one member, at most: links may lead to identities where they do not count.
+/// The maximum number of identities to read per member, because links may lead to identities where they do not count.
 const READS_PER_MEMBER: usize = 4;
 
 /// Links of one source at one identity that were not followed, because there are too many.
@@ -34,7 +34,7 @@ pub struct ExcludedLinks {
     pub identity: IdentityId,
     /// The source of the links.
     pub source: String,
-    /// How many live links of that source the identity has, as far as they were read.
+    /// The number of live links of that source that were read of the identity.
     pub links: usize,
 }
 
@@ -45,30 +45,30 @@ pub struct Closure {
     /// The maximum number of members.
     limit: usize,
     read: BTreeMap<IdentityId, Node>,
-    /// The identities that any link names, from either end.
+    /// The identities that links connect to each identity, from either end.
     neighbors: BTreeMap<IdentityId, BTreeSet<IdentityId>>,
     members: BTreeSet<IdentityId>,
     pending: BTreeSet<IdentityId>,
     truncated: bool,
 }
 
-/// What is known of an identity that was read.
+/// The markers and links of an identity that was read.
 #[derive(Clone, Debug)]
 struct Node {
     markers: Markers,
-    /// Its links, without those that its own markers erase: by the other identity and the source.
+    /// Its links, by the other identity and the source, without those that its own markers erase.
     links: BTreeMap<IdentityId, BTreeMap<String, Item>>,
     /// The number of its live links, for each source that has too many.
     crowded: BTreeMap<String, usize>,
 }
 
 impl Closure {
-    /// Starts with the identity that was asked for. Finds at most [`MAX_IDENTITIES`] members.
+    /// Creates a closure that starts with the requested identity and finds at most [`MAX_IDENTITIES`] members.
     pub fn new(asked: IdentityId) -> Self {
         Self::with_limit(asked, MAX_IDENTITIES)
     }
 
-    /// Starts with the identity that was asked for. Finds at most `limit` members.
+    /// Creates a closure that starts with the requested identity and finds at most `limit` members.
     pub fn with_limit(asked: IdentityId, limit: usize) -> Self {
         Self {
             pending: BTreeSet::from([asked.clone()]),
@@ -81,18 +81,19 @@ impl Closure {
         }
     }
 
-    /// The identity that was asked for.
+    /// Returns the requested identity.
     pub const fn asked(&self) -> &IdentityId {
         &self.asked
     }
 
-    /// The identities to read next, no more than may still become members; empty when the profile is complete.
+    /// Returns the identities to read next, no more than may still become members. The result is empty when the profile
+    /// is complete.
     pub fn pending(&self) -> Vec<IdentityId> {
         let room = self.limit.saturating_sub(self.members.len()).max(1);
         self.pending.iter().take(room).cloned().collect()
     }
 
-    /// Adds the items of identities that were pending, with their markers: all of one round of reads.
+    /// Adds the items and markers of the pending identities: all of one round of reads.
     pub fn add<'a>(
         &mut self,
         read: impl IntoIterator<Item = (&'a IdentityId, &'a [Item], &'a Markers)>,
@@ -127,8 +128,8 @@ impl Closure {
         }
     }
 
-    /// Makes an identity that was read a member if a link that counts connects it to one, and follows its own links. What
-    /// connects two identities that were both read never changes, so a member stays one.
+    /// Makes an identity that was read a member if a link that counts connects it to a member. Then follows its own
+    /// links. The connection between two identities that were both read never changes, so a member stays one.
     fn follow(&mut self, identity: &IdentityId, queue: &mut VecDeque<IdentityId>) {
         let neighbors = self.neighbors.get(identity).cloned().unwrap_or_default();
         if !self.members.contains(identity) {
@@ -156,7 +157,7 @@ impl Closure {
         }
     }
 
-    /// Whether a link that counts connects two identities, as far as they have been read.
+    /// Returns whether a link that counts connects two identities, as far as they have been read.
     fn is_connected(&self, a: &IdentityId, b: &IdentityId) -> bool {
         let links = self.links_between(a, b);
         if let Some(decision) = links.get(AGENTS) {
@@ -167,7 +168,8 @@ impl Closure {
             .any(|(source, link)| is_live(link) && self.counts(source, a, b))
     }
 
-    /// The newest link of each source between two identities, without those that the markers of either end erase.
+    /// Returns the newest link of each source between two identities, without those that the markers of either end
+    /// erase.
     fn links_between(&self, a: &IdentityId, b: &IdentityId) -> BTreeMap<&str, &Item> {
         let mut newest: BTreeMap<&str, &Item> = BTreeMap::new();
         for (from, to) in [(a, b), (b, a)] {
@@ -186,7 +188,7 @@ impl Closure {
         newest
     }
 
-    /// Whether links of `source` count at both ends.
+    /// Returns whether links of `source` count at both ends.
     fn counts(&self, source: &str, a: &IdentityId, b: &IdentityId) -> bool {
         [a, b].into_iter().all(|end| {
             let node = self.read.get(end);
@@ -194,13 +196,13 @@ impl Closure {
         })
     }
 
-    /// The identities whose items make the profile.
+    /// Returns the identities whose items form the profile.
     pub fn members(&self) -> Vec<IdentityId> {
         self.members.iter().cloned().collect()
     }
 
-    /// Every identity to show, and whether it is shared by many customers: the members, and those that a member's live link
-    /// leads to although it does not count there.
+    /// Returns every identity to show, and whether many customers share it. These are the members, and the shared
+    /// identities to which a member's live link leads although it does not count there.
     pub fn shown(&self) -> impl Iterator<Item = (&IdentityId, bool)> {
         self.read.iter().filter_map(|(id, node)| {
             let is_shared = !node.crowded.is_empty();
@@ -216,8 +218,8 @@ impl Closure {
         })
     }
 
-    /// The links that were not followed because their source has too many at an identity, by identity and source: at members, and
-    /// at identities that a member's link of that source leads to.
+    /// Returns the links that were not followed because their source has too many at an identity, by identity and
+    /// source. The identities are members, or a member's link of that source leads to them.
     pub fn excluded(&self) -> Vec<ExcludedLinks> {
         let mut excluded = Vec::new();
         for (identity, node) in &self.read {
@@ -241,18 +243,18 @@ impl Closure {
         excluded
     }
 
-    /// Whether identities were left out because there are too many.
+    /// Returns whether identities were left out because there are too many.
     pub const fn truncated(&self) -> bool {
         self.truncated
     }
 
-    /// Whether anything was left out: identities past the limit, or links of a source that has too many.
+    /// Returns whether anything was left out: identities beyond the limit, or links of a source that has too many.
     pub fn is_partial(&self) -> bool {
         self.truncated || !self.excluded().is_empty()
     }
 
-    /// The canonical id of the profile: the smallest of its identities' ids. If identities were left out, it is the id that was
-    /// asked for.
+    /// Returns the canonical id of the profile: the smallest of its identities' ids. If identities were left out, it is
+    /// the requested id.
     pub fn id(&self) -> IdentityId {
         let smallest = self.members.first().filter(|_| !self.truncated);
         smallest.unwrap_or(&self.asked).clone()
@@ -289,7 +291,7 @@ impl Node {
     }
 }
 
-/// The other end of every live link among `items`, with its identifier.
+/// Returns the other end of every live link in `items`, with its identifier.
 pub fn live_links<'a>(
     items: impl IntoIterator<Item = &'a Item>,
 ) -> impl Iterator<Item = (IdentityId, Option<Identifier>)> {
@@ -429,7 +431,7 @@ mod tests {
 
     #[test]
     fn erased_identities_are_left_out() {
-        // Its own side of the link is gone; the far sides are still there.
+        // Its own link items are deleted; those of the other identities still exist.
         let links = [
             vec![
                 side("crm", 1, 2, true),
@@ -473,7 +475,7 @@ mod tests {
     #[test]
     fn as_many_live_links_as_allowed_count() {
         let most = u8::try_from(MAX_LIVE_LINKS).unwrap();
-        // Two pairs of identities more than are allowed, of which one is removed.
+        // A removed link beyond the limit does not count; one more live link does.
         let mut links: Vec<_> = (2..=1 + most).flat_map(|n| both(1, n)).collect();
         links.extend(by("crm", 1, 2 + most, false));
         assert!(close(1, &links).excluded().is_empty());
@@ -518,8 +520,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
-        /// Whichever identity is asked for, the same identities belong together, and they are those that an independent
-        /// computation over all links finds.
+        /// Every member of a profile finds the same members. They are those that an independent computation over all
+        /// links finds.
         #[test]
         fn membership_is_symmetric(
             edges in prop::collection::vec((0_usize..3, 0_u8..14, 0_u8..14, any::<bool>()), 0..30),

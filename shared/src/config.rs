@@ -1,5 +1,5 @@
-//! Configuration: read from the environment once, when a process starts. A missing variable fails the start and
-//! names itself.
+//! Configuration, read from the environment once when a process starts. A missing variable stops the start, with an
+//! error that names it.
 
 use std::{fmt, time::Duration};
 
@@ -14,43 +14,49 @@ use crate::{
 };
 
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
-/// How long the table may take to begin an answer before it is asked again. A connection that broke while Lambda had
-/// the process frozen says nothing.
+/// The maximum wait for the start of a response of the table, before a retry. A connection that broke while Lambda had
+/// frozen the process reports no error.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What the functions are told by their environment.
+/// The configuration of a function, from its environment.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `TABLE_NAME`
     pub table: String,
-    /// `IDENTITY_KEY`: given to ingest and profile-read alone.
+    /// `IDENTITY_KEY`: set for ingest and profile-read only.
     pub identity_key: Option<IdentityKey>,
-    /// `DEFAULT_CURRENCY`: of amounts that name none.
+    /// `DEFAULT_CURRENCY`: the currency of amounts without one.
     pub currency: String,
-    /// `OPEN_NAMESPACES`: namespaces of attributes that every client sees, separated by commas; none if it is not set. Given to
-    /// profile-read alone.
+    /// `OPEN_NAMESPACES`: namespaces of attributes that every client sees, separated by commas. None if it is not set.
+    /// Set for profile-read only.
     pub open_namespaces: Vec<String>,
-    /// `DEFAULT_CALLING_CODE`: given to ingest and profile-read alone. They refuse a table that was written with another.
+    /// `DEFAULT_CALLING_CODE`: set for ingest and profile-read only. They refuse a table that was written with another
+    /// code.
     pub identifiers: IdentifierRules,
-    /// `CHUNK_BYTES`: objects of lines that are larger than this are imported in ranges; 64 MiB where it is not set.
+    /// `CHUNK_BYTES`: line-based objects larger than this are imported in byte ranges. 64 MiB if it is not set.
     pub chunk_bytes: u64,
-    /// `MAX_RETRIES`: how often Lambda retries a failed event before it goes to the on-failure queue; 0 where it is not set.
+    /// `MAX_RETRIES`: how many times Lambda retries a failed event before the event goes to the on-failure queue. 0 if
+    /// it is not set.
     pub max_retries: u64,
-    /// `EVENT_RETENTION_DAYS`: how long after it happened an event is kept; for good where it is not set, or 0.
+    /// `EVENT_RETENTION_DAYS`: the number of days after its own time that an event is kept. Events do not expire if it
+    /// is not set or 0.
     pub event_retention_days: Option<u64>,
-    /// `RAW_FILE_DAYS`: how long the bucket keeps dropped files; for good, as far as is known, where it is not set.
+    /// `RAW_FILE_DAYS`: the number of days that the bucket keeps dropped files. There is no known limit if it is not
+    /// set or 0.
     pub raw_file_days: Option<u64>,
-    /// `REJECT_DAYS`: how long the bucket keeps rejected rows; for good, as far as is known, where it is not set.
+    /// `REJECT_DAYS`: the number of days that the bucket keeps rejected rows. There is no known limit if it is not set
+    /// or 0.
     pub reject_days: Option<u64>,
-    /// `LOG_RETENTION_DAYS`: how long logs are kept; until they are deleted if it is not set. Given to profile-read alone.
+    /// `LOG_RETENTION_DAYS`: the number of days that logs are kept. They are kept until deleted if it is not set or 0.
+    /// Set for profile-read only.
     pub log_retention_days: Option<u64>,
-    /// `EXPORT_PURPOSES`: for what customers' data is processed, in the header of data exports.
+    /// `EXPORT_PURPOSES`: the purposes of processing customers' data, for the header of data exports.
     pub export_purposes: String,
-    /// `EXPORT_RECIPIENTS`: who receives customers' data, in the header of data exports.
+    /// `EXPORT_RECIPIENTS`: the recipients of customers' data, for the header of data exports.
     pub export_recipients: String,
-    /// How AWS is reached.
+    /// The region, credentials and endpoints of AWS.
     pub aws: Aws,
-    /// Whether a local agent stands in for the authorizer: only under SAM CLI or the local stack.
+    /// Whether a local agent replaces the authorizer. Only under SAM CLI or the local stack.
     pub local_agent: bool,
 }
 
@@ -59,31 +65,30 @@ pub struct Config {
 pub struct Aws {
     /// `AWS_REGION`
     pub region: Region,
-    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: Lambda puts a role's credentials there
-    /// for as long as the process may live.
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`: the credentials of the function's role.
+    /// Lambda sets them, and they are valid for the lifetime of the process.
     pub credentials: Credentials,
-    /// HTTP and TLS. The authorities that it trusts are those of the file that `AWS_CA_BUNDLE` names, or else the
-    /// public ones.
+    /// The HTTP and TLS client. It trusts the authorities in the file `AWS_CA_BUNDLE`, or else the public ones.
     pub http_client: SharedHttpClient,
-    /// `AWS_ENDPOINT_URL_DYNAMODB`, where it is overridden.
+    /// `AWS_ENDPOINT_URL_DYNAMODB`, if it is set.
     pub dynamodb_endpoint: Option<String>,
-    /// `AWS_ENDPOINT_URL_S3`, where it is overridden.
+    /// `AWS_ENDPOINT_URL_S3`, if it is set.
     pub s3_endpoint: Option<String>,
 }
 
-/// Why a process can't start.
+/// Why a process cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A variable is not set, or empty.
+    /// A variable is not set or empty.
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
-    /// A variable is not what it should be.
+    /// A variable does not have the expected form.
     #[error("the environment variable {0} is not {1}")]
     Invalid(&'static str, &'static str),
-    /// TLS can't be used with the certificates that are trusted.
+    /// TLS cannot use the trusted certificates.
     #[error("the certificates of AWS_CA_BUNDLE can't be used: {0}")]
     Certificates(String),
-    /// `AWS_SAM_LOCAL` is for local tables alone.
+    /// `AWS_SAM_LOCAL` is set, but the table is not local.
     #[error(
         "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB does not name a host outside amazonaws.com"
     )]
@@ -94,7 +99,8 @@ impl Config {
     /// Reads the environment of this process.
     ///
     /// # Errors
-    /// A variable is missing, or a local agent would reach a table that is not local.
+    /// A variable is missing or not valid, the certificates cannot be used, or a local agent would reach a table that
+    /// is not local.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_variables(|name| std::env::var(name).ok())
     }
@@ -102,7 +108,7 @@ impl Config {
     fn from_variables(
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        // SAM CLI can override only what the template declares, so an endpoint may be there and empty.
+        // SAM CLI can override only variables that the template declares, so an endpoint may be set but empty.
         let optional = |name| variable(name).filter(|value| !value.is_empty());
         let required = |name| optional(name).ok_or(ConfigError::Missing(name));
         let dynamodb_endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB");
@@ -153,22 +159,22 @@ impl Config {
         })
     }
 
-    /// The identity key, for the functions that need one.
+    /// Returns the identity key, for the functions that need one.
     ///
     /// # Errors
-    /// It is not set.
+    /// `IDENTITY_KEY` is not set or empty.
     pub fn require_identity_key(&self) -> Result<IdentityKey, ConfigError> {
         self.identity_key
             .clone()
             .ok_or(ConfigError::Missing("IDENTITY_KEY"))
     }
 
-    /// The table.
+    /// Returns the table.
     pub fn table(&self) -> Table {
         Table::new(self.dynamodb(), self.table.clone())
     }
 
-    /// The client of the table.
+    /// Returns the DynamoDB client.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -199,7 +205,7 @@ fn calling_code(text: Option<String>) -> Result<Option<CallingCode>, ConfigError
         .map_err(|_| ConfigError::Invalid("DEFAULT_CALLING_CODE", expected))
 }
 
-/// Never prints credentials.
+/// Leaves the credentials out.
 impl fmt::Debug for Aws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Aws")
@@ -210,7 +216,7 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// Whether a URL's host lies outside amazonaws.com.
+/// Returns whether the host of a URL is outside of AWS's domains.
 fn is_elsewhere(url: &str) -> bool {
     let Ok(uri) = url.parse::<lambda_http::http::Uri>() else {
         return false;

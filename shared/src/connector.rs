@@ -1,6 +1,6 @@
-//! How the AWS clients reach AWS: HTTP/1.1, which is all that DynamoDB and S3 speak, over TLS by ring.
+//! How the AWS clients connect to AWS: over HTTP/1.1, the only version that DynamoDB and S3 support, and TLS with ring.
 //!
-//! The SDK's own client would bring HTTP/2 and proxies along, and read the machine's whole list of certificates at each
+//! The SDK's own client would add HTTP/2 and proxies, and would read the machine's whole list of certificates at each
 //! start. See ADR 9.
 
 use std::{error::Error, fmt, io, sync::Arc, time::Duration};
@@ -32,16 +32,16 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
-/// How long it may take to reach a server.
+/// The maximum time to connect to a server.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-/// A connection that has been idle for longer than this is not used again. DynamoDB and S3 close theirs at about 20 s.
+/// Connections that have been idle for longer than this are not reused. DynamoDB and S3 close theirs at about 20 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client, whose connections are shared by all that is cloned from it. It trusts the authorities that Mozilla's list
-/// names, or those in a file of PEM instead.
+/// Creates a client. Its clones share its connections. It trusts the authorities in Mozilla's list, or those in the PEM
+/// file `authorities` instead.
 ///
 /// # Errors
-/// That file can't be read, or holds none.
+/// The file cannot be read, or contains no certificate.
 pub(crate) fn client(authorities: Option<&str>) -> Result<SharedHttpClient, BoxError> {
     let mut tcp = TcpConnector::new();
     tcp.enforce_http(false);
@@ -87,7 +87,7 @@ fn of_file(path: &str) -> Result<RootCertStore, BoxError> {
 #[derive(Clone)]
 struct Connector {
     client: Client<HttpsConnector<TcpConnector>, SdkBody>,
-    /// Until an answer's head is there.
+    /// The maximum time until the head of a response arrives.
     read_timeout: Option<Duration>,
 }
 
@@ -118,7 +118,7 @@ impl HttpConnector for Connector {
                 return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
             }
         };
-        // The SDK gives up connections whose answers show a broken server.
+        // The SDK abandons connections whose responses indicate a broken server.
         let connection = capture_connection(&mut request);
         if let Some(wanted) = request.extensions().get::<CaptureSmithyConnection>() {
             wanted.set_connection_retriever(move || metadata(&connection));
@@ -156,7 +156,7 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     )
 }
 
-/// Tells apart what the SDK may try again: that nothing came, or broke off.
+/// Classifies a failure. The SDK may retry if there was no response or an incomplete one.
 fn failure(error: hyper_util::client::legacy::Error) -> ConnectorError {
     let is_connect = error.is_connect();
     let error: BoxError = error.into();
@@ -175,7 +175,7 @@ fn failure(error: hyper_util::client::legacy::Error) -> ConnectorError {
     }
 }
 
-/// The first error of a type in the chain of causes.
+/// Returns the first error of a type in the chain of causes.
 fn source<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {

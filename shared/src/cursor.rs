@@ -1,5 +1,5 @@
-//! Cursors of paged answers: a position and a hash of the filters. No key of the table is in them, so a forged
-//! one reads nothing that its bearer could not read anyway.
+//! Cursors of paged responses: a position and a hash of the filters. A cursor grants no access: a forged one reads
+//! nothing that its bearer could not read anyway.
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
@@ -8,7 +8,7 @@ const FORMAT: u8 = 1;
 const HASH_BYTES: usize = 8;
 const MAX_CHARS: usize = 2048;
 
-/// What a cursor pages through.
+/// The listing that a cursor pages through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listing {
     /// A profile's events; the position is an event's key.
@@ -17,16 +17,16 @@ pub enum Listing {
     Notes = 2,
     /// A profile's attributes; the position is a category and a name.
     Attributes = 3,
-    /// Everything held about a profile; the position is an identity and a sort key.
+    /// A profile's data export; the position is an identity and a sort key.
     Export = 4,
 }
 
-/// The text is not a cursor of this listing with these filters.
+/// The string is not a cursor of this listing with these filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the `next` of an answer to the same request")]
 pub struct CursorError;
 
-/// A cursor that stands after `position` in `listing` under `filters`, a canonical spelling of the filters.
+/// Returns a cursor that continues after `position` in `listing`. `filters` is a canonical form of the filters.
 pub fn encode(listing: Listing, filters: &str, position: &str) -> String {
     let mut bytes = vec![FORMAT, listing as u8];
     bytes.extend_from_slice(&hash(filters));
@@ -34,10 +34,10 @@ pub fn encode(listing: Listing, filters: &str, position: &str) -> String {
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-/// The position that `cursor` stands after.
+/// Returns the position after which `cursor` continues.
 ///
 /// # Errors
-/// The text is no cursor, or one of another listing or of other filters.
+/// The string is not a cursor, or is one of another listing or of other filters.
 pub fn decode(listing: Listing, filters: &str, cursor: &str) -> Result<String, CursorError> {
     if cursor.len() > MAX_CHARS {
         return Err(CursorError);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_cursor_is_bounded() {
-        // Ten bytes of its own, and four characters for each three.
+        // A cursor has ten bytes beside the position, and base64 takes four characters for three bytes.
         let cursor = |length| encode(Listing::Notes, "", &"x".repeat(length));
         let (longest, longer) = (cursor(MAX_CHARS / 4 * 3 - 10), cursor(MAX_CHARS));
         assert_eq!(longest.len(), MAX_CHARS);

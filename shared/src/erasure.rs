@@ -13,7 +13,7 @@ use crate::{
 /// How long an idempotency record is kept, in seconds. Its creation is its expiry minus this.
 pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
 
-/// What is known of an identity's erasure.
+/// The markers of an identity, which decide what is erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Markers {
     erased: Option<Version>,
@@ -22,7 +22,7 @@ pub struct Markers {
 }
 
 impl Markers {
-    /// The markers among an identity's items.
+    /// Returns the markers among an identity's items.
     pub fn of<'a>(items: impl IntoIterator<Item = &'a Item>) -> Self {
         let mut markers = Self::default();
         for item in items {
@@ -33,7 +33,7 @@ impl Markers {
         markers
     }
 
-    /// Adds a marker. The newest erasure and the newest suppression count, and every reinstatement.
+    /// Adds a marker. Only the newest erasure and the newest suppression count, but every reinstatement.
     pub fn add(&mut self, marker: Marker, version: Version) {
         match marker {
             Marker::Erased => self.erased = self.erased.max(Some(version)),
@@ -44,24 +44,24 @@ impl Markers {
         }
     }
 
-    /// The version of the newest erasure. A suppression has one too.
+    /// Returns the version of the newest erasure. A suppressed identity has one too.
     pub const fn erased(&self) -> Option<Version> {
         self.erased
     }
 
-    /// Whether there are no markers.
+    /// Returns whether there are no markers.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether these markers of an identity erase `item`, which belongs to that identity or is a link to it.
+    /// Returns whether these markers of an identity erase `item`, which belongs to that identity or is a link to it.
     ///
-    /// With E the newest erasure:
+    /// E is the newest erasure:
     ///
-    /// - An item with a version is erased if its version is not newer than E, whatever time it carries.
+    /// - An item with a version is erased if its version is not newer than E, regardless of its own time.
     /// - An event or its body is also erased if its own time is not after the time of E's file.
-    /// - A record, attributes or a link that is newer than E is also erased, unless there is a reinstatement R with
-    ///   E < R < version. `updated_at` plays no part: exporters set it to the time of the export.
+    /// - Records, attributes and links newer than E are also erased, unless there is a reinstatement R with E < R <
+    ///   version. `updated_at` is ignored, because exporters set it to the time of the export.
     /// - An item without a version (written by a support agent) is erased if it was created no later than E's file.
     ///
     /// A suppression erases everything, permanently. Markers are never erased.
@@ -87,8 +87,8 @@ impl Markers {
             }
     }
 
-    /// Whether an item is an event, or its body, whose own time is after the newest erasure's file. If it was deleted all the
-    /// same, a file that is imported later may bring it back.
+    /// Returns whether an item is an event whose own time is after the newest erasure's file. If it was deleted
+    /// nevertheless, a file that is imported later may store it again.
     pub fn is_dated_ahead(&self, item: &Item) -> bool {
         match (&item.key, self.erased) {
             (SortKey::Event(key), Some(erased)) => key.at().seconds() > erased.last_modified(),
@@ -103,7 +103,7 @@ impl Markers {
     }
 }
 
-/// When a support agent created an item, in whole seconds since 1970; `None` if it cannot be known.
+/// Returns when a support agent created an item, in whole seconds since 1970. `None` if it is not known.
 fn created_at(item: &Item) -> Option<i64> {
     match &item.key {
         SortKey::Note(id) => {
@@ -268,7 +268,8 @@ mod tests {
             prop_assert_eq!(fold(&said), fold(&turned));
         }
 
-        /// If the newer of two items of one key is erased, so is the older: what is newest never hides what is left.
+        /// If the newer of two items with one key is erased, so is the older. The newest item never hides an older one
+        /// that is left.
         #[test]
         fn an_older_item_never_outlives_a_newer_one(erased in 0_i64..9, reinstated in prop::collection::vec(0_i64..9, 0..3), older in 0_i64..9, newer in 0_i64..9) {
             prop_assume!(older <= newer);

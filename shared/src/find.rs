@@ -1,6 +1,6 @@
-//! Find attributes: the values under which a search finds a customer or an order. Pure; `table` stores them in the
-//! attributes `Find1` to `Find4`, each the key of a sparse index. They only point: a search verifies each hit against the item.
-//! [ADR 11](../../infra/adr/0011-find-attributes.md) explains the layout.
+//! Find attributes: the values with which a search finds a customer or an order. The module is pure. `table` stores
+//! them in the attributes `Find1` to `Find4`, each the key of a sparse index. They only point to items: a search
+//! verifies each hit against the item. [ADR 11](../../infra/adr/0011-find-attributes.md) explains the layout.
 
 use std::borrow::Cow;
 
@@ -18,9 +18,9 @@ pub(crate) mod term;
 pub use term::{Find, FindKey, FindKind, INDEXES, MAX_NAME_BYTES, SHARDS, Term};
 
 impl Find {
-    /// The Find attributes that follow from an item's key, link and data. Identifiers in fields are read as CSV cells, also
-    /// those of JSON files: a stored item does not contain its file's format, and a search that verifies the item must compute
-    /// the same values.
+    /// Computes the Find attributes from an item's key, link and data. Identifiers in fields are read as CSV cells,
+    /// even those of JSON files. A stored item does not contain its file's format, and a search that verifies the item
+    /// must compute the same values.
     pub fn of(key: &IdentityKey, item: &Item, rules: IdentifierRules) -> Self {
         match &item.key {
             SortKey::Record(_) => {
@@ -37,8 +37,8 @@ impl Find {
     }
 }
 
-/// Name, email, mobile and customer id of a customer record. `read` returns the identifier that a field names, in its normal form,
-/// or `None` for a placeholder and anything else that lookups reject.
+/// Returns the terms of a customer record: name, email, mobile and customer id. `read` returns the identifier that a
+/// field contains, in its normal form. It returns `None` for a placeholder and anything else that lookups reject.
 fn record(
     key: &IdentityKey,
     item: &Item,
@@ -49,7 +49,7 @@ fn record(
         let value = text(data, name)?;
         Term::identifier(key, &read(name, &value)?)
     };
-    // The id in the link counts too: without its system it cannot be looked up.
+    // The id in the link counts too, because a lookup finds it only together with its system.
     let linked = || {
         let link = item.link.as_ref()?;
         let is_id = matches!(
@@ -66,7 +66,7 @@ fn record(
     ]
 }
 
-/// First and last name, as far as they are there.
+/// Returns the first and the last name, or the one that exists.
 fn full_name(data: &Map) -> Option<Cow<'_, str>> {
     match (text(data, "first_name"), text(data, "last_name")) {
         (Some(first), Some(last)) => Some(format!("{first} {last}").into()),
@@ -74,14 +74,14 @@ fn full_name(data: &Map) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The number of an order, or its id if it has no number; and the id if it differs from the number.
+/// Returns the terms of an order: its number and its id. If it has no number, or both are equal, there is one term.
 fn order(key: &IdentityKey, item: &Item, id: &str) -> [Option<Term>; 2] {
     let term = |name| Term::order(key, &text(&item.data, name)?);
     let (number, id) = (term("order_number"), term(id));
     [number.or(id), number.and(id.filter(|_| number != id))]
 }
 
-/// The text of a field. A number is written in plain notation.
+/// Returns a field as a string. A number is written in plain notation.
 fn text<'a>(data: &'a Map, name: &str) -> Option<Cow<'a, str>> {
     match data.get(name)? {
         Value::Text(text) => Some(text.into()),
@@ -120,7 +120,7 @@ mod tests {
         IdentityKey::new("key").unwrap()
     }
 
-    /// An item of the identity of `link`.
+    /// Creates an item of the identity of `link`.
     fn item(sort: SortKey, link: (&str, &str), data: Map) -> Item {
         let mut fields = vec![(link.0, Scalar::Text(link.1.into()))];
         if link.0 == "external_id" {
@@ -163,7 +163,7 @@ mod tests {
         event(EventType::Purchase, data(fields))
     }
 
-    /// The kinds in each slot.
+    /// Returns the kinds in each slot.
     fn kinds(find: &Find) -> Vec<Option<&'static str>> {
         let slots = find.slots();
         slots
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(found(&note), Find::default());
     }
 
-    /// Pinned: another value would make stored items unfindable.
+    /// Pinned: with other values, a search would not find stored items.
     #[test]
     fn values_are_stable() {
         let find = record(

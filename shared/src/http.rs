@@ -1,4 +1,5 @@
-//! What the HTTP functions do alike: routes, parameters, bodies, answers. Problems become documents here.
+//! Common code of the HTTP functions: routes, parameters, request bodies and responses. Problems become problem
+//! documents here.
 
 use std::{convert::Infallible, future::ready, io::Write as _, pin::Pin, time::Instant};
 
@@ -20,21 +21,21 @@ use crate::{
     table::Table,
 };
 
-/// The most bytes of an answer's body as Lambda takes it, in JSON or base64: 6,291,556 bytes, less the headers.
+/// The maximum size of a response body as Lambda receives it, in JSON or base64: 6,291,556 bytes, less the headers.
 const MAX_ANSWER: usize = 6_200_000;
-/// The most bytes of a page's items, as Lambda takes them: beside a page a profile has other sections.
+/// The maximum size of a page's items as Lambda receives them, in bytes. A profile has other sections beside the page.
 const MAX_PAGE: usize = 5_400_000;
-/// An answer larger than this goes compressed where the client takes that.
+/// The size in bytes above which a response is compressed, if the client accepts gzip.
 const WORTH_COMPRESSING: usize = 1024;
-/// The most bytes of a request body.
+/// The maximum size of a request body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
-/// U+FEFF in UTF-8, which some clients write before a text.
+/// U+FEFF in UTF-8, which some clients write before the JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Turns of the runtime until the request for the first event has left: it connects, and hands the request over; three
-/// were enough when they were counted, and one costs a microsecond.
+/// How often to yield until the request for the first event has been sent: the client connects and passes the request
+/// on. Three yields were enough in measurements, and one takes a microsecond.
 const TURNS_BEFORE_WARMING: usize = 6;
 
-/// The route of a request and the parameters of its path.
+/// The route of a request and its path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     key: String,
@@ -42,8 +43,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Takes the route that API Gateway matched. So a stage or the base path of a custom domain before the path makes no difference. Function URLs and
-    /// `cargo lambda watch` match no route: their path is matched here.
+    /// Takes the route that API Gateway matched. A stage or a custom domain's base path before the path therefore makes
+    /// no difference. Function URLs and `cargo lambda watch` match no route, so their path is matched here.
     pub fn of(request: &Request) -> Self {
         let key = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
@@ -87,28 +88,28 @@ impl Route {
         }
     }
 
-    /// The route as the template names it: `GET /profiles/{id}`.
+    /// Returns the route as the template names it, for example `GET /profiles/{id}`.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// A parameter of the path; empty if the route has none of this name.
+    /// Returns a path parameter; empty if the route has none of this name.
     pub fn parameter(&self, name: &str) -> &str {
         let parameter = self.parameters.iter().find(|(own, _)| own == name);
         parameter.map_or("", |(_, value)| value)
     }
 
-    /// The profile id in the path. Text that is not an id names no profile.
+    /// Returns the profile id in the path.
     ///
     /// # Errors
-    /// It is not an id.
+    /// The parameter is not an id: the profile is not found.
     pub fn profile_id(&self) -> Result<IdentityId, Problem> {
         let id = self.parameter("id");
         id.parse().map_err(|_| profile_not_found())
     }
 }
 
-/// The id that API Gateway gave the request: it stands in its access log too.
+/// Returns the id that API Gateway gave the request. Its access log contains the same id.
 pub fn request_id(request: &Request) -> String {
     let id = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
@@ -122,7 +123,7 @@ pub fn request_id(request: &Request) -> String {
     .unwrap_or_default()
 }
 
-/// The answer for an id under which nothing is recorded.
+/// Returns the problem for an id under which nothing is recorded.
 pub fn profile_not_found() -> Problem {
     Problem::new(
         Kind::PROFILE_NOT_FOUND,
@@ -130,7 +131,7 @@ pub fn profile_not_found() -> Problem {
     )
 }
 
-/// The answer where the function has no such route.
+/// Returns the problem for a route that the function does not serve.
 pub fn route_not_found() -> Problem {
     Problem::new(
         Kind::ROUTE_NOT_FOUND,
@@ -138,24 +139,24 @@ pub fn route_not_found() -> Problem {
     )
 }
 
-/// The parameters of a request's query: each is known, and given once unless it may be repeated. Parameters whose names begin with
-/// `_` are ignored: clients add such names to get past caches.
+/// The query parameters of a request. Each is known, and given once unless it may be repeated. Parameters whose names
+/// begin with `_` are ignored, because clients add such names to bypass caches.
 #[derive(Debug)]
 pub struct Parameters<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Parameters<'a> {
-    /// Takes the parameters in.
+    /// Reads the parameters.
     ///
     /// # Errors
-    /// One is not among `known`, or stands there twice.
+    /// A parameter is not in `known`, or is given more than once.
     pub fn new(request: &'a Request, known: &[&str]) -> Result<Self, Problem> {
         Self::with_repeated(request, known, &[])
     }
 
-    /// Takes the parameters in, of which those called as one of `repeated` may stand there more than once.
+    /// Reads the parameters. Those in `repeated` may be given more than once.
     ///
     /// # Errors
-    /// One is not among `known`, or stands there twice and may not.
+    /// A parameter is not in `known`, or is given more than once although it is not in `repeated`.
     pub fn with_repeated(
         request: &'a Request,
         known: &[&str],
@@ -187,12 +188,12 @@ impl<'a> Parameters<'a> {
         Ok(Self(taken))
     }
 
-    /// The parameter called `name`.
+    /// Returns the value of the parameter `name`; the first one if it is repeated.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         self.all(name).next()
     }
 
-    /// The values of the parameter called `name`.
+    /// Returns all values of the parameter `name`.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
@@ -200,10 +201,10 @@ impl<'a> Parameters<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// `limit`: 1 to 100, 25 unless given.
+    /// Returns `limit`, 1 to 100. The default is 25.
     ///
     /// # Errors
-    /// It is something else.
+    /// The value is not a number in this range.
     pub fn limit(&self) -> Result<usize, Problem> {
         let Some(text) = self.get("limit") else {
             return Ok(DEFAULT_LIMIT);
@@ -220,10 +221,10 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    /// A flag: `true` or `false`, which is also what it is when absent.
+    /// Returns a boolean parameter, `true` or `false`. The default is `false`.
     ///
     /// # Errors
-    /// It is something else.
+    /// The value is neither `true` nor `false`.
     pub fn flag(&self, name: &'static str) -> Result<bool, Problem> {
         match self.get(name) {
             None | Some("false") => Ok(false),
@@ -233,18 +234,18 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A parameter that breaks its rule.
+/// Returns the problem for a parameter that breaks its rule.
 pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Problem {
     Problem::new(Kind::INVALID_PARAMETER, detail).field(name)
 }
 
-/// A cursor that is none, or one of another request.
+/// Returns the problem for a cursor that is not valid or belongs to another request.
 pub fn invalid_cursor() -> Problem {
     let detail = "The cursor is the `next` of an answer to the same request; without one, reading begins anew.";
     Problem::new(Kind::INVALID_CURSOR, detail).field("cursor")
 }
 
-/// A field of the body that breaks its rule.
+/// Returns the problem for a body, or a field of it, that breaks its rule.
 pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Problem {
     let problem = Problem::new(Kind::INVALID_BODY, detail);
     match field {
@@ -253,11 +254,11 @@ pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Problem {
     }
 }
 
-/// The JSON object in the body, as a map of its fields: to values, or to raw values, which keep the digits of numbers. A byte
-/// order mark before it is ignored.
+/// Reads the JSON object in the body as a map of its fields. The fields are values, or raw values, which keep the
+/// digits of numbers. A byte order mark before the object is ignored.
 ///
 /// # Errors
-/// The content type is another, the body is too large, or is not a JSON object.
+/// The content type is not `application/json`, the body is larger than 256 KiB, or it is not a JSON object.
 pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     let content_type = request
         .headers()
@@ -298,7 +299,7 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
 /// Returns a JSON response.
 ///
 /// # Errors
-/// The document can't be written.
+/// The document cannot be serialized.
 pub fn json(status: StatusCode, document: &impl Serialize) -> Result<Response<Body>, Problem> {
     let text = serde_json::to_string(document).map_err(Problem::internal)?;
     let mut response = Response::new(Body::from(text));
@@ -311,11 +312,11 @@ pub fn json(status: StatusCode, document: &impl Serialize) -> Result<Response<Bo
     Ok(response)
 }
 
-/// Runs an HTTP function and, once it has asked for its first event, `warm` beside it: what is done while the event is on its
-/// way is not waited for.
+/// Runs an HTTP function. `warm` runs concurrently once the first event has been requested, so that its work takes no
+/// extra time while the event is on its way.
 ///
 /// # Errors
-/// The Runtime API can't be reached.
+/// The Runtime API cannot be reached.
 pub async fn run<F>(
     mut handle: impl FnMut(Request) -> F,
     warm: impl Future<Output = ()>,
@@ -337,8 +338,8 @@ async fn run_and_warm<T>(function: impl Future<Output = T>, warm: impl Future<Ou
     tokio::join!(function, warm).0
 }
 
-/// An answer with its body as Lambda is sent it: text in JSON, bytes in base64. Of a plain response `lambda_http` would first
-/// look whether its text is in one of the Web's character sets, whose tables are a twentieth of a function.
+/// A response whose body is sent to Lambda as it is: a string in JSON, bytes in base64. For a plain response,
+/// `lambda_http` would first look up the charset, and those tables are a twentieth of a function's size.
 struct Answer(Response<Body>);
 
 impl IntoResponse for Answer {
@@ -347,7 +348,7 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Answers a request with what its handling comes to, and measures it.
+/// Returns the response to a request and emits its metrics.
 pub async fn serve(
     request: &Request,
     table: &Table,
@@ -380,8 +381,8 @@ pub async fn serve(
     response
 }
 
-/// Whether `if-none-match` (RFC 9110, 13.1.2) names the tag, or any: the client holds what would be sent. Weak tags
-/// are compared as strong ones.
+/// Returns whether `if-none-match` (RFC 9110, 13.1.2) names the tag or is `*`, so that the client already has the
+/// response. Weak tags are compared like strong ones.
 pub fn holds(headers: &HeaderMap, tag: &str) -> bool {
     let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let values = headers
@@ -392,15 +393,15 @@ pub fn holds(headers: &HeaderMap, tag: &str) -> bool {
     named.any(|name| name.trim() == "*" || strong(name) == strong(tag))
 }
 
-/// The answer to who holds what would be sent.
+/// Returns the response for a client that already has the content.
 pub fn not_modified() -> Response<Body> {
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
 }
 
-/// Leaves of a page's items what fits an answer; where some don't, answers the place of the last that does. The
-/// first always stays.
+/// Truncates a page's items to those that fit a response. Returns the position of the last remaining item if any were
+/// removed. The first item always stays.
 pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
     fit_beside(items, 0)
 }
@@ -420,12 +421,12 @@ pub fn fit_beside<T: Serialize>(items: &mut Vec<T>, used: usize) -> Option<usize
     Some(last)
 }
 
-/// The bytes of a value in a response: as text or in base64, whichever is more.
+/// Returns the size of a value in a response in bytes: as a string or in base64, whichever is larger.
 pub fn bytes_of(value: &impl Serialize) -> usize {
     serde_json::to_string(value).map_or(0, |text| escaped(text.as_bytes()).max(encoded(text.len())))
 }
 
-/// The answer to a request, whatever its handling came to; compressed where the client takes that.
+/// Returns the response to a request, from a result or a problem, compressed if the client accepts gzip.
 fn respond(request: &Request, result: Result<Response<Body>, Problem>) -> Response<Body> {
     let request_id = request_id(request);
     let response = result.unwrap_or_else(|problem| problem.respond(&request_id));
@@ -435,15 +436,15 @@ fn respond(request: &Request, result: Result<Response<Body>, Problem>) -> Respon
                       smaller limit, and accept gzip.";
         response = Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(&request_id);
     }
-    // Profiles are personal, and so may be the reasons of a failure: nothing stays in a cache after its reader has signed out. ETags serve
-    // clients that keep a response in memory.
+    // Profiles are personal data, and the reason of a failure may be too. `no-store` keeps them out of caches after the
+    // reader has signed out. ETags serve clients that keep a response in memory.
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// How many bytes Lambda is sent of a body: a text within JSON, in which quotes, backslashes and control characters are escaped
-/// once more, and bytes in base64.
+/// Returns the size of a body as Lambda receives it, in bytes. A string is inside JSON, where quotes, backslashes and
+/// control characters are escaped once more. Bytes are in base64.
 fn bytes_sent(body: &Body) -> usize {
     match body {
         Body::Text(text) => escaped(text.as_bytes()),
@@ -451,7 +452,7 @@ fn bytes_sent(body: &Body) -> usize {
     }
 }
 
-/// The bytes of a text within JSON.
+/// Returns the size of a string inside JSON, in bytes.
 fn escaped(text: &[u8]) -> usize {
     let escape = |byte: &u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
@@ -461,7 +462,7 @@ fn escaped(text: &[u8]) -> usize {
     text.iter().map(escape).sum()
 }
 
-/// How many bytes so many are in base64.
+/// Returns the size of so many bytes in base64.
 const fn encoded(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
@@ -476,7 +477,7 @@ fn compress(request: &Request, response: Response<Body>) -> Response<Body> {
         return Response::from_parts(parts, body);
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
-    // Writing to memory does not fail; if it did, the body would go as it is.
+    // Writing to memory does not fail. If it did, the body would be sent uncompressed.
     match encoder.write_all(&body).and_then(|()| encoder.finish()) {
         Ok(packed) => {
             parts
@@ -488,7 +489,7 @@ fn compress(request: &Request, response: Response<Body>) -> Response<Body> {
     }
 }
 
-/// Whether `accept-encoding` (RFC 9110, 12.5.3) takes gzip: by its name, or else by `*`, and not with a weight of 0.
+/// Returns whether `accept-encoding` (RFC 9110, 12.5.3) allows gzip, by name or else by `*`, with a weight above 0.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;
     let values = headers
@@ -595,7 +596,7 @@ mod tests {
         assert_eq!((fit(&mut items), items.len()), (Some(0), 1));
         assert_eq!((fit(&mut items), items.len()), (None, 1));
         assert_eq!(fit(&mut Vec::<String>::new()), None);
-        // A quote is two bytes of JSON, and four of JSON within JSON.
+        // A quote takes two bytes in JSON, and four in JSON inside JSON.
         let quotes = "\"".repeat(MAX_PAGE / 8);
         let mut items = vec![quotes.as_str(); 5];
         assert_eq!((fit(&mut items), items.len()), (Some(0), 1));

@@ -1,5 +1,5 @@
-//! Identity ids: keyed hashes of identifiers. An id carries no personal data and can't be guessed without
-//! the key, so it may stand in URLs and logs.
+//! Identity ids: keyed hashes of identifiers. An id contains no personal data and cannot be guessed without the key, so
+//! URLs and logs may contain it.
 
 use std::{fmt, str::FromStr};
 
@@ -13,27 +13,28 @@ const SEPARATOR: u8 = 0x1F;
 const ID_BYTES: usize = 16;
 const ID_CHARS: usize = 26;
 
-/// The key under which identifiers are hashed: the secret's UTF-8 bytes.
+/// The key with which identifiers are hashed: the UTF-8 bytes of the secret.
 #[derive(Clone)]
 pub struct IdentityKey(Hmac<Sha256>);
 
 impl IdentityKey {
-    /// Takes the secret as it is; an empty one is refused.
+    /// Creates a key from the secret. Returns `None` if the secret is empty.
     pub fn new(secret: &str) -> Option<Self> {
         if secret.is_empty() {
             return None;
         }
-        // HMAC takes a key of any length, so there is no error to pass on.
+        // HMAC takes a key of any length, so this cannot fail.
         Hmac::new_from_slice(secret.as_bytes()).ok().map(Self)
     }
 
-    /// The id of the identity that `identifier` names.
+    /// Returns the id of the identity that `identifier` names.
     pub fn identity(&self, identifier: &Identifier) -> IdentityId {
         let (kind, system, value) = identifier.canonical();
         IdentityId(base32(&self.hash::<ID_BYTES>([kind, system, &value])))
     }
 
-    /// The keyed hash of a source and the natural id of one of its events. Its prefix keeps it apart from ids.
+    /// Returns the keyed hash of a source and the natural id of one of its events. The prefix `event` separates it from
+    /// identity ids.
     pub(crate) fn event_hash<const BYTES: usize>(
         &self,
         source: &str,
@@ -43,7 +44,7 @@ impl IdentityKey {
         self.hash(parts.chain(natural_id.iter().copied()))
     }
 
-    /// The keyed hash of parts, with a separator between them.
+    /// Returns the keyed hash of `parts`, joined by a separator.
     pub(crate) fn hash<'a, const BYTES: usize>(
         &self,
         parts: impl IntoIterator<Item = &'a str>,
@@ -60,7 +61,7 @@ impl IdentityKey {
         hash
     }
 
-    /// What the table's `config` item holds of the key, so that another key is noticed.
+    /// Returns the check value of the key, which the table's `config` item contains. It reveals a change of the key.
     pub fn check(&self) -> String {
         let mut mac = self.0.clone();
         mac.update(b"check");
@@ -81,7 +82,7 @@ impl fmt::Debug for IdentityKey {
 pub struct IdentityId(String);
 
 impl IdentityId {
-    /// The id as text.
+    /// Returns the id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -109,7 +110,7 @@ impl FromStr for IdentityId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let ok = text.len() == ID_CHARS && text.bytes().all(is_digit)
-            // 26 digits are 130 bits: the last two are zero.
+            // 26 digits have 130 bits, of which the last two are zero.
             && text.ends_with(['a', 'e', 'i', 'm', 'q', 'u', 'y', '4']);
         if ok {
             Ok(Self(text.to_owned()))
@@ -119,12 +120,12 @@ impl FromStr for IdentityId {
     }
 }
 
-/// Whether `byte` is a digit of ids.
+/// Returns whether `byte` is a digit of ids.
 pub(crate) const fn is_digit(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'2'..=b'7')
 }
 
-/// The value of a digit of ids: 0 to 31.
+/// Returns the value of a digit of ids: 0 to 31.
 pub(crate) const fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'a'..=b'z' => Some(byte - b'a'),
@@ -133,7 +134,7 @@ pub(crate) const fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// RFC 4648 base32 in lowercase, unpadded.
+/// Encodes bytes as RFC 4648 base32, in lowercase and without padding.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     let mut text = BASE32_NOPAD.encode(bytes);
     text.make_ascii_lowercase();
@@ -169,7 +170,7 @@ mod tests {
         );
     }
 
-    /// Pinned: another value would fork every stored customer.
+    /// Pinned: another value would give every stored customer a second identity.
     #[test]
     fn ids_are_stable() {
         pinned(

@@ -1,5 +1,4 @@
-//! The item: what one entry of the table holds, whatever the kind of its key. Not here: how DynamoDB spells it
-//! (`table`).
+//! The item: one entry of the table, of any kind of key. `table` converts it to and from DynamoDB's attributes.
 
 use crate::{
     find::term::Find,
@@ -13,26 +12,28 @@ use crate::{
 /// One item of an identity's partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The partition.
+    /// The identity whose partition contains the item.
     pub identity: IdentityId,
     /// The sort key.
     pub key: SortKey,
-    /// Where the item came from; `None` for what agents write.
+    /// The version of the record that wrote the item; `None` if a support agent wrote it.
     pub version: Option<Version>,
-    /// The identifier that names the identity, as the record gave it.
+    /// The identifier of the identity, in the type that the record used.
     pub link: Option<Identifier>,
     /// The source of the record; only subscription events have it.
     pub source: Option<String>,
-    /// What the record said beyond key and link. An event without data was moved away: a tombstone.
+    /// The fields of the record, without key and link. An event without data is a tombstone: it was moved to another
+    /// time.
     pub data: Map,
-    /// When the item may go, in seconds since 1970.
+    /// When the item expires, in seconds since 1970.
     pub expires_at: Option<i64>,
-    /// The values under which a search finds it. Not read back: empty in items from the table.
+    /// The values under which a search finds the item. They are not read back, so they are empty in items from the
+    /// table.
     pub find: Find,
 }
 
 impl Item {
-    /// An item that ingest writes.
+    /// Creates an item that ingest writes.
     pub fn ingested(
         identity: IdentityId,
         key: SortKey,
@@ -52,12 +53,12 @@ impl Item {
         }
     }
 
-    /// Whether its time is over at `now`, in seconds since 1970: DynamoDB takes such items away days later.
+    /// Returns whether the item has expired at `now`, in seconds since 1970. DynamoDB deletes expired items days later.
     pub fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
-    /// The event's key, if this is one.
+    /// Returns the event's key, if the item is an event.
     pub const fn event(&self) -> Option<&EventKey> {
         match &self.key {
             SortKey::Event(key) => Some(key),
@@ -65,7 +66,7 @@ impl Item {
         }
     }
 
-    /// Whether this stands for an event that was moved to another time.
+    /// Returns whether the item is a tombstone: an event that was moved to another time.
     pub fn is_tombstone(&self) -> bool {
         self.event().is_some() && self.data.is_empty()
     }

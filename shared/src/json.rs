@@ -1,11 +1,11 @@
-//! What texts and JSON strings have in common.
+//! Finds the bytes of a string that JSON escapes.
 
 const WORD: usize = size_of::<u64>();
 
-/// How many bytes at the start of `text` a JSON string holds as they are (RFC 8259, section 7): all before the first quote,
-/// backslash or control character.
+/// Returns how many bytes at the start of `text` a JSON string contains unescaped (RFC 8259, section 7). These are all
+/// bytes before the first quote, backslash or control character.
 ///
-/// Eight bytes at a time: ingest looks at each byte of a file, and at each byte that it sends.
+/// Checks eight bytes per step, because ingest examines every byte of a file and every byte that it sends.
 pub fn plain(text: &[u8]) -> usize {
     let mut words = text.chunks_exact(WORD);
     let mut length = 0;
@@ -23,11 +23,11 @@ pub fn plain(text: &[u8]) -> usize {
     length + end.unwrap_or(rest.len())
 }
 
-/// The highest bit of the first byte that is special, and maybe of later ones; 0 where none is.
+/// Returns the highest bit of the first special byte, and possibly of later bytes; 0 if no byte is special.
 const fn special(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; WORD]);
     const HIGHEST: u64 = ONES << 7;
-    /// Borrowing reaches only bytes after the first that is 0.
+    /// The highest bit of the first byte that is 0. The borrow of the subtraction affects only later bytes.
     const fn zero(word: u64) -> u64 {
         word.wrapping_sub(ONES) & !word & HIGHEST
     }

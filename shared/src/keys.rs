@@ -1,4 +1,4 @@
-//! The table's keys: made and parsed here and nowhere else.
+//! The table's keys. All keys are made and parsed in this module.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -12,58 +12,58 @@ use crate::{
     version::{ImportId, Version},
 };
 
-/// `#` separates a key's parts and `%` starts an escape: both are escaped within a part.
+/// `#` separates the components of a key and `%` starts an escape, so both are escaped within a component.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'#').add(b'%');
 
-/// The lowest sort key of a profile read: events, then the head. Everything support agents write (notes and idempotency
-/// records) and the large bodies of events sort below it and are read by queries of their own.
+/// The lowest sort key of a profile read, which returns events and the head. Notes, idempotency records and the large
+/// bodies of events sort below it. Other queries read them.
 pub const FIRST_READ: &str = "event#";
-/// Lower and upper bound of the sort keys of events: `$` follows `#`.
+/// The lower and upper bound of the sort keys of events: `$` follows `#`.
 pub const EVENTS: (&str, &str) = ("event#", "event$");
-/// Lower and upper bound of the sort keys of notes.
+/// The lower and upper bound of the sort keys of notes.
 pub const NOTES: (&str, &str) = ("agent#note#", "agent#note$");
-/// Lower and upper bound of the sort keys of a partition's head: records, attributes, links and markers.
+/// The lower and upper bound of the sort keys of a partition's head: records, attributes, links and markers.
 pub const HEAD: (&str, &str) = ("profile#", "profile$");
-/// Lower and upper bound of the sort keys of links.
+/// The lower and upper bound of the sort keys of links.
 pub const LINKS: (&str, &str) = ("profile#link#", "profile#link$");
-/// Lower and upper bound of the sort keys of markers.
+/// The lower and upper bound of the sort keys of markers.
 pub const MARKERS: (&str, &str) = ("profile#marker#", "profile#marker$");
 /// The sort key of a product, in a partition of its own.
 pub const PRODUCT: &str = "product";
 /// The sort key of an import's plan.
 pub const IMPORT: &str = "import";
-/// Partition and sort key of the count of the erasure list's changes.
+/// The partition and sort key of the item that counts changes of the erasure list.
 pub const ERASURES: &str = "erasures";
-/// Partition and sort key of the table's own facts.
+/// The partition and sort key of the facts about the table.
 pub const CONFIG: &str = "config";
-/// Sort key of the sources that the table has seen, in the partition of its facts.
+/// The sort key of the sources that the table has seen, in the partition of its facts.
 pub const SOURCES: &str = "sources";
 
-/// Bytes of the hash in an event's key, and the digits that write them: no bit is left over.
+/// The bytes of the hash in an event's key, and the base32 digits that write them without unused bits.
 const HASH_BYTES: usize = 10;
 const HASH_CHARS: usize = HASH_BYTES * 8 / 5;
 
-/// What happened, as it stands in sort keys and answers.
+/// The type of an event, as sort keys and responses name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventType {
     /// An order.
     Purchase,
-    /// Goods that came back.
+    /// A return of goods.
     Return,
-    /// An e-mail was sent.
+    /// An email was sent.
     EmailSend,
-    /// An e-mail was opened.
+    /// An email was opened.
     EmailOpen,
-    /// A link of an e-mail was followed.
+    /// A link in an email was followed.
     EmailClick,
-    /// An e-mail could not be delivered.
+    /// An email could not be delivered.
     EmailBounce,
-    /// The customer's e-mail subscription changed.
+    /// The customer's email subscription changed.
     EmailSubscribe,
     /// A text message was sent.
     SmsSend,
-    /// A link of a text message was followed.
+    /// A link in a text message was followed.
     SmsClick,
     /// The customer's text message subscription changed.
     SmsSubscribe,
@@ -87,7 +87,7 @@ impl EventType {
         Self::Message,
     ];
 
-    /// The record type's name.
+    /// Returns the name of the record type.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Purchase => "purchase",
@@ -122,7 +122,7 @@ impl fmt::Display for EventType {
     }
 }
 
-/// What an event *is*: its time, its type, and the hash of its source and natural id. Sorts as it reads.
+/// The key of an event: its time, its type, and the hash of its source and natural id. Keys sort by time first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey {
     text: String,
@@ -131,8 +131,8 @@ pub struct EventKey {
 }
 
 impl EventKey {
-    /// The key of an event. `natural_id` has the fields that identify an event of this type within its source; the hash
-    /// of both is keyed, so that an event's id reveals nothing to a reader who guesses them.
+    /// Creates the key of an event. `natural_id` has the fields that identify an event of this type within its source.
+    /// The hash of source and natural id is keyed, so that an event's id does not reveal them to a reader who guesses.
     pub fn new(
         key: &IdentityKey,
         at: Instant,
@@ -148,7 +148,7 @@ impl EventKey {
         }
     }
 
-    /// Parses the part of a sort key after `event#` or `body#`.
+    /// Parses the rest of a sort key after `event#` or `body#`.
     pub fn parse(text: &str) -> Option<Self> {
         let (at, rest) = text.split_once('#')?;
         let (kind, hash) = rest.split_once('#')?;
@@ -162,22 +162,22 @@ impl EventKey {
         })
     }
 
-    /// The key's text: time, type and hash.
+    /// Returns the key as a string: time, type and hash.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What happened.
+    /// Returns the type of the event.
     pub const fn kind(&self) -> EventType {
         self.kind
     }
 
-    /// When it happened.
+    /// Returns when the event happened.
     pub const fn at(&self) -> Instant {
         self.at
     }
 
-    /// The hash of source and natural id: the same for the same event at another time.
+    /// Returns the hash of source and natural id. It stays the same if the event is moved to another time.
     pub fn hash(&self) -> &str {
         &self.text[self.text.len() - HASH_CHARS..]
     }
@@ -201,7 +201,7 @@ pub enum Marker {
 }
 
 impl Marker {
-    /// The form in sort keys.
+    /// Returns the form in sort keys.
     pub fn to_text(self) -> String {
         match self {
             Self::Erased => "erased".to_owned(),
@@ -223,16 +223,16 @@ impl Marker {
     }
 }
 
-/// The sort keys of an identity's partition.
+/// A sort key in an identity's partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SortKey {
     /// A source's customer record.
     Record(String),
     /// A source's attributes of one namespace.
     Attributes {
-        /// Who delivered them.
+        /// The source that delivered the attributes.
         source: String,
-        /// What the attributes' names begin with.
+        /// The namespace: the prefix of the attributes' names.
         namespace: String,
     },
     /// A source's link to another identity.
@@ -250,12 +250,12 @@ pub enum SortKey {
     Event(EventKey),
     /// A large body of an event.
     Body(EventKey),
-    /// An idempotency record: a request seen, as a hash of its principal and key.
+    /// An idempotency record of a request, with the hash of its principal and key.
     Request(String),
 }
 
 impl SortKey {
-    /// The text that is stored.
+    /// Returns the form that is stored.
     pub fn to_text(&self) -> String {
         match self {
             Self::Record(source) => format!("profile#record#{}", escape(source)),
@@ -277,7 +277,7 @@ impl SortKey {
         }
     }
 
-    /// Parses what `to_text` writes; `None` for anything else.
+    /// Parses the form that `to_text` writes. Returns `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once('#')?;
         match kind {
@@ -312,24 +312,24 @@ impl SortKey {
     }
 }
 
-/// The sort key below all of a source's links: where a read that skips the rest of them continues downwards.
+/// Returns the sort key below all of a source's links, where a read continues that skips the rest of them.
 pub fn below_links(source: &str) -> String {
     format!("profile#link#{}#", escape(source))
 }
 
-/// The partition of the product that has `id` under the id type `id_type` (`product_id`, `sku`, `upc`).
+/// Returns the partition of the product that has `id` under the id type `id_type` (`product_id`, `sku`, `upc`).
 pub fn product(id_type: &str, id: &str) -> String {
     format!("product#{}#{}", escape(id_type), escape(id))
 }
 
-/// The partitions of the erasure list, one for each first character of an identity id.
+/// Returns the partitions of the erasure list, one for each first character of an identity id.
 pub fn erasures() -> impl Iterator<Item = String> {
     (b'a'..=b'z')
         .chain(b'2'..=b'7')
         .map(|first| format!("erased#{}", char::from(first)))
 }
 
-/// Partition and sort key of an entry of the erasure list.
+/// Returns the partition and sort key of an entry of the erasure list.
 pub fn erasure(identity: &IdentityId, marker: Marker) -> (String, String) {
     let first = &identity.as_str()[..1];
     (
@@ -338,33 +338,34 @@ pub fn erasure(identity: &IdentityId, marker: Marker) -> (String, String) {
     )
 }
 
-/// The identity and the marker that a sort key of the erasure list stands for.
+/// Parses a sort key of the erasure list into its identity and marker.
 pub fn parse_erasure(sort: &str) -> Option<(IdentityId, Marker)> {
     let (identity, marker) = sort.split_once('#')?;
     Some((identity.parse().ok()?, Marker::parse(marker)?))
 }
 
-/// The partition of an import.
+/// Returns the partition of an import.
 pub fn import(id: ImportId) -> String {
     format!("import#{id}")
 }
 
-/// The sort key of a range of an import.
+/// Returns the sort key of a range of an import.
 pub fn range(number: usize) -> String {
     format!("range#{number}")
 }
 
-/// The sort key of whom the row at an offset of an import is to erase.
+/// Returns the sort key of the identities that the row at an offset of an import erases.
 pub fn targets(offset: u64) -> String {
     format!("targets#{offset}")
 }
 
-/// The number of the range that a sort key of an import's partition stands for.
+/// Parses the number of a range from a sort key of an import's partition.
 pub fn parse_range(sort: &str) -> Option<usize> {
     sort.strip_prefix("range#")?.parse().ok()
 }
 
-/// The key of the idempotency record of a request: a hash of its principal and the key that the principal chose.
+/// Returns the sort key of a request's idempotency record: a hash of its principal and the key that the principal
+/// chose.
 pub fn request(principal: &str, idempotency_key: &str) -> SortKey {
     let mut digest = Sha256::new();
     digest.update((principal.len() as u64).to_be_bytes());
@@ -501,7 +502,7 @@ mod tests {
         assert_eq!(product("sku", "a#b%c"), "product#sku#a%23b%25c");
     }
 
-    /// An event's id is public to each reader. Its hash must not show which order number it stands for.
+    /// Every reader sees an event's id. Its hash must not reveal the order number.
     #[test]
     fn event_ids_need_the_identity_key() {
         let at = Instant::from_seconds(1_700_000_000).unwrap();
@@ -534,7 +535,7 @@ mod tests {
         }
     }
 
-    /// Pinned: an import that is under way is gone on with by the next release.
+    /// Pinned: the next release continues imports that are under way.
     #[test]
     fn an_imports_keys_are_stable() {
         assert_eq!(import(ImportId([0xab; 8])), "import#abababababababab");

@@ -1,16 +1,16 @@
-//! Log lines, as [Lambda's logging controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html)
-//! ask for them.
+//! Log lines in the formats of [Lambda's logging
+//! controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
 
 use std::env;
 
 use tracing_subscriber::filter::LevelFilter;
 
-/// Writes log lines to standard output from now on: as JSON where `AWS_LAMBDA_LOG_FORMAT` says so, from the level
-/// `AWS_LAMBDA_LOG_LEVEL`, or else `RUST_LOG`, or else `INFO` on; nothing finer is built into what is deployed, for there the
-/// SDK's lines hold what is stored. Lambda adds time and request.
+/// Starts logging to standard output. Lines are JSON if `AWS_LAMBDA_LOG_FORMAT` is `json`. The level is
+/// `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else `INFO`. Release builds contain no finer level than `INFO`, because the
+/// SDK's finer lines contain stored data. Lambda adds the time and the request id.
 ///
 /// # Panics
-/// It was called before.
+/// The function was called before.
 pub fn init() {
     let level = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
         .iter()

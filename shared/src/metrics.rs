@@ -1,20 +1,20 @@
-//! Measurements: a line of CloudWatch's embedded metric format for each request and each import, which CloudWatch makes
-//! metrics of. They have one dimension, the function's name, since each name more is paid for; what else is in the
-//! line can be asked of the log.
+//! Metrics: one line of CloudWatch's embedded metric format for each request and each import. CloudWatch turns the
+//! lines into metrics. Their only dimension is the function's name, because each additional one is charged for. The
+//! other values of a line can be queried in the log.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-/// The metrics' namespace: stacks are told apart by their functions' names.
+/// The namespace of the metrics. The functions' names distinguish the stacks.
 pub const NAMESPACE: &str = "CustomerProfiles";
 
-/// What a metric counts.
+/// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// Things.
+    /// A number of items or events.
     Count,
-    /// Things a second.
+    /// A number per second.
     CountPerSecond,
     /// A share, in percent.
     Percent,
@@ -36,7 +36,7 @@ impl Unit {
     }
 }
 
-/// Writes a line to the standard output. `properties` are for whoever reads the log: no personal data.
+/// Writes a line to standard output. `properties` are for readers of the log and must not contain personal data.
 pub fn emit(metrics: &[(&str, Unit, f64)], properties: &[(&str, Value)]) {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

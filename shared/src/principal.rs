@@ -1,4 +1,4 @@
-//! Who is asking: the claims that the API's JWT authorizer has checked.
+//! The principal of a request, from the claims that the API's JWT authorizer has verified.
 
 use std::collections::HashSet;
 
@@ -11,14 +11,14 @@ use crate::{
     time::Instant,
 };
 
-/// What a principal may do.
+/// A permission of a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// `profiles:read`
     ProfilesRead,
     /// `notes:write`
     NotesWrite,
-    /// `notes:admin`: change others' notes.
+    /// `notes:admin`: change the notes of others.
     NotesAdmin,
     /// `pii:read`: see personal values.
     PiiRead,
@@ -32,7 +32,7 @@ impl Scope {
         Self::PiiRead,
     ];
 
-    /// The name as tokens carry it.
+    /// Returns the name of the scope in tokens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ProfilesRead => "profiles:read",
@@ -43,20 +43,20 @@ impl Scope {
     }
 }
 
-/// Who is asking.
+/// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
-    /// The token's `sub`.
+    /// The token's `sub` claim.
     pub subject: String,
     scopes: HashSet<Scope>,
 }
 
 impl Principal {
-    /// Reads the claims from the request context. Without an authorizer, the local agent asks, where there is
-    /// one.
+    /// Reads the claims from the request context. Without an authorizer, the caller is the local agent if `local_agent`
+    /// is set.
     ///
     /// # Errors
-    /// Nobody is asking.
+    /// There are neither claims nor a local agent, or the claims have no `sub`.
     pub fn from_request(request: &Request, local_agent: bool) -> Result<Self, Problem> {
         let claims = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context
@@ -92,12 +92,12 @@ impl Principal {
         }
     }
 
-    /// Whether the principal holds `scope`.
+    /// Returns whether the principal has `scope`.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
     }
 
-    /// What the principal sees of profiles now.
+    /// Returns the view that the principal has of profiles at this time.
     pub fn view<'a>(&self, config: &'a Config) -> View<'a> {
         View {
             now: Instant::now(),
@@ -107,10 +107,10 @@ impl Principal {
         }
     }
 
-    /// Demands a scope.
+    /// Requires a scope.
     ///
     /// # Errors
-    /// The principal lacks it.
+    /// The principal does not have the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         if self.has(scope) {
             return Ok(());
@@ -122,8 +122,8 @@ impl Principal {
     }
 }
 
-/// Scopes are separated by single spaces (RFC 6749, section 3.3), and by nothing else: a comma is part of a scope's name. HTTP APIs flatten an
-/// array of scopes to `[a b]`.
+/// Parses scopes. They are separated by single spaces (RFC 6749, section 3.3); a comma is part of a scope's name. HTTP
+/// APIs flatten an array of scopes to `[a b]`.
 fn parse_scopes(text: &str) -> HashSet<Scope> {
     let text = text
         .strip_prefix('[')

@@ -1,5 +1,5 @@
-//! Problem documents (RFC 9457): what a client is told when a request fails. What the client may not know stays
-//! in `source`, for the log alone.
+//! Problem documents (RFC 9457): the description of a failed request that a client receives. Details that the client
+//! must not know stay in `source`, for the log alone.
 
 use std::{error::Error, fmt};
 
@@ -9,7 +9,8 @@ use lambda_http::{
 };
 use serde::Serialize;
 
-/// A kind of problem: its type's last part, status and title. Stable: clients tell problems apart by the type.
+/// A kind of problem: the last segment of its type, its status and its title. Types are stable, because clients
+/// distinguish problems by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     slug: &'static str,
@@ -36,9 +37,9 @@ kinds! {
     INVALID_BODY = BAD_REQUEST, "invalid-body", "The request body is not valid";
     /// A cursor is malformed, or belongs to another listing or to other filters.
     INVALID_CURSOR = BAD_REQUEST, "invalid-cursor", "The cursor is not valid";
-    /// Nobody is asking.
+    /// The request is not authenticated.
     UNAUTHENTICATED = UNAUTHORIZED, "unauthenticated", "A bearer token is needed";
-    /// Who is asking lacks a scope.
+    /// The principal lacks a scope.
     FORBIDDEN = FORBIDDEN, "forbidden", "The token lacks a scope";
     /// There is no such profile.
     PROFILE_NOT_FOUND = NOT_FOUND, "profile-not-found", "There is no such profile";
@@ -48,27 +49,27 @@ kinds! {
     NOTE_NOT_FOUND = NOT_FOUND, "note-not-found", "There is no such note";
     /// There is no such route.
     ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "There is no such route";
-    /// The route takes other methods.
+    /// The route does not support the method.
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "The route takes other methods";
     /// The note was changed since it was read.
     NOTE_CHANGED = PRECONDITION_FAILED, "note-changed", "The note was changed since it was read";
-    /// A change has to say which state it changes.
+    /// A change requires the header `If-Match`, which names the state to change.
     PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed";
-    /// The note of a repeated request was deleted since.
+    /// The note of a repeated request has been deleted.
     NOTE_DELETED = CONFLICT, "note-deleted", "The note was deleted";
-    /// The answer does not fit into one response.
+    /// The response is too large to be sent.
     ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
-    /// The body is not JSON by its content type.
+    /// The content type of the body is not JSON.
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has to be application/json";
     /// The idempotency key was used for another request.
     IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The idempotency key was used for another request";
-    /// Something broke on this side.
+    /// An internal failure.
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side";
-    /// Something on this side is busy: trying again helps.
+    /// A temporary failure, for example throttling. A retry may succeed.
     UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Busy: try again in a moment";
 }
 
-/// A request's failure.
+/// The failure of a request.
 #[derive(Debug)]
 pub struct Problem {
     kind: Kind,
@@ -89,7 +90,7 @@ struct Document<'a> {
 }
 
 impl Problem {
-    /// A problem whose `detail` tells the client what to do; it must not repeat personal data.
+    /// Creates a problem. `detail` explains the fix to the client, and must not repeat personal data.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
             kind,
@@ -99,14 +100,14 @@ impl Problem {
         }
     }
 
-    /// Names the parameter, header or field of the body at fault.
+    /// Names the parameter, header or body field that caused the problem.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
     }
 
-    /// A failure of ours. The client learns nothing of its inside.
+    /// Creates an internal failure. The source is logged and never sent to the client.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail = "The failure is logged under the request id.";
         Self {
@@ -115,7 +116,7 @@ impl Problem {
         }
     }
 
-    /// A failure that passes.
+    /// Creates a temporary failure. The source is logged and never sent to the client.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             source: Some(source.into()),
@@ -126,12 +127,12 @@ impl Problem {
         }
     }
 
-    /// What kind of problem this is.
+    /// Returns the kind of the problem.
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The answer to the request with this id. A failure of ours is logged here, once.
+    /// Returns the response to the request with this id. A server error is logged here, once.
     pub fn respond(&self, request_id: &str) -> Response<Body> {
         if self.kind.status.is_server_error() {
             tracing::error!(
@@ -182,7 +183,7 @@ impl Error for Problem {
     }
 }
 
-/// An error with what caused it, in one line.
+/// Formats an error and its causes in one line.
 pub fn chain(error: &(dyn Error + Send + Sync)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

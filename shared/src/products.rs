@@ -1,4 +1,4 @@
-//! Products, joined to the lines of purchases and returns when these are read: name, brand, image, url.
+//! Joins products to the lines of purchases and returns when these are read: name, brand, image, URL.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,23 +14,23 @@ use crate::{
     table::{Table, TableError},
 };
 
-/// How long a product is taken from memory.
+/// How long a product in memory is used.
 const FRESH: Duration = Duration::from_secs(60);
-/// The most products in memory; past that, memory is emptied.
+/// The maximum number of products in memory. Beyond it, all of them are removed.
 const MAX_HELD: usize = 4096;
 
-/// The products read lately, also those that there aren't.
+/// The products that were read recently, including keys without a product.
 #[derive(Debug, Default)]
 pub struct Products {
     held: Mutex<HashMap<String, (Instant, Option<Product>)>>,
 }
 
 impl Products {
-    /// Puts a `product` into every line whose product is known, and names the summary's products, categories and
-    /// brands. What is not in memory is read together, 100 products to a request.
+    /// Adds a `product` to every line whose product is known, and names the summary's products, categories and brands.
+    /// Products that are not in memory are read together, 100 per request.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn join(
         &self,
         table: &Table,
@@ -75,7 +75,7 @@ impl Products {
         if missing.is_empty() {
             return Ok(known);
         }
-        // What a busy table left out is asked for again the next time.
+        // Keys that the table left unprocessed are missing here and are requested again next time.
         let read = table.products(&missing).await?;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() + missing.len() > MAX_HELD {

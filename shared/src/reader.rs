@@ -14,7 +14,7 @@ use crate::{
     table::{EventRange, Items, NotesRead, Table, TableError},
 };
 
-/// Whether a profile is read with its notes, which take a query of their own for each identity.
+/// Whether a profile is read with its notes, which take one more query for each identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notes {
     /// With the newest notes of each identity: one page of the table.
@@ -48,7 +48,7 @@ pub async fn profile(
         }
     }
     if notes == Notes::Skip && !profile.exists() {
-        // Notes alone make a profile too.
+        // A profile can consist of notes alone.
         let markers = found.markers.get(asked);
         let newest = table.notes(asked, NotesRead::newest(consistent)).await?;
         let left = newest.items.into_iter();
@@ -61,29 +61,30 @@ pub async fn profile(
 /// The identities of a profile, with the erasure markers of each.
 #[derive(Clone, Debug)]
 pub struct Members {
-    /// Who belongs together.
+    /// The identities that form the profile.
     pub closure: Closure,
     /// The markers of each identity that was read.
     pub markers: BTreeMap<IdentityId, Markers>,
-    /// Whether something was left out: see `Closure::is_partial`, or a head that is larger than what one request reads.
+    /// Whether something was left out: see [`Closure::is_partial`]. It is also set if a head is larger than a read
+    /// returns.
     pub partial: bool,
-    /// Whether there is a record, attribute or link of one of them.
+    /// Whether one of the identities has a record, attribute or link.
     known: bool,
 }
 
 impl Members {
-    /// Whether what was said of its identity erases an item.
+    /// Returns whether the markers of the item's identity erase it.
     pub fn erase(&self, item: &Item) -> bool {
         self.markers
             .get(&item.identity)
             .is_some_and(|markers| markers.erase(item))
     }
 
-    /// Whether there is such a profile: whether anything is recorded under the identity that was asked for. One of
-    /// events or notes alone has to be looked for; who has found an item of it knows without asking.
+    /// Returns whether the profile exists: whether anything is recorded under the requested identity. A profile of
+    /// events or notes alone takes two more queries. A caller that has found an item of the profile does not need them.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn exist(&self, table: &Table) -> Result<bool, TableError> {
         let asked = self.closure.asked();
         let markers = self.markers.get(asked).cloned().unwrap_or_default();
@@ -115,10 +116,10 @@ pub async fn members_of(table: &Table, closure: Closure) -> Result<Members, Tabl
     })
 }
 
-/// The markers of an identity under which something is recorded that they don't erase; `None` if there is nothing.
+/// Returns the markers of an identity if they leave any item of it. Returns `None` if nothing is left.
 ///
 /// # Errors
-/// The table did not answer.
+/// The table cannot be read.
 pub async fn standing(table: &Table, id: &IdentityId) -> Result<Option<Markers>, TableError> {
     let head = table.head(id).await?.items;
     let markers = Markers::of(&head);
@@ -127,16 +128,17 @@ pub async fn standing(table: &Table, id: &IdentityId) -> Result<Option<Markers>,
     Ok(known.then_some(markers))
 }
 
-/// Whether there is more than markers.
+/// Returns whether there are items other than markers.
 fn stands(items: &[Item]) -> bool {
     items
         .iter()
         .any(|item| !matches!(item.key, SortKey::Marker(_)))
 }
 
-/// Whether an identity has a note or an event that its markers don't erase.
+/// Returns whether an identity has a note or an event that its markers do not erase.
 async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<bool, TableError> {
-    // Of either the newest is erased last, and runs out last, unless it was kept by another rule than those before it.
+    // The newest note and the newest event are erased last and expire last, unless a different rule applied to earlier
+    // ones.
     let (notes, events) = try_join(
         table.notes(id, NotesRead::newest(true)),
         table.events(id, &EventRange::default(), None, LATEST),
@@ -149,26 +151,26 @@ async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<b
         .any(|item| !markers.erase(item)))
 }
 
-/// How many identities are read concurrently.
+/// The maximum number of identities that are read concurrently.
 const CONCURRENT_READS: usize = 32;
-/// How many of an identity's latest events are looked at, to tell whether there is one.
+/// The number of latest events examined to decide whether an identity has one.
 const LATEST: usize = 8;
 
-/// What is read of each identity.
+/// The items to read of each identity.
 #[derive(Clone, Copy)]
 enum Part {
     Whole { consistent: bool, notes: Notes },
     Head,
 }
 
-/// A profile's identities, and what was read of each.
+/// The identities of a profile, with the markers and items read of each.
 struct Found {
     closure: Closure,
     markers: BTreeMap<IdentityId, Markers>,
     read: Vec<(IdentityId, Items)>,
 }
 
-/// Reads an identity's head, events and, if they are wanted, notes.
+/// Reads an identity's head and events, and its notes unless they are skipped.
 async fn whole(
     table: &Table,
     id: &IdentityId,

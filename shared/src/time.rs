@@ -1,5 +1,5 @@
-//! Instants as items and answers write them: RFC 3339 in UTC. In keys the subseconds are six fixed digits,
-//! since variable ones don't sort.
+//! Instants as items and responses write them: RFC 3339 in UTC. In keys, the fraction of a second always has six
+//! digits, because a varying number of digits does not sort.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil::DateTime, tz::Offset};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Timestamp);
 
-/// The characters of the fixed form.
+/// The number of characters of the fixed form.
 pub const FIXED_CHARS: usize = 27;
 
 /// The first and the last instant, in microseconds since 1970.
@@ -17,23 +17,23 @@ const EARLIEST: i64 = -62_135_596_800_000_000;
 const LATEST: i64 = 253_402_207_200_000_000;
 
 impl Instant {
-    /// Now, by this machine's clock.
+    /// Returns the current time of this machine's clock.
     pub fn now() -> Self {
         Self::truncated(Timestamp::now()).unwrap_or(Self(Timestamp::UNIX_EPOCH))
     }
 
-    /// The instant `seconds` after 1970 began.
+    /// Returns the instant `seconds` after 1970 began. `None` if it is outside the years 1 to 9999.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
         Self::truncated(Timestamp::from_second(seconds).ok()?)
     }
 
-    /// The instant `milliseconds` after 1970 began.
+    /// Returns the instant `milliseconds` after 1970 began. `None` if it is outside the years 1 to 9999.
     pub fn from_milliseconds(milliseconds: i64) -> Option<Self> {
         Self::truncated(Timestamp::from_millisecond(milliseconds).ok()?)
     }
 
-    /// Parses ISO 8601: a date and a time, with `Z`, an offset, or no zone, which means UTC. A date alone
-    /// is its midnight. What lies in the last 26 hours of year 9999, which often stands for never, is the latest instant there is.
+    /// Parses ISO 8601: a date and a time, with `Z`, an offset, or no zone, which means UTC. A date alone is its
+    /// midnight. Times in the last 26 hours of the year 9999, which often mean "never", become the latest instant.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(instant) = Self::parse_fixed(text) {
@@ -42,7 +42,7 @@ impl Instant {
         if let Ok(timestamp) = text.parse::<Timestamp>() {
             return Self::truncated(timestamp);
         }
-        // A zone by name alone would be passed over.
+        // The parser below would ignore the name of a zone.
         if text.contains('[') {
             return None;
         }
@@ -52,7 +52,8 @@ impl Instant {
         Self::truncated(Offset::UTC.to_timestamp(civil).ok()?)
     }
 
-    /// Parses the fixed form alone, in a tenth of the time: keys are made of it, and a profile is read from hundreds of keys.
+    /// Parses the fixed form alone, in a tenth of the time. Keys contain this form, and a profile read parses hundreds
+    /// of keys.
     pub fn parse_fixed(text: &str) -> Option<Self> {
         let bytes: &[u8; FIXED_CHARS] = text.as_bytes().try_into().ok()?;
         let marks = [
@@ -88,28 +89,28 @@ impl Instant {
         Some(Self(Offset::UTC.to_timestamp(civil).ok()?)).filter(|_| civil.year() >= 1)
     }
 
-    /// Whole seconds since 1970.
+    /// Returns the whole seconds since 1970.
     pub fn seconds(self) -> i64 {
         self.0.as_second()
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the whole milliseconds since 1970.
     pub fn milliseconds(self) -> i64 {
         self.0.as_millisecond()
     }
 
-    /// Microseconds since 1970.
+    /// Returns the microseconds since 1970.
     pub fn microseconds(self) -> i64 {
         self.0.as_microsecond()
     }
 
-    /// The instant so many microseconds later; the first or the last instant if it would be outside of the years 1 to 9999.
+    /// Returns the instant `microseconds` later, limited to the years 1 to 9999.
     pub fn shifted(self, microseconds: i64) -> Self {
         let shifted = self.microseconds().saturating_add(microseconds);
         Timestamp::from_microsecond(shifted.clamp(EARLIEST, LATEST)).map_or(self, Self)
     }
 
-    /// The form that sorts: `2023-03-06T12:26:47.000000Z`.
+    /// Returns the form that sorts, for example `2023-03-06T12:26:47.000000Z`.
     pub fn fixed(self) -> String {
         let civil = Offset::UTC.to_datetime(self.0);
         let mut text = *b"0000-00-00T00:00:00.000000Z";
@@ -130,7 +131,7 @@ impl Instant {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The UTC date: `2023-03-06`.
+    /// Returns the UTC date, for example `2023-03-06`.
     pub fn date(self) -> jiff::civil::Date {
         Offset::UTC.to_datetime(self.0).date()
     }
@@ -145,7 +146,7 @@ impl Instant {
     }
 }
 
-/// As answers write it: subseconds only where there are any.
+/// Formats the instant as in responses, with a fraction of a second only if there is one.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
@@ -192,7 +193,7 @@ mod tests {
                 "{never}"
             );
         }
-        // The zone counts or the time is refused.
+        // The name of a zone without an offset is refused, because it would be ignored.
         assert_eq!(fixed("2023-03-06T22:00:00[Australia/Sydney]"), None);
         assert_eq!(
             Instant::parse("2023-03-06T12:00:00.50Z")
@@ -217,7 +218,8 @@ mod tests {
 
         #[test]
         fn the_fixed_form_is_read_as_any_other(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-6][0-9].[0-9]{6}Z") {
-            // With a space in the place of the T it takes the long way. A leap second is told there alone.
+            // With a space instead of the `T`, the slower parser reads the time. Only that parser accepts a leap
+            // second.
             let long = Instant::parse(&text.replace('T', " "));
             prop_assert_eq!(Instant::parse(&text), long);
             if let Some(fixed) = Instant::parse_fixed(&text) {

@@ -1,33 +1,33 @@
-//! The value of an item's `data`: what JSON and DynamoDB have in common, with exact numbers.
-//! Knows neither: the edges (`table`, ingest's parser, serde) convert.
+//! The value of an item's `data`: the types that JSON and DynamoDB have in common, with exact numbers. Conversions are
+//! in the modules that need them (`table`, ingest's parser, serde).
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-/// One value. Numbers keep their decimal text, so that money is never rounded.
+/// One value. A number keeps its decimal digits as a string, so that money is never rounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// JSON's `null`, kept where a custom field holds it.
+    /// JSON `null`, kept if a custom field contains it.
     Null,
-    /// A flag.
+    /// A boolean.
     Bool(bool),
-    /// A number as its decimal text, at most 38 significant digits.
+    /// A number as a decimal string of at most 38 significant digits.
     Number(String),
-    /// A text.
+    /// A string.
     Text(String),
-    /// Bytes, which JSON writes as base64. No record of a file holds any.
+    /// Bytes, which JSON writes as base64. Records of files contain none.
     Bytes(Vec<u8>),
-    /// A list.
+    /// An array.
     List(Vec<Value>),
     /// A map.
     Map(Map),
 }
 
-/// A map with its keys in order, so that equal maps print alike.
+/// A map with its keys in order, so that equal maps are serialized equally.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Map(Vec<(String, Value)>);
 
 impl Value {
-    /// The text, if this is one.
+    /// Returns the string, if the value is one.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -35,7 +35,7 @@ impl Value {
         }
     }
 
-    /// The map, if this is one.
+    /// Returns the map, if the value is one.
     pub fn as_map(&self) -> Option<&Map> {
         match self {
             Self::Map(map) => Some(map),
@@ -43,7 +43,7 @@ impl Value {
         }
     }
 
-    /// The list's values; none for anything else.
+    /// Returns the values of the array; empty for any other value.
     pub fn as_list(&self) -> &[Value] {
         match self {
             Self::List(list) => list,
@@ -77,39 +77,39 @@ impl From<Map> for Value {
 }
 
 impl Map {
-    /// An empty map.
+    /// Creates an empty map.
     pub const fn new() -> Self {
         Self(Vec::new())
     }
 
-    /// The value under `key`.
+    /// Returns the value under `key`.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let at = self.position(key).ok()?;
         Some(&self.0[at].1)
     }
 
-    /// The value under `key`, to be changed.
+    /// Returns the value under `key` for changes.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         let at = self.position(key).ok()?;
         Some(&mut self.0[at].1)
     }
 
-    /// The text under `key`, if it is one.
+    /// Returns the string under `key`, if the value is one.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.get(key)?.as_text()
     }
 
-    /// The map under `key`, if it is one.
+    /// Returns the map under `key`, if the value is one.
     pub fn map(&self, key: &str) -> Option<&Map> {
         self.get(key)?.as_map()
     }
 
-    /// The values of the list under `key`; none where it is not a list.
+    /// Returns the values of the array under `key`; empty for any other value.
     pub fn list(&self, key: &str) -> &[Value] {
         self.get(key).map_or(&[], Value::as_list)
     }
 
-    /// The flag under `key`, if it is one.
+    /// Returns the boolean under `key`, if the value is one.
     pub fn flag(&self, key: &str) -> Option<bool> {
         match self.get(key)? {
             Value::Bool(flag) => Some(*flag),
@@ -117,7 +117,7 @@ impl Map {
         }
     }
 
-    /// The exact number under `key`, if it is one that fits 28 digits.
+    /// Returns the exact number under `key`, if the value is one that fits 28 digits.
     pub fn decimal(&self, key: &str) -> Option<rust_decimal::Decimal> {
         match self.get(key)? {
             Value::Number(text) => decimal(text),
@@ -125,7 +125,7 @@ impl Map {
         }
     }
 
-    /// Puts `value` under `key`, over what stood there.
+    /// Stores `value` under `key` and replaces any earlier value.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         match self.position(&key) {
@@ -134,18 +134,18 @@ impl Map {
         }
     }
 
-    /// Takes the value under `key` out.
+    /// Removes the value under `key` and returns it.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         let at = self.position(key).ok()?;
         Some(self.0.remove(at).1)
     }
 
-    /// The entries in the order of their keys.
+    /// Returns the entries in key order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -156,7 +156,7 @@ impl Map {
 }
 
 impl FromIterator<(String, Value)> for Map {
-    /// The later of two entries with the same key stays, as in JSON.
+    /// Keeps the last of several entries with the same key, as in JSON.
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
         let mut all: Vec<_> = entries.into_iter().collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
@@ -180,7 +180,7 @@ impl IntoIterator for Map {
     }
 }
 
-/// The exact number that `text` writes, plainly or with an exponent.
+/// Parses an exact number, in plain notation or with an exponent.
 pub fn decimal(text: &str) -> Option<rust_decimal::Decimal> {
     if text.contains(['e', 'E']) {
         rust_decimal::Decimal::from_scientific(text).ok()

@@ -1,22 +1,22 @@
-//! Versions: the total order among writes of one item, which makes ingest idempotent and commutative.
+//! Versions: the total order among writes of one item. It makes ingest idempotent and commutative.
 
 use std::fmt;
 
-/// Bytes of a version: u40 epoch seconds, 12 of the sequencer, 8 of the import's id, u48 offset.
+/// The size of a version in bytes: 5 of epoch seconds, 12 of the sequencer, 8 of the import's id, 6 of the offset.
 pub const VERSION_BYTES: usize = 31;
 const SEQUENCER_BYTES: usize = 12;
 
-/// The id of an import: the first 8 bytes of SHA-256 of bucket, key and version id.
+/// The id of an import: the first 8 bytes of SHA-256 of bucket, key and version id, each after its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImportId(pub [u8; 8]);
 
 impl ImportId {
-    /// The id of the import of one version of one object.
+    /// Returns the id of the import of one version of one object.
     pub fn new(bucket: &str, key: &str, version_id: &str) -> Self {
         use sha2::Digest as _;
         let mut digest = sha2::Sha256::new();
         for part in [bucket, key, version_id] {
-            // Lengths keep ("a", "bc") and ("ab", "c") apart.
+            // The lengths distinguish ("a", "bc") from ("ab", "c").
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         }
@@ -29,7 +29,7 @@ impl ImportId {
 impl std::str::FromStr for ImportId {
     type Err = ();
 
-    /// Reads what `Display` writes: 16 hexadecimal digits.
+    /// Parses the form that `Display` writes: 16 lowercase hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, ()> {
         let bytes = data_encoding::HEXLOWER
             .decode(text.as_bytes())
@@ -44,14 +44,14 @@ impl fmt::Display for ImportId {
     }
 }
 
-/// The version of one written item. Compared byte by byte, here and in DynamoDB.
+/// The version of one written item. Versions are compared byte by byte, here and in DynamoDB.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version([u8; VERSION_BYTES]);
 
 impl Version {
-    /// The version of the record at `offset` (bytes, decompressed) of the object that `import` names.
+    /// Creates the version of the record at `offset` (bytes, decompressed) of the object that `import` names.
     ///
-    /// `last_modified` is the object's, in seconds since 1970; `sequencer` the S3 event's, in hex.
+    /// `last_modified` is the object's, in seconds since 1970. `sequencer` is the S3 event's, in hexadecimal.
     pub fn new(last_modified: i64, sequencer: &str, import: ImportId, offset: u64) -> Self {
         let mut bytes = [0; VERSION_BYTES];
         bytes[..5].copy_from_slice(&last_modified.max(0).to_be_bytes()[3..]);
@@ -61,38 +61,38 @@ impl Version {
         Self(bytes)
     }
 
-    /// The same object's version at another offset.
+    /// Returns the version of the record at another offset of the same object.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
         self.0[25..].copy_from_slice(&offset.to_be_bytes()[2..]);
         self
     }
 
-    /// Reads a version back from an item.
+    /// Reads a version from the bytes of an item. Returns `None` unless there are exactly 31.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self(bytes.try_into().ok()?))
     }
 
-    /// The bytes that are stored.
+    /// Returns the bytes that are stored.
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// When the object was last modified, in seconds since 1970.
+    /// Returns when the object was last modified, in seconds since 1970.
     pub fn last_modified(&self) -> i64 {
         self.0[..5]
             .iter()
             .fold(0, |seconds, byte| seconds << 8 | i64::from(*byte))
     }
 
-    /// The import that wrote the item.
+    /// Returns the import that wrote the item.
     pub fn import(&self) -> ImportId {
         let mut id = [0; 8];
         id.copy_from_slice(&self.0[17..25]);
         ImportId(id)
     }
 
-    /// Where in the decompressed object the record began, in bytes.
+    /// Returns where in the decompressed object the record begins, in bytes.
     pub fn offset(&self) -> u64 {
         self.0[25..]
             .iter()
@@ -106,7 +106,8 @@ impl fmt::Debug for Version {
     }
 }
 
-/// S3 compares sequencers of one key as hex strings padded on the right with zeros.
+/// Converts a sequencer to bytes, padded on the right with zeros. S3 compares the sequencers of one key as hexadecimal
+/// strings padded like this.
 fn sequencer_bytes(sequencer: &str) -> [u8; SEQUENCER_BYTES] {
     let mut bytes = [0; SEQUENCER_BYTES];
     let nibbles = sequencer
@@ -137,7 +138,7 @@ mod tests {
             prop_assert_eq!(Version::from_bytes(version.as_bytes()), Some(version));
         }
 
-        /// Time decides, then the sequencer, then the import, then the place.
+        /// The time decides first, then the sequencer, then the import, then the offset.
         #[test]
         fn parts_order_as_they_stand(
             a in (0_i64..4, "[0-9a-f]{1,4}", prop::array::uniform8(0_u8..2), 0_u64..4),

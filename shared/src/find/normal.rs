@@ -1,4 +1,4 @@
-//! The normal forms of names and order numbers: two spellings match if their normal forms are equal.
+//! The normal forms of names and order numbers. Two spellings match if their normal forms are equal.
 
 use icu_normalizer::{
     DecomposingNormalizerBorrowed, properties::CanonicalCombiningClassMapBorrowed,
@@ -7,7 +7,7 @@ use icu_normalizer::{
 use super::{MAX_NAME_BYTES, identifier};
 use crate::identifier::{IdentifierRules, Notation};
 
-/// Letters that Unicode does not take apart into a letter and an accent.
+/// Letters that Unicode does not decompose into a letter and an accent.
 const LETTERS: [(char, &str); 9] = [
     ('æ', "ae"),
     ('ð', "d"),
@@ -20,8 +20,8 @@ const LETTERS: [(char, &str); 9] = [
     ('ŧ', "t"),
 ];
 
-/// Words that systems write where they know no name. They make a placeholder of a name that has no other words than these and
-/// those of [`FILLERS`].
+/// Words that systems write if they know no name. A name is a placeholder if it has one of them and otherwise only
+/// these and [`FILLERS`].
 const PLACEHOLDERS: [&str; 18] = [
     "anon",
     "anonymous",
@@ -43,13 +43,13 @@ const PLACEHOLDERS: [&str; 18] = [
     "walkin",
 ];
 
-/// Words that occur beside those, and in people's names too.
+/// Words that occur beside [`PLACEHOLDERS`], but in people's names too.
 const FILLERS: [&str; 19] = [
     "a", "account", "cash", "client", "false", "first", "in", "last", "n", "na", "name", "nan",
     "no", "online", "pos", "sale", "store", "true", "walk",
 ];
 
-/// Placeholders that have no other words than fillers: `n/a`, `No name`, `Walk-in`, each in its normal form.
+/// Placeholders that consist of fillers only, such as `n/a`, `No name` and `Walk-in`, in their normal form.
 const PLACEHOLDER_NAMES: [&str; 13] = [
     "a n",
     "account",
@@ -66,8 +66,8 @@ const PLACEHOLDER_NAMES: [&str; 13] = [
     "true",
 ];
 
-/// The words of a whole name, sorted and separated by spaces, without case, accents and punctuation. `None` if there is no
-/// word, or if the name is a placeholder: thousands of records may contain it.
+/// Returns the words of a whole name, sorted and separated by spaces, without case, accents and punctuation. `None` if
+/// there is no word or the name is too long. Also `None` for a placeholder, which thousands of records may contain.
 pub(super) fn name_form(name: &str) -> Option<String> {
     if name.len() > MAX_NAME_BYTES {
         return None;
@@ -92,7 +92,8 @@ fn is_placeholder(sorted: &[&str]) -> bool {
     distinct.iter().any(is_one) || PLACEHOLDER_NAMES.contains(&distinct.join(" ").as_str())
 }
 
-/// An order's number or id, without case, whitespace and leading `#`. `None` for what no identifier may be.
+/// Returns an order's number or id without case, whitespace and leading `#`. `None` if the value is not valid as an
+/// identifier.
 pub(super) fn order_form(order: &str) -> Option<String> {
     let is_before = |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, '#' | '＃' | '№');
     let order = order.trim_start_matches(is_before);
@@ -115,7 +116,7 @@ pub(super) fn order_form(order: &str) -> Option<String> {
 #[derive(Default)]
 struct Words {
     text: String,
-    /// Whether a letter follows that belongs to another word.
+    /// Whether the next letter belongs to another word.
     has_ended: bool,
 }
 
@@ -140,15 +141,15 @@ impl Words {
     }
 }
 
-/// Whether a character begins a word of its own: in scripts that are written without spaces, family name and given name are
-/// not told apart. Hangul is taken apart into its letters; a syllable begins with one of these.
+/// Returns whether a character begins a word of its own. In scripts without spaces, family name and given name cannot
+/// be separated. Hangul is decomposed into its letters, and a syllable begins with one of these.
 const fn is_word(c: char) -> bool {
     matches!(c,
         '\u{1100}'..='\u{115f}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{3400}'..='\u{4dbf}'
         | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// Whether a character belongs to the one before it: the rest of a Hangul syllable, and the marks of kana.
+/// Returns whether a character belongs to the one before it: the rest of a Hangul syllable, and the marks of kana.
 const fn is_continued(c: char) -> bool {
     is_voicing(c) || matches!(c, '\u{1160}'..='\u{11ff}' | 'ー')
 }
@@ -157,20 +158,20 @@ const fn is_voicing(c: char) -> bool {
     matches!(c, '\u{3099}' | '\u{309a}')
 }
 
-/// Takes a text apart (NFKD) and gives out its characters without case, accents and invisible characters.
+/// Decomposes a text (NFKD) and passes on its characters without case, accents and invisible characters.
 fn fold(text: &str, mut push: impl FnMut(char)) {
     if text.is_ascii() {
         text.chars().for_each(|c| push(c.to_ascii_lowercase()));
         return;
     }
     const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
-    // The acute accent by itself, typed as an apostrophe, would come apart into a space and an accent.
+    // A separate acute accent, typed as an apostrophe, would decompose into a space and an accent.
     let chars = text.chars().map(|c| if c == '\u{b4}' { '\'' } else { c });
     for c in NFKD.normalize_iter(chars) {
         if is_accent(c) || is_invisible(c) {
             continue;
         }
-        // Through uppercase: `ß` is `ss`, a dotless `ı` is `i`, and both forms of sigma are one.
+        // Conversion through uppercase makes `ß` into `ss`, a dotless `ı` into `i`, and both forms of sigma equal.
         let folded = c.to_lowercase().flat_map(char::to_uppercase);
         for c in folded.flat_map(char::to_lowercase) {
             match LETTERS.iter().find(|(letter, _)| *letter == c) {
@@ -181,8 +182,8 @@ fn fold(text: &str, mut push: impl FnMut(char)) {
     }
 }
 
-/// Whether a character is a mark that a name may be written without, by its combining class: accents of Latin, Greek and
-/// Cyrillic, tones, and the points of Hebrew and Arabic. Vowel signs and the voicing of kana are kept.
+/// Returns whether a character is a mark that may be left out of a name, by its combining class. These are accents of
+/// Latin, Greek and Cyrillic, tones, and the points of Hebrew and Arabic. Vowel signs and the voicing of kana are kept.
 fn is_accent(c: char) -> bool {
     const CLASSES: CanonicalCombiningClassMapBorrowed<'static> =
         CanonicalCombiningClassMapBorrowed::new();
@@ -193,7 +194,7 @@ fn is_accent(c: char) -> bool {
     }
 }
 
-/// Format characters and variation selectors.
+/// Returns whether a character is a format character or a variation selector.
 const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'

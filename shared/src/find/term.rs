@@ -1,4 +1,4 @@
-//! What a search looks for, and the attributes that an item is found by.
+//! The terms that a search looks for, and the attributes with which it finds an item.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use crate::{
     identity::{IdentityId, IdentityKey, base32, digit},
 };
 
-/// The table's attributes, and the names of their indexes.
+/// The table's Find attributes, which are also the names of their indexes.
 pub const INDEXES: [&str; 4] = ["Find1", "Find2", "Find3", "Find4"];
-/// The shards of a value: a search reads all of them.
+/// The number of shards of a value. A search reads all of them.
 pub const SHARDS: u8 = 8;
-/// Bytes of the hash of a value. Base32 writes them without a bit left over.
+/// The size of the hash of a value in bytes. Base32 writes it without unused bits.
 const HASH_BYTES: usize = 10;
-/// The longest name that is indexed, in bytes. A longer one is not a person's.
+/// The maximum size of a name that is indexed, in bytes. Longer ones are not names of people.
 pub const MAX_NAME_BYTES: usize = 1024;
 
-/// What a search looks for.
+/// The kind of value that a search looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FindKind {
     /// A customer's whole name.
@@ -33,7 +33,7 @@ pub enum FindKind {
 }
 
 impl FindKind {
-    /// The prefix of stored values.
+    /// Returns the prefix of stored values.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -44,7 +44,7 @@ impl FindKind {
         }
     }
 
-    /// The indexes that contain values of this kind, as positions in [`INDEXES`].
+    /// Returns the indexes that contain values of this kind, as positions in [`INDEXES`].
     pub const fn indexes(self) -> &'static [usize] {
         match self {
             Self::Name => &[0],
@@ -64,20 +64,22 @@ pub struct Term {
 }
 
 impl Term {
-    /// A customer's whole name, without regard to case, accents, punctuation and the order of its words. `None` if it has no
-    /// letter or digit, is a placeholder such as `Guest`, or is longer than [`MAX_NAME_BYTES`].
+    /// Creates the term of a customer's whole name. Case, accents, punctuation and the order of words are ignored.
+    /// `None` if the name has no letter or digit, is a placeholder such as `Guest`, or is longer than
+    /// [`MAX_NAME_BYTES`].
     pub fn name(key: &IdentityKey, name: &str) -> Option<Self> {
         let form = name_form(name)?;
         Some(Self::new(key, FindKind::Name, &form))
     }
 
-    /// An order's number or id, without regard to case, whitespace and leading `#`. `None` for a placeholder.
+    /// Creates the term of an order's number or id. Case, whitespace and leading `#` are ignored. `None` for a
+    /// placeholder, and for a value that is not valid as an identifier.
     pub fn order(key: &IdentityKey, order: &str) -> Option<Self> {
         let form = order_form(order)?;
         Some(Self::new(key, FindKind::Order, &form))
     }
 
-    /// An identifier without its system. `None` for a kind that no record contains as a field.
+    /// Creates the term of an identifier, without its system. `None` for a kind that records do not contain as a field.
     pub fn identifier(key: &IdentityKey, identifier: &Identifier) -> Option<Self> {
         let kind = match identifier.kind() {
             IdentifierType::Email | IdentifierType::EmailSha256 => FindKind::Email,
@@ -96,17 +98,17 @@ impl Term {
         }
     }
 
-    /// What the search looks for.
+    /// Returns the kind of value that the search looks for.
     pub const fn kind(self) -> FindKind {
         self.kind
     }
 
-    /// The values to query in each of the kind's indexes: one a shard.
+    /// Returns the values to query in each of the kind's indexes, one per shard.
     pub fn keys(self) -> impl Iterator<Item = FindKey> {
         (0..SHARDS).map(move |shard| FindKey { term: self, shard })
     }
 
-    /// The value that an item of `identity` has.
+    /// Returns the value that an item of `identity` has.
     fn of(self, identity: &IdentityId) -> FindKey {
         let first = identity.as_str().bytes().next();
         FindKey {
@@ -130,13 +132,14 @@ impl fmt::Display for FindKey {
     }
 }
 
-/// The Find attributes of an item, in the order of [`INDEXES`]. It has as many slots as items of its kind can fill, so that a
-/// write sets or removes each of them: four for a customer record, two for a purchase or return, none for anything else.
+/// The Find attributes of an item, in the order of [`INDEXES`]. It has as many slots as items of its kind can fill, so
+/// that a write sets or removes each of them. A customer record has four, a purchase or return two, and any other item
+/// none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Find(Box<[Option<FindKey>]>);
 
 impl Find {
-    /// The attributes with these terms, of an item of `identity`.
+    /// Creates the attributes with these terms, for an item of `identity`.
     pub(super) fn at<const SLOTS: usize>(
         identity: &IdentityId,
         terms: [Option<Term>; SLOTS],
@@ -144,12 +147,12 @@ impl Find {
         Self(Box::new(terms.map(|term| Some(term?.of(identity)))))
     }
 
-    /// Every slot with its attribute's name.
+    /// Returns every slot with its attribute's name.
     pub fn slots(&self) -> impl Iterator<Item = (&'static str, Option<&FindKey>)> {
         INDEXES.into_iter().zip(self.0.iter().map(Option::as_ref))
     }
 
-    /// Whether a search for `term` is meant to find the item: how a hit is verified.
+    /// Returns whether a search for `term` should find the item. This verifies a hit.
     pub fn contains(&self, term: Term) -> bool {
         self.0.iter().flatten().any(|key| key.term == term)
     }

@@ -1,27 +1,27 @@
-//! The stack's country: what a phone number without a country code belongs to.
+//! The country of the stack, to which phone numbers without a country code belong.
 
 use std::{fmt, str::FromStr};
 
-/// A country calling code, and the length of national numbers where the stack says it: `61`, `1/10`, `47/8`.
+/// A country calling code, and the length of national numbers if the stack specifies it: `61`, `1/10`, `47/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallingCode {
     code: u16,
     national_digits: Option<u8>,
 }
 
-/// The text is not a calling code.
+/// The string is not a calling code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a country calling code like 61, or one with the length of national numbers, like 1/10")]
 pub struct CallingCodeError;
 
 impl CallingCode {
-    /// Whether a number without `+`, `00` and `0` in front is a national one.
+    /// Returns whether a number that does not begin with `+`, `00` or `0` is a national one.
     pub(super) fn is_national(self, digits: &str) -> bool {
         self.national_digits
             .is_some_and(|length| usize::from(length) == digits.len())
     }
 
-    /// The number with the code in front.
+    /// Returns the number with the code in front.
     pub(super) fn with(self, national: &str) -> String {
         format!("{}{national}", self.code)
     }

@@ -1,4 +1,4 @@
-//! Email addresses: one mailbox, in lowercase, its domain in ASCII.
+//! Email addresses. The normal form is one mailbox in lowercase, with its domain in ASCII.
 
 use std::borrow::Cow;
 
@@ -6,9 +6,9 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
 use super::{Refusal, placeholder, text};
 
-/// RFC 5321, 4.5.3.1.1.
+/// The maximum size of a local part, in bytes (RFC 5321, 4.5.3.1.1).
 const MAX_LOCAL_BYTES: usize = 64;
-/// RFC 1035, 2.3.4.
+/// The maximum size of a label of a domain, in bytes (RFC 1035, 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
 const MAX_DOMAIN_BYTES: usize = 253;
 
@@ -29,7 +29,7 @@ const PLACEHOLDER: Refusal = Refusal::placeholder(
     "a customer's own address, not a placeholder, which would merge all customers who have it: leave it out",
 );
 
-/// The normal form of an address that is NFC and trimmed.
+/// Returns the normal form of an address that is already in NFC and trimmed.
 pub(super) fn normal_form(address: &str) -> Result<String, Refusal> {
     let address = lowercase(address);
     let (local, domain) = address.split_once('@').ok_or(ADDRESS)?;
@@ -51,22 +51,22 @@ pub(super) fn normal_form(address: &str) -> Result<String, Refusal> {
     Ok(address)
 }
 
-/// In lowercase, where `İ` is `i` as other systems have it, and in NFC again: lowercase letters compose that uppercase
-/// ones don't.
+/// Returns the address in lowercase, in which `İ` becomes `i` as in other systems. The result is in NFC again, because
+/// lowercase letters can compose where uppercase ones do not.
 fn lowercase(address: &str) -> String {
     if address.is_ascii() {
         return address.to_ascii_lowercase();
     }
     const DOTTED: &str = "i\u{307}";
     let mut lower = address.to_lowercase();
-    // `İ` in lowercase is an i with a second dot.
+    // `İ` in lowercase is an `i` with a second dot.
     while lower.contains(DOTTED) {
         lower = lower.replace(DOTTED, "i");
     }
     text::compose(&lower).into_owned()
 }
 
-/// RFC 5321's dot-atom, with the letters, digits and marks of any script.
+/// Returns whether a local part is an RFC 5321 dot-atom, with the letters, digits and marks of any script.
 fn is_local_part(local: &str) -> bool {
     let is_atom_text = |c: char| match c {
         '!' | '#' | '$' | '%' | '&' | '\'' | '*' | '+' | '-' | '/' | '=' | '?' | '^' | '_'
@@ -80,7 +80,7 @@ fn is_local_part(local: &str) -> bool {
             .all(|atom| !atom.is_empty() && atom.chars().all(is_atom_text))
 }
 
-/// Whether a domain in lowercase is ASCII, and valid without a look at Unicode.
+/// Returns whether a lowercase domain is ASCII and valid without Unicode processing.
 fn is_plain_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=MAX_LABEL_BYTES).contains(&label.len())
@@ -94,7 +94,7 @@ fn is_plain_domain(domain: &str) -> bool {
     domain.len() <= MAX_DOMAIN_BYTES && domain.contains('.') && domain.split('.').all(is_label)
 }
 
-/// A domain by UTS 46, nontransitional.
+/// Converts a domain to ASCII by UTS 46, nontransitional.
 fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     let ascii = Uts46::new().to_ascii(
         domain.as_bytes(),
@@ -105,7 +105,7 @@ fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     ascii.ok().filter(|ascii| ascii.contains('.'))
 }
 
-/// The frequent mistake that an address makes, or else `otherwise`.
+/// Returns the refusal for a frequent mistake in the address, or else `otherwise`.
 fn explain(address: &str, otherwise: Refusal) -> Refusal {
     if address.starts_with("mailto:") {
         SCHEME
@@ -213,7 +213,7 @@ mod tests {
         assert!(parse(&format!("a@{}c", "x.".repeat(127))).is_err());
     }
 
-    /// The fast path and UTS 46 agree.
+    /// The fast path and UTS 46 give the same result.
     #[test]
     fn plain_domains_are_those_of_uts_46() {
         for domain in [

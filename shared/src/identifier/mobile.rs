@@ -1,8 +1,8 @@
-//! Phone numbers: digits with the country code, in one form for every spelling.
+//! Phone numbers. The normal form has the country code and digits only, the same for every spelling.
 
 use super::{CallingCode, IdentifierRules, Refusal, number, placeholder};
 
-/// E.164 has at most 15 digits; fewer than 7 are short codes.
+/// E.164 numbers have at most 15 digits. Numbers with fewer than 7 are short codes.
 const MIN_DIGITS: usize = 7;
 const MAX_DIGITS: usize = 15;
 
@@ -17,7 +17,7 @@ const PLACEHOLDER: Refusal = Refusal::placeholder(
     "a customer's own number, not a placeholder of one repeated digit, which would merge all customers who have it: leave it out",
 );
 
-/// The normal form of a number that is NFC and trimmed.
+/// Returns the normal form of a number that is already in NFC and trimmed.
 pub(super) fn normal_form(value: &str, rules: IdentifierRules) -> Result<String, Refusal> {
     if number::is_rounded(value) || is_exponential(value) {
         return Err(number::ROUNDED);
@@ -39,7 +39,7 @@ pub(super) fn normal_form(value: &str, rules: IdentifierRules) -> Result<String,
     Ok(one_variant(number))
 }
 
-/// The normal form of a JSON number.
+/// Returns the normal form of a JSON number.
 pub(super) fn of_number(number: &str, rules: IdentifierRules) -> Result<String, Refusal> {
     if number.contains(['e', 'E']) {
         return Err(number::ROUNDED);
@@ -51,7 +51,8 @@ pub(super) fn of_number(number: &str, rules: IdentifierRules) -> Result<String, 
     normal_form(number, rules)
 }
 
-/// Digits with an exponent, signed or not: letters are in no number, so nothing else can be meant.
+/// Returns whether a value is digits with an unsigned exponent. Phone numbers contain no letters, so it cannot be
+/// anything else.
 fn is_exponential(value: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     value
@@ -59,13 +60,13 @@ fn is_exponential(value: &str) -> bool {
         .is_some_and(|(whole, exponent)| digits(whole) && digits(exponent))
 }
 
-/// A script that has read a column as floats writes `61491570156.0`.
+/// Removes the `.0` of `61491570156.0`, which a script writes that has read a column as floats.
 fn without_fraction(value: &str) -> &str {
     let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
     value.strip_suffix(".0").filter(digits).unwrap_or(value)
 }
 
-/// What a number is made of.
+/// The digits of a number, and whether it begins with a plus sign.
 struct Written {
     digits: String,
     has_plus: bool,
@@ -76,7 +77,7 @@ fn read(value: &str) -> Result<Written, Refusal> {
     let mut digits = String::with_capacity(value.len().min(MAX_DIGITS * 2));
     let mut has_plus = false;
     let mut rest = value.chars();
-    // A negative number is not a phone.
+    // A negative number is not a phone number.
     if value.starts_with(is_hyphen) {
         return Err(DIGITS);
     }
@@ -101,7 +102,7 @@ fn read(value: &str) -> Result<Written, Refusal> {
     Ok(Written { digits, has_plus })
 }
 
-/// The hyphen, and the dashes that word processors make of it.
+/// Returns whether a character is a hyphen or one of the dashes with which word processors replace it.
 fn is_hyphen(c: char) -> bool {
     matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
@@ -111,7 +112,7 @@ fn is_country_code(digits: &str) -> bool {
     (1..=3).contains(&code.len()) && !code.starts_with('0')
 }
 
-/// What follows `0)`, where it does.
+/// Returns the text after `0)`, if the text begins with it.
 fn trunk_zero(text: &str) -> Option<&str> {
     text.trim_start()
         .strip_prefix('0')?
@@ -119,7 +120,7 @@ fn trunk_zero(text: &str) -> Option<&str> {
         .strip_prefix(')')
 }
 
-/// The number with its country code, as far as it is known.
+/// Adds the country code to a number, if the code is known.
 fn international(
     digits: String,
     has_plus: bool,
@@ -139,12 +140,12 @@ fn international(
     }
 }
 
-/// One form of the numbers that messengers write in two.
+/// Returns one form of the numbers that messengers write in two forms.
 fn one_variant(mut number: String) -> String {
     let bytes = number.as_bytes();
     match (&bytes[..2], number.len()) {
-        // Brazil: 55, an area code of two digits, and a mobile number of 8 digits that has a 9 in front since 2016. Those
-        // that begin with 2 to 5 are landlines.
+        // Brazil: 55, an area code of two digits, and a mobile number of 8 digits, with a 9 in front since 2016.
+        // Numbers that begin with 2 to 5 are landlines.
         (b"55", 12)
             if matches!(bytes[2], b'1'..=b'9')
                 && matches!(bytes[3], b'1'..=b'9')
@@ -152,7 +153,7 @@ fn one_variant(mut number: String) -> String {
         {
             number.insert(4, '9');
         }
-        // Mexico: a 1 after the country code marked mobile numbers until 2019.
+        // Mexico: until 2019, a 1 after the country code marked mobile numbers.
         (b"52", 13) if bytes[2] == b'1' => {
             number.remove(2);
         }

@@ -1,5 +1,5 @@
-//! Identifiers: how files and clients name a customer. In: the fields of an identifier object, as they were written.
-//! Out: one identifier in its normal form, the same for every spelling. What an identifier is hashed to is in `identity`.
+//! Identifiers: how files and clients name a customer. In: the fields of an identifier object, as written. Out: one
+//! identifier in its normal form, the same for every spelling. `identity` hashes identifiers to ids.
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
@@ -22,30 +22,30 @@ pub use calling_code::{CallingCode, CallingCodeError};
 use parse::Parser;
 pub use parse::Scalar;
 
-/// The most bytes that a part of an identifier may have, in its normal form.
+/// The maximum size of a component of an identifier in its normal form, in bytes.
 pub const MAX_PART_BYTES: usize = 256;
 
-/// What kind of name an identifier is.
+/// The type of an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IdentifierType {
     /// An email address.
     Email,
-    /// The lowercase hex SHA-256 of an address in its normal form. Names the same identity as the address.
+    /// The lowercase hexadecimal SHA-256 of an address in its normal form. It names the same identity as the address.
     EmailSha256,
-    /// The lowercase hex MD5 of an address in its normal form.
+    /// The lowercase hexadecimal MD5 of an address in its normal form.
     EmailMd5,
-    /// A telephone number with its country code: digits only.
+    /// A phone number with its country code, digits only.
     Mobile,
-    /// A customer's id, in the named system or in none.
+    /// A customer's id, in a named system or in none.
     CustomerId,
-    /// An id of another system.
+    /// An id in another system.
     ExternalId,
     /// An id of the legacy type `engage.id`.
     EngageId,
 }
 
 impl IdentifierType {
-    /// The name as files and responses write it.
+    /// Returns the name in files and responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -73,19 +73,19 @@ impl IdentifierType {
     }
 }
 
-/// The stack's part of the normal forms. Files and look-ups of one table need the same rules.
+/// The settings of a stack that affect normal forms. Files and lookups of one table need the same rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IdentifierRules {
     /// The country of phone numbers without a country code.
     pub calling_code: Option<CallingCode>,
 }
 
-/// Where an identifier was written.
+/// The format in which an identifier was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notation {
-    /// In JSON: a text is what was meant.
+    /// JSON: a string is used as it is.
     Json,
-    /// In a CSV cell: spreadsheets guard texts (`'00123`), and scripts write ids as floats (`1017.0`).
+    /// CSV: spreadsheets add guards to cells (`'00123`), and scripts write ids as floats (`1017.0`).
     Csv,
 }
 
@@ -97,16 +97,16 @@ pub struct Identifier {
     value: String,
 }
 
-/// Why an object is not an identifier. Says what was expected and never repeats the value.
+/// Why an object is not an identifier. The message describes the expected value and never repeats the given one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{expected}")]
 pub struct IdentifierError {
-    /// The field at fault, inside the object; `None` for the object as a whole.
+    /// The field with the error, inside the object; `None` for the object as a whole.
     pub field: Option<String>,
-    /// The rule broken: `unknown_field`, `missing_field`, `ambiguous_identifier`, `wrong_type`, `invalid_value`,
-    /// `placeholder_identifier`, `rounded_identifier`.
+    /// The code of the broken rule: `unknown_field`, `missing_field`, `ambiguous_identifier`, `wrong_type`,
+    /// `invalid_value`, `placeholder_identifier` or `rounded_identifier`.
     pub code: &'static str,
-    /// What was expected there.
+    /// The expected value.
     pub expected: String,
 }
 
@@ -167,10 +167,10 @@ impl Refusal {
 }
 
 impl Identifier {
-    /// Parses the fields of an identifier object: exactly one identifier, and nothing else in it.
+    /// Parses the fields of an identifier object, which must contain exactly one identifier and nothing else.
     ///
     /// # Errors
-    /// Names the first field at fault.
+    /// A field is not valid. The error names the first such field.
     pub fn from_fields<'a>(
         fields: impl IntoIterator<Item = (&'a str, Scalar<'a>)>,
         notation: Notation,
@@ -179,11 +179,11 @@ impl Identifier {
         Parser { notation, rules }.fields(fields)
     }
 
-    /// Parses an identifier object of JSON, as `POST /profiles/lookup` takes it. Numbers keep their digits, and `null` is an
+    /// Parses an identifier object in JSON, as in `POST /profiles/lookup`. Numbers keep their digits, and `null` is an
     /// absent field.
     ///
     /// # Errors
-    /// Names the first field at fault.
+    /// A field is not valid. The error names the first such field.
     pub fn from_raw_json(
         object: &BTreeMap<String, Box<RawValue>>,
         rules: IdentifierRules,
@@ -202,11 +202,11 @@ impl Identifier {
         Self::from_fields(fields, Notation::Json, rules)
     }
 
-    /// Parses an identifier object of JSON by the rules of a stack without a calling code. A number has the digits that
-    /// `serde_json` has kept.
+    /// Parses an identifier object in JSON by the rules of a stack without a calling code. A number has the digits that
+    /// `serde_json` kept.
     ///
     /// # Errors
-    /// Names the first field at fault.
+    /// A field is not valid. The error names the first such field.
     pub fn from_json(
         object: &serde_json::Map<String, serde_json::Value>,
     ) -> Result<Self, IdentifierError> {
@@ -223,7 +223,7 @@ impl Identifier {
         Self::from_fields(fields, Notation::Json, IdentifierRules::default())
     }
 
-    /// Reads an identifier back from an item's `link`, which holds the normal form.
+    /// Reads an identifier from an item's `link`, which contains the normal form.
     pub fn from_item(map: &Map) -> Option<Self> {
         let system = map.text("system_name").map(str::to_owned);
         map.iter().find_map(|(name, value)| {
@@ -235,7 +235,7 @@ impl Identifier {
         })
     }
 
-    /// The form that an item's `link` stores.
+    /// Returns the form that an item's `link` stores.
     pub fn to_item(&self) -> Map {
         let mut map = Map::new();
         map.insert(self.kind.as_str(), self.value.as_str());
@@ -245,22 +245,22 @@ impl Identifier {
         map
     }
 
-    /// The kind of name.
+    /// Returns the type of the identifier.
     pub const fn kind(&self) -> IdentifierType {
         self.kind
     }
 
-    /// The normal form: personal data.
+    /// Returns the normal form. It is personal data.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The system that the id belongs to.
+    /// Returns the system that the id belongs to.
     pub fn system(&self) -> Option<&str> {
         self.system.as_deref()
     }
 
-    /// The same address as its MD5, which names an identity of its own; `None` for what is not an address.
+    /// Returns the MD5 of an address, which names an identity of its own. `None` if the identifier is not an address.
     #[must_use]
     pub fn as_md5(&self) -> Option<Self> {
         let address = (self.kind == IdentifierType::Email).then_some(&self.value)?;
@@ -271,7 +271,7 @@ impl Identifier {
         })
     }
 
-    /// Type, system and value under which the identity is hashed: an address goes by its SHA-256.
+    /// Returns the type, system and value with which the identity is hashed. For an address, the value is its SHA-256.
     pub(crate) fn canonical(&self) -> (&'static str, &str, Cow<'_, str>) {
         match self.kind {
             IdentifierType::Email => {
@@ -292,7 +292,7 @@ impl Identifier {
     }
 }
 
-/// Names the type alone: a value is personal data and must not reach a log.
+/// Prints the type only, because the value is personal data and must not be logged.
 impl fmt::Debug for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identifier")
@@ -317,7 +317,8 @@ fn wrong_type(name: &str) -> IdentifierError {
     IdentifierError::field(&printable(name), "wrong_type", "a string")
 }
 
-/// A field's name fit for an error: a client chose it, so it is cut short and cleaned.
+/// Returns a field's name for an error message: at most 64 characters without control characters, because a client
+/// chose it.
 fn printable(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

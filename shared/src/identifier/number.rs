@@ -1,12 +1,12 @@
-//! Numbers as identifiers: JSON numbers in plain notation, and what spreadsheets and scripts make of ids.
+//! Numbers as identifiers: JSON numbers in plain notation, and ids that spreadsheets and scripts have changed.
 
 use std::borrow::Cow;
 
 use super::{MAX_PART_BYTES, Refusal};
 
-/// The most digits of an integer that every double keeps.
+/// The maximum number of digits that every double keeps in an integer.
 const EXACT_DIGITS: usize = 15;
-/// The most digits of an integer that every single-precision float keeps.
+/// The maximum number of digits that every single-precision float keeps in an integer.
 const SHORT_DIGITS: usize = 7;
 
 pub(super) const ROUNDED: Refusal = Refusal::rounded(
@@ -14,8 +14,8 @@ pub(super) const ROUNDED: Refusal = Refusal::rounded(
 );
 const TOO_LONG: Refusal = Refusal::invalid("a number of at most 256 digits");
 
-/// A JSON number (RFC 8259) in plain notation, with its digits as they were written: `1e3` and `1000.0` are `1000`, and
-/// `1.10` stays as it is. A number with an exponent that can't have all its digits is refused.
+/// Writes a JSON number (RFC 8259) in plain notation, with the same digits: `1e3` and `1000.0` become `1000`, and
+/// `1.10` stays. A number with an exponent is refused if digits may be missing.
 pub(super) fn plain(number: &str) -> Result<Cow<'_, str>, Refusal> {
     let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else {
         return Ok(Cow::Borrowed(without_zero_fraction(number)));
@@ -55,7 +55,8 @@ pub(super) fn plain(number: &str) -> Result<Cow<'_, str>, Refusal> {
     Ok(Cow::Owned(format!("{sign}{plain}")))
 }
 
-/// `1017.0` as `1017`: scripts write an id so that they have read as a float. Anything else as it is.
+/// Removes a zero fraction: `1017.0` becomes `1017`, because scripts that read an id as a float write it like that.
+/// Other strings stay unchanged.
 pub(super) fn without_zero_fraction(text: &str) -> &str {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let Some((whole, fraction)) = text.split_once('.') else {
@@ -71,8 +72,8 @@ pub(super) fn without_zero_fraction(text: &str) -> &str {
     }
 }
 
-/// Whether a text is a number in the notation by which spreadsheets round: `1.23457E+11`, `1,23457E+11`, `6E+10`. An id
-/// of hexadecimal digits as `12e5` is not.
+/// Returns whether a string is a number in the notation with which spreadsheets round: `1.23457E+11`, `1,23457E+11`,
+/// `6E+10`. A hexadecimal id such as `12e5` is not.
 pub(super) fn is_rounded(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
         return false;

@@ -1,4 +1,4 @@
-//! The fields of an identifier object: which of them name an identifier, and their values in the normal form.
+//! Parses the fields of an identifier object: which of them name an identifier, and their values in the normal form.
 
 use std::borrow::Cow;
 
@@ -20,14 +20,14 @@ const MD5: Refusal = Refusal::invalid("32 hexadecimal digits");
 /// The value of a field of an identifier object.
 #[derive(Clone, Debug)]
 pub enum Scalar<'a> {
-    /// A text.
+    /// A string.
     Text(Cow<'a, str>),
     /// A JSON number, as it was written.
     Number(Cow<'a, str>),
 }
 
 impl Scalar<'_> {
-    /// The value as a text.
+    /// Returns the value as a string.
     fn text(&self) -> Result<Cow<'_, str>, Refusal> {
         match self {
             Self::Text(text) => Ok(Cow::Borrowed(text)),
@@ -36,7 +36,7 @@ impl Scalar<'_> {
     }
 }
 
-/// The fields of an identifier object by their roles.
+/// The fields of an identifier object, by their roles.
 #[derive(Default)]
 struct Fields<'a> {
     given: Option<(IdentifierType, Scalar<'a>)>,
@@ -44,7 +44,7 @@ struct Fields<'a> {
     legacy: Option<Legacy<'a>>,
 }
 
-/// The older form of an identifier object.
+/// The legacy form of an identifier object: `link_type`, `link_value` and `id_type`.
 #[derive(Default)]
 struct Legacy<'a> {
     kind: Option<Scalar<'a>>,
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
 /// A field and its value.
 type Named<'a> = (&'static str, &'a Scalar<'a>);
 
-/// How values are read.
+/// The notation and rules with which values are parsed.
 #[derive(Clone, Copy)]
 pub(super) struct Parser {
     pub(super) notation: Notation,
@@ -93,7 +93,7 @@ pub(super) struct Parser {
 }
 
 impl Parser {
-    /// Parses an identifier object: exactly one identifier, and nothing else in it.
+    /// Parses an identifier object, which must contain exactly one identifier and nothing else.
     pub(super) fn fields<'a>(
         self,
         fields: impl IntoIterator<Item = (&'a str, Scalar<'a>)>,
@@ -166,7 +166,7 @@ impl Parser {
         })?;
         let value = legacy.value.as_ref();
         let value = value.ok_or_else(|| missing("link_value", "a link_value"))?;
-        // A system means something to the two kinds of ids alone; elsewhere id_type says nothing.
+        // Only the two kinds of ids have a system. For other kinds, `id_type` is ignored.
         let has_system = matches!(
             kind,
             IdentifierType::CustomerId | IdentifierType::ExternalId
@@ -183,7 +183,7 @@ impl Parser {
         self.identifier(kind, ("link_value", value), system)
     }
 
-    /// The normal form of a value.
+    /// Returns the normal form of a value.
     fn value(self, kind: IdentifierType, value: &Scalar<'_>) -> Result<String, Refusal> {
         if let (IdentifierType::Mobile, Scalar::Number(number)) = (kind, value) {
             return mobile::of_number(number, self.rules);
@@ -222,7 +222,7 @@ impl Parser {
         Ok(text.into_owned())
     }
 
-    /// The normal form of a system's name.
+    /// Returns the normal form of a system's name.
     fn part(self, value: &Scalar<'_>) -> Result<String, Refusal> {
         Ok(text::normal_form(&value.text()?, self.notation)?.into_owned())
     }

@@ -1,6 +1,7 @@
-//! Placeholders: what systems write where a customer has no identifier. As an identifier each would merge strangers.
+//! Placeholders: values that systems write if a customer has no identifier. As an identifier, a placeholder would merge
+//! strangers.
 
-/// Ids, in lowercase. `infra/records.md` lists them.
+/// Placeholder ids in lowercase. `infra/records.md` lists them.
 const IDS: &[&str] = &[
     "null",
     "(null)",
@@ -31,7 +32,7 @@ const IDS: &[&str] = &[
     "#div/0!",
 ];
 
-/// What comes before the `@`, in lowercase, whatever the domain. `infra/records.md` lists them.
+/// Placeholder local parts of addresses in lowercase, for every domain. `infra/records.md` lists them.
 const LOCAL_PARTS: &[&str] = &[
     "noemail",
     "no-email",
@@ -47,10 +48,10 @@ const LOCAL_PARTS: &[&str] = &[
     "n/a",
 ];
 
-/// Whole addresses, in lowercase.
+/// Placeholder addresses in lowercase. `infra/records.md` lists them.
 const ADDRESSES: &[&str] = &["test@test.com", "email@email.com", "asdf@asdf.com"];
 
-/// SHA-256 and MD5 of the empty text and of the most frequent placeholders.
+/// SHA-256 and MD5 digests of the empty string and of the most frequent placeholders.
 const DIGESTS: &[&str] = &[
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "d41d8cd98f00b204e9800998ecf8427e",
@@ -68,7 +69,8 @@ const DIGESTS: &[&str] = &[
     "b642b4217b34b1e8d3bd915fc65c4452",
 ];
 
-/// Whether an id is a placeholder: one of the list, or zeros with nothing but hyphens and braces, as `0` and the nil UUID.
+/// Returns whether an id is a placeholder: one of `IDS`, or zeros with only hyphens and braces, such as `0` and the nil
+/// UUID.
 pub(super) fn is_id(value: &str) -> bool {
     IDS.iter().any(|id| id.eq_ignore_ascii_case(value)) || is_zero(value)
 }
@@ -80,13 +82,13 @@ fn is_zero(value: &str) -> bool {
             .all(|byte| matches!(byte, b'0' | b'-' | b'{' | b'}'))
 }
 
-/// Whether an address in its normal form is a placeholder.
+/// Returns whether an address in its normal form is a placeholder.
 pub(super) fn is_address(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default();
     LOCAL_PARTS.contains(&local) || ADDRESSES.contains(&address)
 }
 
-/// Whether the digits of a phone are one digit repeated.
+/// Returns whether the digits of a phone number are one digit repeated.
 pub(super) fn is_phone(digits: &str) -> bool {
     let mut digits = digits.bytes();
     digits
@@ -94,7 +96,7 @@ pub(super) fn is_phone(digits: &str) -> bool {
         .is_some_and(|first| digits.all(|digit| digit == first))
 }
 
-/// Whether a digest in lowercase is that of a placeholder.
+/// Returns whether a lowercase digest is that of a placeholder.
 pub(super) fn is_digest(digest: &str) -> bool {
     DIGESTS.contains(&digest) || digest.bytes().all(|digit| digit == b'0')
 }

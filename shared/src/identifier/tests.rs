@@ -8,13 +8,13 @@ fn parse(json: &str) -> Result<Identifier, IdentifierError> {
     Identifier::from_raw_json(&object, IdentifierRules::default())
 }
 
-/// Code and field of the error.
+/// Returns the code and the field of the error.
 fn fault(json: &str) -> (&'static str, String) {
     let error = parse(json).unwrap_err();
     (error.code, error.field.unwrap_or_default())
 }
 
-/// The normal form of a field's text.
+/// Returns the normal form of a field's value.
 fn value(name: &str, text: &str, notation: Notation) -> Result<String, IdentifierError> {
     let fields = [(name, Scalar::Text(text.into()))];
     let identifier = Identifier::from_fields(fields, notation, IdentifierRules::default());
@@ -204,7 +204,7 @@ fn cells_are_read_as_spreadsheets_write_them() {
         let error = value("customer_id", cell, Notation::Csv).unwrap_err();
         assert_eq!(error.code, code, "{cell}");
     }
-    // JSON has no guards: the text is what was meant.
+    // JSON strings have no guards and are used as they are.
     for text in ["1017.0", "'00123", "=\"00123\"", "1e3", "12E5"] {
         assert_eq!(
             value("customer_id", text, Notation::Json).as_deref(),

@@ -1,5 +1,5 @@
-//! Text of an identifier: what every kind has in common. In: a value as it was written. Out: NFC without whitespace
-//! at its ends, invisible characters and a spreadsheet's guards.
+//! Normal forms common to all identifiers. In: a value as written. Out: NFC without leading and trailing whitespace,
+//! invisible characters and the guards of spreadsheets.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ const REPLACEMENT: Refusal = Refusal::invalid(
     "a text without U+FFFD, which replaces letters that were lost: export the file again as UTF-8",
 );
 
-/// The normal form of a part of an identifier.
+/// Returns the normal form of a component of an identifier.
 pub(super) fn normal_form(value: &str, notation: Notation) -> Result<Cow<'_, str>, Refusal> {
     if value.is_ascii() {
-        // Hot path of ingest: nothing to compose and nothing invisible.
+        // Hot path of ingest: ASCII has nothing to compose and no invisible characters.
         let text = trimmed(value, notation);
         check_length(text)?;
         return if text.bytes().any(|byte| byte.is_ascii_control()) {
@@ -43,7 +43,7 @@ pub(super) fn normal_form(value: &str, notation: Notation) -> Result<Cow<'_, str
     Ok(text)
 }
 
-/// NFC without invisible characters.
+/// Returns the text in NFC, without invisible characters.
 pub(super) fn compose(text: &str) -> Cow<'_, str> {
     let is_invisible = |c: char| !c.is_ascii() && category(c) == GeneralCategory::Format;
     let nfc = ComposingNormalizerBorrowed::new_nfc();
@@ -54,7 +54,7 @@ pub(super) fn compose(text: &str) -> Cow<'_, str> {
     nfc.normalize(text)
 }
 
-/// Whether the character is a mark that belongs to the letter before it.
+/// Returns whether the character is a mark that belongs to the letter before it.
 pub(super) fn is_mark(c: char) -> bool {
     matches!(
         category(c),
@@ -68,7 +68,7 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-/// Refuses a normal form that is empty or too long for a key.
+/// Refuses a normal form that is empty or longer than [`MAX_PART_BYTES`].
 pub(super) fn check_length(text: &str) -> Result<(), Refusal> {
     if text.is_empty() || text.len() > MAX_PART_BYTES {
         return Err(LENGTH);
@@ -76,8 +76,8 @@ pub(super) fn check_length(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Without whitespace at the ends, and in CSV without the guards that keep spreadsheets from reading a text as a number
-/// or a formula: `'00123` and `="00123"`.
+/// Removes whitespace at both ends. In CSV, it also removes the guards that keep spreadsheets from reading a cell as a
+/// number or a formula: `'00123` and `="00123"`.
 fn trimmed(text: &str, notation: Notation) -> &str {
     let mut text = text.trim();
     if notation == Notation::Json {
@@ -181,7 +181,7 @@ mod tests {
             normal_form(&long(MAX_PART_BYTES + 2), Notation::Json),
             Err(LENGTH)
         );
-        // Normalizing comes first.
+        // The limit applies to the normal form.
         let decomposed = "e\u{301}".repeat(MAX_PART_BYTES / 2);
         assert!(normal_form(&decomposed, Notation::Json).is_ok());
     }

@@ -1,4 +1,5 @@
-//! How items are stored in DynamoDB: `PK`, `SK`, `version`, `link`, `source`, `data`, `expires_at`, `Find1` to `Find4`.
+//! Converts items to and from DynamoDB attributes: `PK`, `SK`, `version`, `link`, `source`, `data`, `expires_at` and
+//! `Find1` to `Find4`.
 
 use std::collections::HashMap;
 
@@ -16,7 +17,7 @@ use crate::{
     version::Version,
 };
 
-/// A primary key.
+/// Builds the attributes of a primary key.
 pub(super) fn key(partition: &str, sort: &str) -> Row {
     HashMap::from([
         ("PK".to_owned(), AttributeValue::S(partition.to_owned())),
@@ -24,7 +25,7 @@ pub(super) fn key(partition: &str, sort: &str) -> Row {
     ])
 }
 
-/// The whole of an item.
+/// Converts an item to a row with all of its attributes.
 pub(super) fn row(item: &Item) -> Row {
     let mut row = key(item.identity.as_str(), &item.key.to_text());
     if let Some(version) = &item.version {
@@ -48,7 +49,7 @@ pub(super) fn row(item: &Item) -> Row {
     row
 }
 
-/// Reads an item of an identity's partition; `None` for what is not one.
+/// Reads an item of an identity's partition. Returns `None` if the row is not such an item.
 pub(super) fn item(mut row: Row) -> Option<Item> {
     Some(Item {
         identity: row.get("PK")?.as_s().ok()?.parse().ok()?,
@@ -68,12 +69,12 @@ pub(super) fn item(mut row: Row) -> Option<Item> {
     })
 }
 
-/// The sort key of an item, or of a place, in an identity's partition.
+/// Reads the sort key of an item, or of a page boundary, in an identity's partition.
 pub(super) fn sort_key(row: &Row) -> Option<SortKey> {
     SortKey::parse(row.get("SK")?.as_s().ok()?)
 }
 
-/// Partition key and data of an item of any partition.
+/// Returns the partition key and the data of an item of any partition.
 pub(super) fn partition_and_data(mut row: Row) -> Option<(String, Map)> {
     let data = read_map(row.remove("data")?)?;
     match row.remove("PK")? {
@@ -82,7 +83,7 @@ pub(super) fn partition_and_data(mut row: Row) -> Option<(String, Map)> {
     }
 }
 
-/// The version that a row holds.
+/// Returns the version of a row, or `None` if it has no valid one.
 pub(super) fn held_version(row: &Row) -> Option<Version> {
     Version::from_bytes(row.get("version")?.as_b().ok()?.as_ref())
 }
@@ -111,7 +112,7 @@ fn attribute(value: &Value) -> AttributeValue {
     }
 }
 
-/// A map in DynamoDB's JSON, ready to be sent: `{"name":{"S":"text"}}`.
+/// A map serialized as DynamoDB JSON, for example `{"name":{"S":"text"}}`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Spelling(String);
 
@@ -127,7 +128,7 @@ impl Spelling {
     }
 }
 
-/// The bytes of a map's spelling where no text has to be escaped.
+/// Returns an upper bound of the serialized size of a map in bytes, provided that no string needs escaping.
 fn map_room(map: &Map) -> usize {
     let entries = map
         .iter()
@@ -195,10 +196,10 @@ fn spell(value: &Value, out: &mut String) {
     out.push('}');
 }
 
-/// A JSON string. Most texts hold nothing to be escaped, and are copied as they are.
+/// Appends a JSON string. Most strings contain nothing to escape and are copied unchanged.
 pub(super) fn spell_text(text: &str, out: &mut String) {
     if json::plain(text.as_bytes()) < text.len() {
-        // There is no text that could not be written.
+        // Serializing a string cannot fail.
         out.push_str(&serde_json::to_string(text).unwrap_or_default());
         return;
     }
@@ -255,7 +256,7 @@ mod tests {
         })
     }
 
-    /// What the table's JSON says of a value.
+    /// Returns the expected DynamoDB JSON of a value.
     fn expected(value: &Value) -> serde_json::Value {
         match value {
             Value::Null => json!({"NULL": true}),

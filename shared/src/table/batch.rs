@@ -1,4 +1,5 @@
-//! Newest-wins writes, up to 25 to a request, with a verdict for each. What a verdict leads to is the caller's.
+//! Conditional writes in batches of at most 25. The last write wins, ordered by `version`. Each write has a verdict;
+//! the caller decides what follows from it.
 
 use std::fmt::Write as _;
 
@@ -16,20 +17,20 @@ use crate::{
     version::Version,
 };
 
-/// DynamoDB's limit of one `BatchExecuteStatement`.
+/// The maximum number of statements in one `BatchExecuteStatement`, a limit of DynamoDB.
 pub const BATCH_SIZE: usize = 25;
-/// Room for most statements.
+/// The expected size of a statement in bytes; most are smaller.
 const USUAL_BYTES: usize = 1024;
-/// The condition of an update: the item is older. It is escaped for a JSON string.
+/// The condition of an update: the stored item is older. Escaped for a JSON string.
 const OLDER: &str = r#"\"version\" < ?"#;
-/// The condition of a replacement: the item is older, or its `version` is not valid (31 bytes), for example after a
-/// manual repair.
+/// The condition of a replacement: the stored item is older, or its `version` is not 31 bytes, for example after a
+/// manual repair. Escaped for a JSON string.
 const OLDER_OR_UNVERSIONED: &str = r#"(\"version\" < ? OR \"version\" IS MISSING OR NOT attribute_type(\"version\", 'B') OR size(\"version\") <> 31)"#;
 
-/// A write that succeeds only where its key is absent or older.
+/// A write that succeeds only if its key is absent or the stored item is older.
 ///
-/// Its maps are kept as the request spells them: what waits for the table is then a few pieces of memory, and the many of a
-/// tree are given back while they are still at hand.
+/// The maps are kept serialized. A pending write then takes few allocations, and those of the original tree are freed
+/// early.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
     partition: String,
@@ -42,38 +43,38 @@ pub struct Write {
     expires_at: Option<i64>,
 }
 
-/// What became of one write.
+/// The result of one write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is stored.
+    /// The write is stored.
     Stored,
-    /// An insert found the key taken: try an update.
+    /// An insert failed because the key exists. Try an update.
     Taken,
-    /// An update found this version, which is not older.
+    /// The stored item has this version, which is not older.
     Held(Version),
-    /// An update found nothing: try an insert.
+    /// An update found no item. Try an insert.
     Gone,
-    /// An update found an item without a valid version: try a replacement.
+    /// An update found an item without a valid version. Try a replacement.
     Unversioned,
-    /// The table was busy with this one: try the same again.
+    /// The write was throttled or failed temporarily. Try the same write again.
     Busy,
-    /// It can't be stored: the item is too large.
+    /// The item is too large to be stored.
     TooLarge,
-    /// It can't be stored, for this reason of DynamoDB's.
+    /// DynamoDB rejected the item with this error code.
     Refused(String),
 }
 
-/// The verdicts of one request.
+/// The verdicts on one request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
-    /// One for each write, in their order.
+    /// One verdict for each write, in the order of the writes.
     pub verdicts: Vec<Verdict>,
-    /// The write capacity consumed.
+    /// The write capacity units consumed.
     pub capacity_units: f64,
 }
 
 impl Write {
-    /// Writes an item of an identity. Its version counts; one without a version can't be written like this.
+    /// Creates a write of an identity's item. Returns `None` if the item has no version.
     pub fn item(item: &Item) -> Option<Self> {
         Some(Self {
             link: item.link.as_ref().map(|link| Spelling::of(&link.to_item())),
@@ -89,7 +90,7 @@ impl Write {
         })
     }
 
-    /// Writes an item that names nobody.
+    /// Creates a write of an item without link, source, expiry and Find attributes.
     pub(super) fn new(partition: String, sort: String, version: Version, data: &Map) -> Self {
         Self {
             partition,
@@ -103,7 +104,7 @@ impl Write {
         }
     }
 
-    /// Writes the product that has `id` under `id_type`.
+    /// Creates a write of the product that has `id` under the id type `id_type`.
     pub fn product(id_type: &str, id: &str, version: Version, data: &Map) -> Self {
         Self::new(
             keys::product(id_type, id),
@@ -113,29 +114,29 @@ impl Write {
         )
     }
 
-    /// The bytes that a map takes of a request.
+    /// Returns the size of a map in a request, in bytes.
     pub fn map_bytes(map: &Map) -> usize {
         Spelling::of(map).as_str().len()
     }
 
-    /// About as many bytes as it takes of a request.
+    /// Returns the approximate size of the write in a request, in bytes.
     pub fn bytes(&self) -> usize {
         let link = self.link.as_ref().map_or(0, |link| link.as_str().len());
         let source = self.source.as_ref().map_or(0, String::len);
         self.partition.len() + self.sort.len() + self.data.as_str().len() + link + source
     }
 
-    /// Partition key and sort key: no two writes of a request may share them.
+    /// Returns the partition key and the sort key. A request must not contain two writes with the same key.
     pub fn key(&self) -> (&str, &str) {
         (&self.partition, &self.sort)
     }
 
-    /// The version that is written.
+    /// Returns the version to write.
     pub const fn version(&self) -> Version {
         self.version
     }
 
-    /// Spells the statement that inserts it into `table`, a name as it stands in a statement.
+    /// Appends the INSERT statement. `table` is the quoted table name, escaped for a JSON string.
     fn insert(&self, table: &str, out: &mut String) {
         let (link, end) = (self.link.as_ref(), self.expires_at);
         let source = self.source.as_deref();
@@ -167,13 +168,13 @@ impl Write {
         out.push('}');
     }
 
-    /// Writes the UPDATE statement; `table` is a quoted name. The statement sets or removes every Find attribute that an item of this
-    /// kind can have, because the item that it replaces may have others.
+    /// Appends the UPDATE statement. `table` is the quoted table name, escaped for a JSON string. The statement sets or
+    /// removes every Find attribute that an item of this kind can have, because the stored item may have others.
     fn update(&self, table: &str, out: &mut String) {
         self.update_where(OLDER, table, out);
     }
 
-    /// As `update`; also replaces an item without a valid version.
+    /// Appends the statement of `update`, but also replaces an item without a valid version.
     fn replace(&self, table: &str, out: &mut String) {
         self.update_where(OLDER_OR_UNVERSIONED, table, out);
     }
@@ -228,7 +229,8 @@ enum Parameter<'a> {
     Find(&'a FindKey),
 }
 
-/// Spells a statement, whose text is ready to stand in JSON, and leaves it open at its end.
+/// Appends a statement and its parameters, and leaves the JSON object open. `text` is already escaped for a JSON
+/// string.
 fn statement<'a>(
     out: &mut String,
     text: impl IntoIterator<Item = &'a str>,
@@ -268,32 +270,32 @@ fn statement<'a>(
 }
 
 impl Table {
-    /// Inserts what is absent. At most 25 writes, no two of one key.
+    /// Inserts items whose keys are absent. Takes at most 25 writes, no two with the same key.
     ///
     /// # Errors
-    /// The table did not answer; nothing is known of any of the writes.
+    /// The request failed. Any of the writes may have been applied.
     pub async fn insert(&self, writes: &[&Write]) -> Result<Written, TableError> {
         self.execute(writes, Write::insert).await
     }
 
-    /// Updates what is there and older. At most 25 writes, no two of one key.
+    /// Updates items that exist and are older. Takes at most 25 writes, no two with the same key.
     ///
     /// # Errors
-    /// The table did not answer; nothing is known of any of the writes.
+    /// The request failed. Any of the writes may have been applied.
     pub async fn update(&self, writes: &[&Write]) -> Result<Written, TableError> {
         self.execute(writes, Write::update).await
     }
 
-    /// Replaces what is there and older or without a valid version. At most 25 writes, no two of one key.
+    /// Replaces items that are older or have no valid version. Takes at most 25 writes, no two with the same key.
     ///
     /// # Errors
-    /// The table did not answer; nothing is known of any of the writes.
+    /// The request failed. Any of the writes may have been applied.
     pub async fn replace(&self, writes: &[&Write]) -> Result<Written, TableError> {
         self.execute(writes, Write::replace).await
     }
 
-    /// Sends `BatchExecuteStatement` as DynamoDB takes it, spelt straight from what is to be stored: the SDK's own input wants
-    /// trees of hash maps, made anew for each try.
+    /// Sends a `BatchExecuteStatement` with a body that is serialized directly from the writes. The SDK's input type
+    /// would need trees of hash maps, built again for each attempt.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html>
     async fn execute(
         &self,
@@ -302,7 +304,7 @@ impl Table {
     ) -> Result<Written, TableError> {
         let mut table = String::new();
         attribute::spell_text(&quoted(&self.name), &mut table);
-        // Without the quotes of JSON: a statement is around it.
+        // Without JSON quotes, because the name is inserted into the string of a statement.
         let table = table.get(1..table.len() - 1).unwrap_or_default();
         let mut body = String::with_capacity(writes.len() * USUAL_BYTES);
         body.push_str(r#"{"ReturnConsumedCapacity":"TOTAL","Statements":["#);
@@ -335,7 +337,7 @@ impl Table {
     }
 }
 
-/// The verdicts of one request, in the order of its statements.
+/// Returns the verdicts on one request, in the order of its statements.
 ///
 /// # Errors
 /// The response does not have one entry for each statement, or a statement failed as in [`verdict`].
@@ -350,10 +352,10 @@ pub(super) fn verdicts(
     responses.iter().map(verdict).collect()
 }
 
-/// What a statement came to.
+/// Returns the verdict on one statement.
 ///
 /// # Errors
-/// It failed for a reason that lies in no item: whoever asked may not, or there is no such table.
+/// The statement failed for a reason that is not in its item, for example missing permissions or a missing table.
 fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
     let Some(error) = response.error() else {
         return Ok(Verdict::Stored);
@@ -383,7 +385,7 @@ fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
     })
 }
 
-/// A name as PartiQL takes it, whatever is in it.
+/// Quotes a name for PartiQL. Quotes within the name are doubled.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -486,7 +488,7 @@ mod tests {
         assert!(OLDER_OR_UNVERSIONED.contains(&format!("<> {VERSION_BYTES})")));
     }
 
-    /// The Find attributes of a customer record with these fields.
+    /// Returns the Find attributes of a customer record with these fields.
     fn find(fields: &[&str]) -> Find {
         let mut data = Map::new();
         for field in fields {
@@ -517,7 +519,7 @@ mod tests {
         assert!(text.contains(find), "{text}");
         let value = update["Parameters"][2]["S"].as_str().unwrap();
         assert!(value.starts_with("email#") && value.len() == 24, "{value}");
-        // No other kind of item pays for it.
+        // Statements for other kinds of items contain no Find clauses.
         for spell in [
             Write::insert as fn(&Write, &str, &mut String),
             Write::update,

@@ -1,4 +1,4 @@
-//! What reading profiles and leaving notes has cost, until somebody asks. (Ingest counts its own, by import.)
+//! Counts the capacity units that profile reads and note writes consume. Ingest counts its own units for each import.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,7 @@ use std::sync::{
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
-/// Capacity units, in thousandths. Clones count together.
+/// The consumed capacity units, in thousandths. Clones share one count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Consumed {
     read: Arc<AtomicU64>,
@@ -23,7 +23,7 @@ impl Consumed {
         add(&self.write, consumed);
     }
 
-    /// Read and write units since the last call.
+    /// Returns the read and write units since the last call.
     pub(super) fn take(&self) -> (f64, f64) {
         (take(&self.read), take(&self.write))
     }

@@ -1,4 +1,4 @@
-//! Erasure in the table: the erasure list, by which ingest keeps erased identities out, and the deletion of items.
+//! Erasure in the table: the erasure list, with which ingest keeps erased identities out, and the deletion of items.
 
 use std::collections::HashMap;
 
@@ -21,29 +21,29 @@ use crate::{
     version::{ImportId, Version},
 };
 
-/// Shards of the list that are read at a time.
+/// The number of shards of the list that are read concurrently.
 const SHARDS_AT_A_TIME: usize = 8;
 
 /// The entries of the erasure list about one identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erasure {
-    /// The markers.
+    /// The markers of the identity.
     pub markers: Markers,
-    /// When the newest entry was written, by the writer's clock, in seconds since 1970.
+    /// The time of the newest entry by the writer's clock, in seconds since 1970; 0 if it is not known.
     pub listed_at: i64,
 }
 
 /// A page of an identity's items, without their data.
 #[derive(Clone, Debug, Default)]
 pub struct BareItems {
-    /// The items. Of the data they have `at` alone.
+    /// The items. Their data contains `at` alone.
     pub items: Vec<Item>,
-    /// The key after which there may be more.
+    /// The sort key to continue after; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl Write {
-    /// Writes a marker of an identity.
+    /// Creates a write of an identity's marker.
     pub fn marker(identity: &IdentityId, marker: Marker, version: Version) -> Self {
         Self::new(
             identity.to_string(),
@@ -53,7 +53,7 @@ impl Write {
         )
     }
 
-    /// Writes an entry of the erasure list.
+    /// Creates a write of an entry of the erasure list.
     pub fn listed(identity: &IdentityId, marker: Marker, version: Version) -> Self {
         let (partition, sort) = keys::erasure(identity, marker);
         let mut data = Map::new();
@@ -63,10 +63,10 @@ impl Write {
 }
 
 impl Table {
-    /// How often the erasure list has changed, read consistently.
+    /// Returns how many times the erasure list has changed. Reads consistently.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn erasure_changes(&self) -> Result<u64, TableError> {
         let answer = self
             .client
@@ -80,10 +80,11 @@ impl Table {
         Ok(answer.item.as_ref().and_then(changes).unwrap_or_default())
     }
 
-    /// Counts a change of the erasure list: to be called between listing and deleting.
+    /// Counts a change of the erasure list and returns the new count. Call it after listing an erasure and before
+    /// deleting items.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be written.
     pub async fn count_erasure_change(&self) -> Result<u64, TableError> {
         let answer = self
             .client
@@ -103,10 +104,10 @@ impl Table {
             .unwrap_or_default())
     }
 
-    /// The whole erasure list, read consistently.
+    /// Reads the whole erasure list, consistently.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn erasures(&self) -> Result<HashMap<IdentityId, Erasure>, TableError> {
         let shards = stream::iter(keys::erasures())
             .map(|shard| self.rows(shard))
@@ -135,7 +136,7 @@ impl Table {
         Ok(list)
     }
 
-    /// The markers of an identity, read consistently.
+    /// Reads the markers of an identity, consistently.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -153,8 +154,8 @@ impl Table {
         Ok(Markers::of(&self.query(id, range).await?.items))
     }
 
-    /// One page of all items of an identity, in the order of their keys, read consistently and without the data that the
-    /// erasure rule does not need. `after` is the `next` of the page before.
+    /// Reads one page of an identity's items of every kind, in key order and consistently. The items contain only the
+    /// data that the erasure rule needs. `after` is the `next` of the previous page.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -190,8 +191,8 @@ impl Table {
         })
     }
 
-    /// The items of an identity's head, read consistently, with what decides which identities it is linked to: links, markers and the
-    /// identifiers of records. Data of records and attributes is left out.
+    /// Reads an identity's head, consistently. The items contain only the attributes that decide which identities are
+    /// linked: links, markers and the identifiers of records. The data of records and attributes is left out.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -209,7 +210,7 @@ impl Table {
         self.query(id, range).await
     }
 
-    /// The newest event of an identity, read consistently.
+    /// Reads the newest event of an identity, consistently.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -227,7 +228,7 @@ impl Table {
         Ok(self.query(id, range).await?.items.pop())
     }
 
-    /// The far sides of an identity's links, as far as they exist, read consistently.
+    /// Reads the items of an identity's links at their other ends, consistently. Absent items are skipped.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -253,10 +254,11 @@ impl Table {
         Ok(found)
     }
 
-    /// Notes whom the row at `offset` of an import is to erase, unless that is noted already; answers what is noted.
+    /// Stores which identities the row at `offset` of an import erases, unless that is already stored. Returns the
+    /// stored identities.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read or written.
     pub async fn note_targets(
         &self,
         import: ImportId,
@@ -296,11 +298,11 @@ impl Table {
             .collect())
     }
 
-    /// Deletes items, each only in the version that it has here. At most 25, no two of one key. What is gone or has
-    /// changed since is `Gone`.
+    /// Deletes items. An item with a version is deleted only if the stored version is the same. Takes at most 25 items,
+    /// no two with the same key. The verdict `Gone` means that the item is absent or has changed.
     ///
     /// # Errors
-    /// The table did not answer; nothing is known of any of the items.
+    /// The request failed. Any of the items may have been deleted.
     pub async fn delete(&self, items: &[&Item]) -> Result<Vec<Verdict>, TableError> {
         let mut statements = Vec::with_capacity(items.len());
         for item in items {
@@ -334,7 +336,7 @@ impl Table {
         batch::verdicts(answer.responses(), items.len())
     }
 
-    /// All rows of a partition, read consistently.
+    /// Reads all rows of a partition, consistently.
     async fn rows(&self, partition: String) -> Result<Vec<Row>, TableError> {
         let mut pages = self
             .client

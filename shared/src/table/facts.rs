@@ -1,5 +1,6 @@
-//! The table's own facts: the item format, and what identities depend on. In: the items under `config`. Out: whether this
-//! release may read and write the table. Ingest writes the facts into a new table; nothing changes them later.
+//! Facts about the table: its item format, and the settings that identity ids depend on. In: the items under `config`.
+//! Out: whether this release may read and write the table. Ingest writes the facts into a new table. They do not change
+//! afterwards.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +18,12 @@ use crate::{
 
 /// The item format that this release reads and writes.
 pub const FORMAT: u64 = 2;
-/// The most sources that the table remembers.
+/// The maximum number of sources that the table remembers.
 const MAX_SOURCES: usize = 1_000;
-/// The attribute of the item of sources.
+/// The attribute that contains the sources.
 const SOURCES: &str = "sources";
 
-/// What a table was written with.
+/// The item format and the settings that a table was written with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     format: u64,
@@ -31,13 +32,13 @@ pub struct Facts {
     calling_code: String,
 }
 
-/// Why this release, or this configuration, can't use the table.
+/// Why this release or this configuration cannot use the table.
 #[derive(Debug, thiserror::Error)]
 pub enum FactsError {
-    /// The table could not be read.
+    /// The table cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The table was written in another format.
+    /// The table has another item format.
     #[error(
         "the table holds item format {held}; this release reads format {FORMAT}: deploy the release that wrote the table, or \
          create a new stack and drop the files there"
@@ -46,7 +47,7 @@ pub enum FactsError {
         /// The format of the table.
         held: u64,
     },
-    /// The table was written with another identity key: its customers would be forked.
+    /// The table was written with another identity key. Every stored customer would get a second identity.
     #[error("IDENTITY_KEY is not the key that this table was written with")]
     OtherKey,
     /// The table was written with another calling code.
@@ -55,9 +56,9 @@ pub enum FactsError {
          identities: set it back, or create a new stack"
     )]
     OtherCallingCode {
-        /// What the table was written with.
+        /// The calling code that the table was written with.
         held: String,
-        /// What the configuration gives.
+        /// The calling code of the configuration.
         given: String,
     },
 }
@@ -72,7 +73,7 @@ impl From<FactsError> for Problem {
 }
 
 impl Facts {
-    /// The facts of a table that this configuration writes.
+    /// Returns the facts that this configuration writes into a new table.
     pub fn new(key: &IdentityKey, rules: IdentifierRules) -> Self {
         let code = rules.calling_code.map(|code| code.to_string());
         Self {
@@ -82,10 +83,10 @@ impl Facts {
         }
     }
 
-    /// Refuses a table of another format.
+    /// Checks that the table has the item format of this release.
     ///
     /// # Errors
-    /// The format is another.
+    /// The table has another format.
     pub fn require_format(&self) -> Result<(), FactsError> {
         if self.format == FORMAT {
             return Ok(());
@@ -93,10 +94,11 @@ impl Facts {
         Err(FactsError::OtherFormat { held: self.format })
     }
 
-    /// Refuses a table in which `own` would find other identities.
+    /// Checks that the table was written with the format, key and calling code of `own`. Others would give the same
+    /// identifiers other ids.
     ///
     /// # Errors
-    /// The format, the key or the calling code is another.
+    /// The format, the key or the calling code is different.
     pub fn require(&self, own: &Self) -> Result<(), FactsError> {
         self.require_format()?;
         if self.key_check != own.key_check {
@@ -119,7 +121,7 @@ impl Facts {
         map
     }
 
-    /// Reads facts. Format 1 has no number.
+    /// Reads facts from a map. A map without `format` has format 1.
     fn from_map(map: &Map) -> Self {
         let text = |name| map.text(name).unwrap_or_default().to_owned();
         Self {
@@ -133,17 +135,17 @@ impl Facts {
     }
 }
 
-/// The facts of a process's table, which are read once.
+/// The facts of a process's table, read once.
 #[derive(Debug, Default)]
 pub struct KnownFacts(OnceCell<Facts>);
 
 impl KnownFacts {
-    /// The facts; `None` in a new table, which is read again the next time.
+    /// Returns the facts. A new table has none: the result is `None`, and the next call reads again.
     ///
     /// # Errors
-    /// The table could not be read, or is of another format.
+    /// The table cannot be read, or has another format.
     pub async fn get(&self, table: &Table) -> Result<Option<&Facts>, FactsError> {
-        // `Err(None)`: a new table. Concurrent requests wait for one read.
+        // `Err(None)` is a new table. Concurrent calls share one read.
         let read = async || match table.facts().await {
             Ok(facts) => facts.ok_or(None),
             Err(error) => Err(Some(error)),
@@ -159,39 +161,40 @@ impl KnownFacts {
     }
 }
 
-/// What the table knew of sources before a file.
+/// The sources that the table had seen before a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceSeen {
-    /// Whether this is the first file of its source. Of several first files at a time one is.
+    /// Whether this is the first file of its source. If several first files are imported concurrently, one of them is.
     pub is_new: bool,
     /// The sources of earlier files.
     pub before: BTreeSet<String>,
 }
 
 impl Table {
-    /// The table's facts, read consistently; `None` in a new table. A process's first request, which opens the connection.
+    /// Reads the table's facts, consistently. Returns `None` for a new table. This is the first request of a process;
+    /// it opens the connection.
     ///
     /// # Errors
-    /// The table could not be read.
+    /// The table cannot be read.
     pub async fn facts(&self) -> Result<Option<Facts>, TableError> {
         let rows = self.config_rows(Some(keys::CONFIG)).await?;
         Ok(facts(&rows))
     }
 
-    /// The table's facts and the sources that it has seen.
+    /// Reads the table's facts and the sources that it has seen.
     ///
     /// # Errors
-    /// The table could not be read.
+    /// The table cannot be read.
     pub async fn facts_and_sources(&self) -> Result<(Option<Facts>, BTreeSet<String>), TableError> {
         let rows = self.config_rows(None).await?;
         let sources = rows.iter().find_map(sources).unwrap_or_default();
         Ok((facts(&rows), sources))
     }
 
-    /// Writes the facts of a new table; those of another process that came first stay.
+    /// Writes the facts of a new table. If another process wrote facts first, those are kept.
     ///
     /// # Errors
-    /// The table could not be written.
+    /// The table cannot be written.
     pub async fn put_facts(&self, facts: &Facts) -> Result<(), TableError> {
         let mut row = attribute::key(keys::CONFIG, keys::CONFIG);
         row.insert("data".to_owned(), attribute::map(&facts.to_map()));
@@ -204,11 +207,11 @@ impl Table {
         conditional(put.send().await).map(|_| ())
     }
 
-    /// Adds a source to those that the table has seen. A table that has seen 1,000 remembers no more; a source is not new
-    /// there.
+    /// Adds a source to those that the table has seen. The table remembers at most 1,000 sources. At that limit, no
+    /// source is new and the earlier sources are not returned.
     ///
     /// # Errors
-    /// The table could not be written.
+    /// The table cannot be written.
     pub async fn see_source(&self, source: &str) -> Result<SourceSeen, TableError> {
         let added = AttributeValue::Ss(vec![source.to_owned()]);
         let result = self

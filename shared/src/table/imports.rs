@@ -1,4 +1,4 @@
-//! What the table keeps of imports: a plan, put once, and for each range how far it has come.
+//! Import state in the table: a plan, stored once, and the progress of each byte range.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
@@ -8,17 +8,17 @@ use crate::{keys, value::Map, version::ImportId};
 /// The items of one import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportItems {
-    /// The plan; `None` if there is no such import.
+    /// The plan; `None` if the import does not exist.
     pub plan: Option<Map>,
-    /// How far each range has come, by its number; those not begun are missing.
+    /// The number of each range and its progress. Ranges that have not begun are missing.
     pub ranges: Vec<(usize, Map)>,
 }
 
 impl Table {
-    /// Puts an import's plan, unless there is one. Answers whether this one stands.
+    /// Stores an import's plan unless one exists. Returns whether this plan was stored.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be written.
     pub async fn put_plan(
         &self,
         import: ImportId,
@@ -29,7 +29,7 @@ impl Table {
             .await
     }
 
-    /// Puts an item of an import, unless it is there.
+    /// Stores an item of an import unless it exists. Returns whether it was stored.
     pub(super) async fn put_import_item(
         &self,
         import: ImportId,
@@ -47,10 +47,10 @@ impl Table {
         conditional(put.send().await)
     }
 
-    /// Everything that is kept of an import, read consistently.
+    /// Reads an import's plan and ranges, consistently.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn import(&self, import: ImportId) -> Result<ImportItems, TableError> {
         let mut items = ImportItems::default();
         let mut pages = self
@@ -78,12 +78,12 @@ impl Table {
         Ok(items)
     }
 
-    /// Notes how far a range has come from `began`, where nobody else has come further (`begun`: whether that offset
-    /// was stored). That its object was `lost` is no way on: who has read it all the same takes that one's place.
-    /// Answers whether it was so.
+    /// Stores the progress of a range from offset `began`, unless another invocation has advanced it. `begun` is
+    /// whether that offset was stored. An object that was recorded as `lost` is not progress: an invocation that could
+    /// read it replaces that record. Returns whether the progress was stored.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be written.
     pub async fn checkpoint(
         &self,
         import: ImportId,
@@ -125,10 +125,11 @@ impl Table {
         conditional(put.condition_expression(condition).send().await)
     }
 
-    /// Counts that a range is tried again from where it stands. Answers how often that was, since it last came on.
+    /// Counts an attempt of a range from its stored offset. Returns the number of attempts since the range last
+    /// advanced.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be written.
     pub async fn count_attempt(
         &self,
         import: ImportId,
@@ -167,7 +168,7 @@ fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: i64) -> Row 
     row
 }
 
-/// Whether a conditional put's condition held.
+/// Returns whether the condition of a put was met.
 pub(super) fn conditional<O, R>(
     result: Result<
         O,

@@ -1,4 +1,4 @@
-//! The table: one method per access pattern. DynamoDB's shapes stop here; everything outside speaks of items.
+//! The table, with one method per access pattern. DynamoDB types stay in this module; the rest of the code uses items.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -42,15 +42,15 @@ pub use reads::EventRange;
 
 type Row = HashMap<String, AttributeValue>;
 
-/// The maximum number of pages, of 1 MiB each, that are read of one identity.
+/// The maximum number of pages, 1 MiB each, that are read of one identity.
 const MAX_PAGES: usize = 10;
 /// The maximum number of items on a page that begins in a partition's head.
 const HEAD_PAGE_ITEMS: usize = 1_000;
-/// DynamoDB's limit of one `BatchGetItem`.
+/// The maximum number of keys in one `BatchGetItem`, a limit of DynamoDB.
 const MAX_GET: usize = 100;
-/// The most requests for products that are under way at once.
+/// The maximum number of concurrent requests for products.
 const MAX_READS: usize = 8;
-/// How often the keys that `BatchGetItem` left out are asked for again.
+/// The maximum number of `BatchGetItem` requests for the same keys, because a response may leave keys unprocessed.
 const MAX_GET_ROUNDS: u32 = 5;
 
 /// The DynamoDB table.
@@ -61,16 +61,16 @@ pub struct Table {
     consumed: Consumed,
 }
 
-/// Why the table did not answer.
+/// Why a request to the table failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// It is busy, or could not be reached: trying again helps.
+    /// The request was throttled, or the table cannot be reached. A retry may succeed.
     #[error("the table is busy: {0}")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The request itself is at fault: a part of it can't be stored.
+    /// DynamoDB rejected the request as invalid, for example because of a value that cannot be stored.
     #[error("the table can't take the request: {0}")]
     Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It refuses: trying again does not help.
+    /// DynamoDB refused the request. A retry does not help.
     #[error("the table refuses: {0}")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -87,13 +87,13 @@ impl From<TableError> for Problem {
 /// Some of an identity's items.
 #[derive(Clone, Debug, Default)]
 pub struct Items {
-    /// The items, in the order that they were read in. Those that have run out are left out.
+    /// The items, in the order in which they were read. Expired items are left out.
     pub items: Vec<Item>,
-    /// The key after which there may be more: not always that of an item here.
+    /// The key after which there may be more items. It is not always the key of an item in `items`.
     pub next: Option<SortKey>,
 }
 
-/// Which part of a partition is read, and how.
+/// The part of a partition to read, and how to read it.
 struct Range<'a> {
     low: &'a str,
     high: Option<&'a str>,
@@ -105,16 +105,16 @@ struct Range<'a> {
     oldest_first: bool,
 }
 
-/// Which attributes of items are read.
+/// The attributes of items to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fields {
-    /// All of them.
+    /// All attributes.
     All,
-    /// Those that decide which identities are linked, without the data of records and attributes.
+    /// The attributes that decide which identities are linked, without the data of records and attributes.
     Links,
 }
 
-/// How an identity's notes are read.
+/// How to read an identity's notes.
 #[derive(Clone, Copy, Debug)]
 pub struct NotesRead {
     consistent: bool,
@@ -122,7 +122,7 @@ pub struct NotesRead {
 }
 
 impl NotesRead {
-    /// The newest notes: one page of at most 1 MiB.
+    /// Reads the newest notes: one page of at most 1 MiB.
     pub const fn newest(consistent: bool) -> Self {
         Self {
             consistent,
@@ -130,7 +130,7 @@ impl NotesRead {
         }
     }
 
-    /// All notes, read consistently, up to the limit of an identity.
+    /// Reads all notes, consistently, up to the page limit of an identity.
     pub const fn all() -> Self {
         Self {
             consistent: true,
@@ -140,7 +140,7 @@ impl NotesRead {
 }
 
 impl Table {
-    /// The table called `name`.
+    /// Returns the table with this name.
     pub fn new(client: Client, name: String) -> Self {
         Self {
             client,
@@ -149,13 +149,13 @@ impl Table {
         }
     }
 
-    /// Read and write capacity units that reading profiles and leaving notes have consumed since the last call. A
-    /// function serves one request at a time, so between two calls lies one request.
+    /// Returns the read and write capacity units that profile reads and note writes have consumed since the last call.
+    /// A function serves one request at a time, so the units between two calls belong to one request.
     pub fn take_consumed(&self) -> (f64, f64) {
         self.consumed.take()
     }
 
-    /// An identity's head, then its events, newest first.
+    /// Reads an identity's head, then its events, newest first.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -175,10 +175,10 @@ impl Table {
         .await
     }
 
-    /// An identity's records, attributes, links and markers.
+    /// Reads an identity's records, attributes, links and markers.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn head(&self, id: &IdentityId) -> Result<Items, TableError> {
         let (low, high) = keys::HEAD;
         self.query(
@@ -196,7 +196,7 @@ impl Table {
         .await
     }
 
-    /// An identity's notes, newest first.
+    /// Reads an identity's notes, newest first.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -217,16 +217,17 @@ impl Table {
         .await
     }
 
-    /// The products under these partition keys; `None` where there is none. What a busy table leaves out is not in the answer.
+    /// Reads the products under these partition keys. The value is `None` if there is no such product. Keys that
+    /// DynamoDB left unprocessed are missing from the result.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn products(
         &self,
         partitions: &[String],
     ) -> Result<HashMap<String, Option<Map>>, TableError> {
         let mut found: HashMap<_, _> = partitions.iter().map(|pk| (pk.clone(), None)).collect();
-        // A page of long orders names thousands: side by side, and not all at once.
+        // A page of long orders can name thousands of products, so concurrent requests are limited.
         for group in partitions.chunks(MAX_GET * MAX_READS) {
             let reads = group.chunks(MAX_GET).map(|chunk| {
                 let keys = chunk.iter().map(|pk| attribute::key(pk, keys::PRODUCT));
@@ -245,8 +246,9 @@ impl Table {
         Ok(found)
     }
 
-    /// The rows under at most 100 keys, as far as they are there. What the table leaves out is asked for again; what it leaves out
-    /// to the last is the second part of the answer, and an error where the read is consistent.
+    /// Reads the rows under at most 100 keys; absent rows are skipped. Keys that DynamoDB leaves unprocessed are
+    /// requested again. Keys that remain unprocessed are the second part of the result. In a consistent read they are
+    /// an error.
     async fn get_all(
         &self,
         mut keys: Vec<Row>,
@@ -296,8 +298,8 @@ impl Table {
 
     /// Reads a range in either direction. With a limit it examines that many items, and returns fewer if some have expired.
     ///
-    /// Of the links of one source it returns one more than count (`MAX_LINK_ITEMS`), and skips the rest of them when it reads
-    /// downwards: an address that many customers share can have thousands.
+    /// Newest first, it returns at most one link more of each source than `MAX_LINK_ITEMS`, and skips the others. An
+    /// address that many customers share can have thousands of links.
     async fn query(&self, id: &IdentityId, range: Range<'_>) -> Result<Items, TableError> {
         let now = Instant::now().seconds();
         let mut found = Items::default();
@@ -318,7 +320,7 @@ impl Table {
             }
             start = page.last_evaluated_key;
             found.next = start.as_ref().and_then(attribute::sort_key);
-            // After a key of an unknown form, a caller could not ask for more.
+            // A caller cannot continue after a key of an unknown form, so the loop continues instead.
             if start.is_none() || range.limit.is_some() && found.next.is_some() {
                 break;
             }
@@ -342,7 +344,8 @@ impl Table {
         } else {
             "PK = :pk AND SK >= :low"
         };
-        // Links are in the head, which comes first: a page of it is short, so that few links are read that are then skipped.
+        // The head comes first and contains the links. Short pages keep the number of links small that are read and
+        // then skipped.
         let is_in_head = start
             .as_ref()
             .is_none_or(|start| start.get("SK").is_some_and(is_in_head));
@@ -382,12 +385,13 @@ impl Table {
     }
 }
 
-/// How many links of each source a read has returned.
+/// The number of links of each source that a read has returned.
 #[derive(Debug, Default)]
 struct LinkCounts(HashMap<String, usize>);
 
 impl LinkCounts {
-    /// Whether a read returns the item: not if it is a link of a source of which more than count were returned.
+    /// Returns whether a read returns the item. Links are left out once more than `MAX_LINK_ITEMS` of their source were
+    /// returned.
     fn admit(&mut self, item: &Item) -> bool {
         let SortKey::Link { source, .. } = &item.key else {
             return true;
@@ -410,7 +414,7 @@ fn is_in_head(sort: &AttributeValue) -> bool {
     sort.as_s().is_ok_and(|sort| sort.as_str() >= keys::HEAD.0)
 }
 
-/// Tells what passes from what does not, after the SDK's own retries.
+/// Classifies a failure that remains after the SDK's own retries.
 fn failure<E, R>(error: SdkError<E, R>) -> TableError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,

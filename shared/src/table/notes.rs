@@ -1,4 +1,4 @@
-//! Notes in the table: left once, changed and deleted only as they were read.
+//! Notes in the table. A note is stored once, and changed or deleted only if it is still as it was read.
 
 use aws_sdk_dynamodb::{
     config::{self, retry::RetryConfig},
@@ -20,24 +20,24 @@ use crate::{
     version::Version,
 };
 
-/// What became of a note.
+/// The result of storing a note.
 #[derive(Clone, Debug)]
 pub enum NotePut {
-    /// It is stored.
+    /// The note is stored.
     Written,
-    /// The request was seen before; this is what is remembered of it.
+    /// The request was seen before. This is the data of its idempotency record.
     Seen(Map),
-    /// The identity was erased.
+    /// The identity was erased after its markers were read.
     Erased,
 }
 
 impl Table {
-    /// Stores a note and what is remembered of its request, unless the request was seen or the identity erased since its
-    /// markers were read: `erased` is the erasure that they told of.
-    /// A request whose memory has run out by `now` (seconds since 1970) counts as not seen.
+    /// Stores a note and `again`, the idempotency record of its request. Stores neither if the request was seen before,
+    /// or if the identity was erased after its markers were read. `erased` is the erasure in those markers. An
+    /// idempotency record that has expired by `now` (seconds since 1970) counts as not seen.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be written.
     pub async fn put_note(
         &self,
         note: &Item,
@@ -53,7 +53,7 @@ impl Table {
             .condition_expression("attribute_not_exists(PK)")
             .build()
             .map_err(refused)?;
-        // The time to live takes an item away late: what has run out is overwritten.
+        // DynamoDB deletes expired items late, so an expired record is overwritten.
         let remember = Put::builder()
             .table_name(&self.name)
             .set_item(Some(attribute::row(again)))
@@ -121,10 +121,10 @@ impl Table {
         })
     }
 
-    /// Stores `changed` in the place of the note `held`; answers whether that still was as it was read.
+    /// Replaces the data of the note `held` with `changed`. Returns whether the note was still as it was read.
     ///
     /// # Errors
-    /// The table did not answer, or not so that it is known which of both is the case.
+    /// The table cannot be written, or it is not known whether the change was applied.
     pub async fn change_note(&self, held: &Item, changed: &Map) -> Result<bool, TableError> {
         let lost = match self.change_once(held, changed, once()).await {
             Err(error @ TableError::Busy(_)) => error,
@@ -133,7 +133,8 @@ impl Table {
         if self.change_once(held, changed, tries()).await? {
             return Ok(true);
         }
-        // Perhaps it is the first try that the second one met; if others have changed it since, nobody can tell.
+        // The first attempt may have been applied, so that the condition of the second one failed. If the note has
+        // changed since, the result is unknown.
         let found = self.items(std::slice::from_ref(&held.identity), &held.key);
         match found.await?.first() {
             Some(item) if item.data == *changed => Ok(true),
@@ -171,10 +172,10 @@ impl Table {
         }
     }
 
-    /// Deletes the note `held`; answers whether that still was as it was read.
+    /// Deletes the note `held`. Returns whether the note was still as it was read.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be written.
     pub async fn delete_note(&self, held: &Item) -> Result<bool, TableError> {
         match self.delete_once(held, once()).await {
             Err(TableError::Busy(_)) => {}
@@ -183,7 +184,8 @@ impl Table {
         if self.delete_once(held, tries()).await? {
             return Ok(true);
         }
-        // The first try may have deleted it. Another version of it did not, and nothing comes back.
+        // The first attempt may have deleted the note. If the note exists with other data, it did not: a deleted note
+        // is never stored again.
         let found = self.items(std::slice::from_ref(&held.identity), &held.key);
         Ok(found.await?.is_empty())
     }
@@ -215,18 +217,18 @@ impl Table {
     }
 }
 
-/// For a write on condition: where the client tries it again by itself, a condition that fails may have been met, and the
-/// answer lost.
+/// Disables the client's own retries of a conditional write. With them, the condition could fail because an earlier
+/// attempt was applied and its response was lost.
 fn once() -> config::Builder {
     config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
-/// For what is known to be a second try.
+/// Allows the client's own retries, for an attempt that is known to be the second.
 fn tries() -> config::Builder {
     config::Builder::new()
 }
 
-/// `false` where the condition failed; the failure otherwise.
+/// Returns `false` if the condition failed, and the failure otherwise.
 fn as_it_was<E, R>(
     error: SdkError<E, R>,
     is_condition: impl FnOnce(&E) -> bool,

@@ -1,4 +1,4 @@
-//! Parts of an identity's partition: events in either direction, single items, and whether there are any.
+//! Reads events of an identity in either direction, all of its items, single items, and the plans of imports.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,22 +12,22 @@ use crate::{
     version::ImportId,
 };
 
-/// Which events are read, and in which direction.
+/// The events to read, and their order.
 #[derive(Clone, Debug, Default)]
 pub struct EventRange {
-    /// The earliest moment.
+    /// The earliest time, inclusive.
     pub from: Option<Instant>,
-    /// The moment before which they were: it is not in the range itself.
+    /// The latest time, exclusive.
     pub to: Option<Instant>,
-    /// Whether the oldest come first.
+    /// Whether the oldest events come first.
     pub oldest_first: bool,
 }
 
 impl EventRange {
-    /// The lowest and the highest sort key of what comes after `place`, an event's.
+    /// Returns the lowest and the highest sort key of the range after `place`, an event's key.
     fn bounds(&self, place: Option<&SortKey>) -> (String, String) {
         let (low, high) = keys::EVENTS;
-        // A moment sorts before every key that begins with it.
+        // A time sorts before every key that begins with it, so `from` is inclusive and `to` is exclusive.
         let key = |at: Instant| format!("{low}{}", at.fixed());
         let mut bounds = (
             self.from.map_or_else(|| low.to_owned(), key),
@@ -46,10 +46,10 @@ impl EventRange {
 }
 
 impl Table {
-    /// At most `limit` events of an identity, in the range's direction, after `place`, an event's key.
+    /// Reads at most `limit` events of an identity after `place`, an event's key, in the range's direction.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn events(
         &self,
         id: &IdentityId,
@@ -61,7 +61,7 @@ impl Table {
         if low > high {
             return Ok(Items::default());
         }
-        // `BETWEEN` takes its bounds in: one more, and the place itself is left out.
+        // `BETWEEN` includes its bounds. One more item is read, and the item at `place` is removed.
         let range = Range {
             low: &low,
             high: Some(&high),
@@ -74,10 +74,10 @@ impl Table {
         Ok(after(place, limit, self.query(id, range).await?))
     }
 
-    /// At most `limit` of all items of an identity, whatever their kind, in the order of their keys, after `place`.
+    /// Reads at most `limit` items of an identity after `place`, of every kind, in key order and consistently.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn everything(
         &self,
         id: &IdentityId,
@@ -86,7 +86,7 @@ impl Table {
     ) -> Result<Items, TableError> {
         let low = place.map(SortKey::to_text);
         let range = Range {
-            // No key sorts before a blank.
+            // No key sorts before a space.
             low: low.as_deref().unwrap_or(" "),
             high: None,
             limit: Some(limit + usize::from(place.is_some())),
@@ -98,10 +98,10 @@ impl Table {
         Ok(after(place, limit, self.query(id, range).await?))
     }
 
-    /// The plans of imports, as far as they are still kept: at most 100.
+    /// Reads the plans of at most 100 imports. Plans that are no longer stored are missing.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn plans(&self, imports: &[ImportId]) -> Result<BTreeMap<ImportId, Map>, TableError> {
         if imports.is_empty() {
             return Ok(BTreeMap::new());
@@ -119,11 +119,11 @@ impl Table {
         Ok(imports.iter().filter_map(plan).collect())
     }
 
-    /// The items under `key` in the partitions of `identities`, of which there are at most 100. Those that have run out are left
+    /// Reads the items under `key` in the partitions of at most 100 identities, consistently. Expired items are left
     /// out.
     ///
     /// # Errors
-    /// The table did not answer.
+    /// The table cannot be read.
     pub async fn items(
         &self,
         identities: &[IdentityId],
@@ -141,7 +141,7 @@ impl Table {
     }
 }
 
-/// At most `limit` of what was read, without the item at `place` itself.
+/// Returns at most `limit` of the items that were read, without the item at `place`.
 fn after(place: Option<&SortKey>, limit: usize, mut read: Items) -> Items {
     read.items.retain(|item| Some(&item.key) != place);
     if read.items.len() > limit {
@@ -187,7 +187,7 @@ mod tests {
         assert!(within(&range, Some(&place), 14) && !within(&range, Some(&place), 16));
         range.oldest_first = true;
         assert!(within(&range, Some(&place), 16) && !within(&range, Some(&place), 14));
-        // A place outside the range, which only a forged cursor holds, widens nothing.
+        // A place outside the range, which only a forged cursor contains, does not widen the range.
         let (early, late) = (key(5), key(25));
         assert!(!within(&range, Some(&early), 9) && !within(&range, Some(&late), 26));
     }

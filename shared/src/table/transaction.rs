@@ -1,4 +1,4 @@
-//! What a transaction comes to, and the one that writes two items.
+//! The results of transactions, and the transaction that writes two items.
 
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
@@ -11,15 +11,16 @@ use aws_sdk_dynamodb::{
 use super::{Row, Table, TableError, Verdict, attribute, failure};
 use crate::{item::Item, version::VERSION_BYTES};
 
-/// The key is free, the item there is older, or its `version` is not valid, for example after a manual repair.
+/// The condition of a put: the key is free, the stored item is older, or its `version` is not valid, for example after
+/// a manual repair.
 const REPLACEABLE: &str = "attribute_not_exists(#version) OR #version < :version \
     OR NOT attribute_type(#version, :binary) OR size(#version) <> :bytes";
 
-/// Another transaction is at the same item.
+/// Another transaction uses the same item.
 const CONFLICT: &str = "TransactionConflict";
 /// A condition failed.
 const CONDITION: &str = "ConditionalCheckFailed";
-/// Codes of what another try may get through.
+/// Codes of failures that a retry may overcome.
 const PASSING: [&str; 5] = [
     CONFLICT,
     "ThrottlingError",
@@ -38,7 +39,7 @@ impl Table {
     /// - `Refused`, `TooLarge`: one of them can't be stored.
     ///
     /// # Errors
-    /// The table did not answer; nothing is known of either.
+    /// The request failed. Both items may have been written.
     pub async fn put_both(&self, items: &[Item; 2]) -> Result<(Verdict, f64), TableError> {
         let result = self
             .client
@@ -83,7 +84,7 @@ impl Table {
         Err(failure(error))
     }
 
-    /// Puts an item where the key is free or what is there is older.
+    /// Builds a put that succeeds if the key is free, or the stored item is older or has no valid version.
     fn put_newer(&self, item: &Item) -> Result<TransactWriteItem, TableError> {
         let version = item.version.as_ref();
         let version =
@@ -103,7 +104,7 @@ impl Table {
     }
 }
 
-/// The verdict on a transaction that was cancelled because one of its items can't be stored.
+/// Returns the verdict on a transaction that was canceled because one of its items cannot be stored.
 fn refusal(error: &TransactWriteItemsError) -> Option<Verdict> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return None;
@@ -122,7 +123,7 @@ fn refusal(error: &TransactWriteItemsError) -> Option<Verdict> {
     })
 }
 
-/// Code and old item of each part of a cancelled transaction.
+/// Returns the code and the stored item of each action of a canceled transaction.
 pub(super) fn cancellation(error: &TransactWriteItemsError) -> Vec<(String, Option<Row>)> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return Vec::new();
@@ -138,7 +139,7 @@ pub(super) fn cancellation(error: &TransactWriteItemsError) -> Vec<(String, Opti
         .collect()
 }
 
-/// Whether one of the reasons for which a transaction was cancelled passes.
+/// Returns whether a retry may overcome one of the reasons for which a transaction was canceled.
 pub(super) fn passes(reasons: &[(String, Option<Row>)]) -> bool {
     reasons
         .iter()
