@@ -526,8 +526,8 @@ fn refused() -> RowError {
 /// Returns the new number of concurrent requests after a request has finished, as in TCP congestion control (RFC 5681, section
 /// 3.1).
 ///
-/// A request that failed as a whole halves the number. Until the first failure, each request adds one. After that, as many
-/// requests as the number add one together.
+/// A request that failed as a whole halves the number. Until the first failure, each request adds one. After that, a
+/// full round of requests adds one.
 fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
     if failed {
         (limit / 2.0).max(1.0)
