@@ -331,9 +331,9 @@ fn a_link_to_one_who_was_erased_is_kept_out_on_both_sides() {
 
 /// Returns the result that the erasure rule prescribes for deliveries of one-row files, computed from the rule alone.
 ///
-/// For each key, the newest row is stored that the markers do not erase now and have not erased at any time since one of its
-/// deliveries. The second condition is the one exception to the rule that the order does not matter. A file that is newer than a
-/// reinstatement but was imported before it stays out until it is imported again.
+/// For each key, the newest row is stored that some delivery leaves in the table. The markers must not erase it now, nor at any
+/// time since that delivery. The second condition is the one exception to the rule that the order does not matter. A file that is
+/// newer than a reinstatement but was imported before it stays out until it is imported again.
 fn prescribed(deliveries: &[&File]) -> BTreeMap<(String, String), Option<Version>> {
     let mut after: Vec<HashMap<IdentityId, Markers>> = vec![HashMap::new()];
     let mut rows = Vec::new();

@@ -34,7 +34,7 @@ pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
         .map_or_else(|| object.import(), |manifest| manifest.import)
 }
 
-/// Imports the object named by a notification.
+/// Imports the object named by a notification, or continues the import if the object is a manifest.
 pub(crate) async fn run(
     app: &App,
     object: &ObjectVersion,
