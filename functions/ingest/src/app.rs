@@ -47,7 +47,7 @@ impl App {
     /// Reads the configuration from the environment.
     ///
     /// # Errors
-    /// A variable is missing or invalid.
+    /// A variable is missing or invalid, or a local agent would reach a table that is not local.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::from_env()?;
         let mut s3 = aws_sdk_s3::Config::builder()
