@@ -1,4 +1,4 @@
-//! What the function keeps between events: clients, configuration, and what it knows of the table.
+//! The state that the function keeps between events: clients, configuration, and facts about the table.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -13,41 +13,41 @@ use tokio::sync::OnceCell;
 
 use crate::{error::IngestError, record::Erasures};
 
-/// How long S3 may take to begin an answer. A connection that broke while Lambda had the process frozen says nothing.
+/// How long S3 may take to begin a response. A connection that broke while Lambda had frozen the process reports no error.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most sources that a plan names beside a new one.
+/// The maximum number of known sources that the plan of a new source lists.
 const MAX_KNOWN_SOURCES: usize = 50;
 
-/// What the function holds between events.
+/// The state that the function keeps between events.
 #[derive(Debug)]
 pub struct App {
     pub(crate) key: IdentityKey,
     pub(crate) identifiers: IdentifierRules,
     pub(crate) table: Table,
     pub(crate) s3: aws_sdk_s3::Client,
-    /// Objects of lines that are larger than this are cut into ranges.
+    /// Uncompressed NDJSON objects larger than this, in bytes, are divided into ranges.
     pub(crate) chunk_bytes: u64,
     /// How often Lambda retries a failed event.
     pub(crate) max_retries: u64,
     /// How long events are kept, in days.
     pub(crate) event_retention_days: Option<u64>,
-    /// How long the bucket keeps files and rejects, in days.
+    /// How long the bucket keeps dropped files and rejects, in days.
     pub(crate) raw_file_days: Option<u64>,
     pub(crate) reject_days: Option<u64>,
-    /// Who was erased, as it was last read.
+    /// The erasure list, as last read.
     pub(crate) erasures: tokio::sync::Mutex<Erasures>,
-    /// Set once the table's facts were those of this configuration.
+    /// Set after the table's facts matched this configuration.
     pub(crate) facts_checked: OnceCell<()>,
-    /// The sources that the table is known to have seen.
+    /// The sources that are known to be recorded in the table.
     pub(crate) sources: tokio::sync::Mutex<BTreeSet<String>>,
 }
 
 impl App {
-    /// Reads the environment.
+    /// Reads the configuration from the environment.
     ///
     /// # Errors
-    /// A variable is missing.
+    /// A variable is missing or invalid, or a local agent would reach a table that is not local.
     pub fn from_env() -> Result<Self, ConfigError> {
         let config = Config::from_env()?;
         let mut s3 = aws_sdk_s3::Config::builder()
@@ -76,7 +76,8 @@ impl App {
         })
     }
 
-    /// Refuses a table that was written by another release or with another configuration; a new table is told of this one.
+    /// Rejects a table that was written by another release or with another configuration. Records this configuration in a new
+    /// table.
     pub(crate) async fn check_facts(&self) -> Result<(), IngestError> {
         let check = async || {
             let own = Facts::new(&self.key, self.identifiers);
@@ -86,7 +87,7 @@ impl App {
                 Some(held) => held,
                 None => {
                     self.table.put_facts(&own).await?;
-                    // Another invocation, with another configuration perhaps, may have come first.
+                    // Another invocation, perhaps with another configuration, may have written its facts first.
                     self.table.facts().await?.unwrap_or_else(|| own.clone())
                 }
             };
@@ -95,8 +96,8 @@ impl App {
         self.facts_checked.get_or_try_init(check).await.copied()
     }
 
-    /// The sources of earlier files, at most 50, if a file of `source` is the first; `None` if the table has seen the source.
-    /// A source is written once, by the first process that has a file of it.
+    /// Returns the sources of earlier files, at most 50, if a file of `source` is the first; `None` if the table knows the
+    /// source. The first process with a file of a source records that source in the table.
     pub(crate) async fn new_among(&self, source: &str) -> Result<Option<Vec<String>>, TableError> {
         let mut known = self.sources.lock().await;
         if known.contains(source) {

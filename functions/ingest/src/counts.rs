@@ -1,9 +1,9 @@
-//! What an import counts: the verdicts on its rows, and what its erasures deleted.
+//! The counters of an import: the verdicts on its rows, and the items that its erasures deleted.
 
 use serde::Serialize;
 use shared::keys::SortKey;
 
-/// A struct of counters. Progress keeps each under the prefix and its field's name.
+/// Defines a struct of counters. Progress stores each of them under the prefix and the field's name.
 macro_rules! counters {
     (
         $(#[$about:meta])*
@@ -16,19 +16,19 @@ macro_rules! counters {
         }
 
         impl $name {
-            /// Each with the name under which progress keeps it.
+            /// Returns each counter with the name under which progress stores it.
             pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((concat!($prefix, stringify!($field)), self.$field)),*].into_iter()
             }
 
-            /// From what each name counts.
+            /// Creates the counters from the count of each name.
             pub(crate) fn from_named(count: impl Fn(&str) -> u64) -> Self {
                 Self {
                     $($field: count(concat!($prefix, stringify!($field))),)*
                 }
             }
 
-            /// Adds what another part of the import counted.
+            /// Adds the counters of another range or page.
             pub(crate) const fn add(&mut self, other: &Self) {
                 $(self.$field += other.$field;)*
             }
@@ -44,16 +44,16 @@ counters! {
         stale,
         rejected,
         suppressed,
-        /// Rows whose body was cut.
+        /// Rows whose body was truncated.
         truncated,
-        /// Rows that were not read, at least: they are not in `read`. A rejected row swallowed them, or the file ended
-        /// early; then the number is an estimate.
+        /// Rows that were not read and are not in `read`. The number is a minimum if a rejected row contains them. It is an
+        /// estimate if the file ended early.
         unread,
     }
 }
 
 counters! {
-    /// What was deleted, by kind.
+    /// The number of deleted items, by kind.
     Erased, "erased_", {
         identities,
         records,
@@ -64,13 +64,13 @@ counters! {
         bodies,
         /// Idempotency records of notes.
         note_requests,
-        /// Of the events, those dated after the erasure: a file that is imported later may bring them back.
+        /// Those of the events that are dated after the erasure. A file that is imported later may store them again.
         dated_ahead,
     }
 }
 
 impl Erased {
-    /// Counts an item.
+    /// Counts a deleted item.
     pub(crate) const fn count(&mut self, key: &SortKey) {
         let counter = match key {
             SortKey::Record(_) => &mut self.records,
@@ -80,7 +80,7 @@ impl Erased {
             SortKey::Event(_) => &mut self.events,
             SortKey::Body(_) => &mut self.bodies,
             SortKey::Request(_) => &mut self.note_requests,
-            // Markers stay.
+            // Erasures do not delete markers.
             SortKey::Marker(_) => return,
         };
         *counter += 1;

@@ -1,27 +1,27 @@
-//! When a run has to stop reading, so that what it has begun is over, and noted, before Lambda ends it.
+//! The deadline of an invocation. It leaves time to finish and save the work in progress before Lambda ends the invocation.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The share of its time that a run keeps for its end, and the bounds of that.
+/// The fraction of its time, one in this many, that an invocation reserves for its end, and the bounds of that time.
 const SHARE: u32 = 10;
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// No time since 1970 that an invocation ends at is shorter.
+/// An end less than a day after 1970 cannot be the end of an invocation.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often a run's time for rows is halved at most.
+/// The maximum number of times that the time for rows is halved.
 const MOST_HALVES: u32 = 4;
 
-/// The moment after which a run takes no more rows in.
+/// The time after which an invocation accepts no more rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// From Lambda's own: when the invocation ends, in time since 1970.
+    /// Computes the deadline from the end of the invocation that Lambda reports, as time since 1970.
     pub fn at(end: SystemTime) -> Self {
         let told = end.duration_since(UNIX_EPOCH).unwrap_or_default();
-        // `cargo lambda watch` tells how long the invocation may take.
+        // `cargo lambda watch` reports how long the invocation may take instead of its end.
         let left = if told < A_DAY {
             told
         } else {
@@ -34,13 +34,13 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
-    /// What comes of waiting; `None` if it has not come by then.
+    /// Waits for a future. Returns `None` if it is not ready by the deadline.
     pub(crate) async fn wait<T>(self, coming: impl Future<Output = T>) -> Option<T> {
         tokio::time::timeout_at(self.0, coming).await.ok()
     }
 
-    /// For a try after others, once its first row has come: with half the time for rows, and half again for each more,
-    /// so that its end, which may be what took too long, gets the rest.
+    /// Returns the deadline for an attempt after `tries` others, once its first row was read. The time for rows is halved for
+    /// each earlier attempt, at most [`MOST_HALVES`] times. The end of the invocation, which may be the slow step, gets the rest.
     pub(crate) fn after(self, tries: u64) -> Self {
         let halves = u32::try_from(tries).unwrap_or(u32::MAX).min(MOST_HALVES);
         let now = Instant::now();

@@ -9,19 +9,19 @@ use shared::{
 /// Why an event has to be sent again.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The event can't be read.
+    /// The event cannot be parsed.
     #[error("{0}")]
     Event(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The table did not answer.
+    /// A request to the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// S3 did not answer.
+    /// A request to S3 failed.
     #[error("S3 did not answer: {0}")]
     S3(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The time is over before a single row could be seen to.
+    /// The deadline passed before a single row was processed.
     #[error("no row was seen to before the time was over")]
     NoProgress,
-    /// An import was planned by another release, in a form that this one does not know.
+    /// The import was planned by another release, in a format that this release does not know.
     #[error("the import was planned by another release")]
     OtherForm,
     /// The table cannot be written by this release, or with this configuration.
@@ -41,7 +41,7 @@ pub enum IngestError {
 }
 
 impl IngestError {
-    /// A stable name of the kind of error, for Lambda's response and the log.
+    /// Returns a stable name for the kind of error, for Lambda's response and the log.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Event(_) => "Event",
@@ -57,7 +57,7 @@ impl IngestError {
     }
 }
 
-/// What Lambda is told: a stable type, and the whole chain of causes for the log.
+/// Creates the response to Lambda: a stable type, and the whole chain of causes for the log.
 impl From<IngestError> for Diagnostic {
     fn from(error: IngestError) -> Self {
         Self {

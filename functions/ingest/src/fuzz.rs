@@ -1,5 +1,5 @@
-//! What the targets of `cargo fuzz` call, and what has to hold whatever they are given. Not a part of the function: no
-//! other build holds it.
+//! The functions that the targets of `cargo fuzz` call, with assertions that every input must satisfy. Only fuzzing builds
+//! contain this module.
 
 use aws_sdk_s3::{
     Client,
@@ -26,13 +26,13 @@ use crate::{
     source::object::Body,
 };
 
-/// When the file was last modified: late enough for the times of today.
+/// When the file was last modified, in seconds since 1970. It is late enough for times of today.
 const LAST_MODIFIED: i64 = 1_800_000_000;
-/// DynamoDB's limits of partition and sort key.
+/// DynamoDB's limits for a partition key and a sort key, in bytes.
 const MAX_KEYS: (usize, usize) = (2048, 1024);
 
-/// Cuts a file under `key` into rows, at once and a `piece` at a time, which has to come to the same; places what
-/// they hold. Answers how many rows were placed.
+/// Splits a file under `key` into rows, as a whole and `piece` bytes at a time. Both must have the same result. Then maps the
+/// rows. Returns how many rows were mapped.
 pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let Ok(drop) = DropKey::parse(key) else {
         return 0;
@@ -69,7 +69,7 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     placed
 }
 
-/// Whether a row holds a record. Its rejection, dropped again, has to hold the same.
+/// Returns whether a row contains a valid record. The row's reject, dropped again, must contain the same record.
 fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), row.offset);
     let Ok(fields) = rows.fields(row) else {
@@ -80,7 +80,7 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
             Notation::Json => String::new(),
             Notation::Csv => format!(r#""notation":"{}","#, CSV_NOTATION),
         };
-        // Numbers as they are written, which a JSON value would not keep.
+        // Numbers must stay as written, which a JSON value does not ensure.
         let record = serde_json::to_string(&fields.map).expect("JSON");
         let reject =
             format!(r#"{{"offset":0,"code":"c","message":"m",{notation}"record":{record}}}"#);
@@ -89,7 +89,7 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let Ok(fields) = record::unwrapped(fields) else {
         return false;
     };
-    // One level more than a record's own: then it is too deep for one.
+    // The reject has one more level of nesting than its record, so it may nest too deep.
     if let Ok(again) = again(&fields) {
         assert_eq!(again, fields);
     }
@@ -125,7 +125,7 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     true
 }
 
-/// Cuts lines in ranges that begin at these places, which has to come to the lines of the whole.
+/// Splits lines in ranges that begin at these places. The result must be the lines of the whole.
 pub fn ranges(text: &[u8], starts: &[usize]) {
     let lines = |start: usize, end: Option<usize>| {
         let rows = Rows::lines(start as u64, None, end.map(|end| end as u64));
@@ -145,7 +145,7 @@ pub fn ranges(text: &[u8], starts: &[usize]) {
     assert_eq!(of_parts, lines(0, None).collect::<Vec<_>>());
 }
 
-/// The rows of a file, and how it broke off, if it did; the rows' reader is what knows their fields.
+/// Returns the rows of a file and its error, if it is broken. Also returns the reader, which can parse the rows' fields.
 fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<FileError>) {
     let mut found = Vec::new();
     for chunk in text.chunks(piece.max(1)) {
@@ -164,10 +164,10 @@ fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<Fil
     (rows, found, broken)
 }
 
-/// What an object of these bytes holds, decompressed; or why that can't be said.
+/// Returns the decompressed content of an object with these bytes.
 ///
 /// # Errors
-/// The last part of a problem's type.
+/// The content cannot be read. The error is the last segment of the problem's type.
 pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     let config = Config::builder().behavior_version(BehaviorVersion::latest());
     let client = Client::from_conf(config.build());
@@ -196,11 +196,11 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         })
 }
 
-/// The keys of the objects that an event tells of; `None` where it is no notification.
+/// Returns the keys of the objects that an event names; `None` if it is not a notification.
 pub fn notified(event: serde_json::Value) -> Option<Vec<String>> {
     let objects = notification::objects(event).ok()?;
     let keys = objects.into_iter().map(|object| {
-        // What the run does with them first.
+        // An invocation parses the keys first.
         let _ = DropKey::parse(&object.key);
         if let Some(manifest) = Manifest::parse(&object.key) {
             assert_eq!(manifest.key(), object.key);

@@ -22,10 +22,10 @@ mod simulation;
 mod source;
 mod store;
 
-/// Imports the objects that an event names, as far as the time allows. Logs the error of each object that failed.
+/// Imports the objects that an event names, until the deadline. Logs the error of each object that failed.
 ///
 /// # Errors
-/// A fault that may pass: the event has to be sent again. A bad file is not an error; its report says what is wrong.
+/// A temporary failure occurred, so the event has to be sent again. A bad file is not an error; its report contains the problem.
 pub async fn handle(
     app: &App,
     event: serde_json::Value,

@@ -1,9 +1,9 @@
-//! The Lambda function: wiring alone. What it does is in the library.
+//! The Lambda function. It only connects the library to the Lambda runtime.
 
 use ingest::{App, Deadline, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 
-/// Rows are many small pieces of memory, taken and given back: with the C library's allocator a row takes a tenth more of the CPU.
+/// Rows make many small allocations. With the C library's allocator, a row takes 10% more CPU time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

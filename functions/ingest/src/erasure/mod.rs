@@ -34,13 +34,13 @@ const MAX_TARGETS: usize = 5_000;
 const MAX_PASSES: usize = 100;
 /// The maximum number of attempts to delete items while the table is throttled.
 const MAX_ATTEMPTS: u32 = 10;
-/// By how much clocks may differ, in seconds, and runs may be late to note what they do.
+/// The tolerance in seconds for clocks that differ and for invocations that record their changes late.
 const SLACK_SECONDS: i64 = 60 * 60;
 
 /// Reads the erasure list, unless it has not changed since this process read it.
 pub(crate) async fn read(app: &App) -> Result<Erasures, TableError> {
     let mut known = app.erasures.lock().await;
-    // Read before the list: the list is at least as new as it says.
+    // The counter is read before the list, so the list is at least as new as the counter.
     let changes = app.table.erasure_changes().await?;
     if known.changes() != changes {
         *known = Erasures::listed(app.table.erasures().await?, changes);
@@ -57,29 +57,29 @@ pub(crate) struct Executed {
     pub(crate) excluded: Vec<ExcludedLinks>,
 }
 
-/// An import as it was planned.
+/// The facts about an import's plan that erasure needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planned {
-    /// How often the erasure list had changed.
+    /// How often the erasure list had changed when the import was planned.
     pub(crate) erasure_changes: u64,
-    /// When, in seconds since 1970.
+    /// When the import was planned, in seconds since 1970.
     pub(crate) at: i64,
     /// Whether the object is read by one invocation at a time.
     pub(crate) is_in_one_range: bool,
 }
 
-/// What a forget row needs beside itself.
+/// The inputs for the execution of one forget row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ForgetRow<'a> {
     pub(crate) forget: &'a Forget,
     pub(crate) version: Version,
-    /// When the note of the identities to erase expires, in seconds since 1970.
+    /// When the record of the identities to erase expires, in seconds since 1970.
     pub(crate) expires_at: i64,
     pub(crate) deadline: Deadline,
 }
 
-/// Executes a row of a forget file. Returns `None` if the deadline passed before everything was deleted: the row has to be
-/// executed again, which continues with what is left.
+/// Executes a row of a forget file. Returns `None` if the deadline passed before everything was deleted. The row then has to be
+/// executed again, which deletes the rest.
 pub(crate) async fn forget(
     app: &App,
     row: ForgetRow<'_>,
@@ -102,7 +102,8 @@ pub(crate) async fn forget(
     }
     let markers = forget.markers(version);
     let is_stored = write_markers(app, &targets, &markers, version).await?;
-    // Between listing and deleting: a run that stores something before it sees this change is found by the deletion.
+    // The change is counted between listing and deleting. If an invocation stores an item before it reads the new list, the
+    // deletion finds the item.
     app.table.count_erasure_change().await?;
     for identity in &targets {
         for marker in &markers {
@@ -113,7 +114,7 @@ pub(crate) async fn forget(
     if !erase_all(&app.table, targets, erased, Some(row.deadline)).await? {
         return Ok(None);
     }
-    // A reinstatement erases no identity, although the items that an erasure before it left are deleted here too.
+    // A reinstatement erases no identity, although it also deletes items that an earlier erasure left.
     if markers.contains(&Marker::Erased) {
         erased.identities += identities;
     }
@@ -123,7 +124,7 @@ pub(crate) async fn forget(
     }))
 }
 
-/// Writes markers of identities, first into the erasure list. Returns whether any of them was stored.
+/// Writes markers of identities, to the erasure list first. Returns whether any of them was stored.
 async fn write_markers(
     app: &App,
     targets: &[IdentityId],
@@ -146,7 +147,7 @@ async fn write_markers(
     Ok(is_stored)
 }
 
-/// Deletes what was stored under identities that were added to the erasure list since an import was planned.
+/// Deletes items of identities that were added to the erasure list since an import was planned.
 pub(crate) async fn catch_up(
     app: &App,
     planned: Planned,
@@ -173,15 +174,17 @@ pub(crate) async fn catch_up(
     Ok(())
 }
 
-/// The versions of the rows before the first one that wrote a marker in this run. An earlier run has executed all of them before
-/// it saved its progress, and every run that started after that has kept to them. `None` if that is not known: an object in
-/// ranges is read by several runs concurrently.
+/// Returns the versions of the rows before the first row that wrote a marker in this invocation.
+///
+/// An earlier invocation executed all of these rows before it saved its progress, and every later invocation applied them.
+/// Returns `None` if this invocation wrote no marker. Also returns `None` for an object with several ranges, because several
+/// invocations read it concurrently.
 fn rows_before(planned: Planned, known: &Erasures) -> Option<Range<Version>> {
     let first = known.first()?;
     planned.is_in_one_range.then(|| first.at(0)..first)
 }
 
-/// Whether one of these rows wrote all markers of an identity.
+/// Returns whether one of these rows wrote all markers of an identity.
 fn is_all_said_in(rows: &Range<Version>, markers: &Markers) -> bool {
     let Some(version) = markers.erased().filter(|version| rows.contains(version)) else {
         return false;
@@ -193,8 +196,8 @@ fn is_all_said_in(rows: &Range<Version>, markers: &Markers) -> bool {
     [erased, suppressed].contains(markers)
 }
 
-/// Deletes items, each only in the version that it has here. Returns for each whether it was deleted: not if it was replaced
-/// since. For an item that is gone DynamoDB reports a success.
+/// Deletes items, each only in the version given here. Returns for each whether it was deleted; an item that was replaced since
+/// is not. For an item that is gone, DynamoDB reports a success.
 pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, TableError> {
     let mut deleted = vec![false; items.len()];
     let mut left: Vec<usize> = (0..items.len()).collect();
@@ -240,8 +243,8 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
     Ok(deleted)
 }
 
-/// Deletes what their markers erase of identities, some of them concurrently. Returns whether that was completed before the
-/// deadline.
+/// Deletes everything that the markers of identities erase, several identities concurrently. Returns whether that was completed
+/// before the deadline.
 async fn erase_all(
     table: &Table,
     identities: Vec<IdentityId>,
@@ -263,12 +266,12 @@ async fn erase_all(
     Ok(is_complete)
 }
 
-/// What was deleted of identities that are erased concurrently.
+/// The items deleted from identities that are erased concurrently.
 #[derive(Debug, Default)]
 struct Deleted {
-    /// Everything but links.
+    /// The counts of everything except links.
     counts: Erased,
-    /// Sides of links, by partition and key: both ends of a link may delete one.
+    /// Sides of links, by partition and key. Both ends of a link may delete the same side, which counts once.
     links: HashSet<(IdentityId, SortKey)>,
 }
 
@@ -283,8 +286,11 @@ impl Deleted {
     }
 }
 
-/// Deletes what an identity's markers erase of it, page by page, and the far sides of its links. Reads it again until nothing
-/// that is erased is left. Returns what was deleted, and whether that was completed before the deadline.
+/// Deletes everything that an identity's markers erase, page by page, and the far sides of its links. Reads the identity again
+/// until nothing erased is left. Returns the deleted items, and whether that was completed before the deadline.
+///
+/// # Errors
+/// Items are stored faster than they are erased in `MAX_PASSES` passes, or the table refuses a request.
 async fn erase(
     table: &Table,
     identity: IdentityId,
@@ -315,7 +321,7 @@ async fn erase(
     )))
 }
 
-/// Deletes what the markers erase of a page. Returns whether there was anything.
+/// Deletes everything that the markers erase of a page. Returns whether there was anything.
 async fn erase_page(
     table: &Table,
     items: &[Item],
@@ -329,7 +335,7 @@ async fn erase_page(
     let far = table.far_links(&links).await?;
     let far: Vec<&Item> = far.iter().filter(|item| markers.erase(item)).collect();
     let found = !links.is_empty() || !rest.is_empty();
-    // Own links are deleted last: a retry finds the far sides by them.
+    // Own links are deleted last, because a retry finds the far sides through them.
     for items in [far, rest, links] {
         let is_deleted = delete(table, &items).await?;
         for (item, _) in items.iter().zip(is_deleted).filter(|(_, is)| *is) {
@@ -339,8 +345,11 @@ async fn erase_page(
     Ok(found)
 }
 
-/// The identities of the profiles that `named` belong to, with the MD5 identities of their addresses and everything that
-/// these are linked to; and the links that were not followed. `offset` is the row's.
+/// Returns the identities of the profiles that `named` belong to, the MD5 identities of their email addresses, and everything
+/// linked to these. Also returns the links that were not followed. `offset` is the row's, in bytes.
+///
+/// # Errors
+/// The row would erase more than [`MAX_TARGETS`] identities, or the table refuses a request.
 async fn profiles(
     app: &App,
     named: Vec<IdentityId>,
@@ -350,7 +359,7 @@ async fn profiles(
     let mut excluded = BTreeSet::new();
     let mut left = named;
     while let Some(identity) = left.pop() {
-        // Any member leads to all the others.
+        // Any member of a profile leads to all the others, so a known identity needs no read.
         if all.contains(&identity) {
             continue;
         }
@@ -361,7 +370,7 @@ async fn profiles(
         all.extend(members);
         excluded.extend(closure.excluded());
         if closure.truncated() || all.len() > MAX_TARGETS {
-            // Those left out would stay, and no link would lead to them any more.
+            // Identities beyond the limit would stay, and no link would lead to them any more.
             let error = format!(
                 "the row at byte {offset} would erase more than {MAX_TARGETS} identities, and erases none: name them in \
                  several rows, without a scope"
@@ -372,8 +381,8 @@ async fn profiles(
     Ok((all.into_iter().collect(), excluded.into_iter().collect()))
 }
 
-/// The identities of a profile, up to [`MAX_TARGETS`]; and the MD5 form of the addresses among them, as far as anything that
-/// is stored names the address.
+/// Returns the identities of a profile, up to [`MAX_TARGETS`], and the MD5 forms of its email addresses. An address is known only
+/// if a stored item names it.
 async fn profile(
     table: &Table,
     asked: IdentityId,
@@ -421,10 +430,10 @@ async fn profile(
     Ok((closure, md5s.collect()))
 }
 
-/// Keeps what names an identity: an address rather than its hash.
+/// Records an identifier of an identity. An email address replaces its hash.
 fn learn(names: &mut HashMap<IdentityId, Identifier>, id: IdentityId, name: Identifier) {
     let held = names.entry(id).or_insert_with(|| name.clone());
-    // The address sorts before its hash.
+    // An email address sorts before its hash.
     if name < *held {
         *held = name;
     }

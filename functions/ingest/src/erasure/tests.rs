@@ -1,4 +1,4 @@
-//! A table in memory that the real rules write to and erase from, compared with what the erasure rule prescribes.
+//! Compares an in-memory table, which the real rules write to and erase from, with the result that the erasure rule prescribes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,10 +13,10 @@ use crate::{
 
 const START: i64 = 1_790_000_000;
 
-/// A dropped file of one row.
+/// A dropped file with one row.
 #[derive(Clone, Debug)]
 struct File {
-    /// Its last-modified, in steps from the start: what was dropped later is newer.
+    /// The time of its last modification, in steps from the start. A file with a later step is newer.
     step: i64,
     record_type: &'static str,
     row: String,
@@ -31,7 +31,7 @@ impl File {
         version(self.step, 0)
     }
 
-    /// What its row leads to, where these erasures are known.
+    /// Returns the mapped row, given these erasures.
     fn placed(&self, erasures: Erasures) -> Placed {
         let key = IdentityKey::new("key").unwrap();
         let context = Context {
@@ -47,7 +47,7 @@ impl File {
     }
 }
 
-/// An item as the erasure rule sees it.
+/// Converts a write to an item with the fields that the erasure rule uses.
 fn bare(write: &Write) -> Item {
     let (partition, sort) = write.key();
     Item::ingested(
@@ -59,7 +59,7 @@ fn bare(write: &Write) -> Item {
     )
 }
 
-/// Whether the markers of one of an item's identities erase it: a link has two.
+/// Returns whether the markers of one of an item's identities erase it. A link has two identities.
 fn is_erased(markers: &HashMap<IdentityId, Markers>, item: &Item) -> bool {
     let erases = |identity| {
         let markers = markers.get(identity);
@@ -114,7 +114,7 @@ impl Model {
         }
     }
 
-    /// Deletes what the markers of an identity erase, of it and of the far sides of its links.
+    /// Deletes everything that the markers of an identity erase, including the far sides of its links.
     fn erase(&mut self, identity: &IdentityId) {
         let markers = self.markers[identity].clone();
         self.table.retain(|_, item| {
@@ -167,7 +167,7 @@ fn id(letter: char) -> IdentityId {
         .unwrap()
 }
 
-/// The version of the row at `offset` of the file that was dropped at `step`.
+/// Returns the version of the row at `offset` of the file that was dropped at `step`.
 fn version(step: i64, offset: u64) -> Version {
     Version::new(START + step * 100, "01", ImportId([step as u8; 8]), offset)
 }
@@ -180,7 +180,7 @@ fn markers(said: &[(Marker, Version)]) -> Markers {
     markers
 }
 
-/// What a run knows where the list says this of one identity, and nothing of others.
+/// Returns the erasures of an invocation whose list has only these markers of one identity.
 fn listed(identity: &IdentityId, said: &[(Marker, Version)]) -> Erasures {
     let erasure = Erasure {
         markers: markers(said),
@@ -251,7 +251,7 @@ fn what_a_run_has_carried_out_is_what_is_still_all_that_is_said() {
     assert_eq!(erasures.first(), None);
     erasures.add(&ada, Marker::Erased, version(2, 5));
     assert!(is_over(&erasures, &[own]));
-    // Others have said more since.
+    // Other rows have written more markers since.
     assert!(!is_over(&erasures, &[(Marker::Erased, version(3, 0))]));
     assert!(!is_over(
         &erasures,
@@ -276,11 +276,11 @@ fn what_earlier_runs_of_an_import_have_carried_out_is_told_by_its_version() {
         (vec![erased(2, 49)], true),
         (vec![erased(2, 49), suppressed(2, 49)], true),
         (vec![], false),
-        // This run's own rows, and those of other imports.
+        // This invocation's own rows, and rows of other imports.
         (vec![erased(2, 50)], false),
         (vec![erased(1, 10)], false),
         (vec![erased(3, 10)], false),
-        // Another row has said something too.
+        // Another row has written a marker too.
         (vec![erased(2, 10), suppressed(1, 10)], false),
         (vec![erased(2, 10), suppressed(2, 20)], false),
         (
@@ -329,11 +329,11 @@ fn a_link_to_one_who_was_erased_is_kept_out_on_both_sides() {
     }
 }
 
-/// The result that the erasure rule prescribes for deliveries of one-row files, computed from the rule alone.
+/// Returns the result that the erasure rule prescribes for deliveries of one-row files, computed from the rule alone.
 ///
-/// Of each key the newest row is stored that the markers do not erase now, and have not erased at any time since one of its
-/// deliveries. The second half is the one exception to the rule that the order does not matter: a file newer than a reinstatement
-/// but imported before it stays out until it is imported again.
+/// For each key, the newest row is stored that some delivery leaves in the table. The markers must not erase it now, nor at any
+/// time since that delivery. The second condition is the one exception to the rule that the order does not matter. A file that is
+/// newer than a reinstatement but was imported before it stays out until it is imported again.
 fn prescribed(deliveries: &[&File]) -> BTreeMap<(String, String), Option<Version>> {
     let mut after: Vec<HashMap<IdentityId, Markers>> = vec![HashMap::new()];
     let mut rows = Vec::new();
@@ -372,7 +372,7 @@ fn prescribed(deliveries: &[&File]) -> BTreeMap<(String, String), Option<Version
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
-    /// Files come in any order, and some of them twice. Nothing erased is ever left in the table.
+    /// Files come in any order, and some of them twice. The table never contains an erased item.
     #[test]
     fn every_order_of_files_gives_what_the_rule_prescribes(
         files in prop::collection::vec(file(), 1..12),
@@ -391,7 +391,7 @@ proptest! {
         prop_assert_eq!(model.left(), prescribed(&deliveries));
     }
 
-    /// Without reinstatements no order matters at all.
+    /// Without reinstatements, the order does not matter.
     #[test]
     fn without_reinstatements_every_order_is_equal(
         files in prop::collection::vec(file(), 1..12),

@@ -1,28 +1,29 @@
-//! What an object's key says of its records: `drop/{record_type}/[{source}/]{anything}.{extension}`. A folder after the
-//! record type that can't be a source, such as a year, belongs to the name.
+//! Parses the key of a dropped object: `drop/{record_type}/[{source}/]{anything}.{extension}`.
+//!
+//! A folder after the record type that is not a valid source, such as a year, is part of the file name.
 
 use crate::{record::RecordType, rows::Format};
 
-/// Who delivers a file that lies in no source's folder.
+/// The source of a file that is not in a source's folder.
 const DEFAULT_SOURCE: &str = "default";
 const MAX_SOURCE_CHARS: usize = 64;
-/// Sources of records that no file delivers: decisions of support agents, and the system's own.
+/// Sources of records that do not come from files: decisions of support agents, and records of the system itself.
 const RESERVED_SOURCES: [&str; 2] = ["agents", "system"];
 
-/// What a key says.
+/// The parsed key of a dropped object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DropKey {
     /// The folder's name: a record type, or `mixed`.
     pub(crate) folder: String,
-    /// The record type; `None` in `mixed`, where each record names its own.
+    /// The record type; `None` in `mixed`, where each record specifies its own.
     pub(crate) record_type: Option<RecordType>,
-    /// Who delivers the file.
+    /// The source that delivers the file.
     pub(crate) source: String,
-    /// What the name's end says; compression is told by content.
+    /// The format that the extension specifies. Compression is detected from the content instead.
     pub(crate) format: Format,
 }
 
-/// Why a key's object can't be ingested.
+/// Why an object with this key cannot be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DropKeyError {
     #[error(
@@ -40,7 +41,7 @@ pub(crate) enum DropKeyError {
 }
 
 impl DropKeyError {
-    /// The last part of the problem's type.
+    /// Returns the last segment of the problem's type.
     pub(crate) const fn slug(self) -> &'static str {
         match self {
             Self::UnknownRecordType => "unknown-record-type",
@@ -51,7 +52,7 @@ impl DropKeyError {
 }
 
 impl DropKey {
-    /// Parses a key.
+    /// Parses the key of a dropped object.
     pub(crate) fn parse(key: &str) -> Result<Self, DropKeyError> {
         let path = key
             .strip_prefix("drop/")
@@ -83,14 +84,14 @@ impl DropKey {
         })
     }
 
-    /// Whether an object with a field `records` is a row, and not an envelope; `None` where each row says so itself.
+    /// Returns whether an object with a field `records` is a row and not an envelope; `None` if each row specifies its own type.
     pub(crate) fn bare_records(&self) -> Option<bool> {
         let holds = |record_type| matches!(record_type, RecordType::Unify | RecordType::Forget);
         self.record_type.map(holds)
     }
 }
 
-/// Whether a folder names a source. One without a letter is a part of a date.
+/// Returns whether a folder is a valid source name. A name without a letter is part of a date.
 fn is_source(folder: &str) -> bool {
     (1..=MAX_SOURCE_CHARS).contains(&folder.len())
         && folder
@@ -99,7 +100,7 @@ fn is_source(folder: &str) -> bool {
         && folder.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// What a name in lowercase ends in.
+/// Returns the format that the extension of a lowercase name specifies.
 fn format(name: &str) -> Option<Format> {
     let compressed = [".gz", ".zst"]
         .iter()
@@ -163,7 +164,7 @@ mod tests {
                 parse(&format!("drop/purchase/{reserved}/2026/a.ndjson")),
                 Err(DropKeyError::InvalidSource)
             );
-            // As a name it is like any other.
+            // A file name may be a reserved word.
             assert!(parse(&format!("drop/purchase/{reserved}.ndjson")).is_ok());
         }
         for name in ["a.xml", "a", "a.gz", "csv", "a.csv.bz2", "a.ndjson.gz.zst"] {

@@ -1,19 +1,21 @@
-//! Manifests: S3 as the queue of work that is left. A manifest's key says all: which import, which range, from
-//! where. Putting one starts a run by its notification, and it is gone when that run has seen to it.
+//! Manifests: S3 objects that form the queue of pending work.
+//!
+//! A manifest's key contains the import, the byte range and the offset. Putting a manifest starts an invocation by its S3
+//! notification. That invocation deletes the manifest when its work is done.
 
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata as _, primitives::ByteStream};
 use shared::version::ImportId;
 
 use crate::{IngestError, import::plan::Plan};
 
-/// Where manifests lie.
+/// The key prefix of manifests.
 pub(crate) const PREFIX: &str = "work/";
-/// The number of this form of manifests.
+/// The version number of the manifest format.
 const FORM: u64 = 1;
-/// How often a put that another request got in the way of is tried.
+/// The maximum number of attempts to put a manifest while concurrent requests conflict with it.
 const MAX_CONFLICTS: u32 = 5;
 
-/// Work that is left.
+/// Pending work: the rest of a byte range of an import, from `offset` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) import: ImportId,
@@ -22,7 +24,7 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// `work/{import}/{range}-{offset}.json`
+    /// Returns the key: `work/{import}/{range}-{offset}.json`.
     pub(crate) fn key(&self) -> String {
         format!(
             "{PREFIX}{}/{}-{}.json",
@@ -30,7 +32,7 @@ impl Manifest {
         )
     }
 
-    /// Reads a key; `None` for what is no manifest's.
+    /// Parses a key. Returns `None` if it is not the key of a manifest.
     pub(crate) fn parse(key: &str) -> Option<Self> {
         let (import, place) = key
             .strip_prefix(PREFIX)?
@@ -45,9 +47,9 @@ impl Manifest {
         (manifest.key() == key).then_some(manifest)
     }
 
-    /// Puts it, unless it lies there already.
+    /// Puts the manifest, unless it already exists.
     pub(crate) async fn put(&self, s3: &Client, plan: &Plan) -> Result<(), IngestError> {
-        // For those who find it: a run goes by the key alone.
+        // The body is for people who look at the object. An invocation uses only the key.
         let body = serde_json::json!({
             "form": FORM,
             "import": self.import.to_string(),
@@ -69,9 +71,9 @@ impl Manifest {
                 return Ok(());
             };
             match error.as_service_error().and_then(|error| error.code()) {
-                // It lies there already.
+                // The manifest already exists.
                 Some("PreconditionFailed") => return Ok(()),
-                // It was put or deleted at the same time: which of them won can only be asked.
+                // Another request put or deleted it concurrently. Only another attempt shows which request won.
                 Some("ConditionalRequestConflict") => {}
                 _ => return Err(IngestError::S3(error.into())),
             }
@@ -79,7 +81,7 @@ impl Manifest {
         Err(IngestError::S3("a manifest was in conflict".into()))
     }
 
-    /// Deletes it: its run has seen to it.
+    /// Deletes the manifest after its work is done.
     pub(crate) async fn delete(&self, s3: &Client, bucket: &str) -> Result<(), IngestError> {
         let delete = s3
             .delete_object()

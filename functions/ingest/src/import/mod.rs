@@ -1,4 +1,4 @@
-//! Drives an import. In goes the key of a dropped object; out comes its report, after one invocation or several.
+//! Imports a dropped object. Takes the object's key; writes its report after one or more invocations.
 
 pub(crate) mod drop_key;
 pub(crate) mod manifest;

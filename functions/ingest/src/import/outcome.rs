@@ -10,14 +10,14 @@ use crate::{
     source::notification::ObjectVersion,
 };
 
-/// The report of an import of which nothing was read.
+/// Builds the report of an import of which nothing was read.
 pub(crate) fn at_start(object: &ObjectVersion) -> Report {
     let drop = DropKey::parse(&object.key).ok();
     let record_type = drop.as_ref().map(|drop| drop.folder.clone());
     Report::new(object, record_type, drop.map(|drop| drop.source))
 }
 
-/// The report of an import whose ranges have this progress, in their order.
+/// Builds the report of an import from the progress of its ranges, in range order.
 pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
     let mut report = Report {
         started_at: plan.started_at,
@@ -28,7 +28,7 @@ pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
     for (number, range) in ranges.iter().enumerate() {
         if range.problem.is_some() {
             let bytes = plan.range(number).map_or(0, |range| plan.bytes(range));
-            // Something is missing, even if the object ends in the middle of its compressed data.
+            // At least 1 byte is unread, even if the object ends in the middle of its compressed data.
             unread_bytes += bytes.saturating_sub(range.consumed).max(1);
         }
         report.counts.add(&range.counts);
@@ -50,8 +50,8 @@ pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
     report
 }
 
-/// An estimate of the rows in `unread` bytes of an object of `size` bytes, by the rows that were read in the others. At least
-/// 1 if there are such bytes; 0 if no row was read.
+/// Estimates the rows in `unread` bytes of an object of `size` bytes, from the rows that were read in the other bytes. Returns at
+/// least 1 if there are unread bytes, and 0 if no row was read.
 fn unread_rows(read: u64, size: u64, unread: u64) -> u64 {
     if read == 0 || unread == 0 {
         return 0;

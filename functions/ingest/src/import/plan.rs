@@ -1,5 +1,6 @@
-//! Plans: what an import is to do, fixed once, by whichever run comes first; and how far each range of it is.
-//! Pure: `table` keeps both, as maps.
+//! The plan of an import and the progress of its byte ranges.
+//!
+//! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
 use shared::{
     closure::ExcludedLinks,
@@ -16,65 +17,67 @@ use crate::{
     source::{FileError, notification::ObjectVersion},
 };
 
-/// The number of this form of plans. A run that finds another one leaves it to those who know it.
+/// The version number of the plan format. An invocation leaves a plan of another version to a release that can read it.
 const FORM: u64 = 1;
-/// The most ranges of an import.
+/// The maximum number of ranges of an import.
 const MAX_RANGES: u64 = 32;
-/// The most bytes, decompressed, that a run reads again before it comes to what is left. At 90 MB/s, as S3 sends to one
-/// connection, they take 6 of its 15 minutes; inflating is faster (`infra/bench/results.md`, Large files).
+/// The maximum number of decompressed bytes that an invocation reads again before it reaches the rest of the range.
+///
+/// S3 sends 90 MB/s to one connection, so these bytes take 6 of the 15 minutes of an invocation. Decompression is faster
+/// (`infra/bench/results.md`, Large files).
 const MAX_PASSED_OVER: u64 = 32 << 30;
 
 /// The maximum number of excluded links that a report lists.
 const MAX_EXCLUDED: usize = 100;
 
-/// Problems of an object that is not there any more.
+/// Problems of an object that is no longer available.
 pub(crate) const GONE: &str = "object-gone";
 pub(crate) const SUPERSEDED: &str = "object-superseded";
 const LOST: [&str; 2] = [GONE, SUPERSEDED];
 
-/// What an import is to do.
+/// The work of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) object: ObjectVersion,
-    /// In seconds since 1970.
+    /// When the object was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
     pub(crate) size: u64,
     pub(crate) compressed: bool,
-    /// How often the erasure list had changed.
+    /// How often the erasure list had changed when the import was planned.
     pub(crate) erasure_changes: u64,
-    /// Where each range begins, in bytes. The last one ends with the object.
+    /// Where each range begins, in bytes. The last range ends with the object.
     pub(crate) starts: Vec<u64>,
     pub(crate) started_at: Instant,
     /// The sources that the table knew before this file, if the file is the first of its source; at most 50.
     pub(crate) new_among: Option<Vec<String>>,
 }
 
-/// A part of an object: the lines that begin in it.
+/// A byte range of an object. It contains the lines that begin in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
     pub(crate) number: usize,
     pub(crate) start: u64,
-    /// `None`: to the end.
+    /// `None` if the range ends with the object.
     pub(crate) end: Option<u64>,
 }
 
-/// How far a range is.
+/// The progress of a byte range.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Progress {
-    /// Where the next row begins, in bytes of what the object holds, decompressed.
+    /// Where the next row begins, in bytes of the decompressed content.
     pub(crate) offset: u64,
-    /// The line there, from 1; `None` where it can't be known.
+    /// The line of the next row, from 1; `None` if it is unknown.
     pub(crate) line: Option<u64>,
     pub(crate) done: bool,
-    /// How many runs have come this far.
+    /// The number of invocations that led to this progress.
     pub(crate) hops: u64,
     pub(crate) counts: Counts,
     pub(crate) requests: u64,
     pub(crate) capacity_units: f64,
-    /// How many of the range's bytes, as the object has them, the rows before `offset` take. Compressed objects are read in
-    /// chunks, so it may be a few chunks too many.
+    /// The number of bytes of the stored object that the rows before `offset` take. Compressed objects are read in chunks, so the
+    /// number may be too high by a few chunks.
     pub(crate) consumed: u64,
-    /// The names of its rejects objects, after the import's prefix.
+    /// The names of the range's rejects objects, without the import's prefix.
     pub(crate) rejects: Vec<String>,
     pub(crate) erased: Erased,
     /// Links that erasures of whole profiles did not follow.
@@ -83,14 +86,14 @@ pub(crate) struct Progress {
     pub(crate) problem: Option<(Status, FileProblem)>,
 }
 
-/// Whether an object can be entered in the middle: whether its rows lie on lines, as they are stored. What can't be is
-/// read from its start by each run.
+/// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation reads
+/// other objects from their start.
 pub(crate) fn is_cut_anywhere(format: Format, compressed: bool) -> bool {
     format == Format::Ndjson && !compressed
 }
 
-/// Why an object can't be read from `offset` on: too much of it would be read again by each run, if it can't be
-/// entered in the middle.
+/// Returns an error if an object cannot be read from `offset` on. Unless it can be read from the middle, each invocation would
+/// read more than [`MAX_PASSED_OVER`] bytes again.
 pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<FileError> {
     (!is_cut_anywhere(format, compressed) && offset > MAX_PASSED_OVER).then(|| {
         FileError::new(
@@ -104,15 +107,16 @@ pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<F
     })
 }
 
-/// For how long the table keeps an import's plan and progress.
+/// How long the table keeps the plan and progress of an import, in seconds.
 const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// When a plan or progress that is stored now expires, in seconds since 1970.
+/// Returns when a plan or progress that is stored now expires, in seconds since 1970.
 pub(crate) fn expiry() -> i64 {
     Instant::now().seconds() + KEPT_SECONDS
 }
 
-/// Where the ranges of an object begin.
+/// Returns where the ranges of an object begin, in bytes. `chunk` is the maximum size of a range, unless that needs more than
+/// [`MAX_RANGES`].
 pub(crate) fn starts(size: u64, chunk: u64, format: Format, compressed: bool) -> Vec<u64> {
     let ranges = if is_cut_anywhere(format, compressed) {
         size.div_ceil(chunk.max(1)).clamp(1, MAX_RANGES)
@@ -127,7 +131,7 @@ impl Plan {
         self.object.import()
     }
 
-    /// What the erasure of identities needs to know of the plan.
+    /// Returns the facts about the plan that erasure needs.
     pub(crate) fn planned(&self) -> Planned {
         Planned {
             erasure_changes: self.erasure_changes,
@@ -136,7 +140,7 @@ impl Plan {
         }
     }
 
-    /// The version of what stands at the object's start.
+    /// Returns the version of a row at the start of the object.
     pub(crate) fn version(&self) -> Version {
         Version::new(self.last_modified, &self.object.sequencer, self.import(), 0)
     }
@@ -149,7 +153,7 @@ impl Plan {
         })
     }
 
-    /// How many bytes of the object a range has.
+    /// Returns the size of a range, in bytes of the stored object.
     pub(crate) fn bytes(&self, range: Range) -> u64 {
         range.end.unwrap_or(self.size).saturating_sub(range.start)
     }
@@ -183,7 +187,7 @@ impl Plan {
         map
     }
 
-    /// Reads a plan; `None` if it is of another form.
+    /// Reads a plan; `None` if it has another format.
     pub(crate) fn from_map(map: &Map) -> Option<Self> {
         let text = |name: &str| Some(map.text(name)?.to_owned());
         (integer(map.get("form")?)? == FORM).then_some(())?;
@@ -214,7 +218,8 @@ impl Plan {
 }
 
 impl Progress {
-    /// Whether the object was not there any more. Another run of the same event may have read it before.
+    /// Returns whether the range ended because the object was no longer available. A concurrent invocation for the same event may
+    /// have read the object earlier.
     pub(crate) fn is_lost(&self) -> bool {
         let problem = self.problem.as_ref();
         problem.is_some_and(|(_, problem)| LOST.contains(&problem.slug()))
@@ -228,11 +233,11 @@ impl Progress {
         self.excluded.truncate(MAX_EXCLUDED);
     }
 
-    /// Of a range that nobody has begun.
+    /// Returns the progress of a range that has not begun.
     pub(crate) fn at_start(plan: &Plan, range: Range) -> Self {
         Self {
             offset: range.start,
-            // Where an object is cut into ranges, lines can't be counted.
+            // An invocation that starts in the middle of an object cannot count the lines before.
             line: (plan.starts.len() == 1).then_some(1),
             ..Self::default()
         }
@@ -284,7 +289,7 @@ impl Progress {
         map
     }
 
-    /// Reads it back; what is missing is nought.
+    /// Reads the progress from its map. Missing numbers are 0.
     pub(crate) fn from_map(map: &Map) -> Self {
         let count = |name: &str| map.get(name).and_then(integer).unwrap_or_default();
         let problem = |status: &str| {

@@ -1,4 +1,4 @@
-//! One run over a range: its rows are cut, checked, placed and written, until the range or the time is over.
+//! Imports the rows of one byte range during one invocation, until the range ends or the deadline passes.
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,12 @@ use crate::{
     store::write::{RowVerdict, Writer},
 };
 
-/// A rejected CSV record this many times as long as the ones before it is taken to have swallowed other rows.
+/// A rejected CSV record that is more than this many times as long as the average record before it probably contains other rows.
 const LONG_RECORD: u64 = 10;
-/// How often a run says how far it is.
+/// The minimum time between two progress messages in the log.
 const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A run, and what it has come to.
+/// The import of one byte range by one invocation, with its state.
 pub(crate) struct Run<'a> {
     app: &'a App,
     plan: &'a Plan,
@@ -41,7 +41,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Goes on from `progress`. `erasures` are not older than the plan says.
+    /// Continues from `progress`. `erasures` must be at least as new as the plan.
     pub(crate) fn new(
         app: &'a App,
         plan: &'a Plan,
@@ -72,9 +72,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs until the range is done or the deadline is past, and answers how far the range is then. All of that is
-    /// written; that it is so far has yet to be noted. `source` is the object from its start, if it is open already;
-    /// `tries` is how many came before from the same place.
+    /// Imports rows until the range is done or the deadline passes. Returns the new progress.
+    ///
+    /// All rows that the progress counts are written; the caller saves the progress. `source` is the object from its start, if it
+    /// is already open. `tries` is the number of earlier attempts from the same position.
     pub(crate) async fn run(
         mut self,
         object: &ObjectVersion,
@@ -91,7 +92,7 @@ impl<'a> Run<'a> {
         }
         self.writer.finish().await?;
         self.account(&rows).await?;
-        // Who was erased since the import was planned may have been stored by this run or by one that died.
+        // This invocation, or one that died, may have stored items of identities that were erased since the import was planned.
         let (planned, known) = (self.plan.planned(), &self.context.erasures);
         erasure::catch_up(self.app, planned, known, &mut self.progress.erased).await?;
         self.rejects.put().await?;
@@ -136,7 +137,8 @@ impl<'a> Run<'a> {
                 .or_else(|| at_end.then(|| rows.finish()).flatten())
             {
                 self.log_progress();
-                // What can't be entered in the middle is read from its start; what is accounted for is passed over.
+                // An object that cannot be read from the middle is read from its start. Rows before the saved offset are already
+                // counted.
                 if row.offset < self.progress.offset {
                     continue;
                 }
@@ -165,7 +167,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Notes that the range has come to the reader's position. `compressed` is how many bytes of a compressed object were read.
+    /// Records that the range is done up to the reader's position. `compressed` is how many bytes of a compressed object were
+    /// read.
     fn save_position(&mut self, rows: &Rows, compressed: Option<u64>) {
         let progress = &mut self.progress;
         progress.offset = rows.position();
@@ -174,7 +177,7 @@ impl<'a> Run<'a> {
         progress.consumed = progress.consumed.max(compressed.unwrap_or(plain));
     }
 
-    /// The reader of what is left of the range, and the byte of the object that it begins with.
+    /// Returns a reader for the rest of the range, and the byte of the object at which reading starts.
     fn rows(&self) -> (Rows, u64) {
         if plan::is_cut_anywhere(self.drop.format, self.plan.compressed) {
             let Progress { offset, line, .. } = self.progress;
@@ -184,7 +187,7 @@ impl<'a> Run<'a> {
         (Rows::new(self.drop.format, self.drop.bare_records()), 0)
     }
 
-    /// Opens the object. `None` where there is nothing to be read any more.
+    /// Opens the object at byte `from`. If it is gone or superseded, ends the range with that problem and returns `None`.
     async fn open<'b>(
         &mut self,
         object: &'b ObjectVersion,
@@ -209,7 +212,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Imports a row. Returns whether it was, which only a forget row can fail to be before the deadline.
+    /// Imports one row. Returns `false` only for a forget row that was not completed before the deadline.
     async fn row(
         &mut self,
         rows: &Rows,
@@ -244,8 +247,10 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// How many rows a rejected CSV record swallowed, as a stray quote makes it do: its lines but the first, if it is far longer
-    /// than the records before it (the header, if it is the first).
+    /// Returns how many rows a rejected CSV record contains besides its own, usually because of a stray quote.
+    ///
+    /// These are its lines except the first, if it is more than [`LONG_RECORD`] times as long as the average record before it.
+    /// The first record is compared with the header.
     fn swallowed(&self, rows: &Rows, row: &Row) -> u64 {
         let lines = rows.line().saturating_sub(row.line).saturating_sub(1);
         let before = self.progress.counts.read.saturating_sub(1).max(1);
@@ -300,7 +305,7 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Counts the verdicts that have come in.
+    /// Counts the verdicts received since the last call, and adds rejected rows to the rejects.
     async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
         for verdict in self.writer.verdicts() {
             match verdict {
@@ -319,8 +324,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Logs how far the range is, now and then: for those who wait for a large file. The offsets are of what the
-    /// object holds, decompressed; the size is the object's own.
+    /// Logs the progress at most once per [`LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are
+    /// bytes of the decompressed content; `size` is the size of the stored object.
     fn log_progress(&mut self) {
         if self.logged_at.elapsed() < LOG_INTERVAL {
             return;

@@ -1,5 +1,6 @@
-//! Runs: what one notification leads to. A dropped object is planned once and begun; a manifest goes on with it.
-//! ADR 6 says why any interleaving of runs, and any death of one, comes to the same end.
+//! Handles one notification. A dropped object is planned once and its first range begun; a manifest continues a range.
+//!
+//! ADR 6 explains why every interleaving of invocations, and the death of any of them, has the same result.
 
 use shared::{table::ImportItems, time::Instant, value::Map, version::ImportId};
 
@@ -21,10 +22,10 @@ use crate::{
     source::object::{Body, OpenResult},
 };
 
-/// How many runs a range may take: each makes progress, but some file is always larger.
+/// The maximum number of invocations for one range. Each makes progress, but this alone does not bound the size of a file.
 const MAX_HOPS: u64 = 10_000;
 
-/// The import that a notification's object belongs to: its own, or the one that its manifest names.
+/// Returns the import that a notification's object belongs to: its own, or the one that its manifest names.
 pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
     let manifest = object.key.starts_with(manifest::PREFIX);
     manifest
@@ -33,14 +34,14 @@ pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
         .map_or_else(|| object.import(), |manifest| manifest.import)
 }
 
-/// Sees to one object that a notification tells of.
+/// Imports the object named by a notification, or continues the import if the object is a manifest.
 pub(crate) async fn run(
     app: &App,
     object: &ObjectVersion,
     deadline: Deadline,
 ) -> Result<(), IngestError> {
     if object.key.ends_with('/') {
-        // A folder's marker holds nothing.
+        // A folder marker has no content.
         return Ok(());
     }
     if object.key.starts_with(manifest::PREFIX) {
@@ -52,7 +53,7 @@ pub(crate) async fn run(
     begin(app, object, deadline).await
 }
 
-/// Plans the import of a dropped object, and begins it.
+/// Plans the import of a dropped object and begins its first range.
 async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
     let import = object.import();
     let drop = match DropKey::parse(&object.key) {
@@ -64,7 +65,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     };
     let dropped = match open_or_count(app, object, import).await? {
         OpenResult::Open(dropped) => dropped,
-        // What is accounted for stays so.
+        // The import was planned before. Its stored progress stays valid.
         _ if app.table.import(import).await?.plan.is_some() => {
             return continue_range(app, object, import, 0, deadline).await;
         }
@@ -85,7 +86,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         last_modified,
     } = dropped;
     let compressed = stream.is_compressed();
-    // What is larger as it is stored is all the larger decompressed.
+    // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
     if let Some(broken) = plan::too_far(drop.format, compressed, size) {
         let problem = FileProblem::new(broken.slug, broken.detail);
         return report_unread(app, object, Status::Rejected, problem).await;
@@ -103,7 +104,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         new_among,
     };
     if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
-        // The event came before, or its run died: that one's plan stands.
+        // The event is a duplicate, or an earlier invocation for it died. The plan that is already stored applies.
         return continue_range(app, object, import, 0, deadline).await;
     }
     enqueue_ranges(app, &plan, &ImportItems::default()).await?;
@@ -126,7 +127,7 @@ async fn start(
     advance(app, plan, drop, 0, false, progress, opened, deadline, 0).await
 }
 
-/// Reports a file of which nothing is read, unless there is a report.
+/// Writes the report of a file of which nothing is read, unless there is a report.
 async fn report_unread(
     app: &App,
     object: &ObjectVersion,
@@ -141,7 +142,7 @@ async fn report_unread(
     Ok(())
 }
 
-/// Opens a dropped object. A failure is counted as an attempt at the import.
+/// Opens a dropped object. Counts a failure as an attempt at the import.
 async fn open_or_count<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
@@ -157,16 +158,16 @@ async fn open_or_count<'a>(
     }
 }
 
-/// A dropped object that is open.
+/// An open dropped object.
 struct Dropped<'a> {
     stream: Box<Inflated<'a>>,
-    /// In bytes.
+    /// The size of the stored object, in bytes.
     size: u64,
-    /// In seconds since 1970.
+    /// When the object was last modified, in seconds since 1970.
     last_modified: i64,
 }
 
-/// Opens a dropped object, and reads its first bytes.
+/// Opens a dropped object and reads its first bytes.
 async fn open<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
@@ -185,7 +186,7 @@ async fn open<'a>(
     })
 }
 
-/// Goes on with a range from where its manifest says.
+/// Continues a range from the offset in its manifest. If the range is past that offset, schedules its rest or reports.
 async fn resume(
     app: &App,
     object: &ObjectVersion,
@@ -206,7 +207,10 @@ async fn resume(
     manifest.delete(&app.s3, &object.bucket).await
 }
 
-/// Goes on with a range from wherever it stands; the manifests of all others that are left are put again.
+/// Continues a range from its stored progress.
+///
+/// For a dropped object, also puts the manifests of all other unfinished ranges again. If its own range is past the start, only
+/// schedules the rest of that range or reports.
 async fn continue_range(
     app: &App,
     object: &ObjectVersion,
@@ -233,7 +237,7 @@ async fn continue_range(
     let Ok(drop) = DropKey::parse(&plan.object.key) else {
         return Ok(());
     };
-    // The first run of a drop is not counted: that would be a write more for every file.
+    // The first attempt at a dropped object is not counted, to save one write for every file.
     let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
     warn_last_attempt(app, import, number, attempts);
     let begun = held(&items, number).is_some();
@@ -244,17 +248,20 @@ async fn continue_range(
     .await
 }
 
-/// Logs that the event of a range goes to the on-failure queue if this attempt fails. There is no report then: the event can
-/// be sent again, and the import goes on from what is stored. Events that come twice share their attempts, so another may be
-/// left.
+/// Warns that the event of a range goes to the on-failure queue if this attempt fails.
+///
+/// There is no report in that case. The event can be sent again, and the import continues from the stored progress. Duplicate
+/// events share their attempts, so another attempt may remain.
 fn warn_last_attempt(app: &App, import: ImportId, range: usize, attempts: u64) {
     if attempts > app.max_retries {
         tracing::warn!(%import, range, attempts, "this attempt may be the last");
     }
 }
 
-/// Runs over a range, notes how far it is then, and sees to what is left. `opened` is the object from its start and the
-/// erasures as they were before that, by whoever has just planned the import.
+/// Imports a byte range, saves its progress and schedules the rest.
+///
+/// If this invocation has just planned the import, `opened` is the object from its start, and the erasures read before the import
+/// was planned.
 #[expect(
     clippy::too_many_arguments,
     reason = "each is a part of where the import stands"
@@ -308,14 +315,14 @@ async fn advance(
     finish_range(app, plan, &items, number).await
 }
 
-/// Deletes what a run that died, beside the one that brought the range on, may have stored of somebody who was erased
-/// meanwhile.
+/// Deletes items of identities that were erased since the import was planned. Another invocation for the same range may have
+/// stored them before it died.
 async fn purge(app: &App, plan: &Plan) -> Result<(), IngestError> {
     let (known, mut erased) = (Erasures::default(), Erased::default());
     erasure::catch_up(app, plan.planned(), &known, &mut erased).await
 }
 
-/// Sees to what is left of a range: its next manifest, or, where all ranges are done, the report.
+/// Schedules the rest of a range: puts its next manifest or, if all ranges are done, the report.
 async fn finish_range(
     app: &App,
     plan: &Plan,
@@ -340,7 +347,7 @@ async fn finish_range(
     Ok(())
 }
 
-/// Puts a manifest for every range but the first that is not done.
+/// Puts a manifest for every unfinished range except the first.
 async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
     let left = ranges(plan, items)
         .into_iter()
@@ -359,8 +366,10 @@ async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(
     Ok(())
 }
 
-/// Puts the report of ranges that are all done. One that is done since its object was lost may still come on, by a run
-/// that had read the object: its report may have come before this one, so it is looked again, until what was told stands.
+/// Puts the report of an import whose ranges are all done.
+///
+/// A range that ended because its object was lost may still make progress, through an invocation that had read the object. That
+/// invocation may have put its report before this one. The progress is therefore read again until it matches the report.
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
     let mut told = ranges.to_vec();
     let mut is_first = false;
@@ -382,27 +391,27 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
     }
 }
 
-/// How far each range is, in their order.
+/// Returns the progress of each range, in range order.
 fn ranges(plan: &Plan, items: &ImportItems) -> Vec<Progress> {
     (0..plan.starts.len())
         .filter_map(|number| stored(plan, items, number))
         .collect()
 }
 
-/// How far a range is; `None` if the plan has no such range.
+/// Returns the progress of a range; `None` if the plan has no such range.
 fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
     let range = plan.range(number)?;
     let held = held(items, number);
     Some(held.map_or_else(|| Progress::at_start(plan, range), Progress::from_map))
 }
 
-/// What is kept of a range, if it was begun.
+/// Returns the stored progress of a range, if it was begun.
 fn held(items: &ImportItems, number: usize) -> Option<&Map> {
     let held = items.ranges.iter().find(|(own, _)| *own == number);
     held.map(|(_, map)| map)
 }
 
-/// With a capital and a full stop.
+/// Makes a sentence of a text: the first letter in uppercase, and a period at the end.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars

@@ -1,4 +1,4 @@
-//! Attributes records: an item for each namespace that one names.
+//! Maps attributes records to items: one for each namespace that a record names.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use super::{
 };
 use crate::rows::{RowError, json};
 
-/// The most namespaces of a record: each is an item, and holds what else the record says.
+/// The maximum number of namespaces of a record. Each is an item that repeats the record's other fields.
 const MAX_NAMESPACES: usize = 100;
-/// The most bytes that a record repeats: its fields beside `attributes`, once for each namespace after the first.
+/// The maximum number of bytes that a record repeats: its fields except `attributes`, once for each namespace after the first.
 const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Mapper<'_> {
@@ -82,7 +82,7 @@ impl Mapper<'_> {
     }
 }
 
-/// The fault of an attribute in a category of the system's own.
+/// Creates the error of an attribute in a reserved namespace.
 fn reserved(path: &Path<'_>) -> RowError {
     let names = RESERVED.join(", ");
     let expected = format!(
@@ -91,7 +91,7 @@ fn reserved(path: &Path<'_>) -> RowError {
     RowError::at(path, "reserved_namespace", expected)
 }
 
-/// Attributes by `namespace.name`. A namespace that is an object, as columns of CSV make it, comes apart.
+/// Returns attributes by `namespace.name`. A namespace that is an object, such as from CSV columns, is flattened.
 fn flattened(attributes: Map) -> Vec<(String, Value)> {
     let mut flat = Vec::new();
     for (name, value) in attributes {
@@ -109,7 +109,7 @@ fn flattened(attributes: Map) -> Vec<(String, Value)> {
     flat
 }
 
-/// An attribute: a value, or one with how sure the source is of it.
+/// Checks an attribute: a plain value, or an object with a value and the source's confidence in it.
 fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
     let Value::Map(mut map) = value else {
         return Ok(value);

@@ -1,4 +1,4 @@
-//! What the rules of fields mean: checks a value against its kind and brings it into its stored form.
+//! Checks a value against the kind of its field and converts it to its stored form.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ use shared::{
 use super::kind::{Field, Kind, Number};
 use crate::rows::{RowError, json};
 
-/// Amounts stay under this, so that no sum of a profile leaves the exact range.
+/// Amounts must be below this, so that every sum in a profile is exact.
 const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
-/// The most decimal places of an amount.
+/// The maximum number of decimal places of an amount.
 const MAX_PLACES: u32 = 9;
 
-/// Where in a record a value stands: `products[1].quantity`.
+/// The path of a value in a record, such as `products[1].quantity`.
 #[derive(Clone, Copy)]
 pub(crate) enum Path<'a> {
     Record,
@@ -37,7 +37,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// The error of a field of the record itself.
+/// Creates the error of a top-level field of a record.
 pub(super) fn field_error(
     field: &str,
     code: &'static str,
@@ -46,7 +46,7 @@ pub(super) fn field_error(
     RowError::at(&Path::Field(&Path::Record, field), code, expected)
 }
 
-/// Checks the fields of an object. A `null` is an absent field.
+/// Checks the fields of an object. A field that is `null` counts as absent.
 pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<Map, RowError> {
     for field in fields {
         let path = Path::Field(path, field.name);
@@ -103,7 +103,7 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> 
             Ok(Value::Map(entries.collect::<Result<_, RowError>>()?))
         }
         (Kind::Open, Value::Map(map)) => Ok(Value::Map(map)),
-        // The rest are texts.
+        // The other kinds are strings.
         (Kind::Text | Kind::Id, Value::Number(text)) => of_text(kind, text).ok_or_else(invalid),
         (
             Kind::Text
@@ -142,7 +142,7 @@ fn of_text(kind: &Kind, text: String) -> Option<Value> {
     }
 }
 
-/// A part of a key.
+/// Trims a part of a key; `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes or contains a control character.
 pub(crate) fn id(text: &str) -> Option<&str> {
     let text = text.trim();
     let fits =
@@ -171,7 +171,7 @@ fn degrees(value: Value, bound: i64) -> Option<Value> {
 }
 
 fn date(text: &str) -> Option<String> {
-    // Of a time the date as it is written counts, whatever its zone.
+    // The date of a time is the one that is written, whatever the zone.
     let date: civil::Date = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
     (1..=9999).contains(&date.year()).then(|| date.to_string())
 }

@@ -1,4 +1,4 @@
-//! Customer records: who somebody is, as one source knows it.
+//! Maps customer records: the data of a customer, as one source knows it.
 
 use shared::{keys::SortKey, table::Write, value::Map};
 

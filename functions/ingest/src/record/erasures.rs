@@ -1,4 +1,4 @@
-//! The erasure list as an invocation knows it: whether a record is kept out.
+//! The erasure list as an invocation knows it, which decides whether a record is kept out.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,20 +7,20 @@ use shared::{
     version::Version,
 };
 
-/// The identities that a run keeps out.
+/// The erasures that an invocation applies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Erasures {
     /// The list, and how often it had changed when it was read.
     list: Arc<HashMap<IdentityId, Erasure>>,
     changes: u64,
-    /// The markers that this run wrote, with those of the list about the same identities.
+    /// The markers that this invocation wrote, with the listed markers of the same identities.
     own: HashMap<IdentityId, Markers>,
-    /// The version of the first row that wrote one.
+    /// The version of the first row that wrote a marker.
     first: Option<Version>,
 }
 
 impl Erasures {
-    /// The list as it was after so many changes.
+    /// Creates the list as it was after `changes` changes.
     pub(crate) fn listed(list: HashMap<IdentityId, Erasure>, changes: u64) -> Self {
         Self {
             list: Arc::new(list),
@@ -29,12 +29,12 @@ impl Erasures {
         }
     }
 
-    /// The identities of the list.
+    /// Returns the identities of the list with their erasures.
     pub(crate) fn list(&self) -> impl Iterator<Item = (&IdentityId, &Erasure)> {
         self.list.iter()
     }
 
-    /// The version of the first row of this invocation that wrote a marker.
+    /// Returns the version of the first row of this invocation that wrote a marker.
     pub(crate) const fn first(&self) -> Option<Version> {
         self.first
     }
@@ -43,14 +43,15 @@ impl Erasures {
         self.changes
     }
 
-    /// Whether the markers of `identity` erase `item`, which belongs to that identity or is a link to it.
+    /// Returns whether the markers of `identity` erase `item`, which belongs to that identity or is a link to it.
     pub(crate) fn erase(&self, identity: &IdentityId, item: &Item) -> bool {
         let listed = || self.list.get(identity).map(|erasure| &erasure.markers);
         let markers = self.own.get(identity).or_else(listed);
         markers.is_some_and(|markers| markers.erase(item))
     }
 
-    /// Whether these markers of an identity are all from this run, which has executed them and has kept to them since.
+    /// Returns whether this invocation has executed these markers of an identity, no others are known to it, and it has applied
+    /// them since.
     pub(crate) fn has_carried_out(&self, identity: &IdentityId, markers: &Markers) -> bool {
         self.own.get(identity) == Some(markers)
     }

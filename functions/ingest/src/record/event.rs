@@ -1,4 +1,4 @@
-//! Events: where each lies in time, what makes it the same event again, and its body.
+//! Maps events: their times, the IDs that distinguish them, and their bodies.
 
 use shared::{
     body,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::rows::RowError;
 
-/// How far an event, or a record's word, may lie after its file's last change.
+/// How far an event, or a record's `updated_at`, may be after its file's last modification, in seconds.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 
 impl Mapper<'_> {
@@ -52,7 +52,7 @@ impl Mapper<'_> {
         })
     }
 
-    /// Takes a large body out of an event's data, and leaves its beginning and its size in bytes there.
+    /// Moves a large body out of an event's data. Its beginning and its size in bytes stay there.
     fn body(
         &self,
         link: &Identifier,
@@ -97,7 +97,8 @@ impl Mapper<'_> {
         self.bounded(name, at).map(Some)
     }
 
-    /// Refuses a time that lies ahead of its file: what is newest for good could not be corrected, nor erased.
+    /// Rejects a time too far after its file's last modification. Such a record would stay the newest, and could not be corrected
+    /// or erased.
     pub(super) fn not_ahead(&self, data: &Map, name: &str) -> Result<(), RowError> {
         let at = data.text(name).and_then(Instant::parse);
         at.map_or(Ok(()), |at| self.bounded(name, at).map(|_| ()))
@@ -131,7 +132,7 @@ pub(super) fn event_fields(kind: EventType) -> &'static [Field] {
     }
 }
 
-/// What tells an event from others of its type, source and time.
+/// Returns the values that distinguish an event from others of its type, source and time.
 fn natural_id(kind: EventType, data: &Map) -> Vec<&str> {
     let text = |name| data.text(name).unwrap_or_default();
     let of = |object: &str, name| {

@@ -1,4 +1,4 @@
-//! Forget records: which identities a record erases, suppresses or reinstates.
+//! Maps forget records: the identities that a record erases, suppresses or reinstates.
 
 use shared::{
     identity::IdentityId,
@@ -10,31 +10,31 @@ use shared::{
 use super::{Mapper, Placed, check::Path, check::field_error, flag};
 use crate::rows::RowError;
 
-/// The most identifiers that one row erases.
+/// The maximum number of identifiers in one row.
 const MAX_FORGOTTEN: usize = 100;
 
-/// What a forget record asks for.
+/// The request of a forget record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Forget {
     pub(crate) identities: Vec<IdentityId>,
-    /// Whether the row erases everything that they are linked to, too.
+    /// Whether the row also erases all identities that these are linked to.
     pub(crate) whole_profile: bool,
     pub(crate) kind: ForgetKind,
 }
 
-/// What a forget record does to its identities.
+/// The effect of a forget record on its identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForgetKind {
-    /// Deletes what is stored.
+    /// Deletes the stored items.
     Erase,
-    /// Deletes what is stored and keeps out what is imported later.
+    /// Deletes the stored items and keeps out items that are imported later.
     Suppress,
-    /// Lets later records, attributes and links in again.
+    /// Accepts later records, attributes and links again.
     Reinstate,
 }
 
 impl Forget {
-    /// The markers that the row with this version writes.
+    /// Returns the markers that the row with this version writes.
     pub(crate) fn markers(&self, version: Version) -> Vec<Marker> {
         match self.kind {
             ForgetKind::Erase => vec![Marker::Erased],
@@ -98,7 +98,7 @@ impl Mapper<'_> {
             (Some(_), Some(_)) => return Err(field_error("records", "invalid_value", expected)),
             (None, _) => return Err(field_error("link", "missing_field", expected)),
         };
-        // An address has a second identity, under its MD5, that nobody else can have.
+        // An email address has a second identity, under its MD5, which no other address has.
         let all = links
             .iter()
             .flat_map(|link| [Some(link.clone()), link.as_md5()])

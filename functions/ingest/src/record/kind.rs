@@ -1,4 +1,4 @@
-//! The kinds of fields. `schema` has the fields of each record type, `check` the meaning of each kind.
+//! The kinds of fields. `schema` defines the fields of each record type, and `check` the meaning of each kind.
 
 /// A field and its rule.
 pub(crate) struct Field {
@@ -9,13 +9,13 @@ pub(crate) struct Field {
 
 /// The rule of a value.
 pub(crate) enum Kind {
-    /// A text; a number is taken as it is written.
+    /// A string. A number is accepted as it is written.
     Text,
-    /// A text that may be a part of a key: 1 to 256 bytes, no control characters.
+    /// A string that can be a part of a key: 1 to 256 bytes, no control characters.
     Id,
-    /// `true` or `false`, as a text too.
+    /// A boolean, also as a string: `true` or `false`.
     Flag,
-    /// An exact number, as a text too.
+    /// An exact number, also as a string.
     Amount(Number),
     /// Degrees from -90 to under 90.
     Latitude,
@@ -25,23 +25,23 @@ pub(crate) enum Kind {
     Date,
     /// An instant.
     Time,
-    /// An http(s) URL.
+    /// An HTTP or HTTPS URL.
     Url,
-    /// An ISO 4217 code in any case, kept in capitals.
+    /// An ISO 4217 code in any case, stored in uppercase.
     Currency,
-    /// One of these texts.
+    /// One of these strings, in any case.
     OneOf(&'static [&'static str]),
-    /// A list of at most so many values.
+    /// An array of at most this many values.
     List(&'static Kind, usize),
-    /// An object with these fields; others are kept as they are.
+    /// An object with these fields. Other fields are kept unchanged.
     Object(&'static [Field]),
-    /// An object with any names, its values of this kind.
+    /// An object with any names, and values of this kind.
     MapOf(&'static Kind),
     /// An object with any names and values.
     Open,
 }
 
-/// Bounds of an amount, taken in.
+/// The inclusive bounds of an amount.
 #[derive(Clone, Copy)]
 pub(crate) struct Number {
     pub(crate) integer: bool,

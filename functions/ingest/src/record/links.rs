@@ -1,4 +1,4 @@
-//! The identifiers that records name: one in `link`, or several in `records`.
+//! Parses the identifiers of records: one in `link`, or several in `records`.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use shared::{
 use super::{Mapper, check::Path};
 use crate::rows::RowError;
 
-/// Faults of an identifier that a `unify` row is stored without, if two remain: it is absent, or its value can't be used.
-/// Others are mistakes of the file's layout.
+/// The errors for which a `unify` row leaves an identifier out, if two remain: it is absent, or its value cannot be used. Other
+/// errors are mistakes of the file's layout.
 const LEFT_OUT: [&str; 4] = [
     "missing_field",
     "invalid_value",
@@ -20,7 +20,7 @@ const LEFT_OUT: [&str; 4] = [
 ];
 
 impl Mapper<'_> {
-    /// The identifier that a record is about.
+    /// Removes and parses the identifier of a record's customer.
     pub(super) fn link(&self, fields: &mut Map) -> Result<Identifier, RowError> {
         let path = Path::Field(&Path::Record, "link");
         match fields.remove("link") {
@@ -33,7 +33,7 @@ impl Mapper<'_> {
         }
     }
 
-    /// The identifiers of a `unify` row, and why others of it are left out.
+    /// Parses the identifiers of a `unify` row. Also returns the errors of those that are left out.
     pub(super) fn unified(
         &self,
         records: Vec<Value>,
@@ -51,7 +51,7 @@ impl Mapper<'_> {
         Ok((identifiers, left_out))
     }
 
-    /// One of the identifiers of a record: the identifier object itself, or one under `link`.
+    /// Parses one of a record's identifiers: the identifier object itself, or one under `link`.
     pub(super) fn named(&self, value: Value, path: &Path<'_>) -> Result<Identifier, RowError> {
         match value {
             Value::Null => Err(RowError::at(

@@ -1,5 +1,5 @@
-//! Records: from a row's fields to the items that it stores. Pure: a record's place follows from the record,
-//! its source and its file alone.
+//! Maps a row's fields to the items that it stores. The mapping is pure: it depends only on the record and the [`Context`] of its
+//! file.
 
 use std::str::FromStr;
 
@@ -33,7 +33,7 @@ use check::field_error;
 pub(crate) use erasures::Erasures;
 pub(crate) use forget::Forget;
 
-/// The kinds of records.
+/// The types of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordType {
     CustomerRecord,
@@ -59,37 +59,37 @@ impl FromStr for RecordType {
     }
 }
 
-/// What all rows of a file have in common.
+/// The facts that all rows of a file share.
 #[derive(Clone, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) key: &'a IdentityKey,
-    /// How identifiers are read.
+    /// The rules for reading identifiers.
     pub(crate) identifiers: IdentifierRules,
     pub(crate) source: &'a str,
-    /// What the file's folder says; in `drop/mixed/` every record says it itself.
+    /// The record type of the file's folder; `None` in `drop/mixed/`, where each record specifies its own.
     pub(crate) record_type: Option<RecordType>,
-    /// When the file was last changed, in seconds since 1970.
+    /// When the file was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
-    /// Whom erasures keep out.
+    /// The erasures that keep items out.
     pub(crate) erasures: Erasures,
     /// How long events are kept, in days.
     pub(crate) event_retention_days: Option<u64>,
 }
 
-/// What a record leads to.
+/// The items that a record stores.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Placed {
-    /// Its body, where that is stored apart: to be written before the rest.
+    /// The record's body, if it is stored separately. It has to be written before the other items.
     pub(crate) body: Option<Write>,
-    /// Its items, the main one first.
+    /// The record's items, the main one first.
     pub(crate) writes: Vec<Write>,
-    /// Its links, both sides of each: they are written together or not at all.
+    /// The record's links, with both sides of each. Both sides are written together or not at all.
     pub(crate) links: Vec<[Item; 2]>,
-    /// Whether its body's end had to be left out.
+    /// Whether the end of the body had to be left out.
     pub(crate) truncated: bool,
-    /// Whom it erases.
+    /// The erasure that the record requests.
     pub(crate) forget: Option<Forget>,
-    /// Links that an erasure keeps out: an earlier run may have stored one side of them.
+    /// Links that an erasure keeps out. An earlier invocation may have stored one side of them.
     pub(crate) kept_out: Vec<Item>,
     /// Why identifiers of a `unify` row were left out, while two or more remain.
     #[cfg_attr(
@@ -108,7 +108,7 @@ impl From<Vec<Write>> for Placed {
     }
 }
 
-/// The writes that a record leads to.
+/// Maps a record to its writes.
 pub(crate) fn place(
     context: &Context<'_>,
     version: Version,
@@ -149,7 +149,7 @@ pub(crate) fn place(
     }
 }
 
-/// The record of a reject that is dropped again, and of a reject of that; what is not a reject stays as it is.
+/// Returns the record of a reject that is dropped again, even if it was rejected repeatedly. Other rows stay unchanged.
 pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
     const NAMES: [&str; 7] = [
         "code", "field", "line", "message", "notation", "offset", "record",
@@ -174,7 +174,7 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
         }
         fields = match fields.remove("record") {
             Some(Value::Map(record)) => record,
-            // Shorter at each turn: what it is a part of held it whole.
+            // The text gets shorter each time, because the reject contains it, so the loop ends.
             Some(Value::Text(record)) => json::object(&record)?,
             _ => return Err(field_error("record", "wrong_type", "the rejected row")),
         };
@@ -192,7 +192,7 @@ impl Mapper<'_> {
         let identity = self.context.key.identity(link);
         let expires_at = match &key {
             SortKey::Event(key) | SortKey::Body(key) => {
-                // Not before its file: DynamoDB takes nothing away that ended years ago.
+                // Not before the file's last modification: DynamoDB does not delete an item that expired years ago.
                 let end = |days| {
                     let end = key.at().seconds().saturating_add_unsigned(days * 86_400);
                     end.max(self.context.last_modified)
@@ -201,7 +201,7 @@ impl Mapper<'_> {
             }
             _ => None,
         };
-        // The lists of different sources differ, and the source of an event is otherwise in its key's hash only.
+        // Different sources have different lists, and otherwise an event's key contains the source only as part of a hash.
         let is_subscription =
             |kind| matches!(kind, EventType::EmailSubscribe | EventType::SmsSubscribe);
         let source = match &key {
@@ -220,7 +220,7 @@ impl Mapper<'_> {
         item
     }
 
-    /// The write of an item, unless an erasure keeps it out.
+    /// Returns the write of an item; `None` if an erasure keeps it out.
     fn write(&self, item: Item) -> Option<Write> {
         if self.context.erasures.erase(&item.identity, &item) {
             return None;
@@ -237,7 +237,7 @@ fn unknown_type() -> RowError {
     )
 }
 
-/// A flag that is not set where it is absent.
+/// Removes a boolean field and returns its value. An absent field is `false`.
 fn flag(fields: &mut Map, name: &str) -> Result<bool, RowError> {
     match fields.remove(name) {
         None | Some(Value::Null) => Ok(false),

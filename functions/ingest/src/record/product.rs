@@ -1,4 +1,4 @@
-//! Products: one item under each id that a product has.
+//! Maps products to items: one for each ID of a product.
 
 use shared::{
     table::Write,

@@ -1,4 +1,4 @@
-//! The fields of every record type, as `infra/records.md` tells them. What a rule means is in `check`.
+//! The fields of every record type, as `infra/records.md` documents them. `check` defines the meaning of a rule.
 
 use super::kind::{Field, Kind, Kind::*, Number};
 
@@ -49,7 +49,7 @@ const AT_MOST_MINUS_ONE: Number = Number {
     high: Some(-1),
 };
 
-/// The most lines of a purchase or return.
+/// The maximum number of lines of a purchase or return.
 const MAX_LINES: usize = 1_000;
 const MAX_LIST: usize = 10_000;
 

@@ -49,7 +49,7 @@ fn sort_keys(record_type: &str, row: &str) -> Vec<String> {
         .collect()
 }
 
-/// Code and field of the fault, and that its text does not repeat what was given.
+/// Returns the code and field of a row's error.
 fn fault(record_type: &str, row: &str) -> (&'static str, String) {
     let fault = place_as(Some(record_type), row).unwrap_err();
     (fault.code, fault.field.unwrap_or_default())
@@ -259,7 +259,7 @@ fn mixed_files_name_their_types() {
     assert_eq!(mixed(r#"{"record_type":7}"#), Err("unknown_record_type"));
 }
 
-/// What the one write of a row stores, as it is sent.
+/// Returns the only write of a row, as it is sent.
 fn stored(record_type: &str, row: &str) -> String {
     let writes = place_as(Some(record_type), row).unwrap();
     assert_eq!(writes.len(), 1, "{row}");
@@ -389,7 +389,7 @@ fn events_end_with_their_retention_and_nothing_else_does() {
         r#"{{{LINK},"record_type":"email_send","action_at":"2026-09-20T00:00:00Z","email_id":"e","body":"{body}"}}"#
     );
     assert_eq!(ends(&event), ["Some(1792454400)", "Some(1792454400)"]);
-    // Its time was over before the file was dropped: DynamoDB would leave it for good.
+    // The event expired before its file was dropped. DynamoDB would never delete an item that expired years ago.
     let old = event.replace("2026-09-20", "2016-08-20");
     assert_eq!(ends(&old), ["Some(1790000000)", "Some(1790000000)"]);
     let record = format!(r#"{{{LINK},"record_type":"customer_record"}}"#);
@@ -430,7 +430,7 @@ fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
         let expected = Fields::from(object(row));
         assert_eq!(unwrapped(object(&given)), Ok(expected), "{given}");
     }
-    // A field more, or one that is missing: a row of its own.
+    // A row with one more or one less field than a reject is not a reject.
     for own in [
         r#"{"code":"c","message":"m","offset":0,"record":{},"more":1}"#,
         r#"{"code":"c","message":"m","record":{}}"#,
@@ -546,7 +546,7 @@ fn unknown_fields_are_kept() {
     assert!(format!("{writes:?}").contains("shoe_size"));
 }
 
-/// A purchase of one of a few customers.
+/// A purchase by one of a few customers.
 fn row() -> impl Strategy<Value = String> {
     (0_u8..4, 0_u8..4, 1_u32..100_000).prop_map(|(customer, id, cents)| {
         format!(
@@ -558,7 +558,7 @@ fn row() -> impl Strategy<Value = String> {
 
 type Table = BTreeMap<(String, String), Write>;
 
-/// What the table's condition does: a write stands where its key is absent or older.
+/// Applies the table's condition: a write is stored if its key is absent or older.
 fn store(table: &mut Table, write: Write) {
     let key = (write.key().0.to_owned(), write.key().1.to_owned());
     match table.get(&key) {
@@ -570,7 +570,7 @@ fn store(table: &mut Table, write: Write) {
 }
 
 proptest! {
-    /// The first law: what else there is, and in which order it came, does not change where a record goes.
+    /// The first law: other records and their order do not change where a record is stored.
     #[test]
     fn a_record_goes_by_itself(rows in prop::collection::vec(row(), 1..20)) {
         let apart: Vec<_> = rows.iter().map(|row| place_as(Some("purchase"), row).unwrap()).collect();
@@ -584,7 +584,7 @@ proptest! {
         }
     }
 
-    /// The second law: any order, any number of times, in any pieces, the same table.
+    /// The second law: any order, any repetition and any division of the rows have the same result.
     #[test]
     fn the_newest_wins_in_any_order(
         (rows, mixed) in prop::collection::vec(row(), 1..20).prop_flat_map(|rows| {

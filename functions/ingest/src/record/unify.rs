@@ -1,4 +1,4 @@
-//! Unify records: the source's links between every two of the identifiers that a record names.
+//! Maps unify records to links: one between every two of the identifiers that a record names.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use shared::{
 use super::{Mapper, Placed, check::field_error, flag};
 use crate::rows::RowError;
 
-/// The most identifiers that one row unifies.
+/// The maximum number of identifiers in one row.
 const MAX_UNIFIED: usize = 8;
 
 impl Mapper<'_> {
@@ -51,7 +51,7 @@ impl Mapper<'_> {
                     };
                     self.item(link, key, data)
                 });
-                // A link belongs to both ends: each side names the other one.
+                // A link belongs to both ends, because each side names the other one.
                 let erase = |(id, _): &(IdentityId, _)| self.context.erasures.erase(id, &sides[0]);
                 if erase(a) || erase(b) {
                     placed.kept_out.extend(sides);

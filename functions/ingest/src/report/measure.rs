@@ -1,12 +1,12 @@
-//! An import's measurements, for CloudWatch. They are written with an import's first report, so that an event that comes twice
-//! is counted once. If the response to that put is lost, they may be written again.
+//! Measures an import for CloudWatch. The metrics are written with an import's first report, so that a duplicate event is counted
+//! once. If the response to that put is lost, they may be written again.
 
 use shared::metrics::{self, Unit};
 
 use crate::report::{Report, Status};
 
-/// Measures an import that has been reported. `last_modified` is the object's, in seconds since 1970; `None` if the object
-/// was not opened.
+/// Writes the metrics of an import that has been reported. `last_modified` is the object's, in seconds since 1970; `None` if the
+/// object was not opened.
 pub(crate) fn import(report: &Report, last_modified: Option<i64>) {
     metrics::emit(
         &measured(report, last_modified),
@@ -44,7 +44,7 @@ fn measured(report: &Report, last_modified: Option<i64>) -> Vec<(&'static str, U
     if counts.read > 0 {
         let rate = counts.read as f64 / seconds;
         measured.push(("RowsPerSecond", Unit::CountPerSecond, rate));
-        // Of one file: among the rows of many good files those of a bad one would not show.
+        // The share is computed per file. Among the rows of many good files, those of a bad one would not show.
         let lost = (counts.rejected + counts.unread) as f64;
         let share = 100.0 * lost / (counts.read + counts.unread) as f64;
         measured.push(("RejectedShare", Unit::Percent, share));
@@ -52,8 +52,8 @@ fn measured(report: &Report, last_modified: Option<i64>) -> Vec<(&'static str, U
     measured
 }
 
-/// Whether a file was not read, or not to its end. A superseded one is not counted: the object in its place has an import of
-/// its own.
+/// Returns whether a file was not read, or not to its end. A superseded file is not counted, because the object that replaced it
+/// has its own import.
 const fn is_refused(status: Status) -> bool {
     match status {
         Status::Rejected | Status::Failed => true,
@@ -97,7 +97,7 @@ mod tests {
                 Some(expected),
                 "{status:?}"
             );
-            // No row was read: there is no share of rows.
+            // No row was read, so there is no share of rows.
             assert_eq!(metric(&report, "RejectedShare"), None);
             assert_eq!(metric(&report, "Lag"), None);
         }

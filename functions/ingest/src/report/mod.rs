@@ -1,5 +1,5 @@
-//! The account of an import, which the one who dropped the file reads. What its counters count is in `counts`, the
-//! rows that it rejected are in `rejects`.
+//! The report of an import, for the person who dropped the file. `counts` defines its counters, and `rejects` writes the rows
+//! that it rejected.
 
 pub(crate) mod measure;
 pub(crate) mod rejects;
@@ -20,25 +20,25 @@ use crate::{
     source::notification::ObjectVersion,
 };
 
-/// S3's limit of a key.
+/// The maximum length of an S3 key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// What became of an import.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Status {
     /// Every row is accounted for.
     Completed,
-    /// The file as a whole can't be ingested.
+    /// The file as a whole cannot be imported.
     Rejected,
     /// The file could not be read.
     Failed,
-    /// The bucket keeps no versions, and another object took this one's place.
+    /// The bucket has no versioning, and another object replaced this one.
     Superseded,
 }
 
 impl Status {
-    /// As reports write it.
+    /// Returns the name of the status in reports.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -48,7 +48,7 @@ impl Status {
         }
     }
 
-    /// Reads what `as_str` writes.
+    /// Parses a name that `as_str` returns.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         [
             Self::Completed,
@@ -61,7 +61,7 @@ impl Status {
     }
 }
 
-/// What the types of problems begin with.
+/// The prefix of all types of problems.
 const TYPES: &str = "/problems/";
 
 /// Why a file was not ingested.
@@ -72,7 +72,7 @@ pub(crate) struct FileProblem {
 }
 
 impl FileProblem {
-    /// `slug` is the last part of its type.
+    /// Creates a problem. `slug` is the last segment of its type.
     pub(crate) fn new(slug: &str, detail: impl Into<String>) -> Self {
         Self {
             r#type: format!("{TYPES}{slug}"),
@@ -80,26 +80,26 @@ impl FileProblem {
         }
     }
 
-    /// The last part of its type.
+    /// Returns the last segment of its type.
     pub(crate) fn slug(&self) -> &str {
         self.r#type.strip_prefix(TYPES).unwrap_or_default()
     }
 }
 
-/// What still holds somebody who was erased, and until when at the latest.
+/// A place that still contains data of an erased identity, and when that data expires at the latest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct StillHeld {
     pub(crate) what: &'static str,
-    /// `None`: it is not known, since no rule of the bucket's was told.
+    /// `None` if it is unknown, because the bucket's retention is not configured.
     pub(crate) until: Option<Instant>,
 }
 
-/// Days for which versions stay after the bucket's rule has hidden them.
+/// How many days noncurrent versions stay after the bucket's rule has expired the object.
 const NONCURRENT_DAYS: u64 = 7;
-/// Days for which DynamoDB's point-in-time recovery reaches back.
+/// How many days DynamoDB's point-in-time recovery reaches back.
 const BACKUP_DAYS: u64 = 35;
 
-/// What still holds those who were erased at `now`.
+/// Returns the places that still contain data of identities erased at `now`.
 pub(crate) fn still_held(
     now: Instant,
     raw_file_days: Option<u64>,
@@ -123,11 +123,11 @@ pub(crate) fn still_held(
     ]
 }
 
-/// The advice where events dated after the erasure were deleted.
+/// The advice if events dated after the erasure were deleted.
 const DROP_AGAIN: &str = "Deleted events were dated after the erasure (`dated_ahead`). Drop the same rows again after 48 hours: \
     a file that is imported until then may contain these events.";
 
-/// The account of an import.
+/// The report of an import.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) import: String,
@@ -143,17 +143,17 @@ pub(crate) struct Report {
     pub(crate) started_at: Instant,
     pub(crate) finished_at: Instant,
     pub(crate) rejects: Vec<String>,
-    /// Links that erasures of whole profiles did not follow, because their source has too many: what they lead to was not
+    /// Links that erasures of whole profiles did not follow, because their source has too many. Identities behind them were not
     /// erased.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded_links: Vec<ExcludedLinks>,
-    /// What to do because events dated after the erasure were deleted.
+    /// The recommended action if events dated after the erasure were deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<&'static str>,
-    /// What was deleted, where somebody was erased.
+    /// The number of deleted items, if anything was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) erased: Option<Erased>,
-    /// What still holds who was erased.
+    /// The places that still contain data of erased identities.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) still_held: Vec<StillHeld>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +161,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The report of an import of which nothing was read. `record_type` and `source` are those of the object's key.
+    /// Creates the report of an import of which nothing was read. `record_type` and `source` are those of the object's key.
     pub(crate) fn new(
         object: &ObjectVersion,
         record_type: Option<String>,
@@ -189,7 +189,8 @@ impl Report {
         }
     }
 
-    /// Says what still holds those who were erased, if somebody was.
+    /// Adds the places that still contain data of erased identities, if any identity was erased. Adds advice if events dated
+    /// after the erasure were deleted.
     #[must_use]
     pub(crate) fn with_still_held(
         mut self,
@@ -211,7 +212,7 @@ impl Report {
         self
     }
 
-    /// Puts it, and logs it. Returns whether there was none before: `true` if that can't be told.
+    /// Puts the report and logs it. Returns whether there was none before; `true` if that is unknown.
     pub(crate) async fn put(
         &self,
         s3: &Client,
@@ -226,8 +227,8 @@ impl Report {
         Ok(was_put != Some(false))
     }
 
-    /// Puts it if there is none, and logs it then: it knows less than the report of a run that read the object. Returns
-    /// whether there was none before: `true` if that can't be told.
+    /// Puts the report if there is none, and then logs it. The report of an invocation that read the object contains more, so it
+    /// is kept. Returns whether there was none before; `true` if that is unknown.
     pub(crate) async fn put_first(
         &self,
         s3: &Client,
@@ -250,8 +251,8 @@ impl Report {
         Ok(true)
     }
 
-    /// Puts it if there is none, in one request: the client's own retry could meet what the first request put. Returns
-    /// whether it did, or `None` if that can't be told.
+    /// Puts the report if there is none, in one request. A retry by the client could find the report that its first request put.
+    /// Returns whether the report was put; `None` if that is unknown.
     async fn put_if_absent(
         &self,
         s3: &Client,
@@ -310,19 +311,19 @@ impl Report {
     }
 }
 
-/// Whether a conditional put was refused because there is an object.
+/// Returns whether a conditional put was rejected because the object exists.
 fn is_taken(code: Option<&str>) -> bool {
     code == Some("PreconditionFailed")
 }
 
-/// Where an import's report and rejects go.
+/// The common part of the keys of an import's report and rejects.
 #[derive(Debug)]
 pub(crate) struct Place(String);
 
 impl Place {
     pub(crate) fn new(object: &ObjectVersion) -> Self {
         let long = format!("{}/{}", object.key, object.id());
-        // The longest name under a prefix: a range and two offsets.
+        // The 64 bytes are for the longest name under a prefix: a range, two offsets and the extension.
         let fits = "rejects/".len() + long.len() + 64 <= MAX_KEY_BYTES;
         Self(if fits {
             long

@@ -1,5 +1,5 @@
-//! The rows that an import rejects: put into S3 beside its report, each with its fault and its place, and in a form
-//! that can be dropped again.
+//! Writes the rows that an import rejects to S3, beside its report. Each has its error, its position and the row in a form that
+//! can be dropped again.
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::{
     source::notification::ObjectVersion,
 };
 
-/// Rejected rows are put into S3 in objects of about this many bytes.
+/// The approximate size of a rejects object, in bytes.
 const REJECTS_BYTES: usize = 8 << 20;
 /// A rejected row.
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ struct Reject<'a> {
     notation: Option<&'static str>,
 }
 
-/// The row itself: as an object, which a CSV record makes too, or, where it could not be parsed, as text.
+/// The row itself: an object if it could be parsed, also for CSV, and otherwise a string.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Record<'a> {
@@ -36,7 +36,7 @@ enum Record<'a> {
     Text(String),
 }
 
-/// The rows that a run rejects.
+/// The rows that an invocation rejects.
 #[derive(Debug)]
 pub(crate) struct Rejects<'a> {
     client: &'a Client,
@@ -44,7 +44,7 @@ pub(crate) struct Rejects<'a> {
     place: Place,
     range: usize,
     waiting: Vec<u8>,
-    /// The offsets of the first and the last row that wait.
+    /// The lowest and the highest offset of the waiting rows.
     span: Option<(u64, u64)>,
     /// The names of the objects that were put.
     pub(crate) names: Vec<String>,
@@ -63,7 +63,7 @@ impl<'a> Rejects<'a> {
         }
     }
 
-    /// Takes a rejected row in: as its fields, where it could be parsed.
+    /// Adds a rejected row, with its fields if it could be parsed.
     pub(crate) async fn add(
         &mut self,
         row: &Row,

@@ -1,8 +1,8 @@
-//! Why a row is rejected.
+//! The error of a rejected row.
 
 use std::fmt;
 
-/// Why a row is rejected: a stable code, the field at fault, and what was expected there. Never the value.
+/// Why a row is rejected: a stable code, the field in error, and the expected value. It never contains the actual value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowError {
     pub(crate) code: &'static str,

@@ -1,21 +1,21 @@
-//! JSON of a row to values, numbers as they are written. Bounded in depth.
+//! Parses the JSON of a row. Numbers are kept as written, and the nesting depth is bounded.
 
 use shared::value::{Map, Value};
 
 use super::RowError;
 
-/// How deep a record may nest.
+/// The maximum nesting depth of a record.
 pub(crate) const MAX_DEPTH: usize = 32;
-/// Room for the fields of most objects.
+/// The initial capacity for an object's fields, which is enough for most objects.
 const USUAL_FIELDS: usize = 8;
-/// DynamoDB's limit of a number's digits.
+/// DynamoDB's maximum number of significant digits of a number.
 const MAX_DIGITS: usize = 38;
-/// DynamoDB's limit of a number's magnitude, as a power of ten.
+/// DynamoDB's maximum magnitude of a number, as a power of ten.
 const MAX_EXPONENT: i64 = 125;
 
-/// Parses a row that holds one JSON object (RFC 8259). The later of two fields with the same name stays.
+/// Parses a row that contains one JSON object (RFC 8259). If two fields have the same name, the later one wins.
 ///
-/// A library's parser makes floats of numbers, or reads what it keeps as text twice and more: this one reads each byte once.
+/// Library parsers convert numbers to floats, or read the text that they keep at least twice. This parser reads each byte once.
 pub(crate) fn object(row: &str) -> Result<Map, RowError> {
     let mut parser = Parser { text: row, at: 0 };
     let value = parser.value(1)?;
@@ -30,7 +30,7 @@ pub(crate) fn object(row: &str) -> Result<Map, RowError> {
 
 struct Parser<'a> {
     text: &'a str,
-    /// The byte that is read next.
+    /// The index of the next byte.
     at: usize,
 }
 
@@ -109,14 +109,14 @@ impl<'a> Parser<'a> {
                     return Ok(text);
                 }
                 Some(b'\\') => text.push(self.escaped().ok_or_else(|| self.broken())?),
-                // A control character, or the end.
+                // A control character, or the end of the row.
                 _ => return Err(self.broken()),
             }
             text.push_str(self.plain());
         }
     }
 
-    /// What comes before the next quote, escape or control character.
+    /// Reads up to the next quote, escape or control character.
     fn plain(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let plain = &rest[..shared::json::plain(rest.as_bytes())];
@@ -124,7 +124,7 @@ impl<'a> Parser<'a> {
         plain
     }
 
-    /// The character that an escape stands for.
+    /// Reads an escape sequence and returns its character.
     fn escaped(&mut self) -> Option<char> {
         self.at += 1;
         let escape = self.byte()?;
@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
                 if !(0xd800..0xdc00).contains(&high) {
                     return char::from_u32(high);
                 }
-                // Two halves of one character.
+                // A pair of surrogates encodes one character.
                 let low = self.text[self.at..].starts_with("\\u").then(|| {
                     self.at += 2;
                     self.four_digits()
@@ -206,7 +206,7 @@ impl<'a> Parser<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte that is no blank.
+    /// Skips whitespace and returns the next byte.
     fn peek(&mut self) -> Option<u8> {
         while matches!(self.byte(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
@@ -214,7 +214,7 @@ impl<'a> Parser<'a> {
         self.byte()
     }
 
-    /// Whether the next byte that is no blank is this one, which is passed over.
+    /// Skips whitespace, and the next byte if it is `byte`. Returns whether it was.
     fn takes(&mut self, byte: u8) -> bool {
         self.peek();
         self.skip(byte)
@@ -234,7 +234,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// The number as it is written, without a plus, where DynamoDB can keep it exactly.
+/// Returns the number as written, without a plus sign; `None` if it is invalid or DynamoDB cannot store it exactly.
 pub(crate) fn number(text: &str) -> Option<&str> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -356,7 +356,7 @@ mod tests {
             prop_assert_eq!(serde_json::to_value(&map).unwrap(), json);
         }
 
-        /// Another parser takes the same texts, and finds the same in them.
+        /// Another parser accepts the same texts and returns the same values.
         #[test]
         fn it_reads_as_another_parser_does(
             text in "(\\{|\\}|\\[|\\]|,|:|\"[a-zé]{0,2}\"|\"(\\\\([nt/u\"b]|u00e9|ud83d\\\\ude00|ud83d|ude00)){1,2}\"|-?[0-9]{1,3}|[0-9][.]?[0-9]?([eE][+-]?[0-9])?|true|null|nul| |\n|\t|\u{1}){0,12}",

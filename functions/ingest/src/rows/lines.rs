@@ -1,33 +1,34 @@
-//! Rows of newline-delimited JSON. Holds at most one row at a time.
+//! Splits newline-delimited JSON into rows. Keeps at most one row in memory.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::{BOM, Flaw, MAX_ROW, Row, beginning, trimmed};
 
-/// Cuts rows out of chunks.
+/// Splits chunks into rows.
 #[derive(Debug)]
 pub(crate) struct Lines {
     buffer: BytesMut,
-    /// How much of the buffer is known to hold no line end.
+    /// How many bytes of the buffer are known to contain no line end.
     searched: usize,
-    /// Where the buffer begins in the object.
+    /// Where the buffer begins in the object, in bytes.
     offset: u64,
     number: u64,
-    /// What comes first belongs to a line that began earlier.
+    /// Whether the buffer begins inside a line of the previous range.
     partial: bool,
-    /// Lines that begin here or later are not ours.
+    /// Lines that begin here or later belong to the next range.
     end: Option<u64>,
-    /// The start of a row that is too large, whose rest is being skipped.
+    /// The beginning of a row that is too large. The rest of the row is skipped.
     skipping: Option<Row>,
 }
 
 impl Lines {
-    /// The lines of a whole object.
+    /// Splits a whole object.
     pub(crate) fn new() -> Self {
         Self::from(0, 1, None)
     }
 
-    /// The lines that begin at `start` or after it, and before `end`; what is pushed begins a byte before `start`.
+    /// Splits the lines that begin at `start` or after it, and before `end`. Unless `start` is 0, the pushed bytes begin one byte
+    /// before it.
     pub(crate) fn from(start: u64, number: u64, end: Option<u64>) -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -48,7 +49,7 @@ impl Lines {
         self.number
     }
 
-    /// Whether the next line is not ours. A line whose start was let go of is.
+    /// Returns whether the next line belongs to the next range. A line that is being skipped belongs to this one.
     pub(crate) fn is_over(&self) -> bool {
         self.skipping.is_none() && self.end.is_some_and(|end| self.offset >= end)
     }
@@ -57,7 +58,7 @@ impl Lines {
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next whole row. Blank lines are no rows.
+    /// Returns the next complete row. Lines of whitespace are not rows.
     pub(crate) fn next(&mut self) -> Option<Row> {
         while !self.is_over() {
             let end = memchr::memchr(b'\n', &self.buffer[self.searched..]);
@@ -111,14 +112,14 @@ impl Lines {
         }
     }
 
-    /// Lets go of a row that has grown too large; its line end is still to come.
+    /// Discards a row that has grown too large, before its line end is read.
     fn skip_if_too_large(&mut self) {
         if self.buffer.len() <= MAX_ROW + BOM.len() {
             return;
         }
         let dropped = self.buffer.split().freeze();
         if self.skipping.is_none() && !self.partial {
-            // Blanks alone are no row, however many.
+            // Whitespace alone is not a row, however long it is.
             let row = self.trimmed(dropped.clone());
             if !row.bytes.is_empty() {
                 self.skipping = Some(Row {
@@ -195,7 +196,7 @@ mod tests {
         }
     }
 
-    /// The rows of one range of a text.
+    /// Returns the rows of one range of a text.
     fn range(text: &[u8], start: usize, end: Option<usize>, chunk: usize) -> Vec<Row> {
         let mut lines = Lines::from(start as u64, 1, end.map(|end| end as u64));
         let mut found = Vec::new();
@@ -222,7 +223,7 @@ mod tests {
     }
 
     proptest! {
-        /// Cut anywhere, in any number of ranges, the rows are those of the whole.
+        /// The rows of any number of ranges, divided anywhere, are those of the whole.
         #[test]
         fn ranges_share_out_the_rows(text in "[ab \n\r]{0,60}", cuts in prop::collection::vec(0_usize..60, 0..4), chunk in 1_usize..9) {
             let text = text.as_bytes();

@@ -1,4 +1,4 @@
-//! Rows: cut out of a stream of chunks, whatever the format, one at a time. What a row says is `record`'s matter.
+//! Splits a stream of chunks into rows, one at a time, in any format. The meaning of a row is defined in `record`.
 
 use bytes::Bytes;
 use shared::{identifier::Notation, value::Map};
@@ -18,18 +18,18 @@ use document::Document;
 pub(crate) use error::RowError;
 use lines::Lines;
 
-/// The most bytes of a row.
+/// The maximum size of a row, in bytes.
 pub(crate) const MAX_ROW: usize = 1 << 20;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// How a file's rows are told apart.
+/// The format of a file, which defines how its rows are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
-    /// Told by its content: an array, an envelope, one object, or NDJSON.
+    /// JSON. The content determines the shape: an array, an envelope, one object, or NDJSON.
     Json,
-    /// Comma-separated values, the first record of which names the columns.
+    /// Comma-separated values. The first record names the columns.
     Csv,
 }
 
@@ -38,36 +38,36 @@ pub(crate) enum Format {
 pub(crate) struct Row {
     /// Where the row begins in the decompressed object, in bytes.
     pub(crate) offset: u64,
-    /// The line that it begins on, from 1.
+    /// The line on which the row begins, from 1.
     pub(crate) line: u64,
-    /// The row's bytes without its line end; only its first ones where `flaw` says that it is too large.
+    /// The row's bytes without its line end. If the row has a flaw, only its first 64 KiB.
     pub(crate) bytes: Bytes,
-    /// What makes it no row, as far as cutting tells.
+    /// The defect that makes the row invalid, as far as splitting detects it.
     pub(crate) flaw: Option<Flaw>,
 }
 
-/// What can be wrong with a row before its fields are looked at.
+/// A defect of a row that is found before its fields are parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// It has more than 1 MiB.
+    /// The row is larger than 1 MiB.
     TooLarge,
-    /// CSV: a quoted cell is not closed; all that follows it may be part of it.
+    /// CSV: a quoted cell is not closed. Everything after it may be part of it.
     UnclosedQuote,
 }
 
-/// The most bytes of a rejected row that could not be parsed.
+/// The maximum number of bytes that a reject contains of a row that could not be parsed.
 pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
-/// The notation of a rejected row of CSV: dropped again as JSON, its identifiers are still read as cells.
+/// The notation of a rejected CSV row. If it is dropped again as JSON, its identifiers are still read as cells.
 pub(crate) const CSV_NOTATION: &str = "csv";
 
-/// The fields of a row, and how they were written.
+/// The fields of a row, and their notation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fields {
     pub(crate) map: Map,
     pub(crate) notation: Notation,
 }
 
-/// Fields of JSON.
+/// Marks fields as parsed from JSON.
 impl From<Map> for Fields {
     fn from(map: Map) -> Self {
         Self {
@@ -86,8 +86,8 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    /// The rows of a whole file. `bare_records` says that its rows hold `records` of their own, so that an object
-    /// with a field of that name is a row and not an envelope; `None` where each row names its own type.
+    /// Splits a whole file. `bare_records` is `true` if its rows contain `records` of their own: an object with a field of that
+    /// name is then a row and not an envelope. `None` if each row specifies its own type.
     pub(crate) fn new(format: Format, bare_records: Option<bool>) -> Self {
         match format {
             Format::Ndjson => Self::Lines(Lines::new()),
@@ -96,13 +96,13 @@ impl Rows {
         }
     }
 
-    /// The lines that begin at `start` or after it, and before `end`. What is pushed begins a byte before `start`, if
-    /// there is one: whether that ends a line says whether one begins at `start`.
+    /// Splits the lines that begin at `start` or after it, and before `end`. Unless `start` is 0, the pushed bytes begin one byte
+    /// before it: if that byte ends a line, another line begins at `start`.
     pub(crate) fn lines(start: u64, line: Option<u64>, end: Option<u64>) -> Self {
         Self::Lines(Lines::from(start, line.unwrap_or(1), end))
     }
 
-    /// Where the next row begins at the earliest, in bytes.
+    /// Returns the earliest byte at which the next row can begin.
     pub(crate) fn position(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.position(),
@@ -111,7 +111,7 @@ impl Rows {
         }
     }
 
-    /// The line of that position, from 1.
+    /// Returns the line of that position, from 1.
     pub(crate) fn line(&self) -> u64 {
         match self {
             Self::Lines(lines) => lines.line(),
@@ -120,7 +120,7 @@ impl Rows {
         }
     }
 
-    /// Whether the end of the range is reached.
+    /// Returns whether the end of the range is reached.
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Lines(lines) => lines.is_over(),
@@ -128,7 +128,7 @@ impl Rows {
         }
     }
 
-    /// Takes the next chunk of the object in.
+    /// Adds the next chunk of the object.
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         match self {
             Self::Lines(lines) => lines.push(chunk),
@@ -137,7 +137,7 @@ impl Rows {
         }
     }
 
-    /// The next whole row, if the chunks so far hold one.
+    /// Returns the next complete row, if the chunks so far contain one.
     pub(crate) fn next(&mut self) -> Option<Row> {
         match self {
             Self::Lines(lines) => lines.next(),
@@ -146,7 +146,7 @@ impl Rows {
         }
     }
 
-    /// The last row, where the object does not end with a row's end. To be called until there is none.
+    /// Returns the last row, if the object does not end with a row's end. Call it until it returns `None`.
     pub(crate) fn finish(&mut self) -> Option<Row> {
         match self {
             Self::Lines(lines) => lines.finish(),
@@ -155,7 +155,7 @@ impl Rows {
         }
     }
 
-    /// Why there are no more rows, where the file broke off.
+    /// Returns why no more rows follow, if the file is broken.
     pub(crate) fn broken(&self) -> Option<&FileError> {
         match self {
             Self::Lines(_) => None,
@@ -164,7 +164,7 @@ impl Rows {
         }
     }
 
-    /// The fields of a row that was cut here.
+    /// Parses the fields of a row that this value returned.
     pub(crate) fn fields(&self, row: &Row) -> Result<Fields, RowError> {
         match row.flaw {
             Some(Flaw::TooLarge) => {
@@ -193,7 +193,7 @@ impl Rows {
     }
 }
 
-/// Takes a byte order mark off, and blanks around; answers how many bytes went in front.
+/// Removes a byte order mark and surrounding whitespace. Returns the number of bytes removed in front, and the rest.
 fn trimmed(mut bytes: Bytes, at_start: bool) -> (usize, Bytes) {
     let mut front = 0;
     if at_start && bytes.starts_with(BOM) {
@@ -205,7 +205,8 @@ fn trimmed(mut bytes: Bytes, at_start: bool) -> (usize, Bytes) {
     (front + leading, bytes.slice(leading..leading + length))
 }
 
-/// The beginning of a row that is too large, as much of it as a reject shows. A copy: a slice would hold all.
+/// Returns the beginning of a row, as much as a reject contains. It is a copy, because a slice would keep the whole row in
+/// memory.
 fn beginning(bytes: &[u8]) -> Bytes {
     Bytes::copy_from_slice(&bytes[..bytes.len().min(MAX_RAW_BYTES)])
 }

@@ -1,8 +1,9 @@
-//! The same rows in each format: where they stand, what they say, and where a file ends.
+//! The same rows in each format: their positions, their contents, and the end of a file.
 
 use super::*;
 
-/// The rows of a file pushed so many bytes at a time, each with its position and line after it, and the rest.
+/// Returns the rows of a file that is pushed `chunk` bytes at a time. Each row has the position and line after it. Also returns
+/// the reader.
 fn read(mut rows: Rows, text: &[u8], chunk: usize) -> (Vec<(Row, u64, u64)>, Rows) {
     let mut found = Vec::new();
     for chunk in text.chunks(chunk) {

@@ -1,9 +1,9 @@
-//! Deadlines: wherever one falls, a run has stored how far it is or says that it has come no further, and the next one
-//! does at most one batch again.
+//! Tests every deadline. An invocation saves its progress or returns an error that there was none. The next one repeats at most
+//! one batch.
 
 use super::*;
 
-/// How a run's first try ended, whose deadline is so long from its beginning.
+/// Makes the first attempt, with a deadline this long after its start. Returns whether it made progress.
 async fn first_try(time: Duration, world: &Arc<World>) -> bool {
     let (killer, _killed) = tokio::sync::oneshot::channel();
     let app = app(Wire::new(Arc::clone(world), killer, None), ONE_RANGE);
@@ -19,7 +19,7 @@ async fn first_try(time: Duration, world: &Arc<World>) -> bool {
             let (_, progress) = &stored[0];
             let progress = crate::import::plan::Progress::from_map(progress);
             assert!(progress.done || progress.offset > 0, "{time:?}");
-            // Where it goes on stands in a manifest, unless it is over.
+            // Unless the range is done, a manifest contains the offset at which it continues.
             assert_eq!(
                 lock(&world.bucket).keys("work/").len(),
                 usize::from(!progress.done)
@@ -56,7 +56,7 @@ fn at_every_tenth_of_a_second_a_run_notes_how_far_it_is_or_fails() {
         world.inserts.load(Ordering::Relaxed)
     });
     let (mut checkpoints, mut failures, mut most_again) = (0, 0, 0);
-    // 0 is already past, and so is all of the second that a run keeps for its end.
+    // At 0, the deadline has passed. It also has while the time is at most the second that an invocation reserves for its end.
     for tenths in 0..=120 {
         clock().block_on(async {
             let (world, mut events) = World::with_file(3, Deaths::default());
@@ -65,7 +65,7 @@ fn at_every_tenth_of_a_second_a_run_notes_how_far_it_is_or_fails() {
                 true => checkpoints += 1,
                 false => failures += 1,
             }
-            // From here on nothing is short of time.
+            // From here on, every invocation has enough time.
             let event_of_drop = events.try_recv().unwrap();
             let mut keys = vec![event_of_drop];
             while let Some(key) = keys.pop() {
@@ -95,8 +95,8 @@ fn at_every_tenth_of_a_second_a_run_notes_how_far_it_is_or_fails() {
     );
 }
 
-/// Where every run has as little time, it takes many. (The largest row takes two seconds and a half to come, now and
-/// then less; without that time no run is of use.)
+/// With little time for each invocation, an import takes many of them. The largest row takes up to about 2.5 seconds to arrive;
+/// with less time than that, no invocation makes progress.
 #[test]
 fn an_import_ends_however_short_its_runs_are() {
     let expected = expected();

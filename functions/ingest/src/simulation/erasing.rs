@@ -1,4 +1,4 @@
-//! Forget rows: about an identity with more items than one invocation can delete, and with a table that refuses.
+//! Forget rows for an identity with more items than one invocation can delete, and with a table that refuses deletions.
 
 use shared::{identifier::Identifier, identity::IdentityKey};
 
@@ -9,7 +9,7 @@ const EVENTS: &str = "drop/email_open/crm/a.ndjson";
 const FORGET: &str = "drop/forget/privacy/f.ndjson";
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// A world with a file of so many events of one customer, imported, and a file that erases the customer.
+/// Creates a world with a file of `events` events of one customer, which is imported, and a file that erases the customer.
 async fn world(events: usize) -> Arc<World> {
     let link = json!({"mobile": "5550001"});
     let row = |number: usize| json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "email_id": number.to_string()});
@@ -33,7 +33,7 @@ async fn invoke(world: &Arc<World>, key: &str, time: Duration) -> Result<(), Ing
     handle(&app, event(key, VERSION, "01"), deadline).await
 }
 
-/// How many events the customer has in the table.
+/// Returns how many events of the customer the table contains.
 fn events_of(world: &World) -> usize {
     let link = json!({"mobile": "5550001"});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
@@ -85,7 +85,7 @@ fn a_refused_deletion_is_an_error() {
             IngestError::Table(shared::table::TableError::Refused(_))
         );
         assert!(table, "{error}");
-        // A permanent refusal is not tried again.
+        // A permanent refusal is not retried.
         let requests = world.requests.load(Ordering::Relaxed) - before;
         assert!(requests < 60, "{requests} requests");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Invocations that fail: what is returned, and what the bucket has then.
+//! Invocations that fail: the returned error, and the content of the bucket afterwards.
 
 use lambda_runtime::Diagnostic;
 
@@ -7,7 +7,7 @@ use crate::IngestError;
 
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// A world with files of one row each.
+/// Creates a world with files of one row each.
 fn world(keys: &[&str]) -> (Arc<World>, mpsc::UnboundedReceiver<String>) {
     let row = r#"{"record_type":"customer_record","link":{"email":"u1@fake.com"}}"#;
     let mut bucket = Bucket::default();
@@ -69,7 +69,7 @@ fn returned_error_counts_failed_objects() {
     });
 }
 
-/// Whatever fails, and for however long: there is no report before the import is over.
+/// No failure, however long it lasts, puts a report before the import is over.
 #[test]
 fn puts_no_report_before_the_import_is_over() {
     for is_opened in [false, true] {
@@ -86,7 +86,7 @@ fn puts_no_report_before_the_import_is_over() {
             } else {
                 without_length(&world, &[KEY]);
             }
-            // As often as Lambda tries, and as often again once the event is sent again.
+            // All of Lambda's attempts, and the same number again after the event is sent again.
             for attempt in 0..2 * (1 + BACKOFF.len()) {
                 let error = invoke(&world, event(KEY, VERSION, "01")).await;
                 assert!(error.is_err(), "attempt {attempt}");

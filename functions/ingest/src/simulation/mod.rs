@@ -1,6 +1,8 @@
-//! The protocol of ADR 6 under every death: the real runs, against a table and a bucket in this process, on a clock that
-//! only moves when all wait. A seed deals how long each request and each event takes, and so which step comes before
-//! which; a run dies at any request, before it is carried out or after.
+//! Tests the protocol of ADR 6 with a death at every request. The real invocations use a table and a bucket in this process, and
+//! a clock that only moves when all of them wait.
+//!
+//! A seed determines how long each request and each event takes, and so the order of all steps. An invocation dies at any
+//! request, before or after the request is executed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,22 +34,22 @@ use wire::{Bucket, Wire};
 const KEY: &str = "drop/mixed/crm/a.ndjson";
 const VERSION: &str = "v1";
 const LAST_MODIFIED: &str = "Sat, 31 Oct 2026 00:00:00 GMT";
-/// How long a run may take, of which it keeps a second for its end.
+/// The timeout of an invocation. It reserves one second of this for its end.
 const TIMEOUT: Duration = Duration::from_secs(4);
-/// Lambda's waits before the second and the third try.
+/// Lambda's waits before the second and the third attempt.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
-/// An import here takes no more runs than this, or it goes on for ever.
+/// The maximum number of invocations of an import here. More would mean that the import never ends.
 const MAX_RUNS: usize = 400;
 
-/// The table, the bucket and what may befall those who use them.
+/// The table, the bucket, and the failures that are injected.
 struct World {
     database: dynoxide::Database,
     bucket: Mutex<Bucket>,
     random: Mutex<ChaCha8Rng>,
     requests: AtomicUsize,
-    /// How many items runs have tried to insert.
+    /// How many items the invocations have tried to insert.
     inserts: AtomicUsize,
-    /// The requests, by their number, at which the run that sends them dies.
+    /// The requests, by number, at which the invocation that sends them dies.
     deaths: Deaths,
     /// Changes responses of DynamoDB.
     tamper: Mutex<Option<wire::Tamper>>,
@@ -60,16 +62,17 @@ struct Deaths {
     after: BTreeSet<usize>,
 }
 
-/// Where one run waits before each request of an operation; it dies once that is carried out.
+/// A gate at which one invocation waits before each request of an operation. The invocation dies after the first such request is
+/// executed.
 #[derive(Debug)]
 struct Gate {
     operation: &'static str,
-    /// Told when the run waits there.
+    /// Notified when the invocation waits at the gate.
     reached: Notify,
     open: Notify,
 }
 
-/// What an import has come to.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq)]
 struct Outcome {
     items: BTreeMap<String, Value>,
@@ -77,7 +80,7 @@ struct Outcome {
     rejects: BTreeSet<String>,
 }
 
-/// What it took.
+/// The effort that an import took.
 #[derive(Clone, Copy, Debug, Default)]
 struct Effort {
     requests: usize,
@@ -93,7 +96,7 @@ impl std::fmt::Debug for World {
 }
 
 impl World {
-    /// A world in which a file was dropped, and where its events and those of manifests come out.
+    /// Creates a world in which a file was dropped, and a receiver of its event and those of manifests.
     fn with_file(seed: u64, deaths: Deaths) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
         let mut bucket = Bucket::default();
         bucket.take(KEY, VERSION, LAST_MODIFIED, file());
@@ -136,7 +139,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rows that replace one another, events, a body beside its event, a link, and rows to be rejected.
+/// Returns a file with rows that replace one another, events, a body beside its event, a link, and invalid rows.
 fn file() -> String {
     let event = |number: usize| {
         format!(
@@ -175,8 +178,7 @@ fn file() -> String {
     rows.join("\n")
 }
 
-/// Drops the file and plays on until no event is left. Events that fail for good are sent again at the end, when nobody
-/// dies any more.
+/// Drops the file and delivers events until none is left. Events that failed in every attempt are sent again after all others.
 async fn play(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
     let (world, mut events) = World::with_file(seed, deaths);
     let mut effort = Effort::default();
@@ -214,7 +216,7 @@ async fn play(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Ou
     (outcome(&world), effort)
 }
 
-/// Tries an event as Lambda does; answers its key if it has failed for good.
+/// Delivers an event with Lambda's retries. Returns its key if every attempt failed.
 async fn deliver(
     world: &Arc<World>,
     key: String,
@@ -230,7 +232,7 @@ async fn deliver(
             "it goes on and on"
         );
         let (killer, killed) = tokio::sync::oneshot::channel();
-        // A process of its own.
+        // Each invocation has its own process.
         let app = app(Wire::new(Arc::clone(world), killer, None), chunk_bytes);
         let event = event(&key, VERSION, "01");
         let deadline = Deadline::at(SystemTime::now() + TIMEOUT);
@@ -254,7 +256,7 @@ async fn deliver(
     }
 }
 
-/// A process of ingest.
+/// Creates the state of a process of ingest.
 fn app(wire: Wire, chunk_bytes: u64) -> App {
     App {
         key: shared::identity::IdentityKey::new("simulation").unwrap(),
@@ -285,7 +287,8 @@ fn event(key: &str, version: &str, sequencer: &str) -> Value {
     }]})
 }
 
-/// What is in the table and the bucket at the end: no manifest, and a report of rows that are all accounted for.
+/// Returns the final content of the table and the bucket. Asserts that no manifest is left and that the report's status never
+/// changed.
 fn outcome(world: &World) -> Outcome {
     let bucket = lock(&world.bucket);
     assert_eq!(bucket.keys("work/"), [""; 0]);
@@ -325,7 +328,7 @@ fn outcome(world: &World) -> Outcome {
     }
 }
 
-/// A clock that moves when all wait.
+/// Creates a clock that only moves when all tasks wait.
 fn clock() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -334,7 +337,7 @@ fn clock() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Plays one schedule on a clock of its own.
+/// Plays one schedule on its own clock.
 fn schedule(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
     clock().block_on(play(seed, chunk_bytes, copies, deaths))
 }
@@ -345,7 +348,7 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// What every schedule has to come to: one event, nobody dies.
+/// Returns the result that every schedule must have: that of one event without deaths.
 fn expected() -> Outcome {
     let (expected, effort) = schedule(0, ONE_RANGE, 1, Deaths::default());
     assert_eq!(
@@ -359,8 +362,8 @@ fn expected() -> Outcome {
     expected
 }
 
-/// One death at every request of an import, before it is carried out and after.
-/// `SIMULATION_STRIDE` leaves requests out: 1 is all of them.
+/// Tests one death at every request of an import, before and after it is executed. `SIMULATION_STRIDE` leaves requests out: 1
+/// tests all of them.
 #[test]
 fn a_death_at_any_request_changes_nothing() {
     let expected = expected();
@@ -391,7 +394,7 @@ fn a_death_at_any_request_changes_nothing() {
     eprintln!("{schedules} schedules, {total:?}");
 }
 
-/// `SIMULATIONS` seeds, from `SIMULATION_SEED` on: each with its own order of steps, copies of events, ranges and deaths.
+/// Tests `SIMULATIONS` seeds, from `SIMULATION_SEED` on. Each has its own order of steps, copies of events, ranges and deaths.
 #[test]
 fn many_deaths_in_any_order_change_nothing() {
     let expected = expected();

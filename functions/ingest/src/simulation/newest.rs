@@ -1,5 +1,6 @@
-//! Newest wins, exhaustively: every history of a few writes of one item, in every order and with every repetition, by
-//! the statements that ingest sends; and every order of a few rows that are events, records, links and erasures.
+//! Tests last write wins exhaustively. Every history of a few writes of one item is played in every order and with every
+//! repetition, with the statements that ingest sends. Every order of a few rows that are events, records, links and erasures is
+//! played too.
 
 use shared::{
     identifier::Identifier,
@@ -15,9 +16,9 @@ use tests::model::{Drop, Forget, Row, When};
 use super::{schedules::Stage, *};
 use crate::store::write::{self, Outcome as Verdict};
 
-/// Versions, each of an import of its own.
+/// The number of versions. Each belongs to a different import.
 const VERSIONS: usize = 4;
-/// What a version may say: one thing, another, or nothing, as a tombstone does.
+/// The content of a version: one of two values, or nothing, as in a tombstone.
 const BODIES: [&str; 3] = ["a", "b", ""];
 
 fn version(number: usize) -> Version {
@@ -30,7 +31,7 @@ fn version(number: usize) -> Version {
     )
 }
 
-/// All sequences of this length over so many symbols.
+/// Returns all sequences of this length over this many symbols.
 fn sequences(symbols: usize, length: usize) -> impl Iterator<Item = Vec<usize>> {
     (0..symbols.pow(length as u32)).map(move |mut number| {
         let symbol = |_| {
@@ -42,19 +43,19 @@ fn sequences(symbols: usize, length: usize) -> impl Iterator<Item = Vec<usize>> 
     })
 }
 
-/// `NEWEST_WRITES` is how many writes a history has at most.
+/// `NEWEST_WRITES` is the maximum number of writes of a history.
 #[test]
 fn every_small_history_of_an_item_comes_to_its_newest_version() {
     let longest = number("NEWEST_WRITES", 3) as usize;
     let link = json!({"mobile": "5550001"});
     let link = Identifier::from_json(link.as_object().unwrap()).unwrap();
     let id = IdentityKey::new("simulation").unwrap().identity(&link);
-    // Each history has an item of its own, so a request takes a step of 25 of them.
+    // Each history has its own item, so a request executes one step of 25 histories.
     let mut histories = Vec::new();
     for length in 1..=longest {
         for order in sequences(VERSIONS, length) {
             let told = 1 + order.iter().max().unwrap();
-            // What the versions say that do not come makes no difference.
+            // The contents of versions above the highest one written make no difference.
             for bodies in sequences(BODIES.len(), told) {
                 histories.push((order.clone(), bodies));
             }
@@ -124,8 +125,9 @@ fn write_of(id: &IdentityId, place: usize, number: usize, bodies: &[usize]) -> W
     Write::item(&item).unwrap()
 }
 
-/// Two sides of a link that were stored apart could be left apart: by an erasure that deletes the one while a run that is
-/// late stores the other. Who is erased would then be named in another's partition, where nothing leads to it.
+/// If the two sides of a link were stored separately, only one of them could be left. An erasure could delete one side while a
+/// late invocation stores the other. The erased identity would then be named in another identity's partition, where nothing leads
+/// to it.
 #[test]
 fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
     let [a, b] = [0, 1].map(schedules::id);
@@ -142,7 +144,7 @@ fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
             World::new(wire::database(), Bucket::default(), 0, Deaths::default());
         let (killer, _) = tokio::sync::oneshot::channel();
         let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
-        // As an erasure leaves it on its way: the far side is gone, its own is still there.
+        // The state during an erasure: the far side is deleted, the own side is not.
         app.table
             .insert(&[&Write::item(&both(1)[0]).unwrap()])
             .await
@@ -158,7 +160,7 @@ fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
     });
 }
 
-/// One row of each kind, about one customer or between two.
+/// Returns one row of each kind, about one customer or between two.
 fn rows() -> [Row; 10] {
     let event = |at, moved| Row::Event {
         customer: 0,
@@ -186,8 +188,9 @@ fn rows() -> [Row; 10] {
     ]
 }
 
-/// `NEWEST_ROWS` is how many rows there are, and `NEWEST_STRIDE` leaves cases out: 1 is all of them. Every list of rows,
-/// from the oldest to the newest, is delivered in every order, with none of them or any one twice.
+/// `NEWEST_ROWS` is the number of rows. `NEWEST_STRIDE` leaves cases out: 1 tests all of them.
+///
+/// Every list of rows, from the oldest to the newest, is delivered in every order, with none or any one of them twice.
 #[test]
 fn every_order_of_a_few_rows_comes_to_the_same_profiles() {
     let count = number("NEWEST_ROWS", 3) as usize;

@@ -1,5 +1,5 @@
-//! Schedules drawn at random: events that are lost, come twice or out of order, versions that are overwritten and
-//! deleted, customers who are forgotten. What the profiles come to is what a small model says.
+//! Random schedules: lost, duplicate and reordered events, versions that are overwritten and deleted, and erased customers. The
+//! resulting profiles must be those of a small model.
 
 use tests::model::{self, Drop};
 
@@ -15,12 +15,12 @@ use super::*;
 
 const PAST: &str = "2026-10-30T00:00:00Z";
 const FUTURE: &str = "2026-11-01T00:00:00Z";
-/// Within this many milliseconds all events come, and all deletions.
+/// All events and deletions occur within this many milliseconds.
 const SPREAD: u64 = 6_000;
-/// Long enough for any run here.
+/// Longer than any invocation here takes.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
-/// A table and a bucket with the files in it, and a process of ingest.
+/// A table, a bucket with the files, and a process of ingest.
 pub(super) struct Stage {
     world: Arc<World>,
     manifests: mpsc::UnboundedReceiver<String>,
@@ -32,7 +32,7 @@ impl Stage {
     pub(super) fn new(drops: Vec<Drop>, seed: u64, chunk_bytes: u64) -> Self {
         let mut bucket = Bucket::default();
         for (place, drop) in drops.iter().enumerate() {
-            // Two and two of the same second: then the sequencer decides.
+            // Each second has two versions, whose order the sequencer decides.
             let last_modified = format!("Sat, 31 Oct 2026 00:00:{:02} GMT", place / 2);
             let file = drop.file(place, PAST, FUTURE);
             bucket.take(&key(drop), &version(place), &last_modified, file);
@@ -48,7 +48,7 @@ impl Stage {
         }
     }
 
-    /// The event of a drop.
+    /// Returns the event of a drop.
     fn event(&self, place: usize) -> Value {
         event(
             &key(&self.drops[place]),
@@ -63,7 +63,7 @@ impl Stage {
             .unwrap();
     }
 
-    /// Fails where a report does not say whether its file was read.
+    /// Fails if a report does not match whether its file was read.
     fn check_reports(&self, imported: &BTreeSet<usize>, what: &dyn std::fmt::Debug) {
         let bucket = lock(&self.world.bucket);
         for (place, drop) in self.drops.iter().enumerate() {
@@ -90,7 +90,7 @@ impl Stage {
         }
     }
 
-    /// Fails if the profiles are not those of the model. `order` lists the drops in the order of their events, if these were
+    /// Fails if the profiles differ from those of the model. `order` lists the drops in the order of their events, if these were
     /// delivered one after another.
     pub(super) async fn check(&self, what: &dyn std::fmt::Debug, order: Option<&[usize]>) {
         let imported: BTreeSet<_> = {
@@ -145,11 +145,11 @@ pub(super) fn id(customer: u8) -> IdentityId {
         .identity(&identifier)
 }
 
-/// Plays the schedule of a seed; answers how many events came.
+/// Plays the schedule of a seed. Returns how many events were delivered.
 async fn play(seed: u64) -> usize {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let drops = model::drops(&mut random);
-    // What is cut into ranges and then deleted is stored by halves.
+    // If an object with several ranges is deleted, only some of its ranges are stored.
     let is_whole = drops.iter().any(|drop| drop.deleted);
     let chunk_bytes = if is_whole || random.random_bool(0.8) {
         ONE_RANGE
@@ -193,7 +193,7 @@ async fn play(seed: u64) -> usize {
     let mut stage = stage;
     while let Ok(manifest) = stage.manifests.try_recv() {
         came += 1;
-        // Its own event's version and sequencer say nothing of what it is about.
+        // The version and sequencer of the manifest's own event do not concern the dropped file.
         handle(&stage.app, event(&manifest, "m", "01"), within(LONG))
             .await
             .unwrap();
@@ -202,7 +202,7 @@ async fn play(seed: u64) -> usize {
     came
 }
 
-/// `SCHEDULES` seeds, from `SCHEDULE_SEED` on, on all cores.
+/// Plays `SCHEDULES` seeds, from `SCHEDULE_SEED` on, on all cores.
 #[test]
 fn profiles_are_what_the_model_says_whatever_befalls_the_events() {
     let (first, count) = (number("SCHEDULE_SEED", 0), number("SCHEDULES", 60));

@@ -1,5 +1,5 @@
-//! A run that is late: it stores what it read before somebody was erased, and dies. Another one has brought the import
-//! to its end, and the erasure has looked through the table; so it is the retry that has to see to it.
+//! A late invocation: it stores rows that it read before their customer was erased, and dies. Another invocation has finished the
+//! import, and the erasure has already read the table. The retry has to delete these rows.
 
 use shared::{
     identifier::Identifier,
@@ -30,7 +30,7 @@ async fn run(
     }
 }
 
-/// The items of an identity, but for its markers.
+/// Returns the keys of an identity's items, except its markers.
 fn items(world: &World, id: &IdentityId) -> Vec<String> {
     let all = wire::items(&world.database).into_keys();
     let own = all.filter(|key| key.contains(id.as_str()) && !key.starts_with("\"erased#"));
@@ -38,7 +38,7 @@ fn items(world: &World, id: &IdentityId) -> Vec<String> {
         .collect()
 }
 
-/// The late run is of the drop's event, or of the first manifest's.
+/// The late invocation is for the event of the drop, or for that of the first manifest.
 fn taken_back(chunk_bytes: u64, is_manifest: bool) {
     let link = json!({"mobile": "5550001"});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
@@ -78,7 +78,7 @@ fn taken_back(chunk_bytes: u64, is_manifest: bool) {
             !items(&world, &id).is_empty(),
             "the late run stored some of it"
         );
-        // As Lambda tries again.
+        // Lambda's retry.
         assert!(run(&world, chunk_bytes, &key, VERSION, None).await);
         assert!(items(&world, &id).is_empty(), "{:?}", items(&world, &id));
     });
@@ -91,6 +91,6 @@ fn what_a_late_run_of_a_drop_stored_is_taken_back_by_its_retry() {
 
 #[test]
 fn what_a_late_run_of_a_manifest_stored_is_taken_back_by_its_retry() {
-    // Two ranges: the first run sees to one, and a manifest stands for the other.
+    // The object has two ranges: the first invocation imports one of them, and a manifest represents the other.
     taken_back(file().len() as u64 / 2 + 1, true);
 }

@@ -1,4 +1,4 @@
-//! DynamoDB and S3 as a run's clients see them: requests that are answered in this process, each after a pause.
+//! DynamoDB and S3 as the clients of an invocation see them. Requests are executed in this process, each after a pause.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,15 +27,15 @@ use tokio::sync::oneshot;
 use super::{Gate, World, lock};
 
 pub(super) const TABLE: &str = "profiles";
-/// How long a request waits before it is carried out, and its answer after, at most, in milliseconds.
+/// The maximum wait before a request is executed, and again before its response, in milliseconds.
 const LONGEST: u64 = 50;
-/// How much of a body comes at a time.
+/// The size of one chunk of a body, in bytes.
 const PIECE: usize = 500;
 
-/// Changes a response of DynamoDB: it gets the operation, the request, and the status and body of the response.
+/// Changes a response of DynamoDB. Its arguments are the operation, the request, and the status and body of the response.
 pub(super) type Tamper = Box<dyn FnMut(&str, &Value, &mut (u16, Value)) + Send>;
 
-/// What one run sends its requests by.
+/// The connection through which one invocation sends its requests.
 #[derive(Clone, Debug)]
 pub(super) struct Wire {
     world: Arc<World>,
@@ -84,7 +84,7 @@ impl Wire {
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
-    /// Ends the run that waits here, for good.
+    /// Ends the invocation that waits here. It never continues.
     async fn die(&self) {
         let killer = lock(&self.killer).take();
         if let Some(killer) = killer {
@@ -158,7 +158,7 @@ pub(super) fn database() -> Database {
     database
 }
 
-/// All items of customers.
+/// Returns all items of customers.
 pub(super) fn items(database: &Database) -> BTreeMap<String, Value> {
     let scan = serde_json::from_value(json!({"TableName": TABLE})).unwrap();
     let scan = serde_json::to_value(database.scan(scan).unwrap()).unwrap();
@@ -174,7 +174,7 @@ pub(super) fn items(database: &Database) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// How many items a request tries to insert.
+/// Returns how many items a request tries to insert.
 fn inserts(body: &[u8]) -> usize {
     memchr::memmem::find_iter(body, "\"INSERT INTO ").count()
 }
@@ -220,12 +220,12 @@ fn tampered(
     response(told.0, serde_json::to_vec(&told.1).unwrap().into())
 }
 
-/// What was dropped, in all versions, and what runs put.
+/// The dropped files in all versions, and the objects that invocations put.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     dropped: BTreeMap<(String, String), Dropped>,
     put: BTreeMap<String, Vec<u8>>,
-    /// The status of each report that was put, in their order, by its key.
+    /// The status of each report that was put, in order, with its key.
     statuses: Vec<(String, String)>,
     /// Keys whose responses have no Content-Length.
     pub(super) without_length: BTreeSet<String>,
@@ -233,11 +233,11 @@ pub(super) struct Bucket {
 
 #[derive(Debug)]
 struct Dropped {
-    /// `None`: deleted.
+    /// `None` if the version was deleted.
     body: Option<Vec<u8>>,
-    /// As S3 writes it.
+    /// In the format of S3's header.
     last_modified: String,
-    /// Whether it was ever read.
+    /// Whether the version was ever read.
     is_read: bool,
 }
 
@@ -252,7 +252,7 @@ impl Bucket {
         self.dropped.insert(id, dropped);
     }
 
-    /// Deletes a version that was dropped.
+    /// Deletes a dropped version.
     pub(super) fn delete(&mut self, key: &str, version: &str) {
         let id = (key.to_owned(), version.to_owned());
         if let Some(dropped) = self.dropped.get_mut(&id) {
@@ -260,7 +260,7 @@ impl Bucket {
         }
     }
 
-    /// Whether a version that was dropped was ever read.
+    /// Returns whether a dropped version was ever read.
     pub(super) fn is_read(&self, key: &str, version: &str) -> bool {
         let id = (key.to_owned(), version.to_owned());
         self.dropped.get(&id).is_some_and(|dropped| dropped.is_read)
@@ -270,13 +270,13 @@ impl Bucket {
         self.put.get(key).cloned()
     }
 
-    /// The statuses that a report has had.
+    /// Returns the statuses that a report has had.
     pub(super) fn statuses(&self, key: &str) -> Vec<&str> {
         let own = self.statuses.iter().filter(|(own, _)| own == key);
         own.map(|(_, status)| status.as_str()).collect()
     }
 
-    /// The keys of what runs have put.
+    /// Returns the keys of objects that invocations put.
     pub(super) fn keys(&self, prefix: &str) -> Vec<&str> {
         let keys = self.put.keys().map(String::as_str);
         keys.filter(|key| key.starts_with(prefix)).collect()
@@ -347,7 +347,7 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
     }
 }
 
-/// A body that comes in pieces, each after a pause.
+/// Returns a body that arrives in chunks, each after a pause.
 fn body(world: Arc<World>, bytes: Vec<u8>) -> SdkBody {
     let pieces = futures::stream::unfold(
         (world, bytes::Bytes::from(bytes)),

@@ -1,5 +1,5 @@
-//! The writer against items and responses that it does not expect: every round of it is bounded, and a row that can't be
-//! stored is rejected alone.
+//! Tests the writer with unexpected items and responses. The number of rounds is bounded, and only a row that cannot be stored is
+//! rejected.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +24,13 @@ use crate::{
     store::write::{self, Outcome as Verdict, RowVerdict, Writer},
 };
 
-/// The import that writes here; others are older or newer.
+/// The import that writes here. Other imports are older or newer.
 const OWN: ImportId = ImportId([5; 8]);
 const SECONDS: i64 = 1_790_000_000;
 /// Longer than any bounded number of rounds takes.
 const BOUND: Duration = Duration::from_secs(120);
 
-/// What `version` may be after a manual repair or a restore: no attribute, another type, or other bytes.
+/// Returns values of `version` that a manual repair or a restore may leave: no attribute, another type, or other bytes.
 fn malformed() -> Vec<Option<Value>> {
     let mut malformed = vec![None];
     malformed.extend(
@@ -75,7 +75,7 @@ fn write_of(place: usize, version: Version) -> Write {
     Write::item(&record(place, version, 1)).unwrap()
 }
 
-/// Both sides of a link.
+/// Returns both sides of a link.
 fn sides(a: usize, b: usize, version: Version) -> [Item; 2] {
     [(a, b), (b, a)].map(|(own, other)| {
         Item::ingested(
@@ -121,7 +121,7 @@ fn put_by_hand(world: &World, item: &Item, version: Option<&Value>) {
     world.database.put_item(put).unwrap();
 }
 
-/// The versions in the table, as DynamoDB spells them.
+/// Returns the versions in the table, as DynamoDB encodes them.
 fn versions(world: &World) -> Vec<Value> {
     let items = wire::items(&world.database);
     items
@@ -151,7 +151,7 @@ fn replaces_item_without_valid_version() {
     });
 }
 
-/// Adds one row of links, and returns its verdict.
+/// Adds one row with these links and returns its verdict.
 async fn link(app: &App, links: Vec<[Item; 2]>) -> Result<RowVerdict, TableError> {
     let mut writer = Writer::new(&app.table, OWN);
     let placed = Placed {
@@ -190,7 +190,7 @@ fn replaces_link_without_valid_version() {
     }
 }
 
-/// Leaves the last verdict out of so many responses.
+/// Removes the last verdict from the first `responses` responses.
 fn short(mut responses: usize) -> Tamper {
     Box::new(move |operation, _, (_, answer)| {
         if operation == "BatchExecuteStatement" && responses > 0 {
@@ -224,7 +224,7 @@ fn retries_short_response() {
     });
 }
 
-/// Something beside ingest deletes the item before each update and puts it back before each insert.
+/// Another program deletes the item before each update and puts it back before each insert.
 #[test]
 fn bounds_alternating_statements() {
     clock().block_on(async {
@@ -248,7 +248,7 @@ fn bounds_alternating_statements() {
         assert!(matches!(error, Err(TableError::Busy(_))), "{error:?}");
         let requests = world.requests.load(Ordering::Relaxed);
         assert!((10..=30).contains(&requests), "{requests}");
-        // It pauses in between, longer each time.
+        // It pauses between the attempts, longer each time.
         assert!(
             began.elapsed() > Duration::from_secs(2),
             "{:?}",
@@ -257,7 +257,7 @@ fn bounds_alternating_statements() {
     });
 }
 
-/// A link that can't be stored, by what DynamoDB says of its transaction.
+/// A link that cannot be stored, by the error of its transaction.
 #[test]
 fn rejects_row_whose_link_is_refused() {
     let cancelled = |code: &str, message: &str| {
@@ -304,7 +304,7 @@ fn rejects_row_whose_link_is_refused() {
     }
 }
 
-/// A link too large for DynamoDB itself.
+/// A link that is too large for DynamoDB itself.
 #[test]
 fn rejects_row_whose_link_is_too_large() {
     clock().block_on(async {
@@ -317,7 +317,7 @@ fn rejects_row_whose_link_is_too_large() {
     });
 }
 
-/// Every verdict on a transaction settles the row or is retried, within bounds.
+/// Every result of a transaction gives the row a verdict or is retried, within bounds.
 #[test]
 fn counts_every_row_with_a_link() {
     let conflict = || {
@@ -328,7 +328,7 @@ fn counts_every_row_with_a_link() {
         })
     };
     clock().block_on(async {
-        // A condition failed, and the item is not returned: nothing is known of its version.
+        // A condition failed, but the item is not returned, so its version is unknown.
         for failures in [2, usize::MAX] {
             let mut left = failures;
             let tamper: Tamper = Box::new(move |operation, _, answer| {
@@ -353,23 +353,23 @@ fn counts_every_row_with_a_link() {
     });
 }
 
-/// What the table holds of a key before an import.
+/// The version that the table contains for a key before an import.
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Nothing,
     Older,
-    /// Of another import, that is newer.
+    /// From another import, which is newer.
     Newer,
-    /// Of an earlier run of the same import, by the row at this offset.
+    /// From an earlier invocation for the same import, by the row at this offset.
     Own(u64),
 }
 
-/// One row: the keys that it writes, by number.
+/// The keys that one row writes, by number.
 type Keys = Vec<usize>;
 
 const KEYS: usize = 4;
 
-/// How many rows are written and how many are stale, if the writer sends what it has after each of these rows.
+/// Returns how many rows are written and how many are stale. The writer sends its batch after each row that `sent_after` marks.
 async fn counts(before: &[Before], rows: &[(u64, Keys)], sent_after: &[bool]) -> (usize, usize) {
     let (world, app) = stage(None);
     for (place, before) in before.iter().enumerate() {
@@ -403,7 +403,7 @@ async fn counts(before: &[Before], rows: &[(u64, Keys)], sent_after: &[bool]) ->
     (written, stale)
 }
 
-/// A row is written unless the table has something newer, of another import, under each of its keys.
+/// Returns the expected counts. A row is written unless the table has a newer version from another import for each of its keys.
 fn expected(before: &[Before], rows: &[(u64, Keys)]) -> (usize, usize) {
     let is_stale = |keys: &Keys| keys.iter().all(|key| matches!(before[*key], Before::Newer));
     let stale = rows.iter().filter(|(_, keys)| is_stale(keys)).count();
@@ -413,7 +413,7 @@ fn expected(before: &[Before], rows: &[(u64, Keys)]) -> (usize, usize) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
-    /// However rows fall into batches, and in whatever order they are added.
+    /// The counts do not depend on the batches or on the order in which rows are added.
     #[test]
     fn counts_do_not_depend_on_batches(
         before in prop::collection::vec(
@@ -441,8 +441,7 @@ proptest! {
     }
 }
 
-/// An import of rows that replace one another, beside a table that holds something newer: the report counts them alike
-/// however its runs are cut.
+/// Imports rows that replace one another into a table with a newer version. The report counts all of them as stale.
 #[test]
 fn report_counts_superseded_rows_as_their_winner() {
     let row = |name: usize| {

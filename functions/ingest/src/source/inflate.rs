@@ -1,4 +1,4 @@
-//! An object's bytes, decompressed where its first ones say that they are compressed, whatever its name says.
+//! Decompresses an object if its first bytes are those of a compression format. Its name does not matter.
 
 use std::{
     io,
@@ -20,32 +20,32 @@ use crate::{
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-/// How many times its size a compressed object may come to.
+/// The maximum ratio of the decompressed size to the compressed size.
 const MAX_RATIO: u64 = 1_000;
-/// What comes out before the ratio is looked at, so that a small file of blanks is none.
+/// The ratio is checked only after this many decompressed bytes, so that a small file of whitespace is not rejected.
 const RATIO_FREE_BYTES: u64 = 16 << 20;
-/// Bytes that are decompressed at a time.
+/// The maximum number of bytes that are decompressed at a time.
 const CHUNK: usize = 128 << 10;
 
-/// What an object holds, a chunk at a time.
+/// The decompressed content of an object, one chunk at a time.
 pub(crate) enum Inflated<'a> {
-    /// It is not compressed; what was looked at comes first.
+    /// The object is not compressed. The bytes that were read to detect this come first.
     Plain(Option<Bytes>, Body<'a>),
     Compressed(Decoder<'a>),
 }
 
-/// Decompresses, and keeps account.
+/// Decompresses an object and counts its bytes.
 pub(crate) struct Decoder<'a> {
     reader: Pin<Box<dyn AsyncRead + Send + 'a>>,
     read: Arc<AtomicU64>,
     given: u64,
 }
 
-/// Why no more comes.
+/// Why the content cannot be read.
 pub(crate) enum ReadError {
     /// The object could not be read.
     Ingest(IngestError),
-    /// What it holds can't be decompressed.
+    /// The content cannot be decompressed, or is not in UTF-8.
     File(FileError),
 }
 
@@ -56,7 +56,7 @@ impl From<IngestError> for ReadError {
 }
 
 impl<'a> Inflated<'a> {
-    /// Looks at the first bytes.
+    /// Detects the compression from the first bytes.
     pub(crate) async fn new(mut body: Body<'a>) -> Result<Self, IngestError> {
         let mut start = BytesMut::new();
         while start.len() < ZSTD.len() {
@@ -95,7 +95,7 @@ impl<'a> Inflated<'a> {
         matches!(self, Self::Compressed(_))
     }
 
-    /// How many bytes of the object were decompressed so far; `None` if it is not compressed.
+    /// Returns how many bytes of the object have been read for decompression; `None` if it is not compressed.
     pub(crate) fn compressed_bytes(&self) -> Option<u64> {
         match self {
             Self::Plain(..) => None,
@@ -103,7 +103,7 @@ impl<'a> Inflated<'a> {
         }
     }
 
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         match self {
             Self::Plain(start, body) => match start.take() {
@@ -161,7 +161,7 @@ impl Decoder<'_> {
     }
 }
 
-/// Refuses what a byte order mark says to be UTF-16 or UTF-32: in these no row could be read.
+/// Rejects content with the byte order mark of UTF-16 or UTF-32, because no row of it could be read.
 fn in_utf8(start: &[u8]) -> Result<(), ReadError> {
     if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
         let detail = "The file is in UTF-16 or UTF-32: save it as UTF-8.";
@@ -173,7 +173,7 @@ fn in_utf8(start: &[u8]) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// The body's chunks after those that have been read already, counted as they go.
+/// Returns the body's chunks, beginning with those already read, and adds their sizes to `read`.
 fn counted<'a>(
     start: Bytes,
     body: Body<'a>,

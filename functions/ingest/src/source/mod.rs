@@ -1,4 +1,4 @@
-//! Where bytes come from. In goes the notification of S3; out comes the decompressed stream of an object.
+//! Reads objects from S3. Takes a notification; returns the decompressed stream of an object.
 
 pub(crate) mod inflate;
 pub(crate) mod notification;
@@ -7,9 +7,9 @@ pub(crate) mod object;
 /// Why the rest of a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileError {
-    /// The last part of the problem's type.
+    /// The last segment of the problem's type.
     pub(crate) slug: &'static str,
-    /// What is wrong, and where.
+    /// The problem, and its place in the file.
     pub(crate) detail: String,
 }
 

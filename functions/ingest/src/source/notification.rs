@@ -1,4 +1,4 @@
-//! S3's notifications: which versions of which objects an event tells of.
+//! Parses S3 notifications: which versions of which objects an event names.
 
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
@@ -9,27 +9,27 @@ use shared::version::ImportId;
 pub(crate) struct ObjectVersion {
     pub(crate) bucket: String,
     pub(crate) key: String,
-    /// `None` in a bucket without versions.
+    /// `None` in a bucket without versioning.
     pub(crate) version_id: Option<String>,
     pub(crate) etag: String,
-    /// The order of events of one key: hexadecimal.
+    /// The order of events with the same key, in hexadecimal.
     pub(crate) sequencer: String,
 }
 
 impl ObjectVersion {
-    /// The import of this version.
+    /// Returns the ID of the import of this version.
     pub(crate) fn import(&self) -> ImportId {
         ImportId::new(&self.bucket, &self.key, &self.id())
     }
 
-    /// What tells this version from others of the key.
+    /// Returns an identifier that distinguishes this version from others of the key.
     pub(crate) fn id(&self) -> String {
         let id = self.version_id.clone();
         id.unwrap_or_else(|| format!("{}-{}", self.etag, self.sequencer))
     }
 }
 
-/// The event is neither a notification nor S3's test of one.
+/// The event is neither a notification nor the test event of S3.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotificationError {
     #[error("the event is not an S3 notification: {0}")]
@@ -38,7 +38,7 @@ pub(crate) enum NotificationError {
     Incomplete,
 }
 
-/// Reads an event. The test event that S3 sends when notifications are set up tells of nothing.
+/// Parses an event. The test event that S3 sends when notifications are configured names no objects.
 pub(crate) fn objects(event: serde_json::Value) -> Result<Vec<ObjectVersion>, NotificationError> {
     if event.get("Event").and_then(serde_json::Value::as_str) == Some("s3:TestEvent") {
         return Ok(Vec::new());
@@ -53,7 +53,7 @@ pub(crate) fn objects(event: serde_json::Value) -> Result<Vec<ObjectVersion>, No
 
 fn object(record: S3EventRecord) -> Option<ObjectVersion> {
     let object = record.s3.object;
-    // Keys are form-encoded: a plus is a blank. The library's own decoding is not relied upon.
+    // Keys are form-encoded: a plus is a space. This does not rely on the library's own decoding.
     let key = object.key?.replace('+', " ");
     Some(ObjectVersion {
         bucket: record.s3.bucket.name?,

@@ -1,4 +1,4 @@
-//! One version of an object as a stream of bytes. A body that breaks is resumed at the byte after.
+//! Reads one version of an object as a stream of bytes. A body that breaks off is resumed at the next byte.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::{IngestError, source::notification::ObjectVersion};
 
-/// How often a body may break without a byte in between.
+/// The maximum number of consecutive breaks of a body, without a byte in between.
 const MAX_BREAKS: u32 = 5;
 
 /// An object that is being read.
@@ -24,12 +24,12 @@ pub(crate) struct Body<'a> {
     position: u64,
     length: u64,
     breaks: u32,
-    /// In seconds since 1970.
+    /// When the object was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
 }
 
 impl Body<'_> {
-    /// How many bytes the whole object has.
+    /// Returns the size of the whole object, in bytes.
     pub(crate) const fn size(&self) -> u64 {
         self.length
     }
@@ -38,16 +38,16 @@ impl Body<'_> {
 /// The result of opening an object.
 #[derive(Debug)]
 pub(crate) enum OpenResult<T> {
-    /// The object, or what was read of it.
+    /// The object, or the data that was read from it.
     Open(T),
     /// The version was deleted.
     Gone,
-    /// The bucket keeps no versions, and another object replaced this one.
+    /// The bucket has no versioning, and another object replaced this one.
     Superseded,
 }
 
 impl<'a> Body<'a> {
-    /// Asks for the object from the byte `from` on, which must be one of its bytes, or 0.
+    /// Opens the object at the byte `from`, which must be one of its bytes, or 0.
     pub(crate) async fn open(
         client: &'a Client,
         object: &'a ObjectVersion,
@@ -58,7 +58,7 @@ impl<'a> Body<'a> {
             OpenResult::Gone => return Ok(OpenResult::Gone),
             OpenResult::Superseded => return Ok(OpenResult::Superseded),
         };
-        // Without it the end of the object could not be told from a body that breaks off.
+        // Without the length, the end of the object looks like a body that breaks off.
         let length = output
             .content_length()
             .and_then(|length| u64::try_from(length).ok())
@@ -76,7 +76,7 @@ impl<'a> Body<'a> {
         }))
     }
 
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, IngestError> {
         loop {
             if self.position == self.length {
@@ -98,7 +98,7 @@ impl<'a> Body<'a> {
             tokio::time::sleep(Duration::from_millis(50 << self.breaks)).await;
             match get(self.client, self.object, self.position).await? {
                 OpenResult::Open(output) => self.stream = output.body,
-                // Begun with, and gone half-way: the next run says what became of it.
+                // The object disappeared while it was read. The next attempt reports that.
                 OpenResult::Gone | OpenResult::Superseded => return Err(IngestError::S3(error)),
             }
         }
@@ -107,7 +107,7 @@ impl<'a> Body<'a> {
 
 #[cfg(fuzzing)]
 impl<'a> Body<'a> {
-    /// Of these bytes, whatever the object holds.
+    /// Returns a body of these bytes, whatever the object contains.
     pub(crate) fn of(client: &'a Client, object: &'a ObjectVersion, bytes: Vec<u8>) -> Self {
         Self {
             client,
@@ -142,7 +142,7 @@ async fn get(
 
 fn verdict<T, R>(error: &SdkError<GetObjectError, R>) -> Option<OpenResult<T>> {
     match error.as_service_error()?.code()? {
-        // A delete marker's version can't be read: S3 calls that a method that is not allowed.
+        // The version of a delete marker cannot be read. S3 reports it as a method that is not allowed.
         "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => Some(OpenResult::Gone),
         "PreconditionFailed" => Some(OpenResult::Superseded),
         _ => None,

@@ -1,5 +1,6 @@
-//! Writes items. In go the items of rows; out comes what each write did. The newest version of an item wins, and requests keep to the rate that
-//! the table takes.
+//! Writes items. Takes the items of rows; returns a verdict on each row.
+//!
+//! The newest version of an item wins. The request rate follows the capacity that the table grants.
 
 pub(crate) mod rate_limiter;
 pub(crate) mod write;

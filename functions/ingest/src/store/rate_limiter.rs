@@ -1,8 +1,8 @@
-//! How fast a table that grants so many write units a second is written to: about as fast as it grants them.
+//! Limits the rate of writes to about the capacity that the table grants.
 //!
-//! Nothing is held back until the table refuses something. From then on, what it took in the last moments is what it
-//! grants, and a little more than that is sent: so nothing it grants is left unused, few writes are refused, and a table
-//! that grants more is soon found out.
+//! Nothing is limited until the table throttles a write. From then on, the rate is the capacity that the table accepted in the
+//! last window, plus a small increase. With that increase, no granted capacity stays unused, few writes are throttled, and a
+//! higher capacity is soon detected.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,41 +11,41 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-/// How long answers are counted before they say how fast the table is: at first, when far too much may be on its way, and
-/// from then on twice as long each time, up to the longest.
+/// How long responses are counted before the rate is set. The first window is short, because far too many requests may be in
+/// flight. Each window is twice as long as the one before, up to the longest.
 const FIRST_WINDOW: Duration = Duration::from_millis(20);
 const LONGEST_WINDOW: Duration = Duration::from_millis(500);
-/// How much more is sent than the table took while it refused some, of 1. While it takes all, twice as much more each
-/// time, up to the most.
+/// The increase over the accepted rate after a window with throttled writes, as a fraction. In windows without throttled writes,
+/// the increase doubles each time, up to the most.
 const MORE: f64 = 0.01;
 const MOST: f64 = 0.5;
-/// Below this share of what might have been sent, that nothing was refused says nothing.
+/// The minimum fraction of the rate that a window must use before its lack of throttled writes raises the rate.
 const USED: f64 = 0.8;
-/// Write units a second that are sent whatever is refused: a table may be exhausted by others for a while.
+/// The minimum rate in write units a second, whatever is throttled. Other writers may exhaust the table for a while.
 const SLOWEST: f64 = 25.0;
-/// How much an answer counts for in what a write takes.
+/// The weight of one response in the moving average of write units per write.
 const SMOOTHING: f64 = 0.05;
-/// What was not sent in time may be sent later, up to so late.
+/// How long unused capacity can be used later, as a burst.
 const BURST: Duration = Duration::from_millis(50);
 
-/// The limiter of one process.
+/// The rate limiter of one writer.
 #[derive(Debug)]
 pub(crate) struct RateLimiter(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Write units a second; `None` while the table takes all.
+    /// The rate in write units a second; `None` while the table accepts everything.
     rate: Option<f64>,
     /// When the next request may be sent.
     next: Instant,
     began: Instant,
     window: Duration,
-    /// How much more is sent next, if nothing is refused.
+    /// The next increase of the rate if nothing is throttled, as a fraction.
     more: f64,
-    /// Write units taken, and writes refused.
+    /// Write units accepted and writes throttled in this window.
     accepted: f64,
     refused: usize,
-    /// Write units of a write, of those lately taken.
+    /// Write units per write, as a moving average.
     units: f64,
 }
 
@@ -64,12 +64,12 @@ impl RateLimiter {
         }))
     }
 
-    /// Whether the table has taken all so far.
+    /// Returns whether the table has accepted every write so far.
     pub(crate) fn is_free(&self) -> bool {
         self.state().is_free()
     }
 
-    /// Waits until so many writes may be sent.
+    /// Waits until this many writes may be sent.
     pub(crate) async fn wait(&self, writes: usize) {
         let at = {
             let mut state = self.state();
@@ -84,7 +84,7 @@ impl RateLimiter {
         sleep_until(at).await;
     }
 
-    /// Takes in what an answer says: how many writes were taken, for how many units, and how many were refused.
+    /// Records a response: the number of accepted writes, the number of throttled writes, and the write units consumed.
     pub(crate) fn answered(&self, accepted: usize, refused: usize, units: f64) {
         let mut state = self.state();
         let now = Instant::now();
@@ -95,7 +95,7 @@ impl RateLimiter {
             if refused == 0 {
                 return;
             }
-            // What was taken before may have been saved up.
+            // Writes accepted before may have used saved burst capacity, so they are not counted.
             (state.began, state.accepted) = (now, 0.0);
         }
         state.accepted += units;
@@ -136,7 +136,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// DynamoDB's side: what it grants, and at most a second's worth of it saved up.
+    /// A model of DynamoDB: the granted capacity, of which at most one second is saved.
     struct Grant {
         rate: f64,
         saved: f64,
@@ -155,8 +155,8 @@ mod tests {
         }
     }
 
-    /// Sends batches of 25, `parallel` at a time and 5 ms each, and answers the share of what was granted that was used, and
-    /// the share of what was sent that was refused.
+    /// Sends batches of 25, `parallel` concurrently and 5 ms each. Returns the used share of the granted capacity, and the
+    /// throttled share of the sent writes.
     async fn write(
         limiter: &RateLimiter,
         grant: &Mutex<Grant>,
@@ -204,7 +204,7 @@ mod tests {
         ] {
             let (limiter, grant) = (RateLimiter::new(), grant(rate));
             assert!(limiter.is_free());
-            // Forty times as much as is granted is on its way before the first refusal.
+            // Before the first throttled write, 10 to 80 times the granted capacity is in flight.
             let (_, refused) = write(&limiter, &grant, parallel, 5).await;
             assert!(
                 refused <= 0.4,

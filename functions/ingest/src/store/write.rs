@@ -1,4 +1,6 @@
-//! Newest-wins writes: up to 25 to a request, some requests at a time, with a verdict for each row.
+//! Writes items: last write wins, ordered by version.
+//!
+//! Each request has up to 25 items. Several requests are sent concurrently. Each row gets a verdict.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -19,48 +21,48 @@ use crate::{
     store::rate_limiter::RateLimiter,
 };
 
-/// Requests on their way at a time, at the beginning and at most.
+/// The number of concurrent requests, at the beginning and at most.
 const FIRST_LIMIT: f64 = 4.0;
 const MAX_LIMIT: f64 = 32.0;
-/// A batch is sent before its rows have more bytes than this.
+/// A batch is sent as soon as its writes have at least this many bytes.
 const MAX_BATCH_BYTES: usize = 2 << 20;
-/// No row is taken in while rows of more bytes than this wait for their verdicts.
+/// While the rows that wait for their verdicts take more bytes than this, no further row is accepted.
 const MAX_HELD_BYTES: usize = 16 << 20;
-/// How many rounds of requests an item takes at most, and how long the first pause between two is. The pauses double, up to
-/// the longest.
+/// The maximum number of rounds of requests for an item. The upper bound of the pause between two rounds is `FIRST_PAUSE`,
+/// doubled for each attempt, and at most `LONGEST_PAUSE`.
 const MAX_ATTEMPTS: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What became of a row.
+/// The verdict on a row.
 #[derive(Debug)]
 pub(crate) enum RowVerdict {
-    /// At least one of its items is stored: by this row, by an earlier run of the same import, or by a later row of the
+    /// At least one of its items is stored: by this row, by an earlier invocation for the same import, or by a later row of the
     /// import that replaces the item.
     Written,
-    /// For each of its items the table has something newer from another import.
+    /// For each of its items, the table has a newer version from another import.
     Stale,
-    /// An item of it can't be stored.
+    /// One of its items cannot be stored.
     Rejected(Row, RowError),
 }
 
-/// Writes rows, and hands out their verdicts.
+/// Writes rows and collects their verdicts.
 pub(crate) struct Writer<'a> {
     table: &'a Table,
     import: ImportId,
     batch: Vec<Queued>,
     batch_bytes: usize,
-    /// Tasks of their own: they go on while the file is read.
+    /// Requests in flight. They are separate tasks, so they continue while the file is read.
     running: JoinSet<Result<Done, TableError>>,
-    /// How many may run.
+    /// The maximum number of concurrent requests.
     limit: f64,
-    /// Whether the table has ever refused something, or another transaction met one of these: slow start is over.
+    /// Whether the table ever throttled a write, or a transaction ever conflicted. This ends slow start.
     has_failed: bool,
     limiter: Arc<RateLimiter>,
     rows: HashMap<RowId, Waiting>,
     held_bytes: usize,
     next_row: RowId,
-    /// Items whose bodies are written.
+    /// Items that can be queued, because their bodies are written.
     ready: VecDeque<(RowId, Write)>,
     settled: Vec<RowVerdict>,
     /// Requests sent.
@@ -71,8 +73,9 @@ pub(crate) struct Writer<'a> {
 
 type RowId = u64;
 
-/// An item on its way, and those of the same key and import that it supersedes: no two statements of a request may share a
-/// key. If this one can't be stored, they are written after all.
+/// An item to write, and the items with the same key and import that it supersedes.
+///
+/// No two statements of a request may have the same key. If this item cannot be stored, the superseded items are written.
 struct Queued {
     row: RowId,
     write: Write,
@@ -82,16 +85,16 @@ struct Queued {
 /// A row that waits for the verdicts on its items.
 struct Waiting {
     row: Row,
-    /// What it takes of memory, with its writes.
+    /// The memory that the row and its writes take, in bytes.
     bytes: usize,
     items: usize,
-    /// What is written once the body is; empty when no body is waited for.
+    /// The writes that follow the body; empty if the row does not wait for a body.
     after_body: Vec<Write>,
     stored: bool,
     fault: Option<RowError>,
 }
 
-/// What became of one item.
+/// The outcome of one write.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     Stored,
@@ -103,11 +106,11 @@ pub(crate) enum Outcome {
 #[derive(Default)]
 struct Done {
     outcomes: Vec<(Queued, Outcome)>,
-    /// Rows whose links have theirs.
+    /// The outcomes of links, with their rows.
     links: Vec<(RowId, Outcome)>,
     requests: u64,
     capacity_units: f64,
-    /// Whether a request of it failed as a whole.
+    /// Whether a request of the batch failed as a whole.
     has_failed: bool,
 }
 
@@ -132,7 +135,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Takes a row in. Waits while too much is on its way.
+    /// Adds a row. Waits while too many requests are in flight, or too many bytes wait for their verdicts.
     pub(crate) async fn add(&mut self, row: Row, placed: Placed) -> Result<(), TableError> {
         let id = self.next_row;
         self.next_row += 1;
@@ -178,7 +181,7 @@ impl<'a> Writer<'a> {
         self.batch_bytes += write.bytes();
         let mut batch = self.batch.iter_mut();
         if let Some(held) = batch.find(|held| held.write.key() == write.key()) {
-            // Of two rows of the same import the later one wins.
+            // If two rows of an import have the same key, the later row wins.
             let superseded = if held.write.version() > write.version() {
                 (row, write)
             } else {
@@ -199,12 +202,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// The verdicts since the last call.
+    /// Returns the verdicts since the last call.
     pub(crate) fn verdicts(&mut self) -> Vec<RowVerdict> {
         std::mem::take(&mut self.settled)
     }
 
-    /// Writes what is left and waits for all of it.
+    /// Writes all remaining items and waits for their outcomes.
     pub(crate) async fn finish(&mut self) -> Result<(), TableError> {
         loop {
             while let Some((id, write)) = self.ready.pop_front() {
@@ -231,12 +234,12 @@ impl<'a> Writer<'a> {
             Arc::clone(&self.limiter),
             batch,
         ));
-        // It is sent before the next rows are read.
+        // Lets the task send its request before the next rows are read.
         tokio::task::yield_now().await;
         Ok(())
     }
 
-    /// Waits until one more may be on its way.
+    /// Waits until another request may be sent.
     async fn has_room(&mut self) -> Result<(), TableError> {
         while self.running.len() >= self.limit as usize {
             self.wait().await?;
@@ -257,8 +260,8 @@ impl<'a> Writer<'a> {
         for (queued, outcome) in done.outcomes {
             match outcome {
                 Outcome::Rejected(_) => self.ready.extend(queued.superseded),
-                // In a batch of its own it would have had the same outcome: versions of one import differ in their offset
-                // alone, so the table's item is newer than both of them or than neither.
+                // In a separate batch, the superseded item would have had the same outcome. Versions of one import differ only in
+                // their offset, so the table's item is newer than both of them or than neither.
                 Outcome::Stored | Outcome::Stale => {
                     for (row, _) in queued.superseded {
                         self.record_outcome(row, outcome.clone());
@@ -281,11 +284,11 @@ impl<'a> Writer<'a> {
         let after_body = std::mem::take(&mut waiting.after_body);
         match outcome {
             Outcome::Rejected(fault) => {
-                // Without its body an event is not written.
+                // An event without its body is not written.
                 waiting.items -= after_body.len();
                 waiting.fault = Some(fault);
             }
-            // It was the body: whatever holds it, the event has a verdict of its own.
+            // This was the body. Whatever import stored it, the event gets its own verdict.
             Outcome::Stored | Outcome::Stale if !after_body.is_empty() => {
                 self.ready
                     .extend(after_body.into_iter().map(|write| (id, write)));
@@ -307,7 +310,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Writes at most 25 items, no two of one key, and answers what became of each.
+/// Writes at most 25 items with distinct keys. Returns the outcome of each, in the same order.
 pub(crate) async fn all(
     table: &Table,
     import: ImportId,
@@ -343,7 +346,7 @@ struct Batch {
     import: ImportId,
     limiter: Arc<RateLimiter>,
     items: Vec<Queued>,
-    /// One for each item.
+    /// The next step of each item, in the same order.
     steps: Vec<Step>,
     done: Done,
     /// Why an item has no outcome after the current round.
@@ -353,7 +356,7 @@ struct Batch {
 /// Writes a batch until each item has its outcome.
 ///
 /// # Errors
-/// Some item has none after `MAX_ATTEMPTS` rounds, or the table refuses.
+/// An item has no outcome after `MAX_ATTEMPTS` rounds, or the table refuses a request.
 async fn write(
     table: Table,
     import: ImportId,
@@ -386,7 +389,8 @@ async fn write(
 }
 
 impl Batch {
-    /// Sends the items that are at a step. If DynamoDB finds a request invalid, one of its items is: each is sent alone.
+    /// Sends the items that are at a step. If DynamoDB rejects a request as invalid, sends each of its items alone to find the
+    /// cause.
     async fn send_all(&mut self, step: &Step) -> Result<(), TableError> {
         let places: Vec<_> = (0..self.items.len())
             .filter(|place| self.steps[*place] == *step)
@@ -440,7 +444,7 @@ impl Batch {
         Ok(verdicts)
     }
 
-    /// Why an item has no outcome after this round; `None` if each has one.
+    /// Returns why an item has no outcome after this round; `None` if each has one.
     fn open(&mut self) -> Option<TableError> {
         let error = self.open.take();
         let is_open = |step: &Step| !matches!(step, Step::Done(_));
@@ -461,10 +465,10 @@ impl Batch {
     }
 }
 
-/// Writes both sides of a link, together or not at all: one outcome.
+/// Writes both sides of a link in one transaction, with one outcome.
 ///
 /// # Errors
-/// It has none after `MAX_ATTEMPTS` requests, or the table refuses.
+/// The link has no outcome after `MAX_ATTEMPTS` requests, or the table refuses a request.
 async fn write_both(
     table: Table,
     import: ImportId,
@@ -473,7 +477,7 @@ async fn write_both(
     both: [Item; 2],
 ) -> Result<Done, TableError> {
     let mut done = Done::default();
-    // Each of them takes twice the units of a write by itself.
+    // In a transaction, each write consumes twice the units of a single write.
     let writes = 2 * both.len();
     let mut attempt = 0;
     loop {
@@ -483,12 +487,13 @@ async fn write_both(
             Ok((verdict, capacity_units)) => match next(&Step::Insert, verdict, import) {
                 Step::Done(outcome) => {
                     done.capacity_units += capacity_units;
-                    // What the table held already was charged too, and is not reported.
+                    // If the table already has a version, the request is charged too, but the response reports no capacity.
                     limiter.answered(writes, 0, capacity_units.max(writes as f64));
                     done.links.push((row, outcome));
                     return Ok(done);
                 }
-                // Rows of this import about one pair: too many at a time, whatever limiter the table takes.
+                // Rows of this import write the same pair concurrently. Too many requests are in flight, whatever rate the table
+                // accepts.
                 Step::Insert | Step::Update | Step::Replace => {
                     done.has_failed = true;
                     TableError::Busy("transactions met".into())
@@ -513,13 +518,16 @@ async fn write_both(
     }
 }
 
-/// The fault of a row of which DynamoDB refuses an item.
+/// Returns the error of a row with an item that DynamoDB rejects.
 fn refused() -> RowError {
     RowError::whole("item_refused", "a record that DynamoDB can store")
 }
 
-/// How many requests may be on their way after one more has come back, as TCP finds it out (RFC 5681, section 3.1): half
-/// as many where it failed as a whole; one more until one ever did; one more for as many as that from then on.
+/// Returns the new number of concurrent requests after a request has finished, as in TCP congestion control (RFC 5681, section
+/// 3.1).
+///
+/// A request that failed as a whole halves the number. Until the first failure, each request adds one. After that, a
+/// full round of requests adds one.
 fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
     if failed {
         (limit / 2.0).max(1.0)
@@ -530,7 +538,7 @@ fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
     }
 }
 
-/// The step after a verdict.
+/// Returns the step that follows a verdict.
 fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     match verdict {
         Verdict::Stored => Step::Done(Outcome::Stored),
@@ -538,7 +546,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
         Verdict::Gone => Step::Insert,
         Verdict::Unversioned => Step::Replace,
         Verdict::Busy => step.clone(),
-        // This import's own: of an earlier run, or of a later row.
+        // The version is from this import: an earlier invocation or a later row stored it.
         Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
         Verdict::Held(_) => Step::Done(Outcome::Stale),
         Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
@@ -549,7 +557,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     }
 }
 
-/// Doubling, with full jitter.
+/// Returns the pause before the next attempt: exponential backoff with full jitter.
 pub(crate) fn backoff(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE
         .saturating_mul(1 << attempt.min(16))
@@ -565,7 +573,7 @@ mod tests {
 
     #[test]
     fn as_many_are_on_their_way_as_the_table_takes() {
-        // As many come back as were sent: twice as many follow, until there are enough.
+        // If each of N concurrent requests gets a response, the number doubles, up to the maximum.
         let after = |from: f64, answers: usize, has_ever_failed| {
             (0..answers).fold(from, |held, _| limit(held, false, has_ever_failed))
         };

@@ -1,10 +1,10 @@
-//! Events: what tells one from another, where each lies in time, and bodies that are stored apart.
+//! Events: the fields that distinguish them, their times, and bodies that are stored separately.
 
 use std::collections::BTreeSet;
 
 use super::{LAST_MODIFIED, LINK, expect_fault, placed, purchase, sort_keys};
 
-/// An event's key, told from others by what is in `fields`.
+/// Returns an event's key, which depends on `fields`.
 fn event_key(kind: &str, fields: &str) -> String {
     let row = format!(r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z",{fields}}}"#);
     let keys = sort_keys(kind, &row);
@@ -75,7 +75,7 @@ fn events_of_one_time_are_told_apart_by_their_natural_ids() {
             .map(|fields| event_key(kind, &fields))
             .collect();
         assert_eq!(keys.len(), 2 * others.len(), "{kind}");
-        // What else is said of it changes nothing.
+        // Other fields do not change the key.
         let fields = format!(r#""{id}":"1",{},"more":7"#, others[0]);
         assert!(keys.contains(&event_key(kind, &fields)), "{kind}");
         let blanks = format!(r#""{id}":" 1 ",{}"#, others[0]);
@@ -102,7 +102,7 @@ fn a_large_body_is_stored_apart() {
         body.key().1.strip_prefix("body#"),
         event.key().1.strip_prefix("event#")
     );
-    // Whose it is the event says.
+    // Only the event names its customer.
     assert!(format!("{body:?}").contains("link: None"));
     assert!(format!("{event:?}").contains("link: Some"));
     assert!(!apart.truncated);
@@ -110,7 +110,7 @@ fn a_large_body_is_stored_apart() {
 
 #[test]
 fn what_does_not_fit_is_said_to_be_truncated() {
-    // No two of its pieces are alike, so that it can't be made small.
+    // No two parts of the body are alike, so it cannot be compressed much.
     let pieces = (0..60_000_u64)
         .map(|number| format!("{:016x}", number.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
     let body: String = pieces.collect();

@@ -1,4 +1,4 @@
-//! Each rule that a record can break, with the code and the field that its rejection names.
+//! Each rule that a record can break, with the code and the field of its error.
 
 use super::{LINK, expect_fault, place_as, purchase};
 
@@ -356,7 +356,7 @@ fn rejects_reserved_namespaces() {
     );
 }
 
-/// What an attributes record repeats for each namespace is bounded; what it has once is not.
+/// The fields that an attributes record repeats for each namespace are bounded. Fields that it stores once are not.
 #[test]
 fn rejects_attributes_that_repeat_too_much() {
     let row = |namespaces: usize, bytes: usize| {
@@ -379,7 +379,7 @@ fn rejects_attributes_that_repeat_too_much() {
             "",
         );
     }
-    // Escaped, these bytes are six times as many.
+    // Escaped, these bytes take six times the space.
     let controls = row(2, 0).replace(
         r#""beside":"""#,
         &format!(r#""beside":"{}""#, r"\u0001".repeat(170_000)),

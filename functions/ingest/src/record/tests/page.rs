@@ -1,11 +1,11 @@
-//! `infra/records.md`: its fields are those that the code has, and its examples are taken.
+//! `infra/records.md`: its fields are those of the code, and its examples are accepted.
 
 use super::*;
 use crate::rows::{Format, Rows};
 
 const PAGE: &str = include_str!("../../../../../infra/records.md");
 
-/// Title and text of each record type's section. Titles of other sections begin with a capital letter.
+/// Returns the title and text of each record type's section. Titles of other sections begin with an uppercase letter.
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
     PAGE.split("\n## ")
         .skip(1)
@@ -13,7 +13,7 @@ fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
         .filter(|(title, _)| title.starts_with(char::is_lowercase))
 }
 
-/// The field that a line of a table is about, and whether it is said to be required.
+/// Returns the field of a table's line, and whether the page calls it required.
 fn listed(line: &str) -> Option<(&str, bool)> {
     let (name, rest) = line.strip_prefix("| `")?.split_once("` |")?;
     match rest.split_once('|')?.0.trim() {
@@ -23,9 +23,9 @@ fn listed(line: &str) -> Option<(&str, bool)> {
     }
 }
 
-/// The fields of a record type, and whether each is required.
+/// Returns the fields of a record type, and whether each is required.
 fn fields(record_type: RecordType) -> Vec<(&'static str, bool)> {
-    // The first ones are in no schema: the code takes each out by itself.
+    // The first fields are not in a schema, because the code removes each of them itself.
     let (apart, schema): (&[(&str, bool)], &[kind::Field]) = match record_type {
         RecordType::CustomerRecord => (&[("link", true)], schema::CUSTOMER_RECORD),
         RecordType::Product => (&[], schema::PRODUCT),

@@ -1,4 +1,4 @@
-//! The header of a CSV file: where in a record each column's cells go. Dots nest, `[n]` counts in a list.
+//! Maps the columns of a CSV header to places in a record. A dot nests an object; `[n]` is an array index.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use shared::value::{Map, Value};
 
 use crate::rows::RowError;
 
-/// The most columns of a file.
+/// The maximum number of columns of a file.
 const MAX_COLUMNS: usize = 1_000;
-/// How deep columns may nest: as deep as JSON may.
+/// The maximum nesting depth of columns, the same as in JSON.
 const MAX_DEPTH: usize = crate::rows::json::MAX_DEPTH;
 
-/// What the columns make together.
+/// The record that the columns form together.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     columns: usize,
@@ -20,13 +20,13 @@ pub(super) struct Header {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Node {
-    /// The column with this number.
+    /// The column with this index, from 0.
     Cell(usize),
     Object(Vec<(String, Node)>),
     List(Vec<Node>),
 }
 
-/// A step on the way from a record to a cell.
+/// One step on the path from a record to a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step<'a> {
     Name(&'a str),
@@ -34,10 +34,10 @@ enum Step<'a> {
 }
 
 impl Header {
-    /// Reads the header's cells.
+    /// Parses the cells of the header.
     ///
     /// # Errors
-    /// Says which column can't be taken, and why.
+    /// There are too many columns, or a column's name cannot be used. The message names the column and the reason.
     pub(super) fn new(cells: &[Cow<'_, str>]) -> Result<Self, String> {
         if cells.len() > MAX_COLUMNS {
             return Err(format!("The header has more than {MAX_COLUMNS} columns."));
@@ -75,7 +75,7 @@ impl Header {
         })
     }
 
-    /// The fields that cells make. An empty cell is absent, and so is what all of its cells are absent from.
+    /// Builds the fields of a record from its cells. An empty cell is absent. An object or array is absent if all its cells are.
     pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
         if cells.len() != self.columns {
             let expected = format!("{} cells, as many as the header has", self.columns);
@@ -103,7 +103,7 @@ fn add(
     Ok(())
 }
 
-/// Adds a column to what earlier columns made.
+/// Adds a column to the node that earlier columns have built.
 fn extend(held: &mut Node, rest: &[Step<'_>], column: usize) -> Result<(), Conflict> {
     match (held, rest.split_first()) {
         (Node::Object(object), Some((Step::Name(name), rest))) => add(object, name, rest, column),
@@ -133,7 +133,7 @@ fn node(rest: &[Step<'_>], column: usize) -> Result<Node, Conflict> {
     })
 }
 
-/// `a.b[0].c`: names divided by dots, each with any indexes.
+/// Parses a name such as `a.b[0].c`: names separated by dots, each with optional indexes.
 fn steps(text: &str) -> Option<Vec<Step<'_>>> {
     let mut steps = Vec::new();
     for part in text.split('.') {
@@ -175,7 +175,7 @@ fn value(node: &Node, cells: &[Cow<'_, str>]) -> Option<Value> {
             let mut values: Vec<_> = nodes.iter().map(|node| value(node, cells)).collect();
             let length = values.iter().rposition(Option::is_some)? + 1;
             values.truncate(length);
-            // A gap stays one, so that the rules can name its place.
+            // A gap becomes `null`, so that later items keep their index and errors name it.
             Some(Value::List(
                 values
                     .into_iter()

@@ -1,6 +1,7 @@
-//! Rows of comma-separated values (RFC 4180). Holds at most one record at a time. As the strict mode of Python's
-//! `csv` has it: a quote is special only where a cell begins; a line ends with LF, CRLF or CR; nothing may follow
-//! a closing quote but a comma or the line's end. Empty lines are no records.
+//! Splits comma-separated values (RFC 4180) into rows. Keeps at most one record in memory.
+//!
+//! The rules are those of the strict mode of Python's `csv`. A quote is special only at the beginning of a cell. A line ends with
+//! LF, CRLF or CR. Only a comma or the line's end may follow a closing quote. Empty lines are not records.
 
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ mod header;
 
 use header::Header;
 
-/// Where in a record a byte stands.
+/// The position of a byte within a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// At the start of a cell.
@@ -23,11 +24,11 @@ enum State {
     Plain,
     /// Between quotes.
     Quoted,
-    /// After a quote between quotes: it closes the cell, or is the first of two that stand for one.
+    /// After a quote in a quoted cell. It closes the cell, or is the first of two that encode one quote.
     Quote,
 }
 
-/// Cuts records out of chunks; the first one is the header.
+/// Splits chunks into records. The first record is the header.
 #[derive(Debug)]
 pub(crate) struct Csv {
     cutter: Cutter,
@@ -84,7 +85,7 @@ impl Csv {
         self.cutter.line
     }
 
-    /// The fields of a record: what the header makes of its cells.
+    /// Builds the fields of a record from its cells, as the header specifies.
     pub(crate) fn fields(&self, record: &str) -> Result<Map, RowError> {
         let cells = cells(record).ok_or_else(|| {
             RowError::whole(
@@ -116,19 +117,19 @@ impl Csv {
     }
 }
 
-/// Finds where records end.
+/// Finds the ends of records.
 #[derive(Debug)]
 struct Cutter {
     buffer: BytesMut,
-    /// How much of the buffer has been looked at.
+    /// How many bytes of the buffer have been searched.
     searched: usize,
     state: State,
-    /// The last record ended with CR: an LF that follows belongs to its end.
+    /// The last record ended with CR. An LF that follows belongs to the same line end.
     after_cr: bool,
-    /// Where the buffer begins in the object.
+    /// Where the buffer begins in the object, in bytes.
     offset: u64,
     line: u64,
-    /// The start of a record that is too large, whose rest is being skipped, and the line ends in it so far.
+    /// The beginning of a record that is too large, and the number of line ends in it so far. The rest of the record is skipped.
     skipping: Option<(Row, u64)>,
 }
 
@@ -183,7 +184,7 @@ impl Cutter {
         Some(Row { bytes, flaw, ..row })
     }
 
-    /// Where in the buffer the record ends, if it does.
+    /// Returns where in the buffer the record ends, if it does.
     fn find_end(&mut self) -> Option<usize> {
         while self.searched < self.buffer.len() {
             let rest = &self.buffer[self.searched..];
@@ -223,7 +224,7 @@ impl Cutter {
         None
     }
 
-    /// Takes the record that ends at `end`; None if it is an empty line.
+    /// Takes the record that ends at `end`; `None` if it is an empty line.
     fn take(&mut self, end: usize) -> Option<Row> {
         let record = self.buffer.split_to(end).freeze();
         (self.searched, self.state) = (0, State::Start);
@@ -253,7 +254,7 @@ impl Cutter {
         self.offset += bytes as u64;
     }
 
-    /// Lets go of a record that has grown too large; its end is still to come.
+    /// Discards a record that has grown too large, before its end is read.
     fn skip_if_too_large(&mut self) {
         if self.buffer.len() <= MAX_ROW {
             return;
@@ -277,7 +278,7 @@ impl Cutter {
     }
 }
 
-/// The cells of one record, without its line end; `None` where something follows a closing quote.
+/// Splits one record, without its line end, into cells; `None` if anything else than a comma follows a closing quote.
 fn cells(record: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut cells = Vec::new();
     let mut rest = record;
@@ -297,7 +298,7 @@ fn cells(record: &str) -> Option<Vec<Cow<'_, str>>> {
     }
 }
 
-/// A quoted cell's text up to its closing quote, and what follows that.
+/// Returns the text of a quoted cell up to its closing quote, and the rest of the record; `None` if the quote is not closed.
 fn closed(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
     let mut text = Cow::Borrowed("");
     let mut rest = quoted;

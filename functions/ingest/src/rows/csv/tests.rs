@@ -113,8 +113,8 @@ fn the_header_may_follow_a_byte_order_mark_and_breaks_the_file_if_it_is_none() {
     }
 }
 
-/// Texts and what Python's `csv` module reads out of them, as `.ci/csv-cases.py` writes them: those of the repository, or
-/// those of the file that `CSV_CASES` names.
+/// Compares with the results of Python's `csv` module, as `.ci/csv-cases.py` writes them. The cases are those of the repository,
+/// or those of the file that `CSV_CASES` names.
 #[test]
 fn rows_are_those_of_pythons_csv_module() {
     let cases = match std::env::var("CSV_CASES") {
@@ -151,7 +151,7 @@ proptest! {
         }
     }
 
-    /// What is written by the rules is read back.
+    /// Rows that are written by the rules are read back unchanged.
     #[test]
     fn what_is_quoted_comes_back(rows in prop::collection::vec(prop::collection::vec("[a,\"\n\r ]{0,5}", 1..4), 0..6)) {
         let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));

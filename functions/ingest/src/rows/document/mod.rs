@@ -1,5 +1,7 @@
-//! Rows of a `.json` file, whose shape its content tells: an array, an envelope `{"records":[…]}`, one object or
-//! several, or NDJSON. Holds at most one row at a time, and up to 1 MiB until the shape is known.
+//! Splits a `.json` file into rows. The content determines its shape: an array, an envelope `{"records":[…]}`, one or several
+//! objects, or NDJSON.
+//!
+//! Keeps at most one row in memory, and up to 1 MiB until the shape is known.
 
 use bytes::{Buf as _, BytesMut};
 
@@ -9,17 +11,17 @@ mod shape;
 
 use shape::{Scan, Shape};
 
-/// Cuts rows out of chunks.
+/// Splits chunks into rows.
 #[derive(Debug)]
 pub(crate) struct Document {
-    /// Whether rows hold `records` of their own; `None` where each row names its own type.
+    /// Whether rows contain `records` of their own; `None` if each row specifies its own type.
     bare_records: Option<bool>,
     reader: Reader,
 }
 
 #[derive(Debug)]
 enum Reader {
-    /// What came before the shape was known.
+    /// The bytes read before the shape was known.
     Undecided(BytesMut),
     Lines(Lines),
     Values(Values),
@@ -97,29 +99,30 @@ impl Document {
                 Reader::Lines(lines)
             }
             Shape::Sequence => Reader::Values(Values::new(buffer, 0, List::Bare)),
-            // What encloses the list is passed over.
+            // Everything in front of the list is skipped.
             Shape::List { from } => Reader::Values(Values::new(buffer, from, List::Bracketed)),
         };
     }
 }
 
-/// What divides values, and what ends them.
+/// How values are separated, and how the list ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum List {
-    /// Values one after another, to the end of the file.
+    /// Values follow one another, to the end of the file.
     Bare,
-    /// Commas, and a closing bracket. What follows that belongs to the envelope and is not looked at.
+    /// Commas separate the values, and a closing bracket ends them. Everything after the bracket belongs to the envelope and is
+    /// ignored.
     Bracketed,
 }
 
-/// Where a list is read.
+/// The position in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Before the first value.
     First,
-    /// Before another value, which has to come.
+    /// Before another value, which must follow.
     Next,
-    /// In a value.
+    /// Inside a value.
     Value,
     /// After a value.
     After,
@@ -127,7 +130,7 @@ enum State {
     Over,
 }
 
-/// Cuts values out of a list.
+/// Splits a list into values.
 #[derive(Debug)]
 struct Values {
     buffer: BytesMut,
@@ -135,16 +138,16 @@ struct Values {
     state: State,
     list: List,
     scan: Scan,
-    /// Where the buffer begins in the object.
+    /// Where the buffer begins in the object, in bytes.
     offset: u64,
     line: u64,
-    /// The start of a value that is too large, whose rest is being skipped.
+    /// The beginning of a value that is too large. The rest of the value is skipped.
     skipping: Option<Row>,
     broken: Option<FileError>,
 }
 
 impl Values {
-    /// Begins at the byte `from` of what the buffer holds of the object's start.
+    /// Starts at byte `from` of the buffer, which contains the object's beginning.
     fn new(mut buffer: BytesMut, from: usize, list: List) -> Self {
         let from = if from == 0 && buffer.starts_with(BOM) {
             BOM.len()
@@ -189,7 +192,7 @@ impl Values {
         None
     }
 
-    /// What the file ends in the middle of.
+    /// Returns the last value, if the file ends in the middle of it.
     fn finish(&mut self) -> Option<Row> {
         if self.broken.is_some() {
             return None;
@@ -205,7 +208,7 @@ impl Values {
         row
     }
 
-    /// Takes a byte in that stands between values.
+    /// Handles a byte between values.
     fn between(&mut self, byte: u8) {
         match (self.list, self.state, byte) {
             (_, State::Over, _) => {
@@ -276,7 +279,7 @@ impl Values {
         })
     }
 
-    /// Lets go of a value that has grown too large; its end is still to come.
+    /// Discards a value that has grown too large, before its end is read.
     fn skip_if_too_large(&mut self) {
         if self.buffer.len() <= MAX_ROW {
             return;

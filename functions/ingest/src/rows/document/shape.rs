@@ -1,13 +1,13 @@
-//! The shape of a `.json` file, told by its first bytes; and how far a JSON value reaches. Whether a value is
-//! valid is not looked at here: its row is parsed later.
+//! Detects the shape of a `.json` file from its first bytes, and finds the end of a JSON value. Values are not validated here;
+//! their rows are parsed later.
 
 use super::super::{BOM, MAX_ROW};
 
-/// How deep a field of the object lies.
+/// The nesting depth of a field of the object.
 const IN_OBJECT: u64 = 1;
-/// How deep a field of a value of its `records` lies.
+/// The nesting depth of a field of a value in the object's `records`.
 const IN_VALUE: u64 = 3;
-/// The names in a link, or around it.
+/// The field names in a link or around it.
 const LINK: [&str; 11] = [
     "customer_id",
     "email",
@@ -22,18 +22,18 @@ const LINK: [&str; 11] = [
     "system_name",
 ];
 
-/// How a file holds its rows.
+/// How a file contains its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// One row a line.
+    /// One row per line.
     Lines,
-    /// Values one after another.
+    /// Values that follow one another.
     Sequence,
-    /// A list whose first value, or end, follows at the byte `from`.
+    /// A list. Its first value, or its end, follows at byte `from`.
     List { from: usize },
 }
 
-/// Tells the shape; `None` if more of the file is needed.
+/// Detects the shape; `None` if more of the file is needed.
 pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Option<Shape> {
     if !at_end && start.len() < BOM.len() && BOM.starts_with(start) {
         return None;
@@ -47,22 +47,23 @@ pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Opti
     match start.get(from) {
         None => at_end.then_some(Shape::Lines),
         Some(b'[') => Some(Shape::List { from: from + 1 }),
-        // The same is looked at, however much more has come.
+        // Only these bytes are used, so that the result does not depend on the size of the chunks.
         Some(b'{') => object(&start[..start.len().min(MAX_ROW + 1)], from, bare_records)
             .or_else(|| (at_end || start.len() > MAX_ROW).then_some(Shape::Sequence)),
         Some(_) => Some(Shape::Lines),
     }
 }
 
-/// The shape of a file that begins with an object.
+/// Returns the shape of a file that begins with an object.
 ///
-/// Where each row names its own type, the object is an envelope if a value of its `records` does so: links don't. It
-/// need not be the first one, which may be broken. A unify or forget record holds links, whatever these say.
+/// If each row specifies its own type, the object is an envelope if a value of its `records` has a type, because links have none.
+/// That value need not be the first one, which may be broken. A unify or forget record contains links, whatever fields these
+/// have.
 fn object(start: &[u8], from: usize, mut bare_records: Option<bool>) -> Option<Shape> {
     let mut scan = Scan::default();
     let mut string_began = 0;
     let mut last_string: &[u8] = b"";
-    // The object's field whose value comes next.
+    // The field of the object whose value comes next.
     let mut field: Option<String> = None;
     let mut records: Option<Records> = None;
     for (at, byte) in start.iter().enumerate().skip(from) {
@@ -94,11 +95,11 @@ fn object(start: &[u8], from: usize, mut bare_records: Option<bool>) -> Option<S
             }
         }
         if scan.depth == IN_OBJECT {
-            // The list is over, if there was one.
+            // The list, if any, has ended.
             records = None;
         }
         if step == Step::EndsAfter {
-            // One object on its line is one row of many; one on several lines is written by hand.
+            // An object on one line is the first of many rows. An object on several lines was written by hand.
             let one_line = !start[from..at].contains(&b'\n');
             return Some(if one_line {
                 Shape::Lines
@@ -107,14 +108,14 @@ fn object(start: &[u8], from: usize, mut bare_records: Option<bool>) -> Option<S
             });
         }
     }
-    // No record reaches this far: such a list is an envelope's, unless what is seen of it plainly holds links.
+    // No record is this large. The list belongs to an envelope, unless all its names so far are those of links.
     let records = records.filter(|records| start.len() > MAX_ROW && records.links != Some(true))?;
     Some(Shape::List { from: records.from })
 }
 
-/// A list called `records`, as far as it is seen.
+/// A list called `records`, as far as it has been read.
 struct Records {
-    /// Where its first value, or end, follows.
+    /// Where its first value, or its end, follows.
     from: usize,
     /// Whether the names in its values are those of links; `None` before the first name.
     links: Option<bool>,
@@ -125,24 +126,24 @@ impl Records {
         Self { from, links: None }
     }
 
-    /// Takes a name in one of the values in; `None` is one that can't be read.
+    /// Records a name in one of the values; `None` if it cannot be read.
     fn note(&mut self, name: Option<&str>) {
         let is_links = name.is_some_and(|name| LINK.contains(&name));
         self.links = Some(is_links && self.links != Some(false));
     }
 }
 
-/// Whether a record type follows whose records hold links.
+/// Returns whether the next bytes are a record type whose records contain links.
 fn holds_links(start: &[u8]) -> bool {
     start.starts_with(b"\"unify\"") || start.starts_with(b"\"forget\"")
 }
 
-/// What a string says, its quotes included; `None` if it is broken.
+/// Parses a string with its quotes; `None` if it is invalid.
 fn text(string: &[u8]) -> Option<String> {
     serde_json::from_slice(string).ok()
 }
 
-/// How far a value reaches.
+/// Finds the end of a value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scan {
     depth: u64,
@@ -151,18 +152,18 @@ pub(super) struct Scan {
     began: bool,
 }
 
-/// What a byte is to the value.
+/// The position of a byte relative to the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Inside,
-    /// It is the value's last.
+    /// The byte is the value's last.
     EndsAfter,
-    /// It is none of the value's.
+    /// The byte is not part of the value.
     EndsBefore,
 }
 
 impl Scan {
-    /// Takes the value's next byte in.
+    /// Scans the next byte of the value.
     pub(super) fn step(&mut self, byte: u8) -> Step {
         let first = !std::mem::replace(&mut self.began, true);
         if self.in_string {
@@ -191,7 +192,7 @@ impl Scan {
                 }
             }
             _ if self.depth > 0 || first => {}
-            // A number or a word, and what ends it.
+            // The value is a number, `true`, `false` or `null`. These bytes end it.
             b',' | b']' | b'}' | b'"' | b'{' | b'[' | b' ' | b'\t' | b'\n' | b'\r' => {
                 return Step::EndsBefore;
             }

@@ -27,7 +27,7 @@ fn rows_of(
     (found, document.broken().map(|broken| broken.slug))
 }
 
-/// The rows as texts, on one line.
+/// Returns the rows as one line of text.
 fn texts(text: &str, bare_records: Option<bool>) -> (String, bool) {
     let (rows, broken) = rows_of(text.as_bytes(), bare_records, 3);
     let texts: Vec<_> = rows
@@ -70,7 +70,7 @@ fn the_content_tells_the_shape() {
 
 #[test]
 fn a_byte_order_mark_may_come_in_pieces() {
-    // One object, on two lines: two rows for who takes it for lines.
+    // One object on two lines would be two rows in NDJSON.
     let text = "\u{feff}{\"a\":1,\n\"b\":2}".as_bytes();
     for chunk in 1..=text.len() {
         let (rows, broken) = rows_of(text, Some(false), chunk);
@@ -160,7 +160,7 @@ fn links_are_no_rows_of_an_envelope() {
         r#"{"records":[{"link_type":"email","link_value":"a"}],"record_type":"forget"}"#,
         r#"{"record_type":"forget","records":[]}"#,
         r#"{"records":[{"email":"a"}],"more":{"of":{"record_type":"x"}},"record_type":"forget"}"#,
-        // Rows whose links are named, and nothing else of them.
+        // Rows whose links are named, and have no other fields.
         r#"{"record_type" : "unify","records":[{"record_type":"customer_record","link":{"email":"a"}}]}"#,
         r#"{"record_type":"forget","records":[{"record_type":"product","link":{"email":"a"}}]}"#,
     ] {
@@ -231,7 +231,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Texts that are JSON by chance only.
+/// Texts that are valid JSON only by chance.
 fn text() -> impl Strategy<Value = String> {
     const PARTS: &[&str] = &[
         "{",
