@@ -2,7 +2,7 @@
 
 use crate::{keys::EventType, value::Map};
 
-/// Well-known channels, in normal form and sorted for binary search. Other channel names are hidden from clients without `pii:read`.
+/// Well-known channels, in normal form and sorted for binary search. Other names are hidden from clients without `pii:read`.
 const CHANNELS: &[&str] = &[
     "app",
     "applebusinesschat",
