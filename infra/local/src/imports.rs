@@ -131,8 +131,8 @@ impl<'a> Imports<'a> {
     /// Cancel safe: no event is lost if the future is dropped.
     ///
     /// # Errors
-    /// Files that were put here are pending, and there was neither a put to the bucket nor progress for two minutes, or the stack
-    /// was stopped. Then these files are not waited for any longer.
+    /// Files that were put here are pending, and there was neither a put to the bucket nor progress for two minutes. Or they are
+    /// pending and the stack was stopped. Then these files are not waited for any longer.
     pub async fn event(&mut self) -> Option<Result<ImportEvent, Error>> {
         loop {
             let listening = self.events.listen(self.stack);

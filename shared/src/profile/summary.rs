@@ -340,7 +340,7 @@ fn average(currency: String, total: Decimal, count: u32) -> Money {
     Money::new(currency, average)
 }
 
-/// The event types of e-mail or of text messages.
+/// The event types of email or of text messages.
 struct Means {
     /// The field that contains a message's id.
     id: &'static str,

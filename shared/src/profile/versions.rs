@@ -3,18 +3,18 @@
 //! Sources send an event more than once, and not always with the same time. A webhook writes milliseconds, an export whole
 //! seconds, a corrected file another time zone.
 //!
-//! **Rule.** Two events are versions of one event if they have the same type, source and natural id (the type and the hash of
-//! their keys), and their times are less than 24 hours apart. An event is shown if none of its versions is newer, by `version`.
-//! Ids that are reused further apart identify separate events. Tombstones are removed before the rule is applied.
+//! **Rule.** Two events are versions of one event if they have the same type, source and natural id, and their times are less
+//! than 24 hours apart. The hash in a key identifies source and natural id. An event is shown if none of its versions is newer,
+//! by `version`. Ids that are reused further apart identify separate events. Tombstones are removed before the rule is applied.
 //!
 //! Consequences of the rule:
 //! - It depends only on the set of events, not on the order in which they are read.
 //! - Whether an event is shown depends only on events less than 24 hours before or after it. A reader that has read these can
 //!   decide, wherever it started.
-//! - Two shown events of one id are at least 24 hours apart, because of two versions one is newer.
+//! - Two shown events of one id are at least 24 hours apart, since one of two versions is newer.
 //! - Every event that is not shown is replaced by a shown one, directly or through a chain of newer versions. The chain ends,
-//!   since versions only grow, and no version is newer than its last event. If the events of one id are each less than 24 hours
-//!   from the next, an event can be replaced by one that is more than 24 hours away.
+//!   since versions only grow, and no version is newer than its last event. Through a chain, an event can be replaced by one that
+//!   is more than 24 hours away.
 
 use std::{
     borrow::Borrow,

@@ -1,8 +1,8 @@
 //! IAM for the functions' roles. In: requests to DynamoDB and S3. Out: requests that the function's policies in the template
 //! allow; others are rejected. Allowed actions are recorded.
 //!
-//! Conditions, permissions boundaries and KMS keys are not supported. A client with credentials other than a function's can do
-//! anything.
+//! Conditions, permissions boundaries and encryption keys are not supported. A client with credentials other than a function's
+//! can do anything.
 
 mod dynamodb;
 mod s3;
