@@ -1,4 +1,4 @@
-//! One event, with the whole of its body.
+//! Reads one event with its complete body.
 
 use data_encoding::BASE64URL_NOPAD;
 use shared::{
@@ -23,10 +23,10 @@ pub(crate) fn parse_id(id: &str) -> Option<(IdentityId, EventKey)> {
     ))
 }
 
-/// The event under `key`, as the history shows it; `None` if it does not.
+/// Reads the event under `key`, in the version that the history shows. Returns `None` if the history does not show it.
 ///
 /// # Errors
-/// The table did not respond.
+/// The table cannot be read.
 pub(crate) async fn event(
     table: &Table,
     members: &Members,
@@ -49,7 +49,7 @@ pub(crate) async fn event(
     Ok(Some(item))
 }
 
-/// The event under `key` in its newest version among a profile's identities.
+/// Reads the newest version of the event under `key` among a profile's identities.
 async fn newest(
     table: &Table,
     members: &Members,
@@ -66,8 +66,8 @@ async fn newest(
     Ok(newest.filter(|item| !item.is_tombstone()).cloned())
 }
 
-/// The body that lies apart from its event. One of another version belongs to another word on the event: then the
-/// beginning that the event itself keeps is all there is.
+/// Reads the body that is stored separately from its event. Returns `None` if the stored body belongs to another version of the
+/// event. The caller then keeps the truncated body in the event itself.
 async fn whole_body(
     table: &Table,
     event: &Item,

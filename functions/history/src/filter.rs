@@ -1,4 +1,4 @@
-//! Which events are asked for: the parameters `type`, `channel`, `account`, `from`, `to` and `order`.
+//! Filters events by the parameters `type`, `channel`, `account`, `from`, `to` and `order`.
 
 use std::collections::BTreeSet;
 
@@ -13,28 +13,28 @@ use shared::{
     time::Instant,
 };
 
-/// The parameters that choose events.
+/// The names of the parameters of the filter.
 pub(crate) const PARAMETERS: [&str; 6] = ["type", "channel", "account", "from", "to", "order"];
 
-/// The most characters of a channel or an account's id.
+/// The maximum number of characters in a channel or an account's id.
 const MAX_CHARS: usize = 256;
 
-/// Which events are asked for, and in which order.
+/// A selection of events and their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     pub(crate) types: BTreeSet<EventType>,
-    /// In the form in which channels are compared.
+    /// The channel in normal form, see [`normal_channel`].
     pub(crate) channel: Option<String>,
     pub(crate) account: Option<String>,
-    /// The times, and the direction.
+    /// The time range and the order.
     pub(crate) range: EventRange,
 }
 
 impl Filter {
-    /// Reads the parameters.
+    /// Parses the parameters.
     ///
     /// # Errors
-    /// One breaks its rule.
+    /// A parameter is invalid.
     pub(crate) fn new(parameters: &Parameters<'_>) -> Result<Self, Problem> {
         let mut types = BTreeSet::new();
         for name in parameters.all("type").flat_map(|value| value.split(',')) {
@@ -66,10 +66,10 @@ impl Filter {
         })
     }
 
-    /// Refuses a filter by a value that is hidden from the principal: which events pass would reveal it.
+    /// Rejects a filter on a value that is hidden from the principal, because the filtered events would reveal the value.
     ///
     /// # Errors
-    /// The principal lacks `pii:read`, and the filter names an account, or a channel that is not well known.
+    /// The principal lacks `pii:read`, and the filter contains an account or a channel that is not well known.
     pub(crate) fn authorize(&self, principal: &Principal) -> Result<(), Problem> {
         if principal.has(Scope::PiiRead) {
             return Ok(());
@@ -92,7 +92,7 @@ impl Filter {
         }
     }
 
-    /// The events of the type and the moment of `key`.
+    /// Creates a filter for the events with the type and time of `key`.
     pub(crate) fn of(key: &EventKey) -> Self {
         Self {
             types: BTreeSet::from([key.kind()]),
@@ -105,12 +105,12 @@ impl Filter {
         }
     }
 
-    /// Whether every event within the range passes.
+    /// Returns whether every event in the time range passes.
     pub(crate) fn passes_all(&self) -> bool {
         self.types.is_empty() && self.channel.is_none() && self.account.is_none()
     }
 
-    /// Whether the range is empty.
+    /// Returns whether the time range is empty.
     pub(crate) fn is_empty(&self) -> bool {
         let range = &self.range;
         range
@@ -119,17 +119,17 @@ impl Filter {
             .is_some_and(|(from, to)| from >= to)
     }
 
-    /// Whether a moment is in the range.
+    /// Returns whether a time is in the time range.
     pub(crate) fn has(&self, at: Instant) -> bool {
         self.range.from.is_none_or(|from| at >= from) && self.range.to.is_none_or(|to| at < to)
     }
 
-    /// Whether events of a type are asked for.
+    /// Returns whether events of a type pass.
     pub(crate) fn has_type(&self, kind: EventType) -> bool {
         self.types.is_empty() || self.types.contains(&kind)
     }
 
-    /// Whether `item`'s event is asked for, at whatever time.
+    /// Returns whether the event that `item` contains passes, apart from its time.
     pub(crate) fn passes(&self, item: &Item) -> bool {
         let Some(kind) = item.event().map(|key| key.kind()) else {
             return false;
@@ -145,7 +145,8 @@ impl Filter {
             && (self.account.is_none() || account() == self.account.as_deref())
     }
 
-    /// One spelling for filters that ask for the same: what a cursor belongs to. Empty where nothing is chosen.
+    /// Returns a canonical string that is equal for equivalent filters. A cursor is bound to it. Empty if the filter selects
+    /// every event, newest first.
     pub(crate) fn spelling(&self) -> String {
         let mut parts: Vec<String> = self
             .types
@@ -163,7 +164,7 @@ impl Filter {
             "order",
             self.range.oldest_first.then(|| "oldest".to_owned()),
         );
-        // Values hold no control characters.
+        // The separator is unambiguous because values contain no control characters.
         parts.join("\u{1f}")
     }
 }
@@ -179,7 +180,7 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instan
     Ok(Some(instant))
 }
 
-/// A time whose `+` was not encoded: in a query, that is a space (`2026-01-01T00:00:00 10:00`).
+/// Parses a time whose `+` was not percent-encoded, so that the query contains a space instead (`2026-01-01T00:00:00 10:00`).
 fn with_plus(text: &str) -> Option<Instant> {
     let (time, zone) = text.rsplit_once(' ')?;
     let is_zone = zone.starts_with(|c: char| c.is_ascii_digit()) && time.contains(['T', 't', ' ']);

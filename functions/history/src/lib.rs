@@ -24,7 +24,7 @@ mod filter;
 mod merge;
 mod pager;
 
-/// What the function holds between requests.
+/// The state that the function keeps between requests.
 #[derive(Debug)]
 pub struct App {
     config: Config,
@@ -34,7 +34,7 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the environment.
+    /// Reads the configuration from environment variables.
     ///
     /// # Errors
     /// A variable is missing.
@@ -48,17 +48,17 @@ impl App {
         })
     }
 
-    /// Opens the connection, and reads the table's facts, for which the first request would have to wait. What fails here is
-    /// tried again there.
+    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first request
+    /// tries again.
     pub async fn warm(&self) {
         let _ = self.facts.get(&self.table).await;
     }
 }
 
-/// Answers one request.
+/// Handles one request.
 ///
 /// # Errors
-/// Never: what fails is answered with a problem document.
+/// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(http::serve(&request, &app.table, answer(app, &request)).await)
 }
@@ -152,7 +152,7 @@ async fn one(
     http::json(StatusCode::OK, &items[0])
 }
 
-/// Who opened which profile. No personal data: ids of identities carry none.
+/// Logs which principal opened which profile. The log contains no personal data, since identity ids contain none.
 fn audit(principal: &Principal, members: &Members, sections: &str) {
     tracing::info!(principal = principal.subject, profile = %members.closure.id(), sections, "profile opened");
 }

@@ -1,4 +1,4 @@
-//! Reads a page of the history: what the pager needs, of all identities side by side.
+//! Reads a page of the history: runs the reads that the pager requests, for all identities concurrently.
 
 use futures::future::try_join_all;
 use shared::{
@@ -17,7 +17,7 @@ use crate::{
 /// Reads at most `limit` events of a profile's identities that come after the place `begin` and pass the filter.
 ///
 /// # Errors
-/// The table did not respond.
+/// The table cannot be read.
 pub(crate) async fn merge(
     table: &Table,
     members: &Members,
@@ -43,10 +43,10 @@ pub(crate) async fn merge(
     }
 }
 
-/// The event under `key`, if the history shows it: if no newer version replaces it.
+/// Reads the event under `key`. Returns `None` if the history does not show it, because a newer version replaces it.
 ///
 /// # Errors
-/// The table did not respond.
+/// The table cannot be read.
 pub(crate) async fn shown(
     table: &Table,
     members: &Members,

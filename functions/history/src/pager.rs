@@ -1,6 +1,7 @@
-//! A page of the history, from what is read of each identity. Pure: it says what has to be read next, and is given it.
+//! Merges the events of several identities into a page of the history. Pure: returns the reads that it needs and receives their
+//! results.
 //!
-//! In: the events of several identities, in order. Out: those that are shown, each once, in its newest version (see
+//! In: the events of each identity, in order. Out: the shown events, each once in its newest version (see
 //! `shared::profile::versions`), and the place where the page ends.
 
 use std::collections::VecDeque;
@@ -20,37 +21,37 @@ use shared::{
 
 use crate::filter::Filter;
 
-/// The most events that one page looks at. A page that needs more ends early and is partial.
+/// The maximum number of events that one page examines. A page that needs more ends early and is partial.
 pub(crate) const MAX_EXAMINED: usize = 5_000;
-/// How many events of an identity are read at a time if many may be passed over.
+/// The number of events of an identity per read, if the filter may skip many.
 const LONG_READ: usize = 1_000;
-/// The most reads of an identity for one page: each is at most 1 MiB. A page that needs more ends early and is partial.
+/// The maximum number of reads of an identity for one page, each at most 1 MiB. A page that needs more ends early and is partial.
 const MAX_READS: usize = 16;
-/// How many events are read beyond a page, so that versions of its last events are usually among them.
+/// The number of events to read beyond a page, so that versions of its last events are usually among them.
 const LOOK_AHEAD: usize = 8;
 
-/// The events of a page.
+/// The result of reading a page.
 #[derive(Debug)]
 pub(crate) struct Merged {
-    /// What was read, in order.
+    /// The events that were read, in order.
     read: Vec<Item>,
-    /// The places in `read` of the events on the page.
+    /// The indexes in `read` of the events on the page.
     shown: Vec<usize>,
-    /// The moment to which `read` is complete; `None` if it is to the end.
+    /// The time up to which `read` is complete; `None` if it extends to the end.
     read_to: Option<Instant>,
-    /// The place after which the next page begins; `None` at the end.
+    /// The place after which the next page starts; `None` at the end.
     pub(crate) next: Option<Place>,
     /// Whether the page ended early because too much had to be read.
     pub(crate) partial: bool,
 }
 
 impl Merged {
-    /// The events on the page, in order.
+    /// Returns the events on the page, in order.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
         self.shown.iter().map(|place| &self.read[*place])
     }
 
-    /// The place after the event at `index` of the page.
+    /// Returns the place after the event at `index` of the page.
     pub(crate) fn place_after(&self, index: usize) -> Option<Place> {
         let place = *self.shown.get(index)?;
         let key = self.read[place].event()?.clone();
@@ -58,71 +59,71 @@ impl Merged {
     }
 }
 
-/// What has to be read of an identity next.
+/// The next read of an identity.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    /// Which source it is for.
+    /// The index of the source that receives the events.
     pub(crate) source: usize,
     pub(crate) identity: IdentityId,
-    /// After this event; `None` at the beginning of the range.
+    /// The event after which to read; `None` for the start of the range.
     pub(crate) place: Option<SortKey>,
-    /// How many events.
+    /// The maximum number of events to read.
     pub(crate) limit: usize,
 }
 
-/// What a page needs.
+/// The next step of a page.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// These reads, all of the range of the pager.
+    /// Do these reads, within the range of the pager.
     Read(Vec<Wanted>),
-    /// Nothing: it is complete.
+    /// The page is complete.
     Done(Merged),
 }
 
-/// The events of one identity that were read and not yet taken.
+/// The events of one identity that were read but not yet taken.
 struct Source {
     identity: IdentityId,
     waiting: VecDeque<Item>,
-    /// After which event the next query of this identity begins; `None` at the beginning.
+    /// The event after which the next read of this identity starts; `None` for the start of the range.
     place: Option<SortKey>,
     more: bool,
-    /// How many events the next query looks at.
+    /// The maximum number of events in the next read.
     limit: usize,
-    /// How often it was read.
+    /// The number of reads so far.
     reads: usize,
 }
 
-/// A page in the making.
+/// Builds a page from the events that are read.
 pub(crate) struct Pager<'a> {
     filter: &'a Filter,
     limit: usize,
-    /// Where the page before ended.
+    /// The end of the previous page.
     begin: Option<Place>,
-    /// What is read: the filter's range, and 24 hours to both sides of it.
+    /// The range of the reads: the filter's time range, extended by 24 hours on both sides if its types have versions.
     range: EventRange,
     sources: Vec<Source>,
     /// The events that were taken, each key once, without tombstones.
     read: Vec<Item>,
     versions: Versions,
-    /// How many of `read` were decided on.
+    /// The number of events in `read` that were decided on.
     decided: usize,
     shown: Vec<usize>,
-    /// The last key that was taken: all before it are in `read`.
+    /// The last key that was taken. All events before it are in `read`.
     frontier: Option<EventKey>,
     examined: usize,
-    /// The most events that are examined.
+    /// The maximum number of events that are examined.
     budget: usize,
 }
 
 impl<'a> Pager<'a> {
-    /// A page of at most `limit` events of `identities` that pass the filter, after the place `begin`.
+    /// Starts a page of at most `limit` events of `identities` that pass the filter, after the place `begin`.
     pub(crate) fn new(
         filter: &'a Filter,
         identities: Vec<IdentityId>,
         begin: Option<Place>,
         limit: usize,
     ) -> Self {
-        // One more than the page, so that the last page is known to be the last.
+        // Reads one event more than the page, to detect the last page.
         let read = if filter.passes_all() {
             limit + 1 + LOOK_AHEAD
         } else {
@@ -154,12 +155,12 @@ impl<'a> Pager<'a> {
         }
     }
 
-    /// The range of the reads.
+    /// Returns the range of the reads.
     pub(crate) const fn range(&self) -> &EventRange {
         &self.range
     }
 
-    /// Takes events as far as they were read, and says what is needed next. The pager is used up by `Step::Done`.
+    /// Takes the events that were read and returns the next step. Do not call it again after [`Step::Done`].
     pub(crate) fn step(&mut self) -> Step {
         loop {
             if self.decide(Known::ToFrontier) {
@@ -193,7 +194,7 @@ impl<'a> Pager<'a> {
         }
     }
 
-    /// Whether too much had to be read to go on.
+    /// Returns whether the page has reached its limit of examined events or of reads.
     fn is_spent(&self, behind: &[usize]) -> bool {
         let mut reads = behind.iter().map(|source| self.sources[*source].reads);
         let is_examined = self.examined >= self.budget;
@@ -201,7 +202,7 @@ impl<'a> Pager<'a> {
         is_examined && can_stop || reads.any(|reads| reads >= MAX_READS)
     }
 
-    /// Takes in what was read: `items` without those that are erased.
+    /// Adds the result of a read. `items` must not contain erased events.
     pub(crate) fn fill(&mut self, wanted: &Wanted, items: Items) {
         let source = &mut self.sources[wanted.source];
         source.reads += 1;
@@ -210,13 +211,13 @@ impl<'a> Pager<'a> {
         source.waiting.extend(items.items);
         source.limit = (wanted.limit * 4).min(LONG_READ.max(wanted.limit));
         if source.more && source.waiting.is_empty() {
-            // Expired items are not returned by the table's reader, and were read all the same.
+            // The table's reader does not return expired items, but it did read them, so they count.
             self.examined += wanted.limit;
             source.limit = LONG_READ;
         }
     }
 
-    /// Decides on the events that were taken, in order, as far as their versions are known; returns whether the page is full.
+    /// Decides on the taken events, in order, as far as their versions are known. Returns whether the page is full.
     fn decide(&mut self, known: Known) -> bool {
         while let Some(item) = self.read.get(self.decided) {
             if self.is_asked_for(item) && !self.versions.replace(&self.read, item) {
@@ -233,14 +234,14 @@ impl<'a> Pager<'a> {
         false
     }
 
-    /// Whether an event is asked for, if it is the newest version.
+    /// Returns whether an event belongs on the page, provided that it is the newest version.
     fn is_asked_for(&self, item: &Item) -> bool {
         item.event().is_some_and(|key| {
             self.is_after_begin(key) && self.filter.has(key.at()) && self.filter.passes(item)
         })
     }
 
-    /// Whether no event that is still to be taken can be a version of `item`.
+    /// Returns whether every possible version of `item` was taken.
     fn is_settled(&self, item: &Item) -> bool {
         item.event()
             .zip(self.frontier.as_ref())
@@ -255,7 +256,7 @@ impl<'a> Pager<'a> {
             .is_none_or(|begin| is_before(&begin.after, key, self.filter.range.oldest_first))
     }
 
-    /// Whether nothing that is still to be taken, or to be decided on, can be in the filter's range.
+    /// Returns whether all taken events are decided on and no later event can be in the filter's time range.
     fn is_past_range(&self) -> bool {
         let range = &self.filter.range;
         self.decided == self.read.len()
@@ -268,7 +269,7 @@ impl<'a> Pager<'a> {
             })
     }
 
-    /// Whether a source has to be read before an event at `front` is taken: whether it may have one before it.
+    /// Returns whether a source must be read before the event at `front` is taken, because it may contain an earlier one.
     fn is_behind(&self, source: &Source, front: Option<&EventKey>) -> bool {
         let may_be_before = |front: &EventKey| match source.place() {
             None => true,
@@ -277,7 +278,7 @@ impl<'a> Pager<'a> {
         source.waiting.is_empty() && source.more && front.is_none_or(may_be_before)
     }
 
-    /// Which of the events that were read comes next.
+    /// Returns the next key among the events that were read.
     fn front(&self) -> Option<EventKey> {
         let fronts = self
             .sources
@@ -286,7 +287,7 @@ impl<'a> Pager<'a> {
         first(fronts, self.filter.range.oldest_first).cloned()
     }
 
-    /// Takes an event, from all identities that have it.
+    /// Takes an event from all identities that have it.
     fn take(&mut self, next: Option<EventKey>) {
         let mut taken: Option<Item> = None;
         for source in &mut self.sources {
@@ -303,12 +304,12 @@ impl<'a> Pager<'a> {
         }
         self.examined += 1;
         self.frontier = next;
-        // Other types are no versions of what is asked for.
+        // Events of other types are never versions of the requested events.
         let has_type = |key: &EventKey| self.filter.has_type(key.kind());
         let is_kept = |item: &Item| !item.is_tombstone() && item.event().is_some_and(has_type);
         if let Some(mut item) = taken.filter(is_kept) {
             if !self.is_asked_for(&item) {
-                // It may only replace others: its data is not needed.
+                // The event may only replace others, which does not need its data.
                 item.data = Map::new();
             }
             self.versions.add(&item, self.read.len());
@@ -316,7 +317,7 @@ impl<'a> Pager<'a> {
         }
     }
 
-    /// The page that holds as much as was asked for.
+    /// Returns the page that reached its limit.
     fn full(&mut self) -> Merged {
         let last = self.shown.len().checked_sub(1);
         let mut merged = self.done(None);
@@ -324,10 +325,12 @@ impl<'a> Pager<'a> {
         merged
     }
 
-    /// The page as far as it was decided on. What can't be decided on, since its versions are too far away, is decided on by
-    /// what was read, unless something before it was decided on: the next page must not begin where this one did.
+    /// Ends the page early.
+    ///
+    /// An event may be undecided because its versions are too far away. If no event after `begin` was decided on, such events are
+    /// decided on by the events that were read. Otherwise the next page would start at the same place again.
     fn give_up(&mut self, behind: &[usize]) -> Merged {
-        // All have been looked through as far as the one that is farthest behind.
+        // Every source was read at least up to the earliest place among those in `behind`.
         let oldest_first = self.filter.range.oldest_first;
         let places = behind
             .iter()
@@ -352,7 +355,7 @@ impl<'a> Pager<'a> {
         let read_to = self.frontier.as_ref().map(EventKey::at);
         let next = match end.filter(|end| self.is_after_begin(end)) {
             Some(end) => Some(Place::new(end, &self.read, count, read_to)),
-            // There is too much before the page to be read again.
+            // The events to read again before the page exceed the limit.
             None => self.begin.clone().map(|place| Place {
                 since: None,
                 ..place
@@ -380,12 +383,12 @@ impl<'a> Pager<'a> {
     }
 }
 
-/// How far versions of an event are known.
+/// How far the versions of an event are known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// As far as events were taken.
+    /// Up to the last event that was taken.
     ToFrontier,
-    /// All that count.
+    /// All relevant versions are known.
     All,
 }
 
@@ -398,7 +401,7 @@ impl Source {
     }
 }
 
-/// What is read for a page: events up to 24 hours outside of the filter's range may replace those within.
+/// Returns the range to read for a page. Events up to 24 hours outside the filter's time range may replace those in it.
 fn range(filter: &Filter, begin: Option<&Place>) -> EventRange {
     let margin = if EventType::ALL
         .into_iter()
@@ -422,12 +425,12 @@ fn range(filter: &Filter, begin: Option<&Place>) -> EventRange {
     range
 }
 
-/// Whether `a` comes before `b` in order.
+/// Returns whether `a` comes before `b` in the order of the page.
 fn is_before(a: &EventKey, b: &EventKey, oldest_first: bool) -> bool {
     if oldest_first { a < b } else { a > b }
 }
 
-/// The key that comes first.
+/// Returns the first key in the order of the page.
 fn first<'a>(keys: impl Iterator<Item = &'a EventKey>, oldest_first: bool) -> Option<&'a EventKey> {
     if oldest_first { keys.min() } else { keys.max() }
 }

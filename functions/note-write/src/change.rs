@@ -1,4 +1,5 @@
-//! Changing and deleting notes: by who wrote them, or a holder of `notes:admin`, and only as they were read.
+//! Changes and deletes notes. Only the author or a principal with `notes:admin` can do this, and only with the current entity
+//! tag.
 
 use lambda_http::{
     Body, Request, Response,
@@ -18,10 +19,10 @@ use shared::{
 
 use crate::{App, Fields, answered, count_masked_cards};
 
-/// `PATCH`: another text, pinned or not.
+/// Handles `PATCH`: changes the text of a note, its `pinned` field, or both.
 ///
 /// # Errors
-/// The body, the precondition or the principal is not as it has to be, or there is no such note.
+/// The body or the precondition is invalid, the principal is not allowed to change the note, or the note does not exist.
 pub(crate) async fn edit(
     app: &App,
     principal: &Principal,
@@ -57,10 +58,10 @@ pub(crate) async fn edit(
     answered(app, StatusCode::OK, &changed, personal)
 }
 
-/// `DELETE`.
+/// Handles `DELETE`: deletes a note.
 ///
 /// # Errors
-/// The precondition or the principal is not as it has to be, or there is no such note.
+/// The precondition is invalid, the principal is not allowed to delete the note, or the note does not exist.
 pub(crate) async fn delete(
     app: &App,
     principal: &Principal,
@@ -78,7 +79,7 @@ pub(crate) async fn delete(
     Ok(response)
 }
 
-/// The note that the request is about, if it may change it and knows it as it stands.
+/// Reads the note of the request. Checks that the principal can change it and that `If-Match` contains its current entity tag.
 async fn held(
     app: &App,
     principal: &Principal,
@@ -117,7 +118,8 @@ async fn held(
     Ok(item)
 }
 
-/// The entity tags of `If-Match`: a list with at least one strong tag, or `*`. Weak tags match nothing (RFC 9110, 13.1.1).
+/// Parses the entity tags of `If-Match`: a list with at least one strong tag, or `*`. Weak tags match nothing (RFC 9110, section
+/// 13.1.1).
 fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
     let values: Vec<_> = headers.get_all(header::IF_MATCH).into_iter().collect();
     if values.is_empty() {
@@ -166,7 +168,8 @@ fn note_changed() -> Problem {
     Problem::new(Kind::NOTE_CHANGED, detail).field("if-match")
 }
 
-/// Who changed which note. Ids of notes are made of an identity's id and a time.
+/// Logs which principal changed which note. The log contains no personal data: a note's id consists of an identity's id and a
+/// time.
 fn audit(principal: &Principal, profile: &IdentityId, note: &str, what: &'static str) {
     tracing::info!(principal = principal.subject, %profile, note, "{what}");
 }

@@ -32,10 +32,10 @@ use uuid::Uuid;
 
 mod change;
 
-/// The most characters of an idempotency key.
+/// The maximum number of characters in an idempotency key.
 const MAX_KEY_CHARS: usize = 255;
 
-/// What the function holds between requests.
+/// The state that the function keeps between requests.
 #[derive(Debug)]
 pub struct App {
     config: Config,
@@ -44,7 +44,7 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the environment.
+    /// Reads the configuration from environment variables.
     ///
     /// # Errors
     /// A variable is missing.
@@ -57,17 +57,17 @@ impl App {
         })
     }
 
-    /// Opens the connection, and reads the table's facts, for which the first request would have to wait. What fails here is
-    /// tried again there.
+    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first request
+    /// tries again.
     pub async fn warm(&self) {
         let _ = self.facts.get(&self.table).await;
     }
 }
 
-/// Answers one request.
+/// Handles one request.
 ///
 /// # Errors
-/// Never: what fails is answered with a problem document.
+/// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(http::serve(&request, &app.table, answer(app, &request)).await)
 }
@@ -155,7 +155,7 @@ async fn create(
                 .table
                 .items(std::slice::from_ref(identity), &SortKey::Note(first))
                 .await?;
-            // The note as it is now: it may have been changed since.
+            // The current note, which may have been changed after the first request.
             let note = found.iter().find(|note| !markers.erase(note));
             note.map_or_else(|| Err(note_deleted()), |note| created(app, principal, note))
         }
@@ -177,11 +177,11 @@ fn note_deleted() -> Problem {
 
 fn created(app: &App, principal: &Principal, item: &Item) -> Result<Response<Body>, Problem> {
     debug_assert_eq!(item.data.text("author"), Some(principal.subject.as_str()));
-    // The author may see the text.
+    // The author can always see the text.
     answered(app, StatusCode::CREATED, item, true)
 }
 
-/// The note as an answer, under its entity tag.
+/// Returns a response with the note and its entity tag.
 fn answered(
     app: &App,
     status: StatusCode,
@@ -217,7 +217,7 @@ fn idempotency_key(request: &Request) -> Result<&str, Problem> {
     })
 }
 
-/// What a body says of a note.
+/// The fields of a request body.
 struct Fields {
     text: Option<NoteText>,
     pinned: Option<bool>,
@@ -265,10 +265,10 @@ fn text_is_missing() -> Problem {
     http::invalid_body(Some("text"), "The note's text is a string.")
 }
 
-/// What tells one request from another under the same key.
+/// Returns a hash that distinguishes requests with the same idempotency key.
 fn data_hash(identity: &IdentityId, text: &NoteText, pinned: bool) -> String {
     let mut digest = Sha256::new();
-    // An id has one length, so it needs no separator.
+    // All ids have the same length, so no separator is needed.
     digest.update(identity.as_str());
     digest.update([u8::from(pinned)]);
     digest.update(text.as_str());

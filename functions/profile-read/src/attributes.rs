@@ -1,4 +1,4 @@
-//! Pages of attributes, for the categories that hold more than a profile shows.
+//! Returns pages of attributes, for categories with more attributes than a profile shows.
 
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use shared::{
 
 use crate::{App, audit};
 
-/// The most characters of a category's name.
+/// The maximum number of characters in a category's name.
 const MAX_CHARS: usize = 256;
 
 /// A page of attributes as the API returns it.
@@ -35,10 +35,10 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// A page of all attributes, or of one category, in the order of category and name.
+/// Returns a page of all attributes, or of one category, sorted by category and name.
 ///
 /// # Errors
-/// A parameter breaks its rule, there is no such profile, or the table did not answer.
+/// A parameter is invalid, the profile does not exist, or the table cannot be read.
 pub(crate) async fn page(
     app: &App,
     principal: &Principal,

@@ -1,5 +1,5 @@
-//! Data export (GDPR Art. 15): a header with purposes, recipients and retention, then everything that is stored about a profile, item by item,
-//! each with the file that it came from.
+//! Data export (subject access, GDPR Art. 15). The export starts with a header of purposes, recipients and retention periods.
+//! Then it contains every stored item of a profile, each with the file that it came from.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,10 +31,11 @@ use shared::{
 
 use crate::{App, audit};
 
-/// The item that a page of an export starts after.
+/// The item after which a page of an export starts.
 type Place = (IdentityId, SortKey);
 
-/// A place as a cursor contains it. The key of attributes contains the name of their namespace, which a file chose: a hash stands for it.
+/// A place as a cursor contains it. The key of an attributes item contains the name of its namespace, which comes from a file. A
+/// hash replaces such a key.
 enum Position {
     Key(SortKey),
     Attributes(String),
@@ -76,7 +77,7 @@ struct Header<'a> {
     header: About<'a>,
 }
 
-/// What Art. 15(1) GDPR asks for beside the data. The sources are with each item.
+/// The information that GDPR Art. 15(1) requires beside the data. The sources are in each item.
 #[derive(Serialize)]
 struct About<'a> {
     profile: IdentityId,
@@ -88,7 +89,7 @@ struct About<'a> {
     retention: Retention,
 }
 
-/// For how many days each kind of data is kept; `null` until it is erased.
+/// The retention period of each kind of data, in days; `null` if the data is kept until it is erased.
 #[derive(Serialize)]
 struct Retention {
     events_days: Option<u64>,
@@ -102,16 +103,16 @@ struct Retention {
 #[derive(Serialize)]
 struct Held<'a> {
     identity: &'a IdentityId,
-    /// What kind of item it is, and what tells it from others of its kind.
+    /// The kind of the item, and the rest of its sort key.
     key: String,
-    /// The identifier as the file gave it.
+    /// The identifier as the file contains it.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<Map>,
     /// The source of a subscription event.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
     data: Map,
-    /// The file, and the place in it, that the item was read from; `null` for what agents wrote.
+    /// The file and the position that the item was read from; `null` for items that support agents wrote.
     provenance: Option<Provenance<'a>>,
 }
 
@@ -119,38 +120,40 @@ struct Held<'a> {
 struct Provenance<'a> {
     /// The import's id.
     import: String,
-    /// The object's key; `null` once the import's plan has run out.
+    /// The object's key; `null` after the import's plan has expired.
     file: Option<&'a str>,
     /// The object's version.
     version_id: Option<&'a str>,
-    /// Where the record begins in the decompressed object, in bytes.
+    /// The offset of the record in the decompressed object, in bytes.
     offset: u64,
-    /// When the object was last modified.
+    /// The time when the object was last modified.
     last_modified: Option<Instant>,
 }
 
-/// The last line.
+/// The last line of a page.
 #[derive(Serialize)]
 struct End {
     next: Option<String>,
-    /// Links that were not followed, because their source links the identity to too many others.
+    /// Links that were not followed, because a source links the identity to too many others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     excluded_links: Vec<ExcludedLinks>,
-    /// Whether identities were left out.
+    /// Whether identities are missing.
     partial: bool,
 }
 
-/// The maximum number of identities of an export: far more than a profile shows, so that what a customer is given is complete.
+/// The maximum number of identities in an export. It is far higher than the limit of a profile, so that the customer receives
+/// complete data.
 const MAX_IDENTITIES: usize = 1_000;
-/// How many items are read at a time where many have run out or were erased.
+/// The number of items per read, after a read that returned too few because items had expired or were erased.
 const LONG_READ: usize = 1_000;
-/// The most reads of a page: it ends early past that, and `next` goes on.
+/// The maximum number of reads for a page. If more are needed, the page ends early and `next` continues.
 const MAX_READS: usize = 64;
 
-/// A page of an export as NDJSON: on the first page a header, then one item per line, and on the last line the cursor of the next page.
+/// Returns a page of an export as NDJSON. The first page starts with a header. Each item is one line. The last line contains the
+/// cursor of the next page.
 ///
 /// # Errors
-/// A parameter breaks its rule, there is no such profile, or the table did not answer.
+/// A parameter is invalid, the profile does not exist, or the table cannot be read.
 pub(crate) async fn page(
     app: &App,
     principal: &Principal,
@@ -162,7 +165,7 @@ pub(crate) async fn page(
     let is_first = position.is_none();
     let closure = Closure::with_limit(id.clone(), MAX_IDENTITIES);
     let members = reader::members_of(&app.table, closure).await?;
-    // Markers alone are no profile.
+    // A profile that has only markers does not exist.
     if !members.exist(&app.table).await? {
         return Err(http::profile_not_found());
     }
@@ -229,8 +232,8 @@ fn header<'a>(app: &'a App, members: &Members) -> Header<'a> {
     }
 }
 
-/// Finds the item that a cursor's position stands for. If attributes are gone since, the page starts with the first attributes: some items may
-/// come twice, none is left out.
+/// Finds the item that a cursor's position identifies. If these attributes no longer exist, the page starts with the first
+/// attributes. Some items may then be exported twice, but none is left out.
 async fn resolve(app: &App, identity: IdentityId, position: Position) -> Result<Place, Problem> {
     let hash = match &position {
         Position::Key(key) => return Ok((identity, key.clone())),
@@ -258,12 +261,12 @@ async fn resolve(app: &App, identity: IdentityId, position: Position) -> Result<
     Ok((identity, first))
 }
 
-/// Whether an item is data about the customer. Records of requests and the traces of moved events serve the service alone.
+/// Returns whether an item is data about the customer. Idempotency records and tombstones of moved events only serve the service.
 fn is_exported(item: &Item) -> bool {
     !matches!(item.key, SortKey::Request(_)) && !item.is_tombstone()
 }
 
-/// At most `limit` items of the members, after `place`, and the place after which there may be more.
+/// Reads at most `limit` items of the members after `place`. Also returns the place after which there may be more.
 async fn read(
     app: &App,
     members: &Members,
@@ -278,7 +281,7 @@ async fn read(
             Some((at, key)) if identity == *at => Some(key.clone()),
             _ => None,
         };
-        // One more than the page, so that the last page is known to be the last.
+        // Reads one item more than the page, to detect the last page.
         let mut wanted = limit + 1 - items.len();
         loop {
             let read = app
@@ -311,7 +314,7 @@ async fn read(
     Ok((items, None))
 }
 
-/// The plans of the items' imports, as far as they are still kept.
+/// Reads the plans of the items' imports. Expired plans are missing.
 async fn imports(app: &App, items: &[Item]) -> Result<BTreeMap<ImportId, Map>, Problem> {
     let ids: BTreeSet<_> = items
         .iter()
@@ -335,13 +338,13 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
         }
     });
     let mut data = item.data.clone();
-    // A body is given as the text that it is, not as the bytes that it is kept as.
+    // A body is stored as packed bytes, and exported as a string.
     if let (SortKey::Body(_), Some(whole)) = (&item.key, body::unpack(&item.data)) {
         data = Map::new();
         data.insert("body", Value::Text(whole));
     }
     if matches!(item.key, SortKey::Note(_)) {
-        // Who wrote a note is personal data of a support agent.
+        // The author of a note is personal data of a support agent.
         data.remove("author");
         data.remove("updated_by");
     }

@@ -27,7 +27,7 @@ use shared::{
 mod attributes;
 mod export;
 
-/// What the function holds between requests.
+/// The state that the function keeps between requests.
 #[derive(Debug)]
 pub struct App {
     config: Config,
@@ -38,7 +38,7 @@ pub struct App {
 }
 
 impl App {
-    /// Reads the environment.
+    /// Reads the configuration from environment variables.
     ///
     /// # Errors
     /// A variable is missing.
@@ -48,10 +48,10 @@ impl App {
         Self::new(config, table)
     }
 
-    /// Reads from `table`.
+    /// Creates the state with `table` as the table to read.
     ///
     /// # Errors
-    /// There is no identity key.
+    /// The configuration has no identity key.
     pub fn new(config: Config, table: Table) -> Result<Self, ConfigError> {
         let key = config.require_identity_key()?;
         Ok(Self {
@@ -63,16 +63,17 @@ impl App {
         })
     }
 
-    /// Does what the first request would have to wait for. What fails here is tried again there.
+    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first request
+    /// tries again.
     pub async fn warm(&self) {
         let _ = self.facts.get(&self.table).await;
     }
 }
 
-/// Answers one request.
+/// Handles one request.
 ///
 /// # Errors
-/// Never: what fails is answered with a problem document.
+/// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
     Ok(http::serve(&request, &app.table, answer(app, &request)).await)
 }
@@ -125,7 +126,7 @@ async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem>
     }
 }
 
-/// What of a profile is asked for, and how fresh.
+/// The requested sections of a profile, and the consistency of the read.
 struct Choice<'a> {
     sections: Sections,
     include: &'a str,
@@ -143,7 +144,7 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// Answers with a profile; with nothing but its tag where the client holds it as it is.
+/// Returns a profile. If the client already has the current version, returns only its entity tag.
 async fn profile(
     app: &App,
     principal: &Principal,
@@ -190,7 +191,7 @@ async fn profile(
     Ok(response)
 }
 
-/// A weak tag (RFC 9110, 8.8.3) of all that the document says but when it was read.
+/// Returns a weak entity tag (RFC 9110, section 8.8.3) of the document, without the time of reading.
 fn tag(document: &mut Document) -> Result<String, Problem> {
     let read_at = std::mem::take(&mut document.as_of);
     let text = serde_json::to_vec(document).map_err(Problem::internal);
@@ -254,7 +255,7 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     Ok(sections)
 }
 
-/// Refuses a table in which identifiers have other ids, by another key or other rules.
+/// Rejects a table that was written with another identity key or other identifier rules, since identifiers have other ids there.
 async fn require_own(app: &App) -> Result<(), Problem> {
     if let Some(facts) = app.facts.get(&app.table).await? {
         facts.require(&Facts::new(&app.key, app.config.identifiers))?;
@@ -262,7 +263,8 @@ async fn require_own(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Counts the identities and sources whose links were not followed. An alarm watches the metric: a source with bad data would otherwise go unnoticed.
+/// Counts the identities and sources whose links were not followed. An alarm watches this metric, because a source with bad data
+/// would otherwise go unnoticed.
 fn count_excluded_links(document: &Document) {
     let count = document.excluded_links.len();
     if count > 0 {
@@ -274,7 +276,7 @@ fn count_excluded_links(document: &Document) {
     }
 }
 
-/// Who opened which profile. No personal data: ids of identities carry none.
+/// Logs which principal opened which profile. The log contains no personal data, since identity ids contain none.
 fn audit(principal: &Principal, profile: &IdentityId, sections: &str) {
     tracing::info!(principal = principal.subject, %profile, sections, "profile opened");
 }

@@ -1,4 +1,4 @@
-//! The Lambda function: wiring alone. What it does is in the library.
+//! The entry point of the Lambda function. The logic is in the library.
 
 use lambda_http::Error;
 use profile_read::{App, handle};
@@ -8,6 +8,6 @@ use shared::http::run;
 async fn main() -> Result<(), Error> {
     shared::logs::init();
     let app = App::from_env()?;
-    // A connection is opened while the first event is being fetched.
+    // The connection opens while the runtime fetches the first event.
     run(|request| handle(&app, request), app.warm()).await
 }

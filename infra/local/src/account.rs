@@ -1,13 +1,13 @@
-//! The account of an import in one line, as the one who dropped the file reads it. Pure.
+//! Formats the result of an import as one line, for the user who dropped the file. Pure.
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// An import this short has no rate worth telling, in seconds.
+/// The shortest duration for which a rate is shown, in seconds.
 const SHORT: f64 = 0.1;
 
-/// What became of a file.
+/// Returns the line for a finished import.
 pub(crate) fn line(key: &str, report: &Value) -> String {
     let mut line = format!("{key}: ");
     if let Some(problem) = problem(report) {
@@ -24,12 +24,12 @@ pub(crate) fn line(key: &str, report: &Value) -> String {
     shown(line.trim_end())
 }
 
-/// A file whose import came to nothing.
+/// Returns the line for an import that failed.
 pub(crate) fn failed(key: &str, reason: &str) -> String {
     shown(&format!("{key}: failed: {reason}"))
 }
 
-/// The name of a file on a bar: its end, which tells it from others, where it is long.
+/// Returns the file name on a progress bar. A long name is cut at the start, because the end distinguishes files.
 pub(crate) fn name(key: &str) -> String {
     const LONGEST: usize = 48;
     let name = shown(key.strip_prefix("drop/").unwrap_or(key));
@@ -41,7 +41,7 @@ pub(crate) fn name(key: &str) -> String {
     format!("…{end}")
 }
 
-/// How many rows, and how many in a second.
+/// Returns the number of rows and the rate in rows per second.
 pub(crate) fn progress(rows: u64, per_second: Option<f64>) -> String {
     let rows = format!("{} rows", HumanCount(rows));
     match per_second {
@@ -50,7 +50,7 @@ pub(crate) fn progress(rows: u64, per_second: Option<f64>) -> String {
     }
 }
 
-/// The verdicts: those that every file has, and those that this one has.
+/// Returns the row counts. `read` and `written` are always shown, the others only if they are not 0.
 fn rows(report: &Value) -> String {
     let mut parts = Vec::new();
     for name in ["read", "written", "stale", "rejected", "suppressed"] {
@@ -81,7 +81,7 @@ fn time(rows: u64, seconds: Option<f64>) -> String {
     }
 }
 
-/// Why the file was not ingested, to its end or at all.
+/// Returns the reason why the file was not, or not completely, ingested.
 fn problem(report: &Value) -> Option<String> {
     let problem = report
         .get("problem")
@@ -90,7 +90,7 @@ fn problem(report: &Value) -> Option<String> {
     Some(format!("{status}: {detail} "))
 }
 
-/// The object that the rejected rows lie in; of several, the folder.
+/// Returns the object that contains the rejected rows. If there are several, returns their folder.
 fn rejects(report: &Value) -> Option<&str> {
     let rejects = report["rejects"].as_array()?;
     let first = rejects.first()?.as_str()?;
@@ -113,7 +113,7 @@ fn count(report: &Value, name: &str) -> u64 {
     report[name].as_u64().unwrap_or_default()
 }
 
-/// Keys and reasons are whatever someone put: a terminal must not obey them.
+/// Escapes control characters. Keys and reasons come from users, and a terminal must not interpret them.
 fn shown(text: &str) -> String {
     let escaped = |c: char| match c {
         c if c.is_control() => c.escape_default().to_string(),

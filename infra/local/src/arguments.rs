@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! The functions' binaries: built by Cargo, into the target folder and by the profile that this process was built
-//! with, so that nothing is compiled twice.
+//! Builds the functions' binaries with Cargo. Uses the target folder and profile of the current process, so that nothing is
+//! compiled twice.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,14 +10,14 @@ use std::process::Stdio;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// The workspace's folder.
+/// Returns the folder of the workspace.
 pub(crate) fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package).to_owned()
 }
 
-/// The binaries by name. They are built once in the life of this process; `shown` says whether Cargo's progress goes to
-/// standard error. An error is what Cargo said.
+/// Builds the binaries and returns their paths by name. They are built once per process. `shown` sends Cargo's progress to
+/// standard error. The error is Cargo's output.
 pub(crate) async fn build(
     names: &[String],
     shown: bool,
@@ -39,7 +39,7 @@ pub(crate) async fn build(
         .collect())
 }
 
-/// Where Cargo puts binaries.
+/// The location of Cargo's output.
 #[derive(Debug, PartialEq, Eq)]
 struct Output {
     target: PathBuf,
@@ -60,7 +60,7 @@ impl Output {
         })
     }
 
-    /// Of `target/{profile}/local` or `target/{profile}/deps/{test}`.
+    /// Derives the location from `target/{profile}/local` or `target/{profile}/deps/{test}`.
     fn of(executable: &Path) -> Option<Self> {
         let mut folder = executable.parent()?;
         if folder.file_name()? == "deps" {
@@ -88,7 +88,7 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
         .arg("--target-dir")
         .arg(&output.target);
     command.arg("--profile").arg(&output.profile);
-    // With this package among them, Cargo unifies the features of dependencies as it did for `cargo run -p local`.
+    // Including this package makes Cargo unify the features of dependencies as it did for `cargo run -p local`.
     for name in ["local"]
         .into_iter()
         .chain(names.iter().map(String::as_str))
@@ -114,7 +114,7 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
         .spawn();
     let built = match child {
         Ok(child) => child.wait_with_output().await,
-        // Without Cargo, what has been built before will do.
+        // Without Cargo, existing binaries are used.
         Err(error) if error.kind() == io::ErrorKind::NotFound && all_there(names, output) => {
             return Ok(());
         }
@@ -127,8 +127,8 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
     }
 }
 
-/// Whether `cargo run` or `cargo test` has set a variable for this process alone. Build scripts look at some of these:
-/// handed on, they would be run again, and all that depends on them would be built again.
+/// Returns whether `cargo run` or `cargo test` set a variable for this process only. Some build scripts depend on these
+/// variables. If they were passed on, those scripts and all their dependents would be built again.
 fn is_of_a_run(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let starts = [

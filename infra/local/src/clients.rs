@@ -1,13 +1,13 @@
-//! SDK clients for the stack's own DynamoDB and S3, as a function's are made: plain HTTP, dummy credentials.
+//! SDK clients for the stack's own DynamoDB and S3, configured like those of the functions: plain HTTP, dummy credentials.
 
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::Builder;
 
 use crate::template::REGION;
 
-/// Any credentials are accepted; these are what functions and in-process clients use.
+/// The access key of in-process clients. Any credentials are accepted.
 pub(crate) const ACCESS_KEY: &str = "local";
-/// Its secret.
+/// The secret key that belongs to any access key.
 pub(crate) const SECRET_KEY: &str = "local";
 
 pub(crate) fn s3(endpoint: &str) -> aws_sdk_s3::Client {

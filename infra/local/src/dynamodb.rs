@@ -1,4 +1,4 @@
-//! DynamoDB: `dynoxide`, with the table as the template declares it.
+//! DynamoDB: a `dynoxide` database with the table that the template declares.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::template::Table;
 
-/// Opens the database, in memory or in a file, and creates the table unless it is there.
+/// Opens the database in memory or in a file. Creates the table if it does not exist.
 pub(crate) fn open(file: Option<&Path>, table: &Table) -> Result<Database, String> {
     let database = match file {
         Some(file) => Database::new(&file.to_string_lossy()),
@@ -45,7 +45,7 @@ mod tests {
     const TABLE: &str = "customer-profiles";
     const INDEXES: [&str; 4] = ["Find1", "Find2", "Find3", "Find4"];
 
-    /// The template's own table.
+    /// Opens a database with the template's table.
     fn database() -> Database {
         let path = crate::binaries::workspace().join("template.yaml");
         let template = Template::read(&path, &BTreeMap::new()).unwrap();
@@ -53,7 +53,8 @@ mod tests {
         open(None, &template.table).unwrap()
     }
 
-    /// Write units by index, and of the table itself, of an answer that has one entry of `ConsumedCapacity` or a list of one.
+    /// Returns the write units of each index and of the table. `ConsumedCapacity` in the response is one entry or an array of
+    /// one.
     fn units(answer: &impl serde::Serialize) -> BTreeMap<String, f64> {
         let answer = serde_json::to_value(answer).unwrap();
         let consumed = match &answer["ConsumedCapacity"] {
@@ -74,7 +75,7 @@ mod tests {
         units.map(|(name, units)| (name.to_owned(), units)).into()
     }
 
-    /// Which values each index contains.
+    /// Returns the values that each index contains.
     fn indexed(database: &Database) -> Vec<Vec<String>> {
         let scan = |index: &str| {
             let request = json!({"TableName": TABLE, "IndexName": index});
@@ -83,7 +84,7 @@ mod tests {
             let items = found["Items"].as_array().unwrap().iter();
             items
                 .map(|item| {
-                    // The keys alone: `PK`, `SK` and the index's own.
+                    // Only keys are projected: `PK`, `SK` and the key of the index.
                     assert_eq!(item.as_object().unwrap().len(), 3, "{item}");
                     item[index]["S"].as_str().unwrap().to_owned()
                 })
@@ -186,7 +187,7 @@ mod tests {
             put(&[("Find1", "a"), ("Find2", "b")]),
             these([("table", 1.0)])
         );
-        // A put replaces the whole item: what it leaves out is gone from the index.
+        // A put replaces the whole item, so an omitted attribute is removed from its index.
         assert_eq!(
             put(&[("Find1", "a")]),
             these([("Find2", 1.0), ("table", 1.0)])
@@ -209,7 +210,7 @@ mod tests {
         assert_eq!(indexed(&database), vec![Vec::<String>::new(); 4]);
     }
 
-    /// As DynamoDB: an empty text is not a key.
+    /// As in DynamoDB, an empty string is not a valid key.
     #[test]
     fn an_empty_find_attribute_is_refused() {
         let database = database();

@@ -1,5 +1,6 @@
-//! What can be heard of imports, from outside the functions: what is put into the bucket, and what ingest logs.
-//! Whom it concerns, and for how long to wait, is not known here.
+//! Observes imports from outside the functions. In: objects stored in the bucket and log lines of ingest. Out: import events.
+//!
+//! The consumer decides which imports matter and how long to wait.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,51 +12,51 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use crate::s3::Created;
 use crate::stack::Stack;
 
-/// What ingest logs of a run that is not over.
+/// The message that ingest logs for an invocation in progress.
 const UNDER_WAY: &str = "import under way";
 
-/// What is heard of an import. The version id is empty where the bucket has no versions.
+/// An observed step of an import. The version id is empty if the bucket has no versions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImportEvent {
     /// An object was put under `drop/`.
     Dropped {
-        /// The file.
+        /// The object's key.
         key: String,
-        /// Its version.
+        /// The object's version id.
         version_id: String,
-        /// Bytes of the object.
+        /// The object's size, in bytes.
         size: u64,
     },
-    /// Every few seconds of a long import: how far it is, all its ranges together.
+    /// Progress of a long import, every few seconds. The figures are the totals of all its byte ranges.
     UnderWay {
-        /// The file.
+        /// The object's key.
         key: String,
-        /// Its version.
+        /// The object's version id.
         version_id: String,
-        /// Rows read so far. Less than before where a run died and was begun again.
+        /// The number of rows read so far. It decreases if an invocation died and was restarted.
         rows: u64,
-        /// Bytes read so far of what the object holds, decompressed.
+        /// The number of decompressed bytes read so far.
         bytes: u64,
-        /// The bytes of what the object holds; None where it is compressed, and nobody knows.
+        /// The total number of decompressed bytes; `None` if the object is compressed, since the total is then unknown.
         size: Option<u64>,
     },
-    /// The import is over.
+    /// The import is complete.
     Reported {
-        /// The file.
+        /// The object's key.
         key: String,
-        /// Its version.
+        /// The object's version id.
         version_id: String,
-        /// The report, which may say that the file was rejected.
+        /// The report. It may contain the result that the file was rejected.
         report: Value,
     },
-    /// All attempts at a byte range of the import failed: the event is dead-lettered under `failed/`. There is no report until
+    /// All attempts at a byte range of the import failed. The event is dead-lettered under `failed/`. There is no report until
     /// the event has been sent again and succeeded.
     Failed {
-        /// The file.
+        /// The object's key.
         key: String,
-        /// Its version.
+        /// The object's version id.
         version_id: String,
-        /// What the function said, or what became of it.
+        /// The error of the function, or of its process.
         reason: String,
     },
 }
@@ -63,16 +64,16 @@ pub enum ImportEvent {
 /// A key and a version id.
 pub(crate) type Dropped = (String, String);
 
-/// One thing that happened, before it is known what it says.
+/// An observed signal that was not interpreted yet.
 #[derive(Debug, Clone)]
 pub(crate) enum Signal {
     Stored(Created),
-    /// An object that was there when puts had been missed.
+    /// The key of an object that was found after puts had been missed.
     Found(String),
     Logged(Line),
 }
 
-/// Ingest's word of a run that is not over.
+/// The fields of ingest's log line for an invocation in progress.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Line {
     version_id: String,
@@ -84,20 +85,20 @@ pub(crate) struct Line {
     compressed: bool,
 }
 
-/// How far an import is that is not over.
+/// The progress of an import that is not complete.
 #[derive(Debug, Default)]
 struct Running {
-    /// Rows and bytes, by the number of the range.
+    /// Rows and bytes read, by the number of the byte range.
     ranges: BTreeMap<u64, (u64, u64)>,
     failed: bool,
 }
 
-/// Listens to the bucket and to the functions.
+/// Receives signals from the bucket and the functions, and interprets them.
 #[derive(Debug)]
 pub(crate) struct ImportEvents {
     created: Receiver<Created>,
     lines: Receiver<String>,
-    /// Heard of, and not seen to.
+    /// Signals that were received but not interpreted.
     waiting: VecDeque<Signal>,
     running: BTreeMap<Dropped, Running>,
 }
@@ -112,13 +113,14 @@ impl ImportEvents {
         }
     }
 
-    /// Makes sure that an import is known, even if its put is missed.
+    /// Registers an import, in case its put is missed.
     pub(crate) fn expect(&mut self, dropped: Dropped) {
         self.running.entry(dropped).or_default();
     }
 
-    /// Waits for the next thing that happens, to be handed to [`ImportEvents::read`]; false once the stack is gone.
-    /// Nothing is lost if this is not awaited to its end.
+    /// Waits for the next signal, for [`ImportEvents::read`]. Returns `false` if the stack has stopped.
+    ///
+    /// Cancel safe: no signal is lost if the future is dropped.
     pub(crate) async fn listen(&mut self, stack: &Stack) -> bool {
         while self.waiting.is_empty() {
             tokio::select! {
@@ -129,7 +131,7 @@ impl ImportEvents {
                 },
                 line = self.lines.recv() => match line {
                     Ok(line) => self.waiting.extend(under_way(&line).map(Signal::Logged)),
-                    // The next one says more than those that were missed.
+                    // The next line contains newer totals than the missed ones.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return false,
                 },
@@ -138,8 +140,9 @@ impl ImportEvents {
         true
     }
 
-    /// What the last thing that happened says, if anything.
-    /// Nothing is lost if this is not awaited to its end.
+    /// Interprets the oldest signal. Returns `None` if it is not an import event.
+    ///
+    /// Cancel safe: the signal is kept if the future is dropped.
     pub(crate) async fn read(&mut self, stack: &Stack) -> Option<ImportEvent> {
         let event = match self.waiting.front()?.clone() {
             Signal::Logged(line) => self.progress(line),
@@ -150,7 +153,7 @@ impl ImportEvents {
         event
     }
 
-    /// Looks for what was stored while this was too far behind to hear of it.
+    /// Looks for objects that were stored while the receiver lagged behind.
     fn look(&mut self, stack: &Stack) {
         let reports = self
             .running
@@ -162,7 +165,7 @@ impl ImportEvents {
     }
 
     fn dropped(&mut self, created: Created) -> Option<ImportEvent> {
-        // A folder's marker holds nothing, and gets no report.
+        // The marker of a folder is empty and gets no report.
         if created.key.ends_with('/') {
             return None;
         }
@@ -193,7 +196,7 @@ impl ImportEvents {
         })
     }
 
-    /// The end of an import that an object tells of.
+    /// Returns the end of an import, if a stored object is a report or a failed event.
     async fn end(&mut self, stack: &Stack, stored: &str) -> Option<ImportEvent> {
         if stored.starts_with("reports/") {
             let report = json(stack, stored).await?;
@@ -212,7 +215,7 @@ impl ImportEvents {
         let failed = json(stack, stored).await?;
         let (mut key, mut version_id) = object_of(&failed);
         if key.starts_with("work/") {
-            // A part of an import: its manifest names the version that it is a part of.
+            // For a byte range of an import, the manifest contains the key and version of the original object.
             let manifest = json(stack, &key).await?;
             (key, version_id) = (text(&manifest["key"]), text(&manifest["version_id"]));
         }
@@ -230,9 +233,9 @@ impl ImportEvents {
     }
 }
 
-/// Reads one of the functions' log lines; None if it is of something else.
+/// Parses a log line of a function. Returns `None` for other messages.
 fn under_way(line: &str) -> Option<Line> {
-    // Most lines are of something else: those are not parsed.
+    // Checked first, because most lines contain other messages and need no parsing.
     if !line.contains(UNDER_WAY) {
         return None;
     }
@@ -242,7 +245,7 @@ fn under_way(line: &str) -> Option<Line> {
     serde_json::from_value(fields).ok()
 }
 
-/// Which object an event was about that came to `failed/`.
+/// Returns the object of a failed event.
 fn object_of(failed: &Value) -> Dropped {
     let object = &failed["requestPayload"]["Records"][0]["s3"]["object"];
     let key = percent_decode_str(&text(&object["key"]).replace('+', " "))
@@ -299,7 +302,7 @@ mod tests {
         assert_eq!(said, Some((3, 30, Some(200))));
         let said = heard(&mut events, &line(1, 4, 140, false));
         assert_eq!(said, Some((7, 70, Some(200))));
-        // A run died and was begun again.
+        // The invocation died and was restarted.
         let said = heard(&mut events, &line(0, 1, 10, true));
         assert_eq!(said, Some((5, 50, None)));
         events.running.get_mut(&dropped()).unwrap().failed = true;

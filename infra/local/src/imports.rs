@@ -1,4 +1,4 @@
-//! What becomes of files that are dropped, by oneself or by others: their progress, and their reports.
+//! Follows imports, from any client that drops files: their progress and their reports.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,15 +12,15 @@ use tokio::time::Instant;
 use crate::import_events::{Dropped, ImportEvent, ImportEvents};
 use crate::stack::{Error, Stack};
 
-/// An import is given up after this long without a put to the bucket or a word of progress from any import.
+/// The maximum time without a put to the bucket or a progress line of any import. Then waiting ends with an error.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Imports, by whoever drops the file.
+/// Imports of files that any client drops.
 impl Stack {
-    /// Drops a file and waits until its import is over. Answers the report, whatever that says.
+    /// Drops a file and waits for the end of its import. Returns the report, whether the file was imported or rejected.
     ///
     /// # Errors
-    /// The event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes.
+    /// The event was dead-lettered to `failed/`, or there was neither a put to the bucket nor progress for two minutes.
     pub async fn import(&self, key: &str, body: impl Into<Bytes>) -> Result<Value, Error> {
         let mut imports = self.imports();
         imports.put(key, body).await?;
@@ -30,7 +30,7 @@ impl Stack {
         }
     }
 
-    /// For files that are dropped together, and for word of all imports from now on.
+    /// Creates a handle for dropping several files together and for receiving the events of all imports from now on.
     #[must_use]
     pub fn imports(&self) -> Imports<'_> {
         let events = {
@@ -41,12 +41,12 @@ impl Stack {
     }
 }
 
-/// Files that are dropped together, and waited for in whatever order their imports end; and word of all others.
+/// A set of files that are dropped together. Their imports can end in any order. Also returns the events of all other imports.
 #[derive(Debug)]
 pub struct Imports<'a> {
     stack: &'a Stack,
     events: ImportEvents,
-    /// What was dropped here and is not over.
+    /// Files that were dropped here and whose imports are not complete.
     pending: BTreeSet<Dropped>,
     last_heard: Instant,
 }
@@ -61,18 +61,18 @@ impl<'a> Imports<'a> {
         }
     }
 
-    /// Puts an object to be waited for, and answers its version id.
+    /// Puts an object whose import is waited for. Returns its version id.
     ///
     /// # Errors
-    /// The bucket refuses it.
+    /// The bucket rejects the request.
     pub async fn put(&mut self, key: &str, body: impl Into<Bytes>) -> Result<String, Error> {
         self.put_stream(key, body.into().into()).await
     }
 
-    /// As [`Imports::put`], of a file.
+    /// Puts a file, as [`Imports::put`] does.
     ///
     /// # Errors
-    /// The file can't be read, or the bucket refuses it.
+    /// The file cannot be read, or the bucket rejects the request.
     pub async fn put_file(&mut self, key: &str, path: &Path) -> Result<String, Error> {
         let body = ByteStream::from_path(path).await;
         let failed = |error| Error::Io {
@@ -91,18 +91,18 @@ impl<'a> Imports<'a> {
         Ok(version_id)
     }
 
-    /// Whether none of the files that were put here is waited for any longer.
+    /// Returns whether no file that was put here is waited for any longer.
     #[must_use]
     pub fn all_over(&self) -> bool {
         self.pending.is_empty()
     }
 
-    /// The key and the report of the next import that is over, of those whose files were put here; None once all are.
-    /// A report may say that its file was rejected.
+    /// Returns the key and the report of the next import that ends, among the files that were put here. Returns `None` after the
+    /// last one. A report may contain the result that its file was rejected.
     ///
     /// # Errors
-    /// An event went to `failed/`, or there has been neither a put to the bucket nor word of progress for two minutes,
-    /// which ends all imports.
+    /// An event was dead-lettered to `failed/`. Or there was neither a put to the bucket nor progress for two minutes, or the
+    /// stack was stopped. In the last two cases no file is waited for any longer.
     pub async fn next(&mut self) -> Option<Result<(String, Value), Error>> {
         self.last_heard = Instant::now();
         while !self.all_over() {
@@ -125,12 +125,14 @@ impl<'a> Imports<'a> {
         None
     }
 
-    /// The next thing that is heard of any import, whoever dropped its file, since this was made; None once the stack
-    /// has been stopped. Nothing is lost if this is not awaited to its end.
+    /// Returns the next event of any import since this value was created, whichever client dropped the file. Returns `None` after
+    /// the stack has stopped.
+    ///
+    /// Cancel safe: no event is lost if the future is dropped.
     ///
     /// # Errors
-    /// There are files of one's own to wait for, and there has been neither a put to the bucket nor word of progress
-    /// for two minutes. Then they are waited for no longer.
+    /// Files that were put here are pending, and there was neither a put to the bucket nor progress for two minutes. Or they are
+    /// pending and the stack was stopped. Then these files are not waited for any longer.
     pub async fn event(&mut self) -> Option<Result<ImportEvent, Error>> {
         loop {
             let listening = self.events.listen(self.stack);

@@ -25,5 +25,5 @@ pub use sample_files::{sample_files, sample_folder};
 pub use stack::{Error, Options, Stack};
 pub use template::{TemplateError, document as template_document};
 
-/// What the template's secret resolves to here: the key of all local identity ids.
+/// The value of the template's secret in the local stack: the key from which all local identity ids are derived.
 pub const IDENTITY_KEY: &str = "local-identity-key";

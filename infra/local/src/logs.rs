@@ -1,4 +1,4 @@
-//! What the functions write to their standard output and error: kept for tests to look at, shown if asked for.
+//! Collects the standard output and error of the functions, for tests and optionally for display.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::broadcast;
 
-/// Older lines are forgotten.
+/// The maximum number of lines to keep. Older lines are dropped.
 const KEPT: usize = 100_000;
-/// How many lines one who follows them may be behind before some are missed.
+/// The number of lines that a subscriber can lag behind before it misses some.
 const FOLLOWERS_BUFFER: usize = 4096;
 
 /// The functions' log lines, oldest first.
@@ -26,7 +26,7 @@ impl Default for Logs {
 }
 
 impl Logs {
-    /// `shown`: whether lines go to standard error too, each behind its function's name.
+    /// Creates an empty log. `shown` also writes each line to standard error, prefixed with the name of its function.
     pub(crate) fn new(shown: bool) -> Self {
         Self {
             lines: Arc::default(),
@@ -40,7 +40,7 @@ impl Logs {
             eprintln!("{from} | {line}");
         }
         if self.followers.receiver_count() > 0 {
-            // All of them may have gone since: no error.
+            // Not an error: all subscribers may have gone since the check.
             let _ = self.followers.send(line.clone());
         }
         let mut lines = self.lines();
@@ -50,7 +50,7 @@ impl Logs {
         lines.push_back(line);
     }
 
-    /// Every line from now on.
+    /// Subscribes to every line from now on.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<String> {
         self.followers.subscribe()
     }
@@ -59,7 +59,7 @@ impl Logs {
         self.lines().iter().cloned().collect()
     }
 
-    /// The last lines, for an error's message.
+    /// Returns the last `count` lines, for an error message.
     pub(crate) fn tail(&self, count: usize) -> String {
         let lines = self.lines();
         let skipped = lines.len().saturating_sub(count);
@@ -71,7 +71,7 @@ impl Logs {
             .join("\n")
     }
 
-    /// Keeps the lines of a process until it closes the stream.
+    /// Adds the lines of a process until it closes the stream.
     pub(crate) async fn follow(self, from: String, stream: impl AsyncRead + Unpin) {
         let mut lines = BufReader::new(stream).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {

@@ -1,4 +1,4 @@
-//! The command: starts the stack, fills it, says how to use it, and runs until it is told to stop.
+//! The command: starts the stack, imports the sample data, prints usage examples, and runs until it receives a stop signal.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
@@ -53,9 +53,9 @@ async fn run(arguments: &Arguments) -> Result<(), Error> {
     outcome
 }
 
-/// Fills the stack, prints how to use it, and stays to show what is imported.
+/// Imports the sample data, prints usage examples, and then shows imports.
 async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
-    // Log lines and bars would be in each other's way.
+    // Log lines and progress bars would overwrite each other.
     let with_bars = std::io::stderr().is_terminal() && !arguments.logs;
     let mut progress = Progress::new(stack.imports(), with_bars);
     let with_samples = !arguments.empty && !arguments.services_only;
@@ -71,7 +71,7 @@ async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
         samples::usage_empty(stack)
     };
     progress.aside(|| {
-        // Nobody may be reading.
+        // Not an error: standard output may be closed.
         let mut out = std::io::stdout();
         let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());
         if std::io::stderr().is_terminal() {
@@ -82,7 +82,7 @@ async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
     std::future::pending().await
 }
 
-/// The line that programs wait for.
+/// Returns the line that other programs wait for.
 fn ready(stack: &Stack) -> String {
     let api = if stack.api_url().is_empty() {
         String::new()

@@ -1,5 +1,5 @@
-//! S3's notifications: the event that a function gets for an object that was created, and its delivery with the
-//! retries that Lambda gives an asynchronous invocation.
+//! S3 notifications. In: created objects. Out: invocations of functions with the S3 event, retried as Lambda retries asynchronous
+//! invocations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::logs::Logs;
 use crate::s3::Created;
 use crate::template::{Function, Notification, REGION};
 
-/// Waits before the first and the second retry. Lambda waits one and two minutes.
+/// The waits before the first and the second retry. Lambda waits one and two minutes.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
 
-/// What S3 leaves as it is in an event's key; a space is a `+`.
+/// The characters that S3 does not encode in an event's key. A space becomes `+`.
 const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -29,16 +29,16 @@ const KEY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b' ');
 
-/// How events are delivered. S3 and Lambda promise each at least once, and no order.
+/// The delivery of events. S3 and Lambda guarantee at-least-once delivery without an order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Delivery {
-    /// How often each event comes again.
+    /// The number of additional deliveries of each event.
     pub duplicates: u32,
-    /// Up to how much later than others an event may come.
+    /// The maximum random delay of an event.
     pub scatter: Duration,
 }
 
-/// Where invocations go.
+/// The target of invocations.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
     /// The functions of this process.
@@ -47,21 +47,21 @@ pub(crate) enum Target {
     Endpoint(String, reqwest::Client),
 }
 
-/// Sends notifications to the functions that the template names.
+/// Sends notifications to the functions that subscribe to them in the template.
 #[derive(Debug, Clone)]
 pub(crate) struct Notifier {
     pub(crate) functions: Arc<Vec<Function>>,
     pub(crate) bucket: String,
     pub(crate) target: Target,
     pub(crate) delivery: Delivery,
-    /// For what fails for good.
+    /// The client that writes dead-lettered events.
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) logs: Logs,
 }
 
 impl Notifier {
-    /// Delivers until the store is gone. Deliveries run side by side, in no order, as S3's do. Who asks in `rest` is
-    /// answered once nothing is left to be delivered.
+    /// Delivers notifications until the store is dropped. As in S3, deliveries run concurrently and in no order. Each sender in
+    /// `rest` is notified when no delivery is left.
     pub(crate) async fn run(
         self,
         mut created: mpsc::UnboundedReceiver<Created>,
@@ -70,7 +70,7 @@ impl Notifier {
         let mut deliveries = JoinSet::new();
         let mut waiting = Vec::new();
         loop {
-            // What a delivery put was sent before it ended: it is taken in before deliveries are counted.
+            // A delivery may have created objects before it ended, so these are taken first.
             while let Ok(created) = created.try_recv() {
                 self.begin(&created, &mut deliveries);
             }
@@ -90,7 +90,7 @@ impl Notifier {
         }
     }
 
-    /// Begins the deliveries of what an object's creation leads to.
+    /// Starts the deliveries for a created object.
     fn begin(&self, created: &Created, deliveries: &mut JoinSet<()>) {
         if created.bucket != self.bucket {
             return;
@@ -131,7 +131,7 @@ impl Notifier {
         }
     }
 
-    /// Puts the event where Lambda's on-failure destination would have it, in that destination's form.
+    /// Writes an event to `failed/`, in place of Lambda's on-failure destination and in its format.
     async fn give_up(&self, function: &Function, id: &str, event: Value, error: &InvokeError) {
         let failed = failed(function, id, event, error, Timestamp::now());
         let put = self
@@ -160,13 +160,13 @@ impl Target {
         match self {
             Self::Here(lambda) => lambda.invoke(logical_id, id, payload).await.map(drop),
             Self::Endpoint(url, client) => {
-                // SAM CLI knows functions by their logical ids, cargo-lambda by their binaries.
+                // SAM CLI uses logical ids as function names, cargo-lambda uses binaries.
                 for name in [logical_id, &function.binary] {
                     let url = format!(
                         "{}/2015-03-31/functions/{name}/invocations",
                         url.trim_end_matches('/')
                     );
-                    // `sam local start-lambda` once knew synchronous invocations only.
+                    // Older versions of `sam local start-lambda` support synchronous invocations only.
                     for kind in ["Event", "RequestResponse"] {
                         if post(client, &url, kind, payload.clone()).await? {
                             return Ok(());
@@ -182,7 +182,7 @@ impl Target {
     }
 }
 
-/// Whether the endpoint took the event. The function's own error is an error.
+/// Returns whether the endpoint accepted the event. An error of the function is returned as an error.
 async fn post(
     client: &reqwest::Client,
     url: &str,
@@ -202,7 +202,7 @@ async fn post(
     let is_error = response.headers().contains_key("x-amz-function-error");
     let body: Value =
         serde_json::from_slice(&response.bytes().await.map_err(failed)?).unwrap_or_default();
-    // An older SAM CLI doesn't set the header.
+    // Older versions of SAM CLI do not set the header.
     if is_error || body.get("errorType").is_some() {
         let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
         return Err(InvokeError {
@@ -222,7 +222,7 @@ fn applies(rule: &Notification, created: &Created) -> bool {
     matches && created.key.starts_with(&rule.prefix) && created.key.ends_with(&rule.suffix)
 }
 
-/// The event of S3's documentation, version 2.1, with its one record.
+/// Returns the S3 event, version 2.1 as in the S3 documentation, with one record.
 fn event(created: &Created, rule: usize) -> Value {
     let key = utf8_percent_encode(&created.key, KEY)
         .to_string()
@@ -325,7 +325,8 @@ mod tests {
         assert_eq!(event["Records"].as_array().unwrap().len(), 1);
     }
 
-    /// A bucket whose notifications go to a Lambda endpoint that refuses kinds of invocation, or fails.
+    /// Creates a bucket whose notifications go to a Lambda endpoint. The endpoint refuses invocations that match `refused`, and
+    /// the first `fails` others fail.
     async fn with_endpoint(
         refused: &'static str,
         fails: u32,
@@ -443,7 +444,7 @@ mod tests {
         }
     }
 
-    /// Lets an event fail at every attempt.
+    /// Makes an event fail at every attempt.
     async fn fails_for_good(retries: usize) {
         let attempts = retries + 1;
         let (s3, mut called) = with_endpoint("Event", u32::MAX, retries).await;

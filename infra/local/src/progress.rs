@@ -1,4 +1,4 @@
-//! What is seen of imports: in a terminal a bar for each that takes its time, and everywhere a line once it is over.
+//! Shows imports: a progress bar for each long import in a terminal, and in any case one line when an import ends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
@@ -10,24 +10,24 @@ use serde_json::Value;
 
 use crate::account;
 
-/// Files that have waited this long for their turn are counted on a line of their own. Of one whose turn has come
-/// ingest has said so by then.
+/// Files that waited this long are counted on a line of their own. After this time, ingest has reported progress of a file whose
+/// import has started.
 const WAITS_LONG: Duration = Duration::from_secs(3);
-/// Rates are of this long.
+/// The period over which a rate is computed.
 const RATE_OF: Duration = Duration::from_secs(10);
 const REDRAWN_EVERY: Duration = Duration::from_millis(100);
 
-/// Follows all imports, and shows them on standard error.
+/// Follows all imports and shows them on standard error.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
     pub(crate) imports: Imports<'a>,
     bars: MultiProgress,
-    /// By version id and key.
+    /// Incomplete imports, by version id and key.
     running: BTreeMap<(String, String), Running>,
     waiting: Option<ProgressBar>,
 }
 
-/// An import that is not over. It has a bar once ingest has said how far it is, so that short ones don't flicker.
+/// An import that is not complete. It has a bar after ingest has reported progress, so that bars of short imports do not flicker.
 #[derive(Debug)]
 struct Running {
     dropped_at: Instant,
@@ -35,12 +35,12 @@ struct Running {
     rate: Rate,
 }
 
-/// Rows in a second, lately.
+/// The recent rate, in rows per second.
 #[derive(Debug, Default)]
 struct Rate(VecDeque<(Instant, u64)>);
 
 impl<'a> Progress<'a> {
-    /// `with_bars`: where lines come one by one, such as in a file, there can be none.
+    /// Creates the display. `with_bars` must be `false` if standard error is not a terminal, such as a file.
     pub(crate) fn new(imports: Imports<'a>, with_bars: bool) -> Self {
         let target = if with_bars {
             ProgressDrawTarget::stderr()
@@ -55,11 +55,11 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Shows imports until the next one is over, and answers its key and, if it has one, its report; None once the stack
-    /// has been stopped.
+    /// Shows imports until the next one ends. Returns its key and its report, if it has one. Returns `None` after the stack has
+    /// stopped.
     ///
     /// # Errors
-    /// Files that were put here are waited for no longer.
+    /// Waiting for the files that were put here ended, see [`Imports::event`].
     pub(crate) async fn next(&mut self) -> Option<Result<(String, Option<Value>), Error>> {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         loop {
@@ -112,7 +112,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Writes something else without a bar in between.
+    /// Writes other output without interfering with the bars.
     pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         self.bars.suspend(write)
     }
@@ -130,7 +130,7 @@ impl<'a> Progress<'a> {
             return;
         };
         let bar = running.bar.get_or_insert_with(|| {
-            // In the order in which they began, above those that wait.
+            // Bars are in the order in which imports started, above the count of waiting files.
             let bar = match &self.waiting {
                 Some(waiting) => self.bars.insert_before(waiting, ProgressBar::no_length()),
                 None => self.bars.add(ProgressBar::no_length()),
@@ -156,12 +156,12 @@ impl<'a> Progress<'a> {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
-        // Nobody may be reading.
+        // Not an error: standard error may be closed.
         let _ = self.aside(|| writeln!(std::io::stderr(), "{line}"));
         self.count_waiting();
     }
 
-    /// Counts the files whose turn has not come.
+    /// Updates the count of waiting files.
     fn count_waiting(&mut self) {
         let waits = |running: &&Running| {
             running.bar.is_none() && running.dropped_at.elapsed() >= WAITS_LONG
@@ -188,7 +188,7 @@ impl<'a> Progress<'a> {
 }
 
 impl Drop for Progress<'_> {
-    /// Leaves no bar that stands still.
+    /// Removes the bars, which would no longer move.
     fn drop(&mut self) {
         let bars = self
             .running
@@ -200,10 +200,10 @@ impl Drop for Progress<'_> {
 }
 
 impl Rate {
-    /// Takes in how many rows there are now. None until there is something to compare them with.
+    /// Adds the current number of rows and returns the rate. Returns `None` until one second can be compared.
     fn of(&mut self, now: Instant, rows: u64) -> Option<f64> {
         self.0.push_back((now, rows));
-        // The oldest one that is kept is the last that is old enough.
+        // The oldest entry that is kept is the newest one that is old enough.
         while self.0.get(1).is_some_and(|(at, _)| now - *at >= RATE_OF) {
             self.0.pop_front();
         }
@@ -213,7 +213,7 @@ impl Rate {
     }
 }
 
-/// How a bar looks: with the object's bytes where they say how much is left.
+/// Returns the style of a bar. With a known size, it shows the remaining bytes.
 fn style(has_size: bool) -> ProgressStyle {
     let template = if has_size {
         "{spinner} {prefix} {bar:24} {bytes}/{total_bytes} {msg}"
@@ -234,10 +234,10 @@ mod tests {
         assert_eq!(at(0, 1_000), None);
         assert_eq!(at(2, 3_000), Some(1_000.0));
         assert_eq!(at(4, 3_000), Some(500.0));
-        // What was more than ten seconds ago no longer counts.
+        // Rows from more than ten seconds ago no longer count.
         assert_eq!(at(12, 7_000), Some(400.0));
         assert_eq!(at(14, 9_000), Some(600.0));
-        // A run died and was begun again.
+        // The invocation died and was restarted.
         assert_eq!(at(16, 1_000), Some(0.0));
     }
 }

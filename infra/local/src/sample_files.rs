@@ -1,19 +1,19 @@
-//! The files of the sample data, as they lie in the repository.
+//! The sample data files in the repository.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// Where the sample files lie, by record type and source.
+/// Returns the folder of the sample files. Its subfolders are record type and source.
 pub fn sample_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop")
 }
 
-/// The key that each sample file is dropped under, and where the file lies; in the order of the keys.
+/// Returns the key that each sample file is dropped under, and its path, sorted by key.
 ///
 /// # Errors
-/// The folder can't be read.
+/// The folder cannot be read.
 pub fn sample_files() -> io::Result<Vec<(String, PathBuf)>> {
     files(&sample_folder())
 }

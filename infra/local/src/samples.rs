@@ -1,4 +1,4 @@
-//! The sample data: drops it as a user would, and prints commands to try.
+//! Imports the sample data as a user would, and prints commands to try.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::progress::Progress;
 
-/// Rows of all reports.
+/// The totals of all reports.
 #[derive(Debug, Default)]
 struct Rows {
     read: u64,
@@ -15,7 +15,7 @@ struct Rows {
     rejected: u64,
 }
 
-/// Drops all sample files into the stack whose HTTP API is at `api`, and waits until each has its report.
+/// Drops all sample files into the stack whose HTTP API is at `api`. Waits until each import has ended.
 pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(), Error> {
     if !sample_folder().exists() {
         return Ok(());
@@ -42,7 +42,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
                 rows.add(&report);
                 imported += 1;
             }
-            // Someone else's, or one whose line says that it failed.
+            // A file of another client, or one whose failure was already printed.
             Some(Ok(_)) => {}
             Some(Err(error)) => progress.aside(|| eprintln!("{error}")),
             None => return Ok(()),
@@ -53,7 +53,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
     Ok(())
 }
 
-/// Commands that work as they are printed, on one of the sample customers.
+/// Returns commands for one of the sample customers that work as printed.
 pub(crate) async fn usage(stack: &Stack) -> String {
     let api = stack.api_url();
     let Some(email) = sample_email(&sample_folder()) else {
@@ -76,7 +76,7 @@ pub(crate) async fn usage(stack: &Stack) -> String {
     )
 }
 
-/// How to begin where there is no data.
+/// Returns the first steps for an empty stack.
 pub(crate) fn usage_empty(stack: &Stack) -> String {
     let (api, s3, bucket) = (stack.api_url(), stack.s3_url(), stack.bucket());
     format!(
@@ -107,7 +107,7 @@ impl std::fmt::Display for Rows {
     }
 }
 
-/// The products of a file, with their pictures where this stack serves them: the files name its usual port.
+/// Returns the products of a file, with image URLs of this stack. The files contain URLs with the default port.
 fn pictured(path: &Path, api: &str) -> Result<String, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
         what: path.display().to_string(),
@@ -116,7 +116,7 @@ fn pictured(path: &Path, api: &str) -> Result<String, Error> {
     Ok(text.replace("http://localhost:3000/images/", &format!("{api}/images/")))
 }
 
-/// The email of the first customer that the CRM's sample files tell of.
+/// Returns the email address of the first customer in the CRM's sample files.
 fn sample_email(folder: &Path) -> Option<String> {
     let crm = folder.join("customer_record/crm");
     let mut files: Vec<_> = std::fs::read_dir(crm)
@@ -147,7 +147,7 @@ async fn lookup(api: &str, body: &Value) -> Option<String> {
     Some(profile["id"].as_str()?.to_owned())
 }
 
-/// As one word of a POSIX shell.
+/// Quotes a string as one word for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

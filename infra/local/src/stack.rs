@@ -1,4 +1,4 @@
-//! The stack: everything started together, its addresses, and what tests do with it.
+//! The stack: starts all services together, returns their addresses, and supports tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -28,36 +28,36 @@ use crate::s3::{Created, Store};
 use crate::template::{Function, Template, TemplateError};
 use crate::{IDENTITY_KEY, binaries, clients, dynamodb, s3};
 
-/// How long a shutdown waits for requests that are being answered.
+/// The maximum time that a shutdown waits for requests in progress.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How a stack is started. The default is what a test wants: in memory, on free ports, in silence.
+/// The options of a stack. The default suits tests: in memory, on free ports, without output.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where table and bucket are kept; None keeps them until the stack is dropped.
+    /// The folder of the table and the bucket. `None` keeps them until the stack is dropped.
     pub data_dir: Option<PathBuf>,
     /// The address that all three services listen on.
     pub bind: IpAddr,
-    /// 0 is any free port.
+    /// The port of the HTTP API; 0 selects any free port.
     pub api_port: u16,
-    /// 0 is any free port.
+    /// The port of S3; 0 selects any free port.
     pub s3_port: u16,
-    /// 0 is any free port.
+    /// The port of DynamoDB; 0 selects any free port.
     pub dynamodb_port: u16,
-    /// Instead of the defaults of the template's parameters.
+    /// Values that replace the defaults of the template's parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Environment variables on top of the template's, by the function's binary.
+    /// Environment variables in addition to the template's, by the function's binary.
     pub environment: BTreeMap<String, BTreeMap<String, String>>,
-    /// Instead of the template's timeouts, by the function's binary.
+    /// Timeouts that replace the template's, by the function's binary.
     pub timeouts: BTreeMap<String, Duration>,
-    /// How S3's notifications are delivered.
+    /// The delivery of S3's notifications.
     pub delivery: Delivery,
-    /// Whether the functions' log lines go to standard error.
+    /// Whether the functions' log lines are written to standard error.
     pub show_logs: bool,
-    /// Whether Cargo's progress goes to standard error.
+    /// Whether Cargo's progress is written to standard error.
     pub show_build: bool,
-    /// A Lambda endpoint that runs the functions. With one, there are no functions and no HTTP API here, and S3's
-    /// notifications are sent there.
+    /// The URL of a Lambda endpoint that runs the functions. If set, the stack has no functions and no HTTP API, and sends S3's
+    /// notifications to this endpoint.
     pub lambda_endpoint: Option<String>,
 }
 
@@ -80,16 +80,16 @@ impl Default for Options {
     }
 }
 
-/// Why a stack can't start, or do what it is asked.
+/// An error when the stack starts or handles a call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `template.yaml` can't be played.
+    /// `template.yaml` is not supported or cannot be read.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// The functions don't build; with all that Cargo said, unless that has been shown.
+    /// The functions do not build. Contains Cargo's output, unless it was already shown.
     #[error("the functions do not build\n{0}")]
     Build(String),
-    /// Something else listens there.
+    /// Another process listens on the port.
     #[error(
         "port {port} on {bind} is taken: stop what listens there, or choose another port with {flag} (0 is any free one)"
     )]
@@ -98,36 +98,36 @@ pub enum Error {
         port: u16,
         /// The address.
         bind: IpAddr,
-        /// The command line's option that changes it.
+        /// The command-line option that changes the port.
         flag: &'static str,
     },
-    /// A file or a socket that can't be used.
+    /// A file or a socket cannot be used.
     #[error("{what}: {source}")]
     Io {
-        /// Which.
+        /// The file or socket.
         what: String,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The table can't be opened or created.
+    /// The table cannot be opened or created.
     #[error("DynamoDB: {0}")]
     Table(String),
-    /// The bucket refused a request.
+    /// The bucket rejected a request.
     #[error("S3: {0}")]
     Bucket(String),
-    /// A dropped file has come to nothing: no report, or an event in `failed/`.
+    /// A dropped file was not imported: there is no report, or an event in `failed/`.
     #[error("{key} was not imported: {reason}\nThe functions' last lines:\n{logs}")]
     Import {
-        /// The file.
+        /// The object's key.
         key: String,
-        /// Why.
+        /// The cause.
         reason: String,
         /// The last log lines of all functions.
         logs: String,
     },
 }
 
-/// A running stack. Dropping it ends its processes; [`Stack::shutdown`] does so in good order.
+/// A running stack. Dropping it kills its processes immediately; [`Stack::shutdown`] stops it gracefully.
 #[derive(Debug)]
 pub struct Stack {
     api_url: String,
@@ -152,7 +152,7 @@ impl Stack {
     /// Starts a stack. The first start in a process builds the functions.
     ///
     /// # Errors
-    /// The functions don't build, a port is taken, the data folder can't be used.
+    /// The template cannot be read, the functions do not build, a port is taken, or the data folder cannot be used.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let workspace = binaries::workspace();
         let mut template = Template::read(&workspace.join("template.yaml"), &options.parameters)?;
@@ -176,7 +176,7 @@ impl Stack {
             BTreeMap::new()
         };
 
-        // All ports first: one that is taken is known before anything is written.
+        // Ports are opened first, so that a taken port is detected before anything is written.
         let s3_listener = listen(options.bind, options.s3_port, "--s3-port").await?;
         let dynamodb_listener =
             listen(options.bind, options.dynamodb_port, "--dynamodb-port").await?;
@@ -285,72 +285,72 @@ impl Stack {
         })
     }
 
-    /// The HTTP API, without a slash at the end. Empty where the functions run elsewhere.
+    /// Returns the URL of the HTTP API, without a trailing slash. Empty if the functions run elsewhere.
     #[must_use]
     pub fn api_url(&self) -> &str {
         &self.api_url
     }
 
-    /// S3's endpoint.
+    /// Returns the endpoint of S3.
     #[must_use]
     pub fn s3_url(&self) -> &str {
         &self.s3_url
     }
 
-    /// DynamoDB's endpoint.
+    /// Returns the endpoint of DynamoDB.
     #[must_use]
     pub fn dynamodb_url(&self) -> &str {
         &self.dynamodb_url
     }
 
-    /// The bucket's name.
+    /// Returns the name of the bucket.
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
     }
 
-    /// The table's name.
+    /// Returns the name of the table.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// What identity ids are keyed with here.
+    /// Returns the key from which identity ids are derived in the local stack.
     #[must_use]
     pub fn identity_key(&self) -> &'static str {
         IDENTITY_KEY
     }
 
-    /// A client for the bucket.
+    /// Returns a client for the bucket.
     #[must_use]
     pub fn s3_client(&self) -> aws_sdk_s3::Client {
         self.s3.clone()
     }
 
-    /// A client for the table.
+    /// Returns a client for the table.
     #[must_use]
     pub fn dynamodb_client(&self) -> aws_sdk_dynamodb::Client {
         clients::dynamodb(&self.dynamodb_url)
     }
 
-    /// Whether nothing has been put into the bucket yet.
+    /// Returns whether the bucket is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list("").is_empty()
     }
 
-    /// Puts an object and answers its version id, which is empty where the bucket has no versions.
+    /// Puts an object and returns its version id, which is empty if the bucket has no versions.
     ///
     /// # Errors
-    /// The bucket refuses it.
+    /// The bucket rejects the request.
     pub async fn put(&self, key: &str, body: impl Into<Bytes>) -> Result<String, Error> {
         self.put_stream(key, body.into().into()).await
     }
 
-    /// The newest version of an object; None if there is none.
+    /// Returns the newest version of an object; `None` if it does not exist.
     ///
     /// # Errors
-    /// The bucket can't be read.
+    /// The bucket cannot be read.
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, Error> {
         let failed = |error: String| Error::Bucket(error);
         match self
@@ -380,21 +380,21 @@ impl Stack {
         }
     }
 
-    /// The feeds of what is put into the bucket, and of what the functions log.
+    /// Returns the feeds of created objects and of the functions' log lines.
     pub(crate) fn feeds(&self) -> (Receiver<Created>, Receiver<String>) {
         (self.store.subscribe(), self.logs.subscribe())
     }
 
-    /// All keys under a prefix, in order.
+    /// Returns all keys with a prefix, in order.
     #[must_use]
     pub fn list(&self, prefix: &str) -> Vec<String> {
         self.store.keys(&self.bucket, prefix)
     }
 
-    /// Invokes a function, named by its binary, and waits for its answer.
+    /// Invokes a function by the name of its binary and waits for its result.
     ///
     /// # Errors
-    /// What the function reported, or what became of it.
+    /// The function reported an error, its process failed, or the function does not exist.
     pub async fn invoke(&self, function: &str, event: Value) -> Result<Value, InvokeError> {
         let unknown = || {
             InvokeError::new(
@@ -415,16 +415,16 @@ impl Stack {
             .map_err(|error| InvokeError::new("Local.InvalidJson", error))
     }
 
-    /// Kills the processes of a function, named by its binary, that are at work: their invocations fail, and events are
-    /// tried again.
+    /// Kills the processes of a function that have an invocation. The function is named by its binary. Their invocations fail,
+    /// and events are retried.
     pub fn kill_working(&self, function: &str) {
         if let Some(id) = self.lambda.with_binary(function) {
             self.lambda.kill_working(id);
         }
     }
 
-    /// Waits until no notification is left: until each event of what was put so far, and of what came of it, has been
-    /// handled or has failed for good.
+    /// Waits until no notification is left. Every event of the objects put so far, and of the objects created as a result, has
+    /// then been processed or dead-lettered.
     pub async fn at_rest(&self) {
         let (asked, answer) = oneshot::channel();
         if self.rest.send(asked).is_ok() {
@@ -432,20 +432,20 @@ impl Stack {
         }
     }
 
-    /// All that the functions have written to their standard output and error, a line each, oldest first. What a
-    /// function wrote just before its answer may follow a moment later.
+    /// Returns the lines that the functions wrote to their standard output and error, oldest first. Lines written just before a
+    /// response may appear a moment later.
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.logs.all()
     }
 
-    /// What the template's policies allow the functions of DynamoDB and S3.
+    /// Returns the permissions for DynamoDB and S3 that the template's policies give to the functions.
     #[must_use]
     pub fn allowed(&self) -> BTreeSet<Permission> {
         self.permissions.allowed()
     }
 
-    /// What the functions have asked DynamoDB and S3 for, and were allowed, until now.
+    /// Returns the permissions for DynamoDB and S3 that the functions have used so far.
     #[must_use]
     pub fn used(&self) -> BTreeSet<Permission> {
         self.permissions.used()
@@ -490,7 +490,7 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // The servers and the notifier hold what ends the processes when it goes.
+        // The servers and the notifier keep references to `Lambda`, so dropping the stack's own would not kill the processes.
         self.stop.send_replace(true);
         self.notifier.abort();
         self.servers.iter().for_each(JoinHandle::abort);
@@ -503,7 +503,7 @@ struct Endpoints<'a> {
     dynamodb: &'a str,
 }
 
-/// What each binary is started with. Nothing of this process's environment goes along but `RUST_LOG`.
+/// Returns the program and environment of each binary. Only `RUST_LOG` is inherited from this process.
 fn programs(
     functions: &[Function],
     binaries: BTreeMap<String, PathBuf>,
@@ -518,7 +518,7 @@ fn programs(
         let local = [
             ("AWS_SAM_LOCAL", "true"),
             ("AWS_REGION", crate::template::REGION),
-            // Tells DynamoDB and S3 which function asks.
+            // The access key identifies the function to DynamoDB and S3.
             ("AWS_ACCESS_KEY_ID", binary.as_str()),
             ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
             ("AWS_ENDPOINT_URL_DYNAMODB", endpoints.dynamodb),
@@ -541,7 +541,7 @@ fn programs(
     binaries.into_iter().filter_map(with_environment).collect()
 }
 
-/// The folder that state is kept in, locked against a second stack, or a temporary one.
+/// Returns the data folder, locked against a second stack, or else a temporary folder.
 fn folder(
     data_dir: Option<&Path>,
 ) -> Result<(PathBuf, Option<std::fs::File>, Option<TempDir>), Error> {
@@ -578,7 +578,7 @@ async fn listen(bind: IpAddr, port: u16, flag: &'static str) -> Result<TcpListen
         })
 }
 
-/// Where clients on this machine reach a listener.
+/// Returns the URL at which clients on this machine reach a listener.
 fn url(listener: &TcpListener) -> Result<String, Error> {
     let address = listener.local_addr().map_err(|source| Error::Io {
         what: "a listener".to_owned(),

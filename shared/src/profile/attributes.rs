@@ -1,5 +1,5 @@
-//! Attributes: what the sources say about a customer. Per attribute the newest word wins, across identities
-//! and sources: by the source's own time, then by version.
+//! Attributes: the values that the sources provide about a customer. Across identities and sources, the last write of an
+//! attribute wins: ordered by the source's own time, then by version.
 
 use std::collections::BTreeMap;
 
@@ -19,48 +19,48 @@ use crate::{
     value::{Map, Value, decimal},
 };
 
-/// One attribute as it is answered.
+/// An attribute as the API returns it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Attribute {
     /// The name, within its category.
     pub name: String,
-    /// What it is.
+    /// The value.
     pub value: Personal<Value>,
-    /// `flag`, `number`, `date`, `string` or `text` (a long or composed value).
+    /// The type: `flag`, `number`, `date`, `string` or `text` (a long or composed value).
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// How sure the source is, from 0 to 2, where it says.
+    /// The confidence of the source, from 0 to 2, if the source provides one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Value>,
-    /// Who says so: a source of files, or `system` for what is counted here.
+    /// The source of the value: a source of files, or `system` for computed figures.
     pub source: String,
-    /// As of when: the source's own time, or the file's.
+    /// The time of the value: the source's own time, or else the time when the file was last modified.
     pub as_of: Option<Instant>,
-    /// What others say who disagree, the newest first.
+    /// Different values from older claims, newest first. Each pair of value and source occurs once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Also>,
 }
 
-/// Another value of an attribute, by a source that is older or less sure of its time.
+/// Another value of an attribute, from an older claim.
 #[derive(Clone, Debug, Serialize)]
 pub struct Also {
-    /// What it is there.
+    /// The value.
     pub value: Personal<Value>,
-    /// Who says so.
+    /// The source of the value.
     pub source: String,
-    /// As of when.
+    /// The time of the value, as in [`Attribute::as_of`].
     pub as_of: Option<Instant>,
 }
 
-/// The source of figures that are counted here.
+/// The source of the computed figures.
 pub const SYSTEM: &str = "system";
-/// The category of figures that are counted here.
+/// The category of the computed figures.
 pub const FIGURES: &str = "figures";
 
-/// The categories of the system's own attributes. No attributes record may write to them.
+/// The categories of the system's own attributes. An attributes record cannot write to them.
 pub const RESERVED: [&str; 6] = ["address", "contact", "custom", "customer", FIGURES, "other"];
 
-/// Whether a namespace is one of the system's own categories, in any case.
+/// Returns whether a namespace is one of the system's own categories. Ignores case and surrounding whitespace.
 pub fn is_reserved(namespace: &str) -> bool {
     let namespace = namespace.trim();
     RESERVED
@@ -68,21 +68,21 @@ pub fn is_reserved(namespace: &str) -> bool {
         .any(|name| name.eq_ignore_ascii_case(namespace))
 }
 
-/// A string longer than this is a text.
+/// The maximum length of a `string`, in bytes. A longer value is a `text`.
 const LONG: usize = 256;
 
-/// What a client without `pii:read` sees of an attribute.
+/// The visibility of an attribute for a client without `pii:read`.
 #[derive(Clone, Copy)]
 enum Visibility {
-    /// All of it: its namespace is open.
+    /// Name and value are visible: the namespace is open.
     Open,
-    /// Its name, and of its value what the rule of its field opens.
+    /// The name is visible. The rule of the field decides about the value.
     Field(Rule),
-    /// Nothing: its name may be personal too.
+    /// Nothing is visible: the name may be personal too.
     Hidden,
 }
 
-/// One value of an attribute, by one source.
+/// One value of an attribute from one source.
 struct Claim<'a> {
     category: &'a str,
     name: &'a str,
@@ -93,7 +93,7 @@ struct Claim<'a> {
     item: &'a Item,
 }
 
-/// Attributes by category, each in the order of their names.
+/// Attributes by category, sorted by name.
 pub type Categories = BTreeMap<String, Vec<Attribute>>;
 
 /// The attributes that a client sees.
@@ -105,7 +105,7 @@ pub struct Folded {
     pub redacted: usize,
 }
 
-/// Folds the attributes that files contain.
+/// Computes the attributes from the items that files contain.
 pub(super) fn fold(state: &State, view: &View<'_>) -> Folded {
     let mut claimed: BTreeMap<(&str, &str), Vec<Claim<'_>>> = BTreeMap::new();
     for claim in state.items().flat_map(|item| claims(item, view)) {
@@ -168,7 +168,7 @@ fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attrib
     }
 }
 
-/// Figures of the summary as attributes, so that whoever shows attributes needs no second way to show these.
+/// Returns the figures of the summary as attributes, so that clients can show both in the same way.
 pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
     let figure = |name: String, kind, value| Attribute {
         name,
@@ -186,7 +186,7 @@ pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
         number("orders", summary.orders.to_string()),
         number("returns", summary.returns.to_string()),
     ];
-    // Amounts are decimal strings here as everywhere.
+    // Amounts are decimal strings here, as everywhere in the API.
     let money = |name: &str, money: &Money| {
         let name = format!("{name}_{}", money.currency.to_lowercase());
         figure(name, "number", Value::Text(money.amount.to_string()))
@@ -204,7 +204,7 @@ pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
         figures.extend(at.map(|at| figure(name.to_owned(), "date", at)));
     }
     if let Some(last) = summary.last_order_at {
-        // An order may lie a little ahead.
+        // An order can be dated slightly in the future.
         let days = (now.seconds() - last.seconds()).max(0) / 86_400;
         figures.push(number("days_since_last_order", days.to_string()));
     }
@@ -219,7 +219,7 @@ pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
     figures
 }
 
-/// Whether the customer works for the company, as the newest record that says so has it.
+/// Returns whether the customer works for the company, according to the attribute `employee_flag`.
 pub(super) fn is_employee(categories: &Categories) -> bool {
     let attributes = categories.get("customer").into_iter().flatten();
     attributes
@@ -227,7 +227,7 @@ pub(super) fn is_employee(categories: &Categories) -> bool {
         .any(|attribute| attribute.value == Personal::Shown(Value::Bool(true)))
 }
 
-/// The names of attributes in the namespace `segments`, without those that are denied.
+/// Returns the names of the attributes in the namespace `segments`, without the denied ones.
 pub(super) fn segments(categories: &Categories) -> impl Iterator<Item = &str> {
     let attributes = categories.get("segments").into_iter().flatten();
     let set = attributes.filter(|attribute| match &attribute.value {
@@ -237,7 +237,8 @@ pub(super) fn segments(categories: &Categories) -> impl Iterator<Item = &str> {
     set.map(|attribute| attribute.name.as_str())
 }
 
-/// Whether a value denies a segment: false, 0, `no`, `n`, `f`, `off`, or nothing at all. A cell of CSV is a string.
+/// Returns whether a value denies a segment: `false`, 0, `no`, `n`, `f`, `off`, or an empty value. The strings are needed because
+/// a cell of CSV is a string.
 fn is_denied(value: &Value) -> bool {
     let is_zero = |text: &str| decimal(text).is_some_and(|number| number.is_zero());
     match value {
@@ -254,18 +255,18 @@ fn is_denied(value: &Value) -> bool {
     }
 }
 
-/// The position after an attribute of a listing. It contains a hash instead of the name, since a name can be long or personal, and a
+/// The position after an attribute in a listing. It contains a hash instead of the name. A name can be long or personal, and a
 /// cursor becomes part of URLs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// How many attributes of the listing come before the position.
+    /// The number of attributes of the listing before the position.
     index: usize,
-    /// The hash of the last of them.
+    /// The hash of the last of these attributes.
     hash: String,
 }
 
 impl Position {
-    /// The position after the attribute `name` of `category`, which is the `index`th of its listing, counted from 1.
+    /// Creates the position after the attribute `name` of `category`, which is the `index`th of its listing, counted from 1.
     pub fn after(index: usize, category: &str, name: &str) -> Self {
         Self {
             index,
@@ -282,11 +283,11 @@ impl Position {
         })
     }
 
-    /// Where the next page starts. If the attribute is gone since, its index decides.
+    /// Returns the index where the next page starts. If the attribute no longer exists, the page starts at the stored index.
     fn start(&self, listed: &[Paged]) -> usize {
         let is_last =
             |paged: &Paged| position_hash(&paged.category, &paged.attribute.name) == self.hash;
-        // The attribute is most often where it was.
+        // Checked first because the attribute has usually not moved.
         let same = self.index.checked_sub(1).and_then(|at| listed.get(at));
         if same.is_some_and(is_last) {
             return self.index;
@@ -310,12 +311,12 @@ fn position_hash(category: &str, name: &str) -> String {
     base32(&digest.finalize()[..10])
 }
 
-/// Selects a page of attributes.
+/// The selection of a page of attributes.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
-    /// Only this category.
+    /// Only attributes of this category.
     pub category: Option<&'a str>,
-    /// After this position.
+    /// Only attributes after this position.
     pub after: Option<Position>,
     /// The maximum number of attributes.
     pub limit: usize,
@@ -324,7 +325,8 @@ pub struct Wanted<'a> {
 /// An attribute on a page, with its category.
 #[derive(Clone, Debug, Serialize)]
 pub struct Paged {
-    /// A namespace of attributes records; `contact`, `address`, `customer`, `custom` or `other` of customer records; or `figures`.
+    /// The category: a namespace of attributes records; `contact`, `address`, `customer`, `custom` or `other` of customer
+    /// records; or `figures`.
     pub category: String,
     /// The attribute.
     #[serde(flatten)]
@@ -334,16 +336,16 @@ pub struct Paged {
 /// A page of attributes.
 #[derive(Clone, Debug)]
 pub struct Selected {
-    /// The attributes, in the order of category and name.
+    /// The attributes, sorted by category and name.
     pub items: Vec<Paged>,
-    /// How many attributes of the listing come before them.
+    /// The number of attributes of the listing before them.
     pub start: usize,
-    /// Whether the listing goes on after them.
+    /// Whether the listing continues after them.
     pub has_more: bool,
 }
 
 impl Selected {
-    /// The position after the attribute at `at` of the page.
+    /// Returns the position after the attribute at index `at` of the page.
     pub fn position(&self, at: usize) -> Option<Position> {
         let last = self.items.get(at)?;
         Some(Position::after(
@@ -383,7 +385,8 @@ pub fn page(categories: Categories, wanted: &Wanted<'_>) -> Selected {
     }
 }
 
-/// First and last name: of the newest customer record that has both, else the newest of each.
+/// Returns the first and last name of the newest customer record that has both. If none has both, combines the newest first name
+/// and the newest last name.
 pub(super) fn name(state: &State) -> Option<String> {
     let mut records: Vec<&Item> = state
         .items()
@@ -484,7 +487,7 @@ fn record<'a>(item: &'a Item, source: &'a str) -> Vec<Claim<'a>> {
     claims
 }
 
-/// When the source says that what the item holds was so; failing that, when its file was last modified.
+/// Returns the source's own time for the item's data, or else the time when its file was last modified.
 fn own_time(item: &Item) -> Option<Instant> {
     let own = item.data.text("updated_at").and_then(Instant::parse);
     own.or_else(|| Instant::from_seconds(item.version?.last_modified()))

@@ -1,8 +1,8 @@
-//! Channels: where events happen, in which form they are compared, and which of them are well known.
+//! Channels: where events happen, how channel names are compared, and which names are well known.
 
 use crate::{keys::EventType, value::Map};
 
-/// Well-known channels, in the form in which channels are compared. A channel with another name is hidden.
+/// Well-known channels, in normal form and sorted for binary search. Other names are hidden from clients without `pii:read`.
 const CHANNELS: &[&str] = &[
     "app",
     "applebusinesschat",
@@ -67,7 +67,7 @@ const CHANNELS: &[&str] = &[
     "zalo",
 ];
 
-/// Where an event happened.
+/// Returns the channel of an event.
 pub fn channel(kind: EventType, data: &Map) -> Option<&str> {
     match kind {
         EventType::Purchase | EventType::Return => data.text("type"),
@@ -81,15 +81,15 @@ pub fn channel(kind: EventType, data: &Map) -> Option<&str> {
     }
 }
 
-/// The form in which channels are compared: the letters and digits in lowercase. `WhatsApp`, `whats_app` and `Whats App` are one
-/// channel. A name without letters and digits is compared as it is.
+/// Returns the normal form of a channel, used for comparison: its letters and digits in lowercase. `WhatsApp`, `whats_app` and
+/// `Whats App` are one channel. A name without letters and digits is only converted to lowercase.
 pub fn normal_channel(channel: &str) -> String {
     let normal = channel.to_lowercase();
     let kept: String = normal.chars().filter(|c| c.is_alphanumeric()).collect();
     if kept.is_empty() { normal } else { kept }
 }
 
-/// Whether a channel is one of the well-known ones.
+/// Returns whether a channel is well known.
 pub fn is_known_channel(channel: &str) -> bool {
     CHANNELS
         .binary_search(&normal_channel(channel).as_str())

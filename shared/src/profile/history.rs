@@ -1,4 +1,4 @@
-//! The history: every event in one shape, with a title that a person can read.
+//! The history: every event in the same shape, with a title for display.
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
@@ -18,7 +18,7 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Fields of a purchase or return in which no number is an amount of the order.
+/// Fields of a purchase or return whose numbers are not amounts of the order.
 const WITHOUT_AMOUNTS: [&str; 6] = [
     "attachments",
     "author",
@@ -28,41 +28,42 @@ const WITHOUT_AMOUNTS: [&str; 6] = [
     "to",
 ];
 
-/// An event as the API returns it. Its own data is under the name of its type.
+/// An event as the API returns it. Its own data is in the field named after its type.
 #[derive(Clone, Debug)]
 pub struct HistoryItem {
-    /// `{identity id}.{base64url of the event's key}`
+    /// The id: `{identity id}.{base64url of the event's key}`.
     pub id: String,
-    /// What happened.
+    /// The type of the event.
     pub kind: EventType,
-    /// When.
+    /// The time of the event.
     pub at: Instant,
-    /// A line for people, built from what the client may see.
+    /// A line for display, built only from data that the client can see.
     pub title: String,
-    /// Where it happened: a message's channel, `email`, `sms`, `physical`, `ecommerce`.
+    /// The channel: a message's own channel, `email`, `sms`, `physical` or `ecommerce`.
     pub channel: Option<String>,
-    /// Which of our accounts on that channel: `{id, name}`, or the sign that it is hidden.
+    /// The company's account on that channel: `{id, name}`, or the marker that it is hidden.
     pub account: Option<Map>,
     /// `inbound` (from the customer) or `outbound`.
     pub direction: Option<String>,
-    /// The identity that holds it.
+    /// The identity that the event is stored under.
     pub identity: IdentityId,
-    /// The part of the event's own data that the client may see.
+    /// The part of the event's own data that the client can see.
     pub data: Map,
     /// The product of each line of a purchase or return, if the line names one.
     references: Vec<Option<ProductReference>>,
-    /// Whether the client sees a reference only if the catalog contains its product.
+    /// Whether the client can see a reference only if the catalog contains its product.
     hides_references: bool,
-    /// Where a page that ends with the event ends.
+    /// The end of a page whose last event this is.
     pub(super) place: Place,
 }
 
 impl HistoryItem {
-    /// Returns the event that `item` contains, as far as the client may see it; `None` if it contains none.
+    /// Returns the event that `item` contains, limited to the data that the client can see. Returns `None` if `item` is not an
+    /// event.
     pub fn new(item: &Item, view: &View<'_>) -> Option<Self> {
         let key = item.event()?;
         let kind = key.kind();
-        // All that follows is built from what is visible.
+        // Everything below is built from visible data only.
         let mut data = view.event(kind, item.data.clone());
         let account = data.map("account").cloned();
         let title = title(kind, &data, view);
@@ -85,7 +86,7 @@ impl HistoryItem {
                     (name, value)
                 });
                 data = entries.collect();
-                // An order that names none has amounts of the stack's.
+                // An order without a currency has amounts in the default currency of the stack.
                 data.insert("currency", currency);
             }
             EventType::Message => {
@@ -114,17 +115,17 @@ impl HistoryItem {
         })
     }
 
-    /// The cursor of the page after the event, of an unfiltered history whose first page is a profile's.
+    /// Returns the cursor of the page after the event, for an unfiltered history that starts with a profile's first page.
     pub fn cursor(&self) -> String {
         cursor::encode(Listing::History, "", &self.place.to_text())
     }
 
-    /// The products that the lines of a purchase or return name.
+    /// Returns the product references in the lines of a purchase or return.
     pub fn references(&self) -> impl Iterator<Item = &ProductReference> {
         self.references.iter().flatten()
     }
 
-    /// Adds `product` to each line whose product `known` returns. The line then shows its reference too.
+    /// Adds `product` to each line for which `known` returns a product. Such a line then shows its reference too.
     pub fn add_products<'a>(&mut self, known: impl Fn(&ProductReference) -> Option<&'a Product>) {
         let Some(Value::List(lines)) = self.data.get_mut("products") else {
             return;
@@ -166,7 +167,7 @@ impl Serialize for HistoryItem {
     }
 }
 
-/// The id under which an event is addressed.
+/// Returns the id of an event in the API.
 pub fn event_id(identity: &IdentityId, key: &EventKey) -> String {
     format!(
         "{identity}.{}",
@@ -174,7 +175,8 @@ pub fn event_id(identity: &IdentityId, key: &EventKey) -> String {
     )
 }
 
-/// `canceled` or `voided`, if the status of a purchase or return says so. Such an order is shown, and counted nowhere.
+/// Returns `canceled` or `voided` if the status of a purchase or return means that. Such an order is shown, but no figure counts
+/// it.
 pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
     let status = data.text("status")?.trim().to_ascii_lowercase();
     match status.as_str() {
@@ -230,7 +232,7 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
     }
 }
 
-/// What an e-mail or a text message is known by: its subject, or else its list or its campaign.
+/// Returns the label of an email or a text message: its subject, or else its list or its campaign.
 fn sent(data: &Map, what: &str) -> String {
     if let Some(subject) = data.text("subject") {
         return format!("\u{201c}{subject}\u{201d}");
@@ -243,7 +245,7 @@ fn sent(data: &Map, what: &str) -> String {
     }
 }
 
-/// A followed link: its name, or else its host. The rest of its URL may tell who followed it.
+/// Returns the label of a followed link: its name, or else its host. The rest of its URL may identify the customer.
 fn link(data: &Map) -> String {
     let link = data.map("clicked_link");
     if let Some(name) = link.and_then(|link| link.text("name")) {
@@ -255,7 +257,7 @@ fn link(data: &Map) -> String {
     }
 }
 
-/// A URL's scheme and host.
+/// Returns the scheme and host of a URL.
 fn site(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -263,7 +265,7 @@ fn site(url: &str) -> Option<(&str, &str)> {
     (!host.is_empty()).then_some((scheme, host))
 }
 
-/// ` to “Weekly news”`, where a list is named.
+/// Returns ` to “Weekly news”` if the event names a list.
 fn list(data: &Map) -> String {
     let name = data.map("list").and_then(|list| list.text("name"));
     name.map_or_else(String::new, |name| format!(" to \u{201c}{name}\u{201d}"))
@@ -273,7 +275,7 @@ fn status(data: &Map) -> String {
     data.text("status").unwrap_or("unknown").replace('_', " ")
 }
 
-/// `2 items for 31.90 AUD`, and `(canceled)` or `(voided)` if it was.
+/// Returns `2 items for 31.90 AUD`, followed by `(canceled)` or `(voided)` if the order was.
 fn goods(data: &Map, view: &View<'_>) -> String {
     let mut quantity = rust_decimal::Decimal::ZERO;
     for line in data.list("products").iter().filter_map(Value::as_map) {

@@ -1,6 +1,7 @@
-//! Reading is folding: a profile is a pure function of the items of its identities and of the time. Nothing of
-//! it is stored. The state is a set of items in which the newest version of a key wins, so it depends neither
-//! on the order of items nor on how they were divided.
+//! Computes profiles. In: the items of a profile's identities and the current time. Out: the document that the API returns.
+//!
+//! A profile is a pure function of its input; the result is not stored. The [`State`] is a set of items in which the last write
+//! to a key wins, ordered by `version`. It does not depend on the order of the items or on how they were divided.
 
 use std::collections::BTreeMap;
 
@@ -37,29 +38,29 @@ pub use note::Note;
 pub use summary::Summary;
 use versions::Place;
 
-/// Items on a page where the client names no limit.
+/// The number of items on a page if the client specifies no limit.
 pub const DEFAULT_LIMIT: usize = 25;
-/// The most items on a page.
+/// The maximum number of items on a page.
 pub const MAX_LIMIT: usize = 100;
 
-/// The items of a profile's identities, each key once, in its newest version: by identity and key.
+/// The items of a profile's identities, sorted by identity and key. Contains each key once, in its newest version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State(Vec<Item>);
 
 impl State {
-    /// The state of the items of both.
+    /// Returns the state of the items of both.
     #[must_use]
     pub fn combine(mut self, other: Self) -> Self {
         self.extend(other.0);
         self
     }
 
-    /// Every item, by identity and key.
+    /// Returns every item, sorted by identity and key.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.0.iter()
     }
 
-    /// The items of one identity.
+    /// Returns the items of one identity.
     pub fn of(&self, identity: &IdentityId) -> impl Iterator<Item = &Item> {
         let first = self.0.partition_point(|item| item.identity < *identity);
         self.0[first..]
@@ -67,13 +68,13 @@ impl State {
             .take_while(move |item| item.identity == *identity)
     }
 
-    /// The events that are shown, newest first: each once, in its newest [version](versions).
+    /// Returns the shown events, newest first. Each event occurs once, in its newest [version](versions).
     pub fn events(&self) -> Vec<&Item> {
         versions::shown(&self.keyed_events())
     }
 
-    /// Every event, newest first. An event that several identities hold is here once, in its newest version, or not at all if that
-    /// says that it was moved.
+    /// Returns every event key once, newest first. If several identities contain an event, its newest version wins. An event
+    /// whose newest version is a tombstone (the event was moved) is left out.
     fn keyed_events(&self) -> Vec<&Item> {
         let mut events: Vec<_> = self
             .0
@@ -115,7 +116,7 @@ impl FromIterator<Item> for State {
     }
 }
 
-/// The one of two items of the same event that counts.
+/// Returns the newer of two items of the same event.
 pub fn newer<'a>(a: &'a Item, b: &'a Item) -> &'a Item {
     if (b.version, &b.identity) > (a.version, &a.identity) {
         b
@@ -124,21 +125,21 @@ pub fn newer<'a>(a: &'a Item, b: &'a Item) -> &'a Item {
     }
 }
 
-/// What a client may see of a profile, and when it looks.
+/// The client's permissions and the time of reading.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
-    /// The moment of reading.
+    /// The time of reading.
     pub now: Instant,
-    /// The currency of amounts that name none.
+    /// The default currency, for amounts without one.
     pub currency: &'a str,
-    /// Whether personal values are shown: the client has the scope `pii:read`.
+    /// Whether personal values are shown, because the client has the scope `pii:read`.
     pub personal: bool,
-    /// The namespaces of attributes that every client sees.
+    /// The namespaces of attributes that are visible to every client.
     pub open_namespaces: &'a [String],
 }
 
 impl View<'_> {
-    /// Returns what the client sees of an event's data.
+    /// Returns the part of an event's data that the client can see.
     pub fn event(&self, kind: EventType, data: Map) -> Map {
         if self.personal {
             data
@@ -147,7 +148,7 @@ impl View<'_> {
         }
     }
 
-    /// `value`, or the sign that it is hidden.
+    /// Returns `value`, or the marker that it is hidden.
     pub fn show<T>(&self, value: T) -> Personal<T> {
         if self.personal {
             Personal::Shown(value)
@@ -157,12 +158,12 @@ impl View<'_> {
     }
 }
 
-/// A personal value, as far as the client may see it.
+/// A personal value, or the marker that it is hidden.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Personal<T> {
     /// The value.
     Shown(T),
-    /// There is one, and the client may not see it: `{"redacted": true}`.
+    /// The client cannot see the value. Serialized as `{"redacted": true}`.
     Redacted,
 }
 
@@ -180,29 +181,29 @@ impl<T: Serialize> Serialize for Personal<T> {
     }
 }
 
-/// A page of anything.
+/// A page of a listing.
 #[derive(Clone, Debug, Serialize)]
 pub struct Page<T> {
-    /// What is on the page.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// The cursor of the next page; `null` on the last.
+    /// The cursor of the next page; `null` on the last page.
     pub next: Option<String>,
-    /// Whether something was left out because too much had to be read.
+    /// Whether items were left out because a read limit was reached.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
 }
 
-/// A section that comes in pages: the first of them.
+/// The first page of a section that has pages.
 #[derive(Clone, Debug, Serialize)]
 pub struct Section<T> {
-    /// How fresh the whole section is.
+    /// The time of the newest data in the whole section.
     pub as_of: Option<Instant>,
     /// The first page.
     #[serde(flatten)]
     pub page: Page<T>,
 }
 
-/// Which sections of the document are asked for.
+/// The requested sections of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sections {
     /// `summary`
@@ -216,24 +217,24 @@ pub struct Sections {
 }
 
 impl Sections {
-    /// All of them, the default.
+    /// All sections, the default.
     pub const ALL: Self = Self {
         summary: true,
         attributes: true,
         notes: true,
         history: true,
     };
-    /// None of them.
+    /// No sections.
     pub const NONE: Self = Self {
         summary: false,
         attributes: false,
         notes: false,
         history: false,
     };
-    /// Their names, in the document's order.
+    /// The names of the sections, in the document's order.
     pub const NAMES: [&str; 4] = ["summary", "attributes", "notes", "history"];
 
-    /// Adds the section called `name`; answers whether there is one.
+    /// Adds the section called `name`. Returns `false` if it does not exist.
     pub fn add(&mut self, name: &str) -> bool {
         let section = match name {
             "summary" => &mut self.summary,
@@ -247,59 +248,60 @@ impl Sections {
     }
 }
 
-/// One profile as `GET /profiles/{id}` answers it.
+/// A profile as `GET /profiles/{id}` returns it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Document {
     /// The canonical id.
     pub id: IdentityId,
-    /// When it was folded.
+    /// The time when the profile was computed.
     pub as_of: Instant,
-    /// The customer's name, where a customer record gives one.
+    /// The customer's name, if a customer record contains one.
     pub name: Option<Personal<String>>,
-    /// Who is folded into it.
+    /// The identities of the profile.
     pub identities: Vec<Identity>,
-    /// Key figures.
+    /// The key figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
-    /// Attributes by category, of each at most 100.
+    /// Attributes by category, at most 100 of each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Categories>,
     /// The number of attributes that were left out because their names may be personal.
     #[serde(skip_serializing_if = "is_zero")]
     pub attributes_redacted: usize,
-    /// The newest file that attributes come from.
+    /// The time of the newest file that contains attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes_as_of: Option<Instant>,
-    /// Of the categories that hold more: the cursor of `GET /profiles/{id}/attributes` with that category.
+    /// The cursors for categories with more attributes, by category. Use one with `GET /profiles/{id}/attributes` and that
+    /// category.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes_next: BTreeMap<String, String>,
-    /// The first page of notes, as of when one was last written or changed.
+    /// The first page of notes. Its `as_of` is the time when a note was last written or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notes: Option<Section<Note>>,
-    /// The first page of the history, as of the newest file that events come from.
+    /// The first page of the history. Its `as_of` is the time of the newest file that contains events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Section<HistoryItem>>,
-    /// Links that were not followed, because their source links the identity to too many others.
+    /// Links that were not followed, because a source links the identity to too many others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub excluded_links: Vec<ExcludedLinks>,
-    /// Whether something was left out: the profile is larger than what one request reads, or links were not followed.
+    /// Whether data is missing: the profile exceeds the read limit of one request, or links were not followed.
     pub partial: bool,
 }
 
 /// One identity of a profile.
 #[derive(Clone, Debug, Serialize)]
 pub struct Identity {
-    /// Its id, which answers with this profile unless it is shared.
+    /// The id. A request for it returns this profile, unless the identity is shared.
     pub id: IdentityId,
-    /// What kind of identifier names it.
+    /// The type of the identifier.
     #[serde(rename = "type", serialize_with = "serialize_type")]
     pub kind: Option<IdentifierType>,
-    /// The identifier: personal.
+    /// The identifier. Personal.
     pub value: Option<Personal<String>>,
-    /// The system that the id belongs to: personal.
+    /// The name of the system that assigned the identifier. Personal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system_name: Option<Personal<String>>,
-    /// Whether a source links it to so many others that these links are not followed.
+    /// Whether the identity is shared: a source links it to so many others that these links are not followed.
     pub shared: bool,
 }
 
@@ -310,26 +312,26 @@ fn serialize_type<S: serde::Serializer>(
     kind.map(IdentifierType::as_str).serialize(serializer)
 }
 
-/// The identities found and their items.
+/// The identities of a profile and their items.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// Who belongs together.
+    /// The identities that belong together.
     pub closure: Closure,
-    /// What is recorded under the members.
+    /// The items of the members.
     pub state: State,
     /// Whether items were left unread.
     pub partial: bool,
 }
 
 impl Profile {
-    /// Whether anything is known of it. Markers alone are nothing.
+    /// Returns whether the profile has any data. Markers and idempotency records do not count.
     pub fn exists(&self) -> bool {
         self.state
             .items()
             .any(|item| !matches!(item.key, SortKey::Marker(_) | SortKey::Request(_)))
     }
 
-    /// Folds the items into the document.
+    /// Computes the document.
     pub fn document(&self, view: &View<'_>, sections: Sections) -> Document {
         let all = self.state.keyed_events();
         let events = versions::shown(&all);
@@ -377,7 +379,7 @@ impl Profile {
         }
     }
 
-    /// Every attribute, with the figures that are counted here.
+    /// Returns every attribute, including the computed figures.
     pub fn attributes(&self, view: &View<'_>) -> Folded {
         let mut folded = attributes::fold(&self.state, view);
         let summary = summarize(&folded.categories, &self.state.events(), view);
@@ -387,7 +389,7 @@ impl Profile {
 
     fn identities(&self, view: &View<'_>) -> Vec<Identity> {
         let mut known: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
-        // An address and its hash name one identity: the address says more, and sorts first.
+        // An email address and its hash name the same identity. The address is more useful, and sorts first.
         let mut learn = |id: &IdentityId, identifier: &Identifier| match known.get_mut(id) {
             Some(held) if *held <= *identifier => {}
             Some(held) => *held = identifier.clone(),
@@ -438,19 +440,19 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
     held.extend(attributes::figures(summary, view.now));
 }
 
-/// The cursor of a position in the listing of one category, or of all.
+/// Returns the cursor of a position in the listing of one category, or of all categories.
 pub fn attributes_cursor(listed: Option<&str>, position: &Position) -> String {
     let position = position.to_string();
     cursor::encode(Listing::Attributes, listed.unwrap_or_default(), &position)
 }
 
-/// When the newest file among those that the items come from was last modified.
+/// Returns the time when the newest file of the items was last modified.
 fn newest_file<'a>(items: impl Iterator<Item = &'a Item>) -> Option<Instant> {
     let modified = items.filter_map(|item| Some(item.version?.last_modified()));
     modified.max().and_then(Instant::from_seconds)
 }
 
-/// The first page of the history. `all` are the events that `events`, those that are shown, were chosen from.
+/// Returns the first page of the history. `all` contains every event; `events` contains the shown ones among them.
 fn first_page(all: &[&Item], events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {
     let item = |item: &&Item| {
         let mut shown = HistoryItem::new(item, view)?;

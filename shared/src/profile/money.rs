@@ -1,4 +1,4 @@
-//! Money: exact amounts, written as decimal strings with the places of their currency.
+//! Money: exact amounts, as decimal strings with the decimal places of their currency.
 
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -6,17 +6,17 @@ use serde::Serialize;
 use super::View;
 use crate::value::{Map, Value, decimal};
 
-/// An exact amount.
+/// An exact amount in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Money {
-    /// ISO 4217, in capitals.
+    /// The ISO 4217 code, in uppercase.
     pub currency: String,
-    /// How much, as a decimal string.
+    /// The amount, serialized as a decimal string.
     pub amount: Decimal,
 }
 
 impl Money {
-    /// `amount` with at least the places of its currency.
+    /// Creates an amount with at least the decimal places of its currency.
     pub fn new(currency: String, amount: Decimal) -> Self {
         Self {
             amount: scaled(&currency, amount),
@@ -25,7 +25,7 @@ impl Money {
     }
 }
 
-/// Fields of purchases and returns that hold amounts.
+/// Fields of purchases and returns that contain amounts.
 const AMOUNTS: [&str; 5] = [
     "discount",
     "full_price",
@@ -34,8 +34,8 @@ const AMOUNTS: [&str; 5] = [
     "total",
 ];
 
-/// Gives an amount the places of its currency (ISO 4217's minor unit), or more where it has them. The table
-/// keeps numbers without their trailing zeros.
+/// Pads an amount to the decimal places of its currency (the minor unit in ISO 4217). More places are kept. Needed because the
+/// table stores numbers without trailing zeros.
 pub(super) fn scaled(currency: &str, amount: Decimal) -> Decimal {
     let places = match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"
@@ -50,19 +50,19 @@ pub(super) fn scaled(currency: &str, amount: Decimal) -> Decimal {
     amount
 }
 
-/// What the lines of a purchase or return come to.
+/// Returns the total of `price_paid` in the lines of a purchase or return.
 pub(super) fn paid(data: &Map) -> Decimal {
     let lines = data.list("products").iter().filter_map(Value::as_map);
     let prices = lines.filter_map(|line| line.decimal("price_paid"));
     prices.fold(Decimal::ZERO, Decimal::saturating_add)
 }
 
-/// The currency of a purchase or return.
+/// Returns the currency of a purchase or return.
 pub(super) fn currency(data: &Map, view: &View<'_>) -> String {
     data.text("currency").unwrap_or(view.currency).to_owned()
 }
 
-/// The value with every amount in it as a decimal string.
+/// Returns the value with every amount in it as a decimal string.
 pub(super) fn with_amounts(value: &Value, currency: &str) -> Value {
     match value {
         Value::List(list) => Value::List(

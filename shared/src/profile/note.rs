@@ -1,4 +1,4 @@
-//! Notes: what agents leave on a profile for one another.
+//! Notes: short texts that support agents write about a profile.
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -15,27 +15,27 @@ use crate::{
     value::Map,
 };
 
-/// The most characters of a note.
+/// The maximum number of characters in a note.
 pub const MAX_CHARS: usize = 10_000;
 
-/// A note's text: 1 to 10,000 characters, not only whitespace, without control characters except line breaks and tabs. Card numbers in it are
-/// masked.
+/// The text of a note: 1 to 10,000 characters, not only whitespace. Control characters other than line breaks and tabs are not
+/// allowed. Card numbers are masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteText {
     text: String,
     cards: usize,
 }
 
-/// The text is not a note's.
+/// The string breaks a rule for the text of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("1 to 10,000 characters, not only blanks, no control characters but line breaks and tabs")]
 pub struct NoteTextError;
 
 impl NoteText {
-    /// Checks a text and masks the card numbers in it.
+    /// Checks a string and masks the card numbers in it.
     ///
     /// # Errors
-    /// The text is only whitespace, too long, or contains control characters.
+    /// The string contains only whitespace, is too long, or contains control characters.
     pub fn new(text: &str) -> Result<Self, NoteTextError> {
         let fits = !text.trim().is_empty()
             && text.chars().count() <= MAX_CHARS
@@ -53,40 +53,40 @@ impl NoteText {
         }
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The number of card numbers that were masked.
+    /// Returns the number of masked card numbers.
     pub const fn masked_cards(&self) -> usize {
         self.cards
     }
 }
 
-/// A note as it is answered.
+/// A note as the API returns it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Note {
-    /// `{identity id}.{uuid}`
+    /// The id: `{identity id}.{uuid}`.
     pub id: String,
-    /// What it says: personal.
+    /// The text. Personal.
     pub text: Personal<String>,
-    /// Whether it stands first.
+    /// Whether the note is pinned: it comes before the other notes.
     pub pinned: bool,
-    /// The `sub` of who wrote it.
+    /// The `sub` of the author.
     pub author: String,
-    /// When it was written.
+    /// The time when the note was written.
     pub created_at: Instant,
-    /// When it was last changed.
+    /// The time of the last change, or of writing if the note was never changed.
     pub updated_at: Instant,
-    /// The `sub` of who last changed it; absent if nobody did.
+    /// The `sub` of the user who made the last change; absent if the note was never changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<String>,
-    /// What `If-Match` takes: changes whenever the note does.
+    /// The entity tag for `If-Match`. Every change of the note changes it.
     pub etag: String,
 }
 
-/// The data of a new note.
+/// Returns the data of a new note.
 pub fn data(text: &NoteText, author: &str, pinned: bool) -> Map {
     let mut data = Map::new();
     if pinned {
@@ -98,7 +98,7 @@ pub fn data(text: &NoteText, author: &str, pinned: bool) -> Map {
 }
 
 impl Note {
-    /// The note that `item` holds; `None` if it holds none.
+    /// Returns the note that `item` contains; `None` if `item` is not a note.
     pub fn new(item: &Item, view: &View<'_>) -> Option<Self> {
         let SortKey::Note(uuid) = &item.key else {
             return None;
@@ -121,7 +121,7 @@ impl Note {
     }
 }
 
-/// When the note with this id was written: a version 7 UUID begins with its time.
+/// Returns the time when a note was written. It is the timestamp in its id, a version 7 UUID.
 pub fn created_at(uuid: Uuid) -> Option<Instant> {
     let (seconds, nanoseconds) = uuid.get_timestamp()?.to_unix();
     Instant::from_milliseconds(
@@ -129,7 +129,7 @@ pub fn created_at(uuid: Uuid) -> Option<Instant> {
     )
 }
 
-/// The first page, the newest first; it is as of when one was last written or changed.
+/// Returns the first page, newest first. Its `as_of` is the time when a note was last written or changed.
 pub(super) fn section(state: &State, view: &View<'_>) -> Section<Note> {
     let changed = state.items().filter_map(|item| Note::new(item, view));
     Section {
@@ -138,14 +138,15 @@ pub(super) fn section(state: &State, view: &View<'_>) -> Section<Note> {
     }
 }
 
-/// A note's place in the order of notes: its id, which begins with its time, then its identity.
+/// A note's position in the order of notes: its id, which begins with its time, then its identity.
 pub type Place = (Uuid, IdentityId);
 
-/// The most pinned notes that stand on top of the first page.
+/// The maximum number of pinned notes at the top of the first page.
 pub const MAX_ON_TOP: usize = 20;
 
-/// The page of `limit` notes after the one at `after`, the newest first. On top of the first page stand the pinned
-/// ones, at most 20, beyond its limit; they don't come again on their own days.
+/// Returns the page of `limit` notes after the one at `after`, newest first.
+///
+/// The first page starts with up to 20 pinned notes, which do not count toward the limit. These are not repeated later.
 pub fn page<'a>(
     notes: impl IntoIterator<Item = &'a Item>,
     after: Option<Place>,
@@ -188,7 +189,7 @@ pub fn page<'a>(
     }
 }
 
-/// The cursor of the notes after the one with this id.
+/// Returns the cursor of the notes after the one with this id.
 pub fn cursor_after(id: &str) -> String {
     cursor::encode(Listing::Notes, "", id)
 }
@@ -199,14 +200,14 @@ pub fn parse_id(id: &str) -> Option<Place> {
     Some((uuid.parse().ok()?, identity.parse().ok()?))
 }
 
-/// A strong entity tag (RFC 9110, 8.8.3) of the note's state. Every change has a time of its own, so the text need not be in
-/// it: from a tag, a short one could be guessed by who may not see it.
+/// Returns a strong entity tag (RFC 9110, section 8.8.3) of the note's state. The text is not part of it: every change has its
+/// own time, so the tag changes anyway. A client that cannot see the text could guess a short text from a tag that depends on it.
 pub fn etag(uuid: Uuid, data: &Map) -> String {
     let mut digest = Sha256::new();
     digest.update(uuid.as_bytes());
     let mut data = data.clone();
     data.remove("text");
-    // A map prints its keys in order, so equal notes print alike.
+    // A map serializes its keys in order, so equal notes give equal bytes.
     digest.update(serde_json::to_vec(&data).unwrap_or_default());
     format!("\"{}\"", base32(&digest.finalize()[..10]))
 }

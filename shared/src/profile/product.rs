@@ -1,4 +1,4 @@
-//! Products of the catalog, as lines of orders and the summary show them.
+//! Products of the catalog, as shown in the lines of orders and in the summary.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,17 @@ use crate::{
     value::{Map, Value},
 };
 
-/// Names a product of the catalog.
+/// A reference to a product of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProductReference {
-    /// `product_id`, `sku` or `upc`.
+    /// The type of the id: `product_id`, `sku` or `upc`.
     pub id_type: String,
     /// The product's id.
     pub id: String,
 }
 
 impl ProductReference {
-    /// The reference of an order's line; `None` if it has none.
+    /// Returns the reference in an order's line; `None` if the line has none.
     pub fn of(line: &Map) -> Option<Self> {
         let reference = line.map("product_reference")?;
         Some(Self {
@@ -26,7 +26,7 @@ impl ProductReference {
         })
     }
 
-    /// The reference as a line has it.
+    /// Returns the reference in the form that a line contains.
     pub fn to_map(&self) -> Map {
         let mut map = Map::new();
         map.insert("id", self.id.as_str());
@@ -34,23 +34,23 @@ impl ProductReference {
         map
     }
 
-    /// The product's partition in the table.
+    /// Returns the product's partition in the table.
     pub fn partition(&self) -> String {
         keys::product(&self.id_type, &self.id)
     }
 }
 
-/// What is shown of a product.
+/// The visible data of a product.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Product {
-    /// Name, brand, image and url.
+    /// The product's name, brand, image and URL.
     pub shown: Map,
-    /// What it is filed under.
+    /// The product's categories, sorted.
     pub categories: Vec<String>,
 }
 
 impl Product {
-    /// What is shown of a product record.
+    /// Selects the visible data of a product record.
     pub fn of(data: &Map) -> Self {
         let mut shown = Map::new();
         for name in ["name", "brand", "url"] {

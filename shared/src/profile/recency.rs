@@ -1,16 +1,16 @@
-//! Recency: how long ago something happened, in days.
+//! Recency: compares the age of an event with a limit in days.
 
 use crate::time::Instant;
 
-/// Customers who opened or clicked within this time are engaged.
+/// Customers who opened or clicked within this number of days are engaged.
 pub(super) const ENGAGED_DAYS: i64 = 90;
 
-/// Whether a moment is at most so many days before `now`.
+/// Returns whether `at` is at most `days` days before `now`. A missing time is not.
 pub(super) fn within(at: Option<Instant>, now: Instant, days: i64) -> bool {
     at.is_some_and(|at| now.seconds() - at.seconds() <= days * 86_400)
 }
 
-/// Whether a moment is more than so many days before `now`.
+/// Returns whether `at` is more than `days` days before `now`. A missing time is not.
 pub(super) fn past(at: Option<Instant>, now: Instant, days: i64) -> bool {
     at.is_some() && !within(at, now, days)
 }

@@ -1,8 +1,9 @@
-//! Redaction: what a principal without `pii:read` sees. In goes the data of an item, as files gave it. Out comes what the tables below
-//! open. They list what is visible, not what is hidden: a field that nobody thought of stays hidden.
+//! Redaction for principals without `pii:read`. In: the data of an item, as files contain it. Out: the data that the tables below
+//! make visible.
 //!
-//! Visible are enumerations, known numbers and times, our own ids, and products of the catalog. A known field with another value is
-//! `{"redacted": true}`. Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
+//! The tables list visible fields, not hidden ones, so a new field is hidden by default. Visible are enumerations, known numbers
+//! and times, the system's own ids, and products of the catalog. A known field with another value becomes `{"redacted": true}`.
+//! Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
 
 use super::{Personal, channel::is_known_channel};
 use crate::{
@@ -11,31 +12,31 @@ use crate::{
     value::{Map, Value},
 };
 
-/// The field with the number of unknown fields that were left out of an object.
+/// The name of the field with the number of unknown fields that were left out of an object.
 pub const REDACTED_FIELDS: &str = "redacted_fields";
 
-/// What is visible of a field. A list is treated value by value.
+/// The visible values of a field. For an array, the rule applies to each of its values.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// That there is a value.
+    /// Only the existence of a value is visible.
     Hidden,
-    /// A number.
+    /// Numbers are visible.
     Number,
-    /// `true` or `false`.
+    /// `true` and `false` are visible.
     Flag,
-    /// A time.
+    /// Times are visible.
     Time,
-    /// A currency code: three uppercase letters.
+    /// Currency codes are visible: three uppercase letters.
     Currency,
-    /// One of these strings, in any case.
+    /// These strings are visible, in any case.
     OneOf(&'static [&'static str]),
-    /// The name of a well-known channel.
+    /// Names of well-known channels are visible.
     Channel,
-    /// An object with these fields.
+    /// Objects are visible, limited to these fields.
     Object(Fields),
 }
 
-/// The known fields of an object, each with what is visible of it.
+/// The known fields of an object, each with its rule.
 pub type Fields = &'static [(&'static str, Rule)];
 
 const SALE_TYPES: Rule = Rule::OneOf(&["physical", "ecommerce"]);
@@ -48,7 +49,7 @@ const SUBSCRIPTIONS: Rule = Rule::OneOf(&[
     "list_subscribed",
     "list_unsubscribed",
 ]);
-/// The reference is added back if the catalog contains the product.
+/// The `product_reference` is added back if the catalog contains the product.
 const LINE: Rule = Rule::Object(&[
     ("price_paid", Rule::Number),
     ("quantity", Rule::Number),
@@ -95,7 +96,7 @@ const RETURN: Fields = &[
     ("store", STORE),
     ("custom_fields", Rule::Hidden),
 ];
-/// Of sent, opened, clicked and bounced emails and text messages.
+/// The fields of sent, opened, clicked and bounced emails and text messages.
 const ENGAGEMENT: Fields = &[
     ("email_id", Rule::Hidden),
     ("sms_id", Rule::Hidden),
@@ -150,7 +151,7 @@ const CUSTOMER_RECORD: Fields = &[
     ("zip", Rule::Hidden),
 ];
 
-/// The known fields of an event's data.
+/// Returns the known fields of an event's data.
 pub const fn event_fields(kind: EventType) -> Fields {
     match kind {
         EventType::Purchase => PURCHASE,
@@ -166,12 +167,12 @@ pub const fn event_fields(kind: EventType) -> Fields {
     }
 }
 
-/// The rule of a customer record's field; `None` if the field is unknown.
+/// Returns the rule of a customer record's field; `None` if the field is unknown.
 pub fn record_field(name: &str) -> Option<Rule> {
     rule(CUSTOMER_RECORD, name)
 }
 
-/// Returns what is visible of an object with these known fields.
+/// Returns the visible part of an object with these known fields.
 pub fn object(map: Map, fields: Fields) -> Map {
     let mut visible = Map::new();
     let mut unknown = 0_usize;
@@ -187,7 +188,7 @@ pub fn object(map: Map, fields: Fields) -> Map {
     visible
 }
 
-/// Returns what is visible of a single value.
+/// Returns a single value, or the marker that it is hidden.
 pub fn visible(rule: Rule, value: Value) -> Personal<Value> {
     let visible = self::value(rule, value);
     if visible == hidden() {
@@ -197,7 +198,7 @@ pub fn visible(rule: Rule, value: Value) -> Personal<Value> {
     }
 }
 
-/// Returns what is visible of a value: this function alone decides.
+/// Returns the visible part of a value. Every redaction decision is made in this function.
 pub fn value(rule: Rule, value: Value) -> Value {
     match (rule, value) {
         (Rule::Hidden, _) => hidden(),
@@ -233,7 +234,7 @@ fn rule(fields: Fields, name: &str) -> Option<Rule> {
     field.map(|(_, rule)| *rule)
 }
 
-/// The sign that there is a value, as `Personal` serializes it.
+/// Returns the marker for a hidden value, as [`Personal`] serializes it.
 fn hidden() -> Value {
     let mut sign = Map::new();
     sign.insert("redacted", true);

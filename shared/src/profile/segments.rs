@@ -1,4 +1,4 @@
-//! Segments: rules over the summary and the time, all in one table.
+//! Segments: rules over the summary and the current time, all in one table.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,18 @@ use super::{
 };
 use crate::time::Instant;
 
-/// A customer whose first order is not older than this is new.
+/// A customer whose first order is at most this many days old is new.
 const NEW_DAYS: i64 = 30;
-/// A customer whose last order is older than this is lapsing.
+/// A customer whose last order is older than this many days is lapsing.
 const LAPSING_DAYS: i64 = 180;
-/// A customer whose last order is older than this has lapsed.
+/// A customer whose last order is older than this many days has lapsed.
 const LAPSED_DAYS: i64 = 365;
 /// A customer with at least this many orders is a VIP.
 const VIP_ORDERS: usize = 10;
 
 type Rule = fn(&Summary, Instant) -> bool;
 
-/// Name and rule of every segment.
+/// The name and rule of every segment.
 const SEGMENTS: [(&str, Rule); 15] = [
     ("prospect", |s, _| s.relationship == Relationship::Prospect),
     ("one_time", |s, _| s.orders == 1),
@@ -47,14 +47,14 @@ const SEGMENTS: [(&str, Rule); 15] = [
     ("employee", |s, _| s.employee),
 ];
 
-/// Adds the segments of a summary at `now`, and those that attributes name.
+/// Sets the segments of a summary: those whose rule applies at `now`, and those named by attributes.
 pub(super) fn assign(summary: &mut Summary, categories: &Categories, now: Instant) {
     let mut segments: BTreeSet<_> = of(summary, now).map(str::to_owned).collect();
     segments.extend(attributes::segments(categories).map(str::to_owned));
     summary.segments = segments;
 }
 
-/// The names of the segments that `summary` falls into at `now`.
+/// Returns the names of the segments whose rule applies to `summary` at `now`.
 fn of(summary: &Summary, now: Instant) -> impl Iterator<Item = &'static str> {
     SEGMENTS
         .into_iter()

@@ -1,4 +1,4 @@
-//! Subscriptions: what a customer said about each mailing list of each source.
+//! Subscriptions: a customer's choices for each mailing list of each source.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,25 @@ use serde::Serialize;
 use super::{Personal, View};
 use crate::{item::Item, keys::EventType, time::Instant, version::Version};
 
-/// The most lists that a summary names.
+/// The maximum number of lists in a summary.
 const MAX_LISTS: usize = 100;
 const SUBSCRIBED: &str = "subscribed";
 const UNSUBSCRIBED: &str = "unsubscribed";
 
-/// The subscription to one list of one source. Events without a list belong to a list of their own.
+/// The subscription to one list of one source. The events of a source without a list share one entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Subscription {
-    /// The source of the events; `null` if it is not known.
+    /// The source of the events; `null` if it is unknown.
     pub source: Option<String>,
     /// The list's id; absent for events without a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Personal<String>>,
-    /// The list's newest name.
+    /// The newest name of the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Personal<String>>,
-    /// `unsubscribed` if the last of `subscribed` and `unsubscribed` is that; otherwise the last status.
+    /// `unsubscribed` if that is the newest of the statuses `subscribed` and `unsubscribed`; otherwise the newest status.
     pub status: String,
-    /// When the status was set.
+    /// The time when the status was set.
     pub at: Instant,
 }
 
@@ -34,16 +34,16 @@ pub struct Subscription {
 pub(super) struct Subscriptions {
     /// The lists, newest first, at most 100.
     pub(super) lists: Vec<Subscription>,
-    /// The status of the channel: `unsubscribed` if any list has it, else `subscribed` if any list has it, else the
-    /// newest status.
+    /// The status of the channel: `unsubscribed` if any list has it, else `subscribed` if any list has it, else the newest
+    /// status.
     pub(super) status: Option<String>,
-    /// Whether the last of `subscribed` and `unsubscribed` is `subscribed` on any list.
+    /// Whether the newest choice (`subscribed` or `unsubscribed`) of any list is `subscribed`.
     pub(super) opted_in: bool,
-    /// Whether the last of `subscribed` and `unsubscribed` is `unsubscribed` on any list.
+    /// Whether the newest choice (`subscribed` or `unsubscribed`) of any list is `unsubscribed`.
     pub(super) opted_out: bool,
 }
 
-/// A status and its place in time. Two statuses of one moment have different keys; the newer version wins.
+/// A status with its time. If two statuses have the same time, their events have different keys; the newer version wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Status<'a> {
     at: Instant,
@@ -51,18 +51,18 @@ struct Status<'a> {
     text: &'a str,
 }
 
-/// What is known of one list.
+/// The newest statuses and name of one list.
 #[derive(Default)]
 struct List<'a> {
-    /// The last status.
+    /// The newest status.
     last: Option<Status<'a>>,
-    /// The last of `subscribed` and `unsubscribed`.
+    /// The newest status that is `subscribed` or `unsubscribed`.
     choice: Option<Status<'a>>,
-    /// The last name.
+    /// The newest name.
     name: Option<Status<'a>>,
 }
 
-/// Folds the subscription events of `kind`, in any order.
+/// Computes the subscriptions from the events of `kind`, in any order.
 pub(super) fn fold(events: &[&Item], kind: EventType, view: &View<'_>) -> Subscriptions {
     let mut lists: BTreeMap<(Option<&str>, Option<&str>), List<'_>> = BTreeMap::new();
     for item in events {
@@ -80,7 +80,7 @@ pub(super) fn fold(events: &[&Item], kind: EventType, view: &View<'_>) -> Subscr
         let list = item.data.map("list");
         let id = list.and_then(|list| list.text("id"));
         let entry = lists.entry((item.source.as_deref(), id)).or_default();
-        // Text messages name the same choices `list_subscribed` and `list_unsubscribed`.
+        // Text messages use the names `list_subscribed` and `list_unsubscribed` for the same statuses.
         let status = of(text.strip_prefix("list_").unwrap_or(text));
         entry.last = entry.last.max(Some(status));
         if matches!(status.text, SUBSCRIBED | UNSUBSCRIBED) {
@@ -124,7 +124,7 @@ pub(super) fn fold(events: &[&Item], kind: EventType, view: &View<'_>) -> Subscr
 }
 
 impl<'a> List<'a> {
-    /// The status that is shown: no other status hides an opt-out.
+    /// Returns the shown status. An opt-out is not hidden by a newer status that is not a choice.
     fn shown(&self) -> Option<Status<'a>> {
         let opted_out = self.choice.filter(|choice| choice.text == UNSUBSCRIBED);
         opted_out.or(self.last)

@@ -1,4 +1,4 @@
-//! The summary: key figures, exact, per currency. Every figure is counted from the events; nothing is stored.
+//! The summary: exact key figures per currency. Every figure is computed from the events; the result is not stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,55 +23,55 @@ use crate::{
     value::{Map, Value},
 };
 
-/// What one month's purchases and returns came to.
+/// The total of one month's purchases and returns in one currency.
 #[derive(Clone, Debug, Serialize)]
 pub struct MonthlySpend {
-    /// `2026-10`
+    /// The month, such as `2026-10`.
     pub month: String,
-    /// ISO 4217, in capitals.
+    /// The ISO 4217 code, in uppercase.
     pub currency: String,
-    /// Returns are subtracted.
+    /// The total. Returns are subtracted.
     pub amount: Decimal,
 }
 
-/// Whether a customer buys.
+/// Whether a customer has bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relationship {
-    /// Has bought.
+    /// Has at least one order.
     Customer,
-    /// Has not.
+    /// Has no orders.
     Prospect,
 }
 
-/// The figures of one means of engagement: e-mail or text messages.
+/// The figures for email or for text messages.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Engagement {
-    /// The subscription status: `unsubscribed` if any list has it, else `subscribed` if any list has it, else the newest.
+    /// The subscription status: `unsubscribed` if any list has it, else `subscribed` if any list has it, else the newest status.
     pub status: Option<String>,
     /// The subscription to each list of each source, newest first, at most 100.
     pub lists: Vec<Subscription>,
-    /// How many were sent.
+    /// The number of distinct messages that were sent.
     pub sent: usize,
-    /// How many distinct ones were opened; always 0 for text messages.
+    /// The number of distinct messages that were opened; always 0 for text messages.
     pub opened: usize,
-    /// How many distinct ones had a link followed.
+    /// The number of distinct messages in which a link was followed.
     pub clicked: usize,
-    /// How many bounced; always 0 for text messages.
+    /// The number of distinct messages that bounced; always 0 for text messages.
     pub bounced: usize,
-    /// How many of those sent were opened, divided by `sent`: at most 1; `null` if none was sent.
+    /// The share of sent messages that were opened: 0 to 1, rounded to 4 decimal places; `null` if none was sent.
     pub open_rate: Option<f64>,
-    /// How many of those sent had a link followed, divided by `sent`: at most 1; `null` if none was sent.
+    /// The share of sent messages in which a link was followed: 0 to 1, rounded to 4 decimal places; `null` if none was sent.
     pub click_rate: Option<f64>,
-    /// When the last one was sent.
+    /// The time when a message was last sent.
     pub last_sent_at: Option<Instant>,
-    /// When one was last opened.
+    /// The time when a message was last opened.
     pub last_opened_at: Option<Instant>,
-    /// When a link was last followed.
+    /// The time when a link was last followed.
     pub last_clicked_at: Option<Instant>,
-    /// When one last bounced; always `null` for text messages.
+    /// The time when a message last bounced; always `null` for text messages.
     pub last_bounced_at: Option<Instant>,
-    /// What the customer has done with them in the last 90 days.
+    /// The customer's engagement in the last 90 days.
     pub engagement: Engaged,
     /// Whether the customer is subscribed to any list.
     #[serde(skip)]
@@ -81,92 +81,92 @@ pub struct Engagement {
     pub(super) opted_out: bool,
 }
 
-/// The most that a customer has lately done with what was sent.
+/// The strongest engagement of a customer in the last 90 days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Engaged {
     /// Followed links.
     Clicks,
-    /// Opened, and followed no link.
+    /// Opened messages, but followed no link.
     Opens,
-    /// Neither.
+    /// Neither opened messages nor followed links.
     #[default]
     None,
 }
 
-/// A product that the customer has bought, and how many of it.
+/// A product that the customer has bought, with its quantity.
 #[derive(Clone, Debug, Serialize)]
 pub struct TopProduct {
-    /// Names the product.
+    /// The reference of the product.
     #[serde(skip)]
     pub reference: ProductReference,
-    /// The id type of the reference, `product_id` unless the order names another.
+    /// The id type of the reference; `product_id` unless the order specifies another.
     pub id_type: String,
     /// The product's id. Without `pii:read` it is visible if the catalog contains the product.
     pub id: Personal<String>,
-    /// How many were bought; what came back is not subtracted.
+    /// The number of items bought. Returns are not subtracted.
     pub quantity: Decimal,
-    /// Name, brand, image and url, where the product is known.
+    /// Name, brand, image and URL, if the catalog contains the product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<Map>,
 }
 
-/// A category or brand, and how many items of it were bought.
+/// A category or brand, with the number of items bought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Top {
-    /// Its name.
+    /// The name of the category or brand.
     pub name: String,
-    /// How many items.
+    /// The number of items.
     pub quantity: Decimal,
 }
 
 /// The time zone of the months.
 const TIME_ZONE: &str = "UTC";
-/// How many products, categories and brands the summary names.
+/// The maximum number of products, categories and brands in the summary.
 const TOP: usize = 5;
-/// Categories and brands are those of so many of the most bought products: one request of the table.
+/// The maximum number of most bought products from which categories and brands are ranked. They fit in one request to the table.
 pub const MAX_RANKED: usize = 100;
 
 /// The key figures of a profile.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Whether the customer has bought.
+    /// Whether the customer has bought, derived from `orders`.
     pub relationship: Relationship,
-    /// Purchases, without those that were canceled or voided, here and in all that follows.
+    /// The number of purchases. Canceled and voided orders are left out, here and in all figures below that concern orders.
     pub orders: usize,
-    /// Items bought.
+    /// The number of items bought.
     pub items: u64,
-    /// Returns.
+    /// The number of returns.
     pub returns: usize,
-    /// What purchases and returns come to.
+    /// The total of purchases minus returns, per currency.
     pub total_spend: Vec<Money>,
-    /// What purchases come to, by their number: rounded to the total's decimal places.
+    /// The average purchase per currency, rounded to the decimal places of the total.
     pub average_order_value: Vec<Money>,
-    /// The first purchase.
+    /// The time of the first purchase.
     pub first_order_at: Option<Instant>,
-    /// The last purchase.
+    /// The time of the last purchase.
     pub last_order_at: Option<Instant>,
-    /// The last event of any type.
+    /// The time of the last event of any type.
     pub last_event_at: Option<Instant>,
-    /// Where events happened. Of the spellings of a channel, that of the newest event.
+    /// The channels of the events. If a channel has several spellings, that of the newest event is used.
     pub channels: BTreeSet<String>,
-    /// What each month came to, the earliest first.
+    /// The total of each month, earliest first.
     pub spend_by_month: Vec<MonthlySpend>,
     /// The time zone of the months.
     pub time_zone: &'static str,
-    /// E-mail.
+    /// The figures for email.
     pub email: Engagement,
-    /// Text messages.
+    /// The figures for text messages.
     pub sms: Engagement,
     /// The most bought products, at most 5.
     pub top_products: Vec<TopProduct>,
-    /// The categories of which most was bought, at most 5.
+    /// The categories with the most items bought, at most 5.
     pub top_categories: Vec<Top>,
-    /// The brands of which most was bought, at most 5.
+    /// The brands with the most items bought, at most 5.
     pub top_brands: Vec<Top>,
-    /// Names of the segments that the customer is in.
+    /// The names of the customer's segments.
     pub segments: BTreeSet<String>,
-    /// The newest file among those that the figures are counted from.
+    /// The time of the newest file that the figures are computed from.
     pub as_of: Option<Instant>,
     /// Whether the customer works for the company.
     #[serde(skip)]
@@ -174,7 +174,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Ranks categories and brands, and names the products: `known` gives what is known of a product.
+    /// Ranks categories and brands, and adds the product data. `known` returns the data of a product of the catalog.
     pub fn rank<'a>(&mut self, known: impl Fn(&TopProduct) -> Option<&'a Product>) {
         let mut categories: BTreeMap<String, Decimal> = BTreeMap::new();
         let mut brands: BTreeMap<String, Decimal> = BTreeMap::new();
@@ -216,7 +216,7 @@ fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
     all
 }
 
-/// Purchased quantities by product, the most bought first.
+/// Returns the purchased quantity of each product, most bought first.
 fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
     let mut bought: BTreeMap<ProductReference, Decimal> = BTreeMap::new();
     for (kind, _, data) in facts(events) {
@@ -246,7 +246,7 @@ fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
     all
 }
 
-/// Counts the figures, without segments. `events` are the state's, each once, newest first.
+/// Computes the figures, except for segments. `events` contains each event of the state once, newest first.
 pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
     let mut orders = 0_usize;
     let mut items = Decimal::ZERO;
@@ -333,16 +333,16 @@ fn add(sum: &mut Decimal, amount: Decimal) {
     *sum = sum.saturating_add(amount);
 }
 
-/// Rounded half to even, to the places of the total.
+/// Returns the average, rounded half to even to the decimal places of the total.
 fn average(currency: String, total: Decimal, count: u32) -> Money {
     let places = scaled(&currency, total).scale();
     let average = (total / Decimal::from(count.max(1))).round_dp(places);
     Money::new(currency, average)
 }
 
-/// The event types of e-mail or of text messages.
+/// The event types of email or of text messages.
 struct Means {
-    /// The field that names a message.
+    /// The field that contains a message's id.
     id: &'static str,
     send: EventType,
     open: Option<EventType>,
@@ -384,7 +384,7 @@ fn engagement(events: &[&Item], means: &Means, view: &View<'_>) -> Engagement {
     let sent = ids(means.send);
     let opened = means.open.map_or_else(BTreeSet::new, ids);
     let clicked = ids(means.click);
-    // Messages that were sent elsewhere are no part of a rate.
+    // Messages without a send event (sent from another system) do not count in a rate.
     let rate = |part: &BTreeSet<&str>| {
         let part = part.intersection(&sent).count();
         let share = part as f64 / sent.len() as f64;

@@ -119,7 +119,7 @@ fn note(owner: u8, n: u8) -> Item {
     }
 }
 
-/// Items of three identities: few keys, so that versions of one key meet.
+/// Generates items of three identities. The number of keys is small, so that several versions of a key occur.
 fn item() -> impl Strategy<Value = Item> {
     let owner = 0_u8..3;
     prop_oneof![
@@ -170,11 +170,11 @@ fn item() -> impl Strategy<Value = Item> {
             .prop_map(|(from, to, written)| link(from, to, written)),
         (owner, 0_u8..4).prop_map(|(owner, n)| note(owner, n)),
     ]
-    // A version names one write: two items of one key and version are equal.
+    // A version identifies one write, so two items with the same key and version are equal.
     .prop_map(settle)
 }
 
-/// Makes the version follow from the item's content, as it does where each record has its own place.
+/// Derives the version from the item's content, as for ingested records, each of which has its own position in a file.
 fn settle(mut item: Item) -> Item {
     use sha2::Digest as _;
     if let Some(version) = &mut item.version {
@@ -298,7 +298,7 @@ fn of_two_items_of_an_event_the_newer_counts() {
     };
     let [old, new, other] = [item(0, 1), item(0, 2), item(1, 1)];
     assert_eq!([newer(&old, &new), newer(&new, &old)], [&new, &new]);
-    // Of one version, the identity decides: it is the same one each time.
+    // With equal versions, the identity decides, so the result is always the same.
     let last = if old.identity > other.identity {
         &old
     } else {

@@ -1,20 +1,20 @@
-//! Versions of an event: which of them is shown.
+//! Versions of an event, and the rule for the version that is shown.
 //!
-//! Sources send an event more than once, and not always with the same time: a webhook writes milliseconds, an export whole
+//! Sources send an event more than once, and not always with the same time. A webhook writes milliseconds, an export whole
 //! seconds, a corrected file another time zone.
 //!
-//! **Rule.** Two events are versions of one event if they agree in type, source and natural id (the type and the hash of their
-//! keys), and their times are less than 24 hours apart. An event is shown if none of its versions is newer, by `version`.
-//! Ids that are reused further apart name separate events. Tombstones are removed before the rule is applied.
+//! **Rule.** Two events are versions of one event if they have the same type, source and natural id, and their times are less
+//! than 24 hours apart. The hash in a key identifies source and natural id. An event is shown if none of its versions is newer,
+//! by `version`. Ids that are reused further apart identify separate events. Tombstones are removed before the rule is applied.
 //!
-//! What follows from the rule:
-//! - It depends on the set of events alone, not on the order in which they are read.
+//! Consequences of the rule:
+//! - It depends only on the set of events, not on the order in which they are read.
 //! - Whether an event is shown depends only on events less than 24 hours before or after it. A reader that has read these can
-//!   decide, wherever it began.
-//! - Two shown events of one id are at least 24 hours apart: of two versions, one is newer.
-//! - Every event that is not shown is replaced, directly or by a chain of ever newer versions, by one that is shown: a chain ends,
-//!   since versions only grow, and at its end nothing is newer. In a chain of events of one id, each less than 24 hours from the
-//!   next, an event may so be replaced by one that is more than 24 hours away.
+//!   decide, wherever it started.
+//! - Two shown events of one id are at least 24 hours apart, since one of two versions is newer.
+//! - Every event that is not shown is replaced by a shown one, directly or through a chain of newer versions. The chain ends,
+//!   since versions only grow, and no version is newer than its last event. Through a chain, an event can be replaced by one that
+//!   is more than 24 hours away.
 
 use std::{
     borrow::Borrow,
@@ -27,13 +27,13 @@ use crate::{
     time::Instant,
 };
 
-/// Events of one id are versions of one event if they are less than this apart, in microseconds.
+/// Events of one id are versions of one event if their times differ by less than this, in microseconds.
 pub const WINDOW: i64 = 86_400_000_000;
 
-/// The type and the hash of a key: what versions of an event agree in.
+/// The type and the hash of a key. Versions of an event have the same class.
 type Class<'a> = (EventType, &'a str);
 
-/// Whether events of a type have versions. Openings, clicks and subscriptions happen again.
+/// Returns whether events of a type have versions. Openings, clicks and subscriptions do not, because they can repeat.
 pub const fn is_versioned(kind: EventType) -> bool {
     matches!(
         kind,
@@ -46,23 +46,23 @@ pub const fn is_versioned(kind: EventType) -> bool {
     )
 }
 
-/// Whether two moments are less than 24 hours apart.
+/// Returns whether two times are less than 24 hours apart.
 pub fn are_near(a: Instant, b: Instant) -> bool {
     (a.microseconds() - b.microseconds()).abs() < WINDOW
 }
 
-/// The class of an event; `None` if it has no versions.
+/// Returns the class of an event; `None` if its type has no versions.
 fn class(item: &Item) -> Option<Class<'_>> {
     let key = item.event().filter(|key| is_versioned(key.kind()))?;
     Some((key.kind(), key.hash()))
 }
 
-/// What decides between versions. No two events that are compared have one key.
+/// Returns the order of versions. It is total, because no two compared events have the same key.
 fn rank(item: &Item) -> impl Ord + use<'_> {
     (item.version, item.event())
 }
 
-/// Whether `newer` replaces `older`, an event of the same class.
+/// Returns whether `newer` replaces `older`, an event of the same class.
 fn replaces(newer: &Item, older: &Item) -> bool {
     let near = newer
         .event()
@@ -71,7 +71,7 @@ fn replaces(newer: &Item, older: &Item) -> bool {
     near && rank(newer) > rank(older)
 }
 
-/// The events that are shown, in the order of `events`, which holds each key once.
+/// Returns the shown events, in the order of `events`. `events` contains each key once.
 pub fn shown<'a>(events: &[&'a Item]) -> Vec<&'a Item> {
     let mut classes: HashMap<Class<'_>, Vec<usize>> = HashMap::new();
     for (place, item) in events.iter().enumerate() {
@@ -88,14 +88,14 @@ pub fn shown<'a>(events: &[&'a Item]) -> Vec<&'a Item> {
     kept.map(|(item, _)| *item).collect()
 }
 
-/// Marks those of a class that are replaced, in linear time: a window of 24 hours to both sides moves over `places`, which are
-/// in the order of time.
+/// Marks the replaced events of a class, in linear time. A window of 24 hours to both sides moves over `places`, which are sorted
+/// by time.
 fn mark_replaced(events: &[&Item], places: &[usize], is_shown: &mut [bool]) {
     let near = |a: usize, b: usize| {
         let keys = events[a].event().zip(events[b].event());
         keys.is_some_and(|(a, b)| are_near(a.at(), b.at()))
     };
-    // Of the window, those that no later one outranks: the first is the newest version.
+    // Contains the events of the window that no later event outranks. The first is the newest version.
     let mut window: VecDeque<usize> = VecDeque::new();
     let mut ahead = places.iter().copied().peekable();
     for place in places {
@@ -111,12 +111,12 @@ fn mark_replaced(events: &[&Item], places: &[usize], is_shown: &mut [bool]) {
     }
 }
 
-/// Events by class, to find versions among those that were read so far.
+/// Indexes of events by class, used to find versions among the events read so far.
 #[derive(Debug, Default)]
 pub struct Versions(HashMap<(EventType, String), Vec<usize>>);
 
 impl Versions {
-    /// Adds the event at `place` of the events that were read.
+    /// Adds the event at index `place` of the events that were read.
     pub fn add(&mut self, item: &Item, place: usize) {
         if let Some((kind, hash)) = class(item) {
             let places = self.0.entry((kind, hash.to_owned())).or_default();
@@ -124,7 +124,7 @@ impl Versions {
         }
     }
 
-    /// Whether one of `events`, which were added, replaces an event.
+    /// Returns whether one of `events`, which were added before, replaces an event.
     pub fn replace(&self, events: &[Item], item: &Item) -> bool {
         let places = class(item).and_then(|(kind, hash)| self.0.get(&(kind, hash.to_owned())));
         let mut places = places.into_iter().flatten();
@@ -132,19 +132,21 @@ impl Versions {
     }
 }
 
-/// Where a page of events ends, as a cursor holds it.
+/// The end of a page of events, as a cursor contains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The last key that was dealt with.
+    /// The last key that was processed.
     pub after: EventKey,
-    /// The moment from which the next page has to read again, to know what replaces its events; `None` if nothing that was read
-    /// replaces an event after the place.
+    /// The time from which the next page must read again, to find the versions that replace its events. `None` if no event that
+    /// was read replaces an event after the place.
     pub since: Option<Instant>,
 }
 
 impl Place {
-    /// The place after `after`. `events` are those that were read, in order, of which `count` are not after the place;
-    /// `read_to` is the moment to which they were read, `None` if they are all that there are.
+    /// Creates the place after the key `after`.
+    ///
+    /// `events` are the events that were read, in order; the first `count` of them are not after the place. `read_to` is the time
+    /// up to which events were read; `None` if all were read.
     pub fn new(
         after: EventKey,
         events: &[impl Borrow<Item>],
@@ -179,13 +181,13 @@ impl Place {
             let mut later = classes.get(class).into_iter().flatten();
             may_replace || later.any(|later| replaces(item, later))
         };
-        // The farthest from the place of those that are needed.
+        // The needed event that is farthest from the place.
         let first = before.iter().rev().find(is_needed);
         let since = first.and_then(|(_, item)| item.event()).map(EventKey::at);
         Self { after, since }
     }
 
-    /// The text that a cursor holds.
+    /// Returns the string that a cursor contains.
     pub fn to_text(&self) -> String {
         let mut text = self.after.as_str().to_owned();
         if let Some(since) = self.since {
@@ -195,7 +197,7 @@ impl Place {
         text
     }
 
-    /// Parses what `to_text` writes.
+    /// Parses the output of [`Self::to_text`].
     pub fn parse(text: &str) -> Option<Self> {
         let (after, since) = match text.split_once('\u{1f}') {
             None => (text, None),

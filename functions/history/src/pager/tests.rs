@@ -1,4 +1,4 @@
-//! Pages, of any size, in both orders and with any filter, hold what the fold shows.
+//! Checks that pages of any size, order and filter contain the same events as the fold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use shared::{
 use super::*;
 
 const HOUR: i64 = 3_600_000_000;
-/// Noon of a day.
+/// Noon (UTC) of a day, in microseconds.
 const NOON: i64 = 1_700_049_600_000_000;
 
 fn identity(n: u8) -> IdentityId {
@@ -47,7 +47,7 @@ fn event(owner: u8, kind: EventType, id: &str, time: i64, written: u64) -> Item 
     Item::ingested(identity(owner), key, version, None, data)
 }
 
-/// The partitions of a table, each in order.
+/// The partitions of a table, each sorted.
 type Stored = BTreeMap<IdentityId, Vec<Item>>;
 
 fn stored(items: &[Item]) -> Stored {
@@ -62,7 +62,7 @@ fn stored(items: &[Item]) -> Stored {
     stored
 }
 
-/// What the table responds to a read.
+/// Returns the table's response to a read.
 fn respond(stored: &Stored, range: &EventRange, wanted: &Wanted) -> Items {
     let mut items: Vec<_> = stored.get(&wanted.identity).cloned().unwrap_or_default();
     items.retain(|item| {
@@ -84,18 +84,18 @@ fn respond(stored: &Stored, range: &EventRange, wanted: &Wanted) -> Items {
     Items { items, next }
 }
 
-/// How a history is paged through.
+/// The parameters for paging through a history.
 #[derive(Clone, Debug)]
 struct Paging {
     limit: usize,
-    /// How many events of a page are kept, if it has more: a page may have to be cut.
+    /// The number of events to keep of a longer page, as when a response is cut to its maximum size.
     cut: usize,
-    /// How many events of an identity are read at a time at first.
+    /// The number of events in the first read of an identity.
     read: usize,
     budget: usize,
 }
 
-/// All pages of a history, and how many reads they took.
+/// Returns all pages of a history, and the number of reads.
 fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<Item>>, usize) {
     let (mut pages, mut reads, mut begin) = (Vec::new(), 0, None);
     loop {
@@ -147,7 +147,7 @@ fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<I
     }
 }
 
-/// What the fold shows of the items, as far as it passes the filter.
+/// Returns the events that the fold shows and the filter passes.
 fn folded(items: &[Item], filter: &Filter) -> Vec<Item> {
     let state: State = items.iter().cloned().collect();
     let mut shown: Vec<_> = state.events().into_iter().cloned().collect();
@@ -165,7 +165,7 @@ const KINDS: [EventType; 3] = [
 ];
 
 fn items() -> impl Strategy<Value = Vec<Item>> {
-    // Few ids, and times around multiples of twelve hours: chains, versions at exactly 24 hours, and at one moment.
+    // Few ids, and times near multiples of 12 hours, give chains, versions exactly 24 hours apart and versions at the same time.
     let time = prop_oneof![
         (0_i64..10, -1_i64..2).prop_map(|(half_days, more)| half_days * 12 * HOUR + more),
         0_i64..120 * HOUR,
@@ -179,7 +179,7 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
     );
     prop::collection::vec(item, 0..40).prop_map(|drawn| {
         let mut order: Vec<_> = (0..drawn.len() as u64).collect();
-        // Versions are in no order of time.
+        // The order of versions must not follow the order of times.
         order.sort_by_key(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let items = drawn.into_iter().zip(order);
         items
@@ -230,7 +230,7 @@ proptest! {
         prop_assert_eq!(pages.concat(), folded(&items, &filter));
     }
 
-    /// What is too much to be read may show an event beside its newer version, and never hides one.
+    /// If there is too much to read, an event may be shown beside its newer version, but none is hidden.
     #[test]
     fn partial_pages_end_and_hide_nothing(
         items in items(), filter in filter(), paging in paging(), budget in 1_usize..20,
@@ -263,7 +263,7 @@ fn usual(limit: usize) -> Paging {
 #[test]
 fn a_version_is_found_across_a_border() {
     use EventType::Purchase;
-    // Of a and b the older version is shown last, of c first.
+    // For ids a and b the older version is shown last, for c first.
     let items = [
         event(0, Purchase, "a", 10 * HOUR, 9),
         event(0, Purchase, "b", 9 * HOUR, 8),
@@ -284,7 +284,7 @@ fn a_version_is_found_across_a_border() {
     );
 }
 
-/// Events on different days: what is read with the page is enough.
+/// The events are on different days, so the events read for the page are enough.
 #[test]
 fn a_page_takes_one_read_of_each_identity() {
     let items: Vec<_> = (0..100)
@@ -304,7 +304,7 @@ fn a_page_takes_one_read_of_each_identity() {
     }
 }
 
-/// Openings have no versions: nothing is read beyond the page for them, however many there are in a day.
+/// Openings have no versions, so no events beyond the page are read for them, even if a day contains many.
 #[test]
 fn nothing_is_read_ahead_of_events_without_versions() {
     let items: Vec<_> = (0..1_000)
@@ -332,7 +332,7 @@ fn a_day_with_too_much_to_read_is_paged_to_its_end() {
     assert_eq!(pages.concat().len(), 20_002);
 }
 
-/// Large events: a read holds fewer than were asked for.
+/// With large events, a read returns fewer than requested.
 #[test]
 fn a_page_ends_after_its_share_of_reads() {
     let items: Vec<_> = (0..100)

@@ -1,4 +1,4 @@
-//! The API's CORS configuration, played as API Gateway does: it answers preflight requests itself.
+//! Applies the API's CORS configuration as API Gateway does. The gateway responds to preflight requests itself.
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use crate::template::Cors;
 
-/// The answer to a preflight request; None if it is none.
+/// Returns the response to a preflight request; `None` if the request is not one.
 pub(super) fn preflight(cors: &Cors, parts: &Parts) -> Option<Response> {
     if parts.method != Method::OPTIONS
         || !parts
@@ -41,7 +41,7 @@ pub(super) fn preflight(cors: &Cors, parts: &Parts) -> Option<Response> {
     Some(response)
 }
 
-/// Marks a response as readable by the page that asked, if it may be.
+/// Adds the CORS headers to a response if the request's origin is allowed. Returns whether it is allowed.
 pub(super) fn allow(cors: &Cors, request: &HeaderMap, response: &mut HeaderMap) -> bool {
     let Some(origin) = request
         .get(header::ORIGIN)

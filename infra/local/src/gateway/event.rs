@@ -1,4 +1,4 @@
-//! The event of payload format 2.0 that a request becomes.
+//! Converts a request to an event of payload format 2.0.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::routes::{Found, form_decoded};
 use crate::template::ACCOUNT;
 
-/// The path as API Gateway decodes it before anything else; one that isn't text stays as it is.
+/// Decodes a path as API Gateway does before routing. A path that is not valid UTF-8 after decoding stays as it is.
 pub(super) fn decoded_path(path: &str) -> String {
     percent_decode_str(path)
         .decode_utf8()
@@ -101,7 +101,7 @@ pub(super) fn event(
     event
 }
 
-/// Values of one name are joined with commas.
+/// Joins the values of each name with commas.
 fn joined(pairs: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {
@@ -136,7 +136,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Whether a body of this type goes as it is; all others go as base64.
+/// Returns whether a body of this type is passed as a string. Other bodies are encoded as Base64.
 fn is_text(content_type: Option<&str>) -> bool {
     let Some(content_type) = content_type else {
         return true;

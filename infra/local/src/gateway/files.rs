@@ -1,4 +1,4 @@
-//! Files from a folder, and nothing from outside of it.
+//! Serves files from a folder, and no files outside of it.
 
 use std::path::{Component, Path};
 
@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::response::message;
 
-/// What the console's files are sent with, as a host of it would. Pictures come from wherever the dropped products say,
-/// and from this machine under either of its names.
+/// The response headers of the Profile tab's files, as a production host would send them. Images can come from any HTTPS host,
+/// since products specify their URLs. They can also come from this machine, as `localhost` or `127.0.0.1`.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -30,7 +30,7 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
 ];
 
-/// Serves a page or a part of one; `/` is `index.html`.
+/// Serves a file of the Profile tab; `/` is `index.html`.
 pub(super) async fn serve_page(folder: &Path, path: &str, parts: &Parts) -> Response {
     let name = path.strip_prefix('/').unwrap_or(path);
     let name = if name.is_empty() { "index.html" } else { name };
@@ -41,7 +41,7 @@ pub(super) async fn serve_page(folder: &Path, path: &str, parts: &Parts) -> Resp
     response
 }
 
-/// Serves a file for GET and HEAD; anything else, and anything that isn't a plain file below the folder, is a 404.
+/// Serves a file for GET and HEAD. Returns 404 for other methods and for paths that are not plain files below the folder.
 pub(super) async fn serve(folder: &Path, name: &str, parts: &Parts) -> Response {
     let not_found = || message(StatusCode::NOT_FOUND, "Not Found");
     let plain = Path::new(name)

@@ -1,6 +1,7 @@
-//! API Gateway's HTTP API: finds a request's route, invokes the function behind it with an event of payload format 2.0,
-//! and makes a response of its answer. No authorizer stands in front of it. Beside the routes it serves the sample
-//! images and, where nothing else answers, the console's files.
+//! The HTTP API of API Gateway. In: HTTP requests. Out: the response of the function that their route invokes, with an event of
+//! payload format 2.0.
+//!
+//! There is no authorizer. The gateway also serves the sample images and, for paths without a route, the Profile tab's files.
 
 mod cors;
 mod event;
@@ -26,21 +27,21 @@ use crate::template::{Cors, Function};
 use response::message;
 use routes::Routes;
 
-/// What API Gateway takes at most.
+/// The maximum size of a request body in API Gateway, in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// How long API Gateway waits for a function.
+/// The maximum time that API Gateway waits for a function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The gateway's state.
+/// The state of the gateway.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     routes: Routes,
     cors: Option<Cors>,
     lambda: Arc<Lambda>,
-    /// `infra/local/samples/images`.
+    /// The folder `infra/local/samples/images`.
     images: PathBuf,
-    /// `infra/console`.
+    /// The folder `infra/console`.
     console: PathBuf,
 }
 
@@ -61,7 +62,7 @@ impl Gateway {
         }
     }
 
-    /// The HTTP service; it wants to know its peers' addresses.
+    /// Returns the HTTP service. It must be served with the addresses of its peers ([`ConnectInfo`]).
     pub(crate) fn router(self) -> Router {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }

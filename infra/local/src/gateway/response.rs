@@ -1,4 +1,4 @@
-//! The HTTP response that a function's answer becomes.
+//! Converts the return value of a function to an HTTP response.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-/// API Gateway's own errors.
+/// Returns an error response of API Gateway itself.
 pub(super) fn message(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(json!({ "message": message }))).into_response()
 }
 
-/// An answer with a `statusCode` says what the response is; any other JSON is the body of a 200.
+/// Converts a return value. With `statusCode`, it specifies the response. Any other JSON becomes the body of a 200 response.
 pub(super) fn response(answer: &[u8]) -> Response {
     let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
         return broken();
@@ -66,7 +66,7 @@ fn from_parts(answer: &Value) -> Option<Response> {
             HeaderValue::from_static("text/plain; charset=utf-8"),
         );
     }
-    // The body's length is the gateway's to say.
+    // The gateway sets the length of the body itself.
     headers.remove(header::CONTENT_LENGTH);
     headers.remove(header::TRANSFER_ENCODING);
     Some(response)

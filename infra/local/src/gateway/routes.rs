@@ -1,19 +1,19 @@
-//! Which route a request takes: literal segments go before `{variables}`, those before `{greedy+}`, and a named method
-//! before `ANY`.
+//! Finds the route of a request. A literal segment takes precedence over `{variable}`, which takes precedence over `{greedy+}`. A
+//! named method takes precedence over `ANY`.
 
 use percent_encoding::percent_decode_str;
 
 use crate::template::{Function, Route};
 
-/// All routes of the API, with the functions behind them.
+/// All routes of the API, each with the logical id of its function.
 #[derive(Debug)]
 pub(super) struct Routes(Vec<(Route, String)>);
 
-/// The route of one request.
+/// The route that matches a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found<'a> {
     pub(super) route: &'a Route,
-    /// A logical id.
+    /// The logical id of the function.
     pub(super) function: &'a str,
     pub(super) parameters: Vec<(String, String)>,
 }
@@ -29,7 +29,7 @@ impl Routes {
         Self(routes.collect())
     }
 
-    /// `path` is decoded, as API Gateway decodes it before it looks for a route.
+    /// Finds the route of a method and a path. The path must be decoded, as API Gateway does before routing.
     pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
         let fitting = self
             .0
@@ -57,7 +57,7 @@ impl Routes {
 
 type Fit = (Vec<u8>, Vec<(String, String)>);
 
-/// How literally a route's path fits (less is more), segment by segment, and its variables.
+/// Matches a path with a route. Returns the rank of each segment (lower is more literal) and the variables.
 fn fit(route: &str, path: &str) -> Option<Fit> {
     let (mut rank, mut parameters) = (Vec::new(), Vec::new());
     let mut rest = path.trim_start_matches('/').split('/');
@@ -92,7 +92,7 @@ fn fit(route: &str, path: &str) -> Option<Fit> {
     rest.next().is_none().then_some((rank, parameters))
 }
 
-/// A form's decoding: `+` is a space.
+/// Decodes a form-encoded string, in which `+` is a space.
 pub(super) fn form_decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " "))
         .decode_utf8_lossy()

@@ -1,8 +1,8 @@
-//! What is sold: a small outfitter's catalogue.
+//! The products for sale: the catalog of a small outfitter.
 
 use serde_json::{Value, json};
 
-/// A product.
+/// A product of one kind and brand.
 #[derive(Debug, Clone)]
 pub(super) struct Product {
     pub(super) name: String,
@@ -23,11 +23,11 @@ pub(super) struct Kind {
     cents: u64,
     sizes: &'static [&'static str],
     description: &'static str,
-    /// How it is drawn: an SVG path in a square of 120.
+    /// The drawing: an SVG path in a square of 120 by 120.
     pub(super) path: &'static str,
 }
 
-/// A brand, with the colours of its drawings: background and ink.
+/// A brand, with the background and ink colors of its drawings.
 #[derive(Debug)]
 pub(super) struct Brand {
     pub(super) name: &'static str,
@@ -191,7 +191,7 @@ const KINDS: [Kind; 12] = [
     },
 ];
 
-/// Every product: each kind by each brand.
+/// Returns every product: each kind of each brand.
 pub(super) fn products() -> Vec<Product> {
     let pairs = BRANDS
         .iter()
@@ -205,7 +205,7 @@ pub(super) fn products() -> Vec<Product> {
                 kind,
                 brand,
                 color,
-                // Brands differ in price by some steps of five per cent.
+                // Prices differ by steps of 5 percent.
                 cents: kind.cents * (90 + 5 * (number as u64 % 5)) / 100,
                 number,
             }
@@ -240,7 +240,7 @@ impl Product {
         words.collect::<Vec<_>>().join("-")
     }
 
-    /// Where the local stack shows the product's picture.
+    /// Returns the URL at which the local stack serves the product's image.
     pub(super) fn image_url(&self) -> String {
         format!("http://localhost:3000/images/{}.svg", self.slug())
     }
@@ -272,7 +272,7 @@ impl Product {
     }
 }
 
-/// An amount as a decimal: `12.50`. As a text, since a number of JSON would pass through a float here.
+/// Returns an amount as a decimal string, such as `12.50`. A JSON number would pass through a float here.
 pub(super) fn money(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100)

@@ -1,19 +1,19 @@
-//! When things happen: two years that end on a fixed day, so that the same seed makes the same files.
+//! The times of events. They are in two years that end on a fixed day, so that the same seed produces the same files.
 
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt as _};
 
-/// How many days the sample data spans.
+/// The number of days that the sample data spans.
 pub(super) const DAYS: i64 = 730;
 /// The first second of the first day: 2024-11-01.
 const START: Timestamp = Timestamp::constant(1_730_419_200, 0);
 
-/// A moment of the two years, whole seconds.
+/// A time in the two years, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(Timestamp);
 
 impl Moment {
-    /// Some moment in the waking hours of a day; days are counted from 0 and end with the two years.
+    /// Returns a random time between 07:00 and 21:00 UTC on a day. Days count from 0 and are limited to the two years.
     pub(super) fn on(random: &mut impl Rng, day: i64) -> Self {
         let seconds = random.random_range(7 * 3_600..21 * 3_600);
         Self(
@@ -23,12 +23,12 @@ impl Moment {
         )
     }
 
-    /// So many minutes later.
+    /// Returns the time `minutes` minutes later.
     pub(super) fn after(self, minutes: i64) -> Self {
         Self(self.0 + SignedDuration::from_mins(minutes))
     }
 
-    /// As files give times.
+    /// Returns the time in the format of the files.
     pub(super) fn text(self) -> String {
         self.0.to_string()
     }

@@ -1,4 +1,4 @@
-//! One customer: who they are to each source, how often they buy, and that all their identifiers are one person.
+//! Generates one customer: the records of each source, the events, and the links between all identifiers.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use super::habits::Habits;
 use super::people::Person;
 use super::{Files, engagement, messages, orders};
 
-/// Writes all that is recorded of a customer.
+/// Writes all rows of a customer.
 pub(super) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io::Result<()> {
     let person = Person::new(index, random);
     let habits = Habits::new(index, random);

@@ -1,4 +1,4 @@
-//! E-mail and text message campaigns, and what a customer does with them.
+//! Generates email and text message campaigns and a customer's reactions to them.
 
 use std::io;
 
@@ -10,10 +10,10 @@ use super::clock::{DAYS, Moment};
 use super::habits::Habits;
 use super::people::Person;
 
-/// Days between two campaigns.
+/// The number of days between two campaigns.
 const EVERY: i64 = 30;
 
-/// What campaigns are about: subject, and what the mail says.
+/// The campaigns: subject and text of the email.
 const CAMPAIGNS: [(&str, &str); 6] = [
     (
         "New in this week",
@@ -41,7 +41,7 @@ const CAMPAIGNS: [(&str, &str); 6] = [
     ),
 ];
 
-/// Writes the campaigns that reached a customer.
+/// Writes the campaigns that a customer received.
 pub(super) fn write(
     person: &Person,
     habits: &Habits,
@@ -67,7 +67,7 @@ fn emails(
     subscribed["status"] = "subscribed".into();
     subscribed["list"] = list.clone();
     files.write("email_subscribe", "mail", &subscribed)?;
-    // Every eleventh customer has had enough half-way, and every nineteenth address does not work.
+    // One customer in 11 unsubscribes halfway, and one address in 19 bounces.
     let leaves = person.index % 11 == 5;
     let bounces = person.index % 19 == 13;
     let until = if leaves {

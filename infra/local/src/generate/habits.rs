@@ -1,25 +1,25 @@
-//! How a customer behaves: how often they buy, open and write.
+//! The habits of a customer: how often they buy, open emails and write messages.
 
 use rand::{Rng, RngExt as _};
 
 use super::clock::DAYS;
 
-/// How a customer behaves.
+/// The habits of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Habits {
-    /// The day, counted from the first, on which the customer is first heard of.
+    /// The day of the customer's first event, counted from 0.
     pub(super) joined: i64,
-    /// The day after which no order follows.
+    /// The day of the last possible order.
     pub(super) last_active: i64,
     pub(super) orders: u32,
-    /// Of a hundred emails, how many are opened.
+    /// The percentage of emails that the customer opens.
     pub(super) opens: u32,
     pub(super) has_mobile: bool,
     pub(super) writes: bool,
 }
 
 impl Habits {
-    /// Every tenth customer is alike in kind, so that few customers show all kinds.
+    /// Generates habits. They depend on the last digit of the index, so that ten customers cover all kinds.
     pub(super) fn new(index: u32, random: &mut impl Rng) -> Self {
         let orders = match index % 10 {
             0 => random.random_range(12..26),
@@ -33,7 +33,7 @@ impl Habits {
             _ => random.random_range(0..DAYS - 120),
         };
         let last_active = match index % 10 {
-            // The fourth and sixth have not been seen for a long time.
+            // These customers stop ordering early.
             4 | 6 => joined + 60,
             _ => DAYS - random.random_range(1..90),
         };

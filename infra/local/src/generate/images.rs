@@ -1,11 +1,11 @@
-//! Pictures of the products: flat drawings in their brand's colours.
+//! Images of the products: flat drawings in the colors of their brand.
 
 use std::io;
 use std::path::Path;
 
 use super::catalogue::{Product, products};
 
-/// Writes a picture of every product into `folder`.
+/// Writes an image of every product to `folder`.
 pub(super) fn write(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for product in products() {

@@ -1,4 +1,4 @@
-//! Conversations between a customer and the service desk, on several channels and accounts.
+//! Generates conversations between a customer and the service desk, on several channels and accounts.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::clock::Moment;
 use super::habits::Habits;
 use super::people::Person;
 
-/// A channel, with the account of ours that it reaches.
+/// The channels, each with the id and name of the company's account.
 const CHANNELS: [(&str, &str, &str); 7] = [
     ("instagram", "ig-harbour", "@harbour.outfitters"),
     ("facebook", "fb-harbour-au", "Harbour Outfitters Australia"),
@@ -22,7 +22,7 @@ const CHANNELS: [(&str, &str, &str); 7] = [
     ("whatsapp", "wa-main", "Harbour on WhatsApp"),
 ];
 
-/// What is said in turn, the customer first.
+/// The messages of each conversation, in turn. The customer writes first.
 const CONVERSATIONS: [&[&str]; 6] = [
     &[
         "Hi, my parcel was due on Tuesday and the tracking page hasn't moved since.",
@@ -54,7 +54,7 @@ const CONVERSATIONS: [&[&str]; 6] = [
     ],
 ];
 
-/// Writes a customer's conversations, if there were any.
+/// Writes a customer's conversations, if the customer writes messages.
 pub(super) fn write(
     person: &Person,
     habits: &Habits,
@@ -103,7 +103,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Channels name people in their own ways.
+/// Returns the customer's identifier on a channel.
 fn link(person: &Person, channel: &str) -> Value {
     match channel {
         "email" => json!({"email": person.email}),

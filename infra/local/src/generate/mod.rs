@@ -1,6 +1,8 @@
-//! Sample data: customers with two years of purchases, returns, engagement and messages, in the files that their
-//! sources would drop. The same seed makes the same files; a customer's rows do not depend on how many others there
-//! are, so any size can be written, a customer at a time.
+//! Generates sample data. In: a number of customers and a seed. Out: files with two years of purchases, returns, engagement and
+//! messages, as their sources would drop them.
+//!
+//! The same seed produces the same files. A customer's rows do not depend on the number of customers. Files of any size can be
+//! written, one customer at a time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,14 +26,14 @@ mod people;
 #[cfg(test)]
 mod tests;
 
-/// What was written.
+/// The totals of the generated data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
-    /// Files.
+    /// The number of files.
     pub(crate) files: u64,
-    /// Rows in them.
+    /// The number of rows.
     pub(crate) rows: u64,
-    /// Their bytes.
+    /// The size of the files, in bytes.
     pub(crate) bytes: u64,
 }
 
@@ -45,10 +47,10 @@ impl fmt::Display for Summary {
     }
 }
 
-/// Writes files of so many customers under `out`: rows in `drop/`, product images in `images/`.
+/// Writes the files of `customers` customers under `out`: rows to `drop/`, product images to `images/`.
 ///
 /// # Errors
-/// A file can't be written.
+/// A file cannot be written.
 pub(crate) fn run(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> {
     let mut files = Files::new(out.join("drop"));
     for product in catalogue::products() {
@@ -56,7 +58,7 @@ pub(crate) fn run(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> 
     }
     for index in 0..customers {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        // Stream 0 is left to what is not a customer's.
+        // Stream 0 is reserved for data that does not belong to a customer.
         random.set_stream(u64::from(index) + 1);
         customer::write(index, &mut random, &mut files)?;
     }
@@ -65,7 +67,7 @@ pub(crate) fn run(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> 
     Ok(summary)
 }
 
-/// The files that are being written, by record type and source.
+/// The open files, by record type and source.
 struct Files {
     folder: PathBuf,
     open: BTreeMap<(&'static str, &'static str), BufWriter<File>>,

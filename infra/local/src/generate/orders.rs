@@ -1,4 +1,4 @@
-//! What a customer buys and brings back, at the till and in the shop.
+//! Generates a customer's purchases and returns, at the POS and in the online shop.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use super::clock::Moment;
 use super::habits::Habits;
 use super::people::Person;
 
-/// Writes a customer's orders, and the returns of some.
+/// Writes a customer's orders and the returns of some of them.
 pub(super) fn write(
     person: &Person,
     habits: &Habits,
@@ -48,7 +48,7 @@ pub(super) fn write(
 struct Line<'a> {
     product: &'a Product,
     quantity: i64,
-    /// Of the whole line, in cents.
+    /// The full price of the whole line, in cents.
     full: i64,
     discount: i64,
 }

@@ -1,4 +1,4 @@
-//! Who the customers are: invented, at domains and in telephone ranges that belong to nobody.
+//! Generates invented customers. Their email domains and telephone ranges are reserved for examples and fiction.
 
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
@@ -129,7 +129,7 @@ const LAST: [&str; 60] = [
     "Quinn",
 ];
 
-/// Where a customer lives, and what is paid there.
+/// The place where a customer lives, with its currency.
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) country: &'static str,
@@ -137,9 +137,9 @@ pub(super) struct Place {
     pub(super) city: &'static str,
     pub(super) postcode: &'static str,
     pub(super) currency: &'static str,
-    /// Country code and a range that is kept for fiction.
+    /// The country code and a number range that is reserved for fiction.
     mobile: &'static str,
-    /// Latitude and longitude of its shop, in degrees.
+    /// The latitude and longitude of the local shop, in degrees.
     pub(super) coordinate: (f64, f64),
 }
 
@@ -234,7 +234,7 @@ impl Person {
             index,
             first,
             last,
-            // The index makes an address, and a number, nobody else's.
+            // The index makes addresses and numbers unique.
             email: format!("{}.{}.{index}@{domain}", ascii(first), ascii(last)),
             mobile: format!("{}{index:03}", place.mobile),
             customer_id: format!("C{:06}", 100_000 + index),
@@ -257,12 +257,12 @@ impl Person {
         format!("{} {}", self.first, self.last)
     }
 
-    /// What the till calls the customer.
+    /// Returns the customer's identifier in the POS.
     pub(super) fn till_link(&self) -> Value {
         json!({"customer_id": self.customer_id, "system_name": "pos"})
     }
 
-    /// What the service desk's social channels call the customer.
+    /// Returns the customer's identifier on the service desk's social channels.
     pub(super) fn social_link(&self) -> Value {
         json!({"external_id": format!("u{:07}", 4_000_000 + self.index), "system_name": "desk"})
     }
@@ -272,7 +272,7 @@ impl Person {
     }
 }
 
-/// A name in the letters of an address.
+/// Converts a name to letters that are valid in an email address.
 fn ascii(name: &str) -> String {
     let letter = |c: char| match c {
         'á' => 'a',

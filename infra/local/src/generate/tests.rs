@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// All files below a folder, by their path from it.
+/// Returns all files below a folder, by relative path.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let (mut found, mut left) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(next) = left.pop() {

@@ -1,4 +1,4 @@
-//! Lambda: invokes functions, each invocation in a process of its own, with the template's timeout and concurrency.
+//! Lambda: invokes functions with the template's timeout and concurrency. Each process handles one invocation at a time.
 
 mod process;
 mod runtime_api;
@@ -18,18 +18,18 @@ use crate::logs::Logs;
 use crate::template::{ACCOUNT, Function, REGION};
 use process::{Process, Started};
 
-/// What Lambda takes at most in one synchronous invocation, in bytes.
+/// The maximum payload of a synchronous invocation in Lambda, in bytes.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
-/// What Lambda takes at most as an answer, in bytes.
+/// The maximum response of a function in Lambda, in bytes.
 const MAX_ANSWER: usize = MAX_PAYLOAD + 100;
 
-/// An invocation that failed: what the function said, or what became of it.
+/// The error of a failed invocation: the function's own error, or that of its process.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error_type}: {error_message}")]
 pub struct InvokeError {
-    /// For example `Runtime.ExitError`, or the function's own type.
+    /// The type: for example `Runtime.ExitError`, or the function's own type.
     pub error_type: String,
-    /// For people.
+    /// The message for people.
     pub error_message: String,
 }
 
@@ -42,17 +42,17 @@ impl InvokeError {
     }
 }
 
-/// One invocation's answer.
+/// The result of one invocation.
 pub(crate) type Answer = Result<Bytes, InvokeError>;
 
-/// What a function's processes are started from.
+/// The program that a function's processes run.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) path: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
 }
 
-/// All functions. Dropping it ends their processes.
+/// All functions. Dropping the value kills their processes.
 #[derive(Debug)]
 pub(crate) struct Lambda {
     functions: BTreeMap<String, Arc<Pool>>,
@@ -67,12 +67,12 @@ struct Pool {
     logs: Logs,
     permits: Semaphore,
     idle: Mutex<Vec<Process>>,
-    /// Changes when the processes at work are to be killed.
+    /// Changes when the processes with an invocation must be killed.
     killed: watch::Sender<()>,
 }
 
 impl Lambda {
-    /// `programs` by the functions' binaries.
+    /// Creates the functions. `programs` is keyed by the functions' binaries; functions without a program are left out.
     pub(crate) fn new(
         functions: &BTreeMap<String, Function>,
         programs: &BTreeMap<String, Program>,
@@ -96,7 +96,7 @@ impl Lambda {
         }
     }
 
-    /// The logical id of the function with this binary.
+    /// Returns the logical id of the function with this binary.
     pub(crate) fn with_binary(&self, binary: &str) -> Option<&str> {
         let found = self
             .functions
@@ -105,7 +105,7 @@ impl Lambda {
         found.map(|(id, _)| id.as_str())
     }
 
-    /// Invokes a function and waits for its answer. It runs to its end also if nobody waits any longer, as on AWS.
+    /// Invokes a function and waits for its result. As on AWS, the invocation continues if the caller stops waiting.
     pub(crate) async fn invoke(
         &self,
         logical_id: &str,
@@ -132,14 +132,14 @@ impl Lambda {
             .unwrap_or_else(|error| Err(InvokeError::new("Local.Panic", error)))
     }
 
-    /// Kills the processes of a function that are at work, as a crash would: their invocations fail.
+    /// Kills the processes of a function that have an invocation, as a crash would. Their invocations fail.
     pub(crate) fn kill_working(&self, logical_id: &str) {
         if let Some(pool) = self.functions.get(logical_id) {
             pool.killed.send_replace(());
         }
     }
 
-    /// Kills all processes, those at work too, and takes no further invocation.
+    /// Kills all processes, including those with an invocation, and rejects further invocations.
     pub(crate) fn kill(&self) {
         self.stop.send_replace(true);
         for pool in self.functions.values() {
@@ -147,7 +147,7 @@ impl Lambda {
         }
     }
 
-    /// Ends all processes, those at work too, and waits until they have ended.
+    /// Kills all processes, including those with an invocation, and waits until they have ended.
     pub(crate) async fn stop(&self) {
         self.stop.send_replace(true);
         for pool in self.functions.values() {
@@ -163,7 +163,7 @@ impl Drop for Lambda {
     }
 }
 
-/// `function`'s ARN.
+/// Returns the ARN of a function.
 pub(crate) fn arn(function: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
 }
@@ -199,7 +199,7 @@ impl Pool {
                 Ok(()) = killed.changed() => Err((Started::Yes, InvokeError::new("Runtime.ExitError", "Runtime exited with error: signal: killed"))),
             };
             match outcome {
-                // It had died while idle: the event has not been seen by anyone.
+                // The process died while idle, so the event was not processed.
                 Err((Started::No, _)) if is_used => {}
                 Ok(answer) => {
                     self.idle().push(process);
@@ -214,7 +214,7 @@ impl Pool {
     }
 }
 
-/// How Lambda says that a timeout has passed.
+/// Returns the error that Lambda reports after a timeout.
 fn timed_out(timeout: Duration) -> InvokeError {
     InvokeError::new(
         "Sandbox.Timedout",

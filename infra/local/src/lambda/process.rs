@@ -1,4 +1,4 @@
-//! One process of a function and the invocations it serves, one after the other.
+//! A process of a function. It handles one invocation after the other.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::{Answer, InvokeError, Program, timed_out};
 use crate::logs::Logs;
 use crate::template::Function;
 
-/// How long a process may take until it asks for its first event. (Lambda gives 10 s, on a machine of its own.)
+/// The maximum time before a process requests its first event. Lambda allows 10 s, but on a machine of its own.
 const INIT_LIMIT: Duration = Duration::from_secs(60);
 
-/// A running process with a runtime API of its own. Dropping it kills it.
+/// A running process with its own runtime API. Dropping the value kills the process.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -51,7 +51,7 @@ impl Process {
             let _ = axum::serve(listener, router(receiver)).await;
         });
         let mut command = Command::new(&program.path);
-        // Ctrl-C is for the stack, which then ends its processes.
+        // Ctrl-C must only reach the stack, which then ends its processes.
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command
@@ -89,8 +89,8 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None)).then_some(self)
     }
 
-    /// Runs one invocation. `Ok` is an answer, an error that the function reported too; after `Err` the process is of
-    /// no more use.
+    /// Runs one invocation. `Ok` contains the function's result, including an error that the function reported. After `Err`, the
+    /// process cannot be used again.
     pub(super) async fn run(
         &mut self,
         request_id: &str,
@@ -132,7 +132,7 @@ impl Process {
         }
     }
 
-    /// Kills it and waits until it is gone.
+    /// Kills the process and waits until it has ended.
     pub(super) async fn end(mut self) {
         let _ = self.child.kill().await;
     }
@@ -140,7 +140,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // With its server the channel of invocations goes; `kill_on_drop` sees to the child.
+        // Aborting the server also drops the channel of invocations. `kill_on_drop` kills the child.
         self.server.abort();
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP API that a function's runtime fetches its events from and answers to.
+//! The HTTP API from which a function's runtime fetches events and to which it sends results.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,14 +16,14 @@ use uuid::Uuid;
 
 use super::{Answer, InvokeError, MAX_ANSWER};
 
-/// One event for one process.
+/// An event for a process.
 #[derive(Debug)]
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) arn: String,
     pub(super) timeout: Duration,
     pub(super) payload: Bytes,
-    /// Told once the process has fetched the event.
+    /// Notified when the process has fetched the event.
     pub(super) started: oneshot::Sender<()>,
     pub(super) done: oneshot::Sender<Answer>,
 }
@@ -35,7 +35,7 @@ struct Api {
 
 type Shared = State<Arc<Api>>;
 
-/// The API of one process.
+/// Returns the API of one process.
 pub(super) fn router(queue: mpsc::Receiver<Invocation>) -> Router {
     let api = Arc::new(Api {
         queue: tokio::sync::Mutex::new(queue),
@@ -98,7 +98,7 @@ async fn error(State(api): Shared, Path(id): Path<String>, body: Bytes) -> Respo
     api.finish(&id, StatusCode::ACCEPTED, Err(reported(&body)))
 }
 
-/// A function that can't start says so here, and ends: the invocation that it was started for fails.
+/// Handles the error of a function that cannot start. The invocation that it was started for fails.
 async fn init_error(State(api): Shared, body: Bytes) -> Response {
     if let Ok(invocation) = api.queue.lock().await.try_recv() {
         let _ = invocation.done.send(Err(reported(&body)));

@@ -1,8 +1,8 @@
-//! The pool with processes that need no build: shell scripts that speak the runtime API by `curl`, where both are.
+//! Tests the pool without a build. The processes are shell scripts that call the runtime API with `curl`, if both exist.
 
 use super::*;
 
-/// Answers each event with its process id, or does what the event says.
+/// Responds to each event with its process id, or acts as the event specifies.
 const SCRIPT: &str = r#"#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
 echo "started with $COLOUR and HOME=$HOME"

@@ -1,4 +1,4 @@
-//! In front of DynamoDB: tells the actions that a request asks for, and passes on what is allowed.
+//! A proxy in front of DynamoDB. Determines the actions of a request and forwards the allowed ones.
 
 use std::sync::Arc;
 
@@ -15,19 +15,19 @@ use serde_json::Value;
 use super::{Permissions, Refusal};
 use crate::template::{ACCOUNT, REGION};
 
-/// What DynamoDB takes at most.
+/// The maximum size of a request in DynamoDB, in bytes.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 struct Front {
     permissions: Arc<Permissions>,
-    /// The only table there is.
+    /// The ARN of the only table.
     table: String,
-    /// Where DynamoDB itself listens.
+    /// The address of DynamoDB itself.
     authority: String,
     client: Client<HttpConnector, Body>,
 }
 
-/// `authority` is the address that DynamoDB itself listens on.
+/// Creates the proxy. `authority` is the address of DynamoDB itself.
 pub(crate) fn router(permissions: Arc<Permissions>, table: &str, authority: String) -> Router {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
@@ -74,7 +74,7 @@ async fn pass(State(front): State<Arc<Front>>, request: Request) -> Response {
     }
 }
 
-/// A batch of statements, or one of them, as far as it tells the actions. What is not borrowed is skipped unparsed.
+/// The statements of a request, from which the actions are derived. Other fields are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Statements {
@@ -89,7 +89,8 @@ struct Statement {
     statement: String,
 }
 
-/// The actions that IAM asks for: PartiQL's by their verbs, a transaction's by its parts, any other by its name.
+/// Returns the actions that IAM checks. PartiQL statements are named by their verb, transactions by their parts, other operations
+/// by their name.
 fn actions(operation: &str, body: &[u8]) -> Vec<String> {
     match operation {
         "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" => {

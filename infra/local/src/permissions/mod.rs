@@ -1,6 +1,8 @@
-//! IAM, as far as the functions' roles go: what each function asks DynamoDB and S3 for is compared with its policies in
-//! the template, refused where they don't allow it, and remembered. It knows no conditions, boundaries or keys.
-//! Whoever comes with other credentials than a function's may do anything.
+//! IAM for the functions' roles. In: requests to DynamoDB and S3. Out: requests that the function's policies in the template
+//! allow; others are rejected. Allowed actions are recorded.
+//!
+//! Conditions, permissions boundaries and encryption keys are not supported. A client with credentials other than a function's
+//! can do anything.
 
 mod dynamodb;
 mod s3;
@@ -19,15 +21,15 @@ use crate::template::{ACCOUNT, Allow};
 /// One action of one function on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
-    /// The function's binary.
+    /// The binary of the function.
     pub function: String,
-    /// For example `dynamodb:Query`.
+    /// The action, for example `dynamodb:Query`.
     pub action: String,
-    /// As the policy names it, for example `arn:aws:s3:::customer-profiles/drop/*`.
+    /// The resource as the policy specifies it, for example `arn:aws:s3:::customer-profiles/drop/*`.
     pub resource: String,
 }
 
-/// What the functions may do, and what they did.
+/// The allowed and the used actions of the functions.
 #[derive(Debug)]
 pub(crate) struct Permissions {
     by_function: BTreeMap<String, Vec<Allow>>,
@@ -35,7 +37,7 @@ pub(crate) struct Permissions {
     logs: Logs,
 }
 
-/// An action that no policy allows, in IAM's words.
+/// The error for an action that no policy allows, with IAM's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
@@ -47,7 +49,7 @@ pub(crate) struct Refusal {
 }
 
 impl Permissions {
-    /// `by_function` by the functions' binaries, which are their access keys too.
+    /// Creates the permissions. `by_function` is keyed by the functions' binaries, which are also their access keys.
     pub(crate) fn new(by_function: BTreeMap<String, Vec<Allow>>, logs: &Logs) -> Self {
         Self {
             by_function,
@@ -56,7 +58,7 @@ impl Permissions {
         }
     }
 
-    /// What the policies allow of the services that are played here.
+    /// Returns the actions that the policies allow, limited to DynamoDB and S3.
     pub(crate) fn allowed(&self) -> BTreeSet<Permission> {
         let all = self
             .by_function
@@ -68,7 +70,7 @@ impl Permissions {
         .collect()
     }
 
-    /// What was asked for and allowed.
+    /// Returns the actions that were used and allowed.
     pub(crate) fn used(&self) -> BTreeSet<Permission> {
         self.used
             .lock()
@@ -76,7 +78,7 @@ impl Permissions {
             .clone()
     }
 
-    /// The function whose credentials a request was signed with.
+    /// Returns the function whose credentials signed a request.
     fn caller(&self, headers: &HeaderMap) -> Option<&str> {
         let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (_, credential) = authorization.split_once("Credential=")?;
@@ -117,7 +119,7 @@ fn permission(function: &str, allow: &Allow) -> Permission {
     }
 }
 
-/// Whether a resource is one of those that a pattern with `*` names.
+/// Returns whether a resource matches a pattern in which `*` stands for any characters.
 fn matches(pattern: &str, resource: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -177,7 +179,7 @@ mod tests {
         let used: Vec<_> = permissions.used().into_iter().collect();
         assert_eq!(used.len(), 1);
         assert_eq!(used[0].resource, "arn:aws:s3:::b/reports/*");
-        // Of the services that are played here.
+        // Only DynamoDB and S3 are counted.
         assert_eq!(permissions.allowed().len(), 2);
     }
 

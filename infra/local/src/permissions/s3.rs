@@ -1,4 +1,4 @@
-//! In front of S3: tells the action that a request asks for, and passes on what is allowed.
+//! A middleware in front of S3. Determines the action of a request and forwards allowed requests.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{Permissions, Refusal};
 
-/// Middleware.
+/// Checks a request.
 pub(crate) async fn check(
     State(permissions): State<Arc<Permissions>>,
     request: Request,
@@ -24,7 +24,7 @@ pub(crate) async fn check(
         return denied(&refusal);
     }
     let response = next.run(request).await;
-    // Who may not list a bucket is not told either that an object is not there.
+    // As in S3, a client that cannot list a bucket is denied instead of receiving 404 for a missing object.
     if response.status() == StatusCode::NOT_FOUND && action.starts_with("s3:Get") {
         let bucket = resource.split('/').next().unwrap_or_default();
         if let Err(refusal) = permissions.check(&function, "s3:ListBucket", bucket) {
@@ -34,7 +34,7 @@ pub(crate) async fn check(
     response
 }
 
-/// The action and the resource of a request to `/bucket/key`.
+/// Returns the action and the resource of a request to `/bucket/key`.
 fn action(method: &Method, uri: &Uri) -> (&'static str, String) {
     let path = uri.path().trim_start_matches('/');
     let path = percent_decode_str(path).decode_utf8_lossy();

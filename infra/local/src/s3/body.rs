@@ -1,5 +1,5 @@
-//! Bodies on their way to and from disk, in pieces: an object is never in memory whole. On the way in, they are
-//! hashed and compared with what the client said of them.
+//! Streams bodies to and from disk, so that an object is never in memory as a whole. Incoming bodies are hashed and compared with
+//! the values that the client sent.
 
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
@@ -24,14 +24,15 @@ use super::wire::Trailers;
 const PIECE: usize = 256 * 1024;
 const CHECKSUM: &str = "x-amz-checksum-";
 
-/// What the client says of the body: `Content-MD5`, the `x-amz-checksum-…` headers, and the trailers that are to come.
+/// The client's values for the body: `Content-MD5`, `Content-Length`, the `x-amz-checksum-…` headers, and the trailers that
+/// follow.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     md5: Option<String>,
     length: Option<u64>,
     headers: BTreeMap<String, String>,
     trailers: Option<Trailers>,
-    /// By the header's last word.
+    /// Algorithms to compute, by the last part of their header.
     algorithms: Vec<String>,
 }
 
@@ -121,7 +122,7 @@ impl Claims {
 }
 
 impl Store {
-    /// Stores a body and compares it with what the client says of it.
+    /// Stores a body and compares it with the client's values.
     pub(super) async fn receive(
         &self,
         body: Option<StreamingBlob>,
@@ -169,7 +170,7 @@ impl Store {
         Ok(stored)
     }
 
-    /// The same bytes under another name. Bodies never change, so this needs no copy where links can be made.
+    /// Creates a second name for a body. Bodies never change, so a hard link is enough; copies if links are not supported.
     pub(super) async fn link(&self, body: &str) -> S3Result<Stored> {
         let (name, path) = self.new_body();
         let from = self.body(body);
@@ -187,7 +188,7 @@ impl Store {
         })
     }
 
-    /// Joins bodies to one.
+    /// Concatenates bodies into one.
     pub(super) async fn join(&self, bodies: Vec<String>) -> S3Result<Stored> {
         let (name, path) = self.new_body();
         let mut stored = Stored {
@@ -214,7 +215,7 @@ impl Store {
     }
 }
 
-/// A range of a body. The file is open when this returns: a delete no longer takes it away.
+/// Streams a range of a body. The file is open when this returns, so a later delete does not affect the stream.
 pub(super) async fn send(path: &Path, range: Range<u64>) -> S3Result<StreamingBlob> {
     let mut file = File::open(path).await.map_err(S3Error::internal_error)?;
     if range.start > 0 {

@@ -1,5 +1,5 @@
-//! Which keys a bucket holds, in which versions: in memory, with a log beside it that is replayed at start. The
-//! bodies are not here; a version names the file that holds its own.
+//! The keys of each bucket and their versions. The index is in memory, with a log on disk that is replayed at start. It does not
+//! contain bodies; a version contains the name of its body's file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// The version id of objects in a bucket without versions.
 pub(super) const NULL: &str = "null";
 
-/// A bucket's state of `PutBucketVersioning`.
+/// The versioning state of a bucket, as set with `PutBucketVersioning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Versioning {
     Never,
@@ -27,25 +27,25 @@ pub(super) struct Version {
     pub(super) id: String,
     /// Grows with every change of any key.
     pub(super) sequencer: u64,
-    /// Epoch seconds.
+    /// The time of the change, in epoch seconds.
     pub(super) last_modified: i64,
-    /// None is a delete marker.
+    /// The object; `None` for a delete marker.
     pub(super) object: Option<Object>,
 }
 
-/// What a version that isn't a delete marker holds.
+/// The object of a version that is not a delete marker.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Object {
-    /// The file of the body, empty until it is stored.
+    /// The name of the body's file; empty until it is stored.
     pub(super) body: String,
     pub(super) size: u64,
     pub(super) etag: String,
     pub(super) headers: Headers,
-    /// Base64 checksums that came with the object, by their header's last word: `crc32`, `sha256` …
+    /// The Base64 checksums of the object, by the last part of their header: `crc32`, `sha256` …
     pub(super) checksums: BTreeMap<String, String>,
 }
 
-/// The headers that S3 keeps with an object.
+/// The headers that S3 stores with an object.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Headers {
@@ -54,14 +54,14 @@ pub(super) struct Headers {
     pub(super) content_encoding: Option<String>,
     pub(super) content_language: Option<String>,
     pub(super) content_type: Option<String>,
-    /// RFC 3339.
+    /// The value in RFC 3339 format.
     pub(super) expires: Option<String>,
     pub(super) website_redirect_location: Option<String>,
-    /// `x-amz-meta-*`.
+    /// The headers `x-amz-meta-*`.
     pub(super) user: BTreeMap<String, String>,
 }
 
-/// One change: what the log holds, a line each.
+/// A change of the index. The log contains one per line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(
@@ -92,7 +92,7 @@ pub(super) enum Change {
     },
 }
 
-/// A bucket.
+/// A bucket with its keys.
 #[derive(Debug)]
 pub(super) struct Bucket {
     pub(super) created: i64,
@@ -109,18 +109,18 @@ pub(super) struct Index {
     log: Option<File>,
 }
 
-/// One page of a listing.
+/// A page of a listing.
 #[derive(Debug, Default)]
 pub(super) struct Page<'a> {
     pub(super) contents: Vec<(&'a str, &'a [Version])>,
     pub(super) prefixes: Vec<String>,
-    /// The last key or prefix of this page, where more follow.
+    /// The last key or prefix of the page, if more follow.
     pub(super) next: Option<String>,
 }
 
 impl Index {
-    /// Replays the log at `path` and goes on writing there. A last line that a killed process left half written is
-    /// cut off.
+    /// Replays the log at `path` and continues to write there. Removes a last line that is incomplete because the process was
+    /// killed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::options()
             .read(true)
@@ -148,7 +148,7 @@ impl Index {
         Ok(index)
     }
 
-    /// Writes a change down and makes it. Answers the file of the body that nothing names any longer.
+    /// Writes a change to the log and applies it. Returns the file of a body that is no longer used.
     pub(super) fn commit(&mut self, change: Change) -> io::Result<Option<String>> {
         if let Some(log) = &mut self.log {
             let mut line = serde_json::to_vec(&change)?;
@@ -158,7 +158,7 @@ impl Index {
         Ok(self.apply(change))
     }
 
-    /// The next sequencer: microseconds since 1970, and always more than the last one.
+    /// Returns the next sequencer: microseconds since 1970, and always more than the previous one.
     pub(super) fn next_sequencer(&mut self) -> u64 {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -169,12 +169,12 @@ impl Index {
         self.last_sequencer
     }
 
-    /// The newest version of a key, a delete marker too.
+    /// Returns the newest version of a key, which can be a delete marker.
     pub(super) fn latest(&self, bucket: &str, key: &str) -> Option<&Version> {
         self.buckets.get(bucket)?.keys.get(key)?.last()
     }
 
-    /// The newest version of a key, unless that is a delete marker.
+    /// Returns the newest version of a key, unless it is a delete marker.
     pub(super) fn current(&self, bucket: &str, key: &str) -> Option<&Object> {
         self.latest(bucket, key)?.object.as_ref()
     }
@@ -235,7 +235,7 @@ impl Index {
 }
 
 impl Bucket {
-    /// Keys after `after` under `prefix`, rolled up at `delimiter`, that `wanted` accepts.
+    /// Lists the keys after `after` with `prefix` that `wanted` accepts. Keys with `delimiter` are grouped into prefixes.
     pub(super) fn list(
         &self,
         prefix: &str,
@@ -264,7 +264,7 @@ impl Bucket {
                     let end = prefix.len() + key[prefix.len()..].find(delimiter)? + delimiter.len();
                     Some(&key[..end])
                 });
-            // A prefix that ended the page before stands for all keys under it.
+            // Skips the keys under a prefix that is already listed, here or at the end of the previous page.
             if rolled.is_some_and(|rolled| {
                 rolled == after || page.prefixes.last().is_some_and(|last| last == rolled)
             }) {

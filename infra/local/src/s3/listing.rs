@@ -1,4 +1,4 @@
-//! Pages of keys, versions and buckets.
+//! Lists keys, versions and buckets in pages.
 
 use data_encoding::BASE64URL_NOPAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -9,7 +9,7 @@ use super::index::{Page, Version};
 use super::objects::timestamp;
 use super::store::{Store, bucket_of, is_current};
 
-/// What `encoding-type=url` leaves as it is.
+/// The characters that `encoding-type=url` does not encode.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -88,7 +88,7 @@ impl Store {
             marker: Some(encode(&after)),
             max_keys: Some(max.1),
             is_truncated: Some(page.next.is_some()),
-            // S3 tells it only where a delimiter may have rolled up the last key.
+            // S3 returns it only with a delimiter, which may have grouped the last key.
             next_marker: page
                 .next
                 .as_deref()
@@ -117,7 +117,7 @@ impl Store {
             true
         });
 
-        // What is left of the marker's own key comes first, then keys and prefixes in order.
+        // The remaining versions of the marker's own key come first, then keys and prefixes in order.
         let mut entries: Vec<Entry<'_>> = Vec::new();
         if let Some(marker) = &input.version_id_marker
             && let Some((key, versions)) = bucket.keys.get_key_value(&after)
@@ -205,11 +205,11 @@ impl Store {
 
 enum Entry<'a> {
     Prefix(&'a str),
-    /// The last says whether it is the key's newest.
+    /// A version of a key. The boolean is true for the newest version.
     Version(&'a str, &'a Version, bool),
 }
 
-/// How keys are to be written: as they are, or percent-encoded, since XML can't carry every character.
+/// Returns the function that writes keys: unchanged, or percent-encoded, since XML cannot contain every character.
 fn encoder(encoding: Option<&EncodingType>) -> impl Fn(&str) -> String + use<> {
     let encoded = encoding.is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
     move |key| {

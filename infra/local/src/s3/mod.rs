@@ -1,7 +1,8 @@
-//! S3 on this machine: `s3s` speaks the protocol, this module keeps the objects. It stores bodies as files itself and
-//! doesn't wrap `s3s-fs`: that has no versions, turns keys into paths (so some keys can't be, and others collide),
-//! and a wrapper would have to redo each of its operations. Here a body's file has a random name, and what a key is
-//! never matters.
+//! A local S3. In: HTTP requests. Out: responses of the S3 API, and notifications of created objects. `s3s` implements the
+//! protocol; this module stores the objects.
+//!
+//! It does not wrap `s3s-fs`, which has no versions and turns keys into paths. Some keys are then impossible and others collide.
+//! A wrapper would have to reimplement each operation. Here each body is a file with a random name, so any key works.
 
 mod body;
 mod index;
@@ -26,7 +27,7 @@ use s3s::service::S3ServiceBuilder;
 
 pub(crate) use store::{Created, Store};
 
-/// The HTTP service in front of a store.
+/// Returns the HTTP service of a store.
 pub(crate) fn router(store: Arc<Store>) -> Router {
     let service = S3ServiceBuilder::new(service::Service(store)).build();
     let service = HandleError::new(service, async |_: HttpError| {

@@ -1,4 +1,4 @@
-//! Uploads in parts. They live in memory until they are complete: a restart forgets those that aren't.
+//! Multipart uploads. They are in memory until they are complete; a restart loses incomplete ones.
 
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use super::objects::{headers, shown, source, timestamp};
 use super::store::{Conditions, Store, now};
 use super::upload::{Stored, Upload, UploadedPart};
 
-/// Every part but the last has at least this many bytes.
+/// The minimum size of every part except the last, in bytes.
 const MIN_PART: u64 = 5 * 1024 * 1024;
 
 type Uploads = std::collections::HashMap<String, Upload>;
@@ -208,7 +208,7 @@ impl Store {
         })
     }
 
-    /// All uploads of a bucket that aren't complete, on one page.
+    /// Lists all incomplete uploads of a bucket on one page.
     pub(super) fn list_uploads(
         &self,
         input: ListMultipartUploadsInput,
@@ -274,7 +274,7 @@ fn find<'a>(
         .ok_or_else(|| s3_error!(NoSuchUpload, "The specified upload does not exist."))
 }
 
-/// The bodies of the parts that the client lists, in its order, and the ETag of them all.
+/// Returns the bodies of the parts that the client lists, in that order, and the ETag of the whole object.
 fn choose(upload: &Upload, wanted: &[CompletedPart]) -> S3Result<(Vec<String>, String)> {
     if wanted.is_empty() {
         return Err(s3_error!(

@@ -1,4 +1,4 @@
-//! Reading, writing, copying and deleting single objects.
+//! Reads, writes, copies and deletes single objects.
 
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
@@ -7,7 +7,7 @@ use super::body::{Claims, send};
 use super::index::{Headers, Object, Version};
 use super::store::{Conditions, Store, matches, now};
 
-/// Takes the headers that S3 keeps with an object out of a request.
+/// Takes the headers that S3 stores with an object from a request.
 macro_rules! headers {
     ($input:expr) => {
         crate::s3::index::Headers {
@@ -26,7 +26,7 @@ macro_rules! headers {
     };
 }
 
-/// What `GetObject` and `HeadObject` say of an object alike.
+/// Builds the fields that the responses of `GetObject` and `HeadObject` have in common.
 macro_rules! output {
     ($kind:ident, $version:ident, $object:ident, $with_checksums:ident) => {{
         let Headers { expires, user, .. } = &$object.headers;
@@ -68,7 +68,7 @@ macro_rules! output {
 }
 pub(super) use headers;
 
-/// What a read may be conditional on.
+/// The conditions of a read.
 pub(super) struct ReadConditions<'a> {
     pub(super) if_match: Option<&'a ETagCondition>,
     pub(super) if_none_match: Option<&'a ETagCondition>,
@@ -77,7 +77,8 @@ pub(super) struct ReadConditions<'a> {
 }
 
 impl ReadConditions<'_> {
-    /// As S3 decides: an ETag goes before a time. `unchanged` is what an `If-None-Match` that matches comes to.
+    /// Checks the conditions as S3 does: an ETag takes precedence over a time. `unchanged` creates the error for an object that
+    /// has not changed, by `If-None-Match` or `If-Modified-Since`.
     fn check(
         &self,
         version: &Version,
@@ -338,7 +339,7 @@ impl Store {
     }
 }
 
-/// The id as S3 shows it: a bucket without versions shows none.
+/// Returns the id as S3 shows it: none for a bucket without versions.
 pub(super) fn shown(version: &Version) -> Option<String> {
     (version.id != super::index::NULL).then(|| version.id.clone())
 }
@@ -358,7 +359,7 @@ fn date(text: &str) -> Option<Timestamp> {
     Timestamp::parse(TimestampFormat::DateTime, text).ok()
 }
 
-/// Bucket, key and version of what is to be copied.
+/// Returns bucket, key and version of the source of a copy.
 pub(super) fn source(source: &CopySource) -> S3Result<(&str, &str, Option<&str>)> {
     match source {
         CopySource::Bucket {
@@ -372,7 +373,7 @@ pub(super) fn source(source: &CopySource) -> S3Result<(&str, &str, Option<&str>)
 
 fn range(range: Option<Range>, size: u64) -> S3Result<Option<std::ops::Range<u64>>> {
     let Some(range) = range else { return Ok(None) };
-    // A suffix of an empty object is that object, whole.
+    // A suffix of an empty object is the whole object.
     if size == 0 && matches!(range, Range::Suffix { length } if length > 0) {
         return Ok(None);
     }

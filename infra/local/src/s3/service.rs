@@ -1,4 +1,5 @@
-//! `s3s`'s trait over the store: buckets here, objects in their modules. What is not here answers `NotImplemented`.
+//! Implements the trait of `s3s` for the store. Buckets are handled here, objects in their modules. Other operations return
+//! `NotImplemented`.
 
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use super::objects::timestamp;
 use super::store::{Store, bucket_of, now};
 use crate::template::REGION;
 
-/// The store as `s3s` wants it.
+/// The adapter from `s3s` to the store.
 pub(super) struct Service(pub(super) Arc<Store>);
 
-/// An operation's whole answer.
+/// The result of an operation.
 type Answer<T> = S3Result<S3Response<T>>;
 
 #[async_trait]
@@ -88,7 +89,7 @@ impl S3 for Service {
         request: S3Request<GetBucketLocationInput>,
     ) -> Answer<GetBucketLocationOutput> {
         bucket_of(&self.0.index(), &request.input.bucket)?;
-        // None is us-east-1.
+        // An absent location means us-east-1.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
 

@@ -1,5 +1,5 @@
-//! The objects: an index in memory, a folder of bodies, and word of everything that is created. It knows keys and
-//! versions; what a request may ask for is its callers' matter.
+//! Stores objects: an index in memory, a folder of bodies, and notifications of created objects. The store knows keys and
+//! versions; callers validate requests.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -15,25 +15,25 @@ use uuid::Uuid;
 use super::index::{Change, Index, NULL, Object, Version, Versioning};
 use super::upload::Upload;
 
-/// How many puts a waiter may be behind before it has to look for itself.
+/// The number of puts that a subscriber can lag behind before it misses some.
 const WAITERS_BUFFER: usize = 4096;
 
-/// Word of an object that was created: what a notification tells.
+/// A created object, with the data for its notification.
 #[derive(Debug, Clone)]
 pub(crate) struct Created {
     /// The bucket.
     pub(crate) bucket: String,
-    /// The key as it is, not encoded.
+    /// The key, not encoded.
     pub(crate) key: String,
-    /// None where the bucket has no versions.
+    /// The version id; `None` if the bucket has no versions.
     pub(crate) version_id: Option<String>,
-    /// For example `ObjectCreated:Put`.
+    /// The event, for example `ObjectCreated:Put`.
     pub(crate) event: &'static str,
-    /// Bytes.
+    /// The size, in bytes.
     pub(crate) size: u64,
-    /// Without quotes.
+    /// The ETag, without quotes.
     pub(crate) etag: String,
-    /// Hexadecimal, of one width, unique and growing.
+    /// The sequencer: a hexadecimal number of fixed width, unique and growing.
     pub(crate) sequencer: String,
 }
 
@@ -47,14 +47,14 @@ pub(crate) struct Store {
     created: broadcast::Sender<Created>,
 }
 
-/// What has to hold for a write.
+/// The preconditions of a write.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     pub(super) if_match: Option<ETagCondition>,
     pub(super) if_none_match: Option<ETagCondition>,
 }
 
-/// What a delete did.
+/// The result of a delete.
 #[derive(Debug, Default)]
 pub(super) struct Deleted {
     pub(super) version_id: Option<String>,
@@ -80,7 +80,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Makes a bucket, unless it is there, with or without versions.
+    /// Creates a bucket if it does not exist. `versioned` enables versions, also for an existing bucket.
     pub(crate) fn ensure_bucket(&self, bucket: &str, versioned: bool) -> io::Result<()> {
         let mut index = self.index();
         index.commit(Change::CreateBucket {
@@ -96,17 +96,17 @@ impl Store {
         Ok(())
     }
 
-    /// Everything that is created from now on.
+    /// Subscribes to every object that is created from now on.
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Created> {
         self.created.subscribe()
     }
 
-    /// Whether a key has an object.
+    /// Returns whether a key has an object.
     pub(crate) fn has(&self, bucket: &str, key: &str) -> bool {
         self.index().current(bucket, key).is_some()
     }
 
-    /// All keys under a prefix that have an object, in order.
+    /// Returns all keys with a prefix that have an object, in order.
     pub(crate) fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
         let index = self.index();
         let Some(bucket) = index.buckets.get(bucket) else {
@@ -123,7 +123,7 @@ impl Store {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A name for a new body, and its path.
+    /// Returns a name for a new body, and its path.
     pub(super) fn new_body(&self) -> (String, PathBuf) {
         let name = Uuid::new_v4().simple().to_string();
         let path = self.body(&name);
@@ -134,7 +134,7 @@ impl Store {
         self.folder.join("bodies").join(name)
     }
 
-    /// A version of a key: the newest, or the one asked for. Delete markers are errors, as S3 has them.
+    /// Returns a version of a key: the specified one, or else the newest. As in S3, a delete marker is an error.
     pub(super) fn find(
         &self,
         bucket: &str,
@@ -162,7 +162,7 @@ impl Store {
         }
     }
 
-    /// Stores a new version of a key, whose body is already a file, and sends word of it.
+    /// Stores a new version of a key, whose body is already a file. Sends a notification.
     pub(super) fn put(
         &self,
         bucket: &str,
@@ -202,7 +202,8 @@ impl Store {
             etag: object.etag,
             sequencer: format!("{:018X}", version.sequencer),
         };
-        // Sent under the lock, so that word goes out in the order of the sequencers. No receiver is no error.
+        // Sent under the lock, so that notifications are in the order of the sequencers. It is not an error if nothing receives
+        // them.
         let _ = self.notifications.send(created.clone());
         let _ = self.created.send(created);
         drop(index);
@@ -210,14 +211,14 @@ impl Store {
         Ok(version)
     }
 
-    /// Refuses a write that can't succeed before its body has been read.
+    /// Rejects a write that cannot succeed, before its body is read.
     pub(super) fn check(&self, bucket: &str, key: &str, conditions: &Conditions) -> S3Result<()> {
         let index = self.index();
         bucket_of(&index, bucket)?;
         conditions.check(index.current(bucket, key))
     }
 
-    /// Removes a version, or lays a delete marker over the key.
+    /// Removes a version, or adds a delete marker to the key.
     pub(super) fn delete(
         &self,
         bucket: &str,
@@ -299,14 +300,14 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Removes a body's file. One that is being read lives on until it has been.
+    /// Removes the file of a body. A file that is being read remains readable.
     pub(super) fn remove_body(&self, name: Option<String>) {
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             let _ = std::fs::remove_file(self.body(&name));
         }
     }
 
-    /// Removes the bodies that no version names: uploads that a stop cut short.
+    /// Removes bodies without a version, left by interrupted uploads.
     fn remove_orphans(&self) -> io::Result<()> {
         let index = self.index();
         let versions = index
@@ -352,7 +353,7 @@ impl Conditions {
     }
 }
 
-/// Whether an `If-Match` or `If-None-Match` names this ETag.
+/// Returns whether an `If-Match` or `If-None-Match` contains this ETag.
 pub(super) fn matches(condition: &ETagCondition, etag: &str) -> bool {
     match condition {
         ETagCondition::Any => true,
@@ -360,14 +361,14 @@ pub(super) fn matches(condition: &ETagCondition, etag: &str) -> bool {
     }
 }
 
-/// Whether the newest version is an object and no delete marker.
+/// Returns whether the newest version is an object and not a delete marker.
 pub(super) fn is_current(versions: &[Version]) -> bool {
     versions
         .last()
         .is_some_and(|version| version.object.is_some())
 }
 
-/// Epoch seconds.
+/// Returns the current time, in epoch seconds.
 pub(super) fn now() -> i64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -382,7 +383,7 @@ pub(super) fn bucket_of<'a>(index: &'a Index, bucket: &str) -> S3Result<&'a supe
         .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
 }
 
-/// What S3 answers where a delete marker is: as if nothing were there, or, to who names it, that it can't be read.
+/// Returns the error of S3 for a delete marker. Without a version id the key does not exist; with one, the method is not allowed.
 fn is_marker(version: &Version, named: bool) -> S3Error {
     let mut error = if named {
         s3_error!(

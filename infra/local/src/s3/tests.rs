@@ -1,4 +1,4 @@
-//! The store over HTTP, by the AWS SDK.
+//! Tests the store over HTTP with the AWS SDK.
 
 use std::collections::BTreeSet;
 

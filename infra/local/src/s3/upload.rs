@@ -1,4 +1,4 @@
-//! What an upload has stored so far: bodies, and the parts of multipart uploads.
+//! The stored data of unfinished uploads: bodies, and the parts of multipart uploads.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::index::Headers;
 
-/// A body that has been stored. Its file goes again with it, unless it is kept.
+/// A stored body. Dropping the value deletes its file, unless it was kept.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) name: String,
@@ -18,7 +18,7 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The body's name: from now on something else looks after it.
+    /// Keeps the file and returns the body's name. The caller becomes responsible for the file.
     pub(super) fn keep(&mut self) -> String {
         self.path = None;
         self.name.clone()
@@ -41,18 +41,18 @@ impl Drop for Stored {
     }
 }
 
-/// An upload that has been started.
+/// A multipart upload that has been started.
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) bucket: String,
     pub(super) key: String,
     pub(super) headers: Headers,
-    /// Epoch seconds: this is the object's last-modified once it is complete, as on S3.
+    /// The start time, in epoch seconds. As in S3, it becomes the last-modified time of the complete object.
     pub(super) initiated: i64,
     pub(super) parts: BTreeMap<i32, UploadedPart>,
 }
 
-/// A part whose file goes when nobody needs it any longer.
+/// A part of an upload. Dropping the value deletes its file.
 #[derive(Debug)]
 pub(super) struct UploadedPart {
     pub(super) stored: Stored,

@@ -1,6 +1,5 @@
-//! What a request passes before `s3s` sees it. Any credentials are good here, so signatures are taken off instead of
-//! being checked (`s3s` can only check those whose secret it knows), and `aws-chunked` bodies, which `s3s` decodes
-//! together with their signatures, are decoded here.
+//! Prepares requests for `s3s`. Any credentials are accepted, so signatures are removed instead of checked; `s3s` can only check
+//! signatures whose secret it knows. `s3s` decodes `aws-chunked` bodies together with their signatures, so they are decoded here.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,7 @@ use axum::response::Response;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
-/// Query parameters of presigned URLs, of signature versions 4 and 2.
+/// The query parameters of presigned URLs, in signature versions 4 and 2.
 const SIGNATURE_PARAMETERS: [&str; 10] = [
     "x-amz-algorithm",
     "x-amz-credential",
@@ -29,10 +28,10 @@ const SIGNATURE_PARAMETERS: [&str; 10] = [
 ];
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
-/// A chunk's header line, and all trailers, have to fit into this many bytes.
+/// The maximum size of a chunk's header line or of a trailer line, in bytes.
 const MAX_LINE: usize = 16 * 1024;
 
-/// The trailers of an `aws-chunked` body, names in lower case: there once the body has been read to its end.
+/// The trailers of an `aws-chunked` body, with names in lowercase. Available after the body has been read to its end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trailers(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -46,7 +45,7 @@ impl Trailers {
     }
 }
 
-/// Takes the signature off a request and the chunks out of its body.
+/// Removes the signature from a request and decodes its chunked body.
 pub(super) async fn unsign(mut request: Request, next: Next) -> Response {
     request.headers_mut().remove(header::AUTHORIZATION);
     if let Some(uri) = without_signature(request.uri()) {
@@ -104,7 +103,7 @@ fn unchunk_headers(headers: &mut HeaderMap) {
         None => headers.remove(header::CONTENT_LENGTH),
     };
     headers.remove(CONTENT_SHA256);
-    // `aws-chunked` is not kept with the object, what else the body is encoded as is.
+    // S3 does not store `aws-chunked` with the object, but it stores other encodings.
     let encodings = headers.remove(header::CONTENT_ENCODING);
     let encodings = encodings
         .as_ref()
@@ -125,9 +124,9 @@ fn unchunk_headers(headers: &mut HeaderMap) {
 struct Chunks<S> {
     body: Pin<Box<S>>,
     buffer: BytesMut,
-    /// Bytes of the current chunk that are still to come.
+    /// The number of bytes of the current chunk that are still missing.
     left: u64,
-    /// Whether a chunk has been started, so that its data ends in a line break.
+    /// Whether a chunk has started, so that a line break follows its data.
     started: bool,
     trailers: Trailers,
 }
@@ -192,7 +191,7 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
         Ok(())
     }
 
-    /// The next line without its line break; the body's end ends it too.
+    /// Reads the next line, without its line break. The end of the body also ends a line.
     async fn line(&mut self) -> std::io::Result<String> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {

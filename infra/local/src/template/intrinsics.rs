@@ -1,5 +1,5 @@
-//! CloudFormation's intrinsic functions, as far as the template uses them: `Ref`, `Sub`, `GetAtt`, `If`, `Join`,
-//! `Select`, `Split`, `FindInMap`, conditions, and dynamic references to secrets.
+//! CloudFormation's intrinsic functions that the template uses: `Ref`, `Sub`, `GetAtt`, `If`, `Join`, `Select`, `Split`,
+//! `FindInMap`, conditions, and dynamic references to secrets.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-/// The region that the local stack claims to be in.
+/// The region of the local stack.
 pub(crate) const REGION: &str = "us-east-1";
-/// The account that it claims to be.
+/// The account id of the local stack.
 pub(crate) const ACCOUNT: &str = "000000000000";
-/// `AWS::StackName`, and the local name of the table and of the bucket, whatever the template calls them.
+/// The value of `AWS::StackName`. It is also the local name of the table and the bucket, whatever their names in the template.
 const STACK_NAME: &str = "customer-profiles";
 
-/// Makes plain JSON of YAML: a tag becomes the long form, `!Ref X` becomes `{"Ref": "X"}`.
+/// Converts YAML to plain JSON. Tags get their long form: `!Ref X` becomes `{"Ref": "X"}`.
 pub(super) fn plain(yaml: Yaml) -> Value {
     match yaml {
         Yaml::Null => Value::Null,
@@ -55,18 +55,18 @@ pub(super) fn plain(yaml: Yaml) -> Value {
     }
 }
 
-/// Resolves the intrinsics of one template.
+/// Resolves the intrinsic functions of one template.
 pub(super) struct Resolver<'a> {
     document: &'a Value,
     parameters: &'a BTreeMap<String, String>,
-    /// Logical ids of the table and the bucket.
+    /// The logical ids of the table and the bucket.
     main: Vec<&'a str>,
-    /// Resources whose names are being resolved: a name that refers to itself ends here.
+    /// The resources whose names are being resolved, to detect a name that refers to itself.
     resolving: RefCell<Vec<String>>,
 }
 
 impl<'a> Resolver<'a> {
-    /// `main` are the logical ids of the table and the bucket that the local stack plays.
+    /// Creates a resolver. `main` contains the logical ids of the table and the bucket of the local stack.
     pub(super) fn new(
         document: &'a Value,
         parameters: &'a BTreeMap<String, String>,
@@ -80,7 +80,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A value with all that is in it resolved.
+    /// Returns a value with all intrinsic functions in it resolved.
     pub(super) fn value(&self, value: &Value) -> Value {
         match value {
             Value::Array(items) => Value::Array(
@@ -112,7 +112,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A value as the text that an environment variable or a name would hold.
+    /// Returns a resolved value as a string, as an environment variable or a name would contain it.
     pub(super) fn text(&self, value: &Value) -> String {
         match self.value(value) {
             Value::String(text) => text,
@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The local name of a resource: the one that the template gives, or one made of its logical id.
+    /// Returns the local name of a resource: its name in the template, or one derived from its logical id.
     pub(super) fn name_of(&self, id: &str) -> String {
         if self.main.contains(&id) {
             return STACK_NAME.to_owned();
@@ -141,8 +141,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The text of an environment variable. A name of the table or the bucket that is spelled out there instead of
-    /// being referred to (a reference may be a circle) becomes the local one too.
+    /// Returns the string of an environment variable. A literal name of the table or the bucket is replaced with the local name
+    /// too. Templates use literal names where a reference would be circular.
     pub(super) fn variable(&self, value: &Value) -> String {
         let given = self
             .main
@@ -154,7 +154,7 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// The name that the template gives a resource; empty if it gives none.
+    /// Returns the name of a resource in the template; empty if it has none.
     fn given_name(&self, id: &str) -> String {
         let resource = &self.document["Resources"][id];
         let property = match as_str(&resource["Type"]) {
@@ -269,7 +269,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// `Fn::Sub` in both its forms. `${!Literal}` stands for `${Literal}`.
+    /// Resolves both forms of `Fn::Sub`. `${!Literal}` results in `${Literal}`.
     fn substitute(&self, argument: &Value) -> String {
         let (text, own) = match argument {
             Value::Array(parts) => (parts.first().map_or("", as_str), parts.get(1)),
@@ -316,27 +316,27 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// A text, or nothing.
+/// Returns a string, or an empty string for other types.
 pub(super) fn as_str(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A whole number, also one that is written as a text, as parameters are.
+/// Returns an integer. Parameters are strings, so a string of digits is also accepted.
 pub(super) fn as_u64(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// A list's items; none of anything else.
+/// Returns the items of an array; none for other types.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What `!Ref AWS::NoValue` leaves: the property is not there.
+/// Returns the marker for `!Ref AWS::NoValue`, which removes the property.
 fn no_value() -> Value {
     json!({ "Ref": "AWS::NoValue" })
 }
 
-/// Puts the local key where the template has a dynamic reference to a secret.
+/// Replaces dynamic references to secrets with the local key.
 fn with_secrets(text: &str) -> String {
     let Some(start) = text.find("{{resolve:") else {
         return text.to_owned();
@@ -352,7 +352,7 @@ fn with_secrets(text: &str) -> String {
     ))
 }
 
-/// `DropBucket` → `drop-bucket`.
+/// Converts `DropBucket` to `drop-bucket`.
 fn kebab(id: &str) -> String {
     let mut out = String::new();
     for c in id.chars() {

@@ -1,6 +1,7 @@
-//! What `template.yaml` says that the local stack needs: the table, the bucket, the functions with their
-//! environment, routes and notifications. It is not a general CloudFormation interpreter: what it doesn't know
-//! resolves to a readable placeholder.
+//! Reads a template. In: `template.yaml`. Out: the table, the bucket, and the functions with their environment, routes and
+//! notifications.
+//!
+//! This is not a general CloudFormation interpreter. Unknown functions resolve to a readable placeholder.
 
 mod intrinsics;
 #[cfg(test)]
@@ -15,37 +16,37 @@ use serde_json::Value;
 pub(crate) use intrinsics::{ACCOUNT, REGION};
 use intrinsics::{Resolver, as_str, as_u64, list, plain};
 
-/// How often Lambda retries a failed event at most, and if nothing else is configured.
+/// The maximum number of retries of a failed event in Lambda, which is also the default.
 const MAX_RETRIES: usize = 2;
 
-/// The parts of a SAM template that the local stack plays.
+/// The parts of a SAM template that the local stack implements.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
     /// The first `AWS::DynamoDB::Table`.
     pub(crate) table: Table,
     /// The first `AWS::S3::Bucket` that notifies a function, or else the first bucket.
     pub(crate) bucket: Bucket,
-    /// Every `AWS::Serverless::Function` that a Cargo binary stands behind, by logical id.
+    /// Every `AWS::Serverless::Function` with a Cargo binary, by logical id.
     pub(crate) functions: BTreeMap<String, Function>,
-    /// The HTTP API's answer to preflight requests, if it has one.
+    /// The CORS configuration of the HTTP API, if it has one.
     pub(crate) cors: Option<Cors>,
 }
 
 /// A DynamoDB table.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    /// Its local name.
+    /// The local name.
     pub(crate) name: String,
-    /// `CreateTable`'s request: name, keys, attributes, billing, indexes.
+    /// The request for `CreateTable`: name, keys, attributes, billing, indexes.
     pub(crate) create: Value,
-    /// The attribute that holds an item's end, in epoch seconds.
+    /// The attribute with the expiry time of an item, in epoch seconds.
     pub(crate) time_to_live: Option<String>,
 }
 
 /// An S3 bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Bucket {
-    /// Its local name.
+    /// The local name.
     pub(crate) name: String,
     /// Whether `VersioningConfiguration` enables versions.
     pub(crate) versioned: bool,
@@ -54,54 +55,54 @@ pub(crate) struct Bucket {
 /// A Lambda function.
 #[derive(Debug, Clone)]
 pub(crate) struct Function {
-    /// Its name in the template.
+    /// The logical id in the template.
     pub(crate) logical_id: String,
-    /// Cargo package and binary, from `Metadata.BuildProperties.Binary`.
+    /// The Cargo package and binary, from `Metadata.BuildProperties.Binary`.
     pub(crate) binary: String,
-    /// How long one invocation may take.
+    /// The maximum duration of one invocation.
     pub(crate) timeout: Duration,
-    /// Memory in MiB: told to the function, not enforced.
+    /// The memory in MiB. It is passed to the function, but not enforced.
     pub(crate) memory: u64,
-    /// How many invocations may run at once.
+    /// The maximum number of concurrent invocations.
     pub(crate) concurrency: usize,
-    /// How often Lambda retries an event that the function failed at.
+    /// The number of retries after a failed event.
     pub(crate) retries: usize,
-    /// `Environment.Variables`, the globals' and its own, resolved.
+    /// The resolved `Environment.Variables` of the globals and the function.
     pub(crate) environment: BTreeMap<String, String>,
-    /// The HTTP routes that it answers.
+    /// The HTTP routes that invoke the function.
     pub(crate) routes: Vec<Route>,
-    /// The S3 notifications that it is sent.
+    /// The S3 notifications that invoke the function.
     pub(crate) notifications: Vec<Notification>,
-    /// What the policies of its role allow.
+    /// The permissions in the policies of its role.
     pub(crate) allows: Vec<Allow>,
 }
 
 /// One action that a policy allows on one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allow {
-    /// For example `dynamodb:Query`.
+    /// The action, for example `dynamodb:Query`.
     pub(crate) action: String,
-    /// With the local names, for example `arn:aws:s3:::customer-profiles/drop/*`.
+    /// The resource with local names, for example `arn:aws:s3:::customer-profiles/drop/*`.
     pub(crate) resource: String,
 }
 
 /// A route of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// `GET`, `POST` …, or `ANY`.
+    /// The method: `GET`, `POST` …, or `ANY`.
     pub(crate) method: String,
-    /// For example `/profiles/{id}` or `/{proxy+}`.
+    /// The path, for example `/profiles/{id}` or `/{proxy+}`.
     pub(crate) path: String,
 }
 
-/// Which objects a function hears of.
+/// The objects whose creation invokes a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notification {
-    /// For example `s3:ObjectCreated:*`.
+    /// The event, for example `s3:ObjectCreated:*`.
     pub(crate) event: String,
-    /// What the key starts with.
+    /// The required start of the key.
     pub(crate) prefix: String,
-    /// What the key ends with.
+    /// The required end of the key.
     pub(crate) suffix: String,
 }
 
@@ -122,21 +123,21 @@ pub(crate) struct Cors {
     pub(crate) credentials: bool,
 }
 
-/// Why a template can't be played.
+/// An error in reading a template.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The file can't be read.
+    /// The file cannot be read.
     #[error("{path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// It isn't YAML.
+    /// The file is not YAML.
     #[error("the template is not valid YAML: {0}")]
     Yaml(#[from] serde_yaml_ng::Error),
-    /// A resource that the local stack needs is not there.
+    /// The template lacks a resource that the local stack needs.
     #[error("the template has no resource of type {0}")]
     Missing(&'static str),
 }
@@ -145,7 +146,7 @@ impl Template {
     /// Reads a template. `parameters` override the defaults of the template's parameters.
     ///
     /// # Errors
-    /// The file can't be read, is no YAML, or has no table or bucket.
+    /// The file cannot be read, is not YAML, or contains no table or bucket.
     pub(crate) fn read(
         path: &Path,
         parameters: &BTreeMap<String, String>,
@@ -157,10 +158,10 @@ impl Template {
         Self::parse(&text, parameters)
     }
 
-    /// Parses a template's text.
+    /// Parses the text of a template.
     ///
     /// # Errors
-    /// As [`Template::read`], the file apart.
+    /// The text is not YAML, or contains no table or bucket.
     pub(crate) fn parse(
         text: &str,
         parameters: &BTreeMap<String, String>,
@@ -198,10 +199,10 @@ impl Template {
     }
 }
 
-/// One of the project's templates as JSON, tags in their long form: `!Ref X` is `{"Ref": "X"}`. Nothing is resolved.
+/// Reads one of the project's templates as JSON, without resolving it. Tags get their long form: `!Ref X` becomes `{"Ref": "X"}`.
 ///
 /// # Errors
-/// The file can't be read, or is no YAML.
+/// The file cannot be read, or is not YAML.
 pub fn document(name: &str) -> Result<Value, TemplateError> {
     let path = crate::binaries::workspace().join(name);
     let text = std::fs::read_to_string(&path).map_err(|source| TemplateError::Read {
@@ -211,7 +212,7 @@ pub fn document(name: &str) -> Result<Value, TemplateError> {
     Ok(plain(serde_yaml_ng::from_str(&text)?))
 }
 
-/// The bucket that notifies a function, or else the first.
+/// Returns the first bucket that notifies a function, or else the first bucket.
 fn main_bucket<'a>(
     document: &'a Value,
     resources: &Resources<'a>,
@@ -339,7 +340,7 @@ fn function(
     })
 }
 
-/// What the role that a function is given allows. Conditions on a statement are not looked at.
+/// Returns the permissions of a function's role. Conditions of a statement are ignored.
 fn allows(document: &Value, resolver: &Resolver<'_>, properties: &Value) -> Vec<Allow> {
     let role = match properties["Role"].get("Fn::GetAtt") {
         Some(parts) => as_str(&parts[0]),
@@ -364,7 +365,7 @@ fn allows(document: &Value, resolver: &Resolver<'_>, properties: &Value) -> Vec<
     allows
 }
 
-/// A list's items, or the one that stands there without a list.
+/// Returns the items of an array. A value that is not an array counts as one item.
 fn one_or_more(value: &Value) -> &[Value] {
     match value {
         Value::Array(items) => items,
@@ -373,7 +374,7 @@ fn one_or_more(value: &Value) -> &[Value] {
     }
 }
 
-/// What S3 sends the function, from the buckets' notification configurations and the function's own S3 events.
+/// Returns the S3 notifications of a function, from the buckets' notification configurations and the function's own S3 events.
 fn notifications(
     document: &Value,
     resolver: &Resolver<'_>,
@@ -429,12 +430,12 @@ fn notification(resolver: &Resolver<'_>, event: &Value, filter: &Value) -> Notif
     }
 }
 
-/// Whether a value names the resource, as `!Ref`, `!GetAtt` or inside a `!Sub`.
+/// Returns whether a value refers to the resource with `!Ref`, `!GetAtt` or inside a `!Sub`.
 fn refers(value: &Value, id: &str) -> bool {
     match value {
         Value::String(text) => text
             .split(|c: char| !c.is_ascii_alphanumeric())
-            // SAM names an alias after its function: `IngestFunctionAliaslive`.
+            // SAM derives the name of an alias from its function: `IngestFunctionAliaslive`.
             .any(|word| {
                 word == id
                     || word
@@ -459,7 +460,7 @@ fn cors(document: &Value, resolver: &Resolver<'_>, resources: &Resources<'_>) ->
         return None;
     }
     if !configuration.is_object() {
-        // `CorsConfiguration: true`, or one origin as a text: everything from there.
+        // `CorsConfiguration: true`, or one origin as a string, allows all methods and headers.
         let origin = configuration.as_str().unwrap_or("*").to_owned();
         return Some(Cors {
             origins: vec![origin],

@@ -1,4 +1,4 @@
-//! Attributes: who is named beside the newest, what the summary takes of them, and pages.
+//! Attributes: which other claims are listed, how the summary uses attributes, and pages.
 
 use super::*;
 use crate::profile::attributes::{self, Position, Wanted, page};
@@ -26,7 +26,7 @@ fn who_disagrees_is_named_once_for_each_value_of_each_source() {
     let score = |source, namespace, written, value: &str| {
         given(source, namespace, written, &[("score", value.into())])
     };
-    // Two identities say the same of one source, which then stands there once.
+    // Two identities have the same value from one source, which is then listed once.
     let other = |item: Item| Item {
         identity: identity(1).0,
         ..item
@@ -195,7 +195,7 @@ fn positions_survive_changes_and_contain_no_names() {
     let after_d = Position::after(2, "a", "d");
     assert_eq!(names_after(&["a", "b", "c", "d", "x"], &after_d), ["x"]);
     assert_eq!(names_after(&["d", "x"], &after_d), ["x"]);
-    // The attribute itself is gone.
+    // The attribute of the position no longer exists.
     assert_eq!(names_after(&["b", "c", "x"], &after_d), ["x"]);
     assert_eq!(names_after(&["b"], &after_d), Vec::<String>::new());
 }
@@ -333,12 +333,12 @@ fn names_come_from_records_with_both_parts() {
         name(&[newer, tess.clone(), guest.clone()]),
         "Theresa Aldous-Kim"
     );
-    // Blank parts are absent.
+    // Parts of only whitespace count as absent.
     let blank = named("shop", 3, &[("first_name", ""), ("last_name", " ")]);
     assert_eq!(name(&[tess.clone(), blank.clone()]), "Tess Aldous");
     let half = named("shop", 3, &[("first_name", "Jane "), ("last_name", "")]);
     assert_eq!(name(&[tess, half.clone()]), "Tess Aldous");
-    // Without such a record, part by part.
+    // If no record has both parts, each part is chosen separately.
     let family = named("pos", 1, &[("last_name", "Old")]);
     assert_eq!(name(&[guest, half, blank.clone(), family]), "Jane Old");
     assert_eq!(name(&[named("pos", 1, &[("last_name", "Old")])]), "Old");

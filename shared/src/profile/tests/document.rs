@@ -1,4 +1,4 @@
-//! The document: what it holds of the sections that are asked for, and where its pages end.
+//! The document: the content of the requested sections, and the ends of their pages.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn view(personal: bool) -> View<'static> {
     }
 }
 
-/// The profile of the first of these items' owners, with all of them.
+/// Returns the profile of the owner of the first item, with all of these items.
 fn profile(items: Vec<Item>) -> Profile {
     let mut closure = Closure::new(identity(0).0);
     while let Some(next) = closure.pending().pop() {
@@ -138,7 +138,7 @@ fn an_identity_is_named_by_the_most_telling_of_its_identifiers() {
         assert_eq!(value, Some(Personal::Shown("a@b.c".to_owned())));
         assert!(document.partial, "what was left unread is told");
     }
-    // One that is known by a link to it alone.
+    // An identity that is known only from a link to it.
     let profile = profile(vec![link(0, 1, 1)]);
     let document = profile.document(&view(true), Sections::NONE);
     let values: Vec<_> = document

@@ -1,4 +1,4 @@
-//! Figures: what is counted, and what is left out.
+//! Figures: which events are counted and which are left out.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn canceled_orders_count_nowhere() {
         let segments = summary["segments"].as_array().unwrap();
         assert!(segments.contains(&"one_time".into()), "{summary}");
         assert!(!segments.contains(&"returner".into()), "{summary}");
-        // They did happen.
+        // Canceled orders still count as events.
         assert_eq!(
             summary["last_event_at"],
             serde_json::to_value(at(9)).unwrap()

@@ -1,4 +1,4 @@
-//! History: what each event is called, where it happened, which way it went, and what is seen of it.
+//! History: the title, channel, direction and visible data of each event.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn shown(kind: EventType, data: Map) -> serde_json::Value {
     seen(kind, data, true)
 }
 
-/// What is seen of it without `pii:read`.
+/// Returns the event as a client without `pii:read` sees it.
 fn redacted(kind: EventType, data: Map) -> serde_json::Value {
     seen(kind, data, false)
 }
@@ -37,7 +37,7 @@ fn fields(json: &serde_json::Value) -> Map {
     entries.collect()
 }
 
-/// Kind, data, title, channel and direction.
+/// Type, data, title, channel and direction of an event.
 type Case<'a> = (EventType, &'a [(&'a str, Value)], &'a str, &'a str, &'a str);
 
 #[test]
@@ -214,7 +214,7 @@ fn adds_products_to_lines() {
             "no line",
         ])
     );
-    // The catalog contains one of the products: its id is open.
+    // The catalog contains one of the products, so its id is visible.
     assert_eq!(
         lines(false),
         json!([
@@ -341,7 +341,7 @@ fn leaves_out_unknown_fields_at_any_depth() {
     );
     assert_eq!(item.get("account"), None);
 
-    // With the scope, all is as it was in the file, except for the amounts.
+    // With the scope, the data is as in the file, except for the amounts.
     let mut expected = data.clone();
     expected["currency"] = json!("USD");
     expected["products"][0]["price_paid"] = json!("5.00");
@@ -352,7 +352,7 @@ fn leaves_out_unknown_fields_at_any_depth() {
     assert_eq!(item["account"], data["account"]);
 }
 
-/// What people write into a subject or a reason is hidden, and no title repeats it.
+/// Free text in a subject or a reason is hidden, and not repeated in a title.
 #[test]
 fn hides_free_text_and_keeps_it_out_of_titles() {
     use EventType::{EmailClick, EmailSend, Purchase, SmsClick};

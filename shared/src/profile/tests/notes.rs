@@ -1,4 +1,4 @@
-//! Notes: their ids and tags, and pages with the pinned ones on top.
+//! Notes: ids, entity tags, and pages with pinned notes on top.
 
 use super::*;
 use crate::profile::note::{self, NoteText, page, parse_id};
@@ -19,7 +19,7 @@ fn written(n: u64, pinned: bool) -> Item {
     }
 }
 
-/// The numbers of the notes of each page.
+/// Returns the numbers of the notes on each page.
 fn pages(items: &[Item], limit: usize) -> Vec<Vec<u64>> {
     let (mut after, mut pages) = (None, Vec::new());
     loop {

@@ -1,4 +1,4 @@
-//! Segments and engagement: what the events and the day make of a customer.
+//! Segments and engagement, computed from the events and the current day.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const DAY: i64 = 86_400;
 
-/// The summary of these items, so many days after `at(0)`.
+/// Returns the summary of these items, `days` days after `at(0)`.
 fn summary(items: &[Item], days: i64) -> serde_json::Value {
     let mut closure = Closure::new(identity(0).0);
     closure.add([(&identity(0).0, items, &Markers::default())]);
@@ -132,7 +132,7 @@ fn engagement_counts_each_message_once() {
     ] {
         assert_eq!(sms[name], expected, "{name} of {sms}");
     }
-    // Where nothing was sent there is no rate.
+    // Without sent messages there is no rate.
     let opened = [mail(EmailOpen, 4, "a", &[])];
     let email = &self::summary(&opened, 20)["email"];
     assert_eq!(email["open_rate"], serde_json::Value::Null);
@@ -141,7 +141,7 @@ fn engagement_counts_each_message_once() {
     assert_eq!(self::summary(&opened, 200)["email"]["engagement"], "none");
 }
 
-/// Each status has a key of its own, and the keys' order says nothing.
+/// Each status has its own key, and the order of the keys does not matter.
 #[test]
 fn of_two_statuses_at_one_moment_the_newest_word_counts() {
     let said = |id: &str, written: u8, status: &str| {

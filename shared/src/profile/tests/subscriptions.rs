@@ -1,10 +1,10 @@
-//! Subscriptions: an opt-out holds until the same list of the same source is subscribed to again.
+//! Subscriptions: an opt-out stays until the customer subscribes to the same list of the same source again.
 
 use serde_json::json;
 
 use super::*;
 
-/// A status of a list (`""`: of no list) of a source on a day.
+/// Creates a status event for a list of a source on a day. `list` is `""` for an event without a list.
 fn said(kind: EventType, day: u8, source: &str, list: &str, status: &str) -> Item {
     let mut data = map(&[("status", status.into())]);
     if !list.is_empty() {
@@ -33,7 +33,7 @@ fn summary(items: &[Item]) -> serde_json::Value {
     document["summary"].clone()
 }
 
-/// The channel's status, and those of `email_opted_in`, `email_opted_out` and `sms_subscribed` that the customer is in.
+/// Returns the channel's status, and which of `email_opted_in`, `email_opted_out` and `sms_subscribed` the customer is in.
 fn state(items: &[Item], channel: &str) -> (String, String) {
     let summary = summary(items);
     let segments = summary["segments"].as_array().unwrap().iter();

@@ -1,11 +1,11 @@
-//! Versions: of events of one id that are less than 24 hours apart, the newest is shown.
+//! Versions: among events of one id that are less than 24 hours apart, the newest version is shown.
 
 use super::*;
 use crate::profile::versions::{self, Place};
 
 const HOUR: i64 = 3_600_000_000;
 
-/// A purchase of an id, so many microseconds after a moment.
+/// Creates an event with this type and id, `time` microseconds after `at(1)`.
 fn sent(owner: u8, kind: EventType, id: &str, time: i64, written: u8) -> Item {
     let (identity, link) = identity(owner);
     let key = EventKey::new(
@@ -25,7 +25,7 @@ fn sent(owner: u8, kind: EventType, id: &str, time: i64, written: u8) -> Item {
     )
 }
 
-/// The numbers of the versions that are shown, in the order of time.
+/// Returns the numbers of the shown versions, oldest event first.
 fn shown(items: &[Item]) -> Vec<u8> {
     let state: State = items.iter().cloned().collect();
     let mut shown = state.events();
@@ -57,14 +57,14 @@ fn the_newest_version_is_shown() {
     for kind in [EmailOpen, EmailClick] {
         assert_eq!(pair(kind, 1, 1, 2), [1, 2], "{kind}");
     }
-    // Another id or type is another event.
+    // An event with another id or type is another event.
     let items = [
         sent(0, Purchase, "a", 0, 1),
         sent(0, Purchase, "b", 1, 2),
         sent(0, Return, "a", 2, 3),
     ];
     assert_eq!(shown(&items), [1, 2, 3]);
-    // Another identity is not.
+    // An event of another identity can be the same event.
     assert_eq!(
         shown(&[
             sent(0, Purchase, "a", 0, 2),
@@ -122,7 +122,7 @@ fn figures_count_the_newest_version() {
     );
 }
 
-/// The newer version is the last of the first page, and what it replaces would be on the second.
+/// The newer version is the last event of the first page; the event that it replaces would be on the second.
 #[test]
 fn a_first_pages_cursor_knows_what_it_replaces() {
     let mut items: Vec<_> = (0..30)
