@@ -2,7 +2,7 @@
 //! make visible.
 //!
 //! The tables list visible fields, not hidden ones, so a new field is hidden by default. Visible are enumerations, known numbers
-//! and times, the system's own ids, and products of the catalog. A known field with another value becomes `{"redacted": true}`.
+//! and times, and products of the catalog. A known field with another value becomes `{"redacted": true}`.
 //! Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
 
 use super::{Personal, channel::is_known_channel};
