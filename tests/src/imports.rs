@@ -104,7 +104,8 @@ impl Setting {
                 let mut tries = 0;
                 while let Err(error) = self.stack().invoke("ingest", event.clone()).await {
                     tries += 1;
-                    assert!(tries < 3, "the fault has passed, but: {error}");
+                    // A busy machine can use up the short time of an invocation by itself.
+                    assert!(tries < 20, "the fault has passed, but: {error}");
                 }
                 sent.push(key);
             }
