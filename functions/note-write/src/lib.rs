@@ -171,7 +171,8 @@ fn count_masked_cards(text: Option<&NoteText>) {
 }
 
 fn note_deleted() -> Problem {
-    let detail = "The note that this idempotency key stands for was deleted since. Use a new key to leave a note again.";
+    let detail =
+        "The note of this idempotency key was deleted. Send a new key to leave another note.";
     Problem::new(Kind::NOTE_DELETED, detail).field("idempotency-key")
 }
 

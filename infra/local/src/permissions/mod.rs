@@ -119,7 +119,7 @@ fn permission(function: &str, allow: &Allow) -> Permission {
     }
 }
 
-/// Returns whether a resource matches a pattern in which `*` stands for any characters.
+/// Returns whether a resource matches a pattern in which `*` matches any characters.
 fn matches(pattern: &str, resource: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
