@@ -580,7 +580,7 @@ function historyPanel({ format, send }, firstPage, channels) {
 
 	function conversation(items) {
 		const [{ channel, account, message }] = items;
-		const whom = pick(account, "name", "id");
+		const other = pick(account, "name", "id");
 		const bubble = (item) => {
 			const { author, attachments } = item.message;
 			const out = item.direction === "outbound";
@@ -588,7 +588,7 @@ function historyPanel({ format, send }, firstPage, channels) {
 				fine(said(pick(author, "name", "handle") ?? (out ? "Agent" : "Customer")), h("span.sr", out ? " to the customer" : " from the customer"), " · ", format.time(item.at)),
 				h("div.say", body(item), [attachments ?? []].flat().map((file) => h("p", link(pick(file, "name", "type") ?? "Attachment", file.url)))));
 		};
-		return [h("div.card-head", icon("message"), h("div", h("strong", words(channel ?? "message")), whom && h("p.fine", "with ", said(whom))),
+		return [h("div.card-head", icon("message"), h("div", h("strong", words(channel ?? "message")), other && h("p.fine", "with ", said(other))),
 			message.state && h("span.pill", words(message.state))), h("ol.bubbles", items.toReversed().map(bubble))];
 	}
 

@@ -293,7 +293,7 @@ impl Position {
             return self.index;
         }
         let found = listed.iter().position(is_last);
-        found.map_or(self.index, |at| at + 1)
+        found.map_or(self.index.saturating_sub(1), |at| at + 1)
     }
 }
 

@@ -627,6 +627,9 @@ fn redaction_knows_every_field() {
                 kind::Kind::List(kind, _) => kind,
                 kind => kind,
             };
+            if let (kind::Kind::OneOf(names), redact::Rule::OneOf(visible)) = (kind, rule) {
+                assert!(names.iter().all(|name| visible.contains(name)), "{path}");
+            }
             if let (kind::Kind::Object(fields), redact::Rule::Object(rules)) = (kind, rule) {
                 check(fields, rules, &path);
             }

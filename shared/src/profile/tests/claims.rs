@@ -196,7 +196,8 @@ fn positions_survive_changes_and_contain_no_names() {
     assert_eq!(names_after(&["a", "b", "c", "d", "x"], &after_d), ["x"]);
     assert_eq!(names_after(&["d", "x"], &after_d), ["x"]);
     // The attribute of the position no longer exists.
-    assert_eq!(names_after(&["b", "c", "x"], &after_d), ["x"]);
+    assert_eq!(names_after(&["b", "x"], &after_d), ["x"]);
+    assert_eq!(names_after(&["b", "c", "x"], &after_d), ["c", "x"]);
     assert_eq!(names_after(&["b"], &after_d), Vec::<String>::new());
 }
 
