@@ -432,8 +432,8 @@ fn respond(request: &Request, result: Result<Response<Body>, Problem>) -> Respon
     let response = result.unwrap_or_else(|problem| problem.respond(&request_id));
     let mut response = compress(request, response);
     if bytes_sent(response.body()) > MAX_ANSWER {
-        let detail = "The answer is larger than what can be sent at once. Ask for fewer sections with include, or for a \
-                      smaller limit, and accept gzip.";
+        let detail = "The response is larger than 6 MB, the limit of Lambda. Send a smaller `limit` or fewer sections in \
+                      `include`, and accept gzip.";
         response = Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(&request_id);
     }
     // Profiles are personal data, and the reason of a failure may be too. `no-store` keeps them out of caches after the

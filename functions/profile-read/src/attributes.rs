@@ -1,5 +1,7 @@
 //! Returns pages of attributes, for categories with more attributes than a profile shows.
 
+use std::num::NonZeroUsize;
+
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use shared::{
@@ -27,12 +29,8 @@ struct AttributePage {
     #[serde(flatten)]
     page: Page<Paged>,
     /// The number of attributes, in all categories, that were left out because their names may be personal.
-    #[serde(skip_serializing_if = "is_zero")]
-    attributes_redacted: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes_redacted: Option<NonZeroUsize>,
 }
 
 /// Returns a page of all attributes, or of one category, sorted by category and name.
@@ -88,7 +86,7 @@ pub(crate) async fn page(
                 next,
                 partial: profile.partial || profile.closure.is_partial(),
             },
-            attributes_redacted: all.redacted,
+            attributes_redacted: NonZeroUsize::new(all.redacted),
         },
     )
 }

@@ -3,7 +3,7 @@
 //! A profile is a pure function of its input; the result is not stored. The [`State`] is a set of items in which the last write
 //! to a key wins, ordered by `version`. It does not depend on the order of the items or on how they were divided.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use serde::Serialize;
 
@@ -266,8 +266,8 @@ pub struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Categories>,
     /// The number of attributes that were left out because their names may be personal.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub attributes_redacted: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes_redacted: Option<NonZeroUsize>,
     /// The time of the newest file that contains attributes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes_as_of: Option<Instant>,
@@ -366,7 +366,7 @@ impl Profile {
             identities: self.identities(view),
             summary: sections.summary.then_some(summary),
             attributes: sections.attributes.then_some(attributes),
-            attributes_redacted: if sections.attributes { redacted } else { 0 },
+            attributes_redacted: NonZeroUsize::new(redacted).filter(|_| sections.attributes),
             attributes_as_of: attributes_as_of.filter(|_| sections.attributes),
             attributes_next,
             notes: sections.notes.then(|| note::section(&self.state, view)),
@@ -427,10 +427,6 @@ fn summarize(attributes: &Categories, events: &[&Item], view: &View<'_>) -> Summ
     let mut summary = summary::fold(attributes, events, view);
     segments::assign(&mut summary, attributes, view.now);
     summary
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) {
