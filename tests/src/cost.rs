@@ -372,7 +372,7 @@ async fn write_units(app: &TestApp, customers: u32) -> Vec<(&'static str, [Optio
 async fn what_writing_costs() {
     let app = TestApp::start().await;
     let with = write_units(&app, 100).await;
-    for index in shared::find::INDEXES {
+    for index in shared::model::find::INDEXES {
         delete_index(&app, index).await;
     }
     let without = write_units(&app, 200).await;

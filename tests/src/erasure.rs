@@ -8,12 +8,14 @@ use std::{
 use local::{Options, Stack};
 use serde_json::{Value, json};
 use shared::{
-    erasure::Markers,
-    identifier::Identifier,
-    identity::{IdentityId, IdentityKey},
-    keys::{Marker, SortKey},
+    model::{
+        erasure::Markers,
+        identifier::Identifier,
+        identity::{IdentityId, IdentityKey},
+        keys::{Marker, SortKey},
+        version::{ImportId, Version},
+    },
     table::{BATCH_SIZE, Table, Verdict, Write},
-    version::{ImportId, Version},
 };
 use tests::faults::Faults;
 

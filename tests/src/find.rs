@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use shared::find::INDEXES;
+use shared::model::find::INDEXES;
 
 use crate::{app::TestApp, ingest::rows};
 

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Delivery, Options, Stack};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::{keys, version::ImportId};
+use shared::model::{keys, version::ImportId};
 use tests::faults::{Fault, Faults, Proxy};
 
 use crate::{

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 use shared::{
-    keys::EventType,
+    model::keys::EventType,
     profile::redact::{self, Rule},
 };
 

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use local::{Delivery, Options};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::json;
-use shared::{
+use shared::model::{
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
     time::Instant,

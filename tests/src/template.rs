@@ -2,7 +2,7 @@
 //! `infra/smoke.sh` asks a deployed stack for the same.
 
 use serde_json::{Value, json};
-use shared::find::INDEXES;
+use shared::model::find::INDEXES;
 
 fn template() -> Value {
     local::template_document("template.yaml").expect("the template is YAML")

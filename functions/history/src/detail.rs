@@ -2,13 +2,14 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use shared::{
-    body,
-    identity::IdentityId,
-    item::Item,
-    keys::{EventKey, SortKey},
+    model::{
+        body,
+        identity::IdentityId,
+        item::Item,
+        keys::{EventKey, SortKey},
+    },
     profile::{newer, versions},
-    reader::Members,
-    table::{Table, TableError},
+    table::{Table, TableError, reader::Members},
 };
 
 use crate::merge;

@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 
 use shared::{
-    http::{self, Parameters},
-    item::Item,
-    keys::{EventKey, EventType},
-    principal::{Principal, Scope},
-    problem::{Kind, Problem},
+    http::{
+        self, Parameters,
+        principal::{Principal, Scope},
+        problem::{Kind, Problem},
+    },
+    model::{
+        item::Item,
+        keys::{EventKey, EventType},
+        time::Instant,
+    },
     profile::channel::{channel, is_known_channel, normal_channel},
     table::EventRange,
-    time::Instant,
 };
 
 /// The names of the parameters of the filter.

@@ -5,16 +5,23 @@ use std::convert::Infallible;
 
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
-    config::{Config, ConfigError},
-    cursor::{self, Listing},
-    http::{self, Parameters, Route},
-    identity::IdentityId,
-    principal::{Principal, Scope},
-    problem::{Kind, Problem},
-    products::Products,
-    profile::{HistoryItem, Page, versions::Place},
-    reader::{self, Members},
-    table::{KnownFacts, Table},
+    http::{
+        self, Parameters, Route,
+        principal::{Principal, Scope},
+        problem::{Kind, Problem},
+    },
+    model::identity::IdentityId,
+    profile::{
+        HistoryItem, Page,
+        cursor::{self, Listing},
+        versions::Place,
+    },
+    runtime::config::{Config, ConfigError},
+    table::{
+        KnownFacts, Table,
+        products::Products,
+        reader::{self, Members},
+    },
 };
 
 use filter::{Filter, PARAMETERS};

@@ -2,11 +2,9 @@
 
 use futures::future::try_join_all;
 use shared::{
-    item::Item,
-    keys::EventKey,
+    model::{item::Item, keys::EventKey},
     profile::versions::Place,
-    reader::Members,
-    table::{Table, TableError},
+    table::{Table, TableError, reader::Members},
 };
 
 use crate::{

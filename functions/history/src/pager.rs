@@ -7,16 +7,18 @@
 use std::collections::VecDeque;
 
 use shared::{
-    identity::IdentityId,
-    item::Item,
-    keys::{EventKey, EventType, SortKey},
+    model::{
+        identity::IdentityId,
+        item::Item,
+        keys::{EventKey, EventType, SortKey},
+        time::Instant,
+        value::Map,
+    },
     profile::{
         newer,
         versions::{self, Place, Versions},
     },
     table::{EventRange, Items},
-    time::Instant,
-    value::Map,
 };
 
 use crate::filter::Filter;

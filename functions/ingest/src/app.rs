@@ -4,9 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_s3::config::{BehaviorVersion, timeout::TimeoutConfig};
 use shared::{
-    config::{Config, ConfigError},
-    identifier::IdentifierRules,
-    identity::IdentityKey,
+    model::{identifier::IdentifierRules, identity::IdentityKey},
+    runtime::config::{Config, ConfigError},
     table::{Facts, SourceSeen, Table, TableError},
 };
 use tokio::sync::OnceCell;

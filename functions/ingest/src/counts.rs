@@ -1,7 +1,7 @@
 //! The counters of an import: the verdicts on its rows, and the items that its erasures deleted.
 
 use serde::Serialize;
-use shared::keys::SortKey;
+use shared::model::keys::SortKey;
 
 /// Defines a struct of counters. Progress stores each of them under the prefix and the field's name.
 macro_rules! counters {
@@ -115,8 +115,10 @@ mod tests {
     #[test]
     fn each_kind_of_item_has_its_counter_but_markers() {
         let event = || {
-            shared::keys::EventKey::parse("2026-01-02T03:04:05.000000Z#sms_send#aaaaaaaaaaaaaaaa")
-                .unwrap()
+            shared::model::keys::EventKey::parse(
+                "2026-01-02T03:04:05.000000Z#sms_send#aaaaaaaaaaaaaaaa",
+            )
+            .unwrap()
         };
         let keys = [
             (SortKey::Record("crm".into()), "erased_records"),
@@ -132,7 +134,7 @@ mod tests {
             assert_eq!(counted, [(counter, 2)]);
         }
         let mut erased = Erased::default();
-        erased.count(&SortKey::Marker(shared::keys::Marker::Erased));
+        erased.count(&SortKey::Marker(shared::model::keys::Marker::Erased));
         assert_eq!(erased, Erased::default());
     }
 }

@@ -2,7 +2,7 @@
 
 use lambda_runtime::Diagnostic;
 use shared::{
-    problem::chain,
+    http::problem::chain,
     table::{FactsError, TableError},
 };
 

@@ -6,11 +6,13 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Config},
 };
 use shared::{
-    identifier::{IdentifierRules, Notation},
-    identity::IdentityKey,
-    keys::SortKey,
+    model::{
+        identifier::{IdentifierRules, Notation},
+        identity::IdentityKey,
+        keys::SortKey,
+        version::{ImportId, Version},
+    },
     table::Write,
-    version::{ImportId, Version},
 };
 
 use crate::{

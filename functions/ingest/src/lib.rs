@@ -4,7 +4,7 @@
 pub use app::App;
 pub use deadline::Deadline;
 pub use error::IngestError;
-use shared::problem::chain;
+use shared::http::problem::chain;
 
 mod app;
 mod counts;

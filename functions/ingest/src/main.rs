@@ -9,7 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::logs::init();
+    shared::runtime::logs::init();
     let app = App::from_env()?;
     run(service_fn(|event: LambdaEvent<serde_json::Value>| {
         handle(&app, event.payload, Deadline::at(event.context.deadline()))

@@ -6,15 +6,14 @@ use lambda_http::{
     http::{HeaderMap, StatusCode, header},
 };
 use shared::{
-    http,
-    identity::IdentityId,
-    item::Item,
-    keys::SortKey,
-    principal::{Principal, Scope},
-    problem::{Kind, Problem},
+    http::{
+        self,
+        principal::{Principal, Scope},
+        problem::{Kind, Problem},
+    },
+    model::{identity::IdentityId, item::Item, keys::SortKey, time::Instant},
     profile::note,
-    reader,
-    time::Instant,
+    table::reader,
 };
 
 use crate::{App, Fields, answered, count_masked_cards};

@@ -9,24 +9,29 @@ use lambda_http::{
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    config::{Config, ConfigError},
-    erasure::IDEMPOTENCY_SECONDS,
-    find::Find,
-    http::{self, Parameters, Route},
-    identity::IdentityId,
-    item::Item,
-    keys::{self, SortKey},
-    metrics::{self, Unit},
-    principal::{Principal, Scope},
-    problem::{Kind, Problem},
+    http::{
+        self, Parameters, Route,
+        principal::{Principal, Scope},
+        problem::{Kind, Problem},
+    },
+    model::{
+        erasure::IDEMPOTENCY_SECONDS,
+        find::Find,
+        identity::IdentityId,
+        item::Item,
+        keys::{self, SortKey},
+        time::Instant,
+        value::Map,
+    },
     profile::{
         Note, View,
         note::{self, NoteText},
     },
-    reader,
-    table::{KnownFacts, NotePut, Table},
-    time::Instant,
-    value::Map,
+    runtime::{
+        config::{Config, ConfigError},
+        metrics::{self, Unit},
+    },
+    table::{KnownFacts, NotePut, Table, reader},
 };
 use uuid::Uuid;
 

@@ -6,7 +6,7 @@ use shared::http::run;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::logs::init();
+    shared::runtime::logs::init();
     let app = App::from_env()?;
     // The connection opens while the runtime fetches the first event.
     run(|request| handle(&app, request), app.warm()).await

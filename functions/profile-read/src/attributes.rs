@@ -5,17 +5,15 @@ use std::num::NonZeroUsize;
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use shared::{
-    cursor::{self, Listing},
-    http::{self, Parameters},
-    identity::IdentityId,
-    principal::Principal,
-    problem::Problem,
+    http::{self, Parameters, principal::Principal, problem::Problem},
+    model::identity::IdentityId,
     profile::{
         Page,
         attributes::{self, Paged, Position, Wanted},
         attributes_cursor,
+        cursor::{self, Listing},
     },
-    reader::{self, Notes},
+    table::reader::{self, Notes},
 };
 
 use crate::{App, audit};

@@ -14,19 +14,19 @@ use lambda_http::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    body,
-    closure::{Closure, ExcludedLinks},
-    cursor::{self, Listing},
-    http::{self, Parameters},
-    identity::IdentityId,
-    item::Item,
-    keys::SortKey,
-    principal::Principal,
-    problem::Problem,
-    reader::{self, Members},
-    time::Instant,
-    value::{Map, Value},
-    version::ImportId,
+    http::{self, Parameters, principal::Principal, problem::Problem},
+    model::{
+        body,
+        closure::{Closure, ExcludedLinks},
+        identity::IdentityId,
+        item::Item,
+        keys::SortKey,
+        time::Instant,
+        value::{Map, Value},
+        version::ImportId,
+    },
+    profile::cursor::{self, Listing},
+    table::reader::{self, Members},
 };
 
 use crate::{App, audit};

@@ -10,18 +10,29 @@ use lambda_http::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::{
-    config::{Config, ConfigError},
-    cursor::{self, Listing},
-    http::{self, Parameters, Route},
-    identifier::Identifier,
-    identity::{IdentityId, IdentityKey},
-    metrics::{self, Unit},
-    principal::{Principal, Scope},
-    problem::Problem,
-    products::Products,
-    profile::{Document, Sections, note},
-    reader::{self, Notes},
-    table::{Facts, KnownFacts, NotesRead, Table},
+    http::{
+        self, Parameters, Route,
+        principal::{Principal, Scope},
+        problem::Problem,
+    },
+    model::{
+        identifier::Identifier,
+        identity::{IdentityId, IdentityKey},
+    },
+    profile::{
+        Document, Sections,
+        cursor::{self, Listing},
+        note,
+    },
+    runtime::{
+        config::{Config, ConfigError},
+        metrics::{self, Unit},
+    },
+    table::{
+        Facts, KnownFacts, NotesRead, Table,
+        products::Products,
+        reader::{self, Notes},
+    },
 };
 
 mod attributes;
@@ -283,7 +294,7 @@ fn audit(principal: &Principal, profile: &IdentityId, sections: &str) {
 
 #[cfg(test)]
 mod tests {
-    use shared::problem::Kind;
+    use shared::http::problem::Kind;
 
     use super::*;
 

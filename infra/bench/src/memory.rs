@@ -5,7 +5,7 @@ use std::{io::Write as _, time::Instant};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use shared::{keys, version::ImportId};
+use shared::model::{keys, version::ImportId};
 
 use crate::{
     Failure, build,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde_json::Value;
-use shared::{identifier::Identifier, identity::IdentityKey, keys};
+use shared::model::{identifier::Identifier, identity::IdentityKey, keys};
 use tests::faults::Count;
 
 use crate::{

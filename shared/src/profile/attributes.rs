@@ -11,7 +11,7 @@ use super::{
     money::Money,
     redact::{self, Rule},
 };
-use crate::{
+use crate::model::{
     identity::base32,
     item::Item,
     keys::SortKey,

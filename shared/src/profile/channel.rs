@@ -1,6 +1,6 @@
 //! Channels: where events happen, how channel names are compared, and which names are well known.
 
-use crate::{keys::EventType, value::Map};
+use crate::model::{keys::EventType, value::Map};
 
 /// Well-known channels, in normal form and sorted for binary search. Other names are hidden from clients without `pii:read`.
 const CHANNELS: &[&str] = &[

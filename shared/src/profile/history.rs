@@ -10,12 +10,14 @@ use super::{
     versions::Place,
 };
 use crate::{
-    cursor::{self, Listing},
-    identity::IdentityId,
-    item::Item,
-    keys::{EventKey, EventType},
-    time::Instant,
-    value::{Map, Value},
+    model::{
+        identity::IdentityId,
+        item::Item,
+        keys::{EventKey, EventType},
+        time::Instant,
+        value::{Map, Value},
+    },
+    profile::cursor::{self, Listing},
 };
 
 /// Fields of a purchase or return whose numbers are not amounts of the order.

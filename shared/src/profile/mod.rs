@@ -8,18 +8,21 @@ use std::{collections::BTreeMap, num::NonZeroUsize};
 use serde::Serialize;
 
 use crate::{
-    closure::{Closure, ExcludedLinks, live_links},
-    cursor::{self, Listing},
-    identifier::{Identifier, IdentifierType},
-    identity::IdentityId,
-    item::Item,
-    keys::{EventType, SortKey},
-    time::Instant,
-    value::Map,
+    model::{
+        closure::{Closure, ExcludedLinks, live_links},
+        identifier::{Identifier, IdentifierType},
+        identity::IdentityId,
+        item::Item,
+        keys::{EventType, SortKey},
+        time::Instant,
+        value::Map,
+    },
+    profile::cursor::Listing,
 };
 
 pub mod attributes;
 pub mod channel;
+pub mod cursor;
 pub mod history;
 pub mod money;
 pub mod note;

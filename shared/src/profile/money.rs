@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::View;
-use crate::value::{Map, Value, decimal};
+use crate::model::value::{Map, Value, decimal};
 
 /// An exact amount in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -6,13 +6,15 @@ use uuid::Uuid;
 
 use super::{DEFAULT_LIMIT, Page, Personal, Section, State, View};
 use crate::{
-    card,
-    cursor::{self, Listing},
-    identity::{IdentityId, base32},
-    item::Item,
-    keys::SortKey,
-    time::Instant,
-    value::Map,
+    model::{
+        card,
+        identity::{IdentityId, base32},
+        item::Item,
+        keys::SortKey,
+        time::Instant,
+        value::Map,
+    },
+    profile::cursor::{self, Listing},
 };
 
 /// The maximum number of characters in a note.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
+use crate::model::{
     keys,
     value::{Map, Value},
 };

@@ -1,6 +1,6 @@
 //! Recency: compares the age of an event with a limit in days.
 
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// Customers who opened or clicked within this number of days are engaged.
 pub(super) const ENGAGED_DAYS: i64 = 90;

@@ -6,7 +6,7 @@
 //! Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
 
 use super::{Personal, channel::is_known_channel};
-use crate::{
+use crate::model::{
     keys::EventType,
     time::Instant,
     value::{Map, Value},

@@ -7,7 +7,7 @@ use super::{
     recency::{ENGAGED_DAYS, past, within},
     summary::{Relationship, Summary},
 };
-use crate::time::Instant;
+use crate::model::time::Instant;
 
 /// A customer whose first order is at most this many days old is new.
 const NEW_DAYS: i64 = 30;

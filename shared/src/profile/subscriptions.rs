@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Personal, View};
-use crate::{item::Item, keys::EventType, time::Instant, version::Version};
+use crate::model::{item::Item, keys::EventType, time::Instant, version::Version};
 
 /// The maximum number of lists in a summary.
 const MAX_LISTS: usize = 100;

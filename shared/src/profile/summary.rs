@@ -16,7 +16,7 @@ use super::{
     recency::{ENGAGED_DAYS, within},
     subscriptions::{self, Subscription},
 };
-use crate::{
+use crate::model::{
     item::Item,
     keys::EventType,
     time::Instant,

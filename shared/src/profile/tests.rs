@@ -12,8 +12,8 @@ mod segments;
 mod subscriptions;
 mod versions;
 
-use crate::erasure::Markers;
-use crate::{
+use crate::model::erasure::Markers;
+use crate::model::{
     identity::IdentityKey,
     keys::{EventKey, EventType},
     value::{Map, Value},

@@ -21,7 +21,7 @@ use std::{
     collections::{HashMap, VecDeque},
 };
 
-use crate::{
+use crate::model::{
     item::Item,
     keys::{EventKey, EventType},
     time::Instant,

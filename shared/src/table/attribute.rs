@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use data_encoding::BASE64;
 
 use super::Row;
-use crate::{
+use crate::model::{
     find::Find,
     identifier::Identifier,
     item::Item,

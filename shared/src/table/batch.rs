@@ -9,7 +9,7 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 
 use super::{Table, TableError, attribute, attribute::Spelling, failure};
-use crate::{
+use crate::model::{
     find::{Find, FindKey},
     item::Item,
     keys,
@@ -395,7 +395,7 @@ mod tests {
     use aws_sdk_dynamodb::types::BatchStatementError;
 
     use super::*;
-    use crate::{
+    use crate::model::{
         identifier::IdentifierRules,
         identity::IdentityKey,
         keys::SortKey,

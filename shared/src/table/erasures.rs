@@ -11,7 +11,7 @@ use super::{
     Fields, Items, MAX_PAGES, Range, Row, Table, TableError, Verdict, Write, attribute, batch,
     failure,
 };
-use crate::{
+use crate::model::{
     erasure::Markers,
     identity::IdentityId,
     item::Item,

@@ -9,11 +9,13 @@ use tokio::sync::OnceCell;
 
 use super::{Row, Table, TableError, attribute, failure, imports::conditional};
 use crate::{
-    identifier::IdentifierRules,
-    identity::IdentityKey,
-    keys,
-    problem::Problem,
-    value::{Map, Value},
+    http::problem::Problem,
+    model::{
+        identifier::IdentifierRules,
+        identity::IdentityKey,
+        keys,
+        value::{Map, Value},
+    },
 };
 
 /// The item format that this release reads and writes.

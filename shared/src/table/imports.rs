@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
 use super::{Row, Table, TableError, attribute, failure};
-use crate::{keys, value::Map, version::ImportId};
+use crate::model::{keys, value::Map, version::ImportId};
 
 /// The items of one import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

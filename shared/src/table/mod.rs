@@ -12,13 +12,15 @@ use aws_sdk_dynamodb::{
 use futures::future::try_join_all;
 
 use crate::{
-    closure::MAX_LINK_ITEMS,
-    identity::IdentityId,
-    item::Item,
-    keys::{self, SortKey},
-    problem::Problem,
-    time::Instant,
-    value::Map,
+    http::problem::Problem,
+    model::{
+        closure::MAX_LINK_ITEMS,
+        identity::IdentityId,
+        item::Item,
+        keys::{self, SortKey},
+        time::Instant,
+        value::Map,
+    },
 };
 
 mod attribute;
@@ -28,6 +30,8 @@ mod erasures;
 mod facts;
 mod imports;
 mod notes;
+pub mod products;
+pub mod reader;
 mod reads;
 mod transaction;
 

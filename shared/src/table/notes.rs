@@ -13,7 +13,7 @@ use super::{
     Table, TableError, attribute, failure,
     transaction::{cancellation, passes},
 };
-use crate::{
+use crate::model::{
     item::Item,
     keys::{Marker, SortKey},
     value::Map,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Fields, Items, MAX_PAGES, Range, Table, TableError, attribute};
-use crate::{
+use crate::model::{
     identity::IdentityId,
     item::Item,
     keys::{self, SortKey},
@@ -154,7 +154,7 @@ fn after(place: Option<&SortKey>, limit: usize, mut read: Items) -> Items {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use crate::model::{
         identity::IdentityKey,
         keys::{EventKey, EventType},
     };

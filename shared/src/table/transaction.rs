@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{Row, Table, TableError, Verdict, attribute, failure};
-use crate::{item::Item, version::VERSION_BYTES};
+use crate::model::{item::Item, version::VERSION_BYTES};
 
 /// The condition of a put: the key is free, the stored item is older, or its `version` is not valid, for example after
 /// a manual repair.

@@ -2,14 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::{
-    cursor::{self, Listing},
-    identity::IdentityId,
-    keys::{EventKey, SortKey},
-    profile::{note, versions::Place},
-    time::Instant,
-    version::{ImportId, Version},
-};
+use shared::{profile::{cursor::{self, Listing}, note, versions::Place}, model::{identity::IdentityId, keys::{EventKey, SortKey}, time::Instant, version::{ImportId, Version}}};
 
 const LISTINGS: [Listing; 4] = [
     Listing::History,

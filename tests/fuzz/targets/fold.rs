@@ -3,19 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::{
-    closure::Closure,
-    erasure::Markers,
-    find::Find,
-    identifier::Identifier,
-    identity::{IdentityId, IdentityKey},
-    item::Item,
-    keys::{EventKey, EventType, Marker, SortKey},
-    profile::{Profile, Sections, State, View},
-    time::Instant,
-    value::{Map, Value},
-    version::{ImportId, Version},
-};
+use shared::{model::{closure::Closure, erasure::Markers, find::Find, identifier::Identifier, identity::{IdentityId, IdentityKey}, item::Item, keys::{EventKey, EventType, Marker, SortKey}, time::Instant, value::{Map, Value}, version::{ImportId, Version}}, profile::{Profile, Sections, State, View}};
 
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Stored<'a> {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::{identifier::Identifier, identity::IdentityKey};
+use shared::model::{identifier::Identifier, identity::IdentityKey};
 
 #[derive(arbitrary::Arbitrary, Debug)]
 enum Input<'a> {

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use shared::{
-    identifier::Identifier,
-    identity::IdentityKey,
+    model::{
+        identifier::Identifier,
+        identity::IdentityKey,
+        version::{ImportId, Version},
+    },
     profile::{State, channel::normal_channel},
-    version::{ImportId, Version},
 };
 
 use super::*;

@@ -8,14 +8,16 @@ use std::{
 
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use shared::{
-    closure::{Closure, ExcludedLinks, live_links},
-    erasure::Markers,
-    identifier::{Identifier, IdentifierType},
-    identity::IdentityId,
-    item::Item,
-    keys::{Marker, SortKey},
+    model::{
+        closure::{Closure, ExcludedLinks, live_links},
+        erasure::Markers,
+        identifier::{Identifier, IdentifierType},
+        identity::IdentityId,
+        item::Item,
+        keys::{Marker, SortKey},
+        version::Version,
+    },
     table::{BATCH_SIZE, Erasure, Table, TableError, Verdict, Write},
-    version::Version,
 };
 
 use crate::{

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
-use shared::{identifier::IdentifierRules, identity::IdentityKey, table::Write, version::ImportId};
+use shared::{
+    model::{identifier::IdentifierRules, identity::IdentityKey, version::ImportId},
+    table::Write,
+};
 
 use super::*;
 use crate::{
@@ -143,13 +146,13 @@ fn file() -> impl Strategy<Value = (&'static str, String)> {
     prop_oneof![
         3 => (person.clone(), prop::option::of(0_i64..12)).prop_map(move |(person, updated)| {
             let updated = updated.map_or_else(String::new, |at| {
-                let at = shared::time::Instant::from_seconds(START + at * 100).unwrap();
+                let at = shared::model::time::Instant::from_seconds(START + at * 100).unwrap();
                 format!(r#","updated_at":"{at}""#)
             });
             ("customer_record", format!(r#"{{"link":{}{updated}}}"#, link(person)))
         }),
         4 => (person.clone(), 0_i64..12, 0..3_u8).prop_map(move |(person, at, id)| {
-            let at = shared::time::Instant::from_seconds(START + at * 100).unwrap();
+            let at = shared::model::time::Instant::from_seconds(START + at * 100).unwrap();
             ("email_open", format!(r#"{{"link":{},"action_at":"{at}","email_id":"{id}"}}"#, link(person)))
         }),
         2 => (person.clone(), person.clone(), any::<bool>()).prop_filter_map("two who differ", move |(one, two, unlink)| {

@@ -4,7 +4,7 @@
 //! notification. That invocation deletes the manifest when its work is done.
 
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata as _, primitives::ByteStream};
-use shared::version::ImportId;
+use shared::model::version::ImportId;
 
 use crate::{IngestError, import::plan::Plan};
 

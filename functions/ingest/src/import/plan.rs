@@ -2,7 +2,7 @@
 //!
 //! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
-use shared::{
+use shared::model::{
     closure::ExcludedLinks,
     time::Instant,
     value::{Map, Value},

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::version::Version;
+use shared::model::version::Version;
 
 use crate::{
     App, IngestError,

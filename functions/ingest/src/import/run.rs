@@ -2,7 +2,10 @@
 //!
 //! ADR 6 explains why every interleaving of invocations, and the death of any of them, has the same result.
 
-use shared::{table::ImportItems, time::Instant, value::Map, version::ImportId};
+use shared::{
+    model::{time::Instant, value::Map, version::ImportId},
+    table::ImportItems,
+};
 
 use crate::{
     App, IngestError,

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    keys::SortKey,
+    model::{
+        keys::SortKey,
+        value::{Map, Value, decimal},
+    },
     profile::attributes::{RESERVED, is_reserved},
     table::Write,
-    value::{Map, Value, decimal},
 };
 
 use super::{

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::civil;
 use rust_decimal::Decimal;
-use shared::{
+use shared::model::{
     identifier::MAX_PART_BYTES,
     time::Instant,
     value::{Map, Value, decimal},

@@ -1,6 +1,9 @@
 //! Maps customer records: the data of a customer, as one source knows it.
 
-use shared::{keys::SortKey, table::Write, value::Map};
+use shared::{
+    model::{keys::SortKey, value::Map},
+    table::Write,
+};
 
 use super::{
     Mapper,

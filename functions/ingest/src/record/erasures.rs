@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use shared::{
-    erasure::Markers, identity::IdentityId, item::Item, keys::Marker, table::Erasure,
-    version::Version,
+    model::{erasure::Markers, identity::IdentityId, item::Item, keys::Marker, version::Version},
+    table::Erasure,
 };
 
 /// The erasures that an invocation applies.

@@ -1,13 +1,15 @@
 //! Maps events: their times, the IDs that distinguish them, and their bodies.
 
 use shared::{
-    body,
-    identifier::Identifier,
-    item::Item,
-    keys::{EventKey, EventType, SortKey},
+    model::{
+        body,
+        identifier::Identifier,
+        item::Item,
+        keys::{EventKey, EventType, SortKey},
+        time::Instant,
+        value::{Map, Value},
+    },
     table::Write,
-    time::Instant,
-    value::{Map, Value},
 };
 
 use super::{

@@ -1,6 +1,6 @@
 //! Maps forget records: the identities that a record erases, suppresses or reinstates.
 
-use shared::{
+use shared::model::{
     identity::IdentityId,
     keys::Marker,
     value::{Map, Value},

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use shared::{
+use shared::model::{
     identifier::{Identifier, Scalar},
     value::{Map, Value},
 };

@@ -4,14 +4,16 @@
 use std::str::FromStr;
 
 use shared::{
-    find::Find,
-    identifier::{Identifier, IdentifierRules, Notation},
-    identity::IdentityKey,
-    item::Item,
-    keys::{EventType, SortKey},
+    model::{
+        find::Find,
+        identifier::{Identifier, IdentifierRules, Notation},
+        identity::IdentityKey,
+        item::Item,
+        keys::{EventType, SortKey},
+        value::{Map, Value},
+        version::Version,
+    },
     table::Write,
-    value::{Map, Value},
-    version::Version,
 };
 
 mod attributes;

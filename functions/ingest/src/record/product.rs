@@ -1,8 +1,8 @@
 //! Maps products to items: one for each ID of a product.
 
 use shared::{
+    model::value::{Map, Value},
     table::Write,
-    value::{Map, Value},
 };
 
 use super::{

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use shared::{profile::redact, version::ImportId};
+use shared::{model::version::ImportId, profile::redact};
 
 use super::{forget::ForgetKind, *};
 

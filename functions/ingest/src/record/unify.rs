@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::{
+use shared::model::{
     identifier::Identifier,
     identity::IdentityId,
     keys::SortKey,

@@ -1,7 +1,7 @@
 //! Measures an import for CloudWatch. The metrics are written with an import's first report, so that a duplicate event is counted
 //! once. If the response to that put is lost, they may be written again.
 
-use shared::metrics::{self, Unit};
+use shared::runtime::metrics::{self, Unit};
 
 use crate::report::{Report, Status};
 

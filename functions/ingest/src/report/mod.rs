@@ -12,7 +12,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use serde::Serialize;
-use shared::{closure::ExcludedLinks, time::Instant};
+use shared::model::{closure::ExcludedLinks, time::Instant};
 
 use crate::{
     IngestError,

@@ -3,7 +3,7 @@
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use serde::Serialize;
-use shared::{identifier::Notation, value::Map};
+use shared::model::{identifier::Notation, value::Map};
 
 use crate::{
     IngestError,

@@ -1,6 +1,6 @@
 //! Parses the JSON of a row. Numbers are kept as written, and the nesting depth is bounded.
 
-use shared::value::{Map, Value};
+use shared::model::value::{Map, Value};
 
 use super::RowError;
 
@@ -119,7 +119,7 @@ impl<'a> Parser<'a> {
     /// Reads up to the next quote, escape or control character.
     fn plain(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
-        let plain = &rest[..shared::json::plain(rest.as_bytes())];
+        let plain = &rest[..shared::model::json::plain(rest.as_bytes())];
         self.at += plain.len();
         plain
     }

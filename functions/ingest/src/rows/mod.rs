@@ -1,7 +1,7 @@
 //! Splits a stream of chunks into rows, one at a time, in any format. The meaning of a row is defined in `record`.
 
 use bytes::Bytes;
-use shared::{identifier::Notation, value::Map};
+use shared::model::{identifier::Notation, value::Map};
 
 use crate::source::FileError;
 

@@ -42,8 +42,8 @@ async fn first_try(time: Duration, world: &Arc<World>) -> bool {
     }
 }
 
-fn import_id() -> shared::version::ImportId {
-    shared::version::ImportId::new("b", KEY, VERSION)
+fn import_id() -> shared::model::version::ImportId {
+    shared::model::version::ImportId::new("b", KEY, VERSION)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Forget rows for an identity with more items than one invocation can delete, and with a table that refuses deletions.
 
-use shared::{identifier::Identifier, identity::IdentityKey};
+use shared::model::{identifier::Identifier, identity::IdentityKey};
 
 use super::{wire::Bucket, *};
 use crate::IngestError;

@@ -259,8 +259,8 @@ async fn deliver(
 /// Creates the state of a process of ingest.
 fn app(wire: Wire, chunk_bytes: u64) -> App {
     App {
-        key: shared::identity::IdentityKey::new("simulation").unwrap(),
-        identifiers: shared::identifier::IdentifierRules::default(),
+        key: shared::model::identity::IdentityKey::new("simulation").unwrap(),
+        identifiers: shared::model::identifier::IdentifierRules::default(),
         table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
         s3: wire.s3(),
         chunk_bytes,

@@ -3,13 +3,15 @@
 //! played too.
 
 use shared::{
-    identifier::Identifier,
-    identity::{IdentityId, IdentityKey},
-    item::Item,
-    keys::SortKey,
+    model::{
+        identifier::Identifier,
+        identity::{IdentityId, IdentityKey},
+        item::Item,
+        keys::SortKey,
+        value::Map,
+        version::{ImportId, Version},
+    },
     table::{self, BATCH_SIZE, Write},
-    value::Map,
-    version::{ImportId, Version},
 };
 use tests::model::{Drop, Forget, Row, When};
 

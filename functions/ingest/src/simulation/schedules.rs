@@ -4,11 +4,13 @@
 use tests::model::{self, Drop};
 
 use shared::{
-    identifier::Identifier,
-    identity::{IdentityId, IdentityKey},
+    model::{
+        identifier::Identifier,
+        identity::{IdentityId, IdentityKey},
+        time::Instant,
+    },
     profile::{Sections, View},
-    reader,
-    time::Instant,
+    table::reader,
 };
 
 use super::*;

@@ -1,7 +1,7 @@
 //! A late invocation: it stores rows that it read before their customer was erased, and dies. Another invocation has finished the
 //! import, and the erasure has already read the table. The retry has to delete these rows.
 
-use shared::{
+use shared::model::{
     identifier::Identifier,
     identity::{IdentityId, IdentityKey},
 };

@@ -21,7 +21,7 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use shared::find;
+use shared::model::find;
 use tokio::sync::oneshot;
 
 use super::{Gate, World, lock};

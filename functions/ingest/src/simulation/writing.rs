@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use shared::{
-    identifier::Identifier,
-    identity::{IdentityId, IdentityKey},
-    item::Item,
-    keys::SortKey,
+    model::{
+        identifier::Identifier,
+        identity::{IdentityId, IdentityKey},
+        item::Item,
+        keys::SortKey,
+        value::Map,
+        version::{ImportId, Version},
+    },
     table::{TableError, Write},
-    value::Map,
-    version::{ImportId, Version},
 };
 
 use super::{

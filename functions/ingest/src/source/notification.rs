@@ -2,7 +2,7 @@
 
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
-use shared::version::ImportId;
+use shared::model::version::ImportId;
 
 /// One version of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,8 @@ use std::{
 };
 
 use shared::{
-    item::Item,
+    model::{item::Item, version::ImportId},
     table::{BATCH_SIZE, Table, TableError, Verdict, Write, Written},
-    version::ImportId,
 };
 use tokio::task::JoinSet;
 
@@ -567,7 +566,7 @@ pub(crate) fn backoff(attempt: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use shared::version::Version;
+    use shared::model::version::Version;
 
     use super::*;
 

@@ -53,7 +53,7 @@ fn sections_are_added_by_their_names() {
 fn markers_and_remembered_requests_make_no_profile() {
     let of = |key| Item { key, ..note(0, 1) };
     let nothing = vec![
-        of(SortKey::Marker(crate::keys::Marker::Erased)),
+        of(SortKey::Marker(crate::model::keys::Marker::Erased)),
         of(SortKey::Request("x".to_owned())),
     ];
     assert!(!profile(Vec::new()).exists() && !profile(nothing.clone()).exists());

@@ -92,7 +92,7 @@ fn a_large_body_is_stored_apart() {
         );
         placed(Some("sms_send"), &row).unwrap()
     };
-    let inline = shared::body::MAX_INLINE_BYTES;
+    let inline = shared::model::body::MAX_INLINE_BYTES;
     assert!(sent(inline).body.is_none());
     let apart = sent(inline + 1);
     let body = apart.body.unwrap();
@@ -123,7 +123,7 @@ fn what_does_not_fit_is_said_to_be_truncated() {
 fn an_event_may_lie_two_days_after_its_file() {
     let two_days = 172_800;
     let row = |ahead: i64| {
-        let at = shared::time::Instant::from_seconds(LAST_MODIFIED + ahead).unwrap();
+        let at = shared::model::time::Instant::from_seconds(LAST_MODIFIED + ahead).unwrap();
         format!(r#"{{{LINK},"action_at":"{at}","email_id":"e"}}"#)
     };
     assert_eq!(sort_keys("email_open", &row(two_days)).len(), 1);

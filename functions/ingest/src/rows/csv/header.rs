@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use shared::value::{Map, Value};
+use shared::model::value::{Map, Value};
 
 use crate::rows::RowError;
 

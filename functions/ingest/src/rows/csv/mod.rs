@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::{Buf as _, BytesMut};
-use shared::value::Map;
+use shared::model::value::Map;
 
 use super::{BOM, FileError, Flaw, MAX_ROW, Row, beginning};
 use crate::rows::RowError;

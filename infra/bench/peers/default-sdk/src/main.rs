@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::config::BehaviorVersion;
 use lambda_http::{Error, run, service_fn, tracing};
 use profile_read::{App, handle};
-use shared::{config::Config, table::Table};
+use shared::{runtime::config::Config, table::Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

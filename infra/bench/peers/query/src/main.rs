@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use lambda_http::{Error, Request, run, service_fn};
-use shared::{config::Config, keys};
+use shared::{runtime::config::Config, model::keys};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

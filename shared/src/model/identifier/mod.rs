@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::value::{Map, Value};
+use crate::model::value::{Map, Value};
 
 mod calling_code;
 mod email;

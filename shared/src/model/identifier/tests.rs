@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::identity::IdentityKey;
+use crate::model::identity::IdentityKey;
 
 fn parse(json: &str) -> Result<Identifier, IdentifierError> {
     let object: BTreeMap<String, Box<RawValue>> = serde_json::from_str(json).unwrap();

@@ -13,11 +13,14 @@ use lambda_http::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+pub mod principal;
+pub mod problem;
+
 use crate::{
-    identity::IdentityId,
-    metrics::{self, Unit},
-    problem::{Kind, Problem},
+    http::problem::{Kind, Problem},
+    model::identity::IdentityId,
     profile::{DEFAULT_LIMIT, MAX_LIMIT},
+    runtime::metrics::{self, Unit},
     table::Table,
 };
 

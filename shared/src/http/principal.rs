@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use lambda_http::{Request, RequestExt as _, request::RequestContext};
 
 use crate::{
-    config::Config,
-    problem::{Kind, Problem},
+    http::problem::{Kind, Problem},
+    model::time::Instant,
     profile::View,
-    time::Instant,
+    runtime::config::Config,
 };
 
 /// A permission of a principal.

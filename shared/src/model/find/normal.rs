@@ -5,7 +5,7 @@ use icu_normalizer::{
 };
 
 use super::{MAX_NAME_BYTES, identifier};
-use crate::identifier::{IdentifierRules, Notation};
+use crate::model::identifier::{IdentifierRules, Notation};
 
 /// Letters that Unicode does not decompose into a letter and an accent.
 const LETTERS: [(char, &str); 9] = [

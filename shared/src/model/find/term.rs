@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::normal::{name_form, order_form};
-use crate::{
+use crate::model::{
     identifier::{Identifier, IdentifierType},
     identity::{IdentityId, IdentityKey, base32, digit},
 };

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{
+use crate::model::{
     identity::{IdentityId, IdentityKey, base32, is_digit, unbase32},
     time::Instant,
     version::{ImportId, Version},

@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::identifier::{Notation, text};
+    use crate::model::identifier::{Notation, text};
 
     fn parse(value: &str, code: &str) -> Result<String, Refusal> {
         let rules = IdentifierRules {

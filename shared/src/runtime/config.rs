@@ -7,9 +7,11 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig};
 
 use crate::{
-    connector,
-    identifier::{CallingCode, IdentifierRules},
-    identity::IdentityKey,
+    model::{
+        identifier::{CallingCode, IdentifierRules},
+        identity::IdentityKey,
+    },
+    runtime::connector,
     table::Table,
 };
 
@@ -218,7 +220,7 @@ impl fmt::Debug for Aws {
 
 /// Returns whether the host of a URL is outside of AWS's domains.
 fn is_elsewhere(url: &str) -> bool {
-    let Ok(uri) = url.parse::<lambda_http::http::Uri>() else {
+    let Ok(uri) = url.parse::<hyper::Uri>() else {
         return false;
     };
     uri.host().is_some_and(|host| {

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::{
+use crate::model::{
     identifier::{Identifier, IdentifierRules, IdentifierType, Notation, Scalar},
     identity::IdentityKey,
     item::Item,
@@ -110,7 +110,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
+    use crate::model::{
         keys::EventKey,
         time::Instant,
         version::{ImportId, Version},

@@ -158,7 +158,7 @@ mod tests {
     /// `infra/records.md` lists every placeholder.
     #[test]
     fn placeholders_are_documented() {
-        let page = include_str!("../../../infra/records.md").to_lowercase();
+        let page = include_str!("../../../../infra/records.md").to_lowercase();
         for id in IDS.iter().chain(ADDRESSES) {
             assert!(page.contains(&format!("`{id}`")), "{id}");
         }

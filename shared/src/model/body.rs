@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 
-use crate::value::{Map, Value};
+use crate::model::value::{Map, Value};
 
 /// The maximum size of a body that an event contains whole, in bytes.
 pub const MAX_INLINE_BYTES: usize = 4 * 1024;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
+use crate::model::{
     item::Item,
     keys::{Marker, SortKey},
     time::Instant,
@@ -126,7 +126,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{
+    use crate::model::{
         identity::{IdentityId, IdentityKey},
         keys::{EventKey, EventType},
         value::Map,

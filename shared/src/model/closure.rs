@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::Serialize;
 
-use crate::{
+use crate::model::{
     erasure::Markers, identifier::Identifier, identity::IdentityId, item::Item, keys::SortKey,
 };
 
@@ -313,7 +313,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
+    use crate::model::{
         identity::base32,
         keys::Marker,
         value::Map,

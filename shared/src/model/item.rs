@@ -1,6 +1,6 @@
 //! The item: one entry of the table, of any kind of key. `table` converts it to and from DynamoDB's attributes.
 
-use crate::{
+use crate::model::{
     find::term::Find,
     identifier::Identifier,
     identity::IdentityId,

@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::{try_join, try_join_all};
 
 use crate::{
-    closure::Closure,
-    erasure::Markers,
-    identity::IdentityId,
-    item::Item,
-    keys::SortKey,
+    model::{closure::Closure, erasure::Markers, identity::IdentityId, item::Item, keys::SortKey},
     profile::{Profile, State},
     table::{EventRange, Items, NotesRead, Table, TableError},
 };

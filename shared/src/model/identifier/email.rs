@@ -125,7 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::identifier::Notation;
+    use crate::model::identifier::Notation;
 
     fn parse(address: &str) -> Result<String, Refusal> {
         normal_form(&text::normal_form(address, Notation::Json)?)

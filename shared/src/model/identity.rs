@@ -7,7 +7,7 @@ use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::identifier::Identifier;
+use crate::model::identifier::Identifier;
 
 const SEPARATOR: u8 = 0x1F;
 const ID_BYTES: usize = 16;

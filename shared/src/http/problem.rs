@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_contract_lists_every_type() {
-        let contract = include_str!("../../infra/openapi.yaml");
+        let contract = include_str!("../../../infra/openapi.yaml");
         let listed: std::collections::BTreeSet<_> = contract
             .lines()
             .filter_map(|line| line.trim().strip_prefix("- /problems/"))
