@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::{
     http::{
-        self, Parameters,
+        Parameters,
         principal::{Principal, Scope},
         problem::{Kind, Problem},
     },
@@ -44,7 +44,7 @@ impl Filter {
         for name in parameters.all("type").flat_map(|value| value.split(',')) {
             let kind = name.parse().map_err(|()| {
                 let names: Vec<_> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
-                http::invalid_parameter("type", format!("The types are {}.", names.join(", ")))
+                Problem::invalid_parameter("type", format!("The types are {}.", names.join(", ")))
             })?;
             types.insert(kind);
         }
@@ -55,7 +55,7 @@ impl Filter {
                 None | Some("newest") => false,
                 Some("oldest") => true,
                 Some(_) => {
-                    return Err(http::invalid_parameter(
+                    return Err(Problem::invalid_parameter(
                         "order",
                         "The order is newest or oldest.",
                     ));
@@ -179,7 +179,7 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instan
     };
     let instant = Instant::parse(text).or_else(|| with_plus(text)).ok_or_else(|| {
         let detail = "Expected a time as RFC 3339 writes it, such as 2026-03-06T12:26:47Z, or a date: its first moment in UTC.";
-        http::invalid_parameter(name, detail)
+        Problem::invalid_parameter(name, detail)
     })?;
     Ok(Some(instant))
 }
@@ -197,7 +197,7 @@ fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String
     };
     if text.is_empty() || text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
         let detail = format!("Expected 1 to {MAX_CHARS} characters, no control characters.");
-        return Err(http::invalid_parameter(name, detail));
+        return Err(Problem::invalid_parameter(name, detail));
     }
     Ok(Some(text.to_owned()))
 }

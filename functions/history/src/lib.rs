@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
     http::{
-        self, Parameters, Route,
-        principal::{Principal, Scope},
+        self, App, Call, Parameters,
+        principal::Scope,
         problem::{Kind, Problem},
     },
     model::identity::IdentityId,
@@ -16,12 +16,7 @@ use shared::{
         cursor::{self, Listing},
         versions::Place,
     },
-    runtime::config::{Config, ConfigError},
-    table::{
-        KnownFacts, Table,
-        products::Products,
-        reader::{self, Members},
-    },
+    table::reader,
 };
 
 use filter::{Filter, PARAMETERS};
@@ -31,74 +26,38 @@ mod filter;
 mod merge;
 mod pager;
 
-/// The state that the function keeps between requests.
-#[derive(Debug)]
-pub struct App {
-    config: Config,
-    table: Table,
-    products: Products,
-    facts: KnownFacts,
-}
-
-impl App {
-    /// Reads the configuration from environment variables.
-    ///
-    /// # Errors
-    /// A variable is missing.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let config = Config::from_env()?;
-        Ok(Self {
-            table: config.table(),
-            config,
-            products: Products::default(),
-            facts: KnownFacts::default(),
-        })
-    }
-
-    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first request
-    /// tries again.
-    pub async fn warm(&self) {
-        let _ = self.facts.get(&self.table).await;
-    }
-}
-
 /// Handles one request.
 ///
 /// # Errors
 /// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(http::serve(&request, &app.table, answer(app, &request)).await)
+    http::handle(app, &request, Scope::ProfilesRead, routes).await
 }
 
-async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let principal = Principal::from_request(request, app.config.local_agent)?;
-    principal.require(Scope::ProfilesRead)?;
-    app.facts.get(&app.table).await?;
-    let route = Route::of(request);
-    match route.key() {
+async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
+    match call.route.key() {
         "GET /profiles/{id}/history" => {
             let known = [&["limit", "cursor"], PARAMETERS.as_slice()].concat();
-            let parameters = Parameters::with_repeated(request, &known, &["type"])?;
-            page(app, &principal, &route.profile_id()?, &parameters).await
+            let parameters = Parameters::with_repeated(call.request, &known, &["type"])?;
+            page(&call, &call.profile_id()?, &parameters).await
         }
         "GET /profiles/{id}/history/{eventId}" => {
-            Parameters::new(request, &[])?;
-            let event = route.parameter("eventId");
-            one(app, &principal, &route.profile_id()?, event).await
+            call.parameters(&[])?;
+            one(&call, &call.profile_id()?, call.route.parameter("eventId")).await
         }
-        _ => Err(http::route_not_found()),
+        _ => Err(Problem::route_not_found()),
     }
 }
 
 async fn page(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     id: &IdentityId,
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
+    let app = call.app;
     let limit = parameters.limit()?;
     let filter = Filter::new(parameters)?;
-    filter.authorize(principal)?;
+    filter.authorize(&call.principal)?;
     let spelling = filter.spelling();
     let place = parameters
         .get("cursor")
@@ -107,15 +66,15 @@ async fn page(
     let members = reader::members(&app.table, id).await?;
     let merged = merge::merge(&app.table, &members, &filter, place, limit).await?;
     if merged.items().next().is_none() && !members.exist(&app.table).await? {
-        return Err(http::profile_not_found());
+        return Err(Problem::profile_not_found());
     }
-    let view = principal.view(&app.config);
+    let view = call.view();
     let mut items: Vec<_> = merged
         .items()
         .filter_map(|item| HistoryItem::new(item, &view))
         .collect();
     app.products.join(&app.table, &mut items, None).await?;
-    audit(principal, &members, "history");
+    call.audit(&members.closure.id(), "history");
     let cursor = |place: &Place| cursor::encode(Listing::History, &spelling, &place.to_text());
     let mut page = Page {
         items,
@@ -128,14 +87,10 @@ async fn page(
     http::json(StatusCode::OK, &page)
 }
 
-async fn one(
-    app: &App,
-    principal: &Principal,
-    id: &IdentityId,
-    event: &str,
-) -> Result<Response<Body>, Problem> {
+async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<Body>, Problem> {
+    let app = call.app;
     let not_found = || {
-        let detail = "The profile has no such event. Ids of events stand in its history.";
+        let detail = "The profile has no such event. The history lists the IDs of its events.";
         Problem::new(Kind::EVENT_NOT_FOUND, detail)
     };
     let members = reader::members(&app.table, id).await?;
@@ -145,23 +100,18 @@ async fn one(
         }
         _ => None,
     };
-    let item = held.and_then(|item| HistoryItem::new(&item, &principal.view(&app.config)));
+    let item = held.and_then(|item| HistoryItem::new(&item, &call.view()));
     let Some(item) = item else {
         return Err(if members.exist(&app.table).await? {
             not_found()
         } else {
-            http::profile_not_found()
+            Problem::profile_not_found()
         });
     };
     let mut items = [item];
     app.products.join(&app.table, &mut items, None).await?;
-    audit(principal, &members, "event");
+    call.audit(&members.closure.id(), "event");
     http::json(StatusCode::OK, &items[0])
-}
-
-/// Logs which principal opened which profile. The log contains no personal data, since identity ids contain none.
-fn audit(principal: &Principal, members: &Members, sections: &str) {
-    tracing::info!(principal = principal.subject, profile = %members.closure.id(), sections, "profile opened");
 }
 
 fn position(filters: &str, text: &str) -> Result<Place, Problem> {
@@ -169,5 +119,5 @@ fn position(filters: &str, text: &str) -> Result<Place, Problem> {
     position
         .as_deref()
         .and_then(Place::parse)
-        .ok_or_else(http::invalid_cursor)
+        .ok_or_else(Problem::invalid_cursor)
 }

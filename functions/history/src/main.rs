@@ -1,13 +1,15 @@
 //! The entry point of the Lambda function. The logic is in the library.
 
-use history::{App, handle};
+use history::handle;
 use lambda_http::Error;
-use shared::http::run;
+use shared::{
+    http::{App, run},
+    runtime::logs,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::runtime::logs::init();
+    logs::init();
     let app = App::from_env()?;
-    // The connection opens while the runtime fetches the first event.
-    run(|request| handle(&app, request), app.warm()).await
+    run(&app, handle).await
 }

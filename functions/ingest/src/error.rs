@@ -2,7 +2,7 @@
 
 use lambda_runtime::Diagnostic;
 use shared::{
-    http::problem::chain,
+    runtime::logs::chain,
     table::{FactsError, TableError},
 };
 

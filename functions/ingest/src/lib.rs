@@ -4,7 +4,7 @@
 pub use app::App;
 pub use deadline::Deadline;
 pub use error::IngestError;
-use shared::http::problem::chain;
+use shared::runtime::logs::chain;
 
 mod app;
 mod counts;

@@ -2,12 +2,12 @@
 //! tag.
 
 use lambda_http::{
-    Body, Request, Response,
+    Body, Response,
     http::{HeaderMap, StatusCode, header},
 };
 use shared::{
     http::{
-        self,
+        self, Call,
         principal::{Principal, Scope},
         problem::{Kind, Problem},
     },
@@ -16,25 +16,23 @@ use shared::{
     table::reader,
 };
 
-use crate::{App, Fields, answered, count_masked_cards};
+use crate::{Fields, answered, count_masked_cards};
 
 /// Handles `PATCH`: changes the text of a note, its `pinned` field, or both.
 ///
 /// # Errors
 /// The body or the precondition is invalid, the principal is not allowed to change the note, or the note does not exist.
 pub(crate) async fn edit(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     profile: &IdentityId,
     id: &str,
-    request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let fields = Fields::new(&http::body(request)?)?;
+    let fields = Fields::new(&http::body(call.request)?)?;
     if fields.text.is_none() && fields.pinned.is_none() {
         let detail = "Say what changes: text, pinned, or both.";
-        return Err(http::invalid_body(Some("text"), detail));
+        return Err(Problem::invalid_body(Some("text"), detail));
     }
-    let held = held(app, principal, profile, id, request.headers()).await?;
+    let held = held(call, profile, id).await?;
     let mut changed = held.clone();
     if let Some(text) = &fields.text {
         changed.data.insert("text", text.as_str());
@@ -47,14 +45,14 @@ pub(crate) async fn edit(
         .insert("updated_at", Instant::now().to_string());
     changed
         .data
-        .insert("updated_by", principal.subject.as_str());
-    if !app.table.change_note(&held, &changed.data).await? {
+        .insert("updated_by", call.principal.subject.as_str());
+    if !call.app.table.change_note(&held, &changed.data).await? {
         return Err(note_changed());
     }
-    audit(principal, profile, id, "note changed");
+    audit(&call.principal, profile, id, "note changed");
     count_masked_cards(fields.text.as_ref());
-    let personal = fields.text.is_some() || may_read(principal, &held);
-    answered(app, StatusCode::OK, &changed, personal)
+    let personal = fields.text.is_some() || may_read(&call.principal, &held);
+    answered(call.app, StatusCode::OK, &changed, personal)
 }
 
 /// Handles `DELETE`: deletes a note.
@@ -62,31 +60,24 @@ pub(crate) async fn edit(
 /// # Errors
 /// The precondition is invalid, the principal is not allowed to delete the note, or the note does not exist.
 pub(crate) async fn delete(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     profile: &IdentityId,
     id: &str,
-    request: &Request,
 ) -> Result<Response<Body>, Problem> {
-    let held = held(app, principal, profile, id, request.headers()).await?;
-    if !app.table.delete_note(&held).await? {
+    let held = held(call, profile, id).await?;
+    if !call.app.table.delete_note(&held).await? {
         return Err(note_changed());
     }
-    audit(principal, profile, id, "note deleted");
+    audit(&call.principal, profile, id, "note deleted");
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
 /// Reads the note of the request. Checks that the principal can change it and that `If-Match` contains its current entity tag.
-async fn held(
-    app: &App,
-    principal: &Principal,
-    profile: &IdentityId,
-    id: &str,
-    headers: &HeaderMap,
-) -> Result<Item, Problem> {
-    let tags = tags(headers)?;
+async fn held(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, Problem> {
+    let (app, principal) = (call.app, &call.principal);
+    let tags = tags(call.request.headers())?;
     let members = reader::members(&app.table, profile).await?;
     let own = members.closure.members();
     let named = note::parse_id(id).filter(|(_, identity)| own.contains(identity));
@@ -102,7 +93,7 @@ async fn held(
         return Err(if members.exist(&app.table).await? {
             note_not_found()
         } else {
-            http::profile_not_found()
+            Problem::profile_not_found()
         });
     };
     if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
@@ -158,7 +149,7 @@ fn may_read(principal: &Principal, note: &Item) -> bool {
 }
 
 fn note_not_found() -> Problem {
-    let detail = "The profile has no such note. Ids of notes stand in its notes.";
+    let detail = "The profile has no such note. The notes of the profile list their IDs.";
     Problem::new(Kind::NOTE_NOT_FOUND, detail)
 }
 

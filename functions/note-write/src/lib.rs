@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use shared::{
     http::{
-        self, Parameters, Route,
+        self, App, Call,
         principal::{Principal, Scope},
         problem::{Kind, Problem},
     },
@@ -27,11 +27,8 @@ use shared::{
         Note, View,
         note::{self, NoteText},
     },
-    runtime::{
-        config::{Config, ConfigError},
-        metrics::{self, Unit},
-    },
-    table::{KnownFacts, NotePut, Table, reader},
+    runtime::metrics::{self, Unit},
+    table::{NotePut, reader},
 };
 use uuid::Uuid;
 
@@ -40,75 +37,38 @@ mod change;
 /// The maximum number of characters in an idempotency key.
 const MAX_KEY_CHARS: usize = 255;
 
-/// The state that the function keeps between requests.
-#[derive(Debug)]
-pub struct App {
-    config: Config,
-    table: Table,
-    facts: KnownFacts,
-}
-
-impl App {
-    /// Reads the configuration from environment variables.
-    ///
-    /// # Errors
-    /// A variable is missing.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let config = Config::from_env()?;
-        Ok(Self {
-            table: config.table(),
-            config,
-            facts: KnownFacts::default(),
-        })
-    }
-
-    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first request
-    /// tries again.
-    pub async fn warm(&self) {
-        let _ = self.facts.get(&self.table).await;
-    }
-}
-
 /// Handles one request.
 ///
 /// # Errors
 /// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(http::serve(&request, &app.table, answer(app, &request)).await)
+    http::handle(app, &request, Scope::NotesWrite, routes).await
 }
 
-async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let principal = Principal::from_request(request, app.config.local_agent)?;
-    principal.require(Scope::NotesWrite)?;
-    app.facts.get(&app.table).await?;
-    Parameters::new(request, &[])?;
-    let route = Route::of(request);
-    let note = route.parameter("noteId");
-    match route.key() {
-        "POST /profiles/{id}/notes" => create(app, &principal, &route.profile_id()?, request).await,
+async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
+    call.parameters(&[])?;
+    let note = call.route.parameter("noteId");
+    match call.route.key() {
+        "POST /profiles/{id}/notes" => create(&call, &call.profile_id()?).await,
         "PATCH /profiles/{id}/notes/{noteId}" => {
-            change::edit(app, &principal, &route.profile_id()?, note, request).await
+            change::edit(&call, &call.profile_id()?, note).await
         }
         "DELETE /profiles/{id}/notes/{noteId}" => {
-            change::delete(app, &principal, &route.profile_id()?, note, request).await
+            change::delete(&call, &call.profile_id()?, note).await
         }
-        _ => Err(http::route_not_found()),
+        _ => Err(Problem::route_not_found()),
     }
 }
 
-async fn create(
-    app: &App,
-    principal: &Principal,
-    identity: &IdentityId,
-    request: &Request,
-) -> Result<Response<Body>, Problem> {
-    let key = idempotency_key(request)?;
-    let fields = Fields::new(&http::body(request)?)?;
+async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>, Problem> {
+    let (app, principal) = (call.app, &call.principal);
+    let key = idempotency_key(call.request)?;
+    let fields = Fields::new(&http::body(call.request)?)?;
     let text = fields.text.ok_or_else(text_is_missing)?;
     let pinned = fields.pinned.unwrap_or(false);
     let markers = reader::standing(&app.table, identity)
         .await?
-        .ok_or_else(http::profile_not_found)?;
+        .ok_or_else(Problem::profile_not_found)?;
     let now = Instant::now();
     let uuid = Uuid::now_v7();
     let request_hash = data_hash(identity, &text, pinned);
@@ -145,7 +105,7 @@ async fn create(
             count_masked_cards(Some(&text));
             created(app, principal, &written)
         }
-        NotePut::Erased => Err(http::profile_not_found()),
+        NotePut::Erased => Err(Problem::profile_not_found()),
         NotePut::Seen(seen) => {
             if seen.text("request") != Some(request_hash.as_str()) {
                 let detail = "Another note was left under this idempotency key: use a new key for a new note.";
@@ -240,13 +200,13 @@ impl Fields {
                 "text" => {
                     let text = value.as_str().ok_or_else(text_is_missing)?;
                     let text = NoteText::new(text).map_err(|error| {
-                        http::invalid_body(Some("text"), format!("Expected {error}."))
+                        Problem::invalid_body(Some("text"), format!("Expected {error}."))
                     })?;
                     fields.text = Some(text);
                 }
                 "pinned" => {
                     let pinned = value.as_bool().ok_or_else(|| {
-                        http::invalid_body(Some("pinned"), "pinned is true or false.")
+                        Problem::invalid_body(Some("pinned"), "pinned is true or false.")
                     })?;
                     fields.pinned = Some(pinned);
                 }
@@ -256,7 +216,7 @@ impl Fields {
                         .filter(|c| !c.is_control())
                         .take(64)
                         .collect();
-                    return Err(http::invalid_body(
+                    return Err(Problem::invalid_body(
                         Some(&name),
                         "A note's fields are text and pinned.",
                     ));
@@ -268,7 +228,7 @@ impl Fields {
 }
 
 fn text_is_missing() -> Problem {
-    http::invalid_body(Some("text"), "The note's text is a string.")
+    Problem::invalid_body(Some("text"), "The note's text is a string.")
 }
 
 /// Returns a hash that distinguishes requests with the same idempotency key.

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use shared::{
-    http::{self, Parameters, principal::Principal, problem::Problem},
+    http::{self, Call, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
         Page,
@@ -15,8 +15,6 @@ use shared::{
     },
     table::reader::{self, Notes},
 };
-
-use crate::{App, audit};
 
 /// The maximum number of characters in a category's name.
 const MAX_CHARS: usize = 256;
@@ -36,8 +34,7 @@ struct AttributePage {
 /// # Errors
 /// A parameter is invalid, the profile does not exist, or the table cannot be read.
 pub(crate) async fn page(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     id: &IdentityId,
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
@@ -47,7 +44,7 @@ pub(crate) async fn page(
     };
     if !category.is_none_or(is_name) {
         let detail = "Expected the name of a category: 1 to 256 characters, no control characters.";
-        return Err(http::invalid_parameter("category", detail));
+        return Err(Problem::invalid_parameter("category", detail));
     }
     let listed = category.unwrap_or_default();
     let after = parameters
@@ -56,16 +53,16 @@ pub(crate) async fn page(
         .transpose()?;
     let limit = parameters.limit()?;
     let consistent = parameters.flag("consistent")?;
-    let profile = reader::profile(&app.table, id, consistent, Notes::Skip).await?;
+    let profile = reader::profile(&call.app.table, id, consistent, Notes::Skip).await?;
     if !profile.exists() {
-        return Err(http::profile_not_found());
+        return Err(Problem::profile_not_found());
     }
     let wanted = Wanted {
         category,
         after,
         limit,
     };
-    let all = profile.attributes(&principal.view(&app.config));
+    let all = profile.attributes(&call.view());
     let mut selected = attributes::page(all.categories, &wanted);
     selected.has_more |= http::fit(&mut selected.items).is_some();
     let last = selected
@@ -75,7 +72,7 @@ pub(crate) async fn page(
         .filter(|_| selected.has_more);
     let position = last.and_then(|last| selected.position(last));
     let next = position.map(|position| attributes_cursor(category, &position));
-    audit(principal, &profile.closure.id(), "attributes");
+    call.audit(&profile.closure.id(), "attributes");
     http::json(
         StatusCode::OK,
         &AttributePage {
@@ -94,5 +91,5 @@ fn position(listed: &str, text: &str) -> Result<Position, Problem> {
     position
         .as_deref()
         .and_then(Position::parse)
-        .ok_or_else(http::invalid_cursor)
+        .ok_or_else(Problem::invalid_cursor)
 }

@@ -14,7 +14,7 @@ use lambda_http::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    http::{self, Parameters, principal::Principal, problem::Problem},
+    http::{self, App, Call, Parameters, problem::Problem},
     model::{
         body,
         closure::{Closure, ExcludedLinks},
@@ -28,8 +28,6 @@ use shared::{
     profile::cursor::{self, Listing},
     table::reader::{self, Members},
 };
-
-use crate::{App, audit};
 
 /// The item after which a page of an export starts.
 type Place = (IdentityId, SortKey);
@@ -155,11 +153,11 @@ const MAX_READS: usize = 64;
 /// # Errors
 /// A parameter is invalid, the profile does not exist, or the table cannot be read.
 pub(crate) async fn page(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     id: &IdentityId,
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
+    let app = call.app;
     let limit = parameters.limit()?;
     let position = parameters.get("cursor").map(position).transpose()?;
     let is_first = position.is_none();
@@ -167,7 +165,7 @@ pub(crate) async fn page(
     let members = reader::members_of(&app.table, closure).await?;
     // A profile that has only markers does not exist.
     if !members.exist(&app.table).await? {
-        return Err(http::profile_not_found());
+        return Err(Problem::profile_not_found());
     }
     let place = match position {
         Some((identity, position)) => Some(resolve(app, identity, position).await?),
@@ -186,7 +184,7 @@ pub(crate) async fn page(
     });
     let excluded_links = members.closure.excluded();
     let partial = members.partial;
-    audit(principal, &members.closure.id(), "export");
+    call.audit(&members.closure.id(), "export");
     let end = End {
         next,
         excluded_links,
@@ -364,5 +362,5 @@ fn position(text: &str) -> Result<(IdentityId, Position), Problem> {
         let (identity, key) = position.split_once('.')?;
         Some((identity.parse().ok()?, Position::parse(key)?))
     });
-    parsed.ok_or_else(http::invalid_cursor)
+    parsed.ok_or_else(Problem::invalid_cursor)
 }

@@ -10,11 +10,7 @@ use lambda_http::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::{
-    http::{
-        self, Parameters, Route,
-        principal::{Principal, Scope},
-        problem::Problem,
-    },
+    http::{self, App, Call, Parameters, principal::Scope, problem::Problem},
     model::{
         identifier::Identifier,
         identity::{IdentityId, IdentityKey},
@@ -24,13 +20,9 @@ use shared::{
         cursor::{self, Listing},
         note,
     },
-    runtime::{
-        config::{Config, ConfigError},
-        metrics::{self, Unit},
-    },
+    runtime::metrics::{self, Unit},
     table::{
-        Facts, KnownFacts, NotesRead, Table,
-        products::Products,
+        Facts, NotesRead,
         reader::{self, Notes},
     },
 };
@@ -38,102 +30,48 @@ use shared::{
 mod attributes;
 mod export;
 
-/// The state that the function keeps between requests.
-#[derive(Debug)]
-pub struct App {
-    config: Config,
-    key: IdentityKey,
-    table: Table,
-    products: Products,
-    facts: KnownFacts,
-}
-
-impl App {
-    /// Reads the configuration from environment variables.
-    ///
-    /// # Errors
-    /// A variable is missing.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let config = Config::from_env()?;
-        let table = config.table();
-        Self::new(config, table)
-    }
-
-    /// Creates the state with `table` as the table to read.
-    ///
-    /// # Errors
-    /// The configuration has no identity key.
-    pub fn new(config: Config, table: Table) -> Result<Self, ConfigError> {
-        let key = config.require_identity_key()?;
-        Ok(Self {
-            config,
-            key,
-            table,
-            products: Products::default(),
-            facts: KnownFacts::default(),
-        })
-    }
-
-    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first request
-    /// tries again.
-    pub async fn warm(&self) {
-        let _ = self.facts.get(&self.table).await;
-    }
-}
-
 /// Handles one request.
 ///
 /// # Errors
 /// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
-    Ok(http::serve(&request, &app.table, answer(app, &request)).await)
+    http::handle(app, &request, Scope::ProfilesRead, routes).await
 }
 
-async fn answer(app: &App, request: &Request) -> Result<Response<Body>, Problem> {
-    let principal = Principal::from_request(request, app.config.local_agent)?;
-    principal.require(Scope::ProfilesRead)?;
-    app.facts.get(&app.table).await?;
-    let route = Route::of(request);
-    match route.key() {
+async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
+    match call.route.key() {
         "POST /profiles/lookup" => {
-            let parameters = Parameters::new(request, &["include", "consistent"])?;
+            let parameters = call.parameters(&["include", "consistent"])?;
             let choice = Choice::new(&parameters)?;
-            let fields = http::body(request)?;
-            let identifier = Identifier::from_raw_json(&fields, app.config.identifiers);
+            let fields = http::body(call.request)?;
+            let identifier = Identifier::from_raw_json(&fields, call.app.config.identifiers);
             let identifier = identifier.map_err(|error| {
-                http::invalid_body(error.field.as_deref(), format!("Expected {error}."))
+                Problem::invalid_body(error.field.as_deref(), format!("Expected {error}."))
             })?;
-            require_own(app).await?;
-            profile(
-                app,
-                &principal,
-                &app.key.identity(&identifier),
-                choice,
-                None,
-            )
-            .await
+            let key = identity_key(call.app).await?;
+            profile(&call, &key.identity(&identifier), choice, None).await
         }
         "GET /profiles/{id}" => {
-            let parameters = Parameters::new(request, &["include", "consistent"])?;
+            let parameters = call.parameters(&["include", "consistent"])?;
             let choice = Choice::new(&parameters)?;
-            let held = Some(request.headers());
-            profile(app, &principal, &route.profile_id()?, choice, held).await
+            let held = Some(call.request.headers());
+            profile(&call, &call.profile_id()?, choice, held).await
         }
         "GET /profiles/{id}/attributes" => {
             let known = ["category", "limit", "cursor", "consistent"];
-            let parameters = Parameters::new(request, &known)?;
-            attributes::page(app, &principal, &route.profile_id()?, &parameters).await
+            let parameters = call.parameters(&known)?;
+            attributes::page(&call, &call.profile_id()?, &parameters).await
         }
         "GET /profiles/{id}/export" => {
-            principal.require(Scope::PiiRead)?;
-            let parameters = Parameters::new(request, &["limit", "cursor"])?;
-            export::page(app, &principal, &route.profile_id()?, &parameters).await
+            call.principal.require(Scope::PiiRead)?;
+            let parameters = call.parameters(&["limit", "cursor"])?;
+            export::page(&call, &call.profile_id()?, &parameters).await
         }
         "GET /profiles/{id}/notes" => {
-            let parameters = Parameters::new(request, &["limit", "cursor"])?;
-            notes(app, &principal, &route.profile_id()?, &parameters).await
+            let parameters = call.parameters(&["limit", "cursor"])?;
+            notes(&call, &call.profile_id()?, &parameters).await
         }
-        _ => Err(http::route_not_found()),
+        _ => Err(Problem::route_not_found()),
     }
 }
 
@@ -157,8 +95,7 @@ impl<'a> Choice<'a> {
 
 /// Returns a profile. If the client already has the current version, returns only its entity tag.
 async fn profile(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     id: &IdentityId,
     choice: Choice<'_>,
     held: Option<&HeaderMap>,
@@ -168,16 +105,17 @@ async fn profile(
     } else {
         Notes::Skip
     };
-    let profile = reader::profile(&app.table, id, choice.consistent, notes).await?;
+    let profile = reader::profile(&call.app.table, id, choice.consistent, notes).await?;
     if !profile.exists() {
-        return Err(http::profile_not_found());
+        return Err(Problem::profile_not_found());
     }
-    let mut document = profile.document(&principal.view(&app.config), choice.sections);
+    let mut document = profile.document(&call.view(), choice.sections);
     let mut page = document.history.as_mut().map(|history| &mut history.page);
     let items = page.as_mut().map(|page| page.items.as_mut_slice());
-    app.products
+    call.app
+        .products
         .join(
-            &app.table,
+            &call.app.table,
             items.unwrap_or_default(),
             document.summary.as_mut(),
         )
@@ -188,10 +126,10 @@ async fn profile(
     {
         page.next = Some(page.items[last].cursor());
     }
-    audit(principal, &document.id, choice.include);
+    call.audit(&document.id, choice.include);
     count_excluded_links(&document);
     let tag = tag(&mut document)?;
-    let unchanged = held.is_some_and(|headers| http::holds(headers, &tag));
+    let unchanged = held.is_some_and(|headers| http::if_none_match(headers, &tag));
     let mut response = if unchanged {
         http::not_modified()
     } else {
@@ -212,32 +150,31 @@ fn tag(document: &mut Document) -> Result<String, Problem> {
 }
 
 async fn notes(
-    app: &App,
-    principal: &Principal,
+    call: &Call<'_>,
     id: &IdentityId,
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
     let after = parameters.get("cursor").map(note_position).transpose()?;
-    let members = reader::members(&app.table, id).await?;
+    let members = reader::members(&call.app.table, id).await?;
     let identities = members.closure.members();
     let read = try_join_all(
         identities
             .iter()
-            .map(|id| app.table.notes(id, NotesRead::all())),
+            .map(|id| call.app.table.notes(id, NotesRead::all())),
     )
     .await?;
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
-    let mut page = note::page(notes, after, limit, &principal.view(&app.config));
+    let mut page = note::page(notes, after, limit, &call.view());
     if let Some(last) = http::fit(&mut page.items) {
         page.next = Some(note::cursor_after(&page.items[last].id));
     }
     page.partial = members.partial || read.iter().any(|read| read.next.is_some());
-    if page.items.is_empty() && !members.exist(&app.table).await? {
-        return Err(http::profile_not_found());
+    if page.items.is_empty() && !members.exist(&call.app.table).await? {
+        return Err(Problem::profile_not_found());
     }
-    audit(principal, &members.closure.id(), "notes");
+    call.audit(&members.closure.id(), "notes");
     http::json(StatusCode::OK, &page)
 }
 
@@ -246,7 +183,7 @@ fn note_position(text: &str) -> Result<note::Place, Problem> {
     position
         .as_deref()
         .and_then(note::parse_id)
-        .ok_or_else(http::invalid_cursor)
+        .ok_or_else(Problem::invalid_cursor)
 }
 
 fn sections(include: Option<&str>) -> Result<Sections, Problem> {
@@ -257,21 +194,26 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     for name in include.split(',') {
         if !sections.add(name) {
             let names = Sections::NAMES.join(", ");
-            return Err(http::invalid_parameter(
+            return Err(Problem::invalid_parameter(
                 "include",
-                format!("The sections are {names}, divided by commas."),
+                format!("The sections are {names}, separated by commas."),
             ));
         }
     }
     Ok(sections)
 }
 
-/// Rejects a table that was written with another identity key or other identifier rules, since identifiers have other ids there.
-async fn require_own(app: &App) -> Result<(), Problem> {
+/// Returns the identity key. Rejects a table that was written with another key or other identifier rules, since identifiers have
+/// other ids there.
+async fn identity_key(app: &App) -> Result<IdentityKey, Problem> {
+    let key = app
+        .config
+        .require_identity_key()
+        .map_err(Problem::internal)?;
     if let Some(facts) = app.facts.get(&app.table).await? {
-        facts.require(&Facts::new(&app.key, app.config.identifiers))?;
+        facts.require(&Facts::new(&key, app.config.identifiers))?;
     }
-    Ok(())
+    Ok(key)
 }
 
 /// Counts the identities and sources whose links were not followed. An alarm watches this metric, because a source with bad data
@@ -285,11 +227,6 @@ fn count_excluded_links(document: &Document) {
             &[("profile", profile.into())],
         );
     }
-}
-
-/// Logs which principal opened which profile. The log contains no personal data, since identity ids contain none.
-fn audit(principal: &Principal, profile: &IdentityId, sections: &str) {
-    tracing::info!(principal = principal.subject, %profile, sections, "profile opened");
 }
 
 #[cfg(test)]

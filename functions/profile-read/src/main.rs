@@ -1,13 +1,17 @@
 //! The entry point of the Lambda function. The logic is in the library.
 
 use lambda_http::Error;
-use profile_read::{App, handle};
-use shared::http::run;
+use profile_read::handle;
+use shared::{
+    http::{App, run},
+    runtime::logs,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    shared::runtime::logs::init();
+    logs::init();
     let app = App::from_env()?;
-    // The connection opens while the runtime fetches the first event.
-    run(|request| handle(&app, request), app.warm()).await
+    // The function does not start without the key.
+    app.config.require_identity_key()?;
+    run(&app, handle).await
 }

@@ -9,6 +9,11 @@ use lambda_http::{
 };
 use serde::Serialize;
 
+use crate::{
+    runtime::logs::chain,
+    table::{FactsError, TableError},
+};
+
 /// A kind of problem: the last segment of its type, its status and its title. Types are stable, because clients
 /// distinguish problems by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +132,42 @@ impl Problem {
         }
     }
 
+    /// Returns the problem for an id under which nothing is recorded.
+    pub fn profile_not_found() -> Self {
+        Self::new(
+            Kind::PROFILE_NOT_FOUND,
+            "Nothing is recorded under this id. POST /profiles/lookup finds the id of an identifier.",
+        )
+    }
+
+    /// Returns the problem for a route that the function does not serve.
+    pub fn route_not_found() -> Self {
+        Self::new(
+            Kind::ROUTE_NOT_FOUND,
+            "This function does not serve the route.",
+        )
+    }
+
+    /// Returns the problem for a parameter that breaks its rule.
+    pub fn invalid_parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self::new(Kind::INVALID_PARAMETER, detail).field(name)
+    }
+
+    /// Returns the problem for a cursor that is not valid or belongs to another request.
+    pub fn invalid_cursor() -> Self {
+        let detail = "The cursor is the `next` of an answer to the same request; without one, reading begins anew.";
+        Self::new(Kind::INVALID_CURSOR, detail).field("cursor")
+    }
+
+    /// Returns the problem for a body, or a field of it, that breaks its rule.
+    pub fn invalid_body(field: Option<&str>, detail: impl Into<String>) -> Self {
+        let problem = Self::new(Kind::INVALID_BODY, detail);
+        match field {
+            Some(field) => problem.field(field),
+            None => problem,
+        }
+    }
+
     /// Returns the kind of the problem.
     pub const fn kind(&self) -> Kind {
         self.kind
@@ -169,6 +210,24 @@ impl Problem {
     }
 }
 
+impl From<TableError> for Problem {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Busy(_) => Self::unavailable(error),
+            TableError::Invalid(_) | TableError::Refused(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<FactsError> for Problem {
+    fn from(error: FactsError) -> Self {
+        match error {
+            FactsError::Table(error) => error.into(),
+            error => Self::internal(error),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.slug, self.detail)
@@ -181,18 +240,6 @@ impl Error for Problem {
             .as_deref()
             .map(|source| source as &(dyn Error + 'static))
     }
-}
-
-/// Formats an error and its causes in one line.
-pub fn chain(error: &(dyn Error + Send + Sync)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Log lines in the formats of [Lambda's logging
 //! controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
 
-use std::env;
+use std::{env, error::Error};
 
 use tracing_subscriber::filter::LevelFilter;
 
@@ -25,4 +25,16 @@ pub fn init() {
     } else {
         lines.init();
     }
+}
+
+/// Formats an error and its causes in one line.
+pub fn chain(error: &(dyn Error + Send + Sync)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

@@ -8,14 +8,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValu
 use tokio::sync::OnceCell;
 
 use super::{Row, Table, TableError, attribute, failure, imports::conditional};
-use crate::{
-    http::problem::Problem,
-    model::{
-        identifier::IdentifierRules,
-        identity::IdentityKey,
-        keys,
-        value::{Map, Value},
-    },
+use crate::model::{
+    identifier::IdentifierRules,
+    identity::IdentityKey,
+    keys,
+    value::{Map, Value},
 };
 
 /// The item format that this release reads and writes.
@@ -63,15 +60,6 @@ pub enum FactsError {
         /// The calling code of the configuration.
         given: String,
     },
-}
-
-impl From<FactsError> for Problem {
-    fn from(error: FactsError) -> Self {
-        match error {
-            FactsError::Table(error) => error.into(),
-            error => Self::internal(error),
-        }
-    }
 }
 
 impl Facts {

@@ -11,16 +11,13 @@ use aws_sdk_dynamodb::{
 
 use futures::future::try_join_all;
 
-use crate::{
-    http::problem::Problem,
-    model::{
-        closure::MAX_LINK_ITEMS,
-        identity::IdentityId,
-        item::Item,
-        keys::{self, SortKey},
-        time::Instant,
-        value::Map,
-    },
+use crate::model::{
+    closure::MAX_LINK_ITEMS,
+    identity::IdentityId,
+    item::Item,
+    keys::{self, SortKey},
+    time::Instant,
+    value::Map,
 };
 
 mod attribute;
@@ -77,15 +74,6 @@ pub enum TableError {
     /// DynamoDB refused the request. A retry does not help.
     #[error("the table refuses: {0}")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl From<TableError> for Problem {
-    fn from(error: TableError) -> Self {
-        match error {
-            TableError::Busy(_) => Self::unavailable(error),
-            TableError::Invalid(_) | TableError::Refused(_) => Self::internal(error),
-        }
-    }
 }
 
 /// Some of an identity's items.

@@ -1,0 +1,232 @@
+//! What the HTTP functions have in common around their routes: state, authentication, metrics and the audit log.
+
+use std::{convert::Infallible, future::ready, pin::Pin, time::Instant};
+
+use futures::TryFutureExt as _;
+use lambda_http::{
+    Body, Error, IntoResponse, Request, RequestExt as _, Response, request::RequestContext,
+    service_fn,
+};
+
+use super::{
+    Parameters, Route,
+    principal::{Principal, Scope},
+    problem::Problem,
+    response::respond,
+};
+use crate::{
+    model::identity::IdentityId,
+    profile::View,
+    runtime::{
+        config::{Config, ConfigError},
+        metrics::{self, Unit},
+    },
+    table::{KnownFacts, Table, products::Products},
+};
+
+/// How often to yield until the request for the first event has been sent: the client connects and passes the request
+/// on. Three yields were enough in measurements, and one takes a microsecond.
+const TURNS_BEFORE_WARMING: usize = 6;
+
+/// The state that an HTTP function keeps between requests.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration of the function.
+    pub config: Config,
+    /// The DynamoDB table.
+    pub table: Table,
+    /// The facts of the table.
+    pub facts: KnownFacts,
+    /// The products that were read recently.
+    pub products: Products,
+}
+
+impl App {
+    /// Reads the configuration from environment variables.
+    ///
+    /// # Errors
+    /// A variable is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let config = Config::from_env()?;
+        let table = config.table();
+        Ok(Self::new(config, table))
+    }
+
+    /// Creates the state with `table` as the table.
+    pub fn new(config: Config, table: Table) -> Self {
+        Self {
+            config,
+            table,
+            facts: KnownFacts::default(),
+            products: Products::default(),
+        }
+    }
+
+    /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first
+    /// request tries again.
+    async fn warm(&self) {
+        let _ = self.facts.get(&self.table).await;
+    }
+}
+
+/// A request of a principal who has the function's scope, to a table of this release's format.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The state of the function.
+    pub app: &'a App,
+    /// The request.
+    pub request: &'a Request,
+    /// The matched route.
+    pub route: Route,
+    /// The caller.
+    pub principal: Principal,
+}
+
+impl<'a> Call<'a> {
+    async fn new(app: &'a App, request: &'a Request, scope: Scope) -> Result<Self, Problem> {
+        let principal = Principal::from_request(request, app.config.local_agent)?;
+        principal.require(scope)?;
+        app.facts.get(&app.table).await?;
+        Ok(Self {
+            app,
+            request,
+            route: Route::of(request),
+            principal,
+        })
+    }
+
+    /// Reads the query parameters. Each must be in `known` and given once.
+    ///
+    /// # Errors
+    /// A parameter is unknown or given more than once.
+    pub fn parameters(&self, known: &[&str]) -> Result<Parameters<'a>, Problem> {
+        Parameters::new(self.request, known)
+    }
+
+    /// Returns the profile id in the path.
+    ///
+    /// # Errors
+    /// The path has no id, or the text is not one: the profile is not found.
+    pub fn profile_id(&self) -> Result<IdentityId, Problem> {
+        self.route.profile_id()
+    }
+
+    /// Returns what the principal sees of profiles at this time.
+    pub fn view(&self) -> View<'a> {
+        self.principal.view(&self.app.config)
+    }
+
+    /// Logs which principal opened which sections of which profile. The log contains no personal data, since identity
+    /// ids contain none.
+    pub fn audit(&self, profile: &IdentityId, sections: &str) {
+        tracing::info!(principal = self.principal.subject, %profile, sections, "profile opened");
+    }
+}
+
+/// Handles one request: checks that the principal has `scope`, calls `routes`, and emits metrics.
+///
+/// # Errors
+/// Never. Every error becomes a response with a problem document.
+pub async fn handle(
+    app: &App,
+    request: &Request,
+    scope: Scope,
+    routes: impl AsyncFnOnce(Call<'_>) -> Result<Response<Body>, Problem>,
+) -> Result<Response<Body>, Infallible> {
+    let began = Instant::now();
+    let result = match Call::new(app, request, scope).await {
+        Ok(call) => routes(call).await,
+        Err(problem) => Err(problem),
+    };
+    let response = respond(&request_id(request), request.headers(), result);
+    emit_metrics(request, &app.table, began, &response);
+    Ok(response)
+}
+
+/// Emits the duration of a request and its consumed capacity.
+fn emit_metrics(request: &Request, table: &Table, began: Instant, response: &Response<Body>) {
+    let (read, write) = table.take_consumed();
+    let route = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone(),
+        _ => None,
+    };
+    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+    metrics::emit(
+        &[
+            ("Duration", Unit::Milliseconds, milliseconds),
+            ("ReadCapacityUnits", Unit::Count, read),
+            ("WriteCapacityUnits", Unit::Count, write),
+        ],
+        &[
+            ("route", route.into()),
+            ("status", response.status().as_u16().into()),
+            ("request_id", request_id(request).into()),
+        ],
+    );
+}
+
+/// Returns the id that API Gateway gave the request. Its access log contains the same id.
+fn request_id(request: &Request) -> String {
+    let id = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    let context = || Some(request.lambda_context_ref()?.request_id.clone());
+    id.or_else(context).unwrap_or_default()
+}
+
+/// Runs an HTTP function. The connection to the table opens while the first event is on its way.
+///
+/// # Errors
+/// The Runtime API cannot be reached.
+pub async fn run<'a, F>(
+    app: &'a App,
+    mut handle: impl FnMut(&'a App, Request) -> F,
+) -> Result<(), Error>
+where
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send,
+{
+    let function = service_fn(|request| handle(app, request).map_ok(Plain));
+    run_and_warm(lambda_http::run(function), app.warm()).await
+}
+
+async fn run_and_warm<T>(function: impl Future<Output = T>, warm: impl Future<Output = ()>) -> T {
+    let warm = async {
+        for _ in 0..TURNS_BEFORE_WARMING {
+            tokio::task::yield_now().await;
+        }
+        warm.await;
+    };
+    tokio::join!(function, warm).0
+}
+
+/// A response whose body is sent to Lambda as it is: a string in JSON, bytes in base64. For a plain response,
+/// `lambda_http` would first look up the charset, and those tables are a twentieth of a function's size.
+struct Plain(Response<Body>);
+
+impl IntoResponse for Plain {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test]
+    async fn the_first_event_is_asked_for_before_anything_is_warmed() {
+        let (asked, warmed_after) = (Cell::new(false), Cell::new(false));
+        let function = async {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            asked.set(true);
+            7
+        };
+        let warm = async { warmed_after.set(asked.get()) };
+        assert_eq!(run_and_warm(function, warm).await, 7);
+        assert!(warmed_after.get());
+    }
+}

@@ -1,0 +1,55 @@
+//! Request bodies.
+
+use lambda_http::{Request, http::header};
+use serde::de::DeserializeOwned;
+
+use super::problem::{Kind, Problem};
+
+/// The maximum size of a request body, in bytes.
+const MAX_BODY: usize = 256 * 1024;
+/// U+FEFF in UTF-8, which some clients write before the JSON.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads the JSON object in the body as a map of its fields. The fields are values, or raw values, which keep the
+/// digits of numbers. A byte order mark before the object is ignored.
+///
+/// # Errors
+/// The content type is not `application/json`, the body is larger than 256 KiB, or it is not a JSON object.
+pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map_or(Ok(""), |value| value.to_str());
+    let essence = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let detail = "Send the body as JSON, with the header content-type: application/json.";
+        return Err(Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, detail).field("content-type"));
+    }
+    let bytes = request.body().as_ref();
+    if bytes.len() > MAX_BODY {
+        return Err(Problem::invalid_body(
+            None,
+            format!("The body has at most {MAX_BODY} bytes."),
+        ));
+    }
+    let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    match serde_json::from_slice(json) {
+        Ok(fields) => Ok(fields),
+        Err(error) if error.is_data() => {
+            Err(Problem::invalid_body(None, "The body is a JSON object."))
+        }
+        Err(error) => {
+            let detail = format!(
+                "The body is not JSON: see line {}, column {}.",
+                error.line(),
+                error.column()
+            );
+            Err(Problem::invalid_body(None, detail))
+        }
+    }
+}

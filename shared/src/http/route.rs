@@ -1,0 +1,115 @@
+//! The route of a request, as API Gateway matched it.
+
+use lambda_http::{Request, RequestExt as _, http::Method, request::RequestContext};
+
+use super::problem::Problem;
+use crate::model::identity::IdentityId;
+
+/// The route of a request and its path parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    key: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Route {
+    /// Takes the route that API Gateway matched. A stage or a custom domain's base path before the path therefore makes
+    /// no difference. Function URLs and `cargo lambda watch` match no route, so their path is matched here.
+    pub fn of(request: &Request) -> Self {
+        let key = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
+            _ => None,
+        };
+        let Some(key) = key.filter(|key| *key != "$default") else {
+            return Self::of_path(request.method(), request.raw_http_path());
+        };
+        let parameters = request.path_parameters_ref();
+        let parameters = parameters.into_iter().flat_map(|map| map.iter());
+        Self {
+            key: key.to_owned(),
+            parameters: parameters
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        }
+    }
+
+    fn of_path(method: &Method, path: &str) -> Self {
+        let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
+        let (path, names): (String, &[(usize, &str)]) = match segments.as_slice() {
+            ["profiles", "lookup"] => (path.to_owned(), &[]),
+            ["profiles", _] => ("/profiles/{id}".to_owned(), &[(1, "id")]),
+            ["profiles", _, section] => (format!("/profiles/{{id}}/{section}"), &[(1, "id")]),
+            ["profiles", _, "notes", _] => (
+                "/profiles/{id}/notes/{noteId}".to_owned(),
+                &[(1, "id"), (3, "noteId")],
+            ),
+            ["profiles", _, "history", _] => (
+                "/profiles/{id}/history/{eventId}".to_owned(),
+                &[(1, "id"), (3, "eventId")],
+            ),
+            _ => (path.to_owned(), &[]),
+        };
+        let parameters = names
+            .iter()
+            .map(|(at, name)| ((*name).to_owned(), segments[*at].to_owned()));
+        Self {
+            key: format!("{method} {path}"),
+            parameters: parameters.collect(),
+        }
+    }
+
+    /// Returns the route as the template names it, for example `GET /profiles/{id}`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Returns a path parameter; empty if the route has none of this name.
+    pub fn parameter(&self, name: &str) -> &str {
+        let parameter = self.parameters.iter().find(|(own, _)| own == name);
+        parameter.map_or("", |(_, value)| value)
+    }
+
+    /// Returns the profile id in the path.
+    ///
+    /// # Errors
+    /// The parameter is not an id: the profile is not found.
+    pub fn profile_id(&self) -> Result<IdentityId, Problem> {
+        let id = self.parameter("id");
+        id.parse().map_err(|_| Problem::profile_not_found())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_without_a_matched_route_are_matched() {
+        for (path, key, id, note) in [
+            ("/profiles/lookup", "/profiles/lookup", "", ""),
+            ("/profiles/a", "/profiles/{id}", "a", ""),
+            ("/profiles/a/notes", "/profiles/{id}/notes", "a", ""),
+            (
+                "/profiles/a/notes/b",
+                "/profiles/{id}/notes/{noteId}",
+                "a",
+                "b",
+            ),
+            (
+                "/profiles/a/history/b",
+                "/profiles/{id}/history/{eventId}",
+                "a",
+                "",
+            ),
+            ("/profiles/a/orders/b", "/profiles/a/orders/b", "", ""),
+            ("/", "/", "", ""),
+        ] {
+            let route = Route::of_path(&Method::GET, path);
+            assert_eq!(route.key(), format!("GET {key}"));
+            assert_eq!(
+                (route.parameter("id"), route.parameter("noteId")),
+                (id, note)
+            );
+        }
+    }
+}
