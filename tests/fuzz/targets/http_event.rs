@@ -11,6 +11,7 @@ use axum::{body::Bytes, http::HeaderMap, routing::post, Router};
 use lambda_http::{request, Body, Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{json, Value};
+use shared::http::App;
 use tokio::runtime::{Builder, Runtime};
 
 #[derive(arbitrary::Arbitrary, Debug)]
@@ -91,9 +92,7 @@ const EVENT: &str = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDBaI3B1cmNoYXNlI2FhYWFhYWF
 
 struct Functions {
     runtime: Runtime,
-    profile_read: profile_read::App,
-    note_write: note_write::App,
-    history: history::App,
+    app: App,
 }
 
 static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
@@ -120,9 +119,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
         std::env::set_var(name, value);
     }
     Functions {
-        profile_read: profile_read::App::from_env().expect("an environment"),
-        note_write: note_write::App::from_env().expect("an environment"),
-        history: history::App::from_env().expect("an environment"),
+        app: App::from_env().expect("an environment"),
         runtime,
     }
 });
@@ -304,9 +301,9 @@ fuzz_target!(|event: Event<'_>| {
     let functions = &*FUNCTIONS;
     let answer = functions.runtime.block_on(async {
         match event.function % 3 {
-            0 => profile_read::handle(&functions.profile_read, request).await,
-            1 => note_write::handle(&functions.note_write, request).await,
-            _ => history::handle(&functions.history, request).await,
+            0 => profile_read::handle(&functions.app, request).await,
+            1 => note_write::handle(&functions.app, request).await,
+            _ => history::handle(&functions.app, request).await,
         }
     });
     match answer {
