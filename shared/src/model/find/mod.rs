@@ -1,6 +1,6 @@
 //! Find attributes: the values with which a search finds a customer or an order. The module is pure. `table` stores
 //! them in the attributes `Find1` to `Find4`, each the key of a sparse index. They only point to items: a search
-//! verifies each hit against the item. [ADR 11](../../infra/adr/0011-find-attributes.md) explains the layout.
+//! verifies each hit against the item. [ADR 11](../../infra/adr/0011-search-indexes.md) explains the layout.
 
 use std::borrow::Cow;
 
