@@ -12,7 +12,6 @@ mod logs;
 mod notifications;
 mod permissions;
 mod s3;
-mod sample_files;
 mod stack;
 mod template;
 
@@ -21,7 +20,6 @@ pub use imports::Imports;
 pub use lambda::InvokeError;
 pub use notifications::Delivery;
 pub use permissions::Permission;
-pub use sample_files::{sample_files, sample_folder};
 pub use stack::{Error, Options, Stack};
 pub use template::{TemplateError, document as template_document};
 

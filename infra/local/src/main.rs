@@ -4,9 +4,8 @@
 
 mod account;
 mod arguments;
-mod generate;
 mod progress;
-mod samples;
+mod sample_import;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -24,7 +23,7 @@ async fn main() -> ExitCode {
             customers,
             out,
             seed,
-        }) => generate::run(*customers, *seed, out)
+        }) => samples::generate(*customers, *seed, out)
             .map(|summary| println!("{summary}"))
             .map_err(|error| format!("{}: {error}", out.display())),
         None => run(&arguments).await.map_err(|error| error.to_string()),
@@ -60,15 +59,15 @@ async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
     let mut progress = Progress::new(stack.imports(), with_bars);
     let with_samples = !arguments.empty && !arguments.services_only;
     if with_samples && stack.is_empty() {
-        samples::drop_all(&mut progress, stack.api_url()).await?;
+        sample_import::drop_all(&mut progress, stack.api_url()).await?;
     }
     let lines = ready(stack);
     let usage = if arguments.services_only {
         String::new()
     } else if with_samples {
-        samples::usage(stack).await
+        sample_import::usage(stack).await
     } else {
-        samples::usage_empty(stack)
+        sample_import::usage_empty(stack)
     };
     progress.aside(|| {
         // Not an error: standard output may be closed.

@@ -254,7 +254,7 @@ impl Stack {
             serve_dynamodb(inner, database, &stop),
         ];
         if let Some(listener) = api_listener {
-            let images = workspace.join("infra/local/samples/images");
+            let images = samples::image_folder();
             let console = workspace.join("infra/console");
             let gateway = Gateway::new(
                 &functions,

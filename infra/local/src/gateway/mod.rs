@@ -39,7 +39,7 @@ pub(crate) struct Gateway {
     routes: Routes,
     cors: Option<Cors>,
     lambda: Arc<Lambda>,
-    /// The folder `infra/local/samples/images`.
+    /// The folder `infra/samples/images`.
     images: PathBuf,
     /// The folder `infra/console`.
     console: PathBuf,

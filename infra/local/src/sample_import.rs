@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use local::{Error, Stack, sample_folder};
+use local::{Error, Stack};
 use serde_json::Value;
 
 use crate::progress::Progress;
@@ -17,11 +17,11 @@ struct Rows {
 
 /// Drops all sample files into the stack whose HTTP API is at `api`. Waits until each import has ended.
 pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(), Error> {
-    if !sample_folder().exists() {
+    if !samples::folder().exists() {
         return Ok(());
     }
-    let files = local::sample_files().map_err(|source| Error::Io {
-        what: sample_folder().display().to_string(),
+    let files = samples::files().map_err(|source| Error::Io {
+        what: samples::folder().display().to_string(),
         source,
     })?;
     if files.is_empty() {
@@ -56,7 +56,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
 /// Returns commands for one of the sample customers that work as printed.
 pub(crate) async fn usage(stack: &Stack) -> String {
     let api = stack.api_url();
-    let Some(email) = sample_email(&sample_folder()) else {
+    let Some(email) = sample_email(&samples::folder()) else {
         return usage_empty(stack);
     };
     let body = serde_json::json!({ "email": email });
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn pictures_are_where_the_stack_serves_them() {
-        let path = sample_folder().join("product/catalogue/product.ndjson");
+        let path = samples::folder().join("product/catalogue/product.ndjson");
         let text = pictured(&path, "http://127.0.0.1:4321").unwrap();
         assert!(text.contains(r#""http://127.0.0.1:4321/images/"#) && !text.contains(":3000"));
     }

@@ -6,14 +6,14 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-use super::Files;
-use super::catalogue::{Product, money, products};
-use super::clock::Moment;
-use super::habits::Habits;
-use super::people::Person;
+use crate::Files;
+use crate::catalogue::{Product, money, products};
+use crate::clock::Moment;
+use crate::habits::Habits;
+use crate::people::Person;
 
 /// Writes a customer's orders and the returns of some of them.
-pub(super) fn write(
+pub(crate) fn write(
     person: &Person,
     habits: &Habits,
     random: &mut impl Rng,

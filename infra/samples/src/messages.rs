@@ -5,11 +5,11 @@ use std::io;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-use super::Files;
-use super::catalogue::{Product, products};
-use super::clock::Moment;
-use super::habits::Habits;
-use super::people::Person;
+use crate::Files;
+use crate::catalogue::{Product, products};
+use crate::clock::Moment;
+use crate::habits::Habits;
+use crate::people::Person;
 
 /// The channels, each with the id and name of the company's account.
 const CHANNELS: [(&str, &str, &str); 7] = [
@@ -55,7 +55,7 @@ const CONVERSATIONS: [&[&str]; 6] = [
 ];
 
 /// Writes a customer's conversations, if the customer writes messages.
-pub(super) fn write(
+pub(crate) fn write(
     person: &Person,
     habits: &Habits,
     random: &mut impl Rng,
