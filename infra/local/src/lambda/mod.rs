@@ -1,5 +1,6 @@
 //! Lambda: invokes functions with the template's timeout and concurrency. Each process handles one invocation at a time.
 
+pub(crate) mod build;
 mod process;
 mod runtime_api;
 #[cfg(test)]

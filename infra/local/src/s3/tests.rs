@@ -28,7 +28,7 @@ async fn server() -> Server {
     let store = Arc::new(Store::open(folder.path(), sender).unwrap());
     store.ensure_bucket(BUCKET, true).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = crate::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
+    let client = crate::stack::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(async move { axum::serve(listener, router(store)).await });
     Server {
         client,

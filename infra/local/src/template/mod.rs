@@ -204,7 +204,7 @@ impl Template {
 /// # Errors
 /// The file cannot be read, or is not YAML.
 pub fn document(name: &str) -> Result<Value, TemplateError> {
-    let path = crate::binaries::workspace().join(name);
+    let path = crate::workspace::root().join(name);
     let text = std::fs::read_to_string(&path).map_err(|source| TemplateError::Read {
         path: path.clone(),
         source,

@@ -1,5 +1,7 @@
 //! The stack: starts all services together, returns their addresses, and supports tests.
 
+pub(crate) mod clients;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,13 +22,13 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::gateway::Gateway;
+use crate::iam::{self, Permission, Permissions};
 use crate::lambda::{InvokeError, Lambda, Program};
 use crate::logs::Logs;
 use crate::notifications::{Delivery, Notifier, Target};
-use crate::permissions::{self, Permission, Permissions};
 use crate::s3::{Created, Store};
 use crate::template::{Function, Template, TemplateError};
-use crate::{IDENTITY_KEY, binaries, clients, dynamodb, s3};
+use crate::{IDENTITY_KEY, dynamodb, lambda, s3, workspace};
 
 /// The maximum time that a shutdown waits for requests in progress.
 const GRACE: Duration = Duration::from_millis(500);
@@ -154,7 +156,7 @@ impl Stack {
     /// # Errors
     /// The template cannot be read, the functions do not build, a port is taken, or the data folder cannot be used.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let workspace = binaries::workspace();
+        let workspace = workspace::root();
         let mut template = Template::read(&workspace.join("template.yaml"), &options.parameters)?;
         for function in template.functions.values_mut() {
             function.timeout = *options
@@ -169,7 +171,7 @@ impl Stack {
             .map(|function| function.binary.clone())
             .collect();
         let binaries = if here {
-            binaries::build(&names, options.show_build)
+            lambda::build::binaries(&names, options.show_build)
                 .await
                 .map_err(Error::Build)?
         } else {
@@ -215,7 +217,7 @@ impl Stack {
             .collect();
         let permissions = Arc::new(Permissions::new(allows, &logs));
         let inner = listen(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, "DynamoDB's own port").await?;
-        let front = permissions::dynamodb(
+        let front = iam::dynamodb(
             Arc::clone(&permissions),
             &template.table.name,
             url(&inner)?.replace("http://", ""),
@@ -246,7 +248,7 @@ impl Stack {
                 s3_listener,
                 s3::router(Arc::clone(&store)).layer(axum::middleware::from_fn_with_state(
                     Arc::clone(&permissions),
-                    permissions::s3,
+                    iam::s3,
                 )),
                 &stop,
             ),

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use local::{Error, ImportEvent, Imports};
 use serde_json::Value;
 
-use crate::account;
+use crate::cli::account;
 
 /// Files that waited this long are counted on a line of their own. After this time, ingest has reported progress of a file whose
 /// import has started.

@@ -1,5 +1,7 @@
 //! Follows imports, from any client that drops files: their progress and their reports.
 
+mod events;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -9,8 +11,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::import_events::{Dropped, ImportEvent, ImportEvents};
 use crate::stack::{Error, Stack};
+pub use events::ImportEvent;
+use events::{Dropped, ImportEvents};
 
 /// The maximum time without a put to the bucket or a progress line of any import. Then waiting ends with an error.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -337,7 +337,7 @@ mod tests {
         let store = Arc::new(crate::s3::Store::open(&folder, sender).unwrap());
         store.ensure_bucket("customer-profiles", true).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let s3 = crate::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
+        let s3 = crate::stack::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
         tokio::spawn(async move { axum::serve(listener, crate::s3::router(store)).await });
 
         let (calls, called) = mpsc::unbounded_channel();

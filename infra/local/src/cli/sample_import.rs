@@ -5,7 +5,7 @@ use std::path::Path;
 use local::{Error, Stack};
 use serde_json::Value;
 
-use crate::progress::Progress;
+use crate::cli::progress::Progress;
 
 /// The totals of all reports.
 #[derive(Debug, Default)]
