@@ -54,6 +54,22 @@ const CONVERSATIONS: [&[&str]; 6] = [
     ],
 ];
 
+/// Whether the customer or a support agent writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Inbound,
+    Outbound,
+}
+
+impl Direction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
 /// Writes a customer's conversations, if the customer writes messages.
 pub(crate) fn write(
     person: &Person,
@@ -72,15 +88,19 @@ pub(crate) fn write(
         let mut at = Moment::on(random, day);
         let conversation = format!("K{:06}-{number}", person.index);
         for (turn, text) in lines.iter().enumerate() {
-            let inbound = turn % 2 == 0;
+            let direction = if turn % 2 == 0 {
+                Direction::Inbound
+            } else {
+                Direction::Outbound
+            };
             let mut row = json!({
                 "link": link(person, channel),
                 "action_at": at.text(),
                 "message_id": format!("{conversation}-{turn}"),
                 "channel": channel,
-                "direction": if inbound { "inbound" } else { "outbound" },
+                "direction": direction.as_str(),
                 "account": {"id": account_id, "name": account},
-                "author": author(person, inbound),
+                "author": author(person, direction),
                 "conversation_id": conversation,
                 "body": text.replace("{name}", person.first),
                 "state": if turn + 1 == lines.len() { "closed" } else { "open" },
@@ -111,13 +131,11 @@ fn link(person: &Person, channel: &str) -> Value {
     }
 }
 
-fn author(person: &Person, inbound: bool) -> Value {
-    if inbound {
+fn author(person: &Person, direction: Direction) -> Value {
+    if direction == Direction::Inbound {
         json!({"name": person.name(), "handle": person.handle()})
     } else {
-        {
-            let agent = ["Robin", "Sasha", "Kim"][person.index as usize % 3];
-            json!({"name": agent})
-        }
+        let agent = ["Robin", "Sasha", "Kim"][person.index as usize % 3];
+        json!({"name": agent})
     }
 }

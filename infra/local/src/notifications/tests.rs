@@ -50,11 +50,45 @@ async fn with_endpoint(
     let folder = tempfile::tempdir().unwrap().keep();
     let (sender, created) = mpsc::unbounded_channel();
     let store = Arc::new(crate::s3::Store::open(&folder, sender).unwrap());
-    store.ensure_bucket("customer-profiles", true).unwrap();
+    store
+        .ensure_bucket("customer-profiles", crate::s3::Versioning::Enabled)
+        .unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let s3 = crate::stack::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(async move { axum::serve(listener, crate::s3::router(store)).await });
 
+    let (url, called) = endpoint(refused, fails).await;
+    let rule = Notification {
+        event: "s3:ObjectCreated:*".into(),
+        prefix: "drop/".into(),
+        suffix: String::new(),
+    };
+    let function = Function {
+        allows: Vec::new(),
+        logical_id: "IngestFunction".into(),
+        binary: "ingest".into(),
+        timeout: Duration::from_secs(1),
+        memory: 128,
+        concurrency: 1,
+        retries,
+        environment: std::collections::BTreeMap::new(),
+        routes: Vec::new(),
+        notifications: vec![rule],
+    };
+    let notifier = Notifier {
+        functions: Arc::new(vec![function]),
+        bucket: "customer-profiles".into(),
+        target: Target::Endpoint(url, reqwest::Client::new()),
+        delivery: Delivery::default(),
+        s3: s3.clone(),
+        logs: Logs::default(),
+    };
+    tokio::spawn(notifier.run(created, mpsc::unbounded_channel().1));
+    (s3, called)
+}
+
+/// Starts a Lambda endpoint, see [`with_endpoint`]. Returns its URL and the invocations that it accepts.
+async fn endpoint(refused: &'static str, fails: u32) -> (String, mpsc::UnboundedReceiver<String>) {
     let (calls, called) = mpsc::unbounded_channel();
     let count = std::sync::atomic::AtomicU32::new(0);
     let answer = async move |headers: axum::http::HeaderMap, uri: axum::http::Uri, body: Bytes| {
@@ -85,34 +119,7 @@ async fn with_endpoint(
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-
-    let rule = Notification {
-        event: "s3:ObjectCreated:*".into(),
-        prefix: "drop/".into(),
-        suffix: String::new(),
-    };
-    let function = Function {
-        allows: Vec::new(),
-        logical_id: "IngestFunction".into(),
-        binary: "ingest".into(),
-        timeout: Duration::from_secs(1),
-        memory: 128,
-        concurrency: 1,
-        retries,
-        environment: std::collections::BTreeMap::new(),
-        routes: Vec::new(),
-        notifications: vec![rule],
-    };
-    let notifier = Notifier {
-        functions: Arc::new(vec![function]),
-        bucket: "customer-profiles".into(),
-        target: Target::Endpoint(url, reqwest::Client::new()),
-        delivery: Delivery::default(),
-        s3: s3.clone(),
-        logs: Logs::default(),
-    };
-    tokio::spawn(notifier.run(created, mpsc::unbounded_channel().1));
-    (s3, called)
+    (url, called)
 }
 
 async fn put(s3: &aws_sdk_s3::Client, key: &str) {

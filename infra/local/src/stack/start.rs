@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::Stack;
 use super::clients;
@@ -17,7 +18,7 @@ use crate::iam::{self, Permissions};
 use crate::lambda::{Lambda, Program, build};
 use crate::logs::Logs;
 use crate::notifications::{Notifier, Target};
-use crate::s3::{self, Created, Store};
+use crate::s3::{self, Created, Store, Versioning};
 use crate::template::{Bucket, Function, Template};
 use crate::{dynamodb, workspace};
 
@@ -47,35 +48,26 @@ impl Stack {
             functions: Arc::new(functions.clone()),
             bucket: template.bucket.name.clone(),
             delivery: options.delivery,
-            target: match options.lambda_endpoint {
-                Some(endpoint) => Target::Endpoint(endpoint, reqwest::Client::new()),
-                None => Target::Here(Arc::clone(&lambda)),
-            },
+            target: target(options.lambda_endpoint, &lambda),
             s3: s3.clone(),
             logs: logs.clone(),
         };
 
-        let stop = watch::Sender::new(false);
-        let check_s3 = axum::middleware::from_fn_with_state(Arc::clone(&permissions), iam::s3);
-        let check_dynamodb = iam::dynamodb(
-            Arc::clone(&permissions),
-            &template.table.name,
-            listeners.database.url.replace("http://", ""),
+        let gateway = Gateway::new(
+            &functions,
+            template.cors,
+            Arc::clone(&lambda),
+            samples::image_folder(),
+            workspace::root().join("infra/console"),
         );
-        let mut servers = vec![
-            listeners
-                .s3
-                .serve(s3::router(Arc::clone(&store)).layer(check_s3), &stop),
-            listeners.dynamodb.serve(check_dynamodb, &stop),
-            listeners.database.serve_database(database, &stop),
-        ];
-        if let Some(listener) = listeners.api {
-            let images = samples::image_folder();
-            let console = workspace::root().join("infra/console");
-            let lambda = Arc::clone(&lambda);
-            let gateway = Gateway::new(&functions, template.cors, lambda, images, console);
-            servers.push(listener.serve(gateway.router(), &stop));
-        }
+        let services = Services {
+            s3: s3::router(Arc::clone(&store)),
+            database,
+            gateway,
+            table: &template.table.name,
+        };
+        let stop = watch::Sender::new(false);
+        let servers = services.serve(listeners, &permissions, &stop);
         let (rest, asked) = mpsc::unbounded_channel();
         Ok(Self {
             urls,
@@ -92,6 +84,36 @@ impl Stack {
             rest,
             _folder: folder,
         })
+    }
+}
+
+/// The services, before they are connected to their ports.
+struct Services<'a> {
+    s3: axum::Router,
+    database: dynoxide::Database,
+    gateway: Gateway,
+    table: &'a str,
+}
+
+impl Services<'_> {
+    /// Serves each service on its port until `stop` becomes `true`. Requests to S3 and DynamoDB pass the permission check.
+    fn serve(
+        self,
+        listeners: Listeners,
+        permissions: &Arc<Permissions>,
+        stop: &watch::Sender<bool>,
+    ) -> Vec<JoinHandle<()>> {
+        let check = axum::middleware::from_fn_with_state(Arc::clone(permissions), iam::s3);
+        let database_host = listeners.database.url.replace("http://", "");
+        let dynamodb = iam::dynamodb(Arc::clone(permissions), self.table, database_host);
+        let mut servers = vec![
+            listeners.s3.serve(self.s3.layer(check), stop),
+            listeners.dynamodb.serve(dynamodb, stop),
+            listeners.database.serve_database(self.database, stop),
+        ];
+        let router = self.gateway.router();
+        servers.extend(listeners.api.map(|listener| listener.serve(router, stop)));
+        servers
     }
 }
 
@@ -133,12 +155,25 @@ fn open_store(
         what: folder.path().display().to_string(),
         source,
     };
+    let versioning = if bucket.versioned {
+        Versioning::Enabled
+    } else {
+        Versioning::Never
+    };
     let (notifications, created) = mpsc::unbounded_channel();
     let store = Store::open(&folder.path().join("s3"), notifications).map_err(failed)?;
     store
-        .ensure_bucket(&bucket.name, bucket.versioned)
+        .ensure_bucket(&bucket.name, versioning)
         .map_err(failed)?;
     Ok((Arc::new(store), created))
+}
+
+/// Returns where notifications go: to `endpoint`, or else to the functions of this process.
+fn target(endpoint: Option<String>, lambda: &Arc<Lambda>) -> Target {
+    match endpoint {
+        Some(endpoint) => Target::Endpoint(endpoint, reqwest::Client::new()),
+        None => Target::Here(Arc::clone(lambda)),
+    }
 }
 
 fn permissions(functions: &[Function], logs: &Logs) -> Permissions {
