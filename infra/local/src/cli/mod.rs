@@ -34,7 +34,7 @@ pub(crate) async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Er
         let mut out = std::io::stdout();
         let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());
         if std::io::stderr().is_terminal() {
-            eprintln!("Ctrl-C stops it.");
+            eprintln!("Press Ctrl-C to stop.");
         }
     });
     while progress.next().await.is_some() {}

@@ -181,8 +181,8 @@ impl<'a> Progress<'a> {
             bar
         });
         bar.set_message(match count {
-            1 => "1 file waits for its turn".to_owned(),
-            count => format!("{count} files wait for their turn"),
+            1 => "1 file is waiting".to_owned(),
+            count => format!("{count} files are waiting"),
         });
     }
 }

@@ -65,11 +65,11 @@ pub(crate) async fn usage(stack: &Stack) -> String {
     };
     let json = "-H 'Content-Type: application/json'";
     format!(
-        "# look a customer up\n\
+        "# look up a customer\n\
          curl -s {api}/profiles/lookup {json} -d {}\n\
          # read a page of the customer's history\n\
          curl -s '{api}/profiles/{id}/history?limit=5'\n\
-         # leave a note\n\
+         # add a note\n\
          curl -s {api}/profiles/{id}/notes {json} -H 'Idempotency-Key: my-first-note' -d {}\n",
         quoted(&body.to_string()),
         quoted(r#"{"text":"Prefers to be called in the afternoon."}"#),
@@ -83,7 +83,7 @@ pub(crate) fn usage_empty(stack: &Stack) -> String {
         "# drop a file\n\
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 \
          aws s3 cp customers.ndjson s3://{bucket}/drop/customer_record/crm/ --endpoint-url {s3}\n\
-         # look a customer up\n\
+         # look up a customer\n\
          curl -s {api}/profiles/lookup -H 'Content-Type: application/json' -d '{{\"email\":\"someone@example.com\"}}'\n"
     )
 }

@@ -1,4 +1,4 @@
-//! DynamoDB: a `dynoxide` database with the table that the template declares.
+//! DynamoDB. In: the table of the template and, optionally, a file. Out: a `dynoxide` database with that table.
 
 use std::path::Path;
 

@@ -119,7 +119,9 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
     match built {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(format!("cargo can't be run: {error}")),
+        Err(error) => Err(format!(
+            "cannot run cargo: {error}. Install Rust from https://rustup.rs"
+        )),
     }
 }
 

@@ -43,7 +43,9 @@ impl Target {
                 }
                 Err(InvokeError::new(
                     "Local.Refused",
-                    format!("{url} refuses invocations"),
+                    format!(
+                        "{url} rejects invocations. Check the endpoint and the names of its functions"
+                    ),
                 ))
             }
         }

@@ -12,11 +12,11 @@ pub enum Error {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The functions do not build. Contains Cargo's output, unless it was already shown.
-    #[error("the functions do not build\n{0}")]
+    #[error("the functions cannot be built. Fix the errors of Cargo:\n{0}")]
     Build(String),
     /// Another process listens on the port.
     #[error(
-        "port {port} on {bind} is taken: stop what listens there, or choose another port with {flag} (0 is any free one)"
+        "port {port} on {bind} is already in use. Stop the process that listens there, or select another port with {flag} (0 selects a free port)"
     )]
     PortTaken {
         /// The port.
@@ -41,7 +41,7 @@ pub enum Error {
     #[error("S3: {0}")]
     Bucket(String),
     /// A dropped file was not imported: there is no report, or an event in `failed/`.
-    #[error("{key} was not imported: {reason}\nThe functions' last lines:\n{logs}")]
+    #[error("{key} was not imported: {reason}\nThe last log lines of the functions:\n{logs}")]
     Import {
         /// The object's key.
         key: String,

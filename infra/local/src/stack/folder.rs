@@ -36,7 +36,7 @@ impl DataFolder {
         std::fs::create_dir_all(path).map_err(failed)?;
         let lock = File::create(path.join("lock")).map_err(failed)?;
         lock.try_lock()
-            .map_err(|_| failed(io::Error::other("another local stack uses this folder")))?;
+            .map_err(|_| failed(io::Error::other("another local stack uses this folder. Stop it, or select another folder with --data-dir")))?;
         Ok(Self::Kept {
             path: path.to_owned(),
             _lock: lock,

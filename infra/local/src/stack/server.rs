@@ -70,7 +70,7 @@ impl Listener {
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => Error::PortTaken { port, bind, flag },
             _ => Error::Io {
-                what: format!("listening on {bind}, port {port} ({flag})"),
+                what: format!("cannot listen on {bind}, port {port} ({flag})"),
                 source,
             },
         };
