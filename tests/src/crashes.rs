@@ -48,7 +48,7 @@ struct End {
 /// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
 pub(crate) fn samples(count: usize) -> Vec<Value> {
     let mut kinds = BTreeMap::new();
-    for (key, path) in local::sample_files().unwrap() {
+    for (key, path) in samples::files().unwrap() {
         let kind = key.split('/').nth(1).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let rows = text.lines().map(|line| {

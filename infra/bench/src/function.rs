@@ -80,35 +80,7 @@ impl Function {
         let server = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
-        let mut command = match counts {
-            None => Command::new(&program.binary),
-            Some(counts) => {
-                let mut command = Command::new("valgrind");
-                command
-                    .args(["--tool=callgrind", "-q"])
-                    .arg(format!("--callgrind-out-file={}", counts.display()))
-                    .arg(&program.binary);
-                command
-            }
-        };
-        command
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .env("AWS_LAMBDA_RUNTIME_API", address)
-            .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
-            .envs(
-                program
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
+        let mut command = command(program, counts, &address);
         let began = Instant::now();
         let child = command.spawn()?;
         Ok(Self {
@@ -216,6 +188,40 @@ pub(crate) async fn machine_cpu() -> Result<f64, Failure> {
         return Err("/proc/stat says less than expected".into());
     };
     Ok((user + nice + system + hard + soft + stolen) as f64 / TICKS)
+}
+
+/// The command of a function, whose instructions are counted into the file `counts`, if there is one.
+fn command(program: &Program, counts: Option<&Path>, address: &str) -> Command {
+    let mut command = match counts {
+        None => Command::new(&program.binary),
+        Some(counts) => {
+            let mut command = Command::new("valgrind");
+            command
+                .args(["--tool=callgrind", "-q"])
+                .arg(format!("--callgrind-out-file={}", counts.display()))
+                .arg(&program.binary);
+            command
+        }
+    };
+    command
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .env("AWS_LAMBDA_RUNTIME_API", address)
+        .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .envs(
+            program
+                .environment
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
 }
 
 async fn next(State(api): State<std::sync::Arc<Api>>) -> Response {

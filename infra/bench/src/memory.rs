@@ -38,48 +38,16 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     for (name, header, row) in FORMATS {
         for zipped in [false, true] {
             let name = format!("{name}{}", if zipped { ".gz" } else { "" });
+            let content = Content {
+                name: &name,
+                header,
+                row,
+                zipped,
+            };
             let mut peaks = Vec::new();
             for bytes in [SMALL, LARGE] {
-                let (file, count) = file(header, row, bytes, zipped)?;
-                let length = file.len();
-                let key = format!("drop/email_send/mail/{bytes}.{name}");
-                let event = services.drop_file(&key, file).await?;
-                let mut function = Function::start(&program, None).await?;
-                let began = Instant::now();
-                function.invoke(&event).await?;
-                let seconds = began.elapsed().as_secs_f64();
-                let (peak, cpu) = (function.peak_memory().await?, function.cpu().await?);
-                let written = services.report(&key).await?["written"]
-                    .as_u64()
-                    .unwrap_or_default();
-                if written != count {
-                    return Err(format!("{written} of {count} rows were written").into());
-                }
-                peaks.push(peak as f64 / MEBIBYTE);
-                report.say(
-                    format!(
-                        "{name}, {} MB ({} MB as dropped), {count} rows",
-                        bytes / 1_000_000,
-                        length / 1_000_000
-                    ),
-                    format!(
-                        "{seconds:.1} s, {cpu:.1} s of CPU, at most {:.1} MiB",
-                        peak as f64 / MEBIBYTE
-                    ),
-                );
-                let version = event["Records"][0]["s3"]["object"]["versionId"].as_str();
-                let version = version.unwrap_or_default();
-                if bytes == LARGE && name != "ndjson" {
-                    let passed = pass_over(&services, &program, &event, &key, version).await?;
-                    report.say(
-                        format!("{name}: going on at the end of {} MB", bytes / 1_000_000),
-                        format!(
-                            "{passed:.1} s, {:.0} MB/s",
-                            bytes as f64 / 1_000_000.0 / passed
-                        ),
-                    );
-                }
-                services.remove(&key, version).await?;
+                let peak = measure_file(&services, &program, &content, bytes, &mut report).await?;
+                peaks.push(peak);
             }
             report.at_most(
                 format!("MiB more for 2 GB than for 10 MB: {name}"),
@@ -100,6 +68,64 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
          Every row is another person's e-mail.",
     );
     Ok(report)
+}
+
+/// The content of the files of one format.
+struct Content<'a> {
+    /// The extension of the files.
+    name: &'a str,
+    header: &'a str,
+    row: fn(u64) -> String,
+    zipped: bool,
+}
+
+/// Imports a file of `bytes` decompressed bytes. Reports its time, and returns the most memory of the process, in MiB.
+async fn measure_file(
+    services: &Services,
+    program: &Program,
+    content: &Content<'_>,
+    bytes: usize,
+    report: &mut Report,
+) -> Result<f64, Failure> {
+    let name = content.name;
+    let (file, count) = file(content, bytes)?;
+    let length = file.len();
+    let key = format!("drop/email_send/mail/{bytes}.{name}");
+    let event = services.drop_file(&key, file).await?;
+    let mut function = Function::start(program, None).await?;
+    let began = Instant::now();
+    function.invoke(&event).await?;
+    let seconds = began.elapsed().as_secs_f64();
+    let (peak, cpu) = (function.peak_memory().await?, function.cpu().await?);
+    let peak = peak as f64 / MEBIBYTE;
+    let written = services.report(&key).await?["written"]
+        .as_u64()
+        .unwrap_or_default();
+    if written != count {
+        return Err(format!("{written} of {count} rows were written").into());
+    }
+    report.say(
+        format!(
+            "{name}, {} MB ({} MB as dropped), {count} rows",
+            bytes / 1_000_000,
+            length / 1_000_000
+        ),
+        format!("{seconds:.1} s, {cpu:.1} s of CPU, at most {peak:.1} MiB"),
+    );
+    let version = event["Records"][0]["s3"]["object"]["versionId"].as_str();
+    let version = version.unwrap_or_default();
+    if bytes == LARGE && name != "ndjson" {
+        let passed = pass_over(services, program, &event, &key, version).await?;
+        report.say(
+            format!("{name}: going on at the end of {} MB", bytes / 1_000_000),
+            format!(
+                "{passed:.1} s, {:.0} MB/s",
+                bytes as f64 / 1_000_000.0 / passed
+            ),
+        );
+    }
+    services.remove(&key, version).await?;
+    Ok(peak)
 }
 
 /// How long a run takes to come to the end of a file that it can't enter in the middle, in seconds.
@@ -138,16 +164,23 @@ async fn pass_over(
 
 /// A file of about so many bytes of NDJSON, and its rows.
 pub(crate) fn ndjson_file(bytes: usize) -> Result<(Bytes, u64), Failure> {
-    file("", ndjson, bytes, false)
+    let content = Content {
+        name: "ndjson",
+        header: "",
+        row: ndjson,
+        zipped: false,
+    };
+    file(&content, bytes)
 }
 
 /// A file of about so many bytes before it is compressed, and its rows.
-fn file(
-    header: &str,
-    row: fn(u64) -> String,
-    bytes: usize,
-    zipped: bool,
-) -> Result<(Bytes, u64), Failure> {
+fn file(content: &Content<'_>, bytes: usize) -> Result<(Bytes, u64), Failure> {
+    let Content {
+        header,
+        row,
+        zipped,
+        ..
+    } = *content;
     let mut plain = Vec::new();
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let (mut written, mut count) = (0, 0);

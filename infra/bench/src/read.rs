@@ -40,7 +40,25 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         1.5,
     );
 
-    let (requests, units) = read_profile(&services, &id).await?;
+    profile_units(&services, &ingest, &id, &mut report).await?;
+    history_units(&services, &id, &mut report).await?;
+    let profile_read = services.program(&build::function("profile-read").await?);
+    largest(&services, &ingest, &profile_read, &mut report).await?;
+    report.note(format!(
+        "Instructions are callgrind's: {READS} reads more, of the same process, divided by {READS}; over TLS. The Query alone is a function with the \
+         same client that answers the number of items. Requests and units are counted at the wire."
+    ));
+    Ok(report)
+}
+
+/// Requests and read units of profiles in one identity.
+async fn profile_units(
+    services: &Services,
+    ingest: &Program,
+    id: &str,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let (requests, units) = read_profile(services, id).await?;
     report.at_most(
         "requests of a profile read, one identity",
         format!("{requests}"),
@@ -57,29 +75,34 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         .map(|number| rows::opened_email(number, "opens@example.com"))
         .collect();
     let opens = import(
-        &services,
-        &ingest,
+        services,
+        ingest,
         "drop/email_open/mail/opened.ndjson",
         opened,
         "opens@example.com",
     )
     .await?;
-    let (_, units) = read_profile(&services, &opens).await?;
+    let (_, units) = read_profile(services, &opens).await?;
     report.at_most(
         format!("read units of a profile with {EVENTS} e-mails opened, id and campaign of each"),
         short(units),
         units,
         8.0,
     );
+    Ok(())
+}
+
+/// Read units of a history page.
+async fn history_units(services: &Services, id: &str, report: &mut Report) -> Result<(), Failure> {
     let (requests, units) = read_once(
-        &services,
+        services,
         "history",
         "history/events/page.json",
         &format!("/profiles/{id}/history"),
     )
     .await?;
-    let head = units_of(&services, &id, keys::HEAD, None).await?;
-    let page = units_of(&services, &id, keys::EVENTS, Some(PAGE)).await?;
+    let head = units_of(services, id, keys::HEAD, None).await?;
+    let page = units_of(services, id, keys::EVENTS, Some(PAGE)).await?;
     let ratio = (units - head) / page;
     report.at_most(
         format!("read units of a history page of {PAGE}, finding the links aside, over the bytes of its events"),
@@ -87,13 +110,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         ratio,
         1.3,
     );
-    let profile_read = services.program(&build::function("profile-read").await?);
-    largest(&services, &ingest, &profile_read, &mut report).await?;
-    report.note(format!(
-        "Instructions are callgrind's: {READS} reads more, of the same process, divided by {READS}; over TLS. The Query alone is a function with the \
-         same client that answers the number of items. Requests and units are counted at the wire."
-    ));
-    Ok(report)
+    Ok(())
 }
 
 /// Imports the customer and answers the profile's id.

@@ -100,7 +100,7 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
     let mut function = Function::start(&ingest, None).await?;
     // Rows and write units of each record type.
     let mut costs: BTreeMap<String, (f64, f64)> = BTreeMap::new();
-    for (key, path) in local::sample_files()? {
+    for (key, path) in samples::files()? {
         let event = services
             .drop_file(&key, tokio::fs::read(&path).await?)
             .await?;
@@ -122,7 +122,7 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
             format!("{} ({units} of {rows} rows)", short(units / rows)),
         );
     }
-    let customers = local::sample_folder().join("customer_record/crm/customer_record.ndjson");
+    let customers = samples::folder().join("customer_record/crm/customer_record.ndjson");
     let customers = tokio::fs::read_to_string(customers).await?;
     let customers = customers.lines().map(serde_json::from_str);
     Ok(customers.collect::<Result<_, _>>()?)

@@ -1,27 +1,22 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
-mod binaries;
-mod clients;
 mod dynamodb;
 mod gateway;
-mod import_events;
+mod iam;
 mod imports;
 mod lambda;
 mod logs;
 mod notifications;
-mod permissions;
 mod s3;
-mod sample_files;
 mod stack;
 mod template;
+mod workspace;
 
-pub use import_events::ImportEvent;
-pub use imports::Imports;
+pub use iam::Permission;
+pub use imports::{ImportEvent, Imports};
 pub use lambda::InvokeError;
 pub use notifications::Delivery;
-pub use permissions::Permission;
-pub use sample_files::{sample_files, sample_folder};
 pub use stack::{Error, Options, Stack};
 pub use template::{TemplateError, document as template_document};
 

@@ -2,19 +2,13 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
-mod account;
-mod arguments;
-mod generate;
-mod progress;
-mod samples;
+mod cli;
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use arguments::{Arguments, Command};
 use clap::Parser;
+use cli::arguments::{Arguments, Command};
 use local::{Error, Stack};
-use progress::Progress;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,7 +18,7 @@ async fn main() -> ExitCode {
             customers,
             out,
             seed,
-        }) => generate::run(*customers, *seed, out)
+        }) => samples::generate(*customers, *seed, out)
             .map(|summary| println!("{summary}"))
             .map_err(|error| format!("{}: {error}", out.display())),
         None => run(&arguments).await.map_err(|error| error.to_string()),
@@ -46,55 +40,11 @@ async fn run(arguments: &Arguments) -> Result<(), Error> {
         () = &mut stop => return Ok(()),
     };
     let outcome = tokio::select! {
-        outcome = serve(&stack, arguments) => outcome,
+        outcome = cli::serve(&stack, arguments) => outcome,
         () = &mut stop => Ok(()),
     };
     stack.shutdown().await;
     outcome
-}
-
-/// Imports the sample data, prints usage examples, and then shows imports.
-async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Error> {
-    // Log lines and progress bars would overwrite each other.
-    let with_bars = std::io::stderr().is_terminal() && !arguments.logs;
-    let mut progress = Progress::new(stack.imports(), with_bars);
-    let with_samples = !arguments.empty && !arguments.services_only;
-    if with_samples && stack.is_empty() {
-        samples::drop_all(&mut progress, stack.api_url()).await?;
-    }
-    let lines = ready(stack);
-    let usage = if arguments.services_only {
-        String::new()
-    } else if with_samples {
-        samples::usage(stack).await
-    } else {
-        samples::usage_empty(stack)
-    };
-    progress.aside(|| {
-        // Not an error: standard output may be closed.
-        let mut out = std::io::stdout();
-        let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());
-        if std::io::stderr().is_terminal() {
-            eprintln!("Ctrl-C stops it.");
-        }
-    });
-    while progress.next().await.is_some() {}
-    std::future::pending().await
-}
-
-/// Returns the line that other programs wait for.
-fn ready(stack: &Stack) -> String {
-    let api = if stack.api_url().is_empty() {
-        String::new()
-    } else {
-        format!(" api={}", stack.api_url())
-    };
-    let (s3, bucket) = (stack.s3_url(), stack.bucket());
-    format!(
-        "ready{api} s3={s3} bucket={bucket} dynamodb={} table={}\n",
-        stack.dynamodb_url(),
-        stack.table()
-    )
 }
 
 #[cfg(unix)]

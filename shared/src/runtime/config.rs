@@ -92,7 +92,7 @@ pub enum ConfigError {
     Certificates(String),
     /// `AWS_SAM_LOCAL` is set, but the table is not local.
     #[error(
-        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB does not name a host outside amazonaws.com"
+        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB is missing or has a host of AWS. Set it to the URL of a local table"
     )]
     LocalAgentOnAws,
 }
@@ -218,6 +218,23 @@ impl fmt::Debug for Aws {
     }
 }
 
+/// The domains of the endpoints in all partitions, as the SDK's endpoint rules list them.
+const AWS_DOMAINS: [&str; 13] = [
+    "amazonaws.com",
+    "api.aws",
+    "amazonaws.com.cn",
+    "api.amazonwebservices.com.cn",
+    "amazonaws.eu",
+    "api.amazonwebservices.eu",
+    "c2s.ic.gov",
+    "api.aws.ic.gov",
+    "sc2s.sgov.gov",
+    "api.aws.scloud",
+    "cloud.adc-e.uk",
+    "api.cloud-aws.adc-e.uk",
+    "hci.ic.gov",
+];
+
 /// Returns whether the host of a URL is outside of AWS's domains.
 fn is_elsewhere(url: &str) -> bool {
     let Ok(uri) = url.parse::<hyper::Uri>() else {
@@ -225,14 +242,12 @@ fn is_elsewhere(url: &str) -> bool {
     };
     uri.host().is_some_and(|host| {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        !["amazonaws.com", "amazonaws.com.cn", "api.aws"]
-            .iter()
-            .any(|aws| {
-                host == *aws
-                    || host
-                        .strip_suffix(aws)
-                        .is_some_and(|rest| rest.ends_with('.'))
-            })
+        !AWS_DOMAINS.iter().any(|aws| {
+            host == *aws
+                || host
+                    .strip_suffix(aws)
+                    .is_some_and(|rest| rest.ends_with('.'))
+        })
     })
 }
 
@@ -279,6 +294,9 @@ mod tests {
             "",
             "https://dynamodb.eu-west-1.amazonaws.com",
             "https://DynamoDB.x.AmazonAWS.com.",
+            "https://dynamodb.cn-north-1.amazonaws.com.cn",
+            "https://dynamodb.eusc-de-east-1.amazonaws.eu",
+            "https://dynamodb.us-isof-east-1.api.aws.hci.ic.gov",
             "nonsense\\",
         ] {
             assert_eq!(endpoint(url), Err(ConfigError::LocalAgentOnAws), "{url}");

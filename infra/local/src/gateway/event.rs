@@ -20,14 +20,26 @@ pub(super) fn decoded_path(path: &str) -> String {
         .map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned)
 }
 
-pub(super) fn event(
-    parts: &Parts,
-    path: &str,
-    found: &Found<'_>,
-    body: &[u8],
-    peer: SocketAddr,
-    request_id: &str,
-) -> Value {
+/// A request that matches a route.
+pub(super) struct Routed<'a> {
+    pub(super) parts: &'a Parts,
+    /// The path, see [`decoded_path`].
+    pub(super) path: &'a str,
+    pub(super) found: &'a Found<'a>,
+    pub(super) body: &'a [u8],
+    pub(super) peer: SocketAddr,
+    pub(super) request_id: &'a str,
+}
+
+pub(super) fn event(request: &Routed<'_>) -> Value {
+    let Routed {
+        parts,
+        path,
+        found,
+        body,
+        peer,
+        request_id,
+    } = *request;
     let route_key = match found.route.path.as_str() {
         "$default" => "$default".to_owned(),
         path => format!("{} {path}", found.route.method),
@@ -71,15 +83,7 @@ pub(super) fn event(
     if !cookies.is_empty() {
         event["cookies"] = Value::from(cookies);
     }
-    let parameters = joined(
-        query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (form_decoded(name), form_decoded(value))
-            }),
-    );
+    let parameters = query_parameters(query);
     if !parameters.is_empty() {
         event["queryStringParameters"] = Value::Object(parameters);
     }
@@ -87,18 +91,31 @@ pub(super) fn event(
         event["pathParameters"] = Value::Object(joined(found.parameters.iter().cloned()));
     }
     if !body.is_empty() {
-        match std::str::from_utf8(body)
-            .ok()
-            .filter(|_| is_text(header(header::CONTENT_TYPE).as_deref()))
-        {
-            Some(text) => event["body"] = Value::from(text),
-            None => {
-                event["body"] = Value::from(BASE64.encode(body));
-                event["isBase64Encoded"] = Value::Bool(true);
-            }
-        }
+        let (body, is_base64) = body_of(body, header(header::CONTENT_TYPE).as_deref());
+        event["body"] = body;
+        event["isBase64Encoded"] = is_base64;
     }
     event
+}
+
+/// Returns the body, and whether it is encoded as Base64.
+fn body_of(body: &[u8], content_type: Option<&str>) -> (Value, Value) {
+    match std::str::from_utf8(body)
+        .ok()
+        .filter(|_| is_text(content_type))
+    {
+        Some(text) => (Value::from(text), Value::Bool(false)),
+        None => (Value::from(BASE64.encode(body)), Value::Bool(true)),
+    }
+}
+
+/// Returns the query parameters, decoded.
+fn query_parameters(query: &str) -> Map<String, Value> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    joined(pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (form_decoded(name), form_decoded(value))
+    }))
 }
 
 /// Joins the values of each name with commas.
@@ -179,14 +196,14 @@ mod tests {
         };
         let (parts, ()) = request.into_parts();
         let path = decoded_path(parts.uri.path());
-        event(
-            &parts,
-            &path,
-            &found,
+        event(&Routed {
+            parts: &parts,
+            path: &path,
+            found: &found,
             body,
-            "10.1.2.3:9".parse().unwrap(),
-            "r-1",
-        )
+            peer: "10.1.2.3:9".parse().unwrap(),
+            request_id: "r-1",
+        })
     }
 
     #[test]

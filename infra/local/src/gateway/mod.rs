@@ -39,7 +39,7 @@ pub(crate) struct Gateway {
     routes: Routes,
     cors: Option<Cors>,
     lambda: Arc<Lambda>,
-    /// The folder `infra/local/samples/images`.
+    /// The folder `infra/samples/images`.
     images: PathBuf,
     /// The folder `infra/console`.
     console: PathBuf,
@@ -84,7 +84,14 @@ impl Gateway {
         let Ok(body) = to_bytes(body, MAX_BODY).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
-        let event = event::event(parts, &path, &found, &body, peer, request_id);
+        let event = event::event(&event::Routed {
+            parts,
+            path: &path,
+            found: &found,
+            body: &body,
+            peer,
+            request_id,
+        });
         let payload = Bytes::from(event.to_string());
         if payload.len() > MAX_PAYLOAD {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");

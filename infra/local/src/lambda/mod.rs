@@ -1,5 +1,9 @@
-//! Lambda: invokes functions with the template's timeout and concurrency. Each process handles one invocation at a time.
+//! Lambda. In: an event and the logical id of a function. Out: the response or error of a process of that function, within the
+//! template's timeout and concurrency.
+//!
+//! Each process handles one invocation at a time.
 
+pub(crate) mod build;
 mod process;
 mod runtime_api;
 #[cfg(test)]
@@ -123,7 +127,7 @@ impl Lambda {
         let invocation = tokio::spawn(async move {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => Err(InvokeError::new("Local.Stopped", "the stack has been stopped")),
+                _ = stop.wait_for(|stop| *stop) => Err(InvokeError::new("Local.Stopped", "the stack was stopped")),
                 answer = pool.invoke(&request_id, payload) => answer,
             }
         });

@@ -121,7 +121,7 @@ impl Process {
             status = self.child.wait() => return Err((Started::No, exited(status))),
             () = tokio::time::sleep(INIT_LIMIT) => return Err((Started::No, InvokeError::new(
                 "Runtime.InitTimeout",
-                format!("the function has not asked for an event within {} seconds", INIT_LIMIT.as_secs()),
+                format!("the function did not request an event within {} seconds", INIT_LIMIT.as_secs()),
             ))),
         }
         tokio::select! {

@@ -15,7 +15,7 @@ pub(super) const NULL: &str = "null";
 
 /// The versioning state of a bucket, as set with `PutBucketVersioning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Versioning {
+pub(crate) enum Versioning {
     Never,
     Enabled,
     Suspended,

@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::*;
 use s3s::{S3Result, s3_error};
 
-use super::index::{Page, Version};
+use super::index::{Bucket, Page, Version};
 use super::objects::timestamp;
 use super::store::{Store, bucket_of, is_current};
 
@@ -117,39 +117,11 @@ impl Store {
             true
         });
 
-        // The remaining versions of the marker's own key come first, then keys and prefixes in order.
-        let mut entries: Vec<Entry<'_>> = Vec::new();
-        if let Some(marker) = &input.version_id_marker
-            && let Some((key, versions)) = bucket.keys.get_key_value(&after)
-        {
-            let rest = versions
-                .iter()
-                .rev()
-                .skip_while(|version| version.id != *marker)
-                .skip(1);
-            entries.extend(rest.map(|version| Entry::Version(key, version, false)));
+        let mut entries = Vec::new();
+        if let Some(marker) = &input.version_id_marker {
+            entries.extend(older_versions(bucket, &after, marker));
         }
-        let mut rolled: Vec<_> = page
-            .prefixes
-            .iter()
-            .map(|prefix| (prefix.as_str(), None))
-            .collect();
-        rolled.extend(
-            page.contents
-                .iter()
-                .map(|(key, versions)| (*key, Some(*versions))),
-        );
-        rolled.sort_by_key(|(name, _)| *name);
-        for (name, versions) in rolled {
-            match versions {
-                None => entries.push(Entry::Prefix(name)),
-                Some(versions) => {
-                    let newest = versions.iter().rev().enumerate();
-                    entries
-                        .extend(newest.map(|(at, version)| Entry::Version(name, version, at == 0)));
-                }
-            }
-        }
+        entries.extend(entries_of(&page));
         let truncated = max.0 > 0 && (entries.len() > max.0 || page.next.is_some());
         entries.truncate(max.0);
         let (next_key, next_version) = match entries.last().filter(|_| truncated) {
@@ -157,33 +129,7 @@ impl Store {
             Some(Entry::Prefix(prefix)) => (Some(encode(prefix)), None),
             None => (None, None),
         };
-        let (mut versions, mut markers, mut common) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in entries {
-            match entry {
-                Entry::Prefix(prefix) => common.push(CommonPrefix {
-                    prefix: Some(encode(prefix)),
-                }),
-                Entry::Version(key, version, latest) => match &version.object {
-                    Some(object) => versions.push(ObjectVersion {
-                        e_tag: Some(ETag::Strong(object.etag.clone())),
-                        is_latest: Some(latest),
-                        key: Some(encode(key)),
-                        last_modified: Some(timestamp(version.last_modified)),
-                        size: i64::try_from(object.size).ok(),
-                        storage_class: Some(ObjectVersionStorageClass::STANDARD.to_owned().into()),
-                        version_id: Some(version.id.clone()),
-                        ..ObjectVersion::default()
-                    }),
-                    None => markers.push(DeleteMarkerEntry {
-                        is_latest: Some(latest),
-                        key: Some(encode(key)),
-                        last_modified: Some(timestamp(version.last_modified)),
-                        version_id: Some(version.id.clone()),
-                        ..DeleteMarkerEntry::default()
-                    }),
-                },
-            }
-        }
+        let listed = Listed::new(entries, &encode);
         Ok(ListObjectVersionsOutput {
             name: Some(input.bucket),
             prefix: Some(encode(&prefix)),
@@ -193,9 +139,9 @@ impl Store {
             is_truncated: Some(truncated),
             next_key_marker: next_key,
             next_version_id_marker: next_version,
-            versions: Some(versions),
-            delete_markers: Some(markers),
-            common_prefixes: Some(common),
+            versions: Some(listed.versions),
+            delete_markers: Some(listed.markers),
+            common_prefixes: Some(listed.prefixes),
             delimiter: input.delimiter.as_deref().map(&encode),
             encoding_type: input.encoding_type,
             ..ListObjectVersionsOutput::default()
@@ -207,6 +153,86 @@ enum Entry<'a> {
     Prefix(&'a str),
     /// A version of a key. The boolean is true for the newest version.
     Version(&'a str, &'a Version, bool),
+}
+
+/// The entries of a response, by kind.
+#[derive(Default)]
+struct Listed {
+    versions: Vec<ObjectVersion>,
+    markers: Vec<DeleteMarkerEntry>,
+    prefixes: Vec<CommonPrefix>,
+}
+
+impl Listed {
+    fn new(entries: Vec<Entry<'_>>, encode: impl Fn(&str) -> String) -> Self {
+        let mut listed = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::Prefix(prefix) => listed.prefixes.push(CommonPrefix {
+                    prefix: Some(encode(prefix)),
+                }),
+                Entry::Version(key, version, latest) => match &version.object {
+                    Some(object) => listed.versions.push(ObjectVersion {
+                        e_tag: Some(ETag::Strong(object.etag.clone())),
+                        is_latest: Some(latest),
+                        key: Some(encode(key)),
+                        last_modified: Some(timestamp(version.last_modified)),
+                        size: i64::try_from(object.size).ok(),
+                        storage_class: Some(ObjectVersionStorageClass::STANDARD.to_owned().into()),
+                        version_id: Some(version.id.clone()),
+                        ..ObjectVersion::default()
+                    }),
+                    None => listed.markers.push(DeleteMarkerEntry {
+                        is_latest: Some(latest),
+                        key: Some(encode(key)),
+                        last_modified: Some(timestamp(version.last_modified)),
+                        version_id: Some(version.id.clone()),
+                        ..DeleteMarkerEntry::default()
+                    }),
+                },
+            }
+        }
+        listed
+    }
+}
+
+/// Returns the versions of a key that are older than `marker`, newest first. They come before the keys after it.
+fn older_versions<'a>(
+    bucket: &'a Bucket,
+    key: &str,
+    marker: &str,
+) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+    let marker = marker.to_owned();
+    let of_key = bucket.keys.get_key_value(key).into_iter();
+    of_key.flat_map(move |(key, versions)| {
+        let marker = marker.clone();
+        let older = versions
+            .iter()
+            .rev()
+            .skip_while(move |version| version.id != marker)
+            .skip(1);
+        older.map(move |version| Entry::Version(key, version, false))
+    })
+}
+
+/// Returns the prefixes of a page and the versions of its keys, in order. The versions of a key are newest first.
+fn entries_of<'a>(page: &'a Page<'a>) -> Vec<Entry<'a>> {
+    let prefixes = page.prefixes.iter().map(|prefix| (prefix.as_str(), None));
+    let keys = page.contents.iter();
+    let keys = keys.map(|(key, versions)| (*key, Some(*versions)));
+    let mut rolled: Vec<_> = prefixes.chain(keys).collect();
+    rolled.sort_by_key(|(name, _)| *name);
+    let mut entries = Vec::new();
+    for (name, versions) in rolled {
+        match versions {
+            None => entries.push(Entry::Prefix(name)),
+            Some(versions) => {
+                let newest = versions.iter().rev().enumerate();
+                entries.extend(newest.map(|(at, version)| Entry::Version(name, version, at == 0)));
+            }
+        }
+    }
+    entries
 }
 
 /// Returns the function that writes keys: unchanged, or percent-encoded, since XML cannot contain every character.

@@ -25,6 +25,7 @@ use axum::middleware;
 use s3s::HttpError;
 use s3s::service::S3ServiceBuilder;
 
+pub(crate) use index::Versioning;
 pub(crate) use store::{Created, Store};
 
 /// Returns the HTTP service of a store.

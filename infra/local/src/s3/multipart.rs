@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::body::{Claims, send};
 use super::index::Object;
 use super::objects::{headers, shown, source, timestamp};
-use super::store::{Conditions, Store, now};
+use super::store::{Conditions, Put, Store, now};
 use super::upload::{Stored, Upload, UploadedPart};
 
 /// The minimum size of every part except the last, in bytes.
@@ -149,10 +149,12 @@ impl Store {
             .put(
                 &input.bucket,
                 &input.key,
-                object,
-                &conditions,
-                initiated,
-                "ObjectCreated:CompleteMultipartUpload",
+                Put {
+                    object,
+                    conditions,
+                    last_modified: initiated,
+                    event: "ObjectCreated:CompleteMultipartUpload",
+                },
             )
             .inspect_err(|_| self.remove_body(Some(body)))?;
         self.uploads().remove(&input.upload_id);

@@ -5,7 +5,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
 
 use super::body::{Claims, send};
 use super::index::{Headers, Object, Version};
-use super::store::{Conditions, Store, matches, now};
+use super::store::{Conditions, Put, Store, matches, now};
 
 /// Takes the headers that S3 stores with an object from a request.
 macro_rules! headers {
@@ -130,10 +130,12 @@ impl Store {
             .put(
                 &input.bucket,
                 &input.key,
-                object,
-                &conditions,
-                now(),
-                "ObjectCreated:Put",
+                Put {
+                    object,
+                    conditions,
+                    last_modified: now(),
+                    event: "ObjectCreated:Put",
+                },
             )
             .inspect_err(|_| self.remove_body(Some(body)))?;
         let sum = |name: &str| checksums.get(name).cloned();
@@ -271,10 +273,12 @@ impl Store {
             .put(
                 &input.bucket,
                 &input.key,
-                copy,
-                &Conditions::default(),
-                now(),
-                "ObjectCreated:Copy",
+                Put {
+                    object: copy,
+                    conditions: Conditions::default(),
+                    last_modified: now(),
+                    event: "ObjectCreated:Copy",
+                },
             )
             .inspect_err(|_| self.remove_body(Some(body)))?;
         Ok(CopyObjectOutput {

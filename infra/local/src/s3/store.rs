@@ -54,6 +54,18 @@ pub(super) struct Conditions {
     pub(super) if_none_match: Option<ETagCondition>,
 }
 
+/// A write of a new version.
+#[derive(Debug)]
+pub(super) struct Put {
+    /// The object, whose body is already a file.
+    pub(super) object: Object,
+    pub(super) conditions: Conditions,
+    /// In epoch seconds.
+    pub(super) last_modified: i64,
+    /// The event of the notification, for example `ObjectCreated:Put`.
+    pub(super) event: &'static str,
+}
+
 /// The result of a delete.
 #[derive(Debug, Default)]
 pub(super) struct Deleted {
@@ -81,16 +93,16 @@ impl Store {
     }
 
     /// Creates a bucket if it does not exist. `versioned` enables versions, also for an existing bucket.
-    pub(crate) fn ensure_bucket(&self, bucket: &str, versioned: bool) -> io::Result<()> {
+    pub(crate) fn ensure_bucket(&self, bucket: &str, versioning: Versioning) -> io::Result<()> {
         let mut index = self.index();
         index.commit(Change::CreateBucket {
             bucket: bucket.to_owned(),
             at: now(),
         })?;
-        if versioned {
+        if versioning != Versioning::Never {
             index.commit(Change::SetVersioning {
                 bucket: bucket.to_owned(),
-                status: Versioning::Enabled,
+                status: versioning,
             })?;
         }
         Ok(())
@@ -162,16 +174,14 @@ impl Store {
         }
     }
 
-    /// Stores a new version of a key, whose body is already a file. Sends a notification.
-    pub(super) fn put(
-        &self,
-        bucket: &str,
-        key: &str,
-        object: Object,
-        conditions: &Conditions,
-        last_modified: i64,
-        event: &'static str,
-    ) -> S3Result<Version> {
+    /// Stores a new version of a key. Sends a notification.
+    pub(super) fn put(&self, bucket: &str, key: &str, put: Put) -> S3Result<Version> {
+        let Put {
+            object,
+            conditions,
+            last_modified,
+            event,
+        } = put;
         let mut index = self.index();
         let bucket_now = bucket_of(&index, bucket)?;
         let versioned = bucket_now.versioning == Versioning::Enabled;
@@ -236,63 +246,17 @@ impl Store {
                 return Err(s3_error!(PreconditionFailed));
             }
         }
-        let id = version_id.map(str::to_owned);
-        let (change, deleted) = match (id, versioning) {
-            (Some(id), _) => {
-                let versions = index
-                    .buckets
-                    .get(bucket)
-                    .and_then(|bucket| bucket.keys.get(key));
-                let version =
-                    versions.and_then(|versions| versions.iter().find(|version| version.id == id));
-                let delete_marker = version.is_some_and(|version| version.object.is_none());
-                let change = Change::Remove {
-                    bucket: bucket.into(),
-                    key: key.into(),
-                    version_id: id.clone(),
-                };
-                (
-                    change,
-                    Deleted {
-                        version_id: Some(id),
-                        delete_marker,
-                    },
-                )
-            }
+        let (change, deleted) = match (version_id, versioning) {
+            (Some(id), _) => remove(&index, bucket, key, id),
             (None, Versioning::Never) => {
-                let change = Change::Remove {
-                    bucket: bucket.into(),
-                    key: key.into(),
-                    version_id: NULL.into(),
-                };
+                let (change, _) = remove(&index, bucket, key, NULL);
                 (change, Deleted::default())
             }
-            (None, status) => {
-                let id = if status == Versioning::Enabled {
-                    Uuid::new_v4().simple().to_string()
-                } else {
-                    NULL.into()
-                };
-                let sequencer = index.next_sequencer();
-                let version = Version {
-                    id: id.clone(),
-                    sequencer,
-                    last_modified: now(),
-                    object: None,
-                };
-                let change = Change::Put {
-                    bucket: bucket.into(),
-                    key: key.into(),
-                    version,
-                };
-                (
-                    change,
-                    Deleted {
-                        version_id: Some(id),
-                        delete_marker: true,
-                    },
-                )
+            (None, Versioning::Enabled) => {
+                let id = Uuid::new_v4().simple().to_string();
+                add_marker(&mut index, bucket, key, id)
             }
+            (None, Versioning::Suspended) => add_marker(&mut index, bucket, key, NULL.to_owned()),
         };
         let removed = index.commit(change).map_err(S3Error::internal_error)?;
         drop(index);
@@ -329,6 +293,45 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Returns the change that removes a version, and the result of the delete.
+fn remove(index: &Index, bucket: &str, key: &str, version_id: &str) -> (Change, Deleted) {
+    let version = index
+        .buckets
+        .get(bucket)
+        .and_then(|bucket| bucket.keys.get(key))
+        .and_then(|versions| versions.iter().find(|version| version.id == version_id));
+    let change = Change::Remove {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        version_id: version_id.to_owned(),
+    };
+    let deleted = Deleted {
+        version_id: Some(version_id.to_owned()),
+        delete_marker: version.is_some_and(|version| version.object.is_none()),
+    };
+    (change, deleted)
+}
+
+/// Returns the change that adds a delete marker, and the result of the delete.
+fn add_marker(index: &mut Index, bucket: &str, key: &str, id: String) -> (Change, Deleted) {
+    let version = Version {
+        id: id.clone(),
+        sequencer: index.next_sequencer(),
+        last_modified: now(),
+        object: None,
+    };
+    let change = Change::Put {
+        bucket: bucket.to_owned(),
+        key: key.to_owned(),
+        version,
+    };
+    let deleted = Deleted {
+        version_id: Some(id),
+        delete_marker: true,
+    };
+    (change, deleted)
 }
 
 impl Conditions {

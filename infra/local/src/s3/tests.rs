@@ -26,9 +26,9 @@ async fn server() -> Server {
     let folder = tempfile::tempdir().unwrap();
     let (sender, notifications) = mpsc::unbounded_channel();
     let store = Arc::new(Store::open(folder.path(), sender).unwrap());
-    store.ensure_bucket(BUCKET, true).unwrap();
+    store.ensure_bucket(BUCKET, Versioning::Enabled).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let client = crate::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
+    let client = crate::stack::clients::s3(&format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(async move { axum::serve(listener, router(store)).await });
     Server {
         client,
@@ -672,7 +672,7 @@ async fn a_restart_finds_every_version_and_leaves_no_stray_file() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Store::open(folder.path(), mpsc::unbounded_channel().0).unwrap();
     let store = open();
-    store.ensure_bucket(BUCKET, true).unwrap();
+    store.ensure_bucket(BUCKET, Versioning::Enabled).unwrap();
     let body: s3s::dto::StreamingBlob = s3s::Body::from(bytes::Bytes::from_static(b"kept")).into();
     let mut stored = store
         .receive(Some(body), &body::Claims::default())
@@ -688,10 +688,12 @@ async fn a_restart_finds_every_version_and_leaves_no_stray_file() {
         .put(
             BUCKET,
             "k",
-            object,
-            &store::Conditions::default(),
-            7,
-            "ObjectCreated:Put",
+            store::Put {
+                object,
+                conditions: store::Conditions::default(),
+                last_modified: 7,
+                event: "ObjectCreated:Put",
+            },
         )
         .unwrap();
     std::fs::write(folder.path().join("bodies/stray"), "x").unwrap();

@@ -1,5 +1,5 @@
-//! CloudFormation's intrinsic functions that the template uses: `Ref`, `Sub`, `GetAtt`, `If`, `Join`, `Select`, `Split`,
-//! `FindInMap`, conditions, and dynamic references to secrets.
+//! The intrinsic functions and pseudo parameters of CloudFormation that the project's template uses, and dynamic references to
+//! secrets.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,8 +11,84 @@ use serde_yaml_ng::Value as Yaml;
 pub(crate) const REGION: &str = "us-east-1";
 /// The account id of the local stack.
 pub(crate) const ACCOUNT: &str = "000000000000";
-/// The value of `AWS::StackName`. It is also the local name of the table and the bucket, whatever their names in the template.
+/// The name of the local stack. It is also the local name of the table and the bucket, whatever their names in the template.
 const STACK_NAME: &str = "customer-profiles";
+/// The pseudo parameter that removes a property.
+const NO_VALUE: &str = "AWS::NoValue";
+
+/// The intrinsic functions that [`Resolver`] resolves.
+const FUNCTIONS: [&str; 10] = [
+    "Ref",
+    "Fn::Sub",
+    "Fn::GetAtt",
+    "Fn::If",
+    "Fn::Join",
+    "Fn::Split",
+    "Fn::Select",
+    "Fn::FindInMap",
+    "Fn::Equals",
+    "Fn::Not",
+];
+
+/// Returns the name of the first unsupported function or pseudo parameter as an error.
+pub(super) fn check(document: &Value) -> Result<(), String> {
+    match document {
+        Value::Array(items) => items.iter().try_for_each(check),
+        Value::Object(map) => map.iter().try_for_each(|(name, argument)| {
+            let is_function = map.len() == 1 && is_intrinsic(name);
+            if is_function && !FUNCTIONS.contains(&name.as_str()) {
+                return Err(name.clone());
+            }
+            match (name.as_str(), argument) {
+                ("Ref", Value::String(id)) => check_reference(id),
+                ("Fn::Sub", Value::String(text)) => check_substitution(text),
+                ("Fn::Sub", Value::Array(parts)) => {
+                    check_substitution(parts.first().map_or("", as_str))?;
+                    check(argument)
+                }
+                _ => check(argument),
+            }
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_reference(id: &str) -> Result<(), String> {
+    let is_supported = !id.starts_with("AWS::") || id == NO_VALUE || pseudo(id).is_some();
+    is_supported.then_some(()).ok_or_else(|| id.to_owned())
+}
+
+fn check_substitution(text: &str) -> Result<(), String> {
+    let names = text.split("${").skip(1).filter_map(|rest| {
+        let (name, _) = rest.split_once('}')?;
+        Some(name)
+    });
+    for name in names {
+        if name.starts_with('!') {
+            return Err(format!("${{{name}}} in Fn::Sub"));
+        }
+        check_reference(name)?;
+    }
+    Ok(())
+}
+
+fn is_intrinsic(name: &str) -> bool {
+    name == "Ref" || name.starts_with("Fn::")
+}
+
+/// Returns the value of a pseudo parameter. [`NO_VALUE`] has none.
+fn pseudo(name: &str) -> Option<String> {
+    Some(match name {
+        "AWS::Region" => REGION.to_owned(),
+        "AWS::AccountId" => ACCOUNT.to_owned(),
+        "AWS::Partition" => "aws".to_owned(),
+        "AWS::URLSuffix" => "amazonaws.com".to_owned(),
+        "AWS::StackId" => {
+            format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0")
+        }
+        _ => return None,
+    })
+}
 
 /// Converts YAML to plain JSON. Tags get their long form: `!Ref X` becomes `{"Ref": "X"}`.
 pub(super) fn plain(yaml: Yaml) -> Value {
@@ -38,7 +114,7 @@ pub(super) fn plain(yaml: Yaml) -> Value {
             let name = tag.trim_start_matches('!');
             let value = plain(tagged.value);
             match name {
-                "Ref" | "Condition" => json!({ name: value }),
+                "Ref" => json!({ name: value }),
                 "GetAtt" => {
                     let parts = match &value {
                         Value::String(path) => {
@@ -91,9 +167,7 @@ impl<'a> Resolver<'a> {
                     .collect(),
             ),
             Value::Object(map) => match map.iter().next() {
-                Some((name, argument))
-                    if map.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) =>
-                {
+                Some((name, argument)) if map.len() == 1 && is_intrinsic(name) => {
                     self.call(name, argument)
                 }
                 _ => {
@@ -214,31 +288,18 @@ impl<'a> Resolver<'a> {
                 self.document["Mappings"][&key(0)][&key(1)][&key(2)].clone()
             }
             "Fn::Equals" => Value::Bool(self.text(&argument[0]) == self.text(&argument[1])),
-            "Fn::Not" => Value::Bool(!self.holds(&argument[0])),
-            "Fn::And" => Value::Bool(list(argument).iter().all(|item| self.holds(item))),
-            "Fn::Or" => Value::Bool(list(argument).iter().any(|item| self.holds(item))),
-            "Fn::GetAZs" => json!([format!("{REGION}a")]),
-            _ => Value::String(format!("local:{name}")),
+            "Fn::Not" => Value::Bool(self.value(&argument[0]) != Value::Bool(true)),
+            // `check` has refused every other function.
+            _ => Value::Null,
         }
     }
 
     fn reference(&self, id: &str) -> Value {
-        let pseudo = match id {
-            "AWS::Region" => REGION,
-            "AWS::AccountId" => ACCOUNT,
-            "AWS::StackName" => STACK_NAME,
-            "AWS::Partition" => "aws",
-            "AWS::URLSuffix" => "amazonaws.com",
-            "AWS::StackId" => {
-                return Value::String(format!(
-                    "arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK_NAME}/0"
-                ));
-            }
-            "AWS::NoValue" => return no_value(),
-            _ => "",
-        };
-        if !pseudo.is_empty() {
-            return Value::String(pseudo.to_owned());
+        if id == NO_VALUE {
+            return no_value();
+        }
+        if let Some(value) = pseudo(id) {
+            return Value::String(value);
         }
         if let Some(parameter) = self.document["Parameters"].get(id) {
             let text = match (self.parameters.get(id), &parameter["Default"]) {
@@ -269,7 +330,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Resolves both forms of `Fn::Sub`. `${!Literal}` results in `${Literal}`.
+    /// Resolves both forms of `Fn::Sub`.
     fn substitute(&self, argument: &Value) -> String {
         let (text, own) = match argument {
             Value::Array(parts) => (parts.first().map_or("", as_str), parts.get(1)),
@@ -286,11 +347,7 @@ impl<'a> Resolver<'a> {
             };
             rest = after;
             let name = name.trim();
-            if let Some(literal) = name.strip_prefix('!') {
-                out.push_str("${");
-                out.push_str(literal);
-                out.push('}');
-            } else if let Some(value) = own.and_then(|own| own.get(name)) {
+            if let Some(value) = own.and_then(|own| own.get(name)) {
                 out.push_str(&self.text(value));
             } else if let Some((id, attribute)) = name.split_once('.') {
                 out.push_str(&self.attribute(id, attribute));
@@ -305,14 +362,7 @@ impl<'a> Resolver<'a> {
     fn condition(&self, name: &str) -> bool {
         self.document["Conditions"]
             .get(name)
-            .is_some_and(|condition| self.holds(condition))
-    }
-
-    fn holds(&self, condition: &Value) -> bool {
-        match condition.get("Condition") {
-            Some(name) => self.condition(as_str(name)),
-            None => self.value(condition) == Value::Bool(true),
-        }
+            .is_some_and(|condition| self.value(condition) == Value::Bool(true))
     }
 }
 
@@ -333,7 +383,7 @@ pub(super) fn list(value: &Value) -> &[Value] {
 
 /// Returns the marker for `!Ref AWS::NoValue`, which removes the property.
 fn no_value() -> Value {
-    json!({ "Ref": "AWS::NoValue" })
+    json!({ "Ref": NO_VALUE })
 }
 
 /// Replaces dynamic references to secrets with the local key.

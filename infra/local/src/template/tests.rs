@@ -41,16 +41,8 @@ Resources:
   Files:
     Type: AWS::S3::Bucket
     Properties:
-      BucketName: !Sub "${AWS::StackName}-files-${AWS::AccountId}"
+      BucketName: !Sub "files-${AWS::AccountId}"
       VersioningConfiguration: {Status: Enabled}
-      NotificationConfiguration:
-        LambdaConfigurations:
-          - Event: s3:ObjectCreated:*
-            Function: !GetAtt IngestFunction.Arn
-            Filter: {S3Key: {Rules: [{Name: prefix, Value: drop/}]}}
-          - Event: s3:ObjectCreated:*
-            Function: !GetAtt IngestFunction.Arn
-            Filter: {S3Key: {Rules: [{Name: prefix, Value: work/}]}}
   IngestFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: ingest}}
@@ -58,11 +50,18 @@ Resources:
       Role: !GetAtt IngestRole.Arn
       Timeout: 900
       ReservedConcurrentExecutions: !Ref Concurrency
+      Events:
+        Dropped:
+          Type: S3
+          Properties: {Bucket: !Ref Files, Events: "s3:ObjectCreated:*", Filter: {S3Key: {Rules: [{Name: prefix, Value: drop/}]}}}
+        Continued:
+          Type: S3
+          Properties: {Bucket: !Ref Files, Events: "s3:ObjectCreated:*", Filter: {S3Key: {Rules: [{Name: prefix, Value: work/}]}}}
       EventInvokeConfig: {MaximumRetryAttempts: !FindInMap [Ingest, Events, MaxRetries]}
       Environment:
         Variables:
           MAX_RETRIES: !FindInMap [Ingest, Events, MaxRetries]
-          BUCKET_NAME: !Sub "${AWS::StackName}-files-${AWS::AccountId}"
+          BUCKET_NAME: !Sub "files-${AWS::AccountId}"
           IDENTITY_KEY: !Sub "{{resolve:secretsmanager:${Secret}:SecretString}}"
   IngestRole:
     Type: AWS::IAM::Role
@@ -74,7 +73,7 @@ Resources:
               - Effect: Allow
                 Action: [dynamodb:GetItem, dynamodb:PutItem]
                 Resource: !GetAtt Table.Arn
-              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "arn:${AWS::Partition}:s3:::${AWS::StackName}-files-${AWS::AccountId}/work/*"}
+              - {Effect: Allow, Action: s3:PutObject, Resource: !Sub "arn:${AWS::Partition}:s3:::files-${AWS::AccountId}/work/*"}
               - !If [HasIssuer, {Effect: Allow, Action: xray:PutTraceSegments, Resource: "*"}, !Ref AWS::NoValue]
   ProfileReadFunction:
     Type: AWS::Serverless::Function
@@ -176,7 +175,8 @@ fn routes_and_notifications_belong_to_their_functions() {
         .iter()
         .map(|n| n.prefix.as_str())
         .collect();
-    assert_eq!(prefixes, ["drop/", "work/"]);
+    // In the order of the events' names.
+    assert_eq!(prefixes, ["work/", "drop/"]);
     let read = &template.functions["ProfileReadFunction"];
     assert_eq!(read.binary, "profile-read");
     assert!(read.notifications.is_empty());
@@ -194,4 +194,29 @@ fn a_template_without_a_table_names_what_is_missing() {
         error.to_string(),
         "the template has no resource of type AWS::DynamoDB::Table"
     );
+}
+
+#[test]
+fn rejects_unsupported_functions_and_pseudo_parameters() {
+    for (value, name) in [
+        ("!GetAZs us-east-1", "Fn::GetAZs"),
+        ("{\"Fn::Base64\": x}", "Fn::Base64"),
+        ("[{A: [!ImportValue x]}]", "Fn::ImportValue"),
+        ("!Join [\"\", [!Cidr [x, 1, 2]]]", "Fn::Cidr"),
+        ("!Condition HasIssuer", "Fn::Condition"),
+        ("!Ref AWS::NotificationARNs", "AWS::NotificationARNs"),
+        ("!Sub \"${AWS::StackName}-x\"", "AWS::StackName"),
+        (
+            "!Sub [\"${A}\", {A: !Ref AWS::StackName}]",
+            "AWS::StackName",
+        ),
+        ("!Sub \"${!Literal}\"", "${!Literal} in Fn::Sub"),
+    ] {
+        let template = format!("{TEMPLATE}Outputs:\n  Value: {value}\n");
+        let error = Template::parse(&template, &BTreeMap::new()).unwrap_err();
+        assert!(
+            matches!(&error, TemplateError::Unsupported(unsupported) if unsupported == name),
+            "{value}: {error}"
+        );
+    }
 }

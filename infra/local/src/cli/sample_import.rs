@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use local::{Error, Stack, sample_folder};
+use local::{Error, Stack};
 use serde_json::Value;
 
-use crate::progress::Progress;
+use crate::cli::progress::Progress;
 
 /// The totals of all reports.
 #[derive(Debug, Default)]
@@ -17,11 +17,11 @@ struct Rows {
 
 /// Drops all sample files into the stack whose HTTP API is at `api`. Waits until each import has ended.
 pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(), Error> {
-    if !sample_folder().exists() {
+    if !samples::folder().exists() {
         return Ok(());
     }
-    let files = local::sample_files().map_err(|source| Error::Io {
-        what: sample_folder().display().to_string(),
+    let files = samples::files().map_err(|source| Error::Io {
+        what: samples::folder().display().to_string(),
         source,
     })?;
     if files.is_empty() {
@@ -56,7 +56,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
 /// Returns commands for one of the sample customers that work as printed.
 pub(crate) async fn usage(stack: &Stack) -> String {
     let api = stack.api_url();
-    let Some(email) = sample_email(&sample_folder()) else {
+    let Some(email) = sample_email(&samples::folder()) else {
         return usage_empty(stack);
     };
     let body = serde_json::json!({ "email": email });
@@ -65,11 +65,11 @@ pub(crate) async fn usage(stack: &Stack) -> String {
     };
     let json = "-H 'Content-Type: application/json'";
     format!(
-        "# look a customer up\n\
+        "# look up a customer\n\
          curl -s {api}/profiles/lookup {json} -d {}\n\
          # read a page of the customer's history\n\
          curl -s '{api}/profiles/{id}/history?limit=5'\n\
-         # leave a note\n\
+         # add a note\n\
          curl -s {api}/profiles/{id}/notes {json} -H 'Idempotency-Key: my-first-note' -d {}\n",
         quoted(&body.to_string()),
         quoted(r#"{"text":"Prefers to be called in the afternoon."}"#),
@@ -83,7 +83,7 @@ pub(crate) fn usage_empty(stack: &Stack) -> String {
         "# drop a file\n\
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1 \
          aws s3 cp customers.ndjson s3://{bucket}/drop/customer_record/crm/ --endpoint-url {s3}\n\
-         # look a customer up\n\
+         # look up a customer\n\
          curl -s {api}/profiles/lookup -H 'Content-Type: application/json' -d '{{\"email\":\"someone@example.com\"}}'\n"
     )
 }
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn pictures_are_where_the_stack_serves_them() {
-        let path = sample_folder().join("product/catalogue/product.ndjson");
+        let path = samples::folder().join("product/catalogue/product.ndjson");
         let text = pictured(&path, "http://127.0.0.1:4321").unwrap();
         assert!(text.contains(r#""http://127.0.0.1:4321/images/"#) && !text.contains(":3000"));
     }

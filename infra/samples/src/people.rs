@@ -131,16 +131,16 @@ const LAST: [&str; 60] = [
 
 /// The place where a customer lives, with its currency.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) country: &'static str,
-    pub(super) state: &'static str,
-    pub(super) city: &'static str,
-    pub(super) postcode: &'static str,
-    pub(super) currency: &'static str,
+pub(crate) struct Place {
+    pub(crate) country: &'static str,
+    pub(crate) state: &'static str,
+    pub(crate) city: &'static str,
+    pub(crate) postcode: &'static str,
+    pub(crate) currency: &'static str,
     /// The country code and a number range that is reserved for fiction.
     mobile: &'static str,
     /// The latitude and longitude of the local shop, in degrees.
-    pub(super) coordinate: (f64, f64),
+    pub(crate) coordinate: (f64, f64),
 }
 
 const PLACES: [Place; 6] = [
@@ -212,20 +212,20 @@ const STREETS: [&str; 8] = [
 
 /// A customer.
 #[derive(Debug)]
-pub(super) struct Person {
-    pub(super) index: u32,
-    pub(super) first: &'static str,
-    pub(super) last: &'static str,
-    pub(super) email: String,
-    pub(super) mobile: String,
-    pub(super) customer_id: String,
-    pub(super) place: &'static Place,
-    pub(super) address: String,
-    pub(super) birth: String,
+pub(crate) struct Person {
+    pub(crate) index: u32,
+    pub(crate) first: &'static str,
+    pub(crate) last: &'static str,
+    pub(crate) email: String,
+    pub(crate) mobile: String,
+    pub(crate) customer_id: String,
+    pub(crate) place: &'static Place,
+    pub(crate) address: String,
+    pub(crate) birth: String,
 }
 
 impl Person {
-    pub(super) fn new(index: u32, random: &mut impl Rng) -> Self {
+    pub(crate) fn new(index: u32, random: &mut impl Rng) -> Self {
         let first = FIRST.choose(random).copied().unwrap_or(FIRST[0]);
         let last = LAST.choose(random).copied().unwrap_or(LAST[0]);
         let place = PLACES.choose(random).unwrap_or(&PLACES[0]);
@@ -253,21 +253,21 @@ impl Person {
         }
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.first, self.last)
     }
 
     /// Returns the customer's identifier in the POS.
-    pub(super) fn till_link(&self) -> Value {
+    pub(crate) fn till_link(&self) -> Value {
         json!({"customer_id": self.customer_id, "system_name": "pos"})
     }
 
     /// Returns the customer's identifier on the service desk's social channels.
-    pub(super) fn social_link(&self) -> Value {
+    pub(crate) fn social_link(&self) -> Value {
         json!({"external_id": format!("u{:07}", 4_000_000 + self.index), "system_name": "desk"})
     }
 
-    pub(super) fn handle(&self) -> String {
+    pub(crate) fn handle(&self) -> String {
         format!("{}{}", ascii(self.first), self.index)
     }
 }

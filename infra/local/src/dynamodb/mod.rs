@@ -1,4 +1,4 @@
-//! DynamoDB: a `dynoxide` database with the table that the template declares.
+//! DynamoDB. In: the table of the template and, optionally, a file. Out: a `dynoxide` database with that table.
 
 use std::path::Path;
 
@@ -47,7 +47,7 @@ mod tests {
 
     /// Opens a database with the template's table.
     fn database() -> Database {
-        let path = crate::binaries::workspace().join("template.yaml");
+        let path = crate::workspace::root().join("template.yaml");
         let template = Template::read(&path, &BTreeMap::new()).unwrap();
         assert_eq!(template.table.name, TABLE);
         open(None, &template.table).unwrap()

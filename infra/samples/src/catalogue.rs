@@ -4,19 +4,19 @@ use serde_json::{Value, json};
 
 /// A product of one kind and brand.
 #[derive(Debug, Clone)]
-pub(super) struct Product {
-    pub(super) name: String,
-    pub(super) kind: &'static Kind,
-    pub(super) brand: &'static Brand,
-    pub(super) color: &'static str,
-    pub(super) cents: u64,
+pub(crate) struct Product {
+    pub(crate) name: String,
+    pub(crate) kind: &'static Kind,
+    pub(crate) brand: &'static Brand,
+    pub(crate) color: &'static str,
+    pub(crate) cents: u64,
     number: usize,
 }
 
 /// A kind of product.
 #[derive(Debug)]
-pub(super) struct Kind {
-    pub(super) name: &'static str,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
     department: &'static str,
     category: &'static str,
     subcategory: &'static str,
@@ -24,15 +24,15 @@ pub(super) struct Kind {
     sizes: &'static [&'static str],
     description: &'static str,
     /// The drawing: an SVG path in a square of 120 by 120.
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
 }
 
 /// A brand, with the background and ink colors of its drawings.
 #[derive(Debug)]
-pub(super) struct Brand {
-    pub(super) name: &'static str,
-    pub(super) paper: &'static str,
-    pub(super) ink: &'static str,
+pub(crate) struct Brand {
+    pub(crate) name: &'static str,
+    pub(crate) paper: &'static str,
+    pub(crate) ink: &'static str,
 }
 
 const BRANDS: [Brand; 5] = [
@@ -192,7 +192,7 @@ const KINDS: [Kind; 12] = [
 ];
 
 /// Returns every product: each kind of each brand.
-pub(super) fn products() -> Vec<Product> {
+pub(crate) fn products() -> Vec<Product> {
     let pairs = BRANDS
         .iter()
         .flat_map(|brand| KINDS.iter().map(move |kind| (brand, kind)));
@@ -214,11 +214,11 @@ pub(super) fn products() -> Vec<Product> {
 }
 
 impl Product {
-    pub(super) fn product_id(&self) -> String {
+    pub(crate) fn product_id(&self) -> String {
         format!("P{:04}", 1_000 + self.number)
     }
 
-    pub(super) fn sku(&self) -> String {
+    pub(crate) fn sku(&self) -> String {
         let letters = |text: &str| {
             text.chars()
                 .filter(char::is_ascii_uppercase)
@@ -232,7 +232,7 @@ impl Product {
         )
     }
 
-    pub(super) fn slug(&self) -> String {
+    pub(crate) fn slug(&self) -> String {
         let text = format!("{} {}", self.brand.name, self.name).to_lowercase();
         let words = text
             .split(|c: char| !c.is_ascii_alphanumeric())
@@ -241,11 +241,11 @@ impl Product {
     }
 
     /// Returns the URL at which the local stack serves the product's image.
-    pub(super) fn image_url(&self) -> String {
+    pub(crate) fn image_url(&self) -> String {
         format!("http://localhost:3000/images/{}.svg", self.slug())
     }
 
-    pub(super) fn row(&self) -> Value {
+    pub(crate) fn row(&self) -> Value {
         let kind = self.kind;
         json!({
             "product_id": self.product_id(),
@@ -273,7 +273,7 @@ impl Product {
 }
 
 /// Returns an amount as a decimal string, such as `12.50`. A JSON number would pass through a float here.
-pub(super) fn money(cents: i64) -> String {
+pub(crate) fn money(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100)
 }

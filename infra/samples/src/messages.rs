@@ -5,11 +5,11 @@ use std::io;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-use super::Files;
-use super::catalogue::{Product, products};
-use super::clock::Moment;
-use super::habits::Habits;
-use super::people::Person;
+use crate::Files;
+use crate::catalogue::{Product, products};
+use crate::clock::Moment;
+use crate::habits::Habits;
+use crate::people::Person;
 
 /// The channels, each with the id and name of the company's account.
 const CHANNELS: [(&str, &str, &str); 7] = [
@@ -54,8 +54,24 @@ const CONVERSATIONS: [&[&str]; 6] = [
     ],
 ];
 
+/// Whether the customer or a support agent writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Inbound,
+    Outbound,
+}
+
+impl Direction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
 /// Writes a customer's conversations, if the customer writes messages.
-pub(super) fn write(
+pub(crate) fn write(
     person: &Person,
     habits: &Habits,
     random: &mut impl Rng,
@@ -72,15 +88,19 @@ pub(super) fn write(
         let mut at = Moment::on(random, day);
         let conversation = format!("K{:06}-{number}", person.index);
         for (turn, text) in lines.iter().enumerate() {
-            let inbound = turn % 2 == 0;
+            let direction = if turn % 2 == 0 {
+                Direction::Inbound
+            } else {
+                Direction::Outbound
+            };
             let mut row = json!({
                 "link": link(person, channel),
                 "action_at": at.text(),
                 "message_id": format!("{conversation}-{turn}"),
                 "channel": channel,
-                "direction": if inbound { "inbound" } else { "outbound" },
+                "direction": direction.as_str(),
                 "account": {"id": account_id, "name": account},
-                "author": author(person, inbound),
+                "author": author(person, direction),
                 "conversation_id": conversation,
                 "body": text.replace("{name}", person.first),
                 "state": if turn + 1 == lines.len() { "closed" } else { "open" },
@@ -111,13 +131,11 @@ fn link(person: &Person, channel: &str) -> Value {
     }
 }
 
-fn author(person: &Person, inbound: bool) -> Value {
-    if inbound {
+fn author(person: &Person, direction: Direction) -> Value {
+    if direction == Direction::Inbound {
         json!({"name": person.name(), "handle": person.handle()})
     } else {
-        {
-            let agent = ["Robin", "Sasha", "Kim"][person.index as usize % 3];
-            json!({"name": agent})
-        }
+        let agent = ["Robin", "Sasha", "Kim"][person.index as usize % 3];
+        json!({"name": agent})
     }
 }

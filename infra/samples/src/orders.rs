@@ -6,14 +6,14 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-use super::Files;
-use super::catalogue::{Product, money, products};
-use super::clock::Moment;
-use super::habits::Habits;
-use super::people::Person;
+use crate::Files;
+use crate::catalogue::{Product, money, products};
+use crate::clock::Moment;
+use crate::habits::Habits;
+use crate::people::Person;
 
 /// Writes a customer's orders and the returns of some of them.
-pub(super) fn write(
+pub(crate) fn write(
     person: &Person,
     habits: &Habits,
     random: &mut impl Rng,
@@ -24,25 +24,36 @@ pub(super) fn write(
         let span = (habits.last_active - habits.joined).max(1);
         let day = habits.joined + span * i64::from(number + 1) / i64::from(habits.orders);
         let at = Moment::on(random, day);
-        let online = random.random_range(0..100) < 55;
+        let shop = if random.random_range(0..100) < 55 {
+            Shop::Online
+        } else {
+            Shop::Physical
+        };
         let lines: Vec<Line<'_>> = (0..random.random_range(1..4))
             .filter_map(|_| Some(Line::new(catalogue.choose(random)?, random)))
             .collect();
         files.write(
             "purchase",
-            source(online),
-            &purchase(person, number, at, online, &lines),
+            source(shop),
+            &purchase(person, number, at, shop, &lines),
         )?;
         if random.random_range(0..100) < 14 {
             let later = at.after(random.random_range(2..20) * 24 * 60);
             files.write(
                 "return",
-                source(online),
-                &returned(person, number, later, online, &lines[0]),
+                source(shop),
+                &returned(person, number, later, shop, &lines[0]),
             )?;
         }
     }
     Ok(())
+}
+
+/// Where a customer orders.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shop {
+    Online,
+    Physical,
 }
 
 struct Line<'a> {
@@ -79,23 +90,27 @@ impl<'a> Line<'a> {
     }
 }
 
-fn source(online: bool) -> &'static str {
-    if online { "shop" } else { "pos" }
+fn source(shop: Shop) -> &'static str {
+    if shop == Shop::Online { "shop" } else { "pos" }
 }
 
-fn kind(online: bool) -> &'static str {
-    if online { "ecommerce" } else { "physical" }
+fn kind(shop: Shop) -> &'static str {
+    if shop == Shop::Online {
+        "ecommerce"
+    } else {
+        "physical"
+    }
 }
 
-fn link(person: &Person, online: bool) -> Value {
-    if online {
+fn link(person: &Person, shop: Shop) -> Value {
+    if shop == Shop::Online {
         json!({"email": person.email})
     } else {
         person.till_link()
     }
 }
 
-fn purchase(person: &Person, number: u32, at: Moment, online: bool, lines: &[Line<'_>]) -> Value {
+fn purchase(person: &Person, number: u32, at: Moment, shop: Shop, lines: &[Line<'_>]) -> Value {
     let total: i64 = lines.iter().map(Line::paid).sum();
     let products: Vec<Value> = lines
         .iter()
@@ -110,26 +125,26 @@ fn purchase(person: &Person, number: u32, at: Moment, online: bool, lines: &[Lin
         })
         .collect();
     let mut row = json!({
-        "link": link(person, online),
+        "link": link(person, shop),
         "action_at": at.text(),
-        "type": kind(online),
+        "type": kind(shop),
         "purchase_id": format!("O{:06}-{number:02}", person.index),
         "currency": person.place.currency,
         "products": products,
-        "payment_types": [{"name": if online { "paypal" } else { "visa" }, "total": money(total)}],
-        "store": store(person, online),
+        "payment_types": [{"name": if shop == Shop::Online { "paypal" } else { "visa" }, "total": money(total)}],
+        "store": store(person, shop),
     });
-    if online {
+    if shop == Shop::Online {
         row["adjustments"] = json!([{"price_adjustment": "9.95", "reason": "shipping"}]);
     }
     row
 }
 
-fn returned(person: &Person, number: u32, at: Moment, online: bool, line: &Line<'_>) -> Value {
+fn returned(person: &Person, number: u32, at: Moment, shop: Shop, line: &Line<'_>) -> Value {
     json!({
-        "link": link(person, online),
+        "link": link(person, shop),
         "action_at": at.text(),
-        "type": kind(online),
+        "type": kind(shop),
         "return_id": format!("R{:06}-{number:02}", person.index),
         "currency": person.place.currency,
         "products": [{
@@ -137,12 +152,12 @@ fn returned(person: &Person, number: u32, at: Moment, online: bool, line: &Line<
             "quantity": -line.quantity,
             "price_paid": money(-line.paid()),
         }],
-        "store": store(person, online),
+        "store": store(person, shop),
     })
 }
 
-fn store(person: &Person, online: bool) -> Value {
-    if online {
+fn store(person: &Person, shop: Shop) -> Value {
+    if shop == Shop::Online {
         return json!({"type": "online", "name": "shop.example.com", "store_id": "WEB"});
     }
     let (latitude, longitude) = person.place.coordinate;

@@ -2,25 +2,25 @@
 
 use rand::{Rng, RngExt as _};
 
-use super::clock::DAYS;
+use crate::clock::DAYS;
 
 /// The habits of a customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Habits {
+pub(crate) struct Habits {
     /// The day of the customer's first event, counted from 0.
-    pub(super) joined: i64,
+    pub(crate) joined: i64,
     /// The day of the last possible order.
-    pub(super) last_active: i64,
-    pub(super) orders: u32,
+    pub(crate) last_active: i64,
+    pub(crate) orders: u32,
     /// The percentage of emails that the customer opens.
-    pub(super) opens: u32,
-    pub(super) has_mobile: bool,
-    pub(super) writes: bool,
+    pub(crate) opens: u32,
+    pub(crate) has_mobile: bool,
+    pub(crate) writes: bool,
 }
 
 impl Habits {
     /// Generates habits. They depend on the last digit of the index, so that ten customers cover all kinds.
-    pub(super) fn new(index: u32, random: &mut impl Rng) -> Self {
+    pub(crate) fn new(index: u32, random: &mut impl Rng) -> Self {
         let orders = match index % 10 {
             0 => random.random_range(12..26),
             1 | 3 | 5 | 8 => random.random_range(2..8),

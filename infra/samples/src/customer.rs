@@ -5,13 +5,13 @@ use std::io;
 use rand::{Rng, RngExt as _};
 use serde_json::json;
 
-use super::clock::Moment;
-use super::habits::Habits;
-use super::people::Person;
-use super::{Files, engagement, messages, orders};
+use crate::clock::Moment;
+use crate::habits::Habits;
+use crate::people::Person;
+use crate::{Files, engagement, messages, orders};
 
 /// Writes all rows of a customer.
-pub(super) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io::Result<()> {
+pub(crate) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io::Result<()> {
     let person = Person::new(index, random);
     let habits = Habits::new(index, random);
     records(&person, &habits, random, files)?;

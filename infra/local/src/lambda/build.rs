@@ -10,15 +10,11 @@ use std::process::Stdio;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-/// Returns the folder of the workspace.
-pub(crate) fn workspace() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).unwrap_or(package).to_owned()
-}
+use crate::workspace;
 
 /// Builds the binaries and returns their paths by name. They are built once per process. `shown` sends Cargo's progress to
 /// standard error. The error is Cargo's output.
-pub(crate) async fn build(
+pub(crate) async fn binaries(
     names: &[String],
     shown: bool,
 ) -> Result<BTreeMap<String, PathBuf>, String> {
@@ -51,7 +47,7 @@ impl Output {
     fn of_this_process() -> Self {
         let executable = std::env::current_exe().unwrap_or_default();
         Self::of(&executable).unwrap_or_else(|| {
-            let target = workspace().join("target");
+            let target = workspace::root().join("target");
             Self {
                 folder: target.join("debug"),
                 target,
@@ -84,7 +80,7 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
     let mut command = Command::new(cargo);
     command
         .arg("build")
-        .current_dir(workspace())
+        .current_dir(workspace::root())
         .arg("--target-dir")
         .arg(&output.target);
     command.arg("--profile").arg(&output.profile);
@@ -123,7 +119,9 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
     match built {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => Err(format!("cargo can't be run: {error}")),
+        Err(error) => Err(format!(
+            "cannot run cargo: {error}. Install Rust from https://rustup.rs"
+        )),
     }
 }
 
@@ -175,6 +173,6 @@ mod tests {
             Some(("release".into(), folder.path().join("release")))
         );
         assert_eq!(of("elsewhere/debug/local"), None);
-        assert!(workspace().join("Cargo.toml").exists());
+        assert!(workspace::root().join("Cargo.toml").exists());
     }
 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::catalogue::{Product, products};
+use crate::catalogue::{Product, products};
 
 /// Writes an image of every product to `folder`.
-pub(super) fn write(folder: &Path) -> io::Result<()> {
+pub(crate) fn write(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for product in products() {
         std::fs::write(

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use local::{Error, ImportEvent, Imports};
 use serde_json::Value;
 
-use crate::account;
+use crate::cli::account;
 
 /// Files that waited this long are counted on a line of their own. After this time, ingest has reported progress of a file whose
 /// import has started.
@@ -181,8 +181,8 @@ impl<'a> Progress<'a> {
             bar
         });
         bar.set_message(match count {
-            1 => "1 file waits for its turn".to_owned(),
-            count => format!("{count} files wait for their turn"),
+            1 => "1 file is waiting".to_owned(),
+            count => format!("{count} files are waiting"),
         });
     }
 }

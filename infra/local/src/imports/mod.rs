@@ -1,4 +1,7 @@
-//! Follows imports, from any client that drops files: their progress and their reports.
+//! Follows imports, whichever client drops the files. In: objects created in the bucket and log lines of ingest. Out: events with
+//! the progress, the report or the error of each import.
+
+mod events;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,11 +12,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::import_events::{Dropped, ImportEvent, ImportEvents};
 use crate::stack::{Error, Stack};
+pub use events::ImportEvent;
+use events::{Dropped, ImportEvents};
 
 /// The maximum time without a put to the bucket or a progress line of any import. Then waiting ends with an error.
-const PATIENCE: Duration = Duration::from_secs(120);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Imports of files that any client drops.
 impl Stack {
@@ -26,7 +30,7 @@ impl Stack {
         imports.put(key, body).await?;
         match imports.next().await {
             Some(outcome) => outcome.map(|(_, report)| report),
-            None => Err(self.not_imported(key.to_owned(), "it is not waited for".to_owned())),
+            None => Err(self.not_imported(key.to_owned(), "its end was not observed".to_owned())),
         }
     }
 
@@ -139,16 +143,18 @@ impl<'a> Imports<'a> {
             let heard = if self.pending.is_empty() {
                 listening.await
             } else {
-                match tokio::time::timeout_at(self.last_heard + PATIENCE, listening).await {
+                match tokio::time::timeout_at(self.last_heard + IDLE_TIMEOUT, listening).await {
                     Ok(heard) => heard,
                     Err(_) => {
-                        return Some(Err(self.give_up("nothing has been heard for two minutes")));
+                        return Some(Err(self.give_up(
+                            "for two minutes, there was neither a put to the bucket nor progress",
+                        )));
                     }
                 }
             };
             if !heard {
                 let waits = !self.all_over();
-                return waits.then(|| Err(self.give_up("the stack has been stopped")));
+                return waits.then(|| Err(self.give_up("the stack was stopped")));
             }
             self.last_heard = Instant::now();
             let Some(event) = self.events.read(self.stack).await else {

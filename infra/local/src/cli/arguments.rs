@@ -6,56 +6,56 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use local::Options;
 
-/// Runs the whole service on this machine: DynamoDB, S3, the functions and the HTTP API.
+/// Run the whole service on this machine: DynamoDB, S3, the functions and the HTTP API.
 #[derive(Debug, Parser)]
 #[command(name = "local", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// Starts without the sample data
+    /// Start without the sample data
     #[arg(long)]
     pub(crate) empty: bool,
-    /// Keeps table and bucket in this folder; without it they last until the stop
+    /// Keep the table and the bucket in this folder. Default: delete them at the end
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// The HTTP API's port; 0 is any free one
+    /// Port of the HTTP API; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     api_port: u16,
-    /// S3's port; 0 is any free one
+    /// Port of S3; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 9000)]
     s3_port: u16,
-    /// DynamoDB's port; 0 is any free one
+    /// Port of DynamoDB; 0 selects a free port
     #[arg(long, value_name = "PORT", default_value_t = 8000)]
     dynamodb_port: u16,
-    /// The address to listen on. Nothing here asks who is calling: think before you open it to a network
+    /// Address to listen on. Warning: the services have no authentication, so every host that reaches the address has full access
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
-    /// Runs DynamoDB and S3 alone, for functions that run elsewhere (SAM CLI, cargo lambda)
+    /// Run only DynamoDB and S3, for functions that run elsewhere (SAM CLI, cargo lambda)
     #[arg(long)]
     pub(crate) services_only: bool,
-    /// With --services-only: where S3's notifications are sent
+    /// Lambda endpoint that receives S3's notifications; requires --services-only
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001")]
     lambda_endpoint: String,
-    /// A parameter of the template, instead of its default; can be given more than once
+    /// Set a parameter of the template instead of its default; repeatable
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
-    /// Shows what the functions log
+    /// Show the log lines of the functions
     #[arg(long)]
     pub(crate) logs: bool,
 }
 
-/// What else it does.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Writes sample files of any size, for trying out and measuring
+    /// Write sample files of any size, for tests and measurements
     Generate {
-        /// How many customers the files tell of
+        /// Number of customers
         #[arg(long, value_name = "N")]
         customers: u32,
-        /// The folder to write to; what is in it is what goes under drop/
+        /// Folder to write to. The files to import are in its folder drop/
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// The same seed gives the same files
+        /// Seed of the random numbers; the same seed produces the same files
         #[arg(long, value_name = "S", default_value_t = 1)]
         seed: u64,
     },
@@ -79,7 +79,9 @@ impl Arguments {
 }
 
 fn parameter(text: &str) -> Result<(String, String), &'static str> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("the parameter has no `=`; write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 

@@ -1,6 +1,9 @@
 //! Observes imports from outside the functions. In: objects stored in the bucket and log lines of ingest. Out: import events.
 //!
 //! The consumer decides which imports matter and how long to wait.
+//!
+//! Progress comes from the log because nothing else contains it: an invocation stores the state of its byte range in the table
+//! only at its end, which is up to 15 minutes or a whole file later.
 
 use std::collections::{BTreeMap, VecDeque};
 

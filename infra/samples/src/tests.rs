@@ -23,25 +23,27 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn the_samples_in_the_repository_are_what_the_generator_writes() {
     let written = tempfile::tempdir().unwrap();
-    run(200, 1, written.path()).unwrap();
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let (written, kept) = (contents(written.path()), contents(&samples));
+    generate(200, 1, written.path()).unwrap();
     let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&written), names(&kept));
-    for (name, bytes) in &written {
-        assert!(
-            kept[name] == *bytes,
-            "{} differs: cargo run -p local -- generate --customers 200 --out infra/local/samples",
-            name.display()
-        );
+    for folder in ["drop", "images"] {
+        let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let (written, kept) = (contents(&written.path().join(folder)), contents(&kept));
+        assert_eq!(names(&written), names(&kept));
+        for (name, bytes) in &written {
+            assert!(
+                kept[name] == *bytes,
+                "{} differs: cargo run -p local -- generate --customers 200 --out infra/samples",
+                name.display()
+            );
+        }
     }
 }
 
 #[test]
 fn a_customer_is_the_same_among_few_and_among_many() {
     let (few, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let summary = run(3, 7, few.path()).unwrap();
-    assert!(run(30, 7, many.path()).unwrap().rows > summary.rows);
+    let summary = generate(3, 7, few.path()).unwrap();
+    assert!(generate(30, 7, many.path()).unwrap().rows > summary.rows);
     let (few, many) = (contents(few.path()), contents(many.path()));
     for (name, bytes) in few {
         assert!(many[&name].starts_with(&bytes), "{}", name.display());
@@ -51,8 +53,8 @@ fn a_customer_is_the_same_among_few_and_among_many() {
 #[test]
 fn another_seed_makes_other_files() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    run(1, 1, one.path()).unwrap();
-    run(1, 2, two.path()).unwrap();
+    generate(1, 1, one.path()).unwrap();
+    generate(1, 2, two.path()).unwrap();
     let record = Path::new("drop/customer_record/crm/customer_record.ndjson");
     assert_ne!(contents(one.path())[record], contents(two.path())[record]);
 }

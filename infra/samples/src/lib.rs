@@ -1,8 +1,5 @@
-//! Generates sample data. In: a number of customers and a seed. Out: files with two years of purchases, returns, engagement and
-//! messages, as their sources would drop them.
-//!
-//! The same seed produces the same files. A customer's rows do not depend on the number of customers. Files of any size can be
-//! written, one customer at a time.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +15,7 @@ mod catalogue;
 mod clock;
 mod customer;
 mod engagement;
+mod files;
 mod habits;
 mod images;
 mod messages;
@@ -26,15 +24,17 @@ mod people;
 #[cfg(test)]
 mod tests;
 
+pub use files::{files, folder, image_folder};
+
 /// The totals of the generated data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Summary {
+pub struct Summary {
     /// The number of files.
-    pub(crate) files: u64,
+    pub files: u64,
     /// The number of rows.
-    pub(crate) rows: u64,
+    pub rows: u64,
     /// The size of the files, in bytes.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
 }
 
 impl fmt::Display for Summary {
@@ -51,7 +51,7 @@ impl fmt::Display for Summary {
 ///
 /// # Errors
 /// A file cannot be written.
-pub(crate) fn run(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> {
+pub fn generate(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> {
     let mut files = Files::new(out.join("drop"));
     for product in catalogue::products() {
         files.write("product", "catalogue", &product.row())?;

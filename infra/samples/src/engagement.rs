@@ -5,10 +5,10 @@ use std::io;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-use super::Files;
-use super::clock::{DAYS, Moment};
-use super::habits::Habits;
-use super::people::Person;
+use crate::Files;
+use crate::clock::{DAYS, Moment};
+use crate::habits::Habits;
+use crate::people::Person;
 
 /// The number of days between two campaigns.
 const EVERY: i64 = 30;
@@ -42,7 +42,7 @@ const CAMPAIGNS: [(&str, &str); 6] = [
 ];
 
 /// Writes the campaigns that a customer received.
-pub(super) fn write(
+pub(crate) fn write(
     person: &Person,
     habits: &Habits,
     random: &mut impl Rng,

@@ -6,19 +6,24 @@ use std::{
 };
 
 /// Returns the folder of the sample files. Its subfolders are record type and source.
-pub fn sample_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/drop")
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("drop")
+}
+
+/// Returns the folder of the product images.
+pub fn image_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("images")
 }
 
 /// Returns the key that each sample file is dropped under, and its path, sorted by key.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn sample_files() -> io::Result<Vec<(String, PathBuf)>> {
-    files(&sample_folder())
+pub fn files() -> io::Result<Vec<(String, PathBuf)>> {
+    below(&folder())
 }
 
-fn files(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+fn below(folder: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let (mut found, mut left) = (Vec::new(), vec![(String::from("drop"), folder.to_owned())]);
     while let Some((key, folder)) = left.pop() {
         for entry in std::fs::read_dir(folder)? {
@@ -54,7 +59,7 @@ mod tests {
         ] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        let keys: Vec<_> = files(folder.path())
+        let keys: Vec<_> = below(folder.path())
             .unwrap()
             .into_iter()
             .map(|(key, _)| key)

@@ -4,17 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt as _};
 
 /// The number of days that the sample data spans.
-pub(super) const DAYS: i64 = 730;
+pub(crate) const DAYS: i64 = 730;
 /// The first second of the first day: 2024-11-01.
 const START: Timestamp = Timestamp::constant(1_730_419_200, 0);
 
 /// A time in the two years, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(Timestamp);
+pub(crate) struct Moment(Timestamp);
 
 impl Moment {
     /// Returns a random time between 07:00 and 21:00 UTC on a day. Days count from 0 and are limited to the two years.
-    pub(super) fn on(random: &mut impl Rng, day: i64) -> Self {
+    pub(crate) fn on(random: &mut impl Rng, day: i64) -> Self {
         let seconds = random.random_range(7 * 3_600..21 * 3_600);
         Self(
             START
@@ -24,12 +24,12 @@ impl Moment {
     }
 
     /// Returns the time `minutes` minutes later.
-    pub(super) fn after(self, minutes: i64) -> Self {
+    pub(crate) fn after(self, minutes: i64) -> Self {
         Self(self.0 + SignedDuration::from_mins(minutes))
     }
 
     /// Returns the time in the format of the files.
-    pub(super) fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         self.0.to_string()
     }
 }

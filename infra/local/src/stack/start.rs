@@ -1,0 +1,223 @@
+//! Starts the services of a stack and connects them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::Stack;
+use super::clients;
+use super::error::Error;
+use super::folder::DataFolder;
+use super::options::Options;
+use super::server::{Listeners, Urls};
+use crate::gateway::Gateway;
+use crate::iam::{self, Permissions};
+use crate::lambda::{Lambda, Program, build};
+use crate::logs::Logs;
+use crate::notifications::{Notifier, Target};
+use crate::s3::{self, Created, Store, Versioning};
+use crate::template::{Bucket, Function, Template};
+use crate::{dynamodb, workspace};
+
+impl Stack {
+    /// Starts a stack. The first start in a process builds the functions.
+    ///
+    /// # Errors
+    /// The template cannot be read, the functions do not build, a port is taken, or the data folder cannot be used.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let template = read_template(&options)?;
+        let functions: Vec<Function> = template.functions.values().cloned().collect();
+        let binaries = build_functions(&functions, &options).await?;
+        // Ports are opened first, so that a taken port is detected before anything is written.
+        let listeners = Listeners::open(&options).await?;
+        let urls = listeners.urls();
+        let folder = DataFolder::open(options.data_dir.as_deref())?;
+        let (store, created) = open_store(&folder, &template.bucket)?;
+        let database = dynamodb::open(folder.table_file().as_deref(), &template.table)
+            .map_err(Error::Table)?;
+
+        let logs = Logs::new(options.show_logs);
+        let permissions = Arc::new(permissions(&functions, &logs));
+        let programs = programs(&functions, binaries, &urls, &options.environment);
+        let lambda = Arc::new(Lambda::new(&template.functions, &programs, &logs));
+        let s3 = clients::s3(&urls.s3);
+        let notifier = Notifier {
+            functions: Arc::new(functions.clone()),
+            bucket: template.bucket.name.clone(),
+            delivery: options.delivery,
+            target: target(options.lambda_endpoint, &lambda),
+            s3: s3.clone(),
+            logs: logs.clone(),
+        };
+
+        let gateway = Gateway::new(
+            &functions,
+            template.cors,
+            Arc::clone(&lambda),
+            samples::image_folder(),
+            workspace::root().join("infra/console"),
+        );
+        let services = Services {
+            s3: s3::router(Arc::clone(&store)),
+            database,
+            gateway,
+            table: &template.table.name,
+        };
+        let stop = watch::Sender::new(false);
+        let servers = services.serve(listeners, &permissions, &stop);
+        let (rest, asked) = mpsc::unbounded_channel();
+        Ok(Self {
+            urls,
+            bucket: template.bucket.name,
+            table: template.table.name,
+            store,
+            s3,
+            lambda,
+            permissions,
+            logs,
+            stop,
+            servers,
+            notifier: tokio::spawn(notifier.run(created, asked)),
+            rest,
+            _folder: folder,
+        })
+    }
+}
+
+/// The services, before they are connected to their ports.
+struct Services<'a> {
+    s3: axum::Router,
+    database: dynoxide::Database,
+    gateway: Gateway,
+    table: &'a str,
+}
+
+impl Services<'_> {
+    /// Serves each service on its port until `stop` becomes `true`. Requests to S3 and DynamoDB pass the permission check.
+    fn serve(
+        self,
+        listeners: Listeners,
+        permissions: &Arc<Permissions>,
+        stop: &watch::Sender<bool>,
+    ) -> Vec<JoinHandle<()>> {
+        let check = axum::middleware::from_fn_with_state(Arc::clone(permissions), iam::s3);
+        let database_host = listeners.database.url.replace("http://", "");
+        let dynamodb = iam::dynamodb(Arc::clone(permissions), self.table, database_host);
+        let mut servers = vec![
+            listeners.s3.serve(self.s3.layer(check), stop),
+            listeners.dynamodb.serve(dynamodb, stop),
+            listeners.database.serve_database(self.database, stop),
+        ];
+        let router = self.gateway.router();
+        servers.extend(listeners.api.map(|listener| listener.serve(router, stop)));
+        servers
+    }
+}
+
+/// Returns the template with the parameters and timeouts of the options.
+fn read_template(options: &Options) -> Result<Template, Error> {
+    let path = workspace::root().join("template.yaml");
+    let mut template = Template::read(&path, &options.parameters)?;
+    for function in template.functions.values_mut() {
+        if let Some(timeout) = options.timeouts.get(&function.binary) {
+            function.timeout = *timeout;
+        }
+    }
+    Ok(template)
+}
+
+/// Builds the functions, unless they run elsewhere. Returns the path of each binary.
+async fn build_functions(
+    functions: &[Function],
+    options: &Options,
+) -> Result<BTreeMap<String, PathBuf>, Error> {
+    if options.lambda_endpoint.is_some() {
+        return Ok(BTreeMap::new());
+    }
+    let names: Vec<_> = functions
+        .iter()
+        .map(|function| function.binary.clone())
+        .collect();
+    build::binaries(&names, options.show_build)
+        .await
+        .map_err(Error::Build)
+}
+
+/// Opens the bucket. Returns it and the feed of created objects.
+fn open_store(
+    folder: &DataFolder,
+    bucket: &Bucket,
+) -> Result<(Arc<Store>, mpsc::UnboundedReceiver<Created>), Error> {
+    let failed = |source| Error::Io {
+        what: folder.path().display().to_string(),
+        source,
+    };
+    let versioning = if bucket.versioned {
+        Versioning::Enabled
+    } else {
+        Versioning::Never
+    };
+    let (notifications, created) = mpsc::unbounded_channel();
+    let store = Store::open(&folder.path().join("s3"), notifications).map_err(failed)?;
+    store
+        .ensure_bucket(&bucket.name, versioning)
+        .map_err(failed)?;
+    Ok((Arc::new(store), created))
+}
+
+/// Returns where notifications go: to `endpoint`, or else to the functions of this process.
+fn target(endpoint: Option<String>, lambda: &Arc<Lambda>) -> Target {
+    match endpoint {
+        Some(endpoint) => Target::Endpoint(endpoint, reqwest::Client::new()),
+        None => Target::Here(Arc::clone(lambda)),
+    }
+}
+
+fn permissions(functions: &[Function], logs: &Logs) -> Permissions {
+    let allows = functions
+        .iter()
+        .map(|function| (function.binary.clone(), function.allows.clone()))
+        .collect();
+    Permissions::new(allows, logs)
+}
+
+/// Returns the program and environment of each binary. Only `RUST_LOG` is inherited from this process.
+fn programs(
+    functions: &[Function],
+    binaries: BTreeMap<String, PathBuf>,
+    urls: &Urls,
+    overrides: &BTreeMap<String, BTreeMap<String, String>>,
+) -> BTreeMap<String, Program> {
+    let with_environment = |(binary, path): (String, PathBuf)| {
+        let function = functions
+            .iter()
+            .find(|function| function.binary == binary)?;
+        let mut environment = function.environment.clone();
+        let local = [
+            ("AWS_SAM_LOCAL", "true"),
+            ("AWS_REGION", crate::template::REGION),
+            // The access key identifies the function to DynamoDB and S3.
+            ("AWS_ACCESS_KEY_ID", binary.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &urls.dynamodb),
+            ("AWS_ENDPOINT_URL_S3", &urls.s3),
+            ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ];
+        environment.extend(
+            local
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        environment.extend(
+            std::env::var("RUST_LOG")
+                .ok()
+                .map(|value| ("RUST_LOG".to_owned(), value)),
+        );
+        environment.extend(overrides.get(&binary).cloned().unwrap_or_default());
+        Some((binary, Program { path, environment }))
+    };
+    binaries.into_iter().filter_map(with_environment).collect()
+}

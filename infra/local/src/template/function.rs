@@ -1,0 +1,118 @@
+//! Reads a function: its limits, environment, routes, notifications and permissions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::intrinsics::{Resolver, as_str, as_u64, list};
+use super::resources::{Document, events, one_or_more};
+use super::{Allow, Function, Notification, Route};
+
+/// The maximum number of retries of a failed event in Lambda, which is also the default.
+const MAX_RETRIES: usize = 2;
+
+/// Returns the function, unless it is not built with Cargo.
+pub(super) fn function(
+    document: Document<'_>,
+    resolver: &Resolver<'_>,
+    id: &str,
+    resource: &Value,
+) -> Option<Function> {
+    let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str()?;
+    let globals = document.globals("Function");
+    let properties = &resource["Properties"];
+    let number = |key: &str| {
+        let own = properties.get(key).or_else(|| globals.get(key))?;
+        as_u64(&resolver.value(own))
+    };
+    Some(Function {
+        logical_id: id.to_owned(),
+        binary: binary.to_owned(),
+        timeout: Duration::from_secs(number("Timeout").unwrap_or(3)),
+        memory: number("MemorySize").unwrap_or(128),
+        concurrency: number("ReservedConcurrentExecutions")
+            .unwrap_or(10)
+            .max(1)
+            .try_into()
+            .unwrap_or(10),
+        retries: as_u64(&resolver.value(&properties["EventInvokeConfig"]["MaximumRetryAttempts"]))
+            .and_then(|retries| retries.try_into().ok())
+            .unwrap_or(MAX_RETRIES),
+        environment: environment(resolver, [globals, properties]),
+        routes: events(resource, "HttpApi")
+            .map(|event| route(resolver, event))
+            .collect(),
+        notifications: events(resource, "S3")
+            .flat_map(|event| notifications(resolver, event))
+            .collect(),
+        allows: allows(document, resolver, properties),
+    })
+}
+
+/// Returns the environment variables. Those of later properties replace those of earlier ones.
+fn environment(resolver: &Resolver<'_>, properties: [&Value; 2]) -> BTreeMap<String, String> {
+    properties
+        .into_iter()
+        .filter_map(|properties| properties["Environment"]["Variables"].as_object())
+        .flatten()
+        .map(|(name, value)| (name.clone(), resolver.variable(value)))
+        .collect()
+}
+
+/// Returns the route of an event. An event without a method or a path has all of them.
+fn route(resolver: &Resolver<'_>, event: &Value) -> Route {
+    let text = |key: &str, default: &str| {
+        event
+            .get(key)
+            .map_or_else(|| default.to_owned(), |value| resolver.text(value))
+    };
+    Route {
+        method: text("Method", "ANY").to_uppercase(),
+        path: text("Path", "$default"),
+    }
+}
+
+fn notifications(resolver: &Resolver<'_>, event: &Value) -> Vec<Notification> {
+    let rule = |wanted: &str| {
+        let rules = list(&event["Filter"]["S3Key"]["Rules"]).iter();
+        rules
+            .filter(|rule| resolver.text(&rule["Name"]).eq_ignore_ascii_case(wanted))
+            .map(|rule| resolver.text(&rule["Value"]))
+            .next()
+            .unwrap_or_default()
+    };
+    one_or_more(&event["Events"])
+        .iter()
+        .map(|name| Notification {
+            event: resolver.text(name),
+            prefix: rule("prefix"),
+            suffix: rule("suffix"),
+        })
+        .collect()
+}
+
+/// Returns the permissions of a function's role. Conditions of a statement are ignored.
+fn allows(document: Document<'_>, resolver: &Resolver<'_>, properties: &Value) -> Vec<Allow> {
+    let role = match properties["Role"].get("Fn::GetAtt") {
+        Some(parts) => as_str(&parts[0]),
+        None => return Vec::new(),
+    };
+    let policies = resolver.value(&document.properties(role)["Policies"]);
+    let statements = list(&policies)
+        .iter()
+        .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
+        .filter(|statement| statement["Effect"] == "Allow");
+    let mut allows = Vec::new();
+    for statement in statements {
+        for action in one_or_more(&statement["Action"]) {
+            for resource in one_or_more(&statement["Resource"]) {
+                allows.push(Allow {
+                    action: as_str(action).to_owned(),
+                    resource: resolver.variable(resource),
+                });
+            }
+        }
+    }
+    allows
+}
