@@ -25,7 +25,8 @@ use crate::{
 };
 
 /// How often to yield until the request for the first event has been sent: the client connects and passes the request
-/// on. Three yields were enough in measurements, and one takes a microsecond.
+/// on. Three yields were enough in measurements, and one takes a microsecond. If the table's connection is opened first,
+/// note-write asks for its first event after 4.7 ms instead of 3.6 ms (first quartiles of 150 starts).
 const TURNS_BEFORE_WARMING: usize = 6;
 
 /// The state that an HTTP function keeps between requests.
