@@ -7,7 +7,7 @@ use local::Options;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, api_event};
+use crate::support::{app::TestApp, events::api_event};
 
 /// A stack whose functions take nobody for a local agent, as deployed ones do.
 async fn deployed() -> TestApp {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::app::TestApp;
 
 /// Characters that take twice as much in JSON, and twice as much again in JSON within JSON.
 fn quotes(count: usize) -> String {

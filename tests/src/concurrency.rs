@@ -12,7 +12,10 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
-use crate::{app::TestApp, contract::Contract, crashes, erasure::erased_and_left, imports::number};
+use crate::support::{
+    app::TestApp, contract::Contract, environment::number, erasures::erased_and_left,
+    files::samples,
+};
 
 /// The customers; the last one is erased while all write.
 const CUSTOMERS: usize = 4;
@@ -314,7 +317,7 @@ async fn readers_beside_an_import_see_whole_items_only() {
     .await;
     proxy.set_upstream(app.stack.dynamodb_url());
     let (mut products, mut rows) = (String::new(), String::new());
-    for row in crashes::samples(number("READERS_ROWS", 600) as usize) {
+    for row in samples(number("READERS_ROWS", 600) as usize) {
         let file = if row["record_type"] == "product" {
             &mut products
         } else {

@@ -6,9 +6,9 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::Proxy;
 
-use crate::{
-    app::{TestApp, four_links},
-    reading::opens,
+use crate::support::{
+    app::TestApp,
+    files::{four_links, opens},
 };
 
 /// Read units of the last request of a route, as the table's answers counted them.

@@ -16,14 +16,22 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::{Moment, Trap};
 
-use crate::imports::{Outcome, Setting, number};
+use crate::support::{
+    environment::number,
+    faults::{Outcome, Setting},
+    files::samples,
+};
 
 const KEY: &str = "drop/mixed/crm/all.ndjson";
+
 const EARLIER: &str = "drop/mixed/crm/earlier.ndjson";
+
 /// How many imports are tried for one kill.
 const TRIES: usize = 3;
+
 /// How many customers are there before, to be forgotten.
 const FORGOTTEN: usize = 6;
+
 /// What a report tells of its runs, and not of what they came to.
 const OF_RUNS: [&str; 9] = [
     "import",
@@ -43,24 +51,6 @@ struct End {
     outcome: Outcome,
     report: Value,
     profiles: Vec<(u16, Value)>,
-}
-
-/// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
-pub(crate) fn samples(count: usize) -> Vec<Value> {
-    let mut kinds = BTreeMap::new();
-    for (key, path) in local::sample_files().unwrap() {
-        let kind = key.split('/').nth(1).unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
-        let rows = text.lines().map(|line| {
-            let mut row: Value = serde_json::from_str(line).unwrap();
-            row["record_type"] = json!(kind);
-            row
-        });
-        kinds.insert(key.clone(), rows.collect::<Vec<_>>());
-    }
-    let longest = kinds.values().map(Vec::len).max().unwrap();
-    let rows = (0..longest).flat_map(|at| kinds.values().filter_map(move |rows| rows.get(at)));
-    rows.take(count).cloned().collect()
 }
 
 /// Those who are forgotten, two and two linked.

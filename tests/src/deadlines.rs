@@ -6,7 +6,11 @@ use std::{collections::BTreeMap, time::Duration};
 use local::Options;
 use tests::faults::Faults;
 
-use crate::imports::{Setting, file, number, undisturbed};
+use crate::support::{
+    environment::number,
+    faults::{Setting, undisturbed},
+    files::file,
+};
 
 const KEY: &str = "drop/mixed/crm/file.ndjson";
 /// DynamoDB's limit of statements in a request, which is ingest's batch.

@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use local::Stack;
 use serde_json::{Value, json};
 
-use crate::app::{JANE, TestApp};
+use crate::support::{app::TestApp, files::JANE};
 
 fn events(function: &str) -> Vec<(PathBuf, Value)> {
     let folder =

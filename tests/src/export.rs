@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, api_event, four_links};
+use crate::support::{app::TestApp, events::api_event, files::four_links};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_holds_every_item_with_its_place_in_a_file() {

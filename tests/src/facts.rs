@@ -6,9 +6,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::Options;
 use serde_json::json;
 
-use crate::{
+use crate::support::{
     app::{TestApp, problem_of},
-    ingest::{rows, s3_event},
+    events::s3_event,
+    table::rows,
 };
 
 const ROW: &str = r#"{"link": {"email": "ada@example.com"}, "first_name": "Ada"}"#;

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::find::INDEXES;
 
-use crate::{app::TestApp, ingest::rows};
+use crate::support::{app::TestApp, table::rows};
 
 /// The values in an index, without hash and shard, by the sort key of their item.
 async fn kinds(app: &TestApp, index: &str) -> BTreeMap<String, String> {

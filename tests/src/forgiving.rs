@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, problem_of};
+use crate::support::app::{TestApp, problem_of};
 
 async fn jane(app: &TestApp) -> String {
     let profile = app.profile("jane@fake.com").await;

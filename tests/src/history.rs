@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::{app::TestApp, table::rows};
 
 /// Ids of all events, a page at a time.
 async fn page_through(app: &TestApp, id: &str, limit: usize) -> Vec<Value> {
@@ -391,15 +391,12 @@ async fn what_is_expired_is_passed_over_however_much_it_is() {
     let old = before["history"]["items"][0]["id"].clone();
     let client = app.stack.dynamodb_client();
     let table = app.stack.table();
-    let puts = crate::ingest::rows(&app)
-        .await
-        .into_iter()
-        .filter_map(|mut stored| {
-            let is_event = stored["SK"].as_s().unwrap().starts_with("event#");
-            stored.insert("expires_at".to_owned(), AttributeValue::N("7".to_owned()));
-            let put = client.put_item().table_name(table).set_item(Some(stored));
-            is_event.then(|| put.send())
-        });
+    let puts = rows(&app).await.into_iter().filter_map(|mut stored| {
+        let is_event = stored["SK"].as_s().unwrap().starts_with("event#");
+        stored.insert("expires_at".to_owned(), AttributeValue::N("7".to_owned()));
+        let put = client.put_item().table_name(table).set_item(Some(stored));
+        is_event.then(|| put.send())
+    });
     let puts: Vec<_> = futures::stream::iter(puts)
         .buffer_unordered(16)
         .collect()

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, api_event};
+use crate::support::{app::TestApp, events::api_event};
 
 /// `name` of the process status of the function at work or idle, in KiB: the largest of all its processes.
 #[cfg(target_os = "linux")]

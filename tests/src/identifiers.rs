@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use local::Options;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, problem_of};
+use crate::support::app::{TestApp, problem_of};
 
 /// Code and field of every rejected row, in the order of the file.
 async fn rejected(app: &TestApp, report: &Value) -> Vec<(String, String)> {

@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
-use crate::app::{JANE, TestApp};
+use crate::support::{
+    app::TestApp,
+    events::s3_event,
+    files::JANE,
+    table::{clear_table, print, rows},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_twice_and_in_reverse_make_the_same_profile() {
@@ -262,38 +267,6 @@ async fn any_order_of_events_makes_the_same_table() {
     }
 }
 
-/// The event of a put, as S3 sends it.
-pub(crate) fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Value {
-    json!({"Records": [{
-        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",
-        "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "local"},
-        "requestParameters": {"sourceIPAddress": "127.0.0.1"}, "responseElements": {},
-        "s3": {
-            "s3SchemaVersion": "1.0", "configurationId": "ingest",
-            "bucket": {"name": app.stack.bucket(), "ownerIdentity": {"principalId": "local"}, "arn": "arn:aws:s3:::b"},
-            "object": {"key": key, "size": 1, "eTag": "e", "versionId": version_id, "sequencer": sequencer}
-        }
-    }]})
-}
-
-/// Everything in the table.
-pub(crate) async fn rows(
-    app: &TestApp,
-) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
-    let scan = app
-        .stack
-        .dynamodb_client()
-        .scan()
-        .table_name(app.stack.table())
-        .consistent_read(true);
-    scan.into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .expect("the table answers")
-}
-
 /// Every item that is recorded of customers and products, printed in the order of its parts. What the table keeps of
 /// imports and of itself is left out: it tells of runs.
 async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
@@ -309,36 +282,4 @@ async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
         );
     }
     dump
-}
-
-/// Prints a value with its maps in order.
-pub(crate) fn print(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
-    use aws_sdk_dynamodb::types::AttributeValue::{L, M};
-    match value {
-        M(map) => {
-            let sorted: BTreeMap<_, _> = map
-                .iter()
-                .map(|(name, value)| (name, print(value)))
-                .collect();
-            format!("{sorted:?}")
-        }
-        L(list) => format!("{:?}", list.iter().map(print).collect::<Vec<_>>()),
-        value => format!("{value:?}"),
-    }
-}
-
-pub(crate) async fn clear_table(app: &TestApp) {
-    for row in rows(app).await {
-        let delete = app
-            .stack
-            .dynamodb_client()
-            .delete_item()
-            .table_name(app.stack.table());
-        delete
-            .key("PK", row["PK"].clone())
-            .key("SK", row["SK"].clone())
-            .send()
-            .await
-            .expect("the item goes");
-    }
 }

@@ -3,7 +3,6 @@
 
 mod access;
 mod answers;
-mod app;
 mod concurrency;
 mod contract;
 mod cost;
@@ -33,4 +32,5 @@ mod reading;
 mod rules;
 mod schedules;
 mod service;
+mod support;
 mod template;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use local::{Delivery, Options};
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::app::TestApp;
 
 /// The metrics of each function, by its logical id.
 async fn measured(app: &TestApp) -> BTreeMap<String, Vec<Value>> {

@@ -6,7 +6,11 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
-use crate::app::{TestApp, api_event, problem_of};
+use crate::support::{
+    app::{TestApp, problem_of},
+    events::api_event,
+    files::JANE,
+};
 
 async fn jane() -> (TestApp, String) {
     let app = TestApp::with_jane().await;
@@ -244,8 +248,7 @@ async fn only_the_author_or_an_administrator_changes_a_note() {
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
     let ask = async |method: &str, sub: &str, scope: &str, body: Option<Value>| {
-        let mut event =
-            crate::app::api_event(method, &path, Some(json!({"sub": sub, "scope": scope})));
+        let mut event = api_event(method, &path, Some(json!({"sub": sub, "scope": scope})));
         event["headers"]["if-match"] = json!("*");
         if let Some(body) = body {
             event["body"] = json!(body.to_string());
@@ -323,7 +326,7 @@ async fn a_change_that_was_made_is_not_disowned_where_the_tables_answer_is_lost(
     })
     .await;
     proxy.set_upstream(app.stack.dynamodb_url());
-    let (folder, rows) = crate::app::JANE[0];
+    let (folder, rows) = JANE[0];
     app.import(&format!("drop/{folder}/jane.ndjson"), rows)
         .await;
     let profile = app.profile("jane@fake.com").await;

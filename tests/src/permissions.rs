@@ -8,10 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Options, Permission};
 use serde_json::json;
 
-use crate::{
-    app::{JANE, TestApp},
-    ingest::{rows, s3_event},
-};
+use crate::support::{app::TestApp, events::s3_event, files::JANE, table::rows};
 
 /// All that the functions do at least once. What is newly allowed has to be used here.
 async fn everything() -> TestApp {

@@ -7,7 +7,10 @@ use local::Options;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{TestApp, api_event, problem_of};
+use crate::support::{
+    app::{TestApp, problem_of},
+    events::api_event,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_files_of_a_customer_become_one_profile() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use local::{ImportEvent, Options};
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::support::app::TestApp;
 
 const KEY: &str = "drop/email_open/mail/long.ndjson";
 

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, io::Read as _};
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, four_links};
+use crate::support::{
+    app::TestApp,
+    files::{four_links, opens},
+};
 
 async fn profile_id(app: &TestApp) -> String {
     let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
@@ -112,24 +115,6 @@ async fn answers_are_compressed_and_known_again() {
         200,
         "a note is news"
     );
-}
-
-/// E-mails opened, one a second.
-pub(crate) fn opens(link: &Value, from: usize, to: usize, name: &str) -> String {
-    let row = |n: usize| {
-        let at = format!(
-            "2026-01-{:02}T{:02}:{:02}:{:02}Z",
-            1 + n / 86_400,
-            n / 3_600 % 24,
-            n / 60 % 60,
-            n % 60
-        );
-        format!(
-            "{}\n",
-            json!({"link": link, "action_at": at, "email_id": format!("{name}{n}")})
-        )
-    };
-    (from..to).map(row).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

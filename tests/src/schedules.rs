@@ -15,7 +15,7 @@ use shared::{
 };
 use tests::model;
 
-use crate::{app::TestApp, imports::number};
+use crate::support::{app::TestApp, environment::number};
 
 /// Within this many milliseconds an event comes, and a version that is to be deleted is.
 const SPREAD: u64 = 400;

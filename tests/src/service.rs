@@ -8,7 +8,7 @@ use local::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::JANE;
+use crate::support::files::JANE;
 
 /// How long a file may take until its report is there. Elsewhere its functions may have to be started first.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -4,24 +4,13 @@ use local::{Options, Stack};
 use reqwest::{RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 
+use super::files::JANE;
+
 /// A running stack.
 pub(crate) struct TestApp {
     pub(crate) stack: Stack,
     client: reqwest::Client,
 }
-
-/// Jane's files: the folder, and what is in it.
-pub(crate) const JANE: [(&str, &str); 6] = [
-    (
-        "customer_record",
-        include_str!("../fixtures/customer_record.ndjson"),
-    ),
-    ("product", include_str!("../fixtures/product.ndjson")),
-    ("purchase", include_str!("../fixtures/purchase.ndjson")),
-    ("return", include_str!("../fixtures/return.ndjson")),
-    ("email_send", include_str!("../fixtures/email_send.ndjson")),
-    ("email_open", include_str!("../fixtures/email_open.ndjson")),
-];
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
@@ -200,46 +189,6 @@ pub(crate) fn problem_of(problem: &Value) -> (String, Option<String>) {
     )
 }
 
-/// An event of the HTTP API, as the authorizer lets it through.
-pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Value {
-    let (route, parameters) = matched(path);
-    let key = format!("{method} {route}");
-    let mut event = json!({
-        "version": "2.0", "routeKey": key, "pathParameters": parameters, "rawPath": path, "rawQueryString": "",
-        "headers": {"host": "api.example.com", "content-type": "application/json"},
-        "requestContext": {
-            "accountId": "000000000000", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
-            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"},
-            "requestId": "r-1", "routeKey": key, "stage": "$default",
-            "time": "31/Oct/2026:00:00:00 +0000", "timeEpoch": 1_793_404_800_000_i64
-        },
-        "isBase64Encoded": false
-    });
-    if let Some(claims) = claims {
-        event["requestContext"]["authorizer"] = json!({"jwt": {"claims": claims, "scopes": null}});
-    }
-    event
-}
-
-/// The template's route for a path, and the parameters of the path.
-fn matched(path: &str) -> (String, Value) {
-    let (mut route, mut parameters) = (String::new(), json!({}));
-    for (at, segment) in path.split('/').enumerate().skip(1) {
-        let name = match (at, path.split('/').nth(3)) {
-            (2, _) if segment != "lookup" => "id",
-            (4, Some("notes")) => "noteId",
-            (4, _) => "eventId",
-            _ => {
-                route += &format!("/{segment}");
-                continue;
-            }
-        };
-        route += &format!("/{{{name}}}");
-        parameters[name] = segment.into();
-    }
-    (route, parameters)
-}
-
 fn strip_as_of(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -249,14 +198,4 @@ fn strip_as_of(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(strip_as_of),
         _ => {}
     }
-}
-
-/// Links that name four identities of one person, of four kinds.
-pub(crate) fn four_links() -> [Value; 4] {
-    [
-        json!({"mobile": "5550001"}),
-        json!({"email": "a@example.com"}),
-        json!({"customer_id": "7"}),
-        json!({"external_id": "x", "system_name": "crm"}),
-    ]
 }

@@ -1,0 +1,113 @@
+//! Erasures that take several invocations.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use local::{Options, Stack};
+use serde_json::json;
+use shared::{
+    identity::{IdentityId, IdentityKey},
+    keys::Marker,
+    table::{BATCH_SIZE, Table, Verdict, Write},
+    version::{ImportId, Version},
+};
+use tests::faults::Faults;
+
+use super::{identifier, mobile};
+use crate::support::{erasures::erased_and_left, faults::Setting, table::rows};
+
+/// A stack whose ingest may take so many seconds, and waits so many milliseconds for each answer of the table.
+async fn slow(seconds: u64, delay: u64) -> Setting {
+    let options = Options {
+        timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(seconds))]),
+        ..Options::default()
+    };
+    let setting = Setting::start(0, 1 << 40, options).await;
+    let faults = Faults::default().with_delay(Duration::from_millis(delay));
+    setting.dynamodb.set_faults(faults);
+    setting
+}
+
+/// Says in the table that all of these are erased, as a run does that has yet to delete something.
+async fn say_erased(stack: &Stack, identities: &[IdentityId]) {
+    let table = Table::new(stack.dynamodb_client(), stack.table().to_owned());
+    let version = Version::new(2_000_000_000, "01", ImportId([7; 8]), 0);
+    let kinds: [fn(&IdentityId, Marker, Version) -> Write; 2] = [Write::listed, Write::marker];
+    for kind in kinds {
+        for batch in identities.chunks(BATCH_SIZE) {
+            let writes: Vec<Write> = batch
+                .iter()
+                .map(|identity| kind(identity, Marker::Erased, version))
+                .collect();
+            let written = table.insert(&writes.iter().collect::<Vec<_>>()).await;
+            let verdicts = written.unwrap().verdicts;
+            assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Stored));
+        }
+    }
+    table.count_erasure_change().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_were_erased_beside_an_import_are_seen_to_at_its_end() {
+    let (setting, key) = (slow(60, 5).await, "drop/mixed/crm/a.ndjson");
+    let stack = &setting.app.stack;
+    // The file takes 6 s.
+    let faults = Faults::default().with_bandwidth(3_000);
+    setting.s3.set_faults(faults);
+    let opens = (0..100).map(|number| json!({"record_type": "email_open", "link": mobile(number), "action_at": "2026-01-01T00:00:00Z", "email_id": "1"}));
+    let pairs = (0..50).map(|number| json!({"record_type": "unify", "records": [mobile(2 * number), mobile(2 * number + 1)]}));
+    let file: String = opens.chain(pairs).map(|row| format!("{row}\n")).collect();
+    let version_id = stack.put(key, file).await.unwrap();
+    // Some of it is stored by now: the run has read whom it keeps out.
+    while !format!("{:?}", rows(&setting.app).await).contains("event#") {
+        tokio::task::yield_now().await;
+    }
+    let ids = IdentityKey::new(stack.identity_key()).unwrap();
+    let identities: Vec<_> = (0..400)
+        .map(|number| ids.identity(&identifier(&mobile(number))))
+        .collect();
+    say_erased(stack, &identities).await;
+    stack.at_rest().await;
+    let report = setting.report(key, &version_id).await;
+    assert_eq!(
+        (&report["status"], &report["written"]),
+        (&json!("completed"), &json!(150)),
+        "{report}"
+    );
+    let erased = &report["erased"];
+    assert_eq!(
+        (&erased["identities"], &erased["events"], &erased["links"]),
+        (&json!(0), &json!(100), &json!(100)),
+        "{report}"
+    );
+    assert_eq!(stack.list("failed/"), [""; 0]);
+    assert_eq!(setting.hops().await, 1);
+    assert_eq!(erased_and_left(&setting.app).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_import_has_erased_its_later_runs_do_not_go_through_again() {
+    let (setting, key) = (slow(3, 10).await, "drop/forget/privacy/a.ndjson");
+    let count = 300;
+    let file: String = (0..count)
+        .map(|number| format!("{}\n", json!({"link": mobile(number)})))
+        .collect();
+    let version_id = setting.drop(key, &file).await;
+    // A machine that is busy with other things may have let an event fail.
+    setting.dynamodb.set_faults(Faults::default());
+    setting.send_failed_again().await;
+    let report = setting.report(key, &version_id).await;
+    assert_eq!(
+        (&report["written"], &report["erased"]["identities"]),
+        (&json!(count), &json!(count)),
+        "{report}"
+    );
+    let (hops, queries) = (
+        setting.hops().await,
+        setting.dynamodb.counts()["Query"].requests,
+    );
+    eprintln!("{hops} runs, {queries} queries");
+    assert!(hops >= 4, "{hops}");
+    // One for each of them, and in each run 32 for the list at its beginning and its end, and a few for the import. What runs
+    // that died did comes on top.
+    assert!(queries < 2 * count + 80 * hops, "{queries} in {hops} runs");
+}

@@ -1,0 +1,118 @@
+//! Continuations, ranges and kills.
+
+use std::time::Duration;
+
+use local::{Delivery, Options};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tests::faults::Faults;
+
+use super::timeout;
+use crate::support::{
+    environment::number,
+    faults::{KEY, ONE_RANGE, Setting, undisturbed},
+    files::file,
+};
+
+/// `IMPORT_ROWS` and `IMPORT_SECONDS` (the timeout of a run) make it longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_hops_with_every_event_twice_and_scattered_end_as_one_run_does() {
+    let file = file(number("IMPORT_ROWS", 1_500) as usize);
+    let expected = undisturbed(&file).await;
+    for (chunk_bytes, least_hops) in [(ONE_RANGE, 3), (file.len() as u64 / 4, 5)] {
+        let options = Options {
+            timeouts: timeout(Duration::from_secs(number("IMPORT_SECONDS", 3))),
+            delivery: Delivery {
+                duplicates: 1,
+                scatter: Duration::from_secs(1),
+            },
+            ..Options::default()
+        };
+        let setting = Setting::start(1, chunk_bytes, options).await;
+        // Slow enough that no run can finish.
+        let faults = Faults::default().with_latency(Duration::from_millis(100));
+        setting.dynamodb.set_faults(faults);
+        setting
+            .s3
+            .set_faults(Faults::default().with_bandwidth(100_000));
+        let version_id = setting.drop(KEY, &file).await;
+        // A machine that is busy with other things may have let an event fail.
+        setting.set_faults(&Faults::default());
+        let again = setting.send_failed_again().await;
+        assert_eq!(setting.outcome(KEY, &version_id).await, expected);
+        let hops = setting.hops().await;
+        assert!(hops >= least_hops, "{hops}");
+        eprintln!("{hops} hops, {again} events sent again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_of_any_size_make_the_same_table() {
+    let file = file(number("IMPORT_ROWS", 400) as usize);
+    let expected = undisturbed(&file).await;
+    for chunk_bytes in [1, 5_000, file.len() as u64 / 3 + 1] {
+        let setting = Setting::start(2, chunk_bytes, Options::default()).await;
+        let version_id = setting.drop(KEY, &file).await;
+        assert_eq!(
+            setting.outcome(KEY, &version_id).await,
+            expected,
+            "{chunk_bytes}"
+        );
+    }
+}
+
+/// `IMPORT_KILLS` says how many times it is tried, each with another seed, from `IMPORT_SEED` on.
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_at_random_moments_change_nothing() {
+    let file = file(400);
+    let expected = undisturbed(&file).await;
+    let first = number("IMPORT_SEED", 0);
+    let (mut kills, mut again, mut lost) = (0, 0, 0);
+    for seed in first..first + number("IMPORT_KILLS", 3) {
+        let mut random = StdRng::seed_from_u64(seed);
+        let chunk_bytes = [ONE_RANGE, file.len() as u64 / 4][random.random_range(0..2)];
+        let delivery = Delivery {
+            duplicates: random.random_range(0..2),
+            scatter: Duration::from_millis(300),
+        };
+        let timeouts = timeout(Duration::from_secs(5));
+        let setting = Setting::start(
+            seed,
+            chunk_bytes,
+            Options {
+                timeouts,
+                delivery,
+                ..Options::default()
+            },
+        )
+        .await;
+        setting.dynamodb.set_faults(
+            Faults::default().with_latency(Duration::from_millis(random.random_range(1..200))),
+        );
+        setting.s3.set_faults(
+            Faults::default()
+                .with_latency(Duration::from_millis(50))
+                .with_bandwidth(400_000),
+        );
+        let version_id = setting.stack().put(KEY, file.clone()).await.unwrap();
+        for _ in 0..random.random_range(1..8) {
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..700))).await;
+            setting.stack().kill_working("ingest");
+        }
+        kills += setting
+            .stack()
+            .logs()
+            .iter()
+            .filter(|line| line.contains("signal: killed"))
+            .count();
+        setting.stack().at_rest().await;
+        lost += setting.stack().list("failed/").len();
+        setting.set_faults(&Faults::default());
+        again += setting.send_failed_again().await;
+        assert_eq!(
+            setting.outcome(KEY, &version_id).await,
+            expected,
+            "seed {seed}"
+        );
+    }
+    eprintln!("{kills} runs killed, {lost} events failed for good and {again} sent again");
+}

@@ -1,0 +1,34 @@
+//! Imports at scale and under fire: whatever dies on the way, and however often and late its events come, an import
+//! ends as one long undisturbed run does: with the same table, the same counts and the same rejected rows.
+
+mod faults;
+mod interruptions;
+mod limits;
+mod versions;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+
+use crate::support::faults::{KEY, Setting};
+
+pub(super) fn timeout(time: Duration) -> BTreeMap<String, Duration> {
+    BTreeMap::from([("ingest".to_owned(), time)])
+}
+
+/// The statuses of all reports that the bucket has had of the file.
+pub(super) async fn statuses(setting: &Setting, version_id: &str) -> Vec<String> {
+    let (client, bucket) = (setting.stack().s3_client(), setting.stack().bucket());
+    let key = format!("reports/{KEY}/{version_id}.json");
+    let versions = client.list_object_versions().bucket(bucket).prefix(&key);
+    let versions = versions.send().await.unwrap();
+    let mut statuses = Vec::new();
+    for version in versions.versions() {
+        let get = client.get_object().bucket(bucket).key(&key);
+        let report = get.version_id(version.version_id().unwrap()).send().await;
+        let report = report.unwrap().body.collect().await.unwrap().into_bytes();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        statuses.push(report["status"].as_str().unwrap().to_owned());
+    }
+    statuses
+}
