@@ -106,7 +106,7 @@ async fn jane(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_knows_every_principal() {
+async fn checks_every_principal() {
     let app = deployed().await;
     let id = jane(&app).await;
     let event_id = {
@@ -293,7 +293,7 @@ async fn every_route_knows_every_principal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_and_cursors_of_others_open_nothing() {
+async fn rejects_foreign_ids() {
     let app = deployed().await;
     let id = jane(&app).await;
     let events: String = (0..30).map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();

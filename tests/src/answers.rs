@@ -39,7 +39,7 @@ async fn id_of(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_large_events_ends_early() {
+async fn ends_large_pages_early() {
     let app = TestApp::start().await;
     // 100 orders of 40,000 bytes of JSON, which are 80,000 in Lambda's answer: 8 MB.
     let rows: String = (0..100)
@@ -72,7 +72,7 @@ async fn a_page_of_large_events_ends_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_page_of_notes_fits() {
+async fn pages_largest_notes() {
     let app = TestApp::start().await;
     let record = json!({"link": {"mobile": "5550001"}, "first_name": "Jane"}).to_string();
     app.import("drop/customer_record/crm/a.ndjson", &record)
@@ -100,7 +100,7 @@ async fn the_largest_page_of_notes_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_profile_that_cannot_be_sent_is_a_problem_that_says_what_to_do() {
+async fn rejects_oversized_profile() {
     let app = TestApp::start().await;
     // 30 namespaces of 250,000 characters: 7.5 MB, all in one section.
     let attributes: serde_json::Map<_, _> = (0..30)

@@ -184,7 +184,7 @@ async fn notes(app: &TestApp, profile: &str) -> Vec<Value> {
 
 /// `WRITERS` is how many there are.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_note_is_lost_or_doubled_whoever_writes_beside_it() {
+async fn writers_lose_no_note() {
     let writers = number("WRITERS", 16) as usize;
     let proxy = Proxy::bind(number("WRITERS_SEED", 0)).await.unwrap();
     let through = |function: &str| {
@@ -303,7 +303,7 @@ async fn no_note_is_lost_or_doubled_whoever_writes_beside_it() {
 
 /// `READERS_ROWS` is how large the file is that is imported while they read.
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_beside_an_import_see_whole_items_only() {
+async fn readers_see_whole_items() {
     let proxy = Proxy::bind(0).await.unwrap();
     let environment = [
         ("AWS_ENDPOINT_URL_DYNAMODB", proxy.url().to_owned()),

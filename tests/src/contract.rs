@@ -31,12 +31,12 @@ fn template_routes() -> BTreeMap<(String, String), String> {
 }
 
 #[test]
-fn the_contract_has_the_templates_routes_and_scopes() {
+fn matches_template_routes() {
     assert_eq!(Contract::read().operations(), template_routes());
 }
 
 #[test]
-fn every_response_has_an_example_that_its_schema_takes() {
+fn examples_match_schemas() {
     let contract = Contract::read();
     let responses = contract.0["components"]["responses"].as_object().unwrap();
     let mut seen = 0;
@@ -76,7 +76,7 @@ fn every_response_has_an_example_that_its_schema_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_answered_is_what_the_contract_says() {
+async fn responses_match_contract() {
     let app = TestApp::with_jane().await;
     let long = json!({"link": {"email": "jane@fake.com"}, "action_at": "2026-01-01T00:00:00Z", "message_id": "m",
         "channel": "webchat", "direction": "inbound", "account": {"id": "a", "name": "Shop"},

@@ -23,7 +23,7 @@ fn read_units(app: &TestApp, route: &str) -> f64 {
 
 /// Prints what reading costs; more than this would be a change for the worse.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_reading_costs() {
+async fn measures_read_units() {
     let app = TestApp::start().await;
     let links = four_links();
     let opened = |from, to| opens(&links[0], from, to, "e");
@@ -125,7 +125,7 @@ fn these<const N: usize>(requests: [(&str, u64); N]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_profile_takes_one_query_an_identity() {
+async fn queries_once_per_identity() {
     let counted = Counted::start().await;
     let app = &counted.app;
     let links: Vec<Value> = (1..=8)
@@ -369,7 +369,7 @@ async fn write_units(app: &TestApp, customers: u32) -> Vec<(&'static str, [Optio
 
 /// What a row costs, and how much of it the search indexes are. `infra/cost.md` has the table that this prints.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_writing_costs() {
+async fn measures_write_units() {
     let app = TestApp::start().await;
     let with = write_units(&app, 100).await;
     for index in shared::find::INDEXES {
@@ -408,7 +408,7 @@ async fn delete_index(app: &TestApp, index: &str) {
 /// A shared address with more links than a page of the head has: the rest of them is skipped, and what is read does not grow
 /// with their number.
 #[tokio::test(flavor = "multi_thread")]
-async fn links_of_a_shared_address_are_skipped() {
+async fn skips_links_of_shared_address() {
     let counted = Counted::start().await;
     let app = &counted.app;
     let shop = json!({"email": "shop@example.com"});

@@ -189,7 +189,7 @@ fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
 /// `CRASH_ROWS` is how large the file is, `CRASH_POINTS` at how many points it is killed (the whole sweep is as many as
 /// there are), `CRASH_JOBS` how many imports run side by side.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_request_changes_nothing() {
+async fn kills_change_nothing() {
     let file = file(number("CRASH_ROWS", 300) as usize);
     let trap = Arc::new(Trap::counting());
     let (expected, _) = import(&file, &trap).await;

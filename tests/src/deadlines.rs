@@ -18,7 +18,7 @@ const BATCH: u64 = 25;
 
 /// `DEADLINE_STEP` is the step between deadlines, in milliseconds, from one that is past when the run begins.
 #[tokio::test(flavor = "multi_thread")]
-async fn wherever_a_deadline_falls_no_more_than_a_batch_is_done_again() {
+async fn repeats_at_most_one_batch() {
     let rows = 400;
     let file = file(rows);
     let expected = undisturbed(&file).await;

@@ -26,7 +26,7 @@ fn events(function: &str) -> Vec<(PathBuf, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_http_functions_answer_their_events() {
+async fn http_functions_accept_samples() {
     let app = TestApp::with_jane().await;
     for function in ["profile-read", "note-write", "history"] {
         for (path, mut event) in events(function) {
@@ -59,7 +59,7 @@ async fn name_a_note(app: &TestApp, event: &mut Value, held: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ingest_takes_its_events() {
+async fn ingest_accepts_samples() {
     let app = TestApp::start().await;
     let mut imported = 0;
     for (path, mut event) in events("ingest") {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{app::TestApp, events::api_event, files::four_links};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_holds_every_item_with_its_place_in_a_file() {
+async fn contains_every_item() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -91,7 +91,7 @@ async fn an_export_holds_every_item_with_its_place_in_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_of_several_identities_holds_each_item_once() {
+async fn contains_each_item_once() {
     let app = TestApp::start().await;
     let links = four_links();
     // Each identity holds a record, attributes and five events, of which the first has a body stored apart; a message

@@ -54,7 +54,7 @@ async fn status(app: &TestApp, path: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_of_another_format_is_refused() {
+async fn rejects_other_format() {
     for (format, held) in [(None, 1), (Some("3"), 3)] {
         let app = TestApp::start().await;
         let mut facts = vec![("key_check", text("x"))];
@@ -80,7 +80,7 @@ async fn a_table_of_another_format_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_calling_code_is_refused() {
+async fn rejects_other_calling_code() {
     let folder = tempfile::tempdir().unwrap();
     let start = async |code: &str| {
         let parameters = [("DefaultCallingCode".to_owned(), code.to_owned())];
@@ -111,7 +111,7 @@ async fn another_calling_code_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_knows_the_sources_of_its_files() {
+async fn stores_sources() {
     let app = TestApp::start().await;
     let keys = ["crm", "pos", "shop", "mail"]
         .map(|source| format!("drop/customer_record/{source}/a.ndjson"));

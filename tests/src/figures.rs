@@ -14,7 +14,7 @@ fn has_segment(profile: &Value, name: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_opt_out_holds_for_its_list() {
+async fn opts_out_per_list() {
     let app = TestApp::start().await;
     let said = |email: &str, at: &str, id: &str, status: &str, list: &str| {
         json!({"link": {"email": email}, "action_at": format!("2026-11-20T{at}:15:00Z"), "email_id": id, "status": status,
@@ -81,7 +81,7 @@ async fn an_opt_out_holds_for_its_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rates_are_of_what_was_sent_here() {
+async fn rates_count_sent_emails() {
     let app = TestApp::start().await;
     let row = |day: u32, id: &str| json!({"link": {"email": "rhea@example.com"}, "action_at": format!("2026-11-{day}T05:00:00Z"), "email_id": id});
     let opens = lines(&[row(21, "r-1"), row(22, "r-2"), row(23, "r-3")]);
@@ -106,7 +106,7 @@ fn order(email: &str, at: &str, id: &str, price: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_sent_with_other_times_is_one() {
+async fn merges_order_with_other_time() {
     let app = TestApp::start().await;
     let email = "sasha@example.com";
     let export = order(email, "2026-11-20T01:15:00Z", "W-31", "80.00");
@@ -169,7 +169,7 @@ async fn an_order_sent_with_other_times_is_one() {
 
 /// The same rows in another time zone: each is replaced by one nine hours away, perhaps on another page.
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_agree_with_the_profile() {
+async fn pages_match_profile() {
     let app = TestApp::start().await;
     let links = [
         json!({"email": "mira@example.com"}),
@@ -228,7 +228,7 @@ async fn pages_agree_with_the_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_moved_by_days_is_one() {
+async fn merges_moved_order() {
     let app = TestApp::start().await;
     let email = "noor@example.com";
     let old = order(email, "2026-11-01T00:00:00Z", "N-1", "5.00");
@@ -249,7 +249,7 @@ async fn an_order_moved_by_days_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_canceled_order_is_shown_and_not_counted() {
+async fn does_not_count_canceled_order() {
     let app = TestApp::start().await;
     let email = "kai@example.com";
     let mut row = order(email, "2026-11-20T01:15:00Z", "K-1", "80.00");
@@ -279,7 +279,7 @@ async fn a_canceled_order_is_shown_and_not_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_at_the_till_keeps_the_name() {
+async fn keeps_full_name() {
     let app = TestApp::start().await;
     let crm = json!({"link": {"email": "tess@example.com"}, "first_name": "Tess", "last_name": "Aldous", "updated_at": "2026-11-01T00:00:00Z"});
     let till = json!({"link": {"email": "tess@example.com"}, "first_name": "Guest", "updated_at": "2026-11-20T00:00:00Z"});
@@ -291,7 +291,7 @@ async fn a_guest_at_the_till_keeps_the_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_is_found_in_any_spelling() {
+async fn filters_channel_spellings() {
     let app = TestApp::start().await;
     let row = |minute: u32, channel: &str| {
         json!({"link": {"email": "ines@example.com"}, "action_at": format!("2026-11-20T01:{minute:02}:00Z"),
@@ -330,7 +330,7 @@ async fn a_channel_is_found_in_any_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attributes_cannot_override_records() {
+async fn attributes_override_no_record() {
     let app = TestApp::start().await;
     let link = json!({"email": "ada@example.com"});
     let record = json!({"link": link, "employee_flag": false});

@@ -76,7 +76,7 @@ async fn import_record(app: &TestApp, fields: Value) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_indexed_as_they_are_now() {
+async fn indexes_current_records() {
     let app = TestApp::start().await;
     let full = json!({"first_name": "Jane", "last_name": "Doe", "email": "jane@example.com", "mobile": "61491570156", "customer_id": "1042"});
     // A unit for the item and one for each entry.
@@ -113,7 +113,7 @@ async fn records_are_indexed_as_they_are_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_without_values_cost_nothing_more() {
+async fn indexes_no_plain_events() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "61491570156"});
     let at = "2026-01-02T03:04:05Z";
@@ -135,7 +135,7 @@ async fn events_without_values_cost_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_indexed_by_number_and_id() {
+async fn indexes_orders() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "61491570156"});
     let (first, second) = ("2026-01-02T03:04:05Z", "2026-01-03T03:04:05Z");
@@ -174,7 +174,7 @@ async fn orders_are_indexed_by_number_and_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn erased_items_leave_the_indexes_and_return_with_new_ones() {
+async fn removes_erased_items() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "61491570156"});
     let fields = json!({"first_name": "Jane", "email": "jane@example.com"});
@@ -245,7 +245,7 @@ async fn keys_contain_nothing_personal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exports_leave_the_find_attributes_out() {
+async fn exports_omit_find_attributes() {
     let app = TestApp::start().await;
     import_record(
         &app,

@@ -10,7 +10,7 @@ async fn jane(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cache_busters_are_ignored() {
+async fn ignores_cache_busters() {
     let app = TestApp::with_jane().await;
     let id = jane(&app).await;
     for path in [
@@ -31,7 +31,7 @@ async fn cache_busters_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_order_mark_before_a_body_is_ignored() {
+async fn ignores_byte_order_mark() {
     let app = TestApp::with_jane().await;
     let post = |body: &str| {
         let request = reqwest::Client::new().post(app.url("/profiles/lookup"));
@@ -55,7 +55,7 @@ async fn a_byte_order_mark_before_a_body_is_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unencoded_plus_in_a_time_is_a_plus() {
+async fn accepts_unencoded_plus() {
     let app = TestApp::with_jane().await;
     let path = format!("/profiles/{}/history?", jane(&app).await);
     let page = async |query: &str| {
@@ -90,7 +90,7 @@ async fn an_unencoded_plus_in_a_time_is_a_plus() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_weakened_etag_is_explained() {
+async fn explains_weak_etag() {
     let app = TestApp::with_jane().await;
     let id = jane(&app).await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;

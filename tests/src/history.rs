@@ -28,7 +28,7 @@ async fn page_through(app: &TestApp, id: &str, limit: usize) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_hold_every_event_once_in_order() {
+async fn pages_every_event_once() {
     let app = TestApp::start().await;
     // Three identities, events at the same moments among them, and one event under two identities.
     let mut rows = String::new();
@@ -77,7 +77,7 @@ async fn pages_hold_every_event_once_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_profiles_first_page_goes_on_in_the_history() {
+async fn continues_first_page() {
     let app = TestApp::start().await;
     let rows: String = (0..40)
         .map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:{number:02}:00Z\",\"sms_id\":\"s{number}\"}}\n"))
@@ -103,7 +103,7 @@ async fn the_profiles_first_page_goes_on_in_the_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_limits_and_cursors_are_refused() {
+async fn rejects_limits_and_cursors() {
     let app = TestApp::with_jane().await;
     let profile = app.profile("jane@fake.com").await;
     let id = profile["id"].as_str().unwrap();
@@ -141,7 +141,7 @@ async fn bad_limits_and_cursors_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_moved_event_is_found_at_its_new_time_alone() {
+async fn finds_moved_event_once() {
     let app = TestApp::start().await;
     let row = |at: &str, more: &str| {
         format!(
@@ -174,7 +174,7 @@ async fn mobile_profile(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filters_choose_events_in_both_directions() {
+async fn filters_events() {
     let app = TestApp::start().await;
     let message = |minute: u32, channel: &str, account: &str| {
         format!(
@@ -278,7 +278,7 @@ async fn filters_choose_events_in_both_directions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_answers_with_its_whole_body() {
+async fn returns_whole_body() {
     let app = TestApp::start().await;
     let body = "Where is my parcel? ".repeat(1000);
     let rows = format!(
@@ -366,7 +366,7 @@ async fn an_event_answers_with_its_whole_body() {
 
 /// DynamoDB takes items away days after their time, and those of years ago never.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_expired_is_passed_over_however_much_it_is() {
+async fn skips_expired_events() {
     let app = TestApp::start().await;
     let row = |link: &str, day: usize, number: usize| {
         let at = format!(

@@ -40,7 +40,7 @@ fn record(fields: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_mean_harm_get_a_verdict_in_bounded_memory() {
+async fn rejects_harmful_files() {
     let app = TestApp::start().await;
     let good = record(r#""first_name":"Good""#);
     let line = |megabytes: usize| std::iter::repeat_n(vec![b'x'; 1 << 20], megabytes);
@@ -175,7 +175,7 @@ async fn files_that_mean_harm_get_a_verdict_in_bounded_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_and_notes_of_any_letters_come_back_as_they_were() {
+async fn keeps_any_characters() {
     let app = TestApp::start().await;
     let names = [
         "\u{202e}evil",
@@ -213,7 +213,7 @@ async fn names_and_notes_of_any_letters_come_back_as_they_were() {
 
 /// A stage, the base path of a custom domain, and function URLs, whose paths API Gateway does not match.
 #[tokio::test(flavor = "multi_thread")]
-async fn routes_do_not_depend_on_what_is_before_the_path() {
+async fn ignores_path_prefix() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -240,7 +240,7 @@ async fn routes_do_not_depend_on_what_is_before_the_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_that_are_none_of_the_gateways_are_answered_and_the_process_lives() {
+async fn survives_malformed_events() {
     let app = TestApp::start().await;
     let path = "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa";
     let with = |change: fn(&mut Value)| {

@@ -43,7 +43,7 @@ async fn refused(app: &TestApp, identifier: Value) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spellings_of_a_phone_name_one_customer() {
+async fn normalizes_phones() {
     let app = TestApp::start().await;
     let rows = include_str!("../fixtures/cases/24-phones.ndjson");
     let report = app.import("drop/customer_record/c24/a.ndjson", rows).await;
@@ -85,7 +85,7 @@ async fn spellings_of_a_phone_name_one_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn national_phones_take_the_calling_code() {
+async fn adds_calling_code() {
     let parameters = BTreeMap::from([("DefaultCallingCode".to_owned(), "61/9".to_owned())]);
     let app = TestApp::start_with(Options {
         parameters,
@@ -101,7 +101,7 @@ async fn national_phones_take_the_calling_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn placeholders_name_no_customer() {
+async fn rejects_placeholders() {
     let app = TestApp::start().await;
     let rows = include_str!("../fixtures/cases/25-null-like-records.ndjson");
     let report = app.import("drop/customer_record/c25/a.ndjson", rows).await;
@@ -145,7 +145,7 @@ async fn placeholders_name_no_customer() {
 
 /// An identifier of a unify row that can't be read is left out where two remain.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_without_its_placeholder_is_stored() {
+async fn links_without_placeholder() {
     let app = TestApp::start().await;
     let rows = "records[0].email,records[1].mobile,records[2].customer_id\n\
                 ada@example.com,61491570156,null\n\
@@ -163,7 +163,7 @@ async fn a_link_without_its_placeholder_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unicode_spellings_name_one_customer() {
+async fn normalizes_unicode() {
     let app = TestApp::start().await;
     let rows = include_str!("../fixtures/cases/29-idn.ndjson");
     let report = app.import("drop/customer_record/c29/a.ndjson", rows).await;
@@ -186,7 +186,7 @@ async fn unicode_spellings_name_one_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn addresses_have_every_letter_of_rfc_5321() {
+async fn accepts_rfc_5321_emails() {
     let app = TestApp::start().await;
     let rows = include_str!("../fixtures/cases/48-addresses.ndjson");
     let report = app.import("drop/customer_record/c48/a.ndjson", rows).await;
@@ -206,7 +206,7 @@ async fn addresses_have_every_letter_of_rfc_5321() {
 
 /// Ids as spreadsheets and scripts write them.
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_and_guarded_cells_are_read_as_ids() {
+async fn reads_numbers_and_guarded_cells() {
     let app = TestApp::start().await;
     let csv = "link.customer_id,link.system_name,first_name\n\
                1017.0,shop,Ann\n\
@@ -251,7 +251,7 @@ async fn numbers_and_guarded_cells_are_read_as_ids() {
 
 /// A rejected row of CSV keeps its notation when it is dropped again as JSON.
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_cells_keep_their_guards() {
+async fn rejects_keep_guards() {
     let app = TestApp::start().await;
     let csv = "link.customer_id,action_at,email_id\n'00123,never,a\n1017.0,never,b\n";
     let report = app.import("drop/email_open/mail/a.csv", csv).await;
@@ -269,7 +269,7 @@ async fn rejected_cells_keep_their_guards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dates_in_a_name_are_not_a_source() {
+async fn dates_are_not_a_source() {
     let app = TestApp::start().await;
     let row = include_str!("../fixtures/cases/08-orders.ndjson");
     let keys = [

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_twice_and_in_reverse_make_the_same_profile() {
+async fn order_of_files_changes_nothing() {
     let once = TestApp::with_jane().await;
     let expected = once.timeless_profile("jane@fake.com").await;
 
@@ -39,7 +39,7 @@ async fn files_twice_and_in_reverse_make_the_same_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unify_may_come_before_or_after() {
+async fn links_before_or_after() {
     let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"},{"customer_id":"7","system_name":"pos"}]}"#;
     let after = TestApp::with_jane().await;
     assert_eq!(
@@ -72,7 +72,7 @@ async fn unify_may_come_before_or_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_row_is_rejected_and_all_others_are_stored() {
+async fn rejects_one_row() {
     let app = TestApp::start().await;
     let good = |id: &str| {
         format!(
@@ -130,7 +130,7 @@ async fn a_bad_row_is_rejected_and_all_others_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_ingested_gets_a_report() {
+async fn reports_rejected_files() {
     let app = TestApp::start().await;
     for (key, slug) in [
         ("drop/orders/a.ndjson", "unknown-record-type"),
@@ -152,7 +152,7 @@ async fn a_file_that_cannot_be_ingested_gets_a_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands() {
+async fn counts_replaced_rows_as_written() {
     let app = TestApp::start().await;
     let rows: String = (1..=60)
         .map(|number| {
@@ -169,7 +169,7 @@ async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_version_that_comes_late_is_stale() {
+async fn late_version_is_stale() {
     let app = TestApp::start().await;
     let key = "drop/customer_record/crm/a.ndjson";
     let row = |name: &str| format!(r#"{{"link":{{"mobile":"5550001"}},"first_name":"{name}"}}"#);
@@ -193,7 +193,7 @@ async fn an_older_version_that_comes_late_is_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
+async fn accepts_test_event() {
     let app = TestApp::start().await;
     let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-10-31T00:00:00.000Z",
         "Bucket": app.stack.bucket(), "RequestId": "r", "HostId": "h"});
@@ -223,7 +223,7 @@ async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
 
 /// The second law, on the real table: any order, any number of times, the same items to the last byte.
 #[tokio::test(flavor = "multi_thread")]
-async fn any_order_of_events_makes_the_same_table() {
+async fn order_of_events_changes_nothing() {
     let app = TestApp::start().await;
     let mut events = Vec::new();
     let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"}]}"#;

@@ -44,7 +44,7 @@ fn sum(lines: &[Value], metric: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_and_imports_are_measured() {
+async fn measures_requests_and_imports() {
     let measured = after_one_of_each().await;
     let imports = &measured["IngestFunction"];
     assert_eq!(imports.len(), 6, "one for each file");
@@ -73,7 +73,7 @@ async fn requests_and_imports_are_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alarms_and_dashboard_look_at_what_is_measured() {
+async fn alarms_use_emitted_metrics() {
     let mut measured = BTreeSet::new();
     let lines = after_one_of_each().await.into_values();
     let lines = lines.chain(after_excluded_links().await.into_values());
@@ -151,7 +151,7 @@ async fn of_import(app: &TestApp, import: &Value) -> Vec<Value> {
 /// A file that is refused whole, or of which much is not read, shows in what the alarms look at: once, although its event comes
 /// twice, and also among good files.
 #[tokio::test(flavor = "multi_thread")]
-async fn measures_refused_and_unread_files() {
+async fn measures_rejected_and_unread_files() {
     let app = TestApp::start_with(Options {
         delivery: Delivery {
             duplicates: 1,
@@ -259,7 +259,7 @@ async fn measures_refused_and_unread_files() {
 
 /// Each alarm says where the runbook tells of it.
 #[test]
-fn every_alarm_stands_in_the_runbook() {
+fn runbook_covers_every_alarm() {
     let runbook = include_str!("../../infra/runbook.md");
     let mut alarms = 0;
     for template in ["template.yaml", "infra/operations.yaml"] {

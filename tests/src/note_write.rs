@@ -22,7 +22,7 @@ async fn jane() -> (TestApp, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_left_once() {
+async fn creates_one_note() {
     let (app, id) = jane().await;
     let body = json!({"text": "Prefers the phone.\nAfter five."});
     let (status, first) = app.note(&id, Some("key-1"), body.clone()).await;
@@ -56,7 +56,7 @@ async fn a_note_is_left_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notes_are_listed_newest_first() {
+async fn lists_newest_first() {
     let (app, id) = jane().await;
     for number in 0..7 {
         let (status, _) = app
@@ -98,7 +98,7 @@ async fn notes_are_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_requests_at_once_leave_one_note() {
+async fn concurrent_requests_create_one_note() {
     let (app, id) = jane().await;
     let body = json!({"text": "Once"});
     let (a, b) = tokio::join!(
@@ -117,7 +117,7 @@ async fn two_requests_at_once_leave_one_note() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_notes_are_refused() {
+async fn rejects_invalid_notes() {
     let (app, id) = jane().await;
     let long = "x".repeat(10_001);
     for (key, body, status, slug, field) in [
@@ -174,7 +174,7 @@ fn path(id: &str, note: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_changed_as_it_was_read() {
+async fn changes_matching_etag() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -210,7 +210,7 @@ async fn a_note_is_changed_as_it_was_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_deleted_as_it_was_read() {
+async fn deletes_matching_etag() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -228,7 +228,7 @@ async fn a_note_is_deleted_as_it_was_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_changes_at_once_lose_neither_in_silence() {
+async fn concurrent_changes_conflict() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -243,7 +243,7 @@ async fn two_changes_at_once_lose_neither_in_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_author_or_an_administrator_changes_a_note() {
+async fn only_author_or_admin_changes() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -288,7 +288,7 @@ async fn only_the_author_or_an_administrator_changes_a_note() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pinned_notes_stand_on_top_of_the_first_page_alone() {
+async fn pins_to_first_page() {
     let (app, id) = jane().await;
     for number in 0..6 {
         let body = json!({"text": format!("Note {number}"), "pinned": number == 1});
@@ -314,7 +314,7 @@ async fn pinned_notes_stand_on_top_of_the_first_page_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_was_made_is_not_disowned_where_the_tables_answer_is_lost() {
+async fn lost_response_confirms_change() {
     let proxy = Proxy::bind(0).await.unwrap();
     let url = (
         "AWS_ENDPOINT_URL_DYNAMODB".to_owned(),
@@ -384,7 +384,7 @@ async fn masks_card_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_who_changed_a_note() {
+async fn names_last_editor() {
     let (app, id) = jane().await;
     let path = format!("/profiles/{id}/notes");
     let mut event = api_event(
@@ -414,7 +414,7 @@ async fn names_who_changed_a_note() {
 
 /// A repeated request gets the note as it is, not as it was.
 #[tokio::test(flavor = "multi_thread")]
-async fn replays_return_the_note_as_it_is() {
+async fn replay_returns_current_note() {
     let (app, id) = jane().await;
     let body = json!({"text": "Call back"});
     let (_, note) = app.note(&id, Some("k"), body.clone()).await;
@@ -439,7 +439,7 @@ async fn replays_return_the_note_as_it_is() {
 
 /// Notes are read apart from events, and the page of notes ends where a response does.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_notes_do_not_hide_orders() {
+async fn many_notes_hide_no_order() {
     let app = TestApp::start().await;
     let order = |n: u32| json!({"link": {"email": "a@example.com"}, "action_at": format!("2026-01-{n:02}"), "type": "physical", "purchase_id": n.to_string(), "products": [{"price_paid": "1", "quantity": 1}]});
     let rows: String = (1..=28).map(|n| format!("{}\n", order(n))).collect();

@@ -76,7 +76,7 @@ async fn everything() -> TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn functions_are_allowed_what_they_use_and_nothing_else() {
+async fn grants_only_used_permissions() {
     let app = everything().await;
     let (allowed, used) = (app.stack.allowed(), app.stack.used());
     println!("{}", table(&allowed));
@@ -94,7 +94,7 @@ async fn functions_are_allowed_what_they_use_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_are_allowed_no_writes() {
+async fn readers_cannot_write() {
     let app = TestApp::start().await;
     let reads = ["dynamodb:BatchGetItem", "dynamodb:Query"];
     for permission in app.stack.allowed() {
@@ -109,7 +109,7 @@ async fn readers_are_allowed_no_writes() {
 
 /// A policy knows partition keys alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn note_write_writes_notes_and_remembered_requests_alone() {
+async fn note_write_writes_only_notes() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()

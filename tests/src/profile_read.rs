@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_files_of_a_customer_become_one_profile() {
+async fn computes_profile() {
     let app = TestApp::with_jane().await;
     let mut profile = app.profile("jane@fake.com").await;
 
@@ -129,7 +129,7 @@ async fn the_files_of_a_customer_become_one_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_name_of_an_identity_finds_the_profile() {
+async fn finds_by_every_identifier() {
     let app = TestApp::with_jane().await;
     let by_address = app.timeless_profile("jane@fake.com").await;
     assert_eq!(by_address, app.timeless_profile(" JANE@fake.com").await);
@@ -151,7 +151,7 @@ async fn every_name_of_an_identity_finds_the_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sections_come_as_asked() {
+async fn returns_requested_sections() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -173,7 +173,7 @@ async fn sections_come_as_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_section_says_how_fresh_it_is() {
+async fn dates_every_section() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "5550001"});
     let record = json!({"link": link, "first_name": "Jane", "updated_at": "2020-01-01T00:00:00Z"});
@@ -213,7 +213,7 @@ async fn every_section_says_how_fresh_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_requests_name_their_field() {
+async fn errors_name_the_field() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -279,7 +279,7 @@ async fn bad_requests_name_their_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_decide_who_sees_what() {
+async fn checks_claims() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -325,7 +325,7 @@ async fn claims_decide_who_sees_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_in_where_the_stack_is_not_local() {
+async fn rejects_anonymous_when_deployed() {
     let deployed = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
     let functions = ["profile-read", "note-write", "history"];
     let environment = functions
@@ -350,7 +350,7 @@ async fn nobody_gets_in_where_the_stack_is_not_local() {
 
 /// `lambda_http` panics on some events: the process answers with an error and lives on.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_event_does_not_end_the_process() {
+async fn survives_malformed_event() {
     let app = TestApp::with_jane().await;
     let mut event = api_event("GET", "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa", None);
     event["rawQueryString"] = json!("a b\"c");
@@ -366,7 +366,7 @@ async fn a_malformed_event_does_not_end_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
+async fn audits_without_personal_data() {
     let app = TestApp::with_jane().await;
     let profile = app.profile("jane@fake.com").await;
     let id = profile["id"].as_str().unwrap();
@@ -386,7 +386,7 @@ async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn links_come_and_go_and_come_again() {
+async fn links_and_unlinks() {
     let app = TestApp::start().await;
     let links = [
         json!({"mobile": "5550001"}),

@@ -20,7 +20,7 @@ fn rows(count: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_import_tells_how_far_it_is_until_its_report() {
+async fn reports_progress() {
     // So many rows that no machine is through before the second word of progress, in two ranges.
     let body = rows(100_000);
     let size = body.len() as u64;
@@ -94,7 +94,7 @@ async fn a_long_import_tells_how_far_it_is_until_its_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_given_up_is_an_error_and_no_report() {
+async fn reports_dead_letter_as_error() {
     // A run keeps a second for its end: with no more than that it never comes to a row.
     let app = TestApp::start_with(Options {
         timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(1))]),

@@ -16,7 +16,7 @@ async fn profile_id(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn interests_by_the_thousand_come_in_pages() {
+async fn pages_many_interests() {
     let app = TestApp::start().await;
     let attributes: BTreeMap<_, _> = (0..1_500)
         .map(|n| (format!("interests.{n:04}"), json!(true)))
@@ -68,7 +68,7 @@ async fn interests_by_the_thousand_come_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_are_compressed_and_known_again() {
+async fn compresses_and_revalidates() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -118,7 +118,7 @@ async fn answers_are_compressed_and_known_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
+async fn pages_while_events_arrive() {
     let app = TestApp::start().await;
     let links = four_links();
     for (number, link) in links.iter().enumerate() {
@@ -167,7 +167,7 @@ async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
+async fn marks_partial_profile() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "5550001"});
     app.import(

@@ -105,7 +105,7 @@ fn id(app: &TestApp, customer: u8) -> IdentityId {
 
 /// `SCHEDULES` seeds, from `SCHEDULE_SEED` on, two at a time.
 #[tokio::test(flavor = "multi_thread")]
-async fn profiles_are_what_the_model_says_whatever_befalls_the_events() {
+async fn profiles_match_model() {
     let (first, count) = (number("SCHEDULE_SEED", 0), number("SCHEDULES", 5));
     let began = std::time::Instant::now();
     let all = futures::stream::iter(first..first + count).map(async |seed| {

@@ -82,7 +82,7 @@ impl Service {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dropped_looked_up_read_noted_and_paged() {
+async fn serves_dropped_files() {
     let service = Service::start().await;
     for (folder, rows) in JANE {
         let report = service

@@ -61,7 +61,7 @@ fn one_or_more(value: &Value) -> Vec<&Value> {
 }
 
 #[test]
-fn the_table_can_be_restored_and_is_not_deleted_by_accident() {
+fn table_is_retained() {
     let template = template();
     let table = &template["Resources"]["Table"];
     let properties = &table["Properties"];
@@ -102,7 +102,7 @@ fn the_table_can_be_restored_and_is_not_deleted_by_accident() {
 
 /// An index cannot be added in the update that adds another, so all of them are there from the start.
 #[test]
-fn find_indexes_project_keys_only_and_have_alarms() {
+fn find_indexes_project_keys_only() {
     let table = &template()["Resources"]["Table"]["Properties"];
     let indexes = INDEXES.map(|name| {
         json!({
@@ -133,7 +133,7 @@ fn find_indexes_project_keys_only_and_have_alarms() {
 }
 
 #[test]
-fn the_bucket_is_private_versioned_and_speaks_tls_alone() {
+fn bucket_is_private() {
     let template = template();
     let bucket = &template["Resources"]["Bucket"]["Properties"];
     assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
@@ -171,7 +171,7 @@ fn the_bucket_is_private_versioned_and_speaks_tls_alone() {
 }
 
 #[test]
-fn what_is_dropped_and_what_is_rejected_expire() {
+fn objects_expire() {
     let template = template();
     let rules = &template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"];
     let days = |prefix: &str| {
@@ -197,7 +197,7 @@ fn what_is_dropped_and_what_is_rejected_expire() {
 
 /// Every route fails closed: behind the authorizer, with scopes of its function's kind.
 #[test]
-fn every_route_asks_for_a_token_with_a_scope() {
+fn routes_require_a_scope() {
     let template = template();
     let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
     let name = auth["DefaultAuthorizer"].as_str().expect("a default");
@@ -247,7 +247,7 @@ fn every_route_asks_for_a_token_with_a_scope() {
 }
 
 #[test]
-fn the_api_is_throttled_and_its_log_holds_nothing_personal() {
+fn api_is_throttled() {
     let template = template();
     let api = &template["Resources"]["Api"]["Properties"];
     let settings = &api["DefaultRouteSettings"];
@@ -282,7 +282,7 @@ fn the_api_is_throttled_and_its_log_holds_nothing_personal() {
 }
 
 #[test]
-fn logs_are_json_and_end() {
+fn logs_are_json_and_expire() {
     let template = template();
     assert_eq!(
         template["Globals"]["Function"]["LoggingConfig"]["LogFormat"],
@@ -311,7 +311,7 @@ fn logs_are_json_and_end() {
 }
 
 #[test]
-fn ingest_is_bounded_may_start_itself_and_loses_no_event() {
+fn ingest_is_bounded() {
     let template = template();
     let ingest = &template["Resources"]["IngestFunction"]["Properties"];
     assert_eq!(ingest["Timeout"], 900);
@@ -353,7 +353,7 @@ fn ingest_is_bounded_may_start_itself_and_loses_no_event() {
 
 /// A change of what makes the secret replaces it, and another key forks every customer.
 #[test]
-fn the_identity_key_stays_and_two_functions_have_it() {
+fn identity_key_is_retained() {
     let template = template();
     let secret = &template["Resources"]["IdentityKey"];
     assert_eq!(
@@ -395,7 +395,7 @@ fn the_identity_key_stays_and_two_functions_have_it() {
 }
 
 #[test]
-fn roles_name_each_action_and_each_resource() {
+fn roles_have_no_wildcards() {
     let template = template();
     let mut roles = Vec::new();
     for (id, _, properties) in functions(&template) {
@@ -432,7 +432,7 @@ fn roles_name_each_action_and_each_resource() {
 }
 
 #[test]
-fn a_new_version_is_watched_on_its_way() {
+fn deployments_have_alarms() {
     let template = template();
     assert_eq!(template["Globals"]["Function"]["AutoPublishAlias"], "live");
     for (id, _, properties) in functions(&template) {
@@ -452,7 +452,7 @@ fn a_new_version_is_watched_on_its_way() {
 
 /// A stack's name may be in capitals and 128 characters long; a bucket's may not.
 #[test]
-fn names_hold_under_any_name_of_the_stack() {
+fn names_fit_any_stack() {
     let text = template().to_string();
     assert!(!text.contains("AWS::StackName"));
     let template = template();

@@ -50,7 +50,7 @@ async fn rows_of_ada(app: &TestApp) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_erasure_beside_an_import_leaves_nothing() {
+async fn erases_during_import() {
     let environment = [(
         "ingest".to_owned(),
         [("CHUNK_BYTES".to_owned(), "60000".to_owned())].into(),
@@ -68,14 +68,14 @@ async fn an_erasure_beside_an_import_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_erasure_whose_run_is_killed_is_carried_out_by_the_next() {
+async fn killed_erasure_completes() {
     erased_while_imported(&TestApp::start().await, true).await;
 }
 
 /// Erasures of identities and of a profile, beside one another, beside imports of all kinds and beside notes, every event
 /// delivered twice.
 #[tokio::test(flavor = "multi_thread")]
-async fn erasures_beside_everything_else_leave_nothing() {
+async fn erases_during_all_writes() {
     let delivery = local::Delivery {
         duplicates: 1,
         scatter: std::time::Duration::from_millis(300),

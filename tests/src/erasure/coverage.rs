@@ -7,7 +7,7 @@ use crate::support::app::TestApp;
 
 /// A POS that stamps rows with its local clock, 11 hours ahead of UTC.
 #[tokio::test(flavor = "multi_thread")]
-async fn erases_what_is_dated_ahead() {
+async fn erases_future_dates() {
     let app = TestApp::start().await;
     let erin = json!({"email": "erin@example.com"});
     let ahead = in_hours(11);
@@ -65,7 +65,7 @@ async fn erases_what_is_dated_ahead() {
 
 /// Links of a source that links an identity to too many others are not followed; those of other sources are.
 #[tokio::test(flavor = "multi_thread")]
-async fn junk_links_do_not_hide_a_customer() {
+async fn junk_links_hide_no_customer() {
     let app = TestApp::start().await;
     let ada = json!({"email": "ada.canary@example.com"});
     let phone = json!({"mobile": "61400111222"});
@@ -124,7 +124,7 @@ async fn junk_links_do_not_hide_a_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_erased_is_not_shown_while_the_items_are_still_there() {
+async fn hides_erased_customer_immediately() {
     let app = ada_and_bo().await;
     let (_, before) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
     let id = identity_id(&app.stack, "ada.canary@example.com");

@@ -47,7 +47,7 @@ async fn say_erased(stack: &Stack, identities: &[IdentityId]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_who_were_erased_beside_an_import_are_seen_to_at_its_end() {
+async fn purges_at_end_of_import() {
     let (setting, key) = (slow(60, 5).await, "drop/mixed/crm/a.ndjson");
     let stack = &setting.app.stack;
     // The file takes 6 s.
@@ -85,7 +85,7 @@ async fn many_who_were_erased_beside_an_import_are_seen_to_at_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whom_an_import_has_erased_its_later_runs_do_not_go_through_again() {
+async fn resumes_after_erased_identities() {
     let (setting, key) = (slow(3, 10).await, "drop/forget/privacy/a.ndjson");
     let count = 300;
     let file: String = (0..count)

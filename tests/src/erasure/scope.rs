@@ -6,7 +6,7 @@ use super::{MARKED, ada_and_bo, identifier, marked, mobile, sha256, status};
 use crate::support::{app::TestApp, erasures::erased_and_left, events::s3_event};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_identity_goes_with_all_that_is_of_it_and_its_neighbours_stay_whole() {
+async fn erases_one_identity() {
     let app = ada_and_bo().await;
     let report = app
         .import(
@@ -54,7 +54,7 @@ async fn an_identity_goes_with_all_that_is_of_it_and_its_neighbours_stay_whole()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_profile_goes_by_any_of_its_identities() {
+async fn erases_profile_by_any_identity() {
     let app = ada_and_bo().await;
     let report = app
         .import(
@@ -88,7 +88,7 @@ async fn a_whole_profile_goes_by_any_of_its_identities() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_profile_goes_with_what_is_recorded_under_the_md5_of_its_addresses() {
+async fn erases_md5_of_emails() {
     let app = TestApp::start().await;
     let (mobile, address) = (json!({"mobile": "61400111222"}), "ada.canary@example.com");
     let email = json!({"email": address});
@@ -140,7 +140,7 @@ async fn a_whole_profile_goes_with_what_is_recorded_under_the_md5_of_its_address
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_profile_goes_though_more_belong_to_it_than_are_read() {
+async fn erases_beyond_read_limit() {
     let app = TestApp::start().await;
     let people = 40;
     let chain: String = (1..people)

@@ -6,7 +6,7 @@ use super::{ada_and_bo, marked, soon, status};
 use crate::support::{app::TestApp, erasures::erased_and_left, events::s3_event, table::rows};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reinstatement_counts_for_what_follows_it_in_its_file_and_erases_nobody() {
+async fn reinstates_within_file() {
     let app = ada_and_bo().await;
     let email = json!({"email": "ada.canary@example.com"});
     let forget = json!({"link": email}).to_string();
@@ -45,7 +45,7 @@ async fn a_reinstatement_counts_for_what_follows_it_in_its_file_and_erases_nobod
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_brings_them_back_but_what_happened_after_and_a_reinstatement() {
+async fn suppresses_until_reinstated() {
     let app = ada_and_bo().await;
     app.import(
         "drop/forget/privacy/a.ndjson",

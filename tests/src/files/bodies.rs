@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_bodies_are_stored_apart_and_what_fits_nowhere_is_cut() {
+async fn stores_large_bodies_apart() {
     let app = TestApp::start().await;
     let words = "All that is said in a long message, again and again. ".repeat(4_000);
     let mut state = 7_u64;

@@ -19,7 +19,7 @@ const CSV: &str = concat!(
 );
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_format_and_compression_tells_the_same() {
+async fn reads_every_format() {
     let rows = NDJSON.trim_end().replace('\n', ",");
     let pretty =
         serde_json::to_string_pretty(&serde_json::from_str::<Value>(&format!("[{rows}]")).unwrap())
@@ -91,7 +91,7 @@ async fn every_format_and_compression_tells_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_break_off_keep_the_rows_before() {
+async fn keeps_rows_before_error() {
     let app = TestApp::start().await;
     let row = |id: usize| {
         format!(

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{app::TestApp, events::s3_event};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_key_is_taken() {
+async fn accepts_any_key() {
     let app = TestApp::start().await;
     let row = r#"{"link":{"mobile":"5550001"},"first_name":"A"}"#;
     let long = format!(
@@ -41,7 +41,7 @@ async fn any_key_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_version_is_imported_whole_and_events_may_be_combined() {
+async fn imports_every_version() {
     let app = TestApp::start().await;
     let key = "drop/email_open/a.ndjson";
     let rows = |from: usize| {
@@ -87,7 +87,7 @@ async fn each_version_is_imported_whole_and_events_may_be_combined() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_later_row_wins_across_batches_sources_stay_apart_and_events_move() {
+async fn last_row_wins() {
     let app = TestApp::start().await;
     // One key over many batches, between rows of others.
     let row = |number: usize| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_csv_are_rejected_one_by_one_and_rejects_can_be_dropped_again() {
+async fn reimports_rejects() {
     let app = TestApp::start().await;
     let csv = "link.mobile,action_at,email_id\n5550001,2026-01-01,a\n5550001,never,b\n5550001,2026-01-01\n\"1\"x,2026-01-01,c\n5550001,2026-01-01,\"d\n";
     let report = app.import("drop/email_open/mail/a.csv", csv).await;
@@ -68,7 +68,7 @@ async fn rows_of_csv_are_rejected_one_by_one_and_rejects_can_be_dropped_again() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_too_large_is_rejected_and_its_neighbours_are_stored() {
+async fn rejects_large_items() {
     let app = TestApp::start().await;
     let row = |id: &str, size: usize| {
         json!({"link": {"mobile": "5550001"}, "action_at": "2026-01-01T00:00:00Z", "email_id": id, "note": "x".repeat(size)}).to_string() + "\n"
@@ -100,7 +100,7 @@ async fn an_item_too_large_is_rejected_and_its_neighbours_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_stands_where_a_later_one_of_its_key_cannot_be_stored() {
+async fn keeps_row_before_rejected_update() {
     let app = TestApp::start().await;
     let row = |name: &str, note: &str| {
         json!({"link": {"email": "a@example.com"}, "first_name": name, "custom_fields": {"note": note}}).to_string() + "\n"
@@ -123,7 +123,7 @@ async fn a_row_stands_where_a_later_one_of_its_key_cannot_be_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_of_csv_that_the_table_refuses_comes_back_as_its_fields() {
+async fn rejects_csv_row_with_fields() {
     let app = TestApp::start().await;
     let rows = format!(
         "link.email,first_name,custom_fields.note\na@example.com,Ann,{}\n",
@@ -140,7 +140,7 @@ async fn a_row_of_csv_that_the_table_refuses_comes_back_as_its_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attributes_of_more_namespaces_than_a_row_may_have_are_rejected() {
+async fn rejects_too_many_namespaces() {
     let app = TestApp::start().await;
     let row = |namespaces: usize| {
         let attributes: serde_json::Map<_, _> = (0..namespaces)

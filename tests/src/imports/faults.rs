@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_fault_passes() {
+async fn recovers_from_faults() {
     let file = file(300);
     let expected = undisturbed(&file).await;
     let none = Faults::default;
@@ -73,7 +73,7 @@ async fn every_fault_passes() {
 /// A file whose every run fails ends in `failed/` after as many runs as Lambda tries. There is no report until the event has
 /// been sent again and succeeded.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_poisoned_file_has_no_report_until_it_is_imported() {
+async fn reports_after_redrive() {
     let file = file(200);
     let poisons = [
         ("BatchExecuteStatement", Fault::Throttled),
@@ -108,7 +108,7 @@ async fn a_poisoned_file_has_no_report_until_it_is_imported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_range_whose_every_run_is_killed_is_dead_lettered_without_a_report() {
+async fn dead_letters_killed_range() {
     let setting = Setting::start(4, ONE_RANGE, Options::default()).await;
     setting.dynamodb.set_faults(Faults::default().with_on(
         "BatchExecuteStatement",
@@ -141,7 +141,7 @@ async fn a_range_whose_every_run_is_killed_is_dead_lettered_without_a_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_every_failed_object_of_an_event() {
+async fn logs_every_failed_object() {
     let setting = Setting::start(7, ONE_RANGE, Options::default()).await;
     let mut event = json!({"Records": []});
     let mut imports = Vec::new();

@@ -15,7 +15,7 @@ use crate::support::{
 
 /// `IMPORT_ROWS` and `IMPORT_SECONDS` (the timeout of a run) make it longer.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_hops_with_every_event_twice_and_scattered_end_as_one_run_does() {
+async fn continuations_change_nothing() {
     let file = file(number("IMPORT_ROWS", 1_500) as usize);
     let expected = undisturbed(&file).await;
     for (chunk_bytes, least_hops) in [(ONE_RANGE, 3), (file.len() as u64 / 4, 5)] {
@@ -46,7 +46,7 @@ async fn many_hops_with_every_event_twice_and_scattered_end_as_one_run_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ranges_of_any_size_make_the_same_table() {
+async fn ranges_change_nothing() {
     let file = file(number("IMPORT_ROWS", 400) as usize);
     let expected = undisturbed(&file).await;
     for chunk_bytes in [1, 5_000, file.len() as u64 / 3 + 1] {
@@ -62,7 +62,7 @@ async fn ranges_of_any_size_make_the_same_table() {
 
 /// `IMPORT_KILLS` says how many times it is tried, each with another seed, from `IMPORT_SEED` on.
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_at_random_moments_change_nothing() {
+async fn random_kills_change_nothing() {
     let file = file(400);
     let expected = undisturbed(&file).await;
     let first = number("IMPORT_SEED", 0);

@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_records_of_one_event_are_all_seen_to() {
+async fn imports_every_record_of_event() {
     let options = Options {
         timeouts: timeout(Duration::from_secs(4)),
         ..Options::default()
@@ -58,7 +58,7 @@ async fn several_records_of_one_event_are_all_seen_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lies_too_far_into_a_file_that_is_read_from_its_start_is_not_read() {
+async fn rejects_beyond_rescan_limit() {
     const FAR: u64 = 33 << 30;
     let setting = Setting::start(1, ONE_RANGE, Options::default()).await;
     let (key, file) = (

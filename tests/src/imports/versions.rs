@@ -38,7 +38,7 @@ async fn first_manifest(setting: &Setting) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_deleted_half_way_is_a_verdict() {
+async fn reports_deleted_version() {
     let file = file(600);
     for chunk_bytes in [ONE_RANGE, file.len() as u64 / 3] {
         let setting = slow(chunk_bytes, &[]).await;
@@ -61,7 +61,7 @@ async fn a_version_deleted_half_way_is_a_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_versions_an_object_that_is_replaced_half_way_is_superseded() {
+async fn reports_superseded_object() {
     // The template's role reads versions only; another owner of the bucket may have taken them off.
     let setting = slow(ONE_RANGE, &[("AWS_ACCESS_KEY_ID", "another")]).await;
     let bucket = setting.stack().bucket().to_owned();

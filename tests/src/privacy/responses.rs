@@ -56,7 +56,7 @@ async fn readings(app: &TestApp, id: &str) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shows_nothing_personal_without_the_scope() {
+async fn hides_personal_data_without_scope() {
     let app = TestApp::start().await;
     let id = plant(&app).await;
     let readings = readings(&app, &id).await;
@@ -168,7 +168,7 @@ fn cursors(body: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn titles_and_figures_are_shown_without_the_scope() {
+async fn shows_titles_without_scope() {
     let app = TestApp::start().await;
     let id = plant(&app).await;
     let response = respond(
@@ -212,7 +212,7 @@ async fn titles_and_figures_are_shown_without_the_scope() {
 
 /// The names of attributes are in no cursor, so a long one makes no long cursor.
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_through_long_attribute_names() {
+async fn pages_long_attribute_names() {
     let app = TestApp::start().await;
     let names: Vec<_> = (0..9)
         .map(|n| format!("{n}{}", "x".repeat(3_000)))
@@ -240,7 +240,7 @@ async fn pages_through_long_attribute_names() {
 
 /// Neither a browser nor a proxy keeps a response, whatever its status.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_response_may_be_stored() {
+async fn forbids_caching() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()

@@ -70,7 +70,7 @@ fn rows() -> Vec<(&'static str, Vec<Value>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_personal_is_where_it_should_not_be() {
+async fn logs_and_ids_contain_nothing_personal() {
     let app = TestApp::start().await;
     let mut seen: Vec<(String, String)> = Vec::new();
     for (folder, rows) in rows() {

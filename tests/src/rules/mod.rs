@@ -108,7 +108,7 @@ pub(super) fn event(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_rule_of_every_record_type() {
+async fn checks_every_rule() {
     let app = TestApp::start().await;
     let print = std::env::var_os("RULES_TABLE").is_some();
     let all: Vec<Rules> = [links(), products()]
