@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
 use crate::support::{
-    app::TestApp, contract::Contract, environment::number, erasures::erased_and_left,
-    files::samples,
+    app::TestApp, contract::Contract, environment::env_number, erasures::unerased_items,
+    files::sample_rows,
 };
 
 /// The customers; the last one is erased while all write.
@@ -185,8 +185,8 @@ async fn notes(app: &TestApp, profile: &str) -> Vec<Value> {
 /// `WRITERS` is how many there are.
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_lose_no_note() {
-    let writers = number("WRITERS", 16) as usize;
-    let proxy = Proxy::bind(number("WRITERS_SEED", 0)).await.unwrap();
+    let writers = env_number("WRITERS", 16) as usize;
+    let proxy = Proxy::bind(env_number("WRITERS_SEED", 0)).await.unwrap();
     let through = |function: &str| {
         let url = proxy.url().to_owned();
         let environment = BTreeMap::from([("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), url)]);
@@ -295,7 +295,7 @@ async fn writers_lose_no_note() {
         assert_eq!(words, added, "customer {customer}");
         assert_eq!(words.len(), own().count() * 2);
     }
-    assert_eq!(erased_and_left(&app).await, [""; 0]);
+    assert_eq!(unerased_items(&app).await, [""; 0]);
     let lost: u64 = proxy.counts().values().map(|count| count.faults).sum();
     assert!(lost > 0);
     eprintln!("{writers} writers, {requests} requests, {lost} faults");
@@ -317,7 +317,7 @@ async fn readers_see_whole_items() {
     .await;
     proxy.set_upstream(app.stack.dynamodb_url());
     let (mut products, mut rows) = (String::new(), String::new());
-    for row in samples(number("READERS_ROWS", 600) as usize) {
+    for row in sample_rows(env_number("READERS_ROWS", 600) as usize) {
         let file = if row["record_type"] == "product" {
             &mut products
         } else {

@@ -8,7 +8,7 @@ use tests::faults::Proxy;
 
 use crate::support::{
     app::TestApp,
-    files::{four_links, opens},
+    files::{email_opens, four_identifiers},
 };
 
 /// Read units of the last request of a route, as the table's answers counted them.
@@ -25,8 +25,8 @@ fn read_units(app: &TestApp, route: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn measures_read_units() {
     let app = TestApp::start().await;
-    let links = four_links();
-    let opened = |from, to| opens(&links[0], from, to, "e");
+    let links = four_identifiers();
+    let opened = |from, to| email_opens(&links[0], from, to, "e");
     app.import("drop/email_open/mailer/a.ndjson", &opened(0, 100))
         .await;
     let (_, one) = app.lookup(links[0].clone()).await;

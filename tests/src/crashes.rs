@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 use tests::faults::{Moment, Trap};
 
 use crate::support::{
-    environment::number,
-    faults::{Outcome, Setting},
-    files::samples,
+    environment::env_number,
+    faults::{FaultyApp, Outcome},
+    files::sample_rows,
 };
 
 const KEY: &str = "drop/mixed/crm/all.ndjson";
@@ -76,7 +76,7 @@ fn forgotten(number: usize) -> Value {
 
 /// Everything: samples of all record types, rows to be rejected, and in three places somebody to be forgotten.
 fn file(count: usize) -> String {
-    let rows = samples(count);
+    let rows = sample_rows(count);
     let types: BTreeSet<_> = rows
         .iter()
         .map(|row| row["record_type"].as_str().unwrap())
@@ -102,7 +102,7 @@ fn file(count: usize) -> String {
 
 /// Imports the file under a trap; answers what it came to, and whether the trap sprang.
 async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
-    let setting = Setting::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
+    let setting = FaultyApp::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
     setting.drop(EARLIER, &earlier()).await;
     for proxy in [&setting.dynamodb, &setting.s3] {
         proxy.set_trap(Some(Arc::clone(trap)));
@@ -134,7 +134,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
     (end(&setting, file, &version_id).await, sprang)
 }
 
-async fn end(setting: &Setting, file: &str, version_id: &str) -> End {
+async fn end(setting: &FaultyApp, file: &str, version_id: &str) -> End {
     let mut report = setting.report(KEY, version_id).await;
     // What else a run that died had erased already nobody knows.
     report["identities_erased"] = report["erased"]["identities"].clone();
@@ -190,7 +190,7 @@ fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
 /// there are), `CRASH_JOBS` how many imports run side by side.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_change_nothing() {
-    let file = file(number("CRASH_ROWS", 300) as usize);
+    let file = file(env_number("CRASH_ROWS", 300) as usize);
     let trap = Arc::new(Trap::counting());
     let (expected, _) = import(&file, &trap).await;
     assert_eq!(
@@ -210,7 +210,7 @@ async fn kills_change_nothing() {
         .collect();
     assert_eq!(statuses, BTreeSet::from([200, 404]));
     let operations = trap.operations();
-    let points = points(&operations, number("CRASH_POINTS", 6) as usize);
+    let points = points(&operations, env_number("CRASH_POINTS", 6) as usize);
     assert_eq!(
         expected.report["identities_erased"], 8,
         "{}",
@@ -254,7 +254,7 @@ async fn kills_change_nothing() {
             eprintln!("{done} of {all} kills, {:?}", began.elapsed());
         }
     };
-    let jobs = number("CRASH_JOBS", 2) as usize;
+    let jobs = env_number("CRASH_JOBS", 2) as usize;
     futures::stream::iter(points)
         .map(kill)
         .buffer_unordered(jobs)

@@ -7,9 +7,9 @@ use local::Options;
 use tests::faults::Faults;
 
 use crate::support::{
-    environment::number,
-    faults::{Setting, undisturbed},
-    files::file,
+    environment::env_number,
+    faults::{FaultyApp, import_without_faults},
+    files::mixed_rows,
 };
 
 const KEY: &str = "drop/mixed/crm/file.ndjson";
@@ -20,24 +20,24 @@ const BATCH: u64 = 25;
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_at_most_one_batch() {
     let rows = 400;
-    let file = file(rows);
-    let expected = undisturbed(&file).await;
-    let statements = |setting: &Setting| {
+    let file = mixed_rows(rows);
+    let expected = import_without_faults(&file).await;
+    let statements = |setting: &FaultyApp| {
         let counts = setting.dynamodb.counts();
         counts["BatchExecuteStatement"].statements
     };
     let once = {
-        let setting = Setting::start(0, 1 << 40, Options::default()).await;
+        let setting = FaultyApp::start(0, 1 << 40, Options::default()).await;
         setting.drop(KEY, &file).await;
         statements(&setting)
     };
     let (mut ended, mut failed) = (0, 0);
-    for time in (900..=4_500).step_by(number("DEADLINE_STEP", 1_200) as usize) {
+    for time in (900..=4_500).step_by(env_number("DEADLINE_STEP", 1_200) as usize) {
         let options = Options {
             timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_millis(time))]),
             ..Options::default()
         };
-        let setting = Setting::start(0, 1 << 40, options).await;
+        let setting = FaultyApp::start(0, 1 << 40, options).await;
         let slow = Faults::default().with_bandwidth(40_000);
         setting.s3.set_faults(slow);
         let version_id = setting.drop(KEY, &file).await;
@@ -50,7 +50,7 @@ async fn repeats_at_most_one_batch() {
                 assert_eq!(setting.app.stack.list("reports/"), [""; 0], "{time} ms");
                 continue;
             }
-            setting.send_failed_again().await;
+            setting.redrive().await;
         } else {
             ended += 1;
         }
@@ -59,7 +59,7 @@ async fn repeats_at_most_one_batch() {
             expected,
             "{time} ms"
         );
-        let hops = setting.hops().await;
+        let hops = setting.invocations().await;
         let again = statements(&setting) - once;
         // Rows that replace one another are told apart within a run, and written by each that has one of them.
         eprintln!("{time} ms: {hops} runs, {again} statements more");

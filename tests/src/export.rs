@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, events::api_event, files::four_links};
+use crate::support::{app::TestApp, events::api_event, files::four_identifiers};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn contains_every_item() {
@@ -93,7 +93,7 @@ async fn contains_every_item() {
 #[tokio::test(flavor = "multi_thread")]
 async fn contains_each_item_once() {
     let app = TestApp::start().await;
-    let links = four_links();
+    let links = four_identifiers();
     // Each identity holds a record, attributes and five events, of which the first has a body stored apart; a message
     // that all four hold is held, and so exported, four times.
     for (n, link) in links.iter().enumerate() {

@@ -6,11 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::Options;
 use serde_json::json;
 
-use crate::support::{
-    app::{TestApp, problem_of},
-    events::s3_event,
-    table::rows,
-};
+use crate::support::{api::problem_of, app::TestApp, events::s3_event, table::rows};
 
 const ROW: &str = r#"{"link": {"email": "ada@example.com"}, "first_name": "Ada"}"#;
 

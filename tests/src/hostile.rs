@@ -211,34 +211,6 @@ async fn keeps_any_characters() {
     }
 }
 
-/// A stage, the base path of a custom domain, and function URLs, whose paths API Gateway does not match.
-#[tokio::test(flavor = "multi_thread")]
-async fn ignores_path_prefix() {
-    let app = TestApp::with_jane().await;
-    let id = app.profile("jane@fake.com").await["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let path = format!("/profiles/{id}/history");
-    for raw in [
-        path.clone(),
-        format!("/prod{path}"),
-        format!("/customers/v1{path}"),
-    ] {
-        let mut event = api_event("GET", &path, None);
-        event["rawPath"] = raw.as_str().into();
-        event["requestContext"]["http"]["path"] = raw.as_str().into();
-        let response = app.stack.invoke("history", event).await.unwrap();
-        assert_eq!(response["statusCode"], 200, "{raw}");
-    }
-    let mut event = api_event("GET", &path, None);
-    event["routeKey"] = "$default".into();
-    event["requestContext"]["routeKey"] = "$default".into();
-    event.as_object_mut().unwrap().remove("pathParameters");
-    let response = app.stack.invoke("history", event).await.unwrap();
-    assert_eq!(response["statusCode"], 200);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn survives_malformed_events() {
     let app = TestApp::start().await;

@@ -9,7 +9,7 @@ use crate::support::{
     app::TestApp,
     events::s3_event,
     files::JANE,
-    table::{clear_table, print, rows},
+    table::{clear_table, rows, to_json},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +269,7 @@ async fn order_of_events_changes_nothing() {
 
 /// Every item that is recorded of customers and products, printed in the order of its parts. What the table keeps of
 /// imports and of itself is left out: it tells of runs.
-async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
+async fn table_dump(app: &TestApp) -> BTreeMap<String, Value> {
     let mut dump = BTreeMap::new();
     for row in rows(app).await {
         let text = |name: &str| row[name].as_s().unwrap().clone();
@@ -278,7 +278,7 @@ async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
         }
         dump.insert(
             format!("{} {}", text("PK"), text("SK")),
-            print(&aws_sdk_dynamodb::types::AttributeValue::M(row.clone())),
+            to_json(&aws_sdk_dynamodb::types::AttributeValue::M(row.clone())),
         );
     }
     dump

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
 use crate::support::{
-    app::{TestApp, problem_of},
+    api::problem_of,
+    app::TestApp,
     events::api_event,
     files::JANE,
+    table::{contains_text, rows},
 };
 
 async fn jane() -> (TestApp, String) {
@@ -367,10 +369,9 @@ async fn masks_card_numbers() {
     let change = json!({"text": "5555-5555-5555-4444"});
     let (_, changed) = app.edit_note(&path, note["etag"].as_str(), change).await;
     assert_eq!(changed["text"], "****-****-****-4444");
-    let stored = app.stack.dynamodb_client().scan();
-    let stored = stored.table_name(app.stack.table()).send().await.unwrap();
-    let stored = format!("{:?}", stored.items());
-    assert!(stored.contains("****-4444") && !stored.contains("5555-5555"));
+    let rows = rows(&app).await;
+    let is_stored = |part| rows.iter().any(|row| contains_text(row, part));
+    assert!(is_stored("****-4444") && !is_stored("5555-5555"));
     app.get(&format!("/profiles/{id}")).await;
     let is_count = |line: &String| line.contains("CardNumbersMasked");
     assert_eq!(
@@ -482,4 +483,38 @@ async fn many_notes_hide_no_order() {
         }
     }
     assert_eq!(seen.len(), 240);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explains_weak_etag() {
+    let (app, id) = jane().await;
+    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let path = format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap());
+    let etag = note["etag"].as_str().unwrap();
+    let weak = format!("W/{etag}");
+    let explains = |problem: &Value| {
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("proxy") && detail.contains("compress") && detail.contains("etag"),
+            "{detail}"
+        );
+    };
+    let (status, problem) = app
+        .edit_note(&path, Some(&weak), json!({"pinned": true}))
+        .await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        problem_of(&problem),
+        ("invalid-header".to_owned(), Some("if-match".to_owned()))
+    );
+    explains(&problem);
+    let (status, problem) = app.delete_note(&path, Some(&weak)).await;
+    assert_eq!(status, 400);
+    explains(&problem);
+    // A strong one beside it counts.
+    let both = format!("{weak}, {etag}");
+    let (status, _) = app
+        .edit_note(&path, Some(&both), json!({"pinned": true}))
+        .await;
+    assert_eq!(status, 200);
 }

@@ -6,65 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    files::{four_links, opens},
+    files::{email_opens, four_identifiers},
 };
 
 async fn profile_id(app: &TestApp) -> String {
     let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(status, 200, "{profile}");
     profile["id"].as_str().unwrap().to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_many_interests() {
-    let app = TestApp::start().await;
-    let attributes: BTreeMap<_, _> = (0..1_500)
-        .map(|n| (format!("interests.{n:04}"), json!(true)))
-        .collect();
-    let row = json!({"link": {"mobile": "5550001"}, "attributes": attributes});
-    app.import("drop/attributes/crm/a.ndjson", &row.to_string())
-        .await;
-    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
-    let id = profile["id"].as_str().unwrap();
-    let names = |items: &Value| -> Vec<String> {
-        let items = items.as_array().unwrap().iter();
-        items
-            .map(|item| item["name"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    let mut seen = names(&profile["attributes"]["interests"]);
-    assert_eq!(seen.len(), 100);
-    let mut next = profile["attributes_next"]["interests"].clone();
-    while let Some(cursor) = next.as_str() {
-        let path =
-            format!("/profiles/{id}/attributes?category=interests&limit=100&cursor={cursor}");
-        let (status, page) = app.get(&path).await;
-        assert_eq!(status, 200, "{page}");
-        seen.extend(names(&page["items"]));
-        next = page["next"].clone();
-    }
-    let expected: Vec<_> = (0..1_500).map(|n| format!("{n:04}")).collect();
-    assert_eq!(seen, expected);
-    let (_, figures) = app
-        .get(&format!("/profiles/{id}/attributes?category=figures"))
-        .await;
-    assert!(
-        figures["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|item| item["source"] == "system")
-    );
-    let (_, all) = app.get(&format!("/profiles/{id}/attributes?limit=1")).await;
-    assert_eq!(
-        all["items"][0]["category"], "figures",
-        "the first of all categories"
-    );
-    let other = format!(
-        "/profiles/{id}/attributes?category=sizes&cursor={}",
-        all["next"].as_str().unwrap()
-    );
-    assert_eq!(app.problem(&other, 400).await.0, "invalid-cursor");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,9 +68,9 @@ async fn compresses_and_revalidates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_while_events_arrive() {
     let app = TestApp::start().await;
-    let links = four_links();
+    let links = four_identifiers();
     for (number, link) in links.iter().enumerate() {
-        let rows = opens(link, number * 2_500, (number + 1) * 2_500, "old");
+        let rows = email_opens(link, number * 2_500, (number + 1) * 2_500, "old");
         app.import(&format!("drop/email_open/mailer/{number}.ndjson"), &rows)
             .await;
     }
@@ -148,7 +96,7 @@ async fn pages_while_events_arrive() {
         if pages % 20 == 0 {
             // Events before, at and after the place that has been read to, in all identities.
             for (number, link) in links.iter().enumerate() {
-                let rows = opens(link, pages * 90, pages * 90 + 40, &format!("new{pages}-"));
+                let rows = email_opens(link, pages * 90, pages * 90 + 40, &format!("new{pages}-"));
                 app.import(
                     &format!("drop/email_open/mailer/{pages}-{number}.ndjson"),
                     &rows,
@@ -172,7 +120,7 @@ async fn marks_partial_profile() {
     let link = json!({"mobile": "5550001"});
     app.import(
         "drop/email_open/mailer/a.ndjson",
-        &opens(&link, 0, 20_000, "e"),
+        &email_opens(&link, 0, 20_000, "e"),
     )
     .await;
     let purchase = json!({"link": link, "action_at": "2025-12-31T00:00:00Z", "type": "physical", "purchase_id": "p", "products": [{"price_paid": "5.00", "quantity": 1}]});

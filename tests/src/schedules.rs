@@ -15,7 +15,7 @@ use shared::{
 };
 use tests::model;
 
-use crate::support::{app::TestApp, environment::number};
+use crate::support::{app::TestApp, environment::env_number};
 
 /// Within this many milliseconds an event comes, and a version that is to be deleted is.
 const SPREAD: u64 = 400;
@@ -106,7 +106,7 @@ fn id(app: &TestApp, customer: u8) -> IdentityId {
 /// `SCHEDULES` seeds, from `SCHEDULE_SEED` on, two at a time.
 #[tokio::test(flavor = "multi_thread")]
 async fn profiles_match_model() {
-    let (first, count) = (number("SCHEDULE_SEED", 0), number("SCHEDULES", 5));
+    let (first, count) = (env_number("SCHEDULE_SEED", 0), env_number("SCHEDULES", 5));
     let began = std::time::Instant::now();
     let all = futures::stream::iter(first..first + count).map(async |seed| {
         play(seed).await;

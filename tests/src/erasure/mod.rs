@@ -10,7 +10,10 @@ use local::Stack;
 use serde_json::{Value, json};
 use shared::identifier::Identifier;
 
-use crate::support::{app::TestApp, table::rows};
+use crate::support::{
+    app::TestApp,
+    table::{contains_text, rows},
+};
 
 /// Marked values: none of them may be anywhere in the table once their bearer is erased.
 pub(super) const MARKED: [&str; 5] = [
@@ -89,10 +92,10 @@ pub(super) async fn ada_and_bo() -> TestApp {
 
 /// The marked values that the table still holds.
 pub(super) async fn marked(app: &TestApp) -> Vec<&'static str> {
-    let table = format!("{:?}", rows(app).await);
+    let rows = rows(app).await;
     MARKED
         .into_iter()
-        .filter(|value| table.contains(value))
+        .filter(|marked| rows.iter().any(|row| contains_text(row, marked)))
         .collect()
 }
 

@@ -13,22 +13,22 @@ use shared::{
 use tests::faults::Faults;
 
 use super::{identifier, mobile};
-use crate::support::{erasures::erased_and_left, faults::Setting, table::rows};
+use crate::support::{app::TestApp, erasures::unerased_items, faults::FaultyApp, table::rows};
 
 /// A stack whose ingest may take so many seconds, and waits so many milliseconds for each answer of the table.
-async fn slow(seconds: u64, delay: u64) -> Setting {
+async fn slow(seconds: u64, delay: u64) -> FaultyApp {
     let options = Options {
         timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(seconds))]),
         ..Options::default()
     };
-    let setting = Setting::start(0, 1 << 40, options).await;
+    let setting = FaultyApp::start(0, 1 << 40, options).await;
     let faults = Faults::default().with_delay(Duration::from_millis(delay));
     setting.dynamodb.set_faults(faults);
     setting
 }
 
 /// Says in the table that all of these are erased, as a run does that has yet to delete something.
-async fn say_erased(stack: &Stack, identities: &[IdentityId]) {
+async fn insert_markers(stack: &Stack, identities: &[IdentityId]) {
     let table = Table::new(stack.dynamodb_client(), stack.table().to_owned());
     let version = Version::new(2_000_000_000, "01", ImportId([7; 8]), 0);
     let kinds: [fn(&IdentityId, Marker, Version) -> Write; 2] = [Write::listed, Write::marker];
@@ -46,6 +46,12 @@ async fn say_erased(stack: &Stack, identities: &[IdentityId]) {
     table.count_erasure_change().await.unwrap();
 }
 
+async fn has_event(app: &TestApp) -> bool {
+    let rows = rows(app).await;
+    let mut keys = rows.iter().map(|row| row["SK"].as_s().expect("a key"));
+    keys.any(|key| key.starts_with("event#"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn purges_at_end_of_import() {
     let (setting, key) = (slow(60, 5).await, "drop/mixed/crm/a.ndjson");
@@ -58,14 +64,14 @@ async fn purges_at_end_of_import() {
     let file: String = opens.chain(pairs).map(|row| format!("{row}\n")).collect();
     let version_id = stack.put(key, file).await.unwrap();
     // Some of it is stored by now: the run has read whom it keeps out.
-    while !format!("{:?}", rows(&setting.app).await).contains("event#") {
+    while !has_event(&setting.app).await {
         tokio::task::yield_now().await;
     }
     let ids = IdentityKey::new(stack.identity_key()).unwrap();
     let identities: Vec<_> = (0..400)
         .map(|number| ids.identity(&identifier(&mobile(number))))
         .collect();
-    say_erased(stack, &identities).await;
+    insert_markers(stack, &identities).await;
     stack.at_rest().await;
     let report = setting.report(key, &version_id).await;
     assert_eq!(
@@ -80,8 +86,8 @@ async fn purges_at_end_of_import() {
         "{report}"
     );
     assert_eq!(stack.list("failed/"), [""; 0]);
-    assert_eq!(setting.hops().await, 1);
-    assert_eq!(erased_and_left(&setting.app).await, [""; 0]);
+    assert_eq!(setting.invocations().await, 1);
+    assert_eq!(unerased_items(&setting.app).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +100,7 @@ async fn resumes_after_erased_identities() {
     let version_id = setting.drop(key, &file).await;
     // A machine that is busy with other things may have let an event fail.
     setting.dynamodb.set_faults(Faults::default());
-    setting.send_failed_again().await;
+    setting.redrive().await;
     let report = setting.report(key, &version_id).await;
     assert_eq!(
         (&report["written"], &report["erased"]["identities"]),
@@ -102,7 +108,7 @@ async fn resumes_after_erased_identities() {
         "{report}"
     );
     let (hops, queries) = (
-        setting.hops().await,
+        setting.invocations().await,
         setting.dynamodb.counts()["Query"].requests,
     );
     eprintln!("{hops} runs, {queries} queries");

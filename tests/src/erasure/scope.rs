@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{MARKED, ada_and_bo, identifier, marked, mobile, sha256, status};
-use crate::support::{app::TestApp, erasures::erased_and_left, events::s3_event};
+use crate::support::{app::TestApp, erasures::unerased_items, events::s3_event};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn erases_one_identity() {
@@ -166,5 +166,5 @@ async fn erases_beyond_read_limit() {
     for number in 0..people {
         assert_eq!(status(&app, mobile(number)).await, 404, "{number}");
     }
-    assert_eq!(erased_and_left(&app).await, [""; 0]);
+    assert_eq!(unerased_items(&app).await, [""; 0]);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ada_and_bo, marked, soon, status};
-use crate::support::{app::TestApp, erasures::erased_and_left, events::s3_event, table::rows};
+use crate::support::{app::TestApp, erasures::unerased_items, events::s3_event, table::rows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reinstates_within_file() {
@@ -41,7 +41,7 @@ async fn reinstates_within_file() {
         ),
         (&json!("AdaCanary"), 2)
     );
-    assert_eq!(erased_and_left(&app).await, [""; 0]);
+    assert_eq!(unerased_items(&app).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,7 +121,7 @@ async fn suppresses_until_reinstated() {
         .unwrap()
         .trim_end_matches(".json")
         .to_owned();
-    forget_import(&app, "drop/forget/privacy/a.ndjson", &version).await;
+    delete_import_state(&app, "drop/forget/privacy/a.ndjson", &version).await;
     app.stack
         .invoke(
             "ingest",
@@ -193,7 +193,7 @@ async fn exports_do_not_reinstate() {
 }
 
 /// Makes the table forget that it has seen an import, so that its event is seen to as if it were new.
-async fn forget_import(app: &TestApp, key: &str, version: &str) {
+async fn delete_import_state(app: &TestApp, key: &str, version: &str) {
     for row in rows(app).await {
         let partition = row["PK"].as_s().unwrap();
         let is_it = row

@@ -9,19 +9,19 @@ use tests::faults::{Fault, Faults};
 
 use super::statuses;
 use crate::support::{
-    environment::number,
+    environment::env_number,
     events::s3_event,
-    faults::{KEY, ONE_RANGE, Setting, undisturbed},
-    files::file,
+    faults::{FaultyApp, KEY, ONE_RANGE, import_without_faults},
+    files::mixed_rows,
     table::clear_table,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recovers_from_faults() {
-    let file = file(300);
-    let expected = undisturbed(&file).await;
+    let file = mixed_rows(300);
+    let expected = import_without_faults(&file).await;
     let none = Faults::default;
-    let seed = number("IMPORT_SEED", 11);
+    let seed = env_number("IMPORT_SEED", 11);
     let kinds = [
         ("throttled", none().with(Fault::Throttled, 0.2)),
         ("failed", none().with(Fault::Failed, 0.2)),
@@ -46,13 +46,13 @@ async fn recovers_from_faults() {
     ];
     // Most of their time is spent waiting.
     let tries = kinds.map(async |(name, faults)| {
-        let setting = Setting::start(seed, file.len() as u64 / 3, Options::default()).await;
+        let setting = FaultyApp::start(seed, file.len() as u64 / 3, Options::default()).await;
         setting.set_faults(&faults);
         let began = std::time::Instant::now();
         let version_id = setting.drop(KEY, &file).await;
         let passed = began.elapsed();
         setting.set_faults(&none());
-        let again = setting.send_failed_again().await;
+        let again = setting.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await, expected, "{name}");
         let faults = [&setting.dynamodb, &setting.s3].map(|proxy| {
             let counts = proxy.counts();
@@ -74,14 +74,14 @@ async fn recovers_from_faults() {
 /// been sent again and succeeded.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_after_redrive() {
-    let file = file(200);
+    let file = mixed_rows(200);
     let poisons = [
         ("BatchExecuteStatement", Fault::Throttled),
         ("GetObject", Fault::Failed),
     ];
     // Most of their time is spent waiting.
     let tries = poisons.map(async |(operation, fault)| {
-        let setting = Setting::start(3, ONE_RANGE, Options::default()).await;
+        let setting = FaultyApp::start(3, ONE_RANGE, Options::default()).await;
         let faults = Faults::default().with_on(operation, fault, 1.0);
         setting.set_faults(&faults);
         let version_id = setting.drop(KEY, &file).await;
@@ -100,7 +100,7 @@ async fn reports_after_redrive() {
         assert_eq!(warned, 1, "{operation} {fault:?}");
         // Once it has passed, the event can be sent again.
         setting.set_faults(&Faults::default());
-        setting.send_failed_again().await;
+        setting.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");
         assert_eq!(statuses(&setting, &version_id).await, ["completed"]);
     });
@@ -109,13 +109,13 @@ async fn reports_after_redrive() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_killed_range() {
-    let setting = Setting::start(4, ONE_RANGE, Options::default()).await;
+    let setting = FaultyApp::start(4, ONE_RANGE, Options::default()).await;
     setting.dynamodb.set_faults(Faults::default().with_on(
         "BatchExecuteStatement",
         Fault::Stalled,
         1.0,
     ));
-    let version_id = setting.stack().put(KEY, file(100)).await.unwrap();
+    let version_id = setting.stack().put(KEY, mixed_rows(100)).await.unwrap();
     let mut killed = 0;
     while setting.stack().list("failed/").is_empty() {
         let stalled = || {
@@ -135,19 +135,19 @@ async fn dead_letters_killed_range() {
     }
     assert_eq!(setting.stack().list("reports/"), [""; 0]);
     setting.dynamodb.set_faults(Faults::default());
-    setting.send_failed_again().await;
+    setting.redrive().await;
     assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");
     assert_eq!(statuses(&setting, &version_id).await, ["completed"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_every_failed_object() {
-    let setting = Setting::start(7, ONE_RANGE, Options::default()).await;
+    let setting = FaultyApp::start(7, ONE_RANGE, Options::default()).await;
     let mut event = json!({"Records": []});
     let mut imports = Vec::new();
     for number in 0..3 {
         let key = format!("drop/mixed/crm/{number}.ndjson");
-        let version_id = setting.drop(&key, &file(1)).await;
+        let version_id = setting.drop(&key, &mixed_rows(1)).await;
         imports.push(ImportId::new(setting.stack().bucket(), &key, &version_id).to_string());
         let one = s3_event(&setting.app, &key, &version_id, "0F");
         let records = event["Records"].as_array_mut().unwrap();

@@ -8,26 +8,26 @@ use tests::faults::Faults;
 
 use super::timeout;
 use crate::support::{
-    environment::number,
-    faults::{KEY, ONE_RANGE, Setting, undisturbed},
-    files::file,
+    environment::env_number,
+    faults::{FaultyApp, KEY, ONE_RANGE, import_without_faults},
+    files::mixed_rows,
 };
 
 /// `IMPORT_ROWS` and `IMPORT_SECONDS` (the timeout of a run) make it longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn continuations_change_nothing() {
-    let file = file(number("IMPORT_ROWS", 1_500) as usize);
-    let expected = undisturbed(&file).await;
+    let file = mixed_rows(env_number("IMPORT_ROWS", 1_500) as usize);
+    let expected = import_without_faults(&file).await;
     for (chunk_bytes, least_hops) in [(ONE_RANGE, 3), (file.len() as u64 / 4, 5)] {
         let options = Options {
-            timeouts: timeout(Duration::from_secs(number("IMPORT_SECONDS", 3))),
+            timeouts: timeout(Duration::from_secs(env_number("IMPORT_SECONDS", 3))),
             delivery: Delivery {
                 duplicates: 1,
                 scatter: Duration::from_secs(1),
             },
             ..Options::default()
         };
-        let setting = Setting::start(1, chunk_bytes, options).await;
+        let setting = FaultyApp::start(1, chunk_bytes, options).await;
         // Slow enough that no run can finish.
         let faults = Faults::default().with_latency(Duration::from_millis(100));
         setting.dynamodb.set_faults(faults);
@@ -37,9 +37,9 @@ async fn continuations_change_nothing() {
         let version_id = setting.drop(KEY, &file).await;
         // A machine that is busy with other things may have let an event fail.
         setting.set_faults(&Faults::default());
-        let again = setting.send_failed_again().await;
+        let again = setting.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await, expected);
-        let hops = setting.hops().await;
+        let hops = setting.invocations().await;
         assert!(hops >= least_hops, "{hops}");
         eprintln!("{hops} hops, {again} events sent again");
     }
@@ -47,10 +47,10 @@ async fn continuations_change_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ranges_change_nothing() {
-    let file = file(number("IMPORT_ROWS", 400) as usize);
-    let expected = undisturbed(&file).await;
+    let file = mixed_rows(env_number("IMPORT_ROWS", 400) as usize);
+    let expected = import_without_faults(&file).await;
     for chunk_bytes in [1, 5_000, file.len() as u64 / 3 + 1] {
-        let setting = Setting::start(2, chunk_bytes, Options::default()).await;
+        let setting = FaultyApp::start(2, chunk_bytes, Options::default()).await;
         let version_id = setting.drop(KEY, &file).await;
         assert_eq!(
             setting.outcome(KEY, &version_id).await,
@@ -63,11 +63,11 @@ async fn ranges_change_nothing() {
 /// `IMPORT_KILLS` says how many times it is tried, each with another seed, from `IMPORT_SEED` on.
 #[tokio::test(flavor = "multi_thread")]
 async fn random_kills_change_nothing() {
-    let file = file(400);
-    let expected = undisturbed(&file).await;
-    let first = number("IMPORT_SEED", 0);
+    let file = mixed_rows(400);
+    let expected = import_without_faults(&file).await;
+    let first = env_number("IMPORT_SEED", 0);
     let (mut kills, mut again, mut lost) = (0, 0, 0);
-    for seed in first..first + number("IMPORT_KILLS", 3) {
+    for seed in first..first + env_number("IMPORT_KILLS", 3) {
         let mut random = StdRng::seed_from_u64(seed);
         let chunk_bytes = [ONE_RANGE, file.len() as u64 / 4][random.random_range(0..2)];
         let delivery = Delivery {
@@ -75,7 +75,7 @@ async fn random_kills_change_nothing() {
             scatter: Duration::from_millis(300),
         };
         let timeouts = timeout(Duration::from_secs(5));
-        let setting = Setting::start(
+        let setting = FaultyApp::start(
             seed,
             chunk_bytes,
             Options {
@@ -107,7 +107,7 @@ async fn random_kills_change_nothing() {
         setting.stack().at_rest().await;
         lost += setting.stack().list("failed/").len();
         setting.set_faults(&Faults::default());
-        again += setting.send_failed_again().await;
+        again += setting.redrive().await;
         assert_eq!(
             setting.outcome(KEY, &version_id).await,
             expected,

@@ -11,8 +11,8 @@ use tests::faults::Faults;
 use super::timeout;
 use crate::support::{
     events::s3_event,
-    faults::{ONE_RANGE, Setting},
-    files::file,
+    faults::{FaultyApp, ONE_RANGE},
+    files::mixed_rows,
     table::clear_table,
 };
 
@@ -22,8 +22,14 @@ async fn imports_every_record_of_event() {
         timeouts: timeout(Duration::from_secs(4)),
         ..Options::default()
     };
-    let setting = Setting::start(5, ONE_RANGE, options).await;
-    let rows = |first: usize| file(100).lines().skip(first).collect::<Vec<_>>().join("\n");
+    let setting = FaultyApp::start(5, ONE_RANGE, options).await;
+    let rows = |first: usize| {
+        mixed_rows(100)
+            .lines()
+            .skip(first)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
     let mut event = json!({"Records": []});
     let mut reports = Vec::new();
     for number in 0..4 {
@@ -49,7 +55,7 @@ async fn imports_every_record_of_event() {
         assert!(tries <= 3, "{error}");
     }
     setting.stack().at_rest().await;
-    assert!(setting.hops().await >= 8);
+    assert!(setting.invocations().await >= 8);
     for report in reports {
         let report = setting.json(&report).await;
         assert_eq!(report["status"], "completed", "{report}");
@@ -60,7 +66,7 @@ async fn imports_every_record_of_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_beyond_rescan_limit() {
     const FAR: u64 = 33 << 30;
-    let setting = Setting::start(1, ONE_RANGE, Options::default()).await;
+    let setting = FaultyApp::start(1, ONE_RANGE, Options::default()).await;
     let (key, file) = (
         "drop/sms_send/shop/a.csv",
         "link.mobile,action_at,sms_id\n5550001,2026-01-01,1\n",

@@ -10,14 +10,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use crate::support::faults::{KEY, Setting};
+use crate::support::faults::{FaultyApp, KEY};
 
 pub(super) fn timeout(time: Duration) -> BTreeMap<String, Duration> {
     BTreeMap::from([("ingest".to_owned(), time)])
 }
 
 /// The statuses of all reports that the bucket has had of the file.
-pub(super) async fn statuses(setting: &Setting, version_id: &str) -> Vec<String> {
+pub(super) async fn statuses(setting: &FaultyApp, version_id: &str) -> Vec<String> {
     let (client, bucket) = (setting.stack().s3_client(), setting.stack().bucket());
     let key = format!("reports/{KEY}/{version_id}.json");
     let versions = client.list_object_versions().bucket(bucket).prefix(&key);

@@ -9,12 +9,12 @@ use tests::faults::Faults;
 use super::timeout;
 use crate::support::{
     events::s3_event,
-    faults::{KEY, ONE_RANGE, Setting},
-    files::file,
+    faults::{FaultyApp, KEY, ONE_RANGE},
+    files::mixed_rows,
 };
 
 /// A setting in which a run does a part of the file only.
-async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> Setting {
+async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> FaultyApp {
     let environment = environment
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -23,7 +23,7 @@ async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> Setting {
         timeouts: timeout(Duration::from_secs(4)),
         ..Options::default()
     };
-    let setting = Setting::start(6, chunk_bytes, options).await;
+    let setting = FaultyApp::start(6, chunk_bytes, options).await;
     setting
         .s3
         .set_faults(Faults::default().with_bandwidth(50_000));
@@ -31,7 +31,7 @@ async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> Setting {
 }
 
 /// Waits until a manifest has been put.
-async fn first_manifest(setting: &Setting) {
+async fn first_manifest(setting: &FaultyApp) {
     while !setting.s3.counts().contains_key("PutObject") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -39,7 +39,7 @@ async fn first_manifest(setting: &Setting) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_deleted_version() {
-    let file = file(600);
+    let file = mixed_rows(600);
     for chunk_bytes in [ONE_RANGE, file.len() as u64 / 3] {
         let setting = slow(chunk_bytes, &[]).await;
         let version_id = setting.stack().put(KEY, file.clone()).await.unwrap();
@@ -72,7 +72,7 @@ async fn reports_superseded_object() {
             .put_object()
             .bucket(&bucket)
             .key(KEY)
-            .body(file(rows).into_bytes().into());
+            .body(mixed_rows(rows).into_bytes().into());
         put.send()
             .await
             .unwrap()

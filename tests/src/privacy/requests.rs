@@ -7,12 +7,12 @@ use crate::support::{app::TestApp, events::api_event};
 pub(super) const SCOPES: [&str; 4] = ["profiles:read", "notes:write", "notes:admin", "pii:read"];
 
 /// A request of the table of routes.
-pub(super) struct Asked {
+pub(super) struct Request {
     pub(super) function: &'static str,
     pub(super) event: Value,
 }
 
-pub(super) fn asked(function: &'static str, method: &str, path: &str, scope: &str) -> Asked {
+pub(super) fn request(function: &'static str, method: &str, path: &str, scope: &str) -> Request {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut event = api_event(
         method,
@@ -23,12 +23,12 @@ pub(super) fn asked(function: &'static str, method: &str, path: &str, scope: &st
     let parameters = query.split('&').filter_map(|pair| pair.split_once('='));
     let parameters = parameters.map(|(name, value)| (name.to_owned(), Value::from(value)));
     event["queryStringParameters"] = parameters.collect::<Map<_, _>>().into();
-    Asked { function, event }
+    Request { function, event }
 }
 
-pub(super) async fn respond(app: &TestApp, asked: Asked) -> Value {
+pub(super) async fn respond(app: &TestApp, request: Request) -> Value {
     app.stack
-        .invoke(asked.function, asked.event)
+        .invoke(request.function, request.event)
         .await
         .expect("a response")
 }
@@ -38,7 +38,7 @@ pub(super) async fn pages(app: &TestApp, function: &'static str, path: &str) -> 
     let mut paths = vec![path.to_owned()];
     loop {
         let last = paths.last().expect("a path");
-        let response = respond(app, asked(function, "GET", last, &SCOPES.join(" "))).await;
+        let response = respond(app, request(function, "GET", last, &SCOPES.join(" "))).await;
         let body = response["body"].as_str().expect("a body");
         let end = body.lines().last().expect("a line");
         let page: Value = serde_json::from_str(end).expect("JSON");

@@ -7,7 +7,7 @@ use shared::{erasure::Markers, identity::IdentityId, keys::SortKey};
 use super::{app::TestApp, table::rows};
 
 /// Judges everything that is in the table by the markers that are in it.
-pub(crate) async fn erased_and_left(app: &TestApp) -> Vec<String> {
+pub(crate) async fn unerased_items(app: &TestApp) -> Vec<String> {
     let table =
         shared::table::Table::new(app.stack.dynamodb_client(), app.stack.table().to_owned());
     let partitions: BTreeSet<String> = rows(app)

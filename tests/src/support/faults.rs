@@ -9,7 +9,7 @@ use tests::faults::{Faults, Proxy};
 
 use super::{
     app::TestApp,
-    table::{print, rows},
+    table::{rows, to_json},
 };
 
 pub(crate) const KEY: &str = "drop/mixed/crm/file.ndjson";
@@ -22,7 +22,7 @@ pub(crate) const ONE_RANGE: u64 = 1 << 40;
 pub(crate) struct Outcome {
     /// All items of customers, printed; of their versions only the row's place in the file, since all else tells of
     /// when and under which id it was dropped.
-    pub(crate) table: BTreeMap<String, String>,
+    pub(crate) table: BTreeMap<String, Value>,
     pub(crate) status: Value,
     /// read, written, stale, rejected, suppressed, truncated.
     pub(crate) counts: Vec<Value>,
@@ -31,13 +31,13 @@ pub(crate) struct Outcome {
 }
 
 /// A stack whose ingest reaches DynamoDB and S3 through a proxy each.
-pub(crate) struct Setting {
+pub(crate) struct FaultyApp {
     pub(crate) app: TestApp,
     pub(crate) dynamodb: Proxy,
     pub(crate) s3: Proxy,
 }
 
-impl Setting {
+impl FaultyApp {
     pub(crate) async fn start(seed: u64, chunk_bytes: u64, options: Options) -> Self {
         let (dynamodb, s3) = (
             Proxy::bind(seed).await.unwrap(),
@@ -86,7 +86,7 @@ impl Setting {
     }
 
     /// Sends the events that failed for good again, as an operator does, until none fails.
-    pub(crate) async fn send_failed_again(&self) -> usize {
+    pub(crate) async fn redrive(&self) -> usize {
         let mut sent = Vec::new();
         loop {
             let failed = self.stack().list("failed/");
@@ -152,7 +152,7 @@ impl Setting {
     }
 
     /// How many runs the ranges of imports took.
-    pub(crate) async fn hops(&self) -> u64 {
+    pub(crate) async fn invocations(&self) -> u64 {
         let rows = rows(&self.app).await;
         let hops = rows.iter().filter_map(|row| {
             row["SK"]
@@ -170,7 +170,7 @@ impl Setting {
     }
 }
 
-async fn table(app: &TestApp) -> BTreeMap<String, String> {
+async fn table(app: &TestApp) -> BTreeMap<String, Value> {
     let mut table = BTreeMap::new();
     for mut row in rows(app).await {
         let text = |name: &str| row[name].as_s().unwrap().clone();
@@ -187,16 +187,16 @@ async fn table(app: &TestApp) -> BTreeMap<String, String> {
             let place = version.as_ref()[25..].to_vec();
             *version = aws_sdk_dynamodb::primitives::Blob::new(place);
         }
-        table.insert(key, print(&AttributeValue::M(row)));
+        table.insert(key, to_json(&AttributeValue::M(row)));
     }
     table
 }
 
 /// One long undisturbed run.
-pub(crate) async fn undisturbed(file: &str) -> Outcome {
-    let setting = Setting::start(0, ONE_RANGE, Options::default()).await;
+pub(crate) async fn import_without_faults(file: &str) -> Outcome {
+    let setting = FaultyApp::start(0, ONE_RANGE, Options::default()).await;
     let version_id = setting.drop(KEY, file).await;
-    assert_eq!(setting.hops().await, 1);
+    assert_eq!(setting.invocations().await, 1);
     let outcome = setting.outcome(KEY, &version_id).await;
     assert_eq!(outcome.status, "completed");
     assert!(outcome.rejects.len() > file.lines().count() / 20);

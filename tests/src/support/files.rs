@@ -24,7 +24,7 @@ pub(crate) const JANE: [(&str, &str); 6] = [
 ];
 
 /// Links that name four identities of one person, of four kinds.
-pub(crate) fn four_links() -> [Value; 4] {
+pub(crate) fn four_identifiers() -> [Value; 4] {
     [
         json!({"mobile": "5550001"}),
         json!({"email": "a@example.com"}),
@@ -34,7 +34,7 @@ pub(crate) fn four_links() -> [Value; 4] {
 }
 
 /// E-mails opened, one a second.
-pub(crate) fn opens(link: &Value, from: usize, to: usize, name: &str) -> String {
+pub(crate) fn email_opens(link: &Value, from: usize, to: usize, name: &str) -> String {
     let row = |n: usize| {
         let at = format!(
             "2026-01-{:02}T{:02}:{:02}:{:02}Z",
@@ -53,7 +53,7 @@ pub(crate) fn opens(link: &Value, from: usize, to: usize, name: &str) -> String 
 
 /// Rows of many kinds under 30 customers: records that replace one another, events, bodies large enough to stand
 /// beside their events, links, and now and then a row to be rejected.
-pub(crate) fn file(count: usize) -> String {
+pub(crate) fn mixed_rows(count: usize) -> String {
     let mut file = String::new();
     for number in 0..count {
         let customer = number % 30;
@@ -89,7 +89,7 @@ pub(crate) fn file(count: usize) -> String {
 }
 
 /// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
-pub(crate) fn samples(count: usize) -> Vec<Value> {
+pub(crate) fn sample_rows(count: usize) -> Vec<Value> {
     let mut kinds = BTreeMap::new();
     for (key, path) in local::sample_files().unwrap() {
         let kind = key.split('/').nth(1).unwrap();

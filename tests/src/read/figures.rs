@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::shared::SharedApp;
 
 fn lines(rows: &[Value]) -> String {
     rows.iter().map(|row| format!("{row}\n")).collect()
@@ -15,7 +15,7 @@ fn has_segment(profile: &Value, name: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn opts_out_per_list() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let said = |email: &str, at: &str, id: &str, status: &str, list: &str| {
         json!({"link": {"email": email}, "action_at": format!("2026-11-20T{at}:15:00Z"), "email_id": id, "status": status,
             "list": {"id": list, "name": list.to_uppercase()}})
@@ -82,7 +82,7 @@ async fn opts_out_per_list() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rates_count_sent_emails() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let row = |day: u32, id: &str| json!({"link": {"email": "rhea@example.com"}, "action_at": format!("2026-11-{day}T05:00:00Z"), "email_id": id});
     let opens = lines(&[row(21, "r-1"), row(22, "r-2"), row(23, "r-3")]);
     app.import("drop/email_open/c19/a.ndjson", &opens).await;
@@ -107,7 +107,7 @@ fn order(email: &str, at: &str, id: &str, price: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn merges_order_with_other_time() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let email = "sasha@example.com";
     let export = order(email, "2026-11-20T01:15:00Z", "W-31", "80.00");
     let webhook = order(email, "2026-11-20T01:15:00.437Z", "W-31", "79.00");
@@ -170,7 +170,7 @@ async fn merges_order_with_other_time() {
 /// The same rows in another time zone: each is replaced by one nine hours away, perhaps on another page.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_match_profile() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let links = [
         json!({"email": "mira@example.com"}),
         json!({"email": "mira@work.example"}),
@@ -229,7 +229,7 @@ async fn pages_match_profile() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn merges_moved_order() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let email = "noor@example.com";
     let old = order(email, "2026-11-01T00:00:00Z", "N-1", "5.00");
     let near = order(email, "2026-11-01T10:00:00Z", "N-1", "6.00");
@@ -250,7 +250,7 @@ async fn merges_moved_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn does_not_count_canceled_order() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let email = "kai@example.com";
     let mut row = order(email, "2026-11-20T01:15:00Z", "K-1", "80.00");
     app.import("drop/purchase/shop/a.ndjson", &lines(&[row.clone()]))
@@ -280,7 +280,7 @@ async fn does_not_count_canceled_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_full_name() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let crm = json!({"link": {"email": "tess@example.com"}, "first_name": "Tess", "last_name": "Aldous", "updated_at": "2026-11-01T00:00:00Z"});
     let till = json!({"link": {"email": "tess@example.com"}, "first_name": "Guest", "updated_at": "2026-11-20T00:00:00Z"});
     app.import("drop/customer_record/crm/a.ndjson", &lines(&[crm]))
@@ -292,7 +292,7 @@ async fn keeps_full_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn filters_channel_spellings() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let row = |minute: u32, channel: &str| {
         json!({"link": {"email": "ines@example.com"}, "action_at": format!("2026-11-20T01:{minute:02}:00Z"),
             "message_id": minute.to_string(), "channel": channel, "direction": "inbound"})
@@ -331,7 +331,7 @@ async fn filters_channel_spellings() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attributes_override_no_record() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let link = json!({"email": "ada@example.com"});
     let record = json!({"link": link, "employee_flag": false});
     app.import("drop/customer_record/crm/a.ndjson", &lines(&[record]))

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use local::Options;
 use serde_json::{Value, json};
 
-use crate::support::app::{TestApp, problem_of};
+use crate::support::{
+    api::{Api, problem_of},
+    app::TestApp,
+    shared::SharedApp,
+};
 
 /// Code and field of every rejected row, in the order of the file.
-async fn rejected(app: &TestApp, report: &Value) -> Vec<(String, String)> {
+async fn rejected(app: &SharedApp, report: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for key in report["rejects"].as_array().unwrap() {
         let object = app.object(key.as_str().unwrap()).await;
@@ -22,7 +26,7 @@ async fn rejected(app: &TestApp, report: &Value) -> Vec<(String, String)> {
 }
 
 /// The ids of the profiles that these identifiers name.
-async fn ids(app: &TestApp, identifiers: &[Value]) -> BTreeSet<String> {
+async fn ids(app: &Api, identifiers: &[Value]) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for identifier in identifiers {
         let (status, profile) = app.lookup(identifier.clone()).await;
@@ -33,7 +37,7 @@ async fn ids(app: &TestApp, identifiers: &[Value]) -> BTreeSet<String> {
 }
 
 /// Field and detail of the problem that a look-up answers, which never repeats the value.
-async fn refused(app: &TestApp, identifier: Value) -> (String, String) {
+async fn refused(app: &Api, identifier: Value) -> (String, String) {
     let (status, problem) = app.lookup(identifier.clone()).await;
     assert_eq!(status, 400, "{identifier} {problem}");
     let (kind, field) = problem_of(&problem);
@@ -44,8 +48,8 @@ async fn refused(app: &TestApp, identifier: Value) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn normalizes_phones() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/24-phones.ndjson");
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/24-phones.ndjson");
     let report = app.import("drop/customer_record/c24/a.ndjson", rows).await;
     let invalid = |field: &str| ("invalid_value".to_owned(), field.to_owned());
     assert_eq!(
@@ -92,7 +96,7 @@ async fn adds_calling_code() {
         ..Options::default()
     })
     .await;
-    let rows = include_str!("../fixtures/cases/24-phones.ndjson");
+    let rows = include_str!("../../fixtures/cases/24-phones.ndjson");
     let report = app.import("drop/customer_record/c24/a.ndjson", rows).await;
     assert_eq!(report["rejected"], 3, "{report}");
     let spellings = ["61491570156", "0491 570 156", "491570156", "+61491570156"];
@@ -102,8 +106,8 @@ async fn adds_calling_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_placeholders() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/25-null-like-records.ndjson");
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/25-null-like-records.ndjson");
     let report = app.import("drop/customer_record/c25/a.ndjson", rows).await;
     let codes = rejected(&app, &report).await;
     assert_eq!(codes.len(), rows.lines().count());
@@ -111,7 +115,7 @@ async fn rejects_placeholders() {
     for (code, field) in &codes {
         assert_eq!((code.as_str(), field.as_str()), expected);
     }
-    let rows = include_str!("../fixtures/cases/25-null-like.csv");
+    let rows = include_str!("../../fixtures/cases/25-null-like.csv");
     let report = app.import("drop/unify/c25/a.csv", rows).await;
     let codes = rejected(&app, &report).await;
     assert_eq!(codes.len(), 6);
@@ -146,26 +150,26 @@ async fn rejects_placeholders() {
 /// An identifier of a unify row that can't be read is left out where two remain.
 #[tokio::test(flavor = "multi_thread")]
 async fn links_without_placeholder() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let rows = "records[0].email,records[1].mobile,records[2].customer_id\n\
-                ada@example.com,61491570156,null\n\
-                bo@example.com,,7\n";
+                lena@example.com,61491570199,null\n\
+                lou@example.com,,lou\n";
     let report = app.import("drop/unify/crm/a.csv", rows).await;
     assert_eq!(report["written"], 2, "{report}");
-    let record = json!({"link": {"email": "ada@example.com"}, "first_name": "Ada"});
+    let record = json!({"link": {"email": "lena@example.com"}, "first_name": "Lena"});
     app.import("drop/customer_record/crm/a.ndjson", &record.to_string())
         .await;
     let named = [
-        json!({"email": "ada@example.com"}),
-        json!({"mobile": "61491570156"}),
+        json!({"email": "lena@example.com"}),
+        json!({"mobile": "61491570199"}),
     ];
     assert_eq!(ids(&app, &named).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn normalizes_unicode() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/29-idn.ndjson");
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/29-idn.ndjson");
     let report = app.import("drop/customer_record/c29/a.ndjson", rows).await;
     assert_eq!(report["rejected"], 0, "{report}");
     let kims = [
@@ -187,8 +191,8 @@ async fn normalizes_unicode() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accepts_rfc_5321_emails() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/48-addresses.ndjson");
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/48-addresses.ndjson");
     let report = app.import("drop/customer_record/c48/a.ndjson", rows).await;
     assert_eq!(
         (&report["written"], &report["rejected"]),
@@ -207,7 +211,7 @@ async fn accepts_rfc_5321_emails() {
 /// Ids as spreadsheets and scripts write them.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_numbers_and_guarded_cells() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let csv = "link.customer_id,link.system_name,first_name\n\
                1017.0,shop,Ann\n\
                '00123,shop,Bea\n\
@@ -252,7 +256,7 @@ async fn reads_numbers_and_guarded_cells() {
 /// A rejected row of CSV keeps its notation when it is dropped again as JSON.
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_keep_guards() {
-    let app = TestApp::start().await;
+    let app = SharedApp::get().await;
     let csv = "link.customer_id,action_at,email_id\n'00123,never,a\n1017.0,never,b\n";
     let report = app.import("drop/email_open/mail/a.csv", csv).await;
     assert_eq!(report["rejected"], 2, "{report}");
@@ -270,8 +274,8 @@ async fn rejects_keep_guards() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dates_are_not_a_source() {
-    let app = TestApp::start().await;
-    let row = include_str!("../fixtures/cases/08-orders.ndjson");
+    let app = SharedApp::get().await;
+    let row = include_str!("../../fixtures/cases/08-orders.ndjson");
     let keys = [
         "drop/purchase/2026/11/20/a.ndjson",
         "drop/purchase/2027/01/02/a.ndjson",
