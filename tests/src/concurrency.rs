@@ -1,5 +1,5 @@
-//! Many at once: writers of notes whose answers are lost, beside an erasure, and readers beside an import. Nobody's word
-//! is lost or doubled, and nobody sees half an item.
+//! Concurrent clients: writers of notes whose responses are lost during an erasure, and readers during an import. No write is
+//! lost or repeated, and no reader sees a partial item.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,21 +17,21 @@ use crate::support::{
     files::sample_rows,
 };
 
-/// The customers; the last one is erased while all write.
+/// The number of customers. The last one is erased during the writes.
 const CUSTOMERS: usize = 4;
-/// How often a request is tried whose answer is none.
+/// The maximum number of attempts of a request.
 const TRIES: usize = 60;
 
-/// What a writer knows of what it did.
+/// The confirmed writes of a writer.
 #[derive(Debug, Default)]
 struct History {
-    /// The notes that were left, and their ids.
+    /// The created notes: text and id.
     left: BTreeMap<String, String>,
-    /// The notes that were deleted.
+    /// The texts of deleted notes.
     deleted: BTreeSet<String>,
-    /// The words added to the note that all share.
+    /// The words added to the shared note.
     added: BTreeSet<String>,
-    /// Requests sent.
+    /// The number of requests sent.
     requests: usize,
 }
 
@@ -45,7 +45,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Whether the answer is one; the others are to be asked for again. One in ten is lost on its way to the client.
+    /// Returns whether the client receives a final response. One response in ten is lost on its way.
     fn is_heard(&mut self, status: StatusCode) -> bool {
         self.history.requests += 1;
         let passes = status.is_server_error() || status == 409 || status == 429;
@@ -57,7 +57,7 @@ impl Writer<'_> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Leaves a note, asking until it is told. `false`: there is no such profile any more.
+    /// Creates a note, retrying until it is confirmed. Returns `false` if the profile no longer exists.
     async fn leave(&mut self, text: &str) -> bool {
         let body = json!({"text": text});
         for _ in 0..TRIES {
@@ -83,7 +83,7 @@ impl Writer<'_> {
         panic!("{text} could not be left");
     }
 
-    /// The shared note as it stands; `None` once it is erased.
+    /// Returns the shared note; `None` once it is erased.
     async fn read(&mut self) -> Option<Value> {
         for _ in 0..TRIES {
             let path = format!("/profiles/{}/notes?limit=100", self.profile);
@@ -100,7 +100,7 @@ impl Writer<'_> {
         panic!("the notes can't be read");
     }
 
-    /// Adds a word to the note that all share, as it was read.
+    /// Adds a word to the version of the shared note that was read.
     async fn add(&mut self, word: &str) {
         let path = format!("/profiles/{}/notes/{}", self.profile, self.shared);
         let mut unknown = false;
@@ -165,7 +165,7 @@ impl Writer<'_> {
     }
 }
 
-/// All notes of a profile.
+/// Returns all notes of a profile.
 async fn notes(app: &TestApp, profile: &str) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -182,7 +182,7 @@ async fn notes(app: &TestApp, profile: &str) -> Vec<Value> {
     }
 }
 
-/// `WRITERS` is how many there are.
+/// `WRITERS` is the number of writers.
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_lose_no_note() {
     let writers = env_number("WRITERS", 16) as usize;
@@ -279,7 +279,7 @@ async fn writers_lose_no_note() {
             .map(|note| (note["text"].as_str().unwrap(), note["id"].as_str().unwrap()))
             .collect();
         if customer == erased {
-            // What was left after the erasure's second stays, and nothing else is there.
+            // Notes created after the second of the erasure stay; no others exist.
             expected.retain(|text, _| found.contains_key(text));
             assert_eq!(found, expected);
             continue;
@@ -301,7 +301,7 @@ async fn writers_lose_no_note() {
     eprintln!("{writers} writers, {requests} requests, {lost} faults");
 }
 
-/// `READERS_ROWS` is how large the file is that is imported while they read.
+/// `READERS_ROWS` is the number of rows that are imported during the reads.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_see_whole_items() {
     let proxy = Proxy::bind(0).await.unwrap();
@@ -325,13 +325,13 @@ async fn readers_see_whole_items() {
         };
         file.push_str(&format!("{row}\n"));
     }
-    // One record, over and over: of a version that is torn the two names would differ.
+    // Many versions of one record. A partial version would have two different names.
     for version in 0..200 {
         let name = version.to_string();
         let row = json!({"record_type": "customer_record", "link": {"email": "torn@fake.com"}, "first_name": name, "last_name": name});
         rows.push_str(&format!("{row}\n"));
     }
-    // Products are joined when a profile is read: they are there first.
+    // Profiles join products at read time, so products are imported first.
     app.import("drop/mixed/crm/products.ndjson", &products)
         .await;
     let links: BTreeSet<String> = rows
@@ -362,7 +362,7 @@ async fn readers_see_whole_items() {
                 assert_eq!(status, 200, "{profile}");
                 contract.validate_profile(&profile);
                 let id = profile["id"].as_str().unwrap();
-                // Whom one answer knew, the next one does not deny.
+                // A profile that one response showed exists for the next request.
                 let (status, page) = app.get(&format!("/profiles/{id}/history?limit=100")).await;
                 assert_eq!(status, 200, "{page}");
                 for event in page["items"]

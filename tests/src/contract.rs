@@ -1,4 +1,4 @@
-//! The contract, `infra/openapi.yaml`: that it has the template's routes, and that what is answered is what it says.
+//! The contract, `infra/openapi.yaml`: it has the template's routes, and responses match it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, contract::Contract};
 
-/// Method and path of the template's routes, and the scope that each needs.
+/// Returns the scope of each route of the template, by method and path.
 fn template_routes() -> BTreeMap<(String, String), String> {
     let text = include_str!("../../template.yaml");
     let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).expect("YAML");
@@ -57,7 +57,7 @@ fn examples_match_schemas() {
         }
     }
     assert!(seen > responses.len(), "{seen}");
-    // Every response is some route's, and every route's responses are there.
+    // Each response is used by a route, and each route's responses are defined.
     let mut used = BTreeSet::new();
     for (_, methods) in contract.0["paths"].as_object().unwrap() {
         for (_, operation) in methods.as_object().unwrap() {

@@ -1,5 +1,5 @@
-//! Crash points: ingest is killed at each request of an import of all record types, before the request is carried out
-//! and after, and tried again as Lambda does. What comes of it is what comes of an undisturbed import.
+//! Crash points: ingest is killed before and after each request of an import of all record types, and retried as Lambda does. The
+//! result is that of an import without crashes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,13 +26,13 @@ const KEY: &str = "drop/mixed/crm/all.ndjson";
 
 const EARLIER: &str = "drop/mixed/crm/earlier.ndjson";
 
-/// How many imports are tried for one kill.
+/// The maximum number of imports for one crash point.
 const TRIES: usize = 3;
 
-/// How many customers are there before, to be forgotten.
+/// The number of customers that are stored before and erased by the file.
 const FORGOTTEN: usize = 6;
 
-/// What a report tells of its runs, and not of what they came to.
+/// Fields of a report that depend on invocations, not on the result.
 const OF_RUNS: [&str; 9] = [
     "import",
     "version_id",
@@ -45,7 +45,7 @@ const OF_RUNS: [&str; 9] = [
     "erased",
 ];
 
-/// What an import of everything comes to.
+/// The result of an import of all record types.
 #[derive(Debug, PartialEq)]
 struct End {
     outcome: Outcome,
@@ -53,7 +53,7 @@ struct End {
     profiles: Vec<(u16, Value)>,
 }
 
-/// Those who are forgotten, two and two linked.
+/// Returns rows of the customers to erase, linked in pairs.
 fn earlier() -> String {
     let mut file = String::new();
     for number in 0..FORGOTTEN {
@@ -74,7 +74,7 @@ fn forgotten(number: usize) -> Value {
     json!({"email": format!("gone.{number}@fake.com")})
 }
 
-/// Everything: samples of all record types, rows to be rejected, and in three places somebody to be forgotten.
+/// Returns sample rows of all record types, rows that are rejected, and three erasures.
 fn file(count: usize) -> String {
     let rows = sample_rows(count);
     let types: BTreeSet<_> = rows
@@ -88,7 +88,7 @@ fn file(count: usize) -> String {
         if number % 97 == 5 {
             file.push_str("{\"record_type\":\"email_open\",\"link\":{\"mobile\":\"5550001\"}}\n");
         }
-        // Half of each pair alone, or with all that is linked to it.
+        // Erases one customer of a pair, or a whole profile.
         let third = rows.len() / 3;
         if number % third == third / 2 {
             let pair = number / third;
@@ -100,7 +100,7 @@ fn file(count: usize) -> String {
     file
 }
 
-/// Imports the file under a trap; answers what it came to, and whether the trap sprang.
+/// Imports the file under a trap. Returns the result, and whether the trap was triggered.
 async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
     let setting = FaultyApp::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
     setting.drop(EARLIER, &earlier()).await;
@@ -127,7 +127,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
         trap.open();
         stack.at_rest().await;
     }
-    // One kill, and one more try.
+    // There is one kill and one retry.
     if let Some(key) = stack.list("failed/").first() {
         panic!("failed for good: {}", setting.json(key).await);
     }
@@ -136,7 +136,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
 
 async fn end(setting: &FaultyApp, file: &str, version_id: &str) -> End {
     let mut report = setting.report(KEY, version_id).await;
-    // What else a run that died had erased already nobody knows.
+    // The other counts miss what the killed invocation had deleted.
     report["identities_erased"] = report["erased"]["identities"].clone();
     for name in OF_RUNS {
         report.as_object_mut().unwrap().remove(name);
@@ -158,8 +158,7 @@ async fn end(setting: &FaultyApp, file: &str, version_id: &str) -> End {
     }
 }
 
-/// The requests at which a run is killed: as many as asked for, or all. Among the few are the first of all and the last,
-/// and one of every operation.
+/// Returns `wanted` crash points, or all. They include the first and the last request and one of each operation.
 fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
     let moments = [Moment::Before, Moment::After];
     let all = operations.len() * 2;
@@ -186,8 +185,8 @@ fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
         .collect()
 }
 
-/// `CRASH_ROWS` is how large the file is, `CRASH_POINTS` at how many points it is killed (the whole sweep is as many as
-/// there are), `CRASH_JOBS` how many imports run side by side.
+/// `CRASH_ROWS` is the size of the file, `CRASH_POINTS` the number of crash points (a number larger than all is the full sweep),
+/// `CRASH_JOBS` the number of concurrent imports.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_change_nothing() {
     let file = file(env_number("CRASH_ROWS", 300) as usize);
@@ -244,8 +243,8 @@ async fn kills_change_nothing() {
             if sprang {
                 break;
             }
-            // How rows fall into requests, and how often the erasure list is read, depends on how quickly they come. This
-            // import had fewer: the next one is killed at what was its last.
+            // The number of requests depends on timing, because it determines the batches and the reads of the erasure list. This
+            // import had fewer, so the next attempt takes its last request.
             at = trap.operations().len() - 1;
         }
         missed.fetch_add(usize::from(!sprang), Ordering::Relaxed);

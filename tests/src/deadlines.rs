@@ -1,5 +1,5 @@
-//! Deadlines, with the real binary: whatever time a run has, it stores how far it is or fails, and at most one batch is done
-//! again. The finer steps are in ingest's own tests, on a clock that can be stopped.
+//! Deadlines with the real binary: an invocation saves its progress or fails, and at most one batch is repeated. Ingest's own
+//! tests cover finer steps on a simulated clock.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::support::{
 };
 
 const KEY: &str = "drop/mixed/crm/file.ndjson";
-/// DynamoDB's limit of statements in a request, which is ingest's batch.
+/// DynamoDB's limit of statements in a request, which is the size of ingest's batches.
 const BATCH: u64 = 25;
 
-/// `DEADLINE_STEP` is the step between deadlines, in milliseconds, from one that is past when the run begins.
+/// `DEADLINE_STEP` is the step between deadlines in milliseconds. The first deadline has passed when the invocation starts.
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_at_most_one_batch() {
     let rows = 400;
@@ -42,11 +42,11 @@ async fn repeats_at_most_one_batch() {
         setting.s3.set_faults(slow);
         let version_id = setting.drop(KEY, &file).await;
         if !setting.app.stack.list("failed/").is_empty() {
-            // No try had the time for a row. Nothing is lost: the event is there, and can be sent again.
+            // No attempt had time for a row. The event is dead-lettered and can be sent again.
             failed += 1;
             setting.s3.set_faults(Faults::default());
             if time <= 1_000 {
-                // There never is the time for a row, so no attempt can succeed. Nothing reports a failure before one does.
+                // No attempt can succeed, so there is no report.
                 assert_eq!(setting.app.stack.list("reports/"), [""; 0], "{time} ms");
                 continue;
             }
@@ -61,7 +61,7 @@ async fn repeats_at_most_one_batch() {
         );
         let hops = setting.invocations().await;
         let again = statements(&setting) - once;
-        // Rows that replace one another are told apart within a run, and written by each that has one of them.
+        // Rows of one key are merged within an invocation, so each invocation may write one of them.
         eprintln!("{time} ms: {hops} runs, {again} statements more");
         assert!(again <= BATCH * hops, "{time} ms: {again} in {hops} runs");
     }

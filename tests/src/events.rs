@@ -1,5 +1,4 @@
-//! The events of `functions/*/events`, which `sam local invoke` and `sam remote invoke` send: each is what its function
-//! takes.
+//! The events of `functions/*/events` for `sam local invoke` and `sam remote invoke`: each function accepts its own.
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +44,7 @@ async fn http_functions_accept_samples() {
     }
 }
 
-/// Puts the id of a note that there is in the place of the one that the event names.
+/// Replaces the note id in an event with that of a new note.
 async fn name_a_note(app: &TestApp, event: &mut Value, held: &str) {
     let profile = event["pathParameters"]["id"].as_str().expect("an id");
     let key = event["routeKey"].as_str().map(|key| key.replace(' ', "-"));
@@ -67,7 +66,7 @@ async fn ingest_accepts_samples() {
             imported += 1;
             let (_, file) = JANE[0];
             let key = object["key"].as_str().expect("a key").to_owned();
-            // Without a version, the event names the file by its content: it has to be this file's.
+            // Without a version, the event identifies the file by its ETag.
             assert_eq!(
                 object["eTag"],
                 etag(&app.stack, file).await,
@@ -84,7 +83,7 @@ async fn ingest_accepts_samples() {
     app.profile("jane@fake.com").await;
 }
 
-/// What S3 calls a content.
+/// Returns the ETag of a content.
 async fn etag(stack: &Stack, content: &'static str) -> String {
     let put = stack
         .s3_client()

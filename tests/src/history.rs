@@ -43,7 +43,7 @@ async fn returns_whole_body() {
     );
     assert_eq!(whole["message"]["body_bytes"], Value::Null);
 
-    // A body of another version of the event is not this one's.
+    // A body of another version does not belong to this event.
     let client = app.stack.dynamodb_client();
     let found = client
         .query()
@@ -88,7 +88,7 @@ async fn returns_whole_body() {
             .await;
         assert_eq!(problem.0, "event-not-found");
     }
-    // Another profile's event is not found under this one.
+    // An event of another profile is not found under this one.
     app.import("drop/message/b.ndjson", &rows.replace("5550001", "5550002"))
         .await;
     let (_, other) = app.lookup(json!({"mobile": "5550002"})).await;
@@ -99,7 +99,7 @@ async fn returns_whole_body() {
     assert_eq!(problem.0, "event-not-found");
 }
 
-/// DynamoDB takes items away days after their time, and those of years ago never.
+/// DynamoDB deletes expired items days later, and items that expired years ago never.
 #[tokio::test(flavor = "multi_thread")]
 async fn skips_expired_events() {
     let app = TestApp::start().await;
@@ -116,7 +116,7 @@ async fn skips_expired_events() {
     };
     let (mobile, email) = (r#"{"mobile":"5550001"}"#, r#"{"email":"a@example.com"}"#);
     let old: String = (0..6_000).map(|number| row(mobile, 1, number)).collect();
-    // Some on the days after, and one that only the other identity still holds.
+    // Events of the following days, and one that only the other identity still has.
     let new: String = (0..3)
         .map(|number| row(email, 2, number))
         .chain([row(email, 1, 3_000)])

@@ -1,4 +1,4 @@
-//! Input that means harm: a clear verdict for each, bounded memory, and the process answers the next request.
+//! Hostile input: each case has a clear error and bounded memory, and the process serves the next request.
 
 use std::io::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, events::api_event};
 
-/// `name` of the process status of the function at work or idle, in KiB: the largest of all its processes.
+/// Returns the largest peak memory in KiB of all child processes that run `binary`.
 #[cfg(target_os = "linux")]
 fn peak_memory(binary: &str) -> u64 {
     let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
@@ -53,7 +53,7 @@ async fn rejects_harmful_files() {
     };
     let rows = |bad: &str| format!("{bad}\n{good}\n").into_bytes();
     let cases: Vec<(&str, Vec<u8>, &str, u64)> = vec![
-        // A line of 64 MB, which compresses a thousandfold, and one after it.
+        // A line of 64 MB, which compresses by a factor of 1,000, and a valid line.
         (
             "line.ndjson.gz",
             gzip(line(64).chain([format!("\n{good}\n").into_bytes()])),
@@ -247,7 +247,7 @@ async fn survives_malformed_events() {
     ];
     for function in ["profile-read", "history", "note-write"] {
         for event in &events {
-            // An answer or an error, but no process that dies and none that hangs.
+            // A response or an error, but no crash and no timeout.
             if let Err(error) = app.stack.invoke(function, event.clone()).await {
                 assert!(
                     !error.error_type.starts_with("Runtime.")

@@ -1,4 +1,4 @@
-//! Ingest: what is dropped is stored, in any order and any number of times.
+//! Ingest: files in any order and any number of times have the same result.
 
 use std::collections::BTreeMap;
 
@@ -175,7 +175,7 @@ async fn late_version_is_stale() {
     let row = |name: &str| format!(r#"{{"link":{{"mobile":"5550001"}},"first_name":"{name}"}}"#);
     let first = app.import(key, &row("Old")).await;
     let second = app.import(key, &row("New")).await;
-    // As if neither had been seen: the newer one comes first, then the older.
+    // With an empty table, the newer event comes first, then the older.
     clear_table(&app).await;
     let version = |report: &Value| report["version_id"].as_str().unwrap().to_owned();
     for (report, sequencer) in [(&second, "02"), (&first, "01")] {
@@ -221,7 +221,7 @@ async fn accepts_test_event() {
     );
 }
 
-/// The second law, on the real table: any order, any number of times, the same items to the last byte.
+/// Events in any order, each twice, store the same items to the last byte.
 #[tokio::test(flavor = "multi_thread")]
 async fn order_of_events_changes_nothing() {
     let app = TestApp::start().await;
@@ -267,8 +267,8 @@ async fn order_of_events_changes_nothing() {
     }
 }
 
-/// Every item that is recorded of customers and products, printed in the order of its parts. What the table keeps of
-/// imports and of itself is left out: it tells of runs.
+/// Returns all items of customers and products. The state of imports and of the table is left out, because it depends on
+/// invocations.
 async fn table_dump(app: &TestApp) -> BTreeMap<String, Value> {
     let mut dump = BTreeMap::new();
     for row in rows(app).await {

@@ -1,4 +1,5 @@
-//! The system's tests. Each has a stack of its own: DynamoDB and S3 over HTTP, and the functions' real binaries.
+//! System tests: DynamoDB and S3 over HTTP, and the functions' real binaries. Tests in `read` share a stack; each other test
+//! starts its own.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod access;

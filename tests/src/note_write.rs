@@ -1,4 +1,4 @@
-//! Notes: left once, however often the request is sent.
+//! Notes: creation with idempotency keys, changes with ETags, pages and masking.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -107,7 +107,7 @@ async fn concurrent_requests_create_one_note() {
         app.note(&id, Some("key"), body.clone()),
         app.note(&id, Some("key"), body)
     );
-    // One of them may meet the other's transaction: then it is told to try again.
+    // One request may conflict with the transaction of the other. Then its response asks for a retry.
     let stored: Vec<_> = [&a, &b]
         .into_iter()
         .filter(|(status, _)| *status == 201)
@@ -170,7 +170,7 @@ async fn rejects_invalid_notes() {
     assert_eq!(notes["items"], json!([]));
 }
 
-/// The path of a note under a profile.
+/// Returns the path of a note.
 fn path(id: &str, note: &Value) -> String {
     format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap())
 }
@@ -277,7 +277,7 @@ async fn only_author_or_admin_changes() {
         ask("PATCH", "local-agent", "profiles:read", text()).await.0,
         403
     );
-    // Who administers notes need not see what they say.
+    // An administrator of notes need not see their text.
     let (status, changed) = ask("PATCH", "agent-7", "notes:write notes:admin", text()).await;
     assert_eq!(
         (status, &changed["text"]),
@@ -335,7 +335,7 @@ async fn lost_response_confirms_change() {
     let id = profile["id"].as_str().unwrap();
     let (_, note) = app.note(id, Some("k"), json!({"text": "Call"})).await;
     let path = path(id, &note);
-    // Until the first answer is lost.
+    // Repeat until the first response is lost.
     let lose = async |operation: &str| {
         proxy.set_faults(Faults::default().with_on(operation, Fault::Lost, 1.0));
         while proxy
@@ -413,7 +413,7 @@ async fn names_last_editor() {
     assert_eq!((author, changer), (&json!("vera"), &json!("local-agent")));
 }
 
-/// A repeated request gets the note as it is, not as it was.
+/// A repeated request returns the current note, not the original one.
 #[tokio::test(flavor = "multi_thread")]
 async fn replay_returns_current_note() {
     let (app, id) = jane().await;
@@ -438,7 +438,7 @@ async fn replay_returns_current_note() {
     assert_eq!(status, 201);
 }
 
-/// Notes are read apart from events, and the page of notes ends where a response does.
+/// Notes are read apart from events, and the page of notes ends at the limit of a response.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_notes_hide_no_order() {
     let app = TestApp::start().await;
@@ -511,7 +511,7 @@ async fn explains_weak_etag() {
     let (status, problem) = app.delete_note(&path, Some(&weak)).await;
     assert_eq!(status, 400);
     explains(&problem);
-    // A strong one beside it counts.
+    // A strong ETag beside it is accepted.
     let both = format!("{weak}, {etag}");
     let (status, _) = app
         .edit_note(&path, Some(&both), json!({"pinned": true}))

@@ -1,4 +1,4 @@
-//! Profiles: by id, by identifier, and who may see what.
+//! Profiles: freshness of sections, authentication, and log lines.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ async fn dates_every_section() {
         let head = head.bucket(app.stack.bucket()).key(key).send().await;
         json!(head.unwrap().last_modified.unwrap().to_string())
     };
-    // The file's time, not what the record says of itself.
+    // The time is that of the file, not `updated_at` of the record.
     assert_eq!(
         profile["attributes_as_of"],
         modified("drop/customer_record/crm/a.ndjson").await
@@ -71,7 +71,7 @@ async fn rejects_anonymous_when_deployed() {
     assert_eq!(status, 401);
 }
 
-/// `lambda_http` panics on some events: the process answers with an error and lives on.
+/// `lambda_http` panics on some events. The process returns an error and keeps running.
 #[tokio::test(flavor = "multi_thread")]
 async fn survives_malformed_event() {
     let app = TestApp::with_jane().await;

@@ -1,4 +1,4 @@
-//! What the local stack tells of imports while they run, whoever drops the files.
+//! Progress of imports that the local stack reports, whoever drops the files.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn rows(count: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_progress() {
-    // So many rows that no machine is through before the second word of progress, in two ranges.
+    // Enough rows that no machine finishes before the second report of progress, in two ranges.
     let body = rows(100_000);
     let size = body.len() as u64;
     let chunk = (size.div_ceil(2)).to_string();
@@ -95,7 +95,7 @@ async fn reports_progress() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_dead_letter_as_error() {
-    // A run keeps a second for its end: with no more than that it never comes to a row.
+    // An invocation reserves a second for its end. With a shorter timeout it never processes a row.
     let app = TestApp::start_with(Options {
         timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(1))]),
         ..Options::default()

@@ -1,4 +1,4 @@
-//! The fault proxy itself: each fault is what it says, and what passes is counted.
+//! The fault proxy: each fault has its effect, and requests are counted.
 
 use std::time::{Duration, Instant};
 
@@ -146,7 +146,7 @@ async fn fails_statements_and_throttles() {
     );
     assert_eq!(count.capacity_units, (executed + expected.len()) as f64);
 
-    // What is swallowed is not stored, but has to be well formed.
+    // Swallowed statements are not stored, but have to be valid.
     let before = stored().await;
     proxy.set_faults(Faults::default());
     proxy.swallow_statements(true);

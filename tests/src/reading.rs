@@ -1,4 +1,4 @@
-//! Reading under load and under pressure: attributes by the thousand, compression, large profiles.
+//! Reads during imports, compression, and large profiles.
 
 use std::{collections::BTreeMap, io::Read as _};
 
@@ -94,7 +94,7 @@ async fn pages_while_events_arrive() {
         }
         pages += 1;
         if pages % 20 == 0 {
-            // Events before, at and after the place that has been read to, in all identities.
+            // Events before, at and after the current position, in all identities.
             for (number, link) in links.iter().enumerate() {
                 let rows = email_opens(link, pages * 90, pages * 90 + 40, &format!("new{pages}-"));
                 app.import(
@@ -132,7 +132,7 @@ async fn marks_partial_profile() {
         (&json!(false), &json!(20_000))
     );
     assert_eq!(profile["summary"]["orders"], 1);
-    // The purchase is the oldest: a filter has to pass over all the others.
+    // The purchase is the oldest event, so a filter has to skip all others.
     let id = profile["id"].as_str().unwrap();
     let (mut cursor, mut pages, mut found) = (String::new(), 0, 0);
     loop {
@@ -151,7 +151,7 @@ async fn marks_partial_profile() {
     }
     assert_eq!((found, pages), (1, 5));
 
-    // Over ten pages of a megabyte in one identity.
+    // More than ten pages of 1 MB in one identity.
     let body = "x".repeat(4_000);
     let rows: String = (0..3_000)
         .map(|n| {

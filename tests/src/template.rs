@@ -1,5 +1,5 @@
-//! What has to hold of what is deployed and can't be run without AWS: asserted on `template.yaml` itself.
-//! `infra/smoke.sh` asks a deployed stack for the same.
+//! Properties of the deployed stack that cannot be tested without AWS: asserted on `template.yaml`. `infra/smoke.sh` checks the
+//! same of a deployed stack.
 
 use serde_json::{Value, json};
 use shared::find::INDEXES;
@@ -8,7 +8,7 @@ fn template() -> Value {
     local::template_document("template.yaml").expect("the template is YAML")
 }
 
-/// All resources of a type, by their logical ids.
+/// Returns all resources of a type, by logical id.
 fn of_type(template: &Value, kind: &str) -> Vec<(String, Value)> {
     let resources = template["Resources"].as_object().expect("resources");
     let found: Vec<_> = resources
@@ -45,7 +45,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The statements of a role, those behind a condition too.
+/// Returns the statements of a role, including those behind a condition.
 fn statements(role: &Value) -> Vec<&Value> {
     let policies = list(&role["Properties"]["Policies"]).iter();
     policies
@@ -100,7 +100,7 @@ fn table_is_retained() {
     );
 }
 
-/// An index cannot be added in the update that adds another, so all of them are there from the start.
+/// DynamoDB adds one index per update, so all of them exist from the start.
 #[test]
 fn find_indexes_project_keys_only() {
     let table = &template()["Resources"]["Table"]["Properties"];
@@ -195,7 +195,7 @@ fn objects_expire() {
     }));
 }
 
-/// Every route fails closed: behind the authorizer, with scopes of its function's kind.
+/// Every route is behind the authorizer, with scopes of its function's kind.
 #[test]
 fn routes_require_a_scope() {
     let template = template();
@@ -272,7 +272,7 @@ fn api_is_throttled() {
             "context.integrationErrorMessage"
         ]
     );
-    // No page is let in unless it is named.
+    // No origin is allowed by default.
     assert_eq!(template["Parameters"]["CorsOrigins"]["Default"], "");
     assert_eq!(
         api["CorsConfiguration"]["AllowOrigins"],
@@ -351,7 +351,7 @@ fn ingest_is_bounded() {
     );
 }
 
-/// A change of what makes the secret replaces it, and another key forks every customer.
+/// A change of the secret's generation replaces it, and a new key changes every profile id.
 #[test]
 fn identity_key_is_retained() {
     let template = template();
@@ -387,7 +387,7 @@ fn identity_key_is_retained() {
     having.sort();
     assert_eq!(having, ["ingest", "profile-read"]);
     assert!(!template["Globals"].to_string().contains("IdentityKey"));
-    // A function's environment shows the key to whoever may look at it.
+    // The environment of a function shows the key to everyone who may read its configuration.
     assert_eq!(
         referred(&template["Globals"]["Function"]["KmsKeyArn"]),
         "DataKey"
@@ -450,7 +450,7 @@ fn deployments_have_alarms() {
     }
 }
 
-/// A stack's name may be in capitals and 128 characters long; a bucket's may not.
+/// A stack's name may contain uppercase letters and have 128 characters; a bucket's name may not.
 #[test]
 fn names_fit_any_stack() {
     let text = template().to_string();
@@ -459,13 +459,13 @@ fn names_fit_any_stack() {
     let name = &template["Resources"]["Bucket"]["Properties"]["BucketName"]["Fn::Sub"];
     let fixed = name[0].as_str().expect("a text");
     assert_eq!(fixed, "customer-profiles-${Id}");
-    // What stands in the stack's ARN after its name: a UUID.
+    // The last part of the stack's ARN is a UUID.
     assert_eq!(
         name[1]["Id"],
         json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]})
     );
     assert!(fixed.replace("${Id}", "").len() + 36 <= 63);
-    // No other resource has a name that a second stack would want too.
+    // No other resource has a fixed name, which a second stack could not use.
     for (id, resource) in template["Resources"].as_object().expect("resources") {
         for name in [
             "TableName",

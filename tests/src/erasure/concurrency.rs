@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{identity_id, marked, status};
 use crate::support::{app::TestApp, erasures::unerased_items};
 
-/// Many events of Ada's in a file that takes many runs, while she is erased, with every event delivered twice.
+/// Erases Ada during an import of her events that takes several invocations. Optionally kills ingest.
 async fn erased_while_imported(app: &TestApp, kill: bool) {
     let rows: String = (0..2_000)
         .map(|number| format!("{{\"link\":{{\"email\":\"ada.canary@example.com\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"message_id\":\"{number}\",\"channel\":\"x\",\"direction\":\"inbound\",\"body\":\"canary body\"}}\n"))
@@ -16,7 +16,7 @@ async fn erased_while_imported(app: &TestApp, kill: bool) {
         .put("drop/message/desk/a.ndjson", rows)
         .await
         .unwrap();
-    // Some of it is stored by now.
+    // Wait until a part of the file is stored.
     while !has_message(app).await {
         tokio::task::yield_now().await;
     }
@@ -78,8 +78,7 @@ async fn killed_erasure_completes() {
     erased_while_imported(&TestApp::start().await, true).await;
 }
 
-/// Erasures of identities and of a profile, beside one another, beside imports of all kinds and beside notes, every event
-/// delivered twice.
+/// Erases identities and a profile concurrently with imports of all kinds and with notes. Every event is delivered twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn erases_during_all_writes() {
     let delivery = local::Delivery {
@@ -149,7 +148,7 @@ async fn erases_during_all_writes() {
                         json!({"text": "AdaCanary called"}),
                     )
                     .await;
-                // While DynamoDB has the same items in another transaction, it says so.
+                // DynamoDB rejects a transaction while another contains the same items.
                 assert!(matches!(status.as_u16(), 201 | 404 | 503), "{answer}");
             }
         }
@@ -165,7 +164,7 @@ async fn erases_during_all_writes() {
         }
     };
     futures::future::join(futures::future::join_all(writers), ended).await;
-    // A late duplicate may still be at work, on its way to the same end.
+    // A late duplicate may still be processed. It has the same result.
     for _ in 0..50 {
         if unerased_items(&app).await.is_empty() {
             break;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{MARKED, ada_and_bo, identity_id, in_hours, sha256, status};
 use crate::support::app::TestApp;
 
-/// A POS that stamps rows with its local clock, 11 hours ahead of UTC.
+/// A POS stamps rows with its local clock, 11 hours ahead of UTC.
 #[tokio::test(flavor = "multi_thread")]
 async fn erases_future_dates() {
     let app = TestApp::start().await;
@@ -58,12 +58,12 @@ async fn erases_future_dates() {
     assert_eq!(status(&app, erin.clone()).await, 404);
     let sha256 = json!({"email_sha256": sha256("erin@example.com")});
     assert_eq!(status(&app, sha256).await, 404);
-    // Nothing is dated ahead of the same row two days later, so there is no advice.
+    // No event is left, so none is dated ahead and there is no advice.
     let again = app.import("drop/forget/privacy/b.ndjson", &forget).await;
     assert_eq!(again["advice"], Value::Null, "{again}");
 }
 
-/// Links of a source that links an identity to too many others are not followed; those of other sources are.
+/// Links of a source that links an identity to too many others are ignored; links of other sources count.
 #[tokio::test(flavor = "multi_thread")]
 async fn junk_links_hide_no_customer() {
     let app = TestApp::start().await;
@@ -94,7 +94,7 @@ async fn junk_links_hide_no_customer() {
     }
     let (_, profile) = app.lookup(phone.clone()).await;
     let id = profile["id"].as_str().unwrap();
-    // The alarm watches this metric.
+    // An alarm uses this metric. The last request makes the log lines of the earlier ones complete.
     app.get("/profiles/x").await;
     let logs = app.stack.logs();
     let counted = logs
@@ -128,7 +128,7 @@ async fn hides_erased_customer_immediately() {
     let app = ada_and_bo().await;
     let (_, before) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
     let id = identity_id(&app.stack, "ada.canary@example.com");
-    // The marker alone, as it stands before anything is deleted.
+    // Only the marker, as stored before the first deletion.
     let mut version = vec![0x00, 0xFF, 0xFF, 0xFF, 0xFF];
     version.resize(31, 0);
     app.stack

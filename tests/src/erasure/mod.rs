@@ -1,4 +1,4 @@
-//! Erasure: what a forget file leaves, and what comes after it.
+//! Erasure: what a forget file deletes, and what later files may store.
 
 mod concurrency;
 mod coverage;
@@ -15,7 +15,7 @@ use crate::support::{
     table::{contains_text, rows},
 };
 
-/// Marked values: none of them may be anywhere in the table once their bearer is erased.
+/// Marked values of Ada. After her erasure, the table contains none of them.
 pub(super) const MARKED: [&str; 5] = [
     "ada.canary@example.com",
     "61400111222",
@@ -24,7 +24,7 @@ pub(super) const MARKED: [&str; 5] = [
     "canary body",
 ];
 
-/// Two customers who are linked: Ada, of whom all is marked, and Bo.
+/// Starts a stack with two linked customers: Ada, whose values are all marked, and Bo.
 pub(super) async fn ada_and_bo() -> TestApp {
     let app = TestApp::start().await;
     let email = json!({"email": "ada.canary@example.com"});
@@ -90,7 +90,7 @@ pub(super) async fn ada_and_bo() -> TestApp {
     app
 }
 
-/// The marked values that the table still holds.
+/// Returns the marked values that the table contains.
 pub(super) async fn marked(app: &TestApp) -> Vec<&'static str> {
     let rows = rows(app).await;
     MARKED
@@ -103,7 +103,7 @@ pub(super) async fn status(app: &TestApp, identifier: Value) -> u16 {
     app.lookup(identifier).await.0.as_u16()
 }
 
-/// One of many customers.
+/// Returns the identifier of a numbered customer.
 pub(super) fn mobile(number: u64) -> Value {
     json!({"mobile": format!("61400{number:06}")})
 }
@@ -117,7 +117,7 @@ pub(super) fn sha256(text: &str) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(text))
 }
 
-/// The id of an e-mail address's identity, by the stack's key.
+/// Returns the id of an email address's identity under the stack's key.
 pub(super) fn identity_id(stack: &Stack, email: &str) -> String {
     use hmac::{Hmac, KeyInit as _, Mac as _};
     use sha2::Sha256;
@@ -138,7 +138,7 @@ pub(super) fn in_hours(hours: i64) -> String {
         .to_string()
 }
 
-/// An hour from now.
+/// Returns the time in an hour.
 pub(super) fn soon() -> String {
     in_hours(1)
 }

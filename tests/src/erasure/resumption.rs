@@ -15,7 +15,7 @@ use tests::faults::Faults;
 use super::{identifier, mobile};
 use crate::support::{app::TestApp, erasures::unerased_items, faults::FaultyApp, table::rows};
 
-/// A stack whose ingest may take so many seconds, and waits so many milliseconds for each answer of the table.
+/// Starts a stack whose ingest times out after `seconds`. Each request to the table takes `delay` milliseconds longer.
 async fn slow(seconds: u64, delay: u64) -> FaultyApp {
     let options = Options {
         timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(seconds))]),
@@ -27,7 +27,7 @@ async fn slow(seconds: u64, delay: u64) -> FaultyApp {
     setting
 }
 
-/// Says in the table that all of these are erased, as a run does that has yet to delete something.
+/// Inserts list entries and markers for identities, as an invocation does before it deletes anything.
 async fn insert_markers(stack: &Stack, identities: &[IdentityId]) {
     let table = Table::new(stack.dynamodb_client(), stack.table().to_owned());
     let version = Version::new(2_000_000_000, "01", ImportId([7; 8]), 0);
@@ -63,7 +63,7 @@ async fn purges_at_end_of_import() {
     let pairs = (0..50).map(|number| json!({"record_type": "unify", "records": [mobile(2 * number), mobile(2 * number + 1)]}));
     let file: String = opens.chain(pairs).map(|row| format!("{row}\n")).collect();
     let version_id = stack.put(key, file).await.unwrap();
-    // Some of it is stored by now: the run has read whom it keeps out.
+    // An event is stored, so the invocation has read the erasure list.
     while !has_event(&setting.app).await {
         tokio::task::yield_now().await;
     }
@@ -98,7 +98,7 @@ async fn resumes_after_erased_identities() {
         .map(|number| format!("{}\n", json!({"link": mobile(number)})))
         .collect();
     let version_id = setting.drop(key, &file).await;
-    // A machine that is busy with other things may have let an event fail.
+    // On a busy machine, an event may have failed.
     setting.dynamodb.set_faults(Faults::default());
     setting.redrive().await;
     let report = setting.report(key, &version_id).await;
@@ -113,7 +113,7 @@ async fn resumes_after_erased_identities() {
     );
     eprintln!("{hops} runs, {queries} queries");
     assert!(hops >= 4, "{hops}");
-    // One for each of them, and in each run 32 for the list at its beginning and its end, and a few for the import. What runs
-    // that died did comes on top.
+    // One query for each identity. Each invocation adds 64 for the erasure list at its start and end, and a few for the import.
+    // Invocations that failed add more.
     assert!(queries < 2 * count + 80 * hops, "{queries} in {hops} runs");
 }

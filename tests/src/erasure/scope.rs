@@ -1,4 +1,4 @@
-//! What a forget row deletes: one identity, or a whole profile.
+//! The scope of a forget row: one identity, or a whole profile.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn erases_one_identity() {
         report["still_held"][2]["until"].as_str().unwrap()
             > report["finished_at"].as_str().unwrap()
     );
-    // The mobile was not named: it stays, by itself.
+    // The row does not name the mobile, so its identity stays, without links.
     assert_eq!(marked(&app).await, ["61400111222"]);
     assert_eq!(
         status(&app, json!({"email": "ada.canary@example.com"})).await,
@@ -64,7 +64,7 @@ async fn erases_profile_by_any_identity() {
         .await;
     assert_eq!(
         (&report["written"], &report["erased"]["identities"]),
-        // The addresses have an identity each by their MD5.
+        // The MD5 of each address is an identity of its own.
         (&json!(1), &json!(5))
     );
     assert_eq!(marked(&app).await, Vec::<&str>::new());
@@ -75,7 +75,7 @@ async fn erases_profile_by_any_identity() {
     ] {
         assert_eq!(status(&app, identifier).await, 404);
     }
-    // The same event again, and the import of it from its start: whom it is about was noted.
+    // The same event again: the markers have the same effect.
     let version = report["version_id"].as_str().unwrap();
     app.stack
         .invoke(
@@ -94,7 +94,7 @@ async fn erases_md5_of_emails() {
     let email = json!({"email": address});
     let md5 = json!({"email_md5": identifier(&email).as_md5().unwrap().value()});
     let account = json!({"customer_id": "ada"});
-    // Of Bo's address the link knows the SHA-256 alone: it is his record that names it.
+    // The link contains only the SHA-256 of Bo's address. His record contains the address.
     let bo = json!({"email": "bo@example.com"});
     let bos_md5 = json!({"email_md5": identifier(&bo).as_md5().unwrap().value()});
     let bos_sha256 = json!({"email_sha256": sha256("bo@example.com")});
@@ -159,7 +159,7 @@ async fn erases_beyond_read_limit() {
     let erased = &report["erased"];
     assert_eq!(
         (&erased["identities"], &erased["links"]),
-        // Both sides of each link, though the ends of it are erased at the same time.
+        // Both sides of each link count, although both ends are erased.
         (&json!(people), &json!(2 * (people - 1))),
         "{report}"
     );

@@ -1,4 +1,4 @@
-//! Imports after an erasure: what is kept out, and what a reinstatement lets in.
+//! Imports after an erasure: what is suppressed, and what a reinstatement admits.
 
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ async fn suppresses_until_reinstated() {
         r#"{"records":[{"email":"ada.canary@example.com"},{"mobile":"61400111222"}]}"#,
     )
     .await;
-    // The nightly export does not know yet.
+    // A nightly export still contains the erased customer.
     let record = r#"{"link":{"email":"ada.canary@example.com"},"first_name":"AdaCanary"}"#;
     let old = r#"{"link":{"email":"ada.canary@example.com"},"action_at":"2026-01-01T00:00:00Z","email_id":"1"}"#;
     let unify = r#"{"records":[{"email":"ada.canary@example.com"},{"email":"bo@example.com"}]}"#;
@@ -76,7 +76,7 @@ async fn suppresses_until_reinstated() {
         404
     );
 
-    // What happened after the erasure is of a new customer, as far as anybody knows.
+    // An event after the erasure belongs to a new customer.
     let tomorrow = "2099-01-01T00:00:00Z";
     let late = app
         .import(
@@ -103,7 +103,7 @@ async fn suppresses_until_reinstated() {
         (200, &Value::Null, 1)
     );
 
-    // Let in again, the record may come back; a late duplicate of the forget takes nothing of it.
+    // After a reinstatement, records are stored. A late duplicate of the forget event deletes none of them.
     app.import(
         "drop/forget/privacy/b.ndjson",
         r#"{"link":{"email":"ada.canary@example.com"},"reinstate":true}"#,
@@ -125,7 +125,7 @@ async fn suppresses_until_reinstated() {
     app.stack
         .invoke(
             "ingest",
-            // A sequencer before all others: a forget that came in the same second is not to be newer than what followed it.
+            // The smallest sequencer: an erasure in the same second must not be newer than the rows that followed it.
             s3_event(&app, "drop/forget/privacy/a.ndjson", &version, "00"),
         )
         .await
@@ -133,7 +133,7 @@ async fn suppresses_until_reinstated() {
     let (_, profile) = app.lookup(json!({"email": "ada.canary@example.com"})).await;
     assert_eq!(profile["name"], "AdaCanary");
 
-    // Suppressed is for good.
+    // A suppression is permanent.
     app.import(
         "drop/forget/privacy/c.ndjson",
         r#"{"link":{"email":"ada.canary@example.com"},"suppress":true}"#,
@@ -192,7 +192,7 @@ async fn exports_do_not_reinstate() {
     assert_eq!(profile["name"], "Faye");
 }
 
-/// Makes the table forget that it has seen an import, so that its event is seen to as if it were new.
+/// Deletes the state of an import, so that its event is processed as a new one.
 async fn delete_import_state(app: &TestApp, key: &str, version: &str) {
     for row in rows(app).await {
         let partition = row["PK"].as_s().unwrap();

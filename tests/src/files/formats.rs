@@ -53,7 +53,7 @@ async fn reads_every_format() {
             "l.csv.zst",
             [zstd(&CSV.as_bytes()[..100]), zstd(&CSV.as_bytes()[100..])].concat(),
         ),
-        // The content tells, not the name.
+        // The content decides, not the name.
         ("m.ndjson", gzip(NDJSON.as_bytes())),
         ("n.csv.gz", CSV.into()),
     ];

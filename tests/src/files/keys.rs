@@ -26,7 +26,7 @@ async fn accepts_any_key() {
     }
     let bad = app.import(&long.replace("/crm/", "/agents/"), row).await;
     assert_eq!(bad["problem"]["type"], "/problems/invalid-source");
-    // A folder's marker is no file: what is dropped after it comes to its report.
+    // The marker object of a folder is not imported. A later file has a report, so the marker's event is processed.
     app.stack
         .put("drop/customer_record/crm/", "")
         .await
@@ -49,7 +49,7 @@ async fn imports_every_version() {
     };
     let mut imports = app.stack.imports();
     for version in 0..3 {
-        // The next one comes while the last one is being read.
+        // The next version is put while the previous one is imported.
         imports.put(key, rows(version * 400)).await.unwrap();
     }
     while let Some(outcome) = imports.next().await {
@@ -74,7 +74,7 @@ async fn imports_every_version() {
         );
         combined.push(event["Records"][0].clone());
     }
-    // Neither lies at the key that the event names: each gets its own verdict.
+    // Neither version exists at the key in the event. Each gets its own report.
     app.stack
         .invoke("ingest", json!({"Records": combined}))
         .await
@@ -89,7 +89,7 @@ async fn imports_every_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn last_row_wins() {
     let app = TestApp::start().await;
-    // One key over many batches, between rows of others.
+    // One key in many batches, between rows of other keys.
     let row = |number: usize| {
         let mobile = if number.is_multiple_of(10) {
             "5550001".to_owned()
@@ -111,7 +111,7 @@ async fn last_row_wins() {
     let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(profile["name"], "N1000");
 
-    // Two sources, one customer: both are kept, and each gives a part of the name.
+    // Two sources have one customer. Both records are kept, and each has a part of the name.
     app.import(
         "drop/customer_record/pos/a.ndjson",
         r#"{"link":{"mobile":"5550001"},"last_name":"Okafor","city":"Leeds"}"#,
@@ -133,7 +133,7 @@ async fn last_row_wins() {
         ]
     );
 
-    // A correction moves an event, whether it comes before or after what it corrects.
+    // A correction moves an event, in any order of files.
     let event = |at: &str, more: &str| {
         format!(
             "{{\"link\":{{\"mobile\":\"5550002\"}},\"action_at\":\"{at}\",\"message_id\":\"m\",\"channel\":\"sms\",\"direction\":\"inbound\"{more}}}"

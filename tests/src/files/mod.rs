@@ -1,4 +1,4 @@
-//! Files: every format and compression, rejects dropped again, large bodies, and whatever S3's events may do.
+//! Files: formats, compressions, rejects, large bodies, and versions of objects.
 
 mod bodies;
 mod formats;

@@ -37,7 +37,7 @@ async fn reimports_rejects() {
         ]
     );
 
-    // As it is, the same rows are rejected again; mended, they are stored.
+    // Unchanged, the same rows are rejected again. Corrected, they are stored.
     let again = app
         .import("drop/email_open/mail/again.ndjson", &rejects)
         .await;

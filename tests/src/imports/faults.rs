@@ -44,7 +44,7 @@ async fn recovers_from_faults() {
                 .with_latency(Duration::from_millis(100)),
         ),
     ];
-    // Most of their time is spent waiting.
+    // The cases run concurrently: most of their time is waiting.
     let tries = kinds.map(async |(name, faults)| {
         let setting = FaultyApp::start(seed, file.len() as u64 / 3, Options::default()).await;
         setting.set_faults(&faults);
@@ -70,8 +70,7 @@ async fn recovers_from_faults() {
     futures::future::join_all(tries).await;
 }
 
-/// A file whose every run fails ends in `failed/` after as many runs as Lambda tries. There is no report until the event has
-/// been sent again and succeeded.
+/// An event that fails in every attempt is dead-lettered. There is no report until it is sent again and succeeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_after_redrive() {
     let file = mixed_rows(200);
@@ -79,7 +78,7 @@ async fn reports_after_redrive() {
         ("BatchExecuteStatement", Fault::Throttled),
         ("GetObject", Fault::Failed),
     ];
-    // Most of their time is spent waiting.
+    // The cases run concurrently: most of their time is waiting.
     let tries = poisons.map(async |(operation, fault)| {
         let setting = FaultyApp::start(3, ONE_RANGE, Options::default()).await;
         let faults = Faults::default().with_on(operation, fault, 1.0);
@@ -98,7 +97,7 @@ async fn reports_after_redrive() {
             .filter(|line| last(line))
             .count();
         assert_eq!(warned, 1, "{operation} {fault:?}");
-        // Once it has passed, the event can be sent again.
+        // After the fault, the event can be sent again.
         setting.set_faults(&Faults::default());
         setting.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");

@@ -13,7 +13,7 @@ use crate::support::{
     files::mixed_rows,
 };
 
-/// `IMPORT_ROWS` and `IMPORT_SECONDS` (the timeout of a run) make it longer.
+/// `IMPORT_ROWS` and `IMPORT_SECONDS` (the timeout of an invocation) scale it.
 #[tokio::test(flavor = "multi_thread")]
 async fn continuations_change_nothing() {
     let file = mixed_rows(env_number("IMPORT_ROWS", 1_500) as usize);
@@ -28,14 +28,14 @@ async fn continuations_change_nothing() {
             ..Options::default()
         };
         let setting = FaultyApp::start(1, chunk_bytes, options).await;
-        // Slow enough that no run can finish.
+        // Slow enough that no invocation can finish the file.
         let faults = Faults::default().with_latency(Duration::from_millis(100));
         setting.dynamodb.set_faults(faults);
         setting
             .s3
             .set_faults(Faults::default().with_bandwidth(100_000));
         let version_id = setting.drop(KEY, &file).await;
-        // A machine that is busy with other things may have let an event fail.
+        // On a busy machine, an event may have failed.
         setting.set_faults(&Faults::default());
         let again = setting.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await, expected);
@@ -60,7 +60,7 @@ async fn ranges_change_nothing() {
     }
 }
 
-/// `IMPORT_KILLS` says how many times it is tried, each with another seed, from `IMPORT_SEED` on.
+/// `IMPORT_KILLS` is the number of rounds, each with its own seed, starting at `IMPORT_SEED`.
 #[tokio::test(flavor = "multi_thread")]
 async fn random_kills_change_nothing() {
     let file = mixed_rows(400);

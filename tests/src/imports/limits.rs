@@ -42,13 +42,13 @@ async fn imports_every_record_of_event() {
             .push(again["Records"][0].clone());
         reports.push(format!("reports/{key}/{version_id}.json"));
     }
-    // As if none had been seen.
+    // Without their state, all objects are new.
     clear_table(&setting.app).await;
-    // No run can see to the whole of one.
+    // No invocation can finish one object.
     setting
         .s3
         .set_faults(Faults::default().with_bandwidth(6_000));
-    // As often as Lambda does: what was put at the end was slow too.
+    // As many attempts as Lambda makes: the last put is slow too.
     let mut tries = 1;
     while let Err(error) = setting.stack().invoke("ingest", event.clone()).await {
         tries += 1;
@@ -76,7 +76,7 @@ async fn rejects_beyond_rescan_limit() {
         setting.report(key, &version_id).await["status"],
         "completed"
     );
-    // As if it had been larger, and the run had come so far.
+    // Set the progress of an import that has read far into a larger file.
     let bucket = setting.stack().bucket().to_owned();
     let import = ImportId::new(&bucket, key, &version_id);
     let text = |text: &str| AttributeValue::S(text.to_owned());

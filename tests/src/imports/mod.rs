@@ -1,5 +1,5 @@
-//! Imports at scale and under fire: whatever dies on the way, and however often and late its events come, an import
-//! ends as one long undisturbed run does: with the same table, the same counts and the same rejected rows.
+//! Imports under faults. Whatever fails, and however often and late events arrive, an import has the result of one invocation
+//! without faults: the same table, counts and rejected rows.
 
 mod faults;
 mod interruptions;
@@ -16,7 +16,7 @@ pub(super) fn timeout(time: Duration) -> BTreeMap<String, Duration> {
     BTreeMap::from([("ingest".to_owned(), time)])
 }
 
-/// The statuses of all reports that the bucket has had of the file.
+/// Returns the statuses of all versions of the file's report.
 pub(super) async fn statuses(setting: &FaultyApp, version_id: &str) -> Vec<String> {
     let (client, bucket) = (setting.stack().s3_client(), setting.stack().bucket());
     let key = format!("reports/{KEY}/{version_id}.json");

@@ -13,7 +13,7 @@ use crate::support::{
     files::mixed_rows,
 };
 
-/// A setting in which a run does a part of the file only.
+/// Starts a stack in which one invocation imports a part of the file only.
 async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> FaultyApp {
     let environment = environment
         .iter()
@@ -62,11 +62,11 @@ async fn reports_deleted_version() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_superseded_object() {
-    // The template's role reads versions only; another owner of the bucket may have taken them off.
+    // The template's role may only read versions. An owner of another bucket may have disabled versioning.
     let setting = slow(ONE_RANGE, &[("AWS_ACCESS_KEY_ID", "another")]).await;
     let bucket = setting.stack().bucket().to_owned();
     let client = setting.stack().s3_client();
-    // Under versions, and to its end, before the bucket is taken for one without.
+    // The first import ends with versioning, before the event without a version.
     let put = async |rows: usize| {
         let put = client
             .put_object()
@@ -98,7 +98,7 @@ async fn reports_superseded_object() {
         (&json!("superseded"), &json!("/problems/object-superseded"))
     );
     assert!(report["read"].as_u64() < Some(600), "{report}");
-    // Another event of the version that is no more.
+    // Another event of the version that no longer exists.
     event["Records"][0]["s3"]["object"]["sequencer"] = json!("0B");
     setting.stack().invoke("ingest", event).await.unwrap();
     let report = setting.json(&format!("reports/{KEY}/{etag}-0B.json")).await;

@@ -15,7 +15,7 @@ pub(super) const NUMBER: u64 = 4_815_162_342;
 
 pub(super) const AT: &str = "2026-01-02T03:04:05Z";
 
-/// Unknown fields, with a marked name, string, number, list and object each.
+/// Returns unknown fields: a marked name, string, number, array and object.
 pub(super) fn unknown() -> Map<String, Value> {
     let inner = json!({format!("{CANARY} inner"): [CANARY, NUMBER, {"deep": CANARY}]});
     let fields = json!({
@@ -29,7 +29,7 @@ pub(super) fn unknown() -> Map<String, Value> {
     fields.as_object().expect("an object").clone()
 }
 
-/// An object with these known fields: a marked value where the field is hidden, a valid one where it is visible.
+/// Returns an object with these known fields: a marked value if the rule hides the field, else a valid one.
 pub(super) fn planted(fields: redact::Fields) -> Value {
     let mut object = unknown();
     for (name, rule) in fields {
@@ -80,7 +80,7 @@ pub(super) fn planted(fields: redact::Fields) -> Value {
     object.into()
 }
 
-/// One row of each event type under the same link, with every known and several unknown fields.
+/// Returns one row of each event type with the same link, all known and several unknown fields.
 pub(super) fn planted_events(link: &Value) -> Vec<(EventType, Value)> {
     let row = |kind: EventType| {
         let mut row = planted(redact::event_fields(kind));
@@ -94,7 +94,7 @@ pub(super) fn planted_events(link: &Value) -> Vec<(EventType, Value)> {
             row["from"]["number"] = CANARY.into();
         }
         if kind == EventType::Message {
-            // Large enough to be stored apart from its event.
+            // Large enough to be stored apart.
             row["body"] = format!("{CANARY} ").repeat(5_000).into();
         }
         (kind, row)
@@ -102,7 +102,7 @@ pub(super) fn planted_events(link: &Value) -> Vec<(EventType, Value)> {
     EventType::ALL.into_iter().map(row).collect()
 }
 
-/// Every string that can be read from a response without a key: the text itself, and what its base64url parts decode to.
+/// Returns all text that a response reveals without a key: the text itself and its decoded base64url parts.
 pub(super) fn readable(text: &str) -> String {
     let mut readable = text.to_lowercase();
     let is_part_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -126,7 +126,7 @@ pub(super) fn is_marked(text: &str) -> bool {
         || readable.contains("48.15162")
 }
 
-/// A customer with every field of every type under several identities, and a note. Returns the profile's id.
+/// Imports a customer with every field of every type under several identities, and creates a note. Returns the profile's id.
 pub(super) async fn plant(app: &TestApp) -> String {
     let link = json!({"email": format!("{CANARY}@example.com")});
     let mut record = unknown();

@@ -6,7 +6,7 @@ use crate::support::{app::TestApp, events::api_event};
 
 pub(super) const SCOPES: [&str; 4] = ["profiles:read", "notes:write", "notes:admin", "pii:read"];
 
-/// A request of the table of routes.
+/// A request to a function.
 pub(super) struct Request {
     pub(super) function: &'static str,
     pub(super) event: Value,
@@ -33,7 +33,7 @@ pub(super) async fn respond(app: &TestApp, request: Request) -> Value {
         .expect("a response")
 }
 
-/// Follows the pages of a listing to its end and returns their paths, the first of them included.
+/// Follows the pages of a listing. Returns the paths of all pages, including the first.
 pub(super) async fn pages(app: &TestApp, function: &'static str, path: &str) -> Vec<String> {
     let mut paths = vec![path.to_owned()];
     loop {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::support::app::TestApp;
 
-/// Every route that reads the profile, with every page of it.
+/// Returns every path that reads the profile, including all pages.
 async fn readings(app: &TestApp, id: &str) -> Vec<(&'static str, String)> {
     let profile = app.profile(&format!("{CANARY}@example.com")).await;
     let events = profile["history"]["items"].as_array().expect("events");
@@ -88,7 +88,7 @@ async fn hides_personal_data_without_scope() {
                 assert!(!is_marked(body), "{scope} {path}: {body}");
             }
         }
-        // A change of another's note returns the note.
+        // Changing the note of another principal returns the note.
         let mut create = request(
             "note-write",
             "POST",
@@ -119,7 +119,7 @@ async fn hides_personal_data_without_scope() {
             "{scope}: {changed}"
         );
     }
-    // The values are there, or the search for them would prove nothing.
+    // With all scopes the values are shown. Otherwise the search would prove nothing.
     for (function, path) in &readings {
         let has_body = !path.contains("cursor=") && !path.contains("summary");
         let is_event = *function == "history" && path.contains("/history/");
@@ -131,14 +131,14 @@ async fn hides_personal_data_without_scope() {
     }
 }
 
-/// Whether a principal with these scopes may read a path.
+/// Returns whether a principal with these scopes may read a path.
 fn is_allowed(path: &str, scope: &str) -> bool {
     let needs_all =
         path.contains("/export") || path.contains("account=") || path.contains("channel=c4n4ry");
     scope.contains("profiles:read") && (!needs_all || scope.contains("pii:read"))
 }
 
-/// The cursors of a response, in its own `next`, its sections' and `attributes_next`.
+/// Returns the cursors of a response: its own `next`, those of its sections, and `attributes_next`.
 fn cursors(body: &str) -> String {
     fn collect(value: &Value, found: &mut Vec<String>) {
         match value {
@@ -210,7 +210,7 @@ async fn shows_titles_without_scope() {
     assert_eq!(profile["attributes_redacted"], 12);
 }
 
-/// The names of attributes are in no cursor, so a long one makes no long cursor.
+/// Cursors contain no attribute names, so long names make no long cursors.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_long_attribute_names() {
     let app = TestApp::start().await;

@@ -91,7 +91,7 @@ async fn logs_and_ids_contain_nothing_personal() {
             for line in app.object(key.as_str().unwrap()).await.lines() {
                 let mut reject: Value = serde_json::from_str(line).unwrap();
                 reject.as_object_mut().unwrap().remove("record");
-                // A field's name is the file's own; the message says what was expected of it.
+                // The file chose the field's name; the message contains it.
                 seen.push(("message of a reject".into(), reject["code"].to_string()));
                 let message = reject["message"]
                     .as_str()
@@ -176,7 +176,7 @@ async fn logs_and_ids_contain_nothing_personal() {
         assert!(status.is_client_error(), "{status} {body}");
         seen.push((format!("error {status}"), body.to_string()));
     }
-    // What a function logs just before it answers may come a moment later: its last answer is followed by another.
+    // The log lines of a response may follow it. A further request completes them.
     app.get(&format!("/profiles/{id}")).await;
     let logs = app.stack.logs();
     assert!(

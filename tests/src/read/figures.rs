@@ -1,4 +1,4 @@
-//! Figures of dropped files: what is counted once, what is not counted, and what holds.
+//! Figures: what counts once, what does not count, and which status applies.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn opts_out_per_list() {
         said(olga, "04", "e4", "subscribed", "club"),
         said(olga, "03", "e5", "unsubscribed", "news"),
     ]);
-    // The second time, each row updates an item.
+    // In the second pass, each row updates an item.
     for _ in 0..2 {
         let report = app.import("drop/email_subscribe/c14/a.ndjson", &rows).await;
         assert_eq!(report["written"], 5, "{report}");
@@ -126,7 +126,7 @@ async fn merges_order_with_other_time() {
     assert_eq!(summary["last_event_at"], "2026-11-20T01:15:00Z");
     let items = profile["history"]["items"].as_array().unwrap();
     assert_eq!(items.len(), 1);
-    // The history and the route of one event agree.
+    // The history and the route of one event return the same.
     let path = format!("/profiles/{}/history", profile["id"].as_str().unwrap());
     for query in [
         "",
@@ -154,7 +154,7 @@ async fn merges_order_with_other_time() {
         "event-not-found"
     );
 
-    // Of another source, of another id, and a day later, it is another order.
+    // Another source, another id, or a time 24 hours later is another order.
     let day = order(email, "2026-11-21T01:15:00Z", "W-31", "5.00");
     let other = order(email, "2026-11-20T01:15:01Z", "W-32", "5.00");
     app.import("drop/purchase/c31/day.ndjson", &lines(&[day, other]))
@@ -167,7 +167,7 @@ async fn merges_order_with_other_time() {
     assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 4);
 }
 
-/// The same rows in another time zone: each is replaced by one nine hours away, perhaps on another page.
+/// The second file has the rows in another time zone. Each replaces an event nine hours away, perhaps on another page.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_match_profile() {
     let app = SharedApp::get().await;
@@ -239,7 +239,7 @@ async fn merges_moved_order() {
         app.import(&format!("drop/purchase/shop/{name}.ndjson"), &lines(&[row]))
             .await;
     }
-    // The version that was moved replaces nothing at its old time.
+    // The moved version replaces nothing at its old time.
     let profile = app.profile(email).await;
     let total = &profile["summary"]["total_spend"][0]["amount"];
     assert_eq!(
@@ -321,7 +321,7 @@ async fn filters_channel_spellings() {
             .collect::<Vec<_>>()
     };
     assert_eq!(channels(&first), ["WhatsApp", "WHATSAPP"]);
-    // A cursor belongs to the filter, whatever its spelling.
+    // A cursor belongs to the filter, in any spelling.
     let next = first["next"].as_str().unwrap();
     let (status, second) = app.get(&format!("{path}Whats%20App&cursor={next}")).await;
     assert_eq!(status, 200, "{second}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::shared::SharedApp;
 
-/// Ids of all events, a page at a time.
+/// Returns all events, page by page.
 async fn page_through(app: &SharedApp, id: &str, limit: usize) -> Vec<Value> {
     let mut items = Vec::new();
     let mut cursor = String::new();
@@ -28,7 +28,7 @@ async fn page_through(app: &SharedApp, id: &str, limit: usize) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_every_event_once() {
     let app = SharedApp::get().await;
-    // Three identities, events at the same moments among them, and one event under two identities.
+    // Three identities, several events at one time, and one event under two identities.
     let mut rows = String::new();
     for number in 0..20 {
         let link = [
@@ -66,7 +66,7 @@ async fn pages_every_event_once() {
     for limit in [1, 3, 7] {
         assert_eq!(page_through(&app, id, limit).await, whole, "limit {limit}");
     }
-    // The profile's own first page goes on where it ends.
+    // The profile's first page equals the first page of the history.
     assert_eq!(profile["history"]["items"], json!(whole));
     for identity in profile["identities"].as_array().unwrap() {
         assert_eq!(
@@ -211,7 +211,7 @@ async fn filters_events() {
             "from=2026-01-01T00:02:00Z&to=2026-01-01T00:05:00Z",
             &[4, 3, 2],
         ),
-        // Eleven hours east, four minutes past eleven is four minutes past midnight.
+        // 11:04 at +11:00 is 00:04 UTC.
         ("from=2026-01-01T11:04:00%2B11:00&order=oldest", &[4, 5, 6]),
         (
             "from=2026-01-01&to=2026-01-02&type=message&order=oldest",
@@ -228,7 +228,7 @@ async fn filters_events() {
         let (status, page) = app.get(&format!("/profiles/{id}/history?{query}")).await;
         assert_eq!(status, 200, "{page}");
         assert_eq!(ats(&page), expected, "{query}");
-        // The same in pages of one: none of them is empty.
+        // The same in pages of one event. No page is empty.
         let mut paged = Vec::new();
         let mut cursor = String::new();
         loop {

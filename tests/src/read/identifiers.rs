@@ -1,4 +1,4 @@
-//! Identifiers through S3 and the API: one customer for every spelling, and none for a placeholder.
+//! Identifiers in files and lookups: one customer for every spelling, none for a placeholder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::support::{
     shared::SharedApp,
 };
 
-/// Code and field of every rejected row, in the order of the file.
+/// Returns code and field of every rejected row, in the order of the file.
 async fn rejected(app: &SharedApp, report: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for key in report["rejects"].as_array().unwrap() {
@@ -25,7 +25,7 @@ async fn rejected(app: &SharedApp, report: &Value) -> Vec<(String, String)> {
     found
 }
 
-/// The ids of the profiles that these identifiers name.
+/// Returns the ids of the profiles that these identifiers find.
 async fn ids(app: &Api, identifiers: &[Value]) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for identifier in identifiers {
@@ -36,7 +36,7 @@ async fn ids(app: &Api, identifiers: &[Value]) -> BTreeSet<String> {
     ids
 }
 
-/// Field and detail of the problem that a look-up answers, which never repeats the value.
+/// Returns field and detail of the problem of a lookup.
 async fn refused(app: &Api, identifier: Value) -> (String, String) {
     let (status, problem) = app.lookup(identifier.clone()).await;
     assert_eq!(status, 400, "{identifier} {problem}");
@@ -147,7 +147,7 @@ async fn rejects_placeholders() {
     }
 }
 
-/// An identifier of a unify row that can't be read is left out where two remain.
+/// A `unify` row keeps its readable identifiers if at least two remain.
 #[tokio::test(flavor = "multi_thread")]
 async fn links_without_placeholder() {
     let app = SharedApp::get().await;
@@ -208,7 +208,7 @@ async fn accepts_rfc_5321_emails() {
     }
 }
 
-/// Ids as spreadsheets and scripts write them.
+/// Ids in the notation of spreadsheets and scripts.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_numbers_and_guarded_cells() {
     let app = SharedApp::get().await;
@@ -253,7 +253,7 @@ async fn reads_numbers_and_guarded_cells() {
     );
 }
 
-/// A rejected row of CSV keeps its notation when it is dropped again as JSON.
+/// A rejected CSV row keeps its notation when it is dropped again as JSON.
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_keep_guards() {
     let app = SharedApp::get().await;

@@ -1,5 +1,5 @@
-//! Tests that only read: they add customers of their own to the shared stack and send requests that change nothing. They are in
-//! one folder because tests run in the order of their names, and the stack runs as long as one of them does.
+//! Tests that only read: they add their own customers to the shared stack and send requests that change nothing. They share a
+//! folder because tests run in the order of their names, and the stack runs while one of them does.
 
 mod attributes;
 mod figures;

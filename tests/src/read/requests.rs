@@ -1,4 +1,4 @@
-//! Requests that clients and proxies have changed, and that are accepted nevertheless.
+//! Requests that clients and proxies have changed, and that are accepted.
 
 use crate::support::{api::problem_of, shared::SharedApp};
 

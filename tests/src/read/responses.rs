@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{events::api_event, shared::SharedApp};
 
-/// Neither a browser nor a proxy keeps a response, whatever its status.
+/// No response may be cached, whatever its status.
 #[tokio::test(flavor = "multi_thread")]
 async fn forbids_caching() {
     let app = SharedApp::get().await;

@@ -1,5 +1,5 @@
-//! The rules of `infra/records.md`: for each record type rows that are taken and rows that are not, through S3.
-//! `RULES_TABLE=1 cargo test -p tests rules -- --nocapture` prints them as a table.
+//! The rules of `infra/records.md`: accepted and rejected rows of each record type. `RULES_TABLE=1 cargo test -p tests rules --
+//! --nocapture` prints them as a table.
 
 mod customers;
 mod engagement;
@@ -14,14 +14,14 @@ use self::{
 };
 use crate::support::app::TestApp;
 
-/// What is expected of a type: rows that are stored, and rows that are rejected with this code at this field.
+/// The rules of a record type: accepted rows, and rejected rows with code and field.
 pub(super) struct Rules {
     pub(super) record_type: &'static str,
     pub(super) accepted: Vec<Value>,
     pub(super) rejected: Vec<(Value, &'static str, &'static str)>,
 }
 
-/// `base` with `change` laid over it; a null takes a field away.
+/// Returns `base` with the fields of `change`. A null removes a field.
 pub(super) fn with(base: &Value, change: Value) -> Value {
     let mut row = base.clone();
     for (name, value) in change.as_object().unwrap() {

@@ -30,21 +30,21 @@ impl Api {
         .await
     }
 
-    /// The profile of an e-mail address.
+    /// Looks up an email address and returns the profile, which has to exist.
     pub(crate) async fn profile(&self, email: &str) -> Value {
         let (status, profile) = self.lookup(json!({ "email": email })).await;
         assert_eq!(status, StatusCode::OK, "{profile}");
         profile
     }
 
-    /// A profile's document without what the time of reading and the files' own times say.
+    /// Returns the profile of an email address as text, without its times of reading and of files.
     pub(crate) async fn timeless_profile(&self, email: &str) -> String {
         let mut profile = self.profile(email).await;
         strip_as_of(&mut profile);
         serde_json::to_string_pretty(&profile).unwrap()
     }
 
-    /// What is answered to who asks for an identifier, less what the time of reading and the files' own times say.
+    /// Returns the status and body of a lookup, without the times of reading and of files. An error is reduced to its type.
     pub(crate) async fn timeless_lookup(&self, identifier: Value) -> (u16, Value) {
         let (status, mut profile) = self.lookup(identifier).await;
         strip_as_of(&mut profile);
@@ -76,7 +76,7 @@ impl Api {
         (status, serde_json::from_str(&body).expect("JSON"))
     }
 
-    /// The type's last part, and the field, of a problem with this status.
+    /// Requests a path that has to fail with `status`. Returns the last segment of the problem's type, and its field.
     pub(crate) async fn problem(&self, path: &str, status: u16) -> (String, Option<String>) {
         let (actual, problem) = self.get(path).await;
         assert_eq!(actual.as_u16(), status, "{problem}");
@@ -84,7 +84,7 @@ impl Api {
     }
 }
 
-/// The type's last part, and the field.
+/// Returns the last segment of a problem's type, and its field.
 pub(crate) fn problem_of(problem: &Value) -> (String, Option<String>) {
     assert!(
         !problem["request_id"]

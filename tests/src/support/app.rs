@@ -34,7 +34,7 @@ impl TestApp {
         Self { stack, api }
     }
 
-    /// A stack that holds Jane's files.
+    /// Starts a stack that contains Jane's files.
     pub(crate) async fn with_jane() -> Self {
         let app = Self::start().await;
         for (folder, rows) in JANE {
@@ -72,7 +72,7 @@ impl TestApp {
         self.send(request).await
     }
 
-    /// Changes a note, where `etag` is what it is read as.
+    /// Changes a note; `etag` is the value of `If-Match`.
     pub(crate) async fn edit_note(
         &self,
         path: &str,
@@ -86,7 +86,7 @@ impl TestApp {
         self.send(request).await
     }
 
-    /// Deletes a note; answers the status and the problem, if there is one.
+    /// Deletes a note. Returns the status, and the problem if there is one.
     pub(crate) async fn delete_note(&self, path: &str, etag: Option<&str>) -> (StatusCode, Value) {
         let mut request = self.api.client.delete(self.url(path));
         if let Some(etag) = etag {

@@ -14,7 +14,7 @@ impl Contract {
         Self(serde_yaml_ng::from_str(text).expect("YAML"))
     }
 
-    /// Method and path of every operation, and the scope that it needs.
+    /// Returns the scope of each operation, by method and path.
     pub(crate) fn operations(&self) -> BTreeMap<(String, String), String> {
         let mut found = BTreeMap::new();
         for (path, methods) in self.0["paths"].as_object().expect("paths") {
@@ -28,7 +28,7 @@ impl Contract {
         found
     }
 
-    /// What the contract says of a status that a route answers with.
+    /// Returns the contract's response of a route for a status.
     fn response(&self, method: &str, path: &str, status: u16) -> &Value {
         let responses = &self.0["paths"][path][method.to_lowercase()]["responses"];
         let response = &responses[status.to_string()];
@@ -38,7 +38,7 @@ impl Contract {
         &self.0["components"]["responses"][name.rsplit('/').next().unwrap()]
     }
 
-    /// Fails where `instance` is not as the schema has it.
+    /// Panics if `instance` does not match the schema.
     pub(crate) fn validate(&self, schema: &Value, instance: &Value, what: &str) {
         let mut root = schema.clone();
         root["components"] = self.0["components"].clone();
@@ -50,14 +50,14 @@ impl Contract {
         assert!(errors.is_empty(), "{what}: {errors:#?}\n{instance:#}");
     }
 
-    /// Fails where a profile that was looked up is not as the contract says.
+    /// Panics if the profile of a lookup does not match the contract.
     pub(crate) fn validate_profile(&self, profile: &Value) {
         let said = self.response("POST", "/profiles/lookup", 200);
         let schema = &said["content"]["application/json"]["schema"];
         self.validate(schema, profile, "a profile");
     }
 
-    /// Fails where an answer is not as the contract says.
+    /// Panics if a response does not match the contract. Returns its body.
     pub(crate) async fn check(&self, route: (&str, &str), response: reqwest::Response) -> Value {
         let (method, path) = route;
         let status = response.status().as_u16();

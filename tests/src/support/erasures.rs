@@ -6,7 +6,7 @@ use shared::{erasure::Markers, identity::IdentityId, keys::SortKey};
 
 use super::{app::TestApp, table::rows};
 
-/// Judges everything that is in the table by the markers that are in it.
+/// Returns the keys of all items that a marker in the table erases, so that should not be stored.
 pub(crate) async fn unerased_items(app: &TestApp) -> Vec<String> {
     let table =
         shared::table::Table::new(app.stack.dynamodb_client(), app.stack.table().to_owned());

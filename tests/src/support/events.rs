@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::app::TestApp;
 
-/// An event of the HTTP API, as the authorizer lets it through.
+/// Returns an event of the HTTP API, as API Gateway sends it after the authorizer.
 pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Value {
     let (route, parameters) = matched(path);
     let key = format!("{method} {route}");
@@ -25,7 +25,7 @@ pub(crate) fn api_event(method: &str, path: &str, claims: Option<Value>) -> Valu
     event
 }
 
-/// The template's route for a path, and the parameters of the path.
+/// Returns the template's route that matches a path, and the path parameters.
 fn matched(path: &str) -> (String, Value) {
     let (mut route, mut parameters) = (String::new(), json!({}));
     for (at, segment) in path.split('/').enumerate().skip(1) {
@@ -44,7 +44,7 @@ fn matched(path: &str) -> (String, Value) {
     (route, parameters)
 }
 
-/// The event of a put, as S3 sends it.
+/// Returns the event of a put, as S3 sends it.
 pub(crate) fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Value {
     json!({"Records": [{
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",

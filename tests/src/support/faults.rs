@@ -14,23 +14,23 @@ use super::{
 
 pub(crate) const KEY: &str = "drop/mixed/crm/file.ndjson";
 
-/// More than any file here: one range.
+/// Larger than any file of the tests, so that a file is one range.
 pub(crate) const ONE_RANGE: u64 = 1 << 40;
 
-/// What an import comes to.
+/// The result of an import.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Outcome {
-    /// All items of customers, printed; of their versions only the row's place in the file, since all else tells of
-    /// when and under which id it was dropped.
+    /// All items of customers. Of their versions, only the offset of the row is kept: the rest depends on the time and the id of
+    /// the drop.
     pub(crate) table: BTreeMap<String, Value>,
     pub(crate) status: Value,
     /// read, written, stale, rejected, suppressed, truncated.
     pub(crate) counts: Vec<Value>,
-    /// In the order of their places in the file, without their lines, which ranges do not know.
+    /// Ordered by offset, without line numbers, which ranges do not know.
     pub(crate) rejects: Vec<Value>,
 }
 
-/// A stack whose ingest reaches DynamoDB and S3 through a proxy each.
+/// A stack whose ingest reaches DynamoDB and S3 through one proxy each.
 pub(crate) struct FaultyApp {
     pub(crate) app: TestApp,
     pub(crate) dynamodb: Proxy,
@@ -68,7 +68,7 @@ impl FaultyApp {
         Self { app, dynamodb, s3 }
     }
 
-    /// The same faults on both sides.
+    /// Sets the same faults for both proxies.
     pub(crate) fn set_faults(&self, faults: &Faults) {
         self.dynamodb.set_faults(faults.clone());
         self.s3.set_faults(faults.clone());
@@ -78,14 +78,14 @@ impl FaultyApp {
         &self.app.stack
     }
 
-    /// Drops the file, and answers its version id once no event is left.
+    /// Drops a file and waits until no event is left. Returns the version id.
     pub(crate) async fn drop(&self, key: &str, file: &str) -> String {
         let version_id = self.stack().put(key, file.to_owned()).await.unwrap();
         self.stack().at_rest().await;
         version_id
     }
 
-    /// Sends the events that failed for good again, as an operator does, until none fails.
+    /// Invokes ingest with dead-lettered events, as an operator does, until none fails. Returns their number.
     pub(crate) async fn redrive(&self) -> usize {
         let mut sent = Vec::new();
         loop {
@@ -102,7 +102,7 @@ impl FaultyApp {
                 let mut tries = 0;
                 while let Err(error) = self.stack().invoke("ingest", event.clone()).await {
                     tries += 1;
-                    // A busy machine can use up the short time of an invocation by itself.
+                    // On a busy machine, an invocation can exceed its short timeout.
                     assert!(tries < 20, "the fault has passed, but: {error}");
                 }
                 sent.push(key);
@@ -119,7 +119,7 @@ impl FaultyApp {
         self.json(&format!("reports/{key}/{version_id}.json")).await
     }
 
-    /// What the import of a version has come to. No manifest may be left of it.
+    /// Returns the result of a version's import. Fails if a manifest is left.
     pub(crate) async fn outcome(&self, key: &str, version_id: &str) -> Outcome {
         let report = self.report(key, version_id).await;
         let count = |name: &str| report[name].as_u64().unwrap();
@@ -151,7 +151,7 @@ impl FaultyApp {
         }
     }
 
-    /// How many runs the ranges of imports took.
+    /// Returns the number of invocations that the ranges of imports took.
     pub(crate) async fn invocations(&self) -> u64 {
         let rows = rows(&self.app).await;
         let hops = rows.iter().filter_map(|row| {
@@ -180,7 +180,7 @@ async fn table(app: &TestApp) -> BTreeMap<String, Value> {
             continue;
         }
         if let Some(AttributeValue::M(data)) = row.get_mut("data") {
-            // When a run wrote somebody into the erasure list.
+            // The time at which an invocation wrote the erasure list.
             data.remove("listed_at");
         }
         if let Some(AttributeValue::B(version)) = row.get_mut("version") {
@@ -192,7 +192,7 @@ async fn table(app: &TestApp) -> BTreeMap<String, Value> {
     table
 }
 
-/// One long undisturbed run.
+/// Imports a file in one invocation without faults.
 pub(crate) async fn import_without_faults(file: &str) -> Outcome {
     let setting = FaultyApp::start(0, ONE_RANGE, Options::default()).await;
     let version_id = setting.drop(KEY, file).await;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Value, json};
 
-/// Jane's files: the folder, and what is in it.
+/// Jane's files: folder and content.
 pub(crate) const JANE: [(&str, &str); 6] = [
     (
         "customer_record",
@@ -23,7 +23,7 @@ pub(crate) const JANE: [(&str, &str); 6] = [
     ),
 ];
 
-/// Links that name four identities of one person, of four kinds.
+/// Returns identifiers of four kinds, which tests link to one customer.
 pub(crate) fn four_identifiers() -> [Value; 4] {
     [
         json!({"mobile": "5550001"}),
@@ -33,7 +33,7 @@ pub(crate) fn four_identifiers() -> [Value; 4] {
     ]
 }
 
-/// E-mails opened, one a second.
+/// Returns rows of opened emails, one per second.
 pub(crate) fn email_opens(link: &Value, from: usize, to: usize, name: &str) -> String {
     let row = |n: usize| {
         let at = format!(
@@ -51,8 +51,8 @@ pub(crate) fn email_opens(link: &Value, from: usize, to: usize, name: &str) -> S
     (from..to).map(row).collect()
 }
 
-/// Rows of many kinds under 30 customers: records that replace one another, events, bodies large enough to stand
-/// beside their events, links, and now and then a row to be rejected.
+/// Returns rows of many kinds for 30 customers: records that replace one another, events, bodies large enough to be stored apart,
+/// links, and rows that are rejected.
 pub(crate) fn mixed_rows(count: usize) -> String {
     let mut file = String::new();
     for number in 0..count {
@@ -88,7 +88,7 @@ pub(crate) fn mixed_rows(count: usize) -> String {
     file
 }
 
-/// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
+/// Returns rows of the sample data, alternating between all record types: `count`, or all if there are fewer.
 pub(crate) fn sample_rows(count: usize) -> Vec<Value> {
     let mut kinds = BTreeMap::new();
     for (key, path) in local::sample_files().unwrap() {

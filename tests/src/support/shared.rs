@@ -1,5 +1,5 @@
-//! One stack for all tests that only read, because a start takes seconds. It contains Jane's files; each test adds customers of
-//! its own, which no other test names.
+//! One stack for all tests that only read, because a start takes seconds. It contains Jane's files. Each test adds its own
+//! customers, which no other test names.
 
 use std::{
     ops::Deref,
@@ -20,7 +20,7 @@ use super::{
     files::JANE,
 };
 
-/// The stack, as long as a test uses it. The tests in `read` run one after another, so it starts once.
+/// The stack while a test uses it. Tests in `read` overlap or follow one another, so it starts once.
 static SHARED: Mutex<Weak<SharedStack>> = Mutex::new(Weak::new());
 
 /// A client of the shared stack. It has no methods that write notes.
@@ -74,7 +74,7 @@ impl SharedApp {
     }
 }
 
-/// A stack on a thread of its own. Its tasks need a runtime that outlives the runtimes of the tests. Dropping it shuts the stack
+/// A stack on its own thread, because its tasks need a runtime that outlives the tests' runtimes. Dropping it shuts the stack
 /// down.
 struct SharedStack {
     /// `None` while it is dropped.

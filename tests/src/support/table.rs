@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::app::TestApp;
 
-/// Everything in the table.
+/// Returns all items of the table.
 pub(crate) async fn rows(app: &TestApp) -> Vec<HashMap<String, AttributeValue>> {
     let scan = app
         .stack
@@ -23,7 +23,7 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<HashMap<String, AttributeValue>> 
         .expect("the table answers")
 }
 
-/// Returns a value as JSON in DynamoDB's own form, which can be compared.
+/// Returns a value as JSON in DynamoDB's notation, which can be compared.
 pub(crate) fn to_json(value: &AttributeValue) -> Value {
     use AttributeValue::{B, Bool, L, M, N, Null, S, Ss};
     match value {
@@ -46,7 +46,7 @@ fn map_to_json(map: &HashMap<String, AttributeValue>) -> Value {
     Value::Object(fields.collect())
 }
 
-/// Returns whether a name or a text anywhere in a row contains `part`.
+/// Returns whether a name or a string in a row contains `part`.
 pub(crate) fn contains_text(row: &HashMap<String, AttributeValue>, part: &str) -> bool {
     fn contains(value: &Value, part: &str) -> bool {
         match value {
