@@ -110,7 +110,7 @@ impl Writer<'_> {
             };
             let text = note["text"].as_str().unwrap();
             if text.split(' ').any(|own| own == word) {
-                assert!(unknown, "{word} was refused, and stands there: {text}");
+                assert!(unknown, "{word} was rejected but is stored: {text}");
                 self.history.added.insert(word.to_owned());
                 return;
             }
@@ -420,7 +420,7 @@ async fn readers_see_whole_items() {
     }
     assert!(!seen.is_empty() && seen.len() <= whole.len());
     eprintln!(
-        "{answers} answers, of them {unknown} of no profile yet; {} of {} events seen on the way",
+        "{answers} responses, {unknown} of them without a profile; {} of {} events seen during the import",
         seen.len(),
         whole.len()
     );

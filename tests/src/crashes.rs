@@ -129,7 +129,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
     }
     // There is one kill and one retry.
     if let Some(key) = stack.list("failed/").first() {
-        panic!("failed for good: {}", setting.json(key).await);
+        panic!("dead-lettered: {}", setting.json(key).await);
     }
     (end(&setting, file, &version_id).await, sprang)
 }
@@ -264,5 +264,5 @@ async fn kills_change_nothing() {
         missed <= 1 + all / 20,
         "{missed} of {all} did not come to their request"
     );
-    eprintln!("{} killed, {missed} were over before", all - missed);
+    eprintln!("{} killed, {missed} imports ended before", all - missed);
 }

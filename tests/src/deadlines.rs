@@ -59,11 +59,14 @@ async fn repeats_at_most_one_batch() {
             expected,
             "{time} ms"
         );
-        let hops = setting.invocations().await;
+        let invocations = setting.invocations().await;
         let again = statements(&setting) - once;
         // Rows of one key are merged within an invocation, so each invocation may write one of them.
-        eprintln!("{time} ms: {hops} runs, {again} statements more");
-        assert!(again <= BATCH * hops, "{time} ms: {again} in {hops} runs");
+        eprintln!("{time} ms: {invocations} invocations, {again} more statements");
+        assert!(
+            again <= BATCH * invocations,
+            "{time} ms: {again} in {invocations} invocations"
+        );
     }
     assert!(ended > 0 && failed > 0, "{ended} {failed}");
 }

@@ -182,7 +182,7 @@ fn objects_expire() {
         assert_eq!(rule["Status"], "Enabled");
         assert!(
             rule["NoncurrentVersionExpiration"]["NoncurrentDays"].is_u64(),
-            "old versions of {prefix} stay for good"
+            "old versions of {prefix} never expire"
         );
         rule["ExpirationInDays"].clone()
     };

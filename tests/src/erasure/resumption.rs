@@ -107,13 +107,16 @@ async fn resumes_after_erased_identities() {
         (&json!(count), &json!(count)),
         "{report}"
     );
-    let (hops, queries) = (
+    let (invocations, queries) = (
         setting.invocations().await,
         setting.dynamodb.counts()["Query"].requests,
     );
-    eprintln!("{hops} runs, {queries} queries");
-    assert!(hops >= 4, "{hops}");
+    eprintln!("{invocations} invocations, {queries} queries");
+    assert!(invocations >= 4, "{invocations}");
     // One query for each identity. Each invocation adds 64 for the erasure list at its start and end, and a few for the import.
     // Invocations that failed add more.
-    assert!(queries < 2 * count + 80 * hops, "{queries} in {hops} runs");
+    assert!(
+        queries < 2 * count + 80 * invocations,
+        "{queries} in {invocations} invocations"
+    );
 }

@@ -48,23 +48,23 @@ async fn reimports_rejects() {
         (&first(&twice)["field"], &first(&twice)["code"]),
         (&first(&rejects)["field"], &first(&rejects)["code"])
     );
-    let mended = app
+    let corrected = app
         .import(
-            "drop/email_open/mail/mended.ndjson",
+            "drop/email_open/mail/corrected.ndjson",
             &rejects.replace("never", "2026-01-02"),
         )
         .await;
     assert_eq!(
-        (&mended["written"], &mended["rejected"]),
+        (&corrected["written"], &corrected["rejected"]),
         (&json!(1), &json!(3))
     );
-    let twice_mended = app
+    let twice_corrected = app
         .import(
             "drop/email_open/mail/twice.ndjson",
             &twice.replace("never", "2026-01-03"),
         )
         .await;
-    assert_eq!(twice_mended["written"], 1, "a reject of a reject");
+    assert_eq!(twice_corrected["written"], 1, "a reject of a reject");
 }
 
 #[tokio::test(flavor = "multi_thread")]

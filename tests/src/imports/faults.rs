@@ -63,7 +63,7 @@ async fn recovers_from_faults() {
         });
         assert!(
             name == "slow" || faults.iter().sum::<u64>() > 0,
-            "{name}: nothing befell"
+            "{name}: no fault was injected"
         );
         eprintln!("{name}: {passed:?}, faults {faults:?}, events sent again {again}");
     });
@@ -130,7 +130,7 @@ async fn dead_letters_killed_range() {
         }
         setting.stack().kill_working("ingest");
         killed += 1;
-        assert!(killed < 10, "it goes on and on");
+        assert!(killed < 10, "{killed} invocations and no dead letter");
     }
     assert_eq!(setting.stack().list("reports/"), [""; 0]);
     setting.dynamodb.set_faults(Faults::default());

@@ -18,7 +18,7 @@ use crate::support::{
 async fn continuations_change_nothing() {
     let file = mixed_rows(env_number("IMPORT_ROWS", 1_500) as usize);
     let expected = import_without_faults(&file).await;
-    for (chunk_bytes, least_hops) in [(ONE_RANGE, 3), (file.len() as u64 / 4, 5)] {
+    for (chunk_bytes, least_invocations) in [(ONE_RANGE, 3), (file.len() as u64 / 4, 5)] {
         let options = Options {
             timeouts: timeout(Duration::from_secs(env_number("IMPORT_SECONDS", 3))),
             delivery: Delivery {
@@ -39,9 +39,9 @@ async fn continuations_change_nothing() {
         setting.set_faults(&Faults::default());
         let again = setting.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await, expected);
-        let hops = setting.invocations().await;
-        assert!(hops >= least_hops, "{hops}");
-        eprintln!("{hops} hops, {again} events sent again");
+        let invocations = setting.invocations().await;
+        assert!(invocations >= least_invocations, "{invocations}");
+        eprintln!("{invocations} invocations, {again} events sent again");
     }
 }
 
@@ -114,5 +114,5 @@ async fn random_kills_change_nothing() {
             "seed {seed}"
         );
     }
-    eprintln!("{kills} runs killed, {lost} events failed for good and {again} sent again");
+    eprintln!("{kills} invocations killed, {lost} events dead-lettered, {again} sent again");
 }
