@@ -1,5 +1,4 @@
-//! Who may do what: every route of the template against every kind of principal, and ids and cursors that are
-//! another's, cut, or changed.
+//! Access: every route for every kind of principal, and ids and cursors that are foreign, truncated or changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +6,9 @@ use local::Options;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, api_event};
+use crate::support::{app::TestApp, events::api_event};
 
-/// A stack whose functions take nobody for a local agent, as deployed ones do.
+/// Starts a stack whose functions accept no local agent, as deployed ones do.
 async fn deployed() -> TestApp {
     let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
     let functions = ["profile-read", "note-write", "history"];
@@ -25,7 +24,7 @@ fn claims(subject: &str, scopes: &str) -> Option<Value> {
     Some(json!({"sub": subject, "scope": scopes}))
 }
 
-/// Asks a function as the gateway would; answers the status, the ETag and the body.
+/// Invokes a function with an event of the gateway. Returns status, ETag and body.
 async fn ask(app: &TestApp, function: &str, event: Value) -> (u16, Option<String>, Value) {
     let answer = app
         .stack
@@ -65,7 +64,7 @@ fn with_query(mut event: Value, query: &str) -> Value {
 
 const ALL: &str = "profiles:read notes:write notes:admin pii:read";
 
-/// Leaves a note as `author`; answers its id and its ETag.
+/// Creates a note as `author`. Returns its id and ETag.
 async fn note(app: &TestApp, id: &str, author: &str, key: &str) -> (String, String) {
     let event = api_event(
         "POST",
@@ -106,7 +105,7 @@ async fn jane(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_knows_every_principal() {
+async fn checks_every_principal() {
     let app = deployed().await;
     let id = jane(&app).await;
     let event_id = {
@@ -116,7 +115,7 @@ async fn every_route_knows_every_principal() {
             .unwrap()
             .to_owned()
     };
-    // Function, method, path, body, and the scope that it takes.
+    // Function, method, path and body.
     let reads = [
         (
             "profile-read",
@@ -269,7 +268,7 @@ async fn every_route_knows_every_principal() {
         .0,
         403
     );
-    // Another principal's key is another key.
+    // The key of another principal is another key.
     let (other, _) = note(&app, &id, "another", "k1").await;
     assert_ne!(other, note_id);
     let (status, _, changed) = ask(
@@ -293,7 +292,7 @@ async fn every_route_knows_every_principal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_and_cursors_of_others_open_nothing() {
+async fn rejects_foreign_ids() {
     let app = deployed().await;
     let id = jane(&app).await;
     let events: String = (0..30).map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();
@@ -321,7 +320,7 @@ async fn ids_and_cursors_of_others_open_nothing() {
         .map(|item| item["id"].as_str().unwrap().to_owned())
         .collect();
 
-    // A cursor is a place in time and opens nothing of the one that it came from.
+    // A cursor is a position in time. It reveals nothing of the profile that it came from.
     let (status, _, answer) = ask(
         &app,
         "history",
@@ -348,7 +347,7 @@ async fn ids_and_cursors_of_others_open_nothing() {
     );
     assert_eq!(ask(&app, "profile-read", notes).await.0, 400);
 
-    // Another's event under this profile, and a note of another under this one.
+    // An event and a note of another profile are not found under this one.
     for event_id in &ids {
         let event = api_event(
             "GET",
@@ -369,7 +368,7 @@ async fn ids_and_cursors_of_others_open_nothing() {
     );
     assert_eq!(ask(&app, "note-write", delete).await.0, 404);
 
-    // Changed at random, each is refused or stands at some other place of the same profile.
+    // A random change is rejected or is a position in the same profile.
     let mut random = StdRng::seed_from_u64(1);
     let event_id = ids.first().unwrap();
     for round in 0..300 {

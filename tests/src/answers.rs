@@ -1,16 +1,16 @@
-//! Answers larger than Lambda sends: 6,291,556 bytes of JSON, in which the body is a text or base64. Pages end before
-//! that; what can't be cut is refused with a problem document, and nothing dies of it.
+//! Responses near Lambda's limit of 6,291,556 bytes of JSON, in which the body is a string or base64. Pages end before the limit.
+//! A response that cannot be split is a problem document.
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::app::TestApp;
 
-/// Characters that take twice as much in JSON, and twice as much again in JSON within JSON.
+/// Returns characters that take twice their size in JSON, and twice again in JSON within JSON.
 fn quotes(count: usize) -> String {
     "\"\\".repeat(count / 2)
 }
 
-/// Every page from `path` on; each has to be there, and to be smaller than an answer of Lambda's.
+/// Returns all pages from `path` on. Each has to succeed.
 async fn pages(app: &TestApp, path: &str) -> Vec<Vec<Value>> {
     let (mut pages, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -39,9 +39,9 @@ async fn id_of(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_large_events_ends_early() {
+async fn ends_large_pages_early() {
     let app = TestApp::start().await;
-    // 100 orders of 40,000 bytes of JSON, which are 80,000 in Lambda's answer: 8 MB.
+    // 100 orders of 40,000 bytes of JSON, 80,000 bytes each in Lambda's response: 8 MB.
     let rows: String = (0..100)
         .map(|n| {
             let row = json!({"link": {"mobile": "5550001"}, "action_at": format!("2026-01-01T00:{:02}:{:02}", n / 60, n % 60), "type": "physical", "purchase_id": n.to_string(), "products": [{"price_paid": "1.00", "quantity": 1}], "custom_fields": {"remark": quotes(20_000)}});
@@ -61,7 +61,7 @@ async fn a_page_of_large_events_ends_early() {
     assert_eq!(ids, expected.iter().collect::<Vec<_>>());
     assert_eq!(pages.len(), 2, "66 of 80 KB to a page of 5.4 MB");
 
-    // The profile's own first page ends early too, and what stands beside it has its place.
+    // The profile's first page ends early too, so that the other sections fit.
     let (status, profile) = app.get(&format!("/profiles/{id}")).await;
     assert_eq!(status, 200);
     assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 25);
@@ -72,14 +72,14 @@ async fn a_page_of_large_events_ends_early() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_page_of_notes_fits() {
+async fn pages_largest_notes() {
     let app = TestApp::start().await;
     let record = json!({"link": {"mobile": "5550001"}, "first_name": "Jane"}).to_string();
     app.import("drop/customer_record/crm/a.ndjson", &record)
         .await;
     let id = id_of(&app).await;
-    // The longest notes, each character of which takes four bytes of an answer. A first page of 100 with 20 that are
-    // pinned is 4.8 MB.
+    // The longest notes, each character of which takes four bytes in a response. A first page of 100 notes and 20 pinned ones is
+    // 4.8 MB.
     for n in 0..170 {
         let note = json!({"text": quotes(10_000), "pinned": n % 8 == 0});
         let (status, problem) = app.note(&id, Some(&n.to_string()), note).await;
@@ -100,9 +100,9 @@ async fn the_largest_page_of_notes_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_profile_that_cannot_be_sent_is_a_problem_that_says_what_to_do() {
+async fn rejects_oversized_profile() {
     let app = TestApp::start().await;
-    // 30 namespaces of 250,000 characters: 7.5 MB, all in one section.
+    // 30 namespaces of 250,000 characters in one section: 7.5 MB.
     let attributes: serde_json::Map<_, _> = (0..30)
         .map(|n| (format!("space{n}.text"), json!("x".repeat(250_000))))
         .collect();
@@ -130,7 +130,7 @@ async fn a_profile_that_cannot_be_sent_is_a_problem_that_says_what_to_do() {
         (status.as_u16(), &problem["type"]),
         (422, &json!("/problems/answer-too-large"))
     );
-    // What the problem advises helps: fewer sections, pages, compression.
+    // The advice of the problem works: fewer sections, pages, compression.
     let (status, profile) = app
         .get(&format!("/profiles/{id}?include=summary,notes,history"))
         .await;
@@ -151,7 +151,7 @@ async fn a_profile_that_cannot_be_sent_is_a_problem_that_says_what_to_do() {
         ),
         (200, &"gzip".parse().unwrap())
     );
-    // No process died of it, and none was told by Lambda that its answer is too large.
+    // No process failed, and Lambda rejected no response as too large.
     let logs = app.stack.logs();
     assert!(
         !logs

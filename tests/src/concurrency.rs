@@ -1,5 +1,5 @@
-//! Many at once: writers of notes whose answers are lost, beside an erasure, and readers beside an import. Nobody's word
-//! is lost or doubled, and nobody sees half an item.
+//! Concurrent clients: writers of notes whose responses are lost during an erasure, and readers during an import. No write is
+//! lost or repeated, and no reader sees a partial item.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,23 +12,26 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
-use crate::{app::TestApp, contract::Contract, crashes, erasure::erased_and_left, imports::number};
+use crate::support::{
+    app::TestApp, contract::Contract, environment::env_number, erasures::unerased_items,
+    files::sample_rows,
+};
 
-/// The customers; the last one is erased while all write.
+/// The number of customers. The last one is erased during the writes.
 const CUSTOMERS: usize = 4;
-/// How often a request is tried whose answer is none.
+/// The maximum number of attempts of a request.
 const TRIES: usize = 60;
 
-/// What a writer knows of what it did.
+/// The confirmed writes of a writer.
 #[derive(Debug, Default)]
 struct History {
-    /// The notes that were left, and their ids.
+    /// The created notes: text and id.
     left: BTreeMap<String, String>,
-    /// The notes that were deleted.
+    /// The texts of deleted notes.
     deleted: BTreeSet<String>,
-    /// The words added to the note that all share.
+    /// The words added to the shared note.
     added: BTreeSet<String>,
-    /// Requests sent.
+    /// The number of requests sent.
     requests: usize,
 }
 
@@ -42,7 +45,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Whether the answer is one; the others are to be asked for again. One in ten is lost on its way to the client.
+    /// Returns whether the client receives a final response. One response in ten is lost on its way.
     fn is_heard(&mut self, status: StatusCode) -> bool {
         self.history.requests += 1;
         let passes = status.is_server_error() || status == 409 || status == 429;
@@ -54,7 +57,7 @@ impl Writer<'_> {
         tokio::time::sleep(pause).await;
     }
 
-    /// Leaves a note, asking until it is told. `false`: there is no such profile any more.
+    /// Creates a note, retrying until it is confirmed. Returns `false` if the profile no longer exists.
     async fn leave(&mut self, text: &str) -> bool {
         let body = json!({"text": text});
         for _ in 0..TRIES {
@@ -80,7 +83,7 @@ impl Writer<'_> {
         panic!("{text} could not be left");
     }
 
-    /// The shared note as it stands; `None` once it is erased.
+    /// Returns the shared note; `None` once it is erased.
     async fn read(&mut self) -> Option<Value> {
         for _ in 0..TRIES {
             let path = format!("/profiles/{}/notes?limit=100", self.profile);
@@ -97,7 +100,7 @@ impl Writer<'_> {
         panic!("the notes can't be read");
     }
 
-    /// Adds a word to the note that all share, as it was read.
+    /// Adds a word to the version of the shared note that was read.
     async fn add(&mut self, word: &str) {
         let path = format!("/profiles/{}/notes/{}", self.profile, self.shared);
         let mut unknown = false;
@@ -107,7 +110,7 @@ impl Writer<'_> {
             };
             let text = note["text"].as_str().unwrap();
             if text.split(' ').any(|own| own == word) {
-                assert!(unknown, "{word} was refused, and stands there: {text}");
+                assert!(unknown, "{word} was rejected but is stored: {text}");
                 self.history.added.insert(word.to_owned());
                 return;
             }
@@ -162,7 +165,7 @@ impl Writer<'_> {
     }
 }
 
-/// All notes of a profile.
+/// Returns all notes of a profile.
 async fn notes(app: &TestApp, profile: &str) -> Vec<Value> {
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
@@ -179,11 +182,11 @@ async fn notes(app: &TestApp, profile: &str) -> Vec<Value> {
     }
 }
 
-/// `WRITERS` is how many there are.
+/// `WRITERS` is the number of writers.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_note_is_lost_or_doubled_whoever_writes_beside_it() {
-    let writers = number("WRITERS", 16) as usize;
-    let proxy = Proxy::bind(number("WRITERS_SEED", 0)).await.unwrap();
+async fn writers_lose_no_note() {
+    let writers = env_number("WRITERS", 16) as usize;
+    let proxy = Proxy::bind(env_number("WRITERS_SEED", 0)).await.unwrap();
     let through = |function: &str| {
         let url = proxy.url().to_owned();
         let environment = BTreeMap::from([("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), url)]);
@@ -276,7 +279,7 @@ async fn no_note_is_lost_or_doubled_whoever_writes_beside_it() {
             .map(|note| (note["text"].as_str().unwrap(), note["id"].as_str().unwrap()))
             .collect();
         if customer == erased {
-            // What was left after the erasure's second stays, and nothing else is there.
+            // Notes created after the second of the erasure stay; no others exist.
             expected.retain(|text, _| found.contains_key(text));
             assert_eq!(found, expected);
             continue;
@@ -292,15 +295,15 @@ async fn no_note_is_lost_or_doubled_whoever_writes_beside_it() {
         assert_eq!(words, added, "customer {customer}");
         assert_eq!(words.len(), own().count() * 2);
     }
-    assert_eq!(erased_and_left(&app).await, [""; 0]);
+    assert_eq!(unerased_items(&app).await, [""; 0]);
     let lost: u64 = proxy.counts().values().map(|count| count.faults).sum();
     assert!(lost > 0);
     eprintln!("{writers} writers, {requests} requests, {lost} faults");
 }
 
-/// `READERS_ROWS` is how large the file is that is imported while they read.
+/// `READERS_ROWS` is the number of rows that are imported during the reads.
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_beside_an_import_see_whole_items_only() {
+async fn readers_see_whole_items() {
     let proxy = Proxy::bind(0).await.unwrap();
     let environment = [
         ("AWS_ENDPOINT_URL_DYNAMODB", proxy.url().to_owned()),
@@ -314,7 +317,7 @@ async fn readers_beside_an_import_see_whole_items_only() {
     .await;
     proxy.set_upstream(app.stack.dynamodb_url());
     let (mut products, mut rows) = (String::new(), String::new());
-    for row in crashes::samples(number("READERS_ROWS", 600) as usize) {
+    for row in sample_rows(env_number("READERS_ROWS", 600) as usize) {
         let file = if row["record_type"] == "product" {
             &mut products
         } else {
@@ -322,13 +325,13 @@ async fn readers_beside_an_import_see_whole_items_only() {
         };
         file.push_str(&format!("{row}\n"));
     }
-    // One record, over and over: of a version that is torn the two names would differ.
+    // Many versions of one record. A partial version would have two different names.
     for version in 0..200 {
         let name = version.to_string();
         let row = json!({"record_type": "customer_record", "link": {"email": "torn@fake.com"}, "first_name": name, "last_name": name});
         rows.push_str(&format!("{row}\n"));
     }
-    // Products are joined when a profile is read: they are there first.
+    // Profiles join products at read time, so products are imported first.
     app.import("drop/mixed/crm/products.ndjson", &products)
         .await;
     let links: BTreeSet<String> = rows
@@ -359,7 +362,7 @@ async fn readers_beside_an_import_see_whole_items_only() {
                 assert_eq!(status, 200, "{profile}");
                 contract.validate_profile(&profile);
                 let id = profile["id"].as_str().unwrap();
-                // Whom one answer knew, the next one does not deny.
+                // A profile that one response showed exists for the next request.
                 let (status, page) = app.get(&format!("/profiles/{id}/history?limit=100")).await;
                 assert_eq!(status, 200, "{page}");
                 for event in page["items"]
@@ -417,7 +420,7 @@ async fn readers_beside_an_import_see_whole_items_only() {
     }
     assert!(!seen.is_empty() && seen.len() <= whole.len());
     eprintln!(
-        "{answers} answers, of them {unknown} of no profile yet; {} of {} events seen on the way",
+        "{answers} responses, {unknown} of them without a profile; {} of {} events seen during the import",
         seen.len(),
         whole.len()
     );

@@ -1,99 +1,13 @@
-//! The contract, `infra/openapi.yaml`: that it has the template's routes, and that what is answered is what it says.
+//! The contract, `infra/openapi.yaml`: it has the template's routes, and responses match it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reqwest::{Method, header};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::{app::TestApp, contract::Contract};
 
-/// The parsed contract.
-pub(crate) struct Contract(Value);
-
-impl Contract {
-    pub(crate) fn read() -> Self {
-        let text = include_str!("../../infra/openapi.yaml");
-        Self(serde_yaml_ng::from_str(text).expect("YAML"))
-    }
-
-    /// Method and path of every operation, and the scope that it needs.
-    fn operations(&self) -> BTreeMap<(String, String), String> {
-        let mut found = BTreeMap::new();
-        for (path, methods) in self.0["paths"].as_object().expect("paths") {
-            for (method, operation) in methods.as_object().expect("methods") {
-                let scope = operation["security"][0]["jwt"][0]
-                    .as_str()
-                    .expect("a scope");
-                found.insert((method.to_uppercase(), path.clone()), scope.to_owned());
-            }
-        }
-        found
-    }
-
-    /// What the contract says of a status that a route answers with.
-    fn response(&self, method: &str, path: &str, status: u16) -> &Value {
-        let responses = &self.0["paths"][path][method.to_lowercase()]["responses"];
-        let response = &responses[status.to_string()];
-        let name = response["$ref"].as_str().unwrap_or_else(|| {
-            panic!("{method} {path} answers {status}, which the contract does not know")
-        });
-        &self.0["components"]["responses"][name.rsplit('/').next().unwrap()]
-    }
-
-    /// Fails where `instance` is not as the schema has it.
-    fn validate(&self, schema: &Value, instance: &Value, what: &str) {
-        let mut root = schema.clone();
-        root["components"] = self.0["components"].clone();
-        let validator = jsonschema::draft202012::new(&root).expect("a schema");
-        let errors: Vec<_> = validator
-            .iter_errors(instance)
-            .map(|error| format!("{}: {error}", error.instance_path))
-            .collect();
-        assert!(errors.is_empty(), "{what}: {errors:#?}\n{instance:#}");
-    }
-
-    /// Fails where a profile that was looked up is not as the contract says.
-    pub(crate) fn validate_profile(&self, profile: &Value) {
-        let said = self.response("POST", "/profiles/lookup", 200);
-        let schema = &said["content"]["application/json"]["schema"];
-        self.validate(schema, profile, "a profile");
-    }
-
-    /// Fails where an answer is not as the contract says.
-    async fn check(&self, route: (&str, &str), response: reqwest::Response) -> Value {
-        let (method, path) = route;
-        let status = response.status().as_u16();
-        let said = self.response(method, path, status);
-        let what = format!("{method} {path}: {status}");
-        for name in said["headers"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, _)| name)
-        {
-            assert!(response.headers().contains_key(name), "{what}: no {name}");
-        }
-        let of_type = response.headers().get(header::CONTENT_TYPE).cloned();
-        let text = response.text().await.expect("a body");
-        let Some(content) = said["content"].as_object() else {
-            assert_eq!(text, "", "{what}");
-            return Value::Null;
-        };
-        let of_type = of_type.expect("a content type");
-        let schema = &content
-            .get(of_type.to_str().unwrap())
-            .unwrap_or_else(|| panic!("{what}: {of_type:?}"))["schema"];
-        let body = if of_type == "application/x-ndjson" {
-            json!(text)
-        } else {
-            serde_json::from_str(&text).expect("JSON")
-        };
-        self.validate(schema, &body, &what);
-        body
-    }
-}
-
-/// Method and path of the template's routes, and the scope that each needs.
+/// Returns the scope of each route of the template, by method and path.
 fn template_routes() -> BTreeMap<(String, String), String> {
     let text = include_str!("../../template.yaml");
     let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).expect("YAML");
@@ -117,12 +31,12 @@ fn template_routes() -> BTreeMap<(String, String), String> {
 }
 
 #[test]
-fn the_contract_has_the_templates_routes_and_scopes() {
+fn matches_template_routes() {
     assert_eq!(Contract::read().operations(), template_routes());
 }
 
 #[test]
-fn every_response_has_an_example_that_its_schema_takes() {
+fn examples_match_schemas() {
     let contract = Contract::read();
     let responses = contract.0["components"]["responses"].as_object().unwrap();
     let mut seen = 0;
@@ -143,7 +57,7 @@ fn every_response_has_an_example_that_its_schema_takes() {
         }
     }
     assert!(seen > responses.len(), "{seen}");
-    // Every response is some route's, and every route's responses are there.
+    // Each response is used by a route, and each route's responses are defined.
     let mut used = BTreeSet::new();
     for (_, methods) in contract.0["paths"].as_object().unwrap() {
         for (_, operation) in methods.as_object().unwrap() {
@@ -162,7 +76,7 @@ fn every_response_has_an_example_that_its_schema_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_answered_is_what_the_contract_says() {
+async fn responses_match_contract() {
     let app = TestApp::with_jane().await;
     let long = json!({"link": {"email": "jane@fake.com"}, "action_at": "2026-01-01T00:00:00Z", "message_id": "m",
         "channel": "webchat", "direction": "inbound", "account": {"id": "a", "name": "Shop"},

@@ -1,4 +1,4 @@
-//! What reading and writing cost: requests, counted at the wire, and capacity units.
+//! The cost of reads and writes: requests, counted by a proxy, and capacity units.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::Proxy;
 
-use crate::{
-    app::{TestApp, four_links},
-    reading::opens,
+use crate::support::{
+    app::TestApp,
+    files::{email_opens, four_identifiers},
 };
 
-/// Read units of the last request of a route, as the table's answers counted them.
+/// Returns the read units of a route's last request, from its log line.
 fn read_units(app: &TestApp, route: &str) -> f64 {
     let logs = app.stack.logs();
     let metric = logs.iter().rev().find_map(|line| {
@@ -21,12 +21,12 @@ fn read_units(app: &TestApp, route: &str) -> f64 {
     metric.unwrap_or_else(|| panic!("no line of {route}"))
 }
 
-/// Prints what reading costs; more than this would be a change for the worse.
+/// Prints the read units of requests and checks their upper bounds.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_reading_costs() {
+async fn measures_read_units() {
     let app = TestApp::start().await;
-    let links = four_links();
-    let opened = |from, to| opens(&links[0], from, to, "e");
+    let links = four_identifiers();
+    let opened = |from, to| email_opens(&links[0], from, to, "e");
     app.import("drop/email_open/mailer/a.ndjson", &opened(0, 100))
         .await;
     let (_, one) = app.lookup(links[0].clone()).await;
@@ -58,7 +58,7 @@ async fn what_reading_costs() {
     );
 }
 
-/// A stack whose HTTP functions reach DynamoDB through a proxy that counts.
+/// A stack whose HTTP functions reach DynamoDB through a counting proxy.
 struct Counted {
     app: TestApp,
     proxy: Proxy,
@@ -83,7 +83,7 @@ impl Counted {
         Self { app, proxy }
     }
 
-    /// Starts a process of each function, which warms its connection by a request of its own.
+    /// Starts a process of each function, whose first request opens its connection.
     async fn warm(&self) {
         let nobody = format!("/profiles/{}", "a".repeat(26));
         for path in [&nobody, &format!("{nobody}/history")] {
@@ -100,7 +100,7 @@ impl Counted {
         assert_eq!(status, 404);
     }
 
-    /// The requests, by their operation, since the last time.
+    /// Returns the requests by operation since the last call.
     fn requests(&self) -> BTreeMap<String, u64> {
         let counts = self.proxy.counts().into_iter();
         let requests = counts.map(|(operation, count)| (operation, count.requests));
@@ -109,7 +109,7 @@ impl Counted {
         requests
     }
 
-    /// The requests that an answer to `GET` takes.
+    /// Returns the requests that a `GET` takes.
     async fn get(&self, path: &str) -> BTreeMap<String, u64> {
         self.requests();
         let response = reqwest::get(self.app.url(path)).await.unwrap();
@@ -125,13 +125,13 @@ fn these<const N: usize>(requests: [(&str, u64); N]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_profile_takes_one_query_an_identity() {
+async fn queries_once_per_identity() {
     let counted = Counted::start().await;
     let app = &counted.app;
     let links: Vec<Value> = (1..=8)
         .map(|n| json!({"mobile": format!("555000{n}")}))
         .collect();
-    // 25 orders on a page, of six products each, and one more of what is bought most: 151 products in all.
+    // A page has 25 orders of six products. One more order makes 151 products.
     let rows: String = (0..26)
         .map(|n| {
             let lines: Vec<_> = (n * 6..n * 6 + 6)
@@ -166,7 +166,7 @@ async fn a_profile_takes_one_query_an_identity() {
     counted.requests();
     let other = other["id"].as_str().unwrap();
 
-    // The history's process has a memory of products of its own: 25 orders of six are 150.
+    // The history's process has its own product cache. 25 orders of six products are 150.
     let history = format!("{path}/history");
     assert_eq!(
         counted.get(&history).await,
@@ -190,7 +190,7 @@ async fn a_profile_takes_one_query_an_identity() {
         let attributes = format!("{path}/attributes");
         assert_eq!(counted.get(&attributes).await, these([("Query", n)]), "{n}");
     }
-    // Whichever identity is asked for, and of a part of it too.
+    // Any identity and any section take the same queries.
     let summary = format!("/profiles/{other}?include=summary");
     assert_eq!(counted.get(&summary).await, these([("Query", 8)]));
     let event = app.get(&format!("{history}?limit=1")).await.1["items"][0]["id"].clone();
@@ -200,7 +200,7 @@ async fn a_profile_takes_one_query_an_identity() {
         these([("Query", 16)]),
         "the heads, and the versions of the event in each identity"
     );
-    // A page of an export ends within the first identity that fills it; the plans of its files come together.
+    // A page of an export ends within the first identity that fills it. The plans of its files are read in one batch.
     let export = format!("{path}/export?limit=5");
     assert_eq!(
         counted.get(&export).await,
@@ -221,16 +221,16 @@ async fn a_profile_takes_one_query_an_identity() {
     );
 }
 
-/// A row that is written, and how it changes.
+/// A row, and a change of it.
 struct Written {
     name: &'static str,
     folder: &'static str,
     row: Value,
-    /// Laid over the row: another value that a search finds.
+    /// Fields that are replaced: values of another search.
     change: Value,
 }
 
-/// A row of every record type, of the customer with this mobile number.
+/// Returns a row of every record type for the customer with this mobile number.
 fn rows_of_every_type(mobile: &str) -> Vec<Written> {
     let link = json!({"mobile": mobile});
     let written = |name, folder, own: Value, change| {
@@ -325,7 +325,7 @@ fn rows_of_every_type(mobile: &str) -> Vec<Written> {
     ]
 }
 
-/// Puts the fields of `change` into `row`; a null takes a field away.
+/// Sets the fields of `change` in `row`. A null removes a field.
 fn lay_over(row: &mut Value, change: &Value) {
     let fields = row.as_object_mut().expect("an object");
     for (name, value) in change.as_object().into_iter().flatten() {
@@ -337,14 +337,14 @@ fn lay_over(row: &mut Value, change: &Value) {
     }
 }
 
-/// What DynamoDB bills for the INSERT that fails before an UPDATE. The local table does not report it.
+/// The units that DynamoDB bills for the INSERT that fails before an UPDATE. The local table does not report them.
 const FAILED_INSERT: f64 = 1.0;
 
-/// Write units of each row: new, unchanged in a newer file, and changed. In the order of `rows_of_every_type`.
+/// Returns the write units of each row: new, unchanged in a newer file, and changed.
 async fn write_units(app: &TestApp, customers: u32) -> Vec<(&'static str, [Option<f64>; 3])> {
     let mut all = Vec::new();
     for number in 0..rows_of_every_type("").len() {
-        // Of a customer of its own: records of one source would replace one another.
+        // Each row has its own customer, because records of one source replace one another.
         let mobile = format!("614{customers}{number:05}");
         let written = rows_of_every_type(&mobile).swap_remove(number);
         let mut changed = written.row.clone();
@@ -367,9 +367,9 @@ async fn write_units(app: &TestApp, customers: u32) -> Vec<(&'static str, [Optio
     all
 }
 
-/// What a row costs, and how much of it the search indexes are. `infra/cost.md` has the table that this prints.
+/// Prints the write units of each row type, with and without search indexes, and compares them with the table in `infra/cost.md`.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_writing_costs() {
+async fn measures_write_units() {
     let app = TestApp::start().await;
     let with = write_units(&app, 100).await;
     for index in shared::model::find::INDEXES {
@@ -405,10 +405,10 @@ async fn delete_index(app: &TestApp, index: &str) {
         .expect("the index is deleted");
 }
 
-/// A shared address with more links than a page of the head has: the rest of them is skipped, and what is read does not grow
-/// with their number.
+/// A shared address has more links than a page of the header. The others are skipped, and their number does not change what is
+/// read.
 #[tokio::test(flavor = "multi_thread")]
-async fn links_of_a_shared_address_are_skipped() {
+async fn skips_links_of_shared_address() {
     let counted = Counted::start().await;
     let app = &counted.app;
     let shop = json!({"email": "shop@example.com"});

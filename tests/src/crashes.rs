@@ -1,5 +1,5 @@
-//! Crash points: ingest is killed at each request of an import of all record types, before the request is carried out
-//! and after, and tried again as Lambda does. What comes of it is what comes of an undisturbed import.
+//! Crash points: ingest is killed before and after each request of an import of all record types, and retried as Lambda does. The
+//! result is that of an import without crashes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,15 +16,23 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::{Moment, Trap};
 
-use crate::imports::{Outcome, Setting, number};
+use crate::support::{
+    environment::env_number,
+    faults::{FaultyApp, Outcome},
+    files::sample_rows,
+};
 
 const KEY: &str = "drop/mixed/crm/all.ndjson";
+
 const EARLIER: &str = "drop/mixed/crm/earlier.ndjson";
-/// How many imports are tried for one kill.
+
+/// The maximum number of imports for one crash point.
 const TRIES: usize = 3;
-/// How many customers are there before, to be forgotten.
+
+/// The number of customers that are stored before and erased by the file.
 const FORGOTTEN: usize = 6;
-/// What a report tells of its runs, and not of what they came to.
+
+/// Fields of a report that depend on invocations, not on the result.
 const OF_RUNS: [&str; 9] = [
     "import",
     "version_id",
@@ -37,7 +45,7 @@ const OF_RUNS: [&str; 9] = [
     "erased",
 ];
 
-/// What an import of everything comes to.
+/// The result of an import of all record types.
 #[derive(Debug, PartialEq)]
 struct End {
     outcome: Outcome,
@@ -45,25 +53,7 @@ struct End {
     profiles: Vec<(u16, Value)>,
 }
 
-/// The rows of the sample data, of all record types by turns, as many as asked for or as there are.
-pub(crate) fn samples(count: usize) -> Vec<Value> {
-    let mut kinds = BTreeMap::new();
-    for (key, path) in samples::files().unwrap() {
-        let kind = key.split('/').nth(1).unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
-        let rows = text.lines().map(|line| {
-            let mut row: Value = serde_json::from_str(line).unwrap();
-            row["record_type"] = json!(kind);
-            row
-        });
-        kinds.insert(key.clone(), rows.collect::<Vec<_>>());
-    }
-    let longest = kinds.values().map(Vec::len).max().unwrap();
-    let rows = (0..longest).flat_map(|at| kinds.values().filter_map(move |rows| rows.get(at)));
-    rows.take(count).cloned().collect()
-}
-
-/// Those who are forgotten, two and two linked.
+/// Returns rows of the customers to erase, linked in pairs.
 fn earlier() -> String {
     let mut file = String::new();
     for number in 0..FORGOTTEN {
@@ -84,9 +74,9 @@ fn forgotten(number: usize) -> Value {
     json!({"email": format!("gone.{number}@fake.com")})
 }
 
-/// Everything: samples of all record types, rows to be rejected, and in three places somebody to be forgotten.
+/// Returns sample rows of all record types, rows that are rejected, and three erasures.
 fn file(count: usize) -> String {
-    let rows = samples(count);
+    let rows = sample_rows(count);
     let types: BTreeSet<_> = rows
         .iter()
         .map(|row| row["record_type"].as_str().unwrap())
@@ -98,7 +88,7 @@ fn file(count: usize) -> String {
         if number % 97 == 5 {
             file.push_str("{\"record_type\":\"email_open\",\"link\":{\"mobile\":\"5550001\"}}\n");
         }
-        // Half of each pair alone, or with all that is linked to it.
+        // Erases one customer of a pair, or a whole profile.
         let third = rows.len() / 3;
         if number % third == third / 2 {
             let pair = number / third;
@@ -110,9 +100,9 @@ fn file(count: usize) -> String {
     file
 }
 
-/// Imports the file under a trap; answers what it came to, and whether the trap sprang.
+/// Imports the file under a trap. Returns the result, and whether the trap was triggered.
 async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
-    let setting = Setting::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
+    let setting = FaultyApp::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
     setting.drop(EARLIER, &earlier()).await;
     for proxy in [&setting.dynamodb, &setting.s3] {
         proxy.set_trap(Some(Arc::clone(trap)));
@@ -137,16 +127,16 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
         trap.open();
         stack.at_rest().await;
     }
-    // One kill, and one more try.
+    // There is one kill and one retry.
     if let Some(key) = stack.list("failed/").first() {
-        panic!("failed for good: {}", setting.json(key).await);
+        panic!("dead-lettered: {}", setting.json(key).await);
     }
     (end(&setting, file, &version_id).await, sprang)
 }
 
-async fn end(setting: &Setting, file: &str, version_id: &str) -> End {
+async fn end(setting: &FaultyApp, file: &str, version_id: &str) -> End {
     let mut report = setting.report(KEY, version_id).await;
-    // What else a run that died had erased already nobody knows.
+    // The other counts miss what the killed invocation had deleted.
     report["identities_erased"] = report["erased"]["identities"].clone();
     for name in OF_RUNS {
         report.as_object_mut().unwrap().remove(name);
@@ -168,8 +158,7 @@ async fn end(setting: &Setting, file: &str, version_id: &str) -> End {
     }
 }
 
-/// The requests at which a run is killed: as many as asked for, or all. Among the few are the first of all and the last,
-/// and one of every operation.
+/// Returns `wanted` crash points, or all. They include the first and the last request and one of each operation.
 fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
     let moments = [Moment::Before, Moment::After];
     let all = operations.len() * 2;
@@ -196,11 +185,11 @@ fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
         .collect()
 }
 
-/// `CRASH_ROWS` is how large the file is, `CRASH_POINTS` at how many points it is killed (the whole sweep is as many as
-/// there are), `CRASH_JOBS` how many imports run side by side.
+/// `CRASH_ROWS` is the size of the file, `CRASH_POINTS` the number of crash points (a number larger than all is the full sweep),
+/// `CRASH_JOBS` the number of concurrent imports.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_at_any_request_changes_nothing() {
-    let file = file(number("CRASH_ROWS", 300) as usize);
+async fn kills_change_nothing() {
+    let file = file(env_number("CRASH_ROWS", 300) as usize);
     let trap = Arc::new(Trap::counting());
     let (expected, _) = import(&file, &trap).await;
     assert_eq!(
@@ -220,7 +209,7 @@ async fn a_kill_at_any_request_changes_nothing() {
         .collect();
     assert_eq!(statuses, BTreeSet::from([200, 404]));
     let operations = trap.operations();
-    let points = points(&operations, number("CRASH_POINTS", 6) as usize);
+    let points = points(&operations, env_number("CRASH_POINTS", 6) as usize);
     assert_eq!(
         expected.report["identities_erased"], 8,
         "{}",
@@ -254,8 +243,8 @@ async fn a_kill_at_any_request_changes_nothing() {
             if sprang {
                 break;
             }
-            // How rows fall into requests, and how often the erasure list is read, depends on how quickly they come. This
-            // import had fewer: the next one is killed at what was its last.
+            // The number of requests depends on timing, because it determines the batches and the reads of the erasure list. This
+            // import had fewer, so the next attempt takes its last request.
             at = trap.operations().len() - 1;
         }
         missed.fetch_add(usize::from(!sprang), Ordering::Relaxed);
@@ -264,7 +253,7 @@ async fn a_kill_at_any_request_changes_nothing() {
             eprintln!("{done} of {all} kills, {:?}", began.elapsed());
         }
     };
-    let jobs = number("CRASH_JOBS", 2) as usize;
+    let jobs = env_number("CRASH_JOBS", 2) as usize;
     futures::stream::iter(points)
         .map(kill)
         .buffer_unordered(jobs)
@@ -275,5 +264,5 @@ async fn a_kill_at_any_request_changes_nothing() {
         missed <= 1 + all / 20,
         "{missed} of {all} did not come to their request"
     );
-    eprintln!("{} killed, {missed} were over before", all - missed);
+    eprintln!("{} killed, {missed} imports ended before", all - missed);
 }

@@ -1,52 +1,56 @@
-//! Deadlines, with the real binary: whatever time a run has, it stores how far it is or fails, and at most one batch is done
-//! again. The finer steps are in ingest's own tests, on a clock that can be stopped.
+//! Deadlines with the real binary: an invocation saves its progress or fails, and at most one batch is repeated. Ingest's own
+//! tests cover finer steps on a simulated clock.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use local::Options;
 use tests::faults::Faults;
 
-use crate::imports::{Setting, file, number, undisturbed};
+use crate::support::{
+    environment::env_number,
+    faults::{FaultyApp, import_without_faults},
+    files::mixed_rows,
+};
 
 const KEY: &str = "drop/mixed/crm/file.ndjson";
-/// DynamoDB's limit of statements in a request, which is ingest's batch.
+/// DynamoDB's limit of statements in a request, which is the size of ingest's batches.
 const BATCH: u64 = 25;
 
-/// `DEADLINE_STEP` is the step between deadlines, in milliseconds, from one that is past when the run begins.
+/// `DEADLINE_STEP` is the step between deadlines in milliseconds. The first deadline has passed when the invocation starts.
 #[tokio::test(flavor = "multi_thread")]
-async fn wherever_a_deadline_falls_no_more_than_a_batch_is_done_again() {
+async fn repeats_at_most_one_batch() {
     let rows = 400;
-    let file = file(rows);
-    let expected = undisturbed(&file).await;
-    let statements = |setting: &Setting| {
+    let file = mixed_rows(rows);
+    let expected = import_without_faults(&file).await;
+    let statements = |setting: &FaultyApp| {
         let counts = setting.dynamodb.counts();
         counts["BatchExecuteStatement"].statements
     };
     let once = {
-        let setting = Setting::start(0, 1 << 40, Options::default()).await;
+        let setting = FaultyApp::start(0, 1 << 40, Options::default()).await;
         setting.drop(KEY, &file).await;
         statements(&setting)
     };
     let (mut ended, mut failed) = (0, 0);
-    for time in (900..=4_500).step_by(number("DEADLINE_STEP", 1_200) as usize) {
+    for time in (900..=4_500).step_by(env_number("DEADLINE_STEP", 1_200) as usize) {
         let options = Options {
             timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_millis(time))]),
             ..Options::default()
         };
-        let setting = Setting::start(0, 1 << 40, options).await;
+        let setting = FaultyApp::start(0, 1 << 40, options).await;
         let slow = Faults::default().with_bandwidth(40_000);
         setting.s3.set_faults(slow);
         let version_id = setting.drop(KEY, &file).await;
         if !setting.app.stack.list("failed/").is_empty() {
-            // No try had the time for a row. Nothing is lost: the event is there, and can be sent again.
+            // No attempt had time for a row. The event is dead-lettered and can be sent again.
             failed += 1;
             setting.s3.set_faults(Faults::default());
             if time <= 1_000 {
-                // There never is the time for a row, so no attempt can succeed. Nothing reports a failure before one does.
+                // No attempt can succeed, so there is no report.
                 assert_eq!(setting.app.stack.list("reports/"), [""; 0], "{time} ms");
                 continue;
             }
-            setting.send_failed_again().await;
+            setting.redrive().await;
         } else {
             ended += 1;
         }
@@ -55,11 +59,14 @@ async fn wherever_a_deadline_falls_no_more_than_a_batch_is_done_again() {
             expected,
             "{time} ms"
         );
-        let hops = setting.hops().await;
+        let invocations = setting.invocations().await;
         let again = statements(&setting) - once;
-        // Rows that replace one another are told apart within a run, and written by each that has one of them.
-        eprintln!("{time} ms: {hops} runs, {again} statements more");
-        assert!(again <= BATCH * hops, "{time} ms: {again} in {hops} runs");
+        // Rows of one key are merged within an invocation, so each invocation may write one of them.
+        eprintln!("{time} ms: {invocations} invocations, {again} more statements");
+        assert!(
+            again <= BATCH * invocations,
+            "{time} ms: {again} in {invocations} invocations"
+        );
     }
     assert!(ended > 0 && failed > 0, "{ended} {failed}");
 }

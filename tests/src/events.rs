@@ -1,5 +1,4 @@
-//! The events of `functions/*/events`, which `sam local invoke` and `sam remote invoke` send: each is what its function
-//! takes.
+//! The events of `functions/*/events` for `sam local invoke` and `sam remote invoke`: each function accepts its own.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +6,7 @@ use data_encoding::HEXLOWER;
 use local::Stack;
 use serde_json::{Value, json};
 
-use crate::app::{JANE, TestApp};
+use crate::support::{app::TestApp, files::JANE};
 
 fn events(function: &str) -> Vec<(PathBuf, Value)> {
     let folder =
@@ -26,7 +25,7 @@ fn events(function: &str) -> Vec<(PathBuf, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_http_functions_answer_their_events() {
+async fn http_functions_accept_samples() {
     let app = TestApp::with_jane().await;
     for function in ["profile-read", "note-write", "history"] {
         for (path, mut event) in events(function) {
@@ -45,7 +44,7 @@ async fn the_http_functions_answer_their_events() {
     }
 }
 
-/// Puts the id of a note that there is in the place of the one that the event names.
+/// Replaces the note id in an event with that of a new note.
 async fn name_a_note(app: &TestApp, event: &mut Value, held: &str) {
     let profile = event["pathParameters"]["id"].as_str().expect("an id");
     let key = event["routeKey"].as_str().map(|key| key.replace(' ', "-"));
@@ -59,7 +58,7 @@ async fn name_a_note(app: &TestApp, event: &mut Value, held: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ingest_takes_its_events() {
+async fn ingest_accepts_samples() {
     let app = TestApp::start().await;
     let mut imported = 0;
     for (path, mut event) in events("ingest") {
@@ -67,7 +66,7 @@ async fn ingest_takes_its_events() {
             imported += 1;
             let (_, file) = JANE[0];
             let key = object["key"].as_str().expect("a key").to_owned();
-            // Without a version, the event names the file by its content: it has to be this file's.
+            // Without a version, the event identifies the file by its ETag.
             assert_eq!(
                 object["eTag"],
                 etag(&app.stack, file).await,
@@ -84,7 +83,7 @@ async fn ingest_takes_its_events() {
     app.profile("jane@fake.com").await;
 }
 
-/// What S3 calls a content.
+/// Returns the ETag of a content.
 async fn etag(stack: &Stack, content: &'static str) -> String {
     let put = stack
         .s3_client()

@@ -1,13 +1,13 @@
-//! Data export: a header, then everything that is stored, each item once and with its place in a file.
+//! Data export: a header, then every stored item once, with its position in a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, api_event, four_links};
+use crate::support::{app::TestApp, events::api_event, files::four_identifiers};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_holds_every_item_with_its_place_in_a_file() {
+async fn contains_every_item() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -91,11 +91,11 @@ async fn an_export_holds_every_item_with_its_place_in_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_of_several_identities_holds_each_item_once() {
+async fn contains_each_item_once() {
     let app = TestApp::start().await;
-    let links = four_links();
-    // Each identity holds a record, attributes and five events, of which the first has a body stored apart; a message
-    // that all four hold is held, and so exported, four times.
+    let links = four_identifiers();
+    // Each identity has a record, attributes and five events. The first event has a body that is stored apart. One message is
+    // stored, and therefore exported, under all four identities.
     for (n, link) in links.iter().enumerate() {
         let mut rows = vec![
             json!({"record_type": "customer_record", "link": link, "first_name": format!("Jane {n}")}),
@@ -127,7 +127,7 @@ async fn an_export_of_several_identities_holds_each_item_once() {
         app.note(id, Some(id), json!({"text": format!("of {id}")}))
             .await;
     }
-    // Somebody else's, which must not be there.
+    // Another customer's record, which must not be exported.
     let other = json!({"link": {"mobile": "5550002"}, "first_name": "John"}).to_string();
     app.import("drop/customer_record/crm/john.ndjson", &other)
         .await;
@@ -147,7 +147,7 @@ async fn an_export_of_several_identities_holds_each_item_once() {
     // A record, two namespaces, three links, a note, five events and a body.
     assert_eq!(held.len(), 4 * (1 + 2 + 3 + 1 + 5 + 1));
 
-    // Any identity answers for all, whatever the pages' size.
+    // Every identity and every page size return the same items.
     let mut whole = BTreeMap::new();
     for (id, limit) in identities.iter().zip([1, 3, 14, 100]) {
         let (items, pages) = exported(&app, id, limit).await;
@@ -189,7 +189,7 @@ async fn an_export_of_several_identities_holds_each_item_once() {
     );
 }
 
-/// What Art. 15(1) GDPR asks for beside the data.
+/// Checks the information that Art. 15(1) GDPR requires beside the data.
 fn check_header(line: &Value, id: &str) {
     let header = &line["header"];
     assert_eq!(
@@ -213,7 +213,7 @@ fn text(item: &Value, name: &str) -> String {
     item[name].as_str().unwrap().to_owned()
 }
 
-/// Every item of an export, and how many pages it came in.
+/// Returns every item of an export, and the number of pages.
 async fn exported(app: &TestApp, id: &str, limit: usize) -> (Vec<Value>, usize) {
     let (mut items, mut pages, mut cursor) = (Vec::new(), 0, String::new());
     loop {

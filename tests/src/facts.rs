@@ -1,4 +1,4 @@
-//! The table's own facts: what a process writes into a new table, and which tables it refuses.
+//! The facts of the table: what a process writes into a new table, and which tables it rejects.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,10 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::Options;
 use serde_json::json;
 
-use crate::{
-    app::{TestApp, problem_of},
-    ingest::{rows, s3_event},
-};
+use crate::support::{api::problem_of, app::TestApp, events::s3_event, table::rows};
 
 const ROW: &str = r#"{"link": {"email": "ada@example.com"}, "first_name": "Ada"}"#;
 
@@ -17,7 +14,7 @@ fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// Puts the facts of a table.
+/// Puts facts of the table.
 async fn put_facts(app: &TestApp, facts: &[(&str, AttributeValue)]) {
     let facts = facts
         .iter()
@@ -31,7 +28,7 @@ async fn put_facts(app: &TestApp, facts: &[(&str, AttributeValue)]) {
         .unwrap();
 }
 
-/// The item under this sort key among the facts.
+/// Returns the fact with a sort key.
 async fn fact(app: &TestApp, sort: &str) -> Option<HashMap<String, AttributeValue>> {
     let is_it = |row: &HashMap<String, AttributeValue>| {
         row["PK"] == text("config") && row["SK"] == text(sort)
@@ -39,7 +36,7 @@ async fn fact(app: &TestApp, sort: &str) -> Option<HashMap<String, AttributeValu
     rows(app).await.into_iter().find(is_it)
 }
 
-/// Why ingest refuses an event.
+/// Returns the error with which ingest rejects an event.
 async fn refusal(app: &TestApp) -> String {
     let key = "drop/customer_record/crm/refused.ndjson";
     let event = s3_event(app, key, "v", "01");
@@ -53,7 +50,7 @@ async fn status(app: &TestApp, path: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_of_another_format_is_refused() {
+async fn rejects_other_format() {
     for (format, held) in [(None, 1), (Some("3"), 3)] {
         let app = TestApp::start().await;
         let mut facts = vec![("key_check", text("x"))];
@@ -79,7 +76,7 @@ async fn a_table_of_another_format_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_calling_code_is_refused() {
+async fn rejects_other_calling_code() {
     let folder = tempfile::tempdir().unwrap();
     let start = async |code: &str| {
         let parameters = [("DefaultCallingCode".to_owned(), code.to_owned())];
@@ -104,17 +101,17 @@ async fn another_calling_code_is_refused() {
     assert!(refusal.contains("another DefaultCallingCode"), "{refusal}");
     let (status, problem) = app.lookup(json!({"mobile": "0491570156"})).await;
     assert_eq!(status, 500, "{problem}");
-    // What has an id needs no rules.
+    // A read by id needs no identifier rules.
     let path = format!("/profiles/{}", ada["id"].as_str().unwrap());
     assert_eq!(app.get(&path).await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_knows_the_sources_of_its_files() {
+async fn stores_sources() {
     let app = TestApp::start().await;
     let keys = ["crm", "pos", "shop", "mail"]
         .map(|source| format!("drop/customer_record/{source}/a.ndjson"));
-    // First files of several sources at a time.
+    // The first files of several sources are imported concurrently.
     let mut imports = app.stack.imports();
     for key in &keys {
         imports.put(key, ROW.to_owned()).await.unwrap();
@@ -129,7 +126,7 @@ async fn the_table_knows_the_sources_of_its_files() {
     let expected = ["crm", "default", "mail", "pos", "shop"].map(str::to_owned);
     assert_eq!(sources, expected.iter().collect());
 
-    // Each source was new once, and its plan names those before it.
+    // Each source was new once, and its plan names the sources before it.
     let mut before = BTreeMap::new();
     for row in rows(&app).await {
         let Some(AttributeValue::M(plan)) = row.get("data") else {

@@ -1,5 +1,4 @@
-//! The Find attributes and their indexes, through ingest: what they contain, what they cost, and that they contain nothing
-//! personal.
+//! The Find attributes and their indexes: content, cost, and that they contain no personal data.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::model::find::INDEXES;
 
-use crate::{app::TestApp, ingest::rows};
+use crate::support::{app::TestApp, table::rows};
 
-/// The values in an index, without hash and shard, by the sort key of their item.
+/// Returns the kind of each entry in an index, without hash and shard, by the item's sort key.
 async fn kinds(app: &TestApp, index: &str) -> BTreeMap<String, String> {
     let scan = app.stack.dynamodb_client().scan();
     let scan = scan.table_name(app.stack.table()).index_name(index);
@@ -26,7 +25,7 @@ async fn kinds(app: &TestApp, index: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The kinds in each of the four indexes; an event's key is cut to its type.
+/// Returns the entries of the four indexes. An event's key is reduced to its type.
 async fn all_kinds(app: &TestApp) -> [BTreeSet<(String, String)>; 4] {
     let mut all = [const { BTreeSet::new() }; 4];
     for (kinds_of_index, index) in all.iter_mut().zip(INDEXES) {
@@ -76,10 +75,10 @@ async fn import_record(app: &TestApp, fields: Value) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_are_indexed_as_they_are_now() {
+async fn indexes_current_records() {
     let app = TestApp::start().await;
     let full = json!({"first_name": "Jane", "last_name": "Doe", "email": "jane@example.com", "mobile": "61491570156", "customer_id": "1042"});
-    // A unit for the item and one for each entry.
+    // One unit for the item and one for each entry.
     assert_eq!(import_record(&app, full.clone()).await, 5.0);
     let all = [
         these([(RECORD, "name")]),
@@ -88,7 +87,7 @@ async fn records_are_indexed_as_they_are_now() {
         these([(RECORD, "customer")]),
     ];
     assert_eq!(all_kinds(&app).await, all);
-    // The update takes a unit, and no index is written. (DynamoDB bills the failed INSERT too; the local table does not report it.)
+    // The update takes one unit and writes no index. (DynamoDB also bills the failed INSERT; the local table does not report it.)
     assert_eq!(import_record(&app, full.clone()).await, 1.0);
     assert_eq!(all_kinds(&app).await, all);
     let mut renamed = full.clone();
@@ -113,7 +112,7 @@ async fn records_are_indexed_as_they_are_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_without_values_cost_nothing_more() {
+async fn indexes_no_plain_events() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "61491570156"});
     let at = "2026-01-02T03:04:05Z";
@@ -135,7 +134,7 @@ async fn events_without_values_cost_nothing_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_are_indexed_by_number_and_id() {
+async fn indexes_orders() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "61491570156"});
     let (first, second) = ("2026-01-02T03:04:05Z", "2026-01-03T03:04:05Z");
@@ -149,11 +148,11 @@ async fn orders_are_indexed_by_number_and_id() {
     assert_eq!(import(purchase(&link, first, numbered.clone())).await, 3.0);
     assert_eq!(all_kinds(&app).await[..2], [these([order]), these([order])]);
     assert_eq!(import(purchase(&link, first, numbered)).await, 1.0);
-    // Without a number its id takes the number's place.
+    // Without a number, the id is indexed as the number.
     let plain = json!({"purchase_id": "gid-7"});
     assert_eq!(import(purchase(&link, first, plain.clone())).await, 4.0);
     assert_eq!(all_kinds(&app).await[..2], [these([order]), these([])]);
-    // Moved to another time: the tombstone that is left is not found.
+    // After a move, the tombstone is not indexed.
     let mut moved = plain;
     moved["replaces_action_at"] = json!(first);
     import(purchase(&link, second, moved)).await;
@@ -174,7 +173,7 @@ async fn orders_are_indexed_by_number_and_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn erased_items_leave_the_indexes_and_return_with_new_ones() {
+async fn removes_erased_items() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "61491570156"});
     let fields = json!({"first_name": "Jane", "email": "jane@example.com"});
@@ -240,12 +239,12 @@ async fn keys_contain_nothing_personal() {
             );
         }
     }
-    // Four of a record with everything, a name and an order's two for each link, and two of the records' linked ids.
+    // Four entries of the full record; for each link, a name and two of an order; two of the records' ids.
     assert_eq!(values, 4 + 3 * (1 + 2) + 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exports_leave_the_find_attributes_out() {
+async fn exports_omit_find_attributes() {
     let app = TestApp::start().await;
     import_record(
         &app,

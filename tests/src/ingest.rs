@@ -1,14 +1,19 @@
-//! Ingest: what is dropped is stored, in any order and any number of times.
+//! Ingest: files in any order and any number of times have the same result.
 
 use std::collections::BTreeMap;
 
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
-use crate::app::{JANE, TestApp};
+use crate::support::{
+    app::TestApp,
+    events::s3_event,
+    files::JANE,
+    table::{clear_table, rows, to_json},
+};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_twice_and_in_reverse_make_the_same_profile() {
+async fn order_of_files_changes_nothing() {
     let once = TestApp::with_jane().await;
     let expected = once.timeless_profile("jane@fake.com").await;
 
@@ -34,7 +39,7 @@ async fn files_twice_and_in_reverse_make_the_same_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unify_may_come_before_or_after() {
+async fn links_before_or_after() {
     let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"},{"customer_id":"7","system_name":"pos"}]}"#;
     let after = TestApp::with_jane().await;
     assert_eq!(
@@ -67,7 +72,7 @@ async fn unify_may_come_before_or_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_row_is_rejected_and_all_others_are_stored() {
+async fn rejects_one_row() {
     let app = TestApp::start().await;
     let good = |id: &str| {
         format!(
@@ -125,7 +130,7 @@ async fn a_bad_row_is_rejected_and_all_others_are_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_ingested_gets_a_report() {
+async fn reports_rejected_files() {
     let app = TestApp::start().await;
     for (key, slug) in [
         ("drop/orders/a.ndjson", "unknown-record-type"),
@@ -147,7 +152,7 @@ async fn a_file_that_cannot_be_ingested_gets_a_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands() {
+async fn counts_replaced_rows_as_written() {
     let app = TestApp::start().await;
     let rows: String = (1..=60)
         .map(|number| {
@@ -164,13 +169,13 @@ async fn the_same_key_twice_in_a_file_counts_as_written_and_the_later_row_stands
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_older_version_that_comes_late_is_stale() {
+async fn late_version_is_stale() {
     let app = TestApp::start().await;
     let key = "drop/customer_record/crm/a.ndjson";
     let row = |name: &str| format!(r#"{{"link":{{"mobile":"5550001"}},"first_name":"{name}"}}"#);
     let first = app.import(key, &row("Old")).await;
     let second = app.import(key, &row("New")).await;
-    // As if neither had been seen: the newer one comes first, then the older.
+    // With an empty table, the newer event comes first, then the older.
     clear_table(&app).await;
     let version = |report: &Value| report["version_id"].as_str().unwrap().to_owned();
     for (report, sequencer) in [(&second, "02"), (&first, "01")] {
@@ -188,7 +193,7 @@ async fn an_older_version_that_comes_late_is_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
+async fn accepts_test_event() {
     let app = TestApp::start().await;
     let event = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-10-31T00:00:00.000Z",
         "Bucket": app.stack.bucket(), "RequestId": "r", "HostId": "h"});
@@ -216,9 +221,9 @@ async fn s3s_test_event_is_taken_and_a_deleted_version_is_a_verdict() {
     );
 }
 
-/// The second law, on the real table: any order, any number of times, the same items to the last byte.
+/// Events in any order, each twice, store the same items to the last byte.
 #[tokio::test(flavor = "multi_thread")]
-async fn any_order_of_events_makes_the_same_table() {
+async fn order_of_events_changes_nothing() {
     let app = TestApp::start().await;
     let mut events = Vec::new();
     let unify = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61123456789"}]}"#;
@@ -262,41 +267,9 @@ async fn any_order_of_events_makes_the_same_table() {
     }
 }
 
-/// The event of a put, as S3 sends it.
-pub(crate) fn s3_event(app: &TestApp, key: &str, version_id: &str, sequencer: &str) -> Value {
-    json!({"Records": [{
-        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-10-31T00:00:00.000Z",
-        "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "local"},
-        "requestParameters": {"sourceIPAddress": "127.0.0.1"}, "responseElements": {},
-        "s3": {
-            "s3SchemaVersion": "1.0", "configurationId": "ingest",
-            "bucket": {"name": app.stack.bucket(), "ownerIdentity": {"principalId": "local"}, "arn": "arn:aws:s3:::b"},
-            "object": {"key": key, "size": 1, "eTag": "e", "versionId": version_id, "sequencer": sequencer}
-        }
-    }]})
-}
-
-/// Everything in the table.
-pub(crate) async fn rows(
-    app: &TestApp,
-) -> Vec<std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>> {
-    let scan = app
-        .stack
-        .dynamodb_client()
-        .scan()
-        .table_name(app.stack.table())
-        .consistent_read(true);
-    scan.into_paginator()
-        .items()
-        .send()
-        .collect::<Result<Vec<_>, _>>()
-        .await
-        .expect("the table answers")
-}
-
-/// Every item that is recorded of customers and products, printed in the order of its parts. What the table keeps of
-/// imports and of itself is left out: it tells of runs.
-async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
+/// Returns all items of customers and products. The state of imports and of the table is left out, because it depends on
+/// invocations.
+async fn table_dump(app: &TestApp) -> BTreeMap<String, Value> {
     let mut dump = BTreeMap::new();
     for row in rows(app).await {
         let text = |name: &str| row[name].as_s().unwrap().clone();
@@ -305,40 +278,8 @@ async fn table_dump(app: &TestApp) -> BTreeMap<String, String> {
         }
         dump.insert(
             format!("{} {}", text("PK"), text("SK")),
-            print(&aws_sdk_dynamodb::types::AttributeValue::M(row.clone())),
+            to_json(&aws_sdk_dynamodb::types::AttributeValue::M(row.clone())),
         );
     }
     dump
-}
-
-/// Prints a value with its maps in order.
-pub(crate) fn print(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
-    use aws_sdk_dynamodb::types::AttributeValue::{L, M};
-    match value {
-        M(map) => {
-            let sorted: BTreeMap<_, _> = map
-                .iter()
-                .map(|(name, value)| (name, print(value)))
-                .collect();
-            format!("{sorted:?}")
-        }
-        L(list) => format!("{:?}", list.iter().map(print).collect::<Vec<_>>()),
-        value => format!("{value:?}"),
-    }
-}
-
-pub(crate) async fn clear_table(app: &TestApp) {
-    for row in rows(app).await {
-        let delete = app
-            .stack
-            .dynamodb_client()
-            .delete_item()
-            .table_name(app.stack.table());
-        delete
-            .key("PK", row["PK"].clone())
-            .key("SK", row["SK"].clone())
-            .send()
-            .await
-            .expect("the item goes");
-    }
 }

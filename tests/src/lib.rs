@@ -1,5 +1,5 @@
-//! What the system's tests share with benchmarks and with those of functions: a proxy that plays the faults of the
-//! services behind it, and a model of what dropped files come to.
+//! Shared with benchmarks and with the tests of functions: a proxy that injects faults, and a model of the result of dropped
+//! files.
 
 pub mod faults;
 pub mod model;

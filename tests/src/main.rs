@@ -1,9 +1,9 @@
-//! The system's tests. Each has a stack of its own: DynamoDB and S3 over HTTP, and the functions' real binaries.
+//! System tests: DynamoDB and S3 over HTTP, and the functions' real binaries. Tests in `read` share a stack; each other test
+//! starts its own.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod access;
 mod answers;
-mod app;
 mod concurrency;
 mod contract;
 mod cost;
@@ -13,13 +13,10 @@ mod erasure;
 mod events;
 mod export;
 mod facts;
-mod figures;
 mod files;
 mod find;
-mod forgiving;
 mod history;
 mod hostile;
-mod identifiers;
 mod imports;
 mod ingest;
 mod metrics;
@@ -29,8 +26,10 @@ mod privacy;
 mod profile_read;
 mod progress;
 mod proxy;
+mod read;
 mod reading;
 mod rules;
 mod schedules;
 mod service;
+mod support;
 mod template;

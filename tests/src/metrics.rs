@@ -1,13 +1,13 @@
-//! Measurements: what the functions write is what the alarms and the dashboard look at.
+//! Metrics: alarms and the dashboard use what the functions emit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use local::{Delivery, Options};
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::app::TestApp;
 
-/// The metrics of each function, by its logical id.
+/// Returns the metrics of each function, by logical id.
 async fn measured(app: &TestApp) -> BTreeMap<String, Vec<Value>> {
     let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for line in app.stack.logs() {
@@ -32,7 +32,7 @@ async fn after_one_of_each() -> BTreeMap<String, Vec<Value>> {
     app.get("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
     app.note(&id, Some("k"), json!({"text": "Card 4111 1111 1111 1111"}))
         .await;
-    // What a function wrote just before its answer may follow a moment later: another answer is behind it.
+    // The log lines of a response may follow it. Further requests complete them.
     app.get(&format!("/profiles/{id}/history")).await;
     app.note(&id, Some("k"), json!({"text": "Call"})).await;
     app.profile("jane@fake.com").await;
@@ -44,7 +44,7 @@ fn sum(lines: &[Value], metric: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_and_imports_are_measured() {
+async fn measures_requests_and_imports() {
     let measured = after_one_of_each().await;
     let imports = &measured["IngestFunction"];
     assert_eq!(imports.len(), 6, "one for each file");
@@ -73,7 +73,7 @@ async fn requests_and_imports_are_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn alarms_and_dashboard_look_at_what_is_measured() {
+async fn alarms_use_emitted_metrics() {
     let mut measured = BTreeSet::new();
     let lines = after_one_of_each().await.into_values();
     let lines = lines.chain(after_excluded_links().await.into_values());
@@ -106,7 +106,7 @@ async fn alarms_and_dashboard_look_at_what_is_measured() {
     assert!(unknown.is_empty(), "nothing measures {unknown:?}");
 }
 
-/// Reads a profile whose source has too many links, and returns what was measured.
+/// Reads a profile with a source that has too many links. Returns the metrics.
 async fn after_excluded_links() -> BTreeMap<String, Vec<Value>> {
     let app = TestApp::start().await;
     let pair = |n: u32| json!({"records": [{"email": "till@example.com"}, {"customer_id": format!("c{n}")}]});
@@ -117,7 +117,7 @@ async fn after_excluded_links() -> BTreeMap<String, Vec<Value>> {
     measured(&app).await
 }
 
-/// The names of our own metrics in an alarm.
+/// Collects the names of this service's metrics in an alarm.
 fn own(value: &Value, names: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
@@ -134,9 +134,9 @@ fn own(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
-/// The measurements of an import.
+/// Returns the metrics of an import.
 async fn of_import(app: &TestApp, import: &Value) -> Vec<Value> {
-    // Its line may come a moment after its report.
+    // The line may follow the report.
     loop {
         let lines = measured(app).await.remove("IngestFunction");
         let mut lines = lines.unwrap_or_default();
@@ -148,10 +148,9 @@ async fn of_import(app: &TestApp, import: &Value) -> Vec<Value> {
     }
 }
 
-/// A file that is refused whole, or of which much is not read, shows in what the alarms look at: once, although its event comes
-/// twice, and also among good files.
+/// A file that is rejected whole, or mostly unread, shows in the metrics of the alarms: once, although its event comes twice.
 #[tokio::test(flavor = "multi_thread")]
-async fn measures_refused_and_unread_files() {
+async fn measures_rejected_and_unread_files() {
     let app = TestApp::start_with(Options {
         delivery: Delivery {
             duplicates: 1,
@@ -243,7 +242,7 @@ async fn measures_refused_and_unread_files() {
         let lost = rejected.as_f64().unwrap() + rows;
         let share = (read > 0.0).then(|| 100.0 * lost / (read + rows));
         let told = line["RejectedShare"].as_f64();
-        // Decimal digits are read back with the last bit rounded.
+        // Parsing decimal digits rounds the last bit.
         let differs = told.zip(share).is_some_and(|(a, b)| (a - b).abs() > 1e-9);
         assert!(
             told.is_some() == share.is_some() && !differs,
@@ -257,9 +256,9 @@ async fn measures_refused_and_unread_files() {
     }
 }
 
-/// Each alarm says where the runbook tells of it.
+/// Each alarm names its section of the runbook.
 #[test]
-fn every_alarm_stands_in_the_runbook() {
+fn runbook_covers_every_alarm() {
     let runbook = include_str!("../../infra/runbook.md");
     let mut alarms = 0;
     for template in ["template.yaml", "infra/operations.yaml"] {

@@ -1,112 +1,112 @@
-//! A small model of the result of dropped files, for random schedules: the newest row of a key wins, and erased customers are
-//! gone. It knows nothing of how ingest works: no table, no versions' bytes, no invocations.
+//! A small model of the result of dropped files, for random schedules: the last write of a key wins, and erased customers have no
+//! profile. It knows nothing of ingest: no table, no version bytes, no invocations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-/// How many customers there are; each has one identifier, [`mobile`].
+/// The number of customers. Each has one identifier, [`mobile`].
 pub const CUSTOMERS: u8 = 3;
 
-/// When something happened, seen from the moment of all drops.
+/// A time, relative to the drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
-    /// Before: every erasure deletes an event of this time.
+    /// Before the drops: every erasure deletes an event of this time.
     Past,
-    /// After: an erasure keeps an event of this time, if its file is newer.
+    /// After the drops: an erasure keeps an event of this time if its file is newer.
     Future,
 }
 
-/// What a forget row does.
+/// The effect of a forget row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forget {
     /// Deletes what is stored.
     Erase,
-    /// Deletes what is stored and keeps out what is imported later.
+    /// Deletes what is stored and suppresses later imports.
     Suppress,
-    /// Lets records and links in again.
+    /// Admits records and links again.
     Reinstate,
 }
 
-/// A row. What it says is its number, which no other row has.
+/// A row. Its content is its number, which no other row has.
 #[derive(Clone, Debug)]
 pub enum Row {
-    /// An event, of which there are two for each customer and time; perhaps one that was sent under another time before.
+    /// An event. Each customer has two for each time. It may have been moved from the other time.
     Event {
-        /// Whose.
+        /// The customer.
         customer: u8,
-        /// Which.
+        /// The natural id.
         name: u8,
-        /// When.
+        /// The time of the event.
         at: When,
-        /// Whether it stood at the other time before.
+        /// Whether it replaces an event at the other time.
         moved: bool,
     },
-    /// A customer record, and when its source says that it changed.
+    /// A customer record, with an optional `updated_at`.
     Record {
-        /// Whose.
+        /// The customer.
         customer: u8,
-        /// `None`: the source does not say.
+        /// The value of `updated_at`.
         updated: Option<When>,
     },
-    /// A link, or its end.
+    /// An identity link, or its removal.
     Link {
-        /// One side.
+        /// One end.
         a: u8,
-        /// The other.
+        /// The other end.
         b: u8,
-        /// Whether there is one.
+        /// Whether the link is live.
         live: bool,
     },
     /// A forget row.
     Forget {
-        /// Whose.
+        /// The customer.
         customer: u8,
-        /// What it does.
+        /// The effect.
         kind: Forget,
     },
-    /// None.
+    /// A row that is rejected.
     Broken,
 }
 
-/// What becomes of a dropped file's events.
+/// A dropped file and the fate of its event.
 #[derive(Clone, Debug)]
 pub struct Drop {
-    /// Which of a few keys: later drops overwrite earlier ones of the same key.
+    /// The number of its key. Later drops overwrite earlier ones with the same key.
     pub key: u8,
-    /// What is in it.
+    /// The rows.
     pub rows: Vec<Row>,
-    /// How often its event comes; none means that it is lost.
+    /// The number of deliveries of its event; 0 means that the event is lost.
     pub copies: u8,
-    /// Whether the version is deleted, sooner or later.
+    /// Whether the version is deleted at some time.
     pub deleted: bool,
 }
 
-/// What a customer's profile shows.
+/// The content of a customer's profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// Who is folded into it.
+    /// The customers that the profile contains.
     pub customers: BTreeSet<u8>,
-    /// What the records of each say.
+    /// The number of the record row of each customer.
     pub records: BTreeMap<u8, u64>,
-    /// The events, and what they say.
+    /// The number of the row of each event.
     pub events: BTreeMap<(When, u8), u64>,
 }
 
-/// The identifier of a customer.
+/// Returns the identifier of a customer.
 #[must_use]
 pub fn mobile(customer: u8) -> String {
     format!("6140000000{customer}")
 }
 
-/// The number of a row, by its drop's place and its own.
+/// Returns the number of a row from the positions of its drop and of itself.
 const fn said(drop: usize, row: usize) -> u64 {
     (drop * 100 + row) as u64
 }
 
-/// Draws a few drops, in the order of their creation. There are no reinstatements among them: what a file that is imported before
-/// the reinstatement that it needs leaves depends on the order of events, which a random schedule does not tell.
+/// Returns random drops in the order of their creation. They contain no reinstatements: a file newer than a reinstatement but
+/// imported before it depends on the order of events, which a random schedule does not specify.
 pub fn drops(random: &mut impl Rng) -> Vec<Drop> {
     let forgets = random.random_bool(0.5);
     (0..random.random_range(2..6))
@@ -158,7 +158,7 @@ fn row(random: &mut impl Rng, forgets: bool) -> Row {
 }
 
 impl Drop {
-    /// The file, as the drop of this place; `past` and `future` are moments as files write them.
+    /// Returns the file at this position among the drops. `past` and `future` are times in the notation of files.
     #[must_use]
     pub fn file(&self, place: usize, past: &str, future: &str) -> String {
         let moment = |when| match when {
@@ -221,7 +221,7 @@ const fn other(when: When) -> When {
     }
 }
 
-/// What the forget rows of some drops say.
+/// The effects of the forget rows of some drops.
 #[derive(Clone, Debug, Default)]
 struct Forgotten {
     /// The newest erasure of each customer.
@@ -231,7 +231,7 @@ struct Forgotten {
 }
 
 impl Forgotten {
-    /// Of the drops of these places.
+    /// Collects the forget rows of the drops at these positions.
     fn of(drops: &[Drop], places: impl IntoIterator<Item = usize>) -> Self {
         let mut forgotten = Self::default();
         for place in places {
@@ -254,7 +254,7 @@ impl Forgotten {
         forgotten
     }
 
-    /// Whether what row `said` states about a customer is erased; `at` is the time of an event.
+    /// Returns whether row `said` about a customer is erased. `at` is the time of an event.
     fn erases(&self, customer: u8, said: u64, at: Option<When>) -> bool {
         if self.suppressed.contains(&customer) {
             return true;
@@ -271,9 +271,9 @@ impl Forgotten {
     }
 }
 
-/// Which rows about records and links are stored: those that are not erased and, if the order of the events is known, have not
-/// been since their own event. A file that is newer than a reinstatement, but was imported before it, is kept out: the one
-/// exception to the rule that the order of events does not matter.
+/// The rows of records and links that are stored: those that are not erased. If the order of events is known, they must also not
+/// have been erased at any time since their own event. A file newer than a reinstatement but imported before it is suppressed:
+/// the one case in which the order of events matters.
 struct Stored<'a> {
     drops: &'a [Drop],
     imported: &'a BTreeSet<usize>,
@@ -302,15 +302,15 @@ impl Stored<'_> {
     }
 }
 
-/// The profiles of all customers after the drops of these places, and no others, were imported; `None` for a customer without
-/// one. `order` lists the drops in the order of their events, if these were delivered one after another.
+/// Returns the profiles of all customers after exactly these drops were imported; `None` for a customer without one. `order`
+/// lists the drops in the order of their events, if these were delivered one after another.
 #[must_use]
 pub fn profiles(
     drops: &[Drop],
     imported: &BTreeSet<usize>,
     order: Option<&[usize]>,
 ) -> Vec<Option<Profile>> {
-    // A later row replaces an earlier one: drops and rows are in the order of their creation.
+    // A later row replaces an earlier one. Drops and rows are in the order of their creation.
     let mut events = BTreeMap::new();
     let mut records = BTreeMap::new();
     let mut links = BTreeMap::new();
@@ -359,7 +359,7 @@ pub fn profiles(
             let something = events.keys().any(|(customer, ..)| has(customer))
                 || records.keys().any(has)
                 || links.keys().any(|(a, b)| has(a) || has(b));
-            // Several customers' event of the same source and id is one: its newest row says what it is.
+            // Events of several customers with the same source and id are one event. The newest row wins.
             let mut newest: BTreeMap<_, (u64, bool)> = BTreeMap::new();
             for ((_, at, name), row) in events.iter().filter(|((customer, ..), _)| has(customer)) {
                 let held = newest.entry((*at, *name)).or_insert(*row);
@@ -382,11 +382,11 @@ pub fn profiles(
         .collect()
 }
 
-/// Reads a profile's document: `past` is the moment of what happened before, as documents write it, and `ids` are the
+/// Returns the content of a profile document. `past` is the time of [`When::Past`] in the notation of documents; `ids` are the
 /// ids of the customers' identities.
 ///
 /// # Panics
-/// The document is none.
+/// The document is not a profile.
 #[must_use]
 pub fn shown(document: &Value, past: &str, ids: &[String]) -> Profile {
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Notes: left once, however often the request is sent.
+//! Notes: creation with idempotency keys, changes with ETags, pages and masking.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,13 @@ use local::Options;
 use serde_json::{Value, json};
 use tests::faults::{Fault, Faults, Proxy};
 
-use crate::app::{TestApp, api_event, problem_of};
+use crate::support::{
+    api::problem_of,
+    app::TestApp,
+    events::api_event,
+    files::JANE,
+    table::{contains_text, rows},
+};
 
 async fn jane() -> (TestApp, String) {
     let app = TestApp::with_jane().await;
@@ -18,7 +24,7 @@ async fn jane() -> (TestApp, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_left_once() {
+async fn creates_one_note() {
     let (app, id) = jane().await;
     let body = json!({"text": "Prefers the phone.\nAfter five."});
     let (status, first) = app.note(&id, Some("key-1"), body.clone()).await;
@@ -52,7 +58,7 @@ async fn a_note_is_left_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notes_are_listed_newest_first() {
+async fn lists_newest_first() {
     let (app, id) = jane().await;
     for number in 0..7 {
         let (status, _) = app
@@ -94,14 +100,14 @@ async fn notes_are_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_requests_at_once_leave_one_note() {
+async fn concurrent_requests_create_one_note() {
     let (app, id) = jane().await;
     let body = json!({"text": "Once"});
     let (a, b) = tokio::join!(
         app.note(&id, Some("key"), body.clone()),
         app.note(&id, Some("key"), body)
     );
-    // One of them may meet the other's transaction: then it is told to try again.
+    // One request may conflict with the transaction of the other. Then its response asks for a retry.
     let stored: Vec<_> = [&a, &b]
         .into_iter()
         .filter(|(status, _)| *status == 201)
@@ -113,7 +119,7 @@ async fn two_requests_at_once_leave_one_note() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_notes_are_refused() {
+async fn rejects_invalid_notes() {
     let (app, id) = jane().await;
     let long = "x".repeat(10_001);
     for (key, body, status, slug, field) in [
@@ -164,13 +170,13 @@ async fn bad_notes_are_refused() {
     assert_eq!(notes["items"], json!([]));
 }
 
-/// The path of a note under a profile.
+/// Returns the path of a note.
 fn path(id: &str, note: &Value) -> String {
     format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_changed_as_it_was_read() {
+async fn changes_matching_etag() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -206,7 +212,7 @@ async fn a_note_is_changed_as_it_was_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_is_deleted_as_it_was_read() {
+async fn deletes_matching_etag() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -224,7 +230,7 @@ async fn a_note_is_deleted_as_it_was_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_changes_at_once_lose_neither_in_silence() {
+async fn concurrent_changes_conflict() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
@@ -239,13 +245,12 @@ async fn two_changes_at_once_lose_neither_in_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_author_or_an_administrator_changes_a_note() {
+async fn only_author_or_admin_changes() {
     let (app, id) = jane().await;
     let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     let path = path(&id, &note);
     let ask = async |method: &str, sub: &str, scope: &str, body: Option<Value>| {
-        let mut event =
-            crate::app::api_event(method, &path, Some(json!({"sub": sub, "scope": scope})));
+        let mut event = api_event(method, &path, Some(json!({"sub": sub, "scope": scope})));
         event["headers"]["if-match"] = json!("*");
         if let Some(body) = body {
             event["body"] = json!(body.to_string());
@@ -272,7 +277,7 @@ async fn only_the_author_or_an_administrator_changes_a_note() {
         ask("PATCH", "local-agent", "profiles:read", text()).await.0,
         403
     );
-    // Who administers notes need not see what they say.
+    // An administrator of notes need not see their text.
     let (status, changed) = ask("PATCH", "agent-7", "notes:write notes:admin", text()).await;
     assert_eq!(
         (status, &changed["text"]),
@@ -285,7 +290,7 @@ async fn only_the_author_or_an_administrator_changes_a_note() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pinned_notes_stand_on_top_of_the_first_page_alone() {
+async fn pins_to_first_page() {
     let (app, id) = jane().await;
     for number in 0..6 {
         let body = json!({"text": format!("Note {number}"), "pinned": number == 1});
@@ -311,7 +316,7 @@ async fn pinned_notes_stand_on_top_of_the_first_page_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_was_made_is_not_disowned_where_the_tables_answer_is_lost() {
+async fn lost_response_confirms_change() {
     let proxy = Proxy::bind(0).await.unwrap();
     let url = (
         "AWS_ENDPOINT_URL_DYNAMODB".to_owned(),
@@ -323,14 +328,14 @@ async fn a_change_that_was_made_is_not_disowned_where_the_tables_answer_is_lost(
     })
     .await;
     proxy.set_upstream(app.stack.dynamodb_url());
-    let (folder, rows) = crate::app::JANE[0];
+    let (folder, rows) = JANE[0];
     app.import(&format!("drop/{folder}/jane.ndjson"), rows)
         .await;
     let profile = app.profile("jane@fake.com").await;
     let id = profile["id"].as_str().unwrap();
     let (_, note) = app.note(id, Some("k"), json!({"text": "Call"})).await;
     let path = path(id, &note);
-    // Until the first answer is lost.
+    // Repeat until the first response is lost.
     let lose = async |operation: &str| {
         proxy.set_faults(Faults::default().with_on(operation, Fault::Lost, 1.0));
         while proxy
@@ -364,10 +369,9 @@ async fn masks_card_numbers() {
     let change = json!({"text": "5555-5555-5555-4444"});
     let (_, changed) = app.edit_note(&path, note["etag"].as_str(), change).await;
     assert_eq!(changed["text"], "****-****-****-4444");
-    let stored = app.stack.dynamodb_client().scan();
-    let stored = stored.table_name(app.stack.table()).send().await.unwrap();
-    let stored = format!("{:?}", stored.items());
-    assert!(stored.contains("****-4444") && !stored.contains("5555-5555"));
+    let rows = rows(&app).await;
+    let is_stored = |part| rows.iter().any(|row| contains_text(row, part));
+    assert!(is_stored("****-4444") && !is_stored("5555-5555"));
     app.get(&format!("/profiles/{id}")).await;
     let is_count = |line: &String| line.contains("CardNumbersMasked");
     assert_eq!(
@@ -381,7 +385,7 @@ async fn masks_card_numbers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_who_changed_a_note() {
+async fn names_last_editor() {
     let (app, id) = jane().await;
     let path = format!("/profiles/{id}/notes");
     let mut event = api_event(
@@ -409,9 +413,9 @@ async fn names_who_changed_a_note() {
     assert_eq!((author, changer), (&json!("vera"), &json!("local-agent")));
 }
 
-/// A repeated request gets the note as it is, not as it was.
+/// A repeated request returns the current note, not the original one.
 #[tokio::test(flavor = "multi_thread")]
-async fn replays_return_the_note_as_it_is() {
+async fn replay_returns_current_note() {
     let (app, id) = jane().await;
     let body = json!({"text": "Call back"});
     let (_, note) = app.note(&id, Some("k"), body.clone()).await;
@@ -434,9 +438,9 @@ async fn replays_return_the_note_as_it_is() {
     assert_eq!(status, 201);
 }
 
-/// Notes are read apart from events, and the page of notes ends where a response does.
+/// Notes are read apart from events, and the page of notes ends at the limit of a response.
 #[tokio::test(flavor = "multi_thread")]
-async fn many_notes_do_not_hide_orders() {
+async fn many_notes_hide_no_order() {
     let app = TestApp::start().await;
     let order = |n: u32| json!({"link": {"email": "a@example.com"}, "action_at": format!("2026-01-{n:02}"), "type": "physical", "purchase_id": n.to_string(), "products": [{"price_paid": "1", "quantity": 1}]});
     let rows: String = (1..=28).map(|n| format!("{}\n", order(n))).collect();
@@ -479,4 +483,38 @@ async fn many_notes_do_not_hide_orders() {
         }
     }
     assert_eq!(seen.len(), 240);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explains_weak_etag() {
+    let (app, id) = jane().await;
+    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
+    let path = format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap());
+    let etag = note["etag"].as_str().unwrap();
+    let weak = format!("W/{etag}");
+    let explains = |problem: &Value| {
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("proxy") && detail.contains("compress") && detail.contains("etag"),
+            "{detail}"
+        );
+    };
+    let (status, problem) = app
+        .edit_note(&path, Some(&weak), json!({"pinned": true}))
+        .await;
+    assert_eq!(status, 400);
+    assert_eq!(
+        problem_of(&problem),
+        ("invalid-header".to_owned(), Some("if-match".to_owned()))
+    );
+    explains(&problem);
+    let (status, problem) = app.delete_note(&path, Some(&weak)).await;
+    assert_eq!(status, 400);
+    explains(&problem);
+    // A strong ETag beside it is accepted.
+    let both = format!("{weak}, {etag}");
+    let (status, _) = app
+        .edit_note(&path, Some(&both), json!({"pinned": true}))
+        .await;
+    assert_eq!(status, 200);
 }

@@ -1,5 +1,5 @@
-//! Least privilege. The local stack refuses what a function's role doesn't allow, in every test: so nothing is missing.
-//! Here, nothing is allowed that no function asks for. And what policies can't say of what is written is said here.
+//! Least privilege. In every test, the local stack rejects what a function's role does not allow, so no permission is missing.
+//! These tests show that none is unused, and check writes that a policy cannot restrict.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
@@ -8,12 +8,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Options, Permission};
 use serde_json::json;
 
-use crate::{
-    app::{JANE, TestApp},
-    ingest::{rows, s3_event},
-};
+use crate::support::{app::TestApp, events::s3_event, files::JANE, table::rows};
 
-/// All that the functions do at least once. What is newly allowed has to be used here.
+/// Uses every permission of the functions once. A new permission has to be used here.
 async fn everything() -> TestApp {
     let small_chunks = BTreeMap::from([("CHUNK_BYTES".to_owned(), "300".to_owned())]);
     let app = TestApp::start_with(Options {
@@ -25,7 +22,7 @@ async fn everything() -> TestApp {
         app.import(&format!("drop/{folder}/jane.ndjson"), rows)
             .await;
     }
-    // A file in ranges, which are handed on in work/.
+    // A file in ranges, whose manifests are in `work/`.
     let many: String = (0..20)
         .map(|number| {
             format!("{{\"link\":{{\"mobile\":\"555{number:04}\"}},\"first_name\":\"Ann\"}}\n")
@@ -33,7 +30,7 @@ async fn everything() -> TestApp {
         .collect();
     app.import("drop/customer_record/crm/many.ndjson", &many)
         .await;
-    // Two identities that are linked, and forgotten as one.
+    // Two linked identities that are erased together.
     app.import(
         "drop/unify/crm/two.ndjson",
         r#"{"records":[{"mobile":"5550000"},{"mobile":"5550001"}]}"#,
@@ -46,7 +43,7 @@ async fn everything() -> TestApp {
         )
         .await;
     assert_eq!(report["written"], 1, "{report}");
-    // A file twice, so that items are updated, with a row that is rejected; and a version that is gone.
+    // A file twice, so that items are updated, with a rejected row; and a version that does not exist.
     let file = "{\"link\":{\"email\":\"jane@fake.com\"},\"first_name\":\"Jane\"}\nno row\n";
     for _ in 0..2 {
         app.import("drop/customer_record/crm/jane.ndjson", file)
@@ -79,7 +76,7 @@ async fn everything() -> TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn functions_are_allowed_what_they_use_and_nothing_else() {
+async fn grants_only_used_permissions() {
     let app = everything().await;
     let (allowed, used) = (app.stack.allowed(), app.stack.used());
     println!("{}", table(&allowed));
@@ -97,7 +94,7 @@ async fn functions_are_allowed_what_they_use_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_are_allowed_no_writes() {
+async fn readers_cannot_write() {
     let app = TestApp::start().await;
     let reads = ["dynamodb:BatchGetItem", "dynamodb:Query"];
     for permission in app.stack.allowed() {
@@ -110,9 +107,9 @@ async fn readers_are_allowed_no_writes() {
     }
 }
 
-/// A policy knows partition keys alone.
+/// A policy can only restrict partition keys.
 #[tokio::test(flavor = "multi_thread")]
-async fn note_write_writes_notes_and_remembered_requests_alone() {
+async fn note_write_writes_only_notes() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -145,7 +142,7 @@ async fn note_write_writes_notes_and_remembered_requests_alone() {
 
 type Row = HashMap<String, AttributeValue>;
 
-/// All items of the table by their keys.
+/// Returns all items of the table by key.
 async fn items(app: &TestApp) -> BTreeMap<(String, String), Row> {
     let text = |row: &Row, name: &str| row[name].as_s().expect("a text").clone();
     rows(app)
@@ -155,7 +152,7 @@ async fn items(app: &TestApp) -> BTreeMap<(String, String), Row> {
         .collect()
 }
 
-/// For people: what each function is allowed.
+/// Returns the permissions as a Markdown table.
 fn table(permissions: &BTreeSet<Permission>) -> String {
     let mut text = "| function | action | resource |\n| --- | --- | --- |\n".to_owned();
     for Permission {

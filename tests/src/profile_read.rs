@@ -1,176 +1,14 @@
-//! Profiles: by id, by identifier, and who may see what.
+//! Profiles: freshness of sections, authentication, and log lines.
 
 use std::collections::BTreeMap;
 
-use data_encoding::HEXLOWER;
 use local::Options;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
-use crate::app::{TestApp, api_event, problem_of};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_files_of_a_customer_become_one_profile() {
-    let app = TestApp::with_jane().await;
-    let mut profile = app.profile("jane@fake.com").await;
-
-    assert_eq!(profile["name"], "Jane Doe");
-    // Every figure by hand, from the rows in tests/fixtures, as infra/reading.md tells it.
-    let summary = &profile["summary"];
-    assert_eq!(
-        (&summary["relationship"], &summary["orders"]),
-        (&json!("customer"), &json!(2))
-    );
-    // The only month: 90 + 10 + 9.95 - 50.
-    assert_eq!(
-        summary["spend_by_month"],
-        json!([{"month": "2023-03", "currency": "USD", "amount": "59.95"}])
-    );
-    assert_eq!(
-        [
-            &summary["first_order_at"],
-            &summary["last_order_at"],
-            &summary["last_event_at"]
-        ],
-        [
-            "2023-03-06T12:26:47Z",
-            "2023-03-07T12:26:47Z",
-            "2023-03-09T12:26:47Z"
-        ]
-    );
-    assert_eq!(summary["channels"], json!(["ecommerce", "email"]));
-    let top = summary["top_products"].as_array().unwrap();
-    let top: Vec<_> = top
-        .iter()
-        .map(|top| {
-            (
-                top["id"].as_str().unwrap(),
-                top["quantity"].as_str().unwrap(),
-            )
-        })
-        .collect();
-    assert_eq!(top, [("7ede97...", "2"), ("8gf983...", "2")]);
-    assert_eq!(
-        (&summary["top_brands"], &summary["top_categories"]),
-        (
-            &json!([{"name": "Sawyer", "quantity": "2"}]),
-            &json!([{"name": "outerwear", "quantity": "2"}])
-        )
-    );
-    assert_eq!(summary["segments"], json!(["lapsed", "repeat", "returner"]));
-    let email = &summary["email"];
-    assert_eq!(
-        [&email["opened"], &email["clicked"], &email["bounced"]],
-        [1, 0, 0]
-    );
-    assert_eq!(
-        (&email["click_rate"], &email["engagement"], &email["status"]),
-        (&json!(0.0), &json!("none"), &Value::Null)
-    );
-    assert_eq!(
-        (&summary["items"], &summary["returns"]),
-        (&json!(6), &json!(1))
-    );
-    assert_eq!(
-        summary["total_spend"],
-        json!([{"currency": "USD", "amount": "59.95"}])
-    );
-    assert_eq!(
-        summary["average_order_value"],
-        json!([{"currency": "USD", "amount": "54.98"}])
-    );
-    assert_eq!(
-        (&summary["email"]["sent"], &summary["email"]["open_rate"]),
-        (&json!(1), &json!(1.0))
-    );
-
-    let history = profile["history"].take();
-    let titles: Vec<_> = history["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| &item["title"])
-        .collect();
-    assert_eq!(
-        titles,
-        [
-            "Returned 2 items for 50.00 USD",
-            "Bought 2 items for 9.95 USD",
-            "Bought 4 items for 100.00 USD",
-            "Opened an e-mail of \u{201c}All customers\u{201d}",
-            "Was sent \u{201c}Dress your best this Black Friday\u{201d}",
-        ]
-    );
-    assert_eq!(history["next"], Value::Null);
-    let product = json!({
-        "name": "Rib Crew Knit", "brand": "Sawyer", "url": "https://fake.com/menswear/rib-crew-knit",
-        "image": "https://fake.com/images/rib-crew-knit.jpg"
-    });
-    assert_eq!(
-        history["items"][0]["return"]["products"][0]["product"], product,
-        "by sku"
-    );
-    assert_eq!(
-        history["items"][2]["purchase"]["products"][0]["product"], product,
-        "by product_id"
-    );
-    assert_eq!(
-        history["items"][2]["purchase"]["products"][0]["price_paid"],
-        "90.00"
-    );
-    assert_eq!(
-        history["items"][2]["purchase"]["products"][1]["product"],
-        Value::Null,
-        "an unknown product"
-    );
-}
+use crate::support::{app::TestApp, events::api_event};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_name_of_an_identity_finds_the_profile() {
-    let app = TestApp::with_jane().await;
-    let by_address = app.timeless_profile("jane@fake.com").await;
-    assert_eq!(by_address, app.timeless_profile(" JANE@fake.com").await);
-
-    let sha256 = HEXLOWER.encode(&Sha256::digest("jane@fake.com"));
-    let (status, by_hash) = app.lookup(json!({ "email_sha256": sha256 })).await;
-    assert_eq!(status, 200);
-    let (_, by_id) = app
-        .get(&format!("/profiles/{}", by_hash["id"].as_str().unwrap()))
-        .await;
-    for other in [by_hash, by_id] {
-        let profile: Value = serde_json::from_str(&by_address).unwrap();
-        assert_eq!(other["history"]["items"], profile["history"]["items"]);
-        assert_eq!(
-            (&other["id"], &other["identities"]),
-            (&profile["id"], &profile["identities"])
-        );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sections_come_as_asked() {
-    let app = TestApp::with_jane().await;
-    let id = app.profile("jane@fake.com").await["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let (_, profile) = app
-        .get(&format!("/profiles/{id}?include=summary&consistent=true"))
-        .await;
-    let names: Vec<_> = profile
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    assert_eq!(
-        names,
-        ["as_of", "id", "identities", "name", "partial", "summary"]
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_section_says_how_fresh_it_is() {
+async fn dates_every_section() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "5550001"});
     let record = json!({"link": link, "first_name": "Jane", "updated_at": "2020-01-01T00:00:00Z"});
@@ -182,7 +20,7 @@ async fn every_section_says_how_fresh_it_is() {
         let head = head.bucket(app.stack.bucket()).key(key).send().await;
         json!(head.unwrap().last_modified.unwrap().to_string())
     };
-    // The file's time, not what the record says of itself.
+    // The time is that of the file, not `updated_at` of the record.
     assert_eq!(
         profile["attributes_as_of"],
         modified("drop/customer_record/crm/a.ndjson").await
@@ -210,119 +48,7 @@ async fn every_section_says_how_fresh_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bad_requests_name_their_field() {
-    let app = TestApp::with_jane().await;
-    let id = app.profile("jane@fake.com").await["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let parameter = |field: &str| ("invalid-parameter".to_owned(), Some(field.to_owned()));
-    assert_eq!(
-        app.problem(&format!("/profiles/{id}?include=orders"), 400)
-            .await,
-        parameter("include")
-    );
-    assert_eq!(
-        app.problem(&format!("/profiles/{id}?consistent=maybe"), 400)
-            .await,
-        parameter("consistent")
-    );
-    assert_eq!(
-        app.problem(&format!("/profiles/{id}?page=2"), 400).await,
-        parameter("page")
-    );
-    assert_eq!(
-        app.problem(
-            &format!("/profiles/{id}?include=notes&include=summary"),
-            400
-        )
-        .await,
-        parameter("include")
-    );
-    let unknown = ("profile-not-found".to_owned(), None);
-    assert_eq!(
-        app.problem("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa", 404)
-            .await,
-        unknown
-    );
-    assert_eq!(app.problem("/profiles/jane%40fake.com", 404).await, unknown);
-
-    for (body, field) in [
-        (json!({}), None),
-        (json!({"email": "jane"}), Some("email")),
-        (json!({"phone": "1"}), Some("phone")),
-        (json!({"email": ["jane@fake.com"]}), Some("email")),
-        (json!({"external_id": "1"}), Some("system_name")),
-        (json!([1]), None),
-    ] {
-        let (status, problem) = app.lookup(body).await;
-        assert_eq!(status, 400);
-        assert_eq!(
-            problem_of(&problem),
-            ("invalid-body".to_owned(), field.map(str::to_owned))
-        );
-    }
-    let (status, problem) = app.lookup(json!({"email": "nobody@fake.com"})).await;
-    assert_eq!((status.as_u16(), problem_of(&problem)), (404, unknown));
-
-    let form = reqwest::Client::new()
-        .post(app.url("/profiles/lookup"))
-        .body("email=jane@fake.com");
-    let (status, problem) = app.send(form).await;
-    assert_eq!(
-        (status.as_u16(), problem_of(&problem).0.as_str()),
-        (415, "unsupported-media-type")
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn claims_decide_who_sees_what() {
-    let app = TestApp::with_jane().await;
-    let id = app.profile("jane@fake.com").await["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let ask = async |claims: Option<Value>| {
-        let answer = app
-            .stack
-            .invoke(
-                "profile-read",
-                api_event("GET", &format!("/profiles/{id}"), claims),
-            )
-            .await;
-        let answer = answer.expect("the function answers");
-        (
-            answer["statusCode"].clone(),
-            answer["body"].as_str().expect("a text").to_owned(),
-        )
-    };
-    let (status, body) = ask(Some(json!({"sub": "agent-7", "scope": "profiles:read"}))).await;
-    assert_eq!(status, 200);
-    for personal in [
-        "Jane",
-        "jane@fake.com",
-        "Inkerman",
-        "61400000000",
-        "Kevin",
-        "half off",
-    ] {
-        assert!(!body.contains(personal), "{personal} in {body}");
-    }
-    assert!(body.contains(r#""name":{"redacted":true}"#));
-    let (status, body) = ask(Some(
-        json!({"sub": "agent-7", "scp": "[profiles:read pii:read]"}),
-    ))
-    .await;
-    assert_eq!(status, 200);
-    assert!(body.contains("Jane Doe"));
-    let (status, body) = ask(Some(json!({"sub": "agent-7", "scope": "notes:write"}))).await;
-    assert_eq!(status, 403, "{body}");
-    let (status, _) = ask(Some(json!({"scope": "profiles:read"}))).await;
-    assert_eq!(status, 401);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_in_where_the_stack_is_not_local() {
+async fn rejects_anonymous_when_deployed() {
     let deployed = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
     let functions = ["profile-read", "note-write", "history"];
     let environment = functions
@@ -345,9 +71,9 @@ async fn nobody_gets_in_where_the_stack_is_not_local() {
     assert_eq!(status, 401);
 }
 
-/// `lambda_http` panics on some events: the process answers with an error and lives on.
+/// `lambda_http` panics on some events. The process returns an error and keeps running.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_malformed_event_does_not_end_the_process() {
+async fn survives_malformed_event() {
     let app = TestApp::with_jane().await;
     let mut event = api_event("GET", "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa", None);
     event["rawQueryString"] = json!("a b\"c");
@@ -363,7 +89,7 @@ async fn a_malformed_event_does_not_end_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
+async fn audits_without_personal_data() {
     let app = TestApp::with_jane().await;
     let profile = app.profile("jane@fake.com").await;
     let id = profile["id"].as_str().unwrap();
@@ -379,47 +105,5 @@ async fn opened_profiles_leave_an_audit_line_and_nothing_personal() {
             !logs.iter().any(|line| line.contains(personal)),
             "{personal} in {logs:#?}"
         );
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn links_come_and_go_and_come_again() {
-    let app = TestApp::start().await;
-    let links = [
-        json!({"mobile": "5550001"}),
-        json!({"email": "a@example.com"}),
-    ];
-    for (number, link) in links.iter().enumerate() {
-        let row = json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "sms_id": format!("s{number}")});
-        app.import(
-            &format!("drop/sms_send/desk/{number}.ndjson"),
-            &row.to_string(),
-        )
-        .await;
-    }
-    let sent = async |link: &Value| {
-        let (status, profile) = app.lookup(link.clone()).await;
-        assert_eq!(status, 200, "{profile}");
-        (
-            profile["summary"]["sms"]["sent"].as_u64().unwrap(),
-            profile["id"].clone(),
-        )
-    };
-    let (apart, own) = sent(&links[0]).await;
-    assert_eq!(apart, 1);
-    for (name, unlink, expected) in [("a", false, 2), ("b", true, 1), ("c", false, 2)] {
-        let row = json!({"records": links, "unlink": unlink});
-        app.import(&format!("drop/unify/{name}.ndjson"), &row.to_string())
-            .await;
-        let (first, second) = (sent(&links[0]).await, sent(&links[1]).await);
-        assert_eq!((first.0, second.0), (expected, expected), "{name}");
-        assert_eq!(
-            first.1 == second.1,
-            !unlink,
-            "one canonical id where linked"
-        );
-        if unlink {
-            assert_eq!(first.1, own);
-        }
     }
 }

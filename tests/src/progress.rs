@@ -1,4 +1,4 @@
-//! What the local stack tells of imports while they run, whoever drops the files.
+//! Progress of imports that the local stack reports, whoever drops the files.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use local::{ImportEvent, Options};
 use serde_json::json;
 
-use crate::app::TestApp;
+use crate::support::app::TestApp;
 
 const KEY: &str = "drop/email_open/mail/long.ndjson";
 
@@ -20,8 +20,8 @@ fn rows(count: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_import_tells_how_far_it_is_until_its_report() {
-    // So many rows that no machine is through before the second word of progress, in two ranges.
+async fn reports_progress() {
+    // Enough rows that no machine finishes before the second report of progress, in two ranges.
     let body = rows(100_000);
     let size = body.len() as u64;
     let chunk = (size.div_ceil(2)).to_string();
@@ -94,8 +94,8 @@ async fn a_long_import_tells_how_far_it_is_until_its_report() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_given_up_is_an_error_and_no_report() {
-    // A run keeps a second for its end: with no more than that it never comes to a row.
+async fn reports_dead_letter_as_error() {
+    // An invocation reserves a second for its end. With a shorter timeout it never processes a row.
     let app = TestApp::start_with(Options {
         timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(1))]),
         ..Options::default()

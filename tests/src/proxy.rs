@@ -1,4 +1,4 @@
-//! The fault proxy itself: each fault is what it says, and what passes is counted.
+//! The fault proxy: each fault has its effect, and requests are counted.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tests::faults::{Fault, Faults, Proxy};
 const SIZE: usize = 100_000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_of_s3_is_what_it_says() {
+async fn injects_s3_faults() {
     let stack = Stack::start(Options::default()).await.unwrap();
     stack.put("here", vec![b'x'; SIZE]).await.unwrap();
     let proxy = Proxy::bind(1).await.unwrap();
@@ -68,7 +68,7 @@ async fn each_fault_of_s3_is_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statements_fail_one_by_one_and_units_run_out() {
+async fn fails_statements_and_throttles() {
     let proxy = Proxy::bind(2).await.unwrap();
     let stack = Stack::start(Options::default()).await.unwrap();
     proxy.set_upstream(stack.dynamodb_url());
@@ -146,7 +146,7 @@ async fn statements_fail_one_by_one_and_units_run_out() {
     );
     assert_eq!(count.capacity_units, (executed + expected.len()) as f64);
 
-    // What is swallowed is not stored, but has to be well formed.
+    // Swallowed statements are not stored, but have to be valid.
     let before = stored().await;
     proxy.set_faults(Faults::default());
     proxy.swallow_statements(true);
@@ -155,7 +155,7 @@ async fn statements_fail_one_by_one_and_units_run_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_seed_deals_the_same_lots() {
+async fn same_seed_same_faults() {
     let stack = Stack::start(Options::default()).await.unwrap();
     let deal = async |seed| {
         let proxy = Proxy::bind(seed).await.unwrap();

@@ -1,10 +1,13 @@
-//! Reading under load and under pressure: attributes by the thousand, compression, large profiles.
+//! Reads during imports, compression, and large profiles.
 
 use std::{collections::BTreeMap, io::Read as _};
 
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, four_links};
+use crate::support::{
+    app::TestApp,
+    files::{email_opens, four_identifiers},
+};
 
 async fn profile_id(app: &TestApp) -> String {
     let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
@@ -13,59 +16,7 @@ async fn profile_id(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn interests_by_the_thousand_come_in_pages() {
-    let app = TestApp::start().await;
-    let attributes: BTreeMap<_, _> = (0..1_500)
-        .map(|n| (format!("interests.{n:04}"), json!(true)))
-        .collect();
-    let row = json!({"link": {"mobile": "5550001"}, "attributes": attributes});
-    app.import("drop/attributes/crm/a.ndjson", &row.to_string())
-        .await;
-    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
-    let id = profile["id"].as_str().unwrap();
-    let names = |items: &Value| -> Vec<String> {
-        let items = items.as_array().unwrap().iter();
-        items
-            .map(|item| item["name"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    let mut seen = names(&profile["attributes"]["interests"]);
-    assert_eq!(seen.len(), 100);
-    let mut next = profile["attributes_next"]["interests"].clone();
-    while let Some(cursor) = next.as_str() {
-        let path =
-            format!("/profiles/{id}/attributes?category=interests&limit=100&cursor={cursor}");
-        let (status, page) = app.get(&path).await;
-        assert_eq!(status, 200, "{page}");
-        seen.extend(names(&page["items"]));
-        next = page["next"].clone();
-    }
-    let expected: Vec<_> = (0..1_500).map(|n| format!("{n:04}")).collect();
-    assert_eq!(seen, expected);
-    let (_, figures) = app
-        .get(&format!("/profiles/{id}/attributes?category=figures"))
-        .await;
-    assert!(
-        figures["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|item| item["source"] == "system")
-    );
-    let (_, all) = app.get(&format!("/profiles/{id}/attributes?limit=1")).await;
-    assert_eq!(
-        all["items"][0]["category"], "figures",
-        "the first of all categories"
-    );
-    let other = format!(
-        "/profiles/{id}/attributes?category=sizes&cursor={}",
-        all["next"].as_str().unwrap()
-    );
-    assert_eq!(app.problem(&other, 400).await.0, "invalid-cursor");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn answers_are_compressed_and_known_again() {
+async fn compresses_and_revalidates() {
     let app = TestApp::with_jane().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -114,30 +65,12 @@ async fn answers_are_compressed_and_known_again() {
     );
 }
 
-/// E-mails opened, one a second.
-pub(crate) fn opens(link: &Value, from: usize, to: usize, name: &str) -> String {
-    let row = |n: usize| {
-        let at = format!(
-            "2026-01-{:02}T{:02}:{:02}:{:02}Z",
-            1 + n / 86_400,
-            n / 3_600 % 24,
-            n / 60 % 60,
-            n % 60
-        );
-        format!(
-            "{}\n",
-            json!({"link": link, "action_at": at, "email_id": format!("{name}{n}")})
-        )
-    };
-    (from..to).map(row).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
+async fn pages_while_events_arrive() {
     let app = TestApp::start().await;
-    let links = four_links();
+    let links = four_identifiers();
     for (number, link) in links.iter().enumerate() {
-        let rows = opens(link, number * 2_500, (number + 1) * 2_500, "old");
+        let rows = email_opens(link, number * 2_500, (number + 1) * 2_500, "old");
         app.import(&format!("drop/email_open/mailer/{number}.ndjson"), &rows)
             .await;
     }
@@ -161,9 +94,9 @@ async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
         }
         pages += 1;
         if pages % 20 == 0 {
-            // Events before, at and after the place that has been read to, in all identities.
+            // Events before, at and after the current position, in all identities.
             for (number, link) in links.iter().enumerate() {
-                let rows = opens(link, pages * 90, pages * 90 + 40, &format!("new{pages}-"));
+                let rows = email_opens(link, pages * 90, pages * 90 + 40, &format!("new{pages}-"));
                 app.import(
                     &format!("drop/email_open/mailer/{pages}-{number}.ndjson"),
                     &rows,
@@ -182,12 +115,12 @@ async fn no_event_is_missed_or_comes_twice_while_others_arrive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
+async fn marks_partial_profile() {
     let app = TestApp::start().await;
     let link = json!({"mobile": "5550001"});
     app.import(
         "drop/email_open/mailer/a.ndjson",
-        &opens(&link, 0, 20_000, "e"),
+        &email_opens(&link, 0, 20_000, "e"),
     )
     .await;
     let purchase = json!({"link": link, "action_at": "2025-12-31T00:00:00Z", "type": "physical", "purchase_id": "p", "products": [{"price_paid": "5.00", "quantity": 1}]});
@@ -199,7 +132,7 @@ async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
         (&json!(false), &json!(20_000))
     );
     assert_eq!(profile["summary"]["orders"], 1);
-    // The purchase is the oldest: a filter has to pass over all the others.
+    // The purchase is the oldest event, so a filter has to skip all others.
     let id = profile["id"].as_str().unwrap();
     let (mut cursor, mut pages, mut found) = (String::new(), 0, 0);
     loop {
@@ -218,7 +151,7 @@ async fn twenty_thousand_events_answer_and_what_is_cut_says_so() {
     }
     assert_eq!((found, pages), (1, 5));
 
-    // Over ten pages of a megabyte in one identity.
+    // More than ten pages of 1 MB in one identity.
     let body = "x".repeat(4_000);
     let rows: String = (0..3_000)
         .map(|n| {

@@ -1,6 +1,6 @@
-//! Schedules drawn at random, through the real binaries: versions that are overwritten and deleted, events that come twice
-//! and scattered, customers who are forgotten, runs that are killed. What the profiles come to is what a small model says.
-//! The same model is held against a hundred thousand schedules in process, in ingest's own tests.
+//! Random schedules with the real binaries: versions are overwritten and deleted, events come twice and late, customers are
+//! erased, invocations are killed. The profiles match a small model. Ingest's own tests compare the same model with 100,000
+//! schedules in process.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,12 +15,12 @@ use shared::model::{
 };
 use tests::model;
 
-use crate::{app::TestApp, imports::number};
+use crate::support::{app::TestApp, environment::env_number};
 
-/// Within this many milliseconds an event comes, and a version that is to be deleted is.
+/// The maximum delay in milliseconds of an event and of a deletion.
 const SPREAD: u64 = 400;
 
-/// Plays the schedule of a seed.
+/// Runs the schedule of a seed.
 async fn play(seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let drops = model::drops(&mut random);
@@ -35,11 +35,11 @@ async fn play(seed: u64) {
     let now = jiff::Timestamp::now().as_second();
     let moment = |seconds| Instant::from_seconds(now + seconds).unwrap().to_string();
     let (past, future) = (moment(-86_400), moment(3_600));
-    // A version whose run is killed and that is deleted then is stored by halves.
+    // A killed invocation of a deleted version would leave it partly imported.
     let kill = !drops.iter().any(|drop| drop.deleted) && random.random_bool(0.5);
     let mut versions = Vec::new();
     for (place, drop) in drops.iter().enumerate() {
-        // An event that is lost is a file that nobody hears of.
+        // A file whose event is lost is never put.
         if drop.copies == 0 {
             continue;
         }
@@ -61,7 +61,7 @@ async fn play(seed: u64) {
             app.stack.kill_working("ingest");
         }
     }
-    // The one invocation that a kill may have met is tried again, as Lambda does.
+    // A kill may hit this invocation, which is retried as Lambda does.
     let mut tries = 0;
     while let Err(error) = app.stack.invoke("ingest", test_event.clone()).await {
         tries += 1;
@@ -103,10 +103,10 @@ fn id(app: &TestApp, customer: u8) -> IdentityId {
     key.identity(&identifier)
 }
 
-/// `SCHEDULES` seeds, from `SCHEDULE_SEED` on, two at a time.
+/// Runs `SCHEDULES` seeds from `SCHEDULE_SEED` on, two at a time.
 #[tokio::test(flavor = "multi_thread")]
-async fn profiles_are_what_the_model_says_whatever_befalls_the_events() {
-    let (first, count) = (number("SCHEDULE_SEED", 0), number("SCHEDULES", 5));
+async fn profiles_match_model() {
+    let (first, count) = (env_number("SCHEDULE_SEED", 0), env_number("SCHEDULES", 5));
     let began = std::time::Instant::now();
     let all = futures::stream::iter(first..first + count).map(async |seed| {
         play(seed).await;

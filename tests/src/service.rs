@@ -1,6 +1,6 @@
-//! What the service is for, from a dropped file to the page of history: one body for every place that it runs in.
-//! Without more it runs against a stack of its own. `CUSTOMER_PROFILES_API`, `CUSTOMER_PROFILES_S3` and
-//! `CUSTOMER_PROFILES_BUCKET` name another, whose functions SAM CLI or cargo-lambda run (see `infra/README.md`).
+//! One scenario from a dropped file to a page of the history, for every place where the service runs. By default it starts its
+//! own stack. `CUSTOMER_PROFILES_API`, `CUSTOMER_PROFILES_S3` and `CUSTOMER_PROFILES_BUCKET` specify another one, whose functions
+//! SAM CLI or cargo-lambda runs (see `infra/README.md`).
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use local::{Options, Stack};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::JANE;
+use crate::support::files::JANE;
 
-/// How long a file may take until its report is there. Elsewhere its functions may have to be started first.
+/// The maximum time from a put to its report. Elsewhere the functions may have to start first.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 struct Service {
     api: String,
     bucket: String,
     client: Client,
-    /// Where it is this test's own.
+    /// The stack, if the test has started it.
     _stack: Option<Stack>,
 }
 
@@ -63,7 +63,7 @@ impl Service {
             }
             assert_eq!(answer.status(), StatusCode::NOT_FOUND);
             assert!(began.elapsed() < PATIENCE, "{report} is not there");
-            // S3 over HTTP tells nobody of a new object.
+            // S3 over HTTP has no notification of new objects.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -82,7 +82,7 @@ impl Service {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dropped_looked_up_read_noted_and_paged() {
+async fn serves_dropped_files() {
     let service = Service::start().await;
     for (folder, rows) in JANE {
         let report = service
@@ -140,7 +140,7 @@ async fn dropped_looked_up_read_noted_and_paged() {
     assert_eq!(titles.len(), 5, "{titles:?}");
     assert_eq!(titles[0], "Returned 2 items for 50.00 USD");
 
-    // What `sam local invoke` is given asks for an event of these files.
+    // The sample event of `sam local invoke` requests an event of these files.
     let event: Value =
         serde_json::from_str(include_str!("../../functions/history/events/event.json"))
             .expect("an event");

@@ -1,5 +1,5 @@
-//! What has to hold of what is deployed and can't be run without AWS: asserted on `template.yaml` itself.
-//! `infra/smoke.sh` asks a deployed stack for the same.
+//! Properties of the deployed stack that cannot be tested without AWS: asserted on `template.yaml`. `infra/smoke.sh` checks the
+//! same of a deployed stack.
 
 use serde_json::{Value, json};
 use shared::model::find::INDEXES;
@@ -8,7 +8,7 @@ fn template() -> Value {
     local::template_document("template.yaml").expect("the template is YAML")
 }
 
-/// All resources of a type, by their logical ids.
+/// Returns all resources of a type, by logical id.
 fn of_type(template: &Value, kind: &str) -> Vec<(String, Value)> {
     let resources = template["Resources"].as_object().expect("resources");
     let found: Vec<_> = resources
@@ -45,7 +45,7 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The statements of a role, those behind a condition too.
+/// Returns the statements of a role, including those behind a condition.
 fn statements(role: &Value) -> Vec<&Value> {
     let policies = list(&role["Properties"]["Policies"]).iter();
     policies
@@ -61,7 +61,7 @@ fn one_or_more(value: &Value) -> Vec<&Value> {
 }
 
 #[test]
-fn the_table_can_be_restored_and_is_not_deleted_by_accident() {
+fn table_is_retained() {
     let template = template();
     let table = &template["Resources"]["Table"];
     let properties = &table["Properties"];
@@ -100,9 +100,9 @@ fn the_table_can_be_restored_and_is_not_deleted_by_accident() {
     );
 }
 
-/// An index cannot be added in the update that adds another, so all of them are there from the start.
+/// DynamoDB adds one index per update, so all of them exist from the start.
 #[test]
-fn find_indexes_project_keys_only_and_have_alarms() {
+fn find_indexes_project_keys_only() {
     let table = &template()["Resources"]["Table"]["Properties"];
     let indexes = INDEXES.map(|name| {
         json!({
@@ -133,7 +133,7 @@ fn find_indexes_project_keys_only_and_have_alarms() {
 }
 
 #[test]
-fn the_bucket_is_private_versioned_and_speaks_tls_alone() {
+fn bucket_is_private() {
     let template = template();
     let bucket = &template["Resources"]["Bucket"]["Properties"];
     assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
@@ -171,7 +171,7 @@ fn the_bucket_is_private_versioned_and_speaks_tls_alone() {
 }
 
 #[test]
-fn what_is_dropped_and_what_is_rejected_expire() {
+fn objects_expire() {
     let template = template();
     let rules = &template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"];
     let days = |prefix: &str| {
@@ -182,7 +182,7 @@ fn what_is_dropped_and_what_is_rejected_expire() {
         assert_eq!(rule["Status"], "Enabled");
         assert!(
             rule["NoncurrentVersionExpiration"]["NoncurrentDays"].is_u64(),
-            "old versions of {prefix} stay for good"
+            "old versions of {prefix} never expire"
         );
         rule["ExpirationInDays"].clone()
     };
@@ -195,9 +195,9 @@ fn what_is_dropped_and_what_is_rejected_expire() {
     }));
 }
 
-/// Every route fails closed: behind the authorizer, with scopes of its function's kind.
+/// Every route is behind the authorizer, with scopes of its function's kind.
 #[test]
-fn every_route_asks_for_a_token_with_a_scope() {
+fn routes_require_a_scope() {
     let template = template();
     let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
     let name = auth["DefaultAuthorizer"].as_str().expect("a default");
@@ -247,7 +247,7 @@ fn every_route_asks_for_a_token_with_a_scope() {
 }
 
 #[test]
-fn the_api_is_throttled_and_its_log_holds_nothing_personal() {
+fn api_is_throttled() {
     let template = template();
     let api = &template["Resources"]["Api"]["Properties"];
     let settings = &api["DefaultRouteSettings"];
@@ -272,7 +272,7 @@ fn the_api_is_throttled_and_its_log_holds_nothing_personal() {
             "context.integrationErrorMessage"
         ]
     );
-    // No page is let in unless it is named.
+    // No origin is allowed by default.
     assert_eq!(template["Parameters"]["CorsOrigins"]["Default"], "");
     assert_eq!(
         api["CorsConfiguration"]["AllowOrigins"],
@@ -282,7 +282,7 @@ fn the_api_is_throttled_and_its_log_holds_nothing_personal() {
 }
 
 #[test]
-fn logs_are_json_and_end() {
+fn logs_are_json_and_expire() {
     let template = template();
     assert_eq!(
         template["Globals"]["Function"]["LoggingConfig"]["LogFormat"],
@@ -311,7 +311,7 @@ fn logs_are_json_and_end() {
 }
 
 #[test]
-fn ingest_is_bounded_may_start_itself_and_loses_no_event() {
+fn ingest_is_bounded() {
     let template = template();
     let ingest = &template["Resources"]["IngestFunction"]["Properties"];
     assert_eq!(ingest["Timeout"], 900);
@@ -351,9 +351,9 @@ fn ingest_is_bounded_may_start_itself_and_loses_no_event() {
     );
 }
 
-/// A change of what makes the secret replaces it, and another key forks every customer.
+/// A change of the secret's generation replaces it, and a new key changes every profile id.
 #[test]
-fn the_identity_key_stays_and_two_functions_have_it() {
+fn identity_key_is_retained() {
     let template = template();
     let secret = &template["Resources"]["IdentityKey"];
     assert_eq!(
@@ -387,7 +387,7 @@ fn the_identity_key_stays_and_two_functions_have_it() {
     having.sort();
     assert_eq!(having, ["ingest", "profile-read"]);
     assert!(!template["Globals"].to_string().contains("IdentityKey"));
-    // A function's environment shows the key to whoever may look at it.
+    // The environment of a function shows the key to everyone who may read its configuration.
     assert_eq!(
         referred(&template["Globals"]["Function"]["KmsKeyArn"]),
         "DataKey"
@@ -395,7 +395,7 @@ fn the_identity_key_stays_and_two_functions_have_it() {
 }
 
 #[test]
-fn roles_name_each_action_and_each_resource() {
+fn roles_have_no_wildcards() {
     let template = template();
     let mut roles = Vec::new();
     for (id, _, properties) in functions(&template) {
@@ -432,7 +432,7 @@ fn roles_name_each_action_and_each_resource() {
 }
 
 #[test]
-fn a_new_version_is_watched_on_its_way() {
+fn deployments_have_alarms() {
     let template = template();
     assert_eq!(template["Globals"]["Function"]["AutoPublishAlias"], "live");
     for (id, _, properties) in functions(&template) {
@@ -450,22 +450,22 @@ fn a_new_version_is_watched_on_its_way() {
     }
 }
 
-/// A stack's name may be in capitals and 128 characters long; a bucket's may not.
+/// A stack's name may contain uppercase letters and have 128 characters; a bucket's name may not.
 #[test]
-fn names_hold_under_any_name_of_the_stack() {
+fn names_fit_any_stack() {
     let text = template().to_string();
     assert!(!text.contains("AWS::StackName"));
     let template = template();
     let name = &template["Resources"]["Bucket"]["Properties"]["BucketName"]["Fn::Sub"];
     let fixed = name[0].as_str().expect("a text");
     assert_eq!(fixed, "customer-profiles-${Id}");
-    // What stands in the stack's ARN after its name: a UUID.
+    // The last part of the stack's ARN is a UUID.
     assert_eq!(
         name[1]["Id"],
         json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]})
     );
     assert!(fixed.replace("${Id}", "").len() + 36 <= 63);
-    // No other resource has a name that a second stack would want too.
+    // No other resource has a fixed name, which a second stack could not use.
     for (id, resource) in template["Resources"].as_object().expect("resources") {
         for name in [
             "TableName",

@@ -1,4 +1,4 @@
-//! An answer's body on its way: counted, held back, cut.
+//! The body of a response: counted, delayed, cut.
 
 use std::{io, pin::Pin, sync::Arc, time::Duration};
 
@@ -10,40 +10,40 @@ use tokio::time::Instant;
 
 use super::{connection::Reset, server::Shared};
 
-/// In how many pieces a second's bytes are passed where bodies are held back.
+/// The number of chunks per second of a limited body.
 const PIECES: u32 = 20;
-/// What buffers hold of a body that is held back, in time.
+/// The time that buffers of a limited body can hold.
 const BUFFERED: Duration = Duration::from_millis(50);
-/// Shorter pauses than this are added up; and so long a body rests before it is cut.
+/// Shorter waits are accumulated. A body also waits this long before it is cut.
 const TICK: Duration = Duration::from_millis(2);
 
 pub(super) type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, io::Error>;
 
-/// What is done to a body.
+/// The treatment of a body.
 pub(super) struct Way {
     pub(super) shared: Arc<Shared>,
     pub(super) operation: String,
     pub(super) bytes_per_second: Option<u32>,
-    /// After how many bytes the connection is reset.
+    /// The number of bytes after which the connection is reset.
     pub(super) cut_at: Option<u64>,
     pub(super) reset: Reset,
 }
 
-/// A whole body.
+/// Returns a whole body.
 pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
     http_body_util::Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed_unsync()
 }
 
-/// How long so many bytes take.
+/// Returns the transfer time of a number of bytes.
 pub(super) fn time_of(bytes: usize, bytes_per_second: Option<u32>) -> Duration {
     bytes_per_second.map_or(Duration::ZERO, |rate| {
         Duration::from_secs_f64(bytes as f64 / f64::from(rate.max(1)))
     })
 }
 
-/// The same body, as it arrives.
+/// Returns a body that passes on another as it arrives.
 pub(super) fn passed(body: Incoming, way: Way) -> Body {
     let start = (body, Bytes::new(), 0_u64, Instant::now(), way);
     let frames = stream::try_unfold(
@@ -63,7 +63,7 @@ pub(super) fn passed(body: Incoming, way: Way) -> Body {
             if let Some(cut) = way.cut_at {
                 let until = usize::try_from(cut - sent).unwrap_or(usize::MAX);
                 if until == 0 {
-                    // What was sent before is to arrive: a reset takes back what is still in buffers.
+                    // The earlier bytes have to arrive first: a reset discards buffers.
                     tokio::time::sleep(TICK).await;
                     way.reset.store(true, std::sync::atomic::Ordering::Relaxed);
                     return Err(io::Error::other("cut"));
@@ -71,8 +71,8 @@ pub(super) fn passed(body: Incoming, way: Way) -> Body {
                 size = size.min(until);
             }
             let piece = left.split_to(size);
-            // Timers count in milliseconds, which many pieces do not take: so it is the sum that is kept to. What the other side
-            // was too slow for lies ready in buffers, as far as they go.
+            // Timers have a resolution of milliseconds, longer than many chunks take, so the sum is kept. Bytes for which the
+            // client was too slow are ready in buffers, up to their limit.
             let now = Instant::now();
             let due = due.max(now.checked_sub(BUFFERED).unwrap_or(now))
                 + time_of(size, way.bytes_per_second);

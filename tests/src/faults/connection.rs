@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Whether a connection is to be reset when it goes.
+/// Whether the connection is reset when it is dropped.
 pub(super) type Reset = Arc<AtomicBool>;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> (Self, Reset) {
-        // Small answers are not to wait for more.
+        // Small responses are sent immediately.
         let _ = stream.set_nodelay(true);
         let reset = Reset::default();
         let connection = Self {

@@ -1,4 +1,4 @@
-//! What befalls each request: drawn from the seed, so that it can be drawn again.
+//! The fault of each request, drawn from the seed and therefore reproducible.
 
 use std::{
     collections::HashMap,
@@ -10,14 +10,14 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::{Fault, Faults};
 
-/// Draws lots.
+/// Draws the faults of requests.
 #[derive(Debug)]
 pub(super) struct Lots {
     seed: u64,
     drawn: HashMap<String, u64>,
 }
 
-/// What befalls one request.
+/// The faults of one request.
 #[derive(Debug)]
 pub(super) struct Lot {
     pub(super) fault: Option<Fault>,
@@ -47,7 +47,7 @@ impl Lots {
             .filter(|rule| rule.operation.as_deref().is_none_or(|own| own == operation));
         let mut fault = None;
         for rule in rules {
-            // Each rule draws, whatever the others drew: more rules leave the lots of the first as they are.
+            // Each rule draws, so that further rules do not change the draws of the first.
             if random.random_bool(rule.share.clamp(0.0, 1.0)) && fault.is_none() {
                 fault = Some(rule.fault);
             }
@@ -62,12 +62,12 @@ impl Lots {
 }
 
 impl Lot {
-    /// Whether the next statement fails.
+    /// Returns whether the next statement fails.
     pub(super) fn statement_fails(&mut self) -> bool {
         self.random.random_bool(self.share_of_statements)
     }
 
-    /// A byte of a body, by its number: less than `length`, which is not 0.
+    /// Returns the position of a byte in a body: less than `length`, which is not 0.
     pub(super) fn byte_of(&mut self, length: u64) -> u64 {
         self.random.random_range(0..length)
     }

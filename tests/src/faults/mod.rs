@@ -1,8 +1,8 @@
-//! A reverse proxy that stands before DynamoDB or S3 and plays what befalls their clients on a bad day: throttles,
-//! errors, connections that break, answers that are lost, bodies that end early. It also counts what passes.
+//! A reverse proxy in front of DynamoDB or S3 that injects faults: throttling, errors, broken connections, lost responses,
+//! truncated bodies. It also counts requests.
 //!
-//! Each request's lot is drawn from the seed, its operation and how many requests of that operation came before, so
-//! that the same seed deals the same lots whatever the operations' order is among one another.
+//! The fault of a request depends on the seed, its operation and the number of earlier requests of that operation. The same seed
+//! injects the same faults in any order of operations.
 
 mod body;
 mod connection;
@@ -24,36 +24,36 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use server::Shared;
 pub use trap::{Moment, Trap};
 
-/// What can befall a request.
+/// A fault of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is turned away, as too many: `ThrottlingException` or `SlowDown`. Nothing is done.
+    /// Rejects with `ThrottlingException` or `SlowDown`. Nothing is executed.
     Throttled,
-    /// It is answered with a 500. Nothing is done.
+    /// Responds with status 500. Nothing is executed.
     Failed,
-    /// Its connection is reset. Nothing is done.
+    /// Resets the connection. Nothing is executed.
     Reset,
-    /// It is done, and the connection is reset in place of the answer.
+    /// Executes the request and resets the connection instead of responding.
     Lost,
-    /// It is never answered. Nothing is done.
+    /// Never responds. Nothing is executed.
     Stalled,
-    /// The answer's body ends, with a reset, at any byte of it.
+    /// Resets the connection at a random byte of the response's body.
     Cut,
-    /// The answer's `ETag` is another object's.
+    /// Responds with the `ETag` of another object.
     WrongEtag,
 }
 
-/// How often a fault befalls requests.
+/// The share of requests that have a fault.
 #[derive(Clone, Debug, PartialEq)]
 struct Rule {
     fault: Fault,
     /// `None`: every operation.
     operation: Option<String>,
-    /// Of 1.
+    /// Between 0 and 1.
     share: f64,
 }
 
-/// What befalls requests. The default is nothing.
+/// The faults of requests. The default is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faults {
     rules: Vec<Rule>,
@@ -65,7 +65,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// A fault for a share, of 1, of all requests.
+    /// Adds a fault for a share (0 to 1) of all requests.
     #[must_use]
     pub fn with(mut self, fault: Fault, share: f64) -> Self {
         self.rules.push(Rule {
@@ -76,7 +76,7 @@ impl Faults {
         self
     }
 
-    /// A fault for a share, of 1, of the requests of one operation, such as `PutItem` or `GetObject`.
+    /// Adds a fault for a share (0 to 1) of the requests of one operation, such as `PutItem` or `GetObject`.
     #[must_use]
     pub fn with_on(mut self, operation: &str, fault: Fault, share: f64) -> Self {
         self.rules.push(Rule {
@@ -87,37 +87,36 @@ impl Faults {
         self
     }
 
-    /// A share, of 1, of the statements of `BatchExecuteStatement` is not executed, and answered with an error that
-    /// passes.
+    /// Fails a share (0 to 1) of the statements of `BatchExecuteStatement` with a temporary error. They are not executed.
     #[must_use]
     pub const fn with_failing_statements(mut self, share: f64) -> Self {
         self.statements = share;
         self
     }
 
-    /// Every request waits before it is passed on: up to this long, in even distribution.
+    /// Delays each request by a random time up to `longest`.
     #[must_use]
     pub const fn with_latency(mut self, longest: Duration) -> Self {
         self.latency = longest;
         self
     }
 
-    /// Every request waits exactly this long more before it is passed on.
+    /// Delays each request by exactly this time.
     #[must_use]
     pub const fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// No body, of a request or of an answer, moves faster than this.
+    /// Limits the bandwidth of each request's and response's body.
     #[must_use]
     pub const fn with_bandwidth(mut self, bytes_per_second: u32) -> Self {
         self.bytes_per_second = Some(bytes_per_second);
         self
     }
 
-    /// Writes beyond this many units (1 KiB each) a second are throttled: statements one by one, other writes whole.
-    /// What is not used within a second is lost.
+    /// Throttles writes beyond this many units (1 KiB each) per second: statements one by one, other writes whole. Unused units
+    /// expire after a second.
     #[must_use]
     pub const fn with_write_units(mut self, per_second: u32) -> Self {
         self.write_units_per_second = Some(per_second);
@@ -125,26 +124,26 @@ impl Faults {
     }
 }
 
-/// What passed of one operation.
+/// The counts of one operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Count {
-    /// Requests, those that a fault befell among them.
+    /// Requests, including those with a fault.
     pub requests: u64,
-    /// Requests that a fault befell.
+    /// Requests with a fault.
     pub faults: u64,
-    /// Statements, of `BatchExecuteStatement`.
+    /// Statements of `BatchExecuteStatement`.
     pub statements: u64,
     /// Statements that were not executed.
     pub failed_statements: u64,
-    /// Bytes of the requests' bodies.
+    /// Bytes of request bodies.
     pub bytes_in: u64,
-    /// Bytes of the answers' bodies.
+    /// Bytes of response bodies.
     pub bytes_out: u64,
-    /// DynamoDB's, as it answered them.
+    /// Capacity units, as DynamoDB reported them.
     pub capacity_units: f64,
 }
 
-/// A running proxy. Dropping it ends it.
+/// A running proxy. Dropping it stops it.
 #[derive(Debug)]
 pub struct Proxy {
     url: String,
@@ -154,10 +153,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port of this machine. Requests are refused until [`Proxy::set_upstream`].
+    /// Listens on a free local port. Requests fail until [`Proxy::set_upstream`] is called.
     ///
     /// # Errors
-    /// There is no port.
+    /// No port is free.
     pub async fn bind(seed: u64) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -171,57 +170,57 @@ impl Proxy {
         })
     }
 
-    /// Where clients reach it, without a slash at the end.
+    /// Returns the URL for clients, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What the lots are drawn from.
+    /// Returns the seed of the faults.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Passes requests on to this URL, which ends without a slash.
+    /// Forwards requests to this URL, which has no trailing slash.
     pub fn set_upstream(&self, url: &str) {
         self.shared.settings().upstream = Some(url.to_owned());
     }
 
-    /// Answers `BatchExecuteStatement` at once, as if each statement had been executed, instead of passing it on: for
-    /// measuring the client alone. What DynamoDB would refuse in form is refused.
+    /// Responds to `BatchExecuteStatement` immediately as if each statement had been executed, to measure the client alone.
+    /// Requests that DynamoDB would reject as invalid are rejected.
     pub fn swallow_statements(&self, swallow: bool) {
         self.shared.settings().swallow = swallow;
     }
 
-    /// Keeps the bodies of `BatchExecuteStatement` from now on.
+    /// Records the bodies of `BatchExecuteStatement` from now on.
     pub fn record_statements(&self) {
         self.shared.settings().recorded = Some(Vec::new());
     }
 
-    /// Takes the bodies that were kept, in the order in which they came, and keeps no more.
+    /// Returns the recorded bodies in their order, and stops recording.
     #[must_use]
     pub fn take_recorded(&self) -> Vec<Bytes> {
         self.shared.settings().recorded.take().unwrap_or_default()
     }
 
-    /// Changes what befalls the requests from now on.
+    /// Sets the faults of the requests from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.settings().set_faults(faults);
     }
 
-    /// Lays a trap, which proxies may share, for the requests from now on; `None` takes it away.
+    /// Sets a trap, which proxies may share, for the requests from now on. `None` removes it.
     pub fn set_trap(&self, trap: Option<Arc<Trap>>) {
         self.shared.settings().trap = trap;
     }
 
-    /// What has passed, by operation: DynamoDB's and S3's own names, such as `PutItem` and `GetObject`.
+    /// Returns the counts by operation, named as in DynamoDB and S3, such as `PutItem` and `GetObject`.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, Count> {
         lock(&self.shared.counts).clone()
     }
 
-    /// Counts from nought.
+    /// Resets the counts.
     pub fn reset_counts(&self) {
         lock(&self.shared.counts).clear();
     }

@@ -1,4 +1,4 @@
-//! The proxy at work: takes requests, deals each its lot, and passes on what is left of it.
+//! The proxy's server: reads requests, draws their faults and forwards them.
 
 use std::{
     collections::BTreeMap,
@@ -34,14 +34,14 @@ use super::{
     trap::Trap,
 };
 
-/// Which operation of DynamoDB a request is.
+/// The header with the operation of a DynamoDB request.
 const TARGET: &str = "x-amz-target";
 /// The operation that can be swallowed and recorded.
 const STATEMENTS: &str = "BatchExecuteStatement";
-/// The check sum of an answer of DynamoDB.
+/// The header with the checksum of a DynamoDB response.
 const CHECK_SUM: &str = "x-amz-crc32";
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
     settings: Mutex<Settings>,
@@ -57,7 +57,7 @@ pub(super) struct Settings {
     pub(super) trap: Option<Arc<Trap>>,
     faults: Faults,
     lots: Lots,
-    /// Write units that may be taken, and since when they have been growing.
+    /// The available write units, and the time since when they accrue.
     units: f64,
     since: Instant,
 }
@@ -71,7 +71,7 @@ impl Settings {
         self.faults = faults;
     }
 
-    /// Takes write units, if so many are left. A write larger than all takes all.
+    /// Takes write units if enough are left. A write larger than the capacity takes all.
     fn take(&mut self, units: f64) -> bool {
         let Some(rate) = self.faults.write_units_per_second.map(f64::from) else {
             return true;
@@ -115,7 +115,7 @@ impl Shared {
     }
 }
 
-/// Serves until it is aborted.
+/// Serves until the task is aborted.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -129,7 +129,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
                         answer(Arc::clone(&shared), Arc::clone(&reset), request)
                     });
                     let connection = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
-                    // What ends it is a fault of ours, or the client's matter.
+                    // A connection ends with an injected fault or because of the client.
                     let _ = connection.await;
                 });
             }
@@ -144,7 +144,7 @@ fn reset(reset: &Reset) -> io::Error {
     io::Error::other("reset")
 }
 
-/// Answers a request, unless it goes into the trap.
+/// Responds to a request, unless the trap catches it.
 async fn answer(
     shared: Arc<Shared>,
     connection: Reset,
@@ -269,7 +269,7 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// The answer to what is not passed on.
+    /// Returns the response to a request that is not forwarded.
     fn swallowed(&self, request: &Value) -> Option<Result<Value, String>> {
         match self.operation {
             STATEMENTS if self.swallow => Some(statements::swallowed(request)),
@@ -358,7 +358,7 @@ async fn pass_on(
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = head.headers.clone();
-    // Its body is here already, and may be of another length.
+    // The body has been read, and its length may have changed.
     request.headers_mut().remove(EXPECT);
     request.headers_mut().remove(CONTENT_LENGTH);
     shared
@@ -368,7 +368,7 @@ async fn pass_on(
         .map_err(io::Error::other)
 }
 
-/// The operation's name.
+/// Returns the name of the operation.
 fn operation(head: &request::Parts) -> String {
     if let Some(target) = head
         .headers
@@ -390,7 +390,7 @@ fn operation(head: &request::Parts) -> String {
 }
 
 const JSON: &str = "application/x-amz-json-1.0";
-/// Status, DynamoDB's code, and S3's or a message.
+/// Status, DynamoDB's error code, and S3's error code or a message.
 type Refusal<'a> = (u16, &'a str, &'a str);
 const THROTTLED: Refusal<'static> = (503, "ThrottlingException", "SlowDown");
 const FAILED: Refusal<'static> = (500, "InternalServerError", "InternalError");

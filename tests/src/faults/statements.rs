@@ -1,20 +1,20 @@
-//! DynamoDB's bodies: the statements of a batch, which fail one by one, and the capacity that requests take.
+//! Bodies of DynamoDB: the statements of a batch, which fail one by one, and the consumed capacity.
 
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-/// Bytes of a write unit.
+/// The bytes of a write unit.
 const UNIT: usize = 1 << 10;
-/// DynamoDB's limit of a batch.
+/// DynamoDB's limit of statements in a batch.
 const MAX_STATEMENTS: usize = 25;
 
-/// The statements of `BatchExecuteStatement`.
+/// Returns the statements of `BatchExecuteStatement`.
 pub(super) fn of(request: &Value) -> &[Value] {
     request["Statements"].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Takes the statements out that fail, each with its error's code; the rest is what is passed on.
+/// Removes the statements that fail, given by their error codes. The others are forwarded.
 pub(super) fn without(request: &mut Value, failed: &[Option<&'static str>]) {
     if let Some(Value::Array(statements)) = request.get_mut("Statements") {
         let mut fails = failed.iter();
@@ -22,7 +22,7 @@ pub(super) fn without(request: &mut Value, failed: &[Option<&'static str>]) {
     }
 }
 
-/// The answer to all statements: those of the rest, with the errors where they belong.
+/// Returns the response to all statements: that of the forwarded ones, with the errors at their positions.
 pub(super) fn with(mut answer: Value, failed: &[Option<&'static str>]) -> Value {
     let mut rest = match answer["Responses"].take() {
         Value::Array(rest) => rest.into_iter(),
@@ -38,12 +38,12 @@ pub(super) fn with(mut answer: Value, failed: &[Option<&'static str>]) -> Value 
     answer
 }
 
-/// The write units that a statement or a put item takes, by its size as it is sent.
+/// Returns the write units of a statement or item by its size in the request.
 pub(super) fn units(write: &Value) -> f64 {
     write.to_string().len().div_ceil(UNIT) as f64
 }
 
-/// The capacity that an answer says was taken.
+/// Returns the consumed capacity in a response.
 pub(super) fn capacity(answer: &Value) -> f64 {
     let one = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();
     match &answer["ConsumedCapacity"] {
@@ -52,7 +52,7 @@ pub(super) fn capacity(answer: &Value) -> f64 {
     }
 }
 
-/// The answer to a `BatchWriteItem` as if every item had been put, or what is wrong with the request's form.
+/// Returns the response to a `BatchWriteItem` as if every item had been put, or the error of an invalid request.
 pub(super) fn swallowed_puts(request: &Value) -> Result<Value, String> {
     let tables = request["RequestItems"].as_object();
     let puts: Vec<_> = tables
@@ -78,7 +78,7 @@ pub(super) fn swallowed_puts(request: &Value) -> Result<Value, String> {
     }))
 }
 
-/// The answer as if every statement had been executed, or what is wrong with the request's form.
+/// Returns the response as if every statement had been executed, or the error of an invalid request.
 pub(super) fn swallowed(request: &Value) -> Result<Value, String> {
     let statements = of(request);
     if statements.is_empty() || statements.len() > MAX_STATEMENTS {
@@ -92,7 +92,7 @@ pub(super) fn swallowed(request: &Value) -> Result<Value, String> {
         if text.matches('?').count() != parameters.len() {
             return Err("parameters that do not fit their statement".to_owned());
         }
-        // An insert begins with its key; an update's condition ends with its key and the version.
+        // An insert begins with its key. The condition of an update ends with its key and the version.
         let key = match text.split(' ').next() {
             Some("INSERT") => parameters.get(..2),
             Some("UPDATE") => {

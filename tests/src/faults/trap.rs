@@ -1,4 +1,4 @@
-//! A trap: one request, by its number among all that pass, at which its sender is to die. Not here: killing it.
+//! A trap: stops the sender at one request, identified by its number. The test then kills the sender.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -7,17 +7,17 @@ use std::sync::{
 
 use tokio::sync::watch;
 
-/// When the trap springs.
+/// The moment at which the trap is triggered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Before the request is passed on.
+    /// Before the request is forwarded.
     Before,
-    /// After it was answered, and before the answer is passed on.
+    /// After the upstream's response, before it is forwarded.
     After,
 }
 
-/// A trap for one request. What it catches is never answered, nor is what comes after it until the trap is opened: that
-/// is of the sender, which is to die, or of others who are to die with it.
+/// A trap for one request. The caught request and all later ones get no response until the trap is opened: their senders are to
+/// be killed.
 #[derive(Debug)]
 pub struct Trap {
     at: Option<(usize, Moment)>,
@@ -28,7 +28,7 @@ pub struct Trap {
 }
 
 impl Trap {
-    /// A trap for the request of this number, from 0.
+    /// Returns a trap for the request with this number, from 0.
     #[must_use]
     pub fn new(at: usize, moment: Moment) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Trap {
         }
     }
 
-    /// One that catches nothing and counts what passes.
+    /// Returns a trap that catches nothing and counts requests.
     #[must_use]
     pub fn counting() -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Trap {
         }
     }
 
-    /// Which operations have come, in their order.
+    /// Returns the operations in the order of their requests.
     #[must_use]
     pub fn operations(&self) -> Vec<String> {
         self.operations
@@ -58,9 +58,9 @@ impl Trap {
             .clone()
     }
 
-    /// Waits until it has sprung.
+    /// Waits until the trap is triggered.
     pub async fn sprung(&self) {
-        // The sender lives as long as this borrow does.
+        // The sender outlives this borrow.
         let _ = self
             .sprung
             .subscribe()
@@ -68,12 +68,12 @@ impl Trap {
             .await;
     }
 
-    /// Lets pass what comes from now on; what has been caught stays so.
+    /// Lets later requests pass. Caught requests stay caught.
     pub fn open(&self) {
         self.open.store(true, Ordering::Release);
     }
 
-    /// The request's number.
+    /// Registers a request and returns its number.
     pub(super) async fn enter(&self, operation: &str) -> usize {
         self.operations
             .lock()
@@ -88,7 +88,7 @@ impl Trap {
         self.spring_at(number, Moment::After).await;
     }
 
-    /// Does not come back where the request is caught.
+    /// Never returns if the request is caught.
     async fn spring_at(&self, number: usize, moment: Moment) {
         if self.at == Some((number, moment)) {
             self.sprung.send_replace(true);

@@ -1,14 +1,18 @@
-//! Identifiers through S3 and the API: one customer for every spelling, and none for a placeholder.
+//! Identifiers in files and lookups: one customer for every spelling, none for a placeholder.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use local::Options;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, problem_of};
+use crate::support::{
+    api::{Api, problem_of},
+    app::TestApp,
+    shared::SharedApp,
+};
 
-/// Code and field of every rejected row, in the order of the file.
-async fn rejected(app: &TestApp, report: &Value) -> Vec<(String, String)> {
+/// Returns code and field of every rejected row, in the order of the file.
+async fn rejected(app: &SharedApp, report: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for key in report["rejects"].as_array().unwrap() {
         let object = app.object(key.as_str().unwrap()).await;
@@ -21,8 +25,8 @@ async fn rejected(app: &TestApp, report: &Value) -> Vec<(String, String)> {
     found
 }
 
-/// The ids of the profiles that these identifiers name.
-async fn ids(app: &TestApp, identifiers: &[Value]) -> BTreeSet<String> {
+/// Returns the ids of the profiles that these identifiers find.
+async fn ids(app: &Api, identifiers: &[Value]) -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
     for identifier in identifiers {
         let (status, profile) = app.lookup(identifier.clone()).await;
@@ -32,8 +36,8 @@ async fn ids(app: &TestApp, identifiers: &[Value]) -> BTreeSet<String> {
     ids
 }
 
-/// Field and detail of the problem that a look-up answers, which never repeats the value.
-async fn refused(app: &TestApp, identifier: Value) -> (String, String) {
+/// Returns field and detail of the problem of a lookup.
+async fn refused(app: &Api, identifier: Value) -> (String, String) {
     let (status, problem) = app.lookup(identifier.clone()).await;
     assert_eq!(status, 400, "{identifier} {problem}");
     let (kind, field) = problem_of(&problem);
@@ -43,9 +47,9 @@ async fn refused(app: &TestApp, identifier: Value) -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spellings_of_a_phone_name_one_customer() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/24-phones.ndjson");
+async fn normalizes_phones() {
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/24-phones.ndjson");
     let report = app.import("drop/customer_record/c24/a.ndjson", rows).await;
     let invalid = |field: &str| ("invalid_value".to_owned(), field.to_owned());
     assert_eq!(
@@ -85,14 +89,14 @@ async fn spellings_of_a_phone_name_one_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn national_phones_take_the_calling_code() {
+async fn adds_calling_code() {
     let parameters = BTreeMap::from([("DefaultCallingCode".to_owned(), "61/9".to_owned())]);
     let app = TestApp::start_with(Options {
         parameters,
         ..Options::default()
     })
     .await;
-    let rows = include_str!("../fixtures/cases/24-phones.ndjson");
+    let rows = include_str!("../../fixtures/cases/24-phones.ndjson");
     let report = app.import("drop/customer_record/c24/a.ndjson", rows).await;
     assert_eq!(report["rejected"], 3, "{report}");
     let spellings = ["61491570156", "0491 570 156", "491570156", "+61491570156"];
@@ -101,9 +105,9 @@ async fn national_phones_take_the_calling_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn placeholders_name_no_customer() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/25-null-like-records.ndjson");
+async fn rejects_placeholders() {
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/25-null-like-records.ndjson");
     let report = app.import("drop/customer_record/c25/a.ndjson", rows).await;
     let codes = rejected(&app, &report).await;
     assert_eq!(codes.len(), rows.lines().count());
@@ -111,7 +115,7 @@ async fn placeholders_name_no_customer() {
     for (code, field) in &codes {
         assert_eq!((code.as_str(), field.as_str()), expected);
     }
-    let rows = include_str!("../fixtures/cases/25-null-like.csv");
+    let rows = include_str!("../../fixtures/cases/25-null-like.csv");
     let report = app.import("drop/unify/c25/a.csv", rows).await;
     let codes = rejected(&app, &report).await;
     assert_eq!(codes.len(), 6);
@@ -143,29 +147,29 @@ async fn placeholders_name_no_customer() {
     }
 }
 
-/// An identifier of a unify row that can't be read is left out where two remain.
+/// A `unify` row keeps its readable identifiers if at least two remain.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_without_its_placeholder_is_stored() {
-    let app = TestApp::start().await;
+async fn links_without_placeholder() {
+    let app = SharedApp::get().await;
     let rows = "records[0].email,records[1].mobile,records[2].customer_id\n\
-                ada@example.com,61491570156,null\n\
-                bo@example.com,,7\n";
+                lena@example.com,61491570199,null\n\
+                lou@example.com,,lou\n";
     let report = app.import("drop/unify/crm/a.csv", rows).await;
     assert_eq!(report["written"], 2, "{report}");
-    let record = json!({"link": {"email": "ada@example.com"}, "first_name": "Ada"});
+    let record = json!({"link": {"email": "lena@example.com"}, "first_name": "Lena"});
     app.import("drop/customer_record/crm/a.ndjson", &record.to_string())
         .await;
     let named = [
-        json!({"email": "ada@example.com"}),
-        json!({"mobile": "61491570156"}),
+        json!({"email": "lena@example.com"}),
+        json!({"mobile": "61491570199"}),
     ];
     assert_eq!(ids(&app, &named).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unicode_spellings_name_one_customer() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/29-idn.ndjson");
+async fn normalizes_unicode() {
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/29-idn.ndjson");
     let report = app.import("drop/customer_record/c29/a.ndjson", rows).await;
     assert_eq!(report["rejected"], 0, "{report}");
     let kims = [
@@ -186,9 +190,9 @@ async fn unicode_spellings_name_one_customer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn addresses_have_every_letter_of_rfc_5321() {
-    let app = TestApp::start().await;
-    let rows = include_str!("../fixtures/cases/48-addresses.ndjson");
+async fn accepts_rfc_5321_emails() {
+    let app = SharedApp::get().await;
+    let rows = include_str!("../../fixtures/cases/48-addresses.ndjson");
     let report = app.import("drop/customer_record/c48/a.ndjson", rows).await;
     assert_eq!(
         (&report["written"], &report["rejected"]),
@@ -204,10 +208,10 @@ async fn addresses_have_every_letter_of_rfc_5321() {
     }
 }
 
-/// Ids as spreadsheets and scripts write them.
+/// Ids in the notation of spreadsheets and scripts.
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_and_guarded_cells_are_read_as_ids() {
-    let app = TestApp::start().await;
+async fn reads_numbers_and_guarded_cells() {
+    let app = SharedApp::get().await;
     let csv = "link.customer_id,link.system_name,first_name\n\
                1017.0,shop,Ann\n\
                '00123,shop,Bea\n\
@@ -249,10 +253,10 @@ async fn numbers_and_guarded_cells_are_read_as_ids() {
     );
 }
 
-/// A rejected row of CSV keeps its notation when it is dropped again as JSON.
+/// A rejected CSV row keeps its notation when it is dropped again as JSON.
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_cells_keep_their_guards() {
-    let app = TestApp::start().await;
+async fn rejects_keep_guards() {
+    let app = SharedApp::get().await;
     let csv = "link.customer_id,action_at,email_id\n'00123,never,a\n1017.0,never,b\n";
     let report = app.import("drop/email_open/mail/a.csv", csv).await;
     assert_eq!(report["rejected"], 2, "{report}");
@@ -269,9 +273,9 @@ async fn rejected_cells_keep_their_guards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dates_in_a_name_are_not_a_source() {
-    let app = TestApp::start().await;
-    let row = include_str!("../fixtures/cases/08-orders.ndjson");
+async fn dates_are_not_a_source() {
+    let app = SharedApp::get().await;
+    let row = include_str!("../../fixtures/cases/08-orders.ndjson");
     let keys = [
         "drop/purchase/2026/11/20/a.ndjson",
         "drop/purchase/2027/01/02/a.ndjson",

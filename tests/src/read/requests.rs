@@ -1,17 +1,15 @@
-//! What clients and proxies do to requests, and is no reason to refuse them.
+//! Requests that clients and proxies have changed, and that are accepted.
 
-use serde_json::{Value, json};
+use crate::support::{api::problem_of, shared::SharedApp};
 
-use crate::app::{TestApp, problem_of};
-
-async fn jane(app: &TestApp) -> String {
+async fn jane(app: &SharedApp) -> String {
     let profile = app.profile("jane@fake.com").await;
     profile["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cache_busters_are_ignored() {
-    let app = TestApp::with_jane().await;
+async fn ignores_cache_busters() {
+    let app = SharedApp::get().await;
     let id = jane(&app).await;
     for path in [
         format!("/profiles/{id}?_=1700000000000"),
@@ -31,8 +29,8 @@ async fn cache_busters_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_byte_order_mark_before_a_body_is_ignored() {
-    let app = TestApp::with_jane().await;
+async fn ignores_byte_order_mark() {
+    let app = SharedApp::get().await;
     let post = |body: &str| {
         let request = reqwest::Client::new().post(app.url("/profiles/lookup"));
         let request = request.header("content-type", "application/json");
@@ -55,8 +53,8 @@ async fn a_byte_order_mark_before_a_body_is_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unencoded_plus_in_a_time_is_a_plus() {
-    let app = TestApp::with_jane().await;
+async fn accepts_unencoded_plus() {
+    let app = SharedApp::get().await;
     let path = format!("/profiles/{}/history?", jane(&app).await);
     let page = async |query: &str| {
         let (status, page) = app.get(&format!("{path}{query}")).await;
@@ -87,39 +85,4 @@ async fn an_unencoded_plus_in_a_time_is_a_plus() {
             ("invalid-parameter", query.split('=').next())
         );
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_weakened_etag_is_explained() {
-    let app = TestApp::with_jane().await;
-    let id = jane(&app).await;
-    let (_, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
-    let path = format!("/profiles/{id}/notes/{}", note["id"].as_str().unwrap());
-    let etag = note["etag"].as_str().unwrap();
-    let weak = format!("W/{etag}");
-    let explains = |problem: &Value| {
-        let detail = problem["detail"].as_str().unwrap();
-        assert!(
-            detail.contains("proxy") && detail.contains("compress") && detail.contains("etag"),
-            "{detail}"
-        );
-    };
-    let (status, problem) = app
-        .edit_note(&path, Some(&weak), json!({"pinned": true}))
-        .await;
-    assert_eq!(status, 400);
-    assert_eq!(
-        problem_of(&problem),
-        ("invalid-header".to_owned(), Some("if-match".to_owned()))
-    );
-    explains(&problem);
-    let (status, problem) = app.delete_note(&path, Some(&weak)).await;
-    assert_eq!(status, 400);
-    explains(&problem);
-    // A strong one beside it counts.
-    let both = format!("{weak}, {etag}");
-    let (status, _) = app
-        .edit_note(&path, Some(&both), json!({"pinned": true}))
-        .await;
-    assert_eq!(status, 200);
 }

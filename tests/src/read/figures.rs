@@ -1,8 +1,8 @@
-//! Figures of dropped files: what is counted once, what is not counted, and what holds.
+//! Figures: what counts once, what does not count, and which status applies.
 
 use serde_json::{Value, json};
 
-use crate::app::TestApp;
+use crate::support::shared::SharedApp;
 
 fn lines(rows: &[Value]) -> String {
     rows.iter().map(|row| format!("{row}\n")).collect()
@@ -14,8 +14,8 @@ fn has_segment(profile: &Value, name: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_opt_out_holds_for_its_list() {
-    let app = TestApp::start().await;
+async fn opts_out_per_list() {
+    let app = SharedApp::get().await;
     let said = |email: &str, at: &str, id: &str, status: &str, list: &str| {
         json!({"link": {"email": email}, "action_at": format!("2026-11-20T{at}:15:00Z"), "email_id": id, "status": status,
             "list": {"id": list, "name": list.to_uppercase()}})
@@ -28,7 +28,7 @@ async fn an_opt_out_holds_for_its_list() {
         said(olga, "04", "e4", "subscribed", "club"),
         said(olga, "03", "e5", "unsubscribed", "news"),
     ]);
-    // The second time, each row updates an item.
+    // In the second pass, each row updates an item.
     for _ in 0..2 {
         let report = app.import("drop/email_subscribe/c14/a.ndjson", &rows).await;
         assert_eq!(report["written"], 5, "{report}");
@@ -81,8 +81,8 @@ async fn an_opt_out_holds_for_its_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rates_are_of_what_was_sent_here() {
-    let app = TestApp::start().await;
+async fn rates_count_sent_emails() {
+    let app = SharedApp::get().await;
     let row = |day: u32, id: &str| json!({"link": {"email": "rhea@example.com"}, "action_at": format!("2026-11-{day}T05:00:00Z"), "email_id": id});
     let opens = lines(&[row(21, "r-1"), row(22, "r-2"), row(23, "r-3")]);
     app.import("drop/email_open/c19/a.ndjson", &opens).await;
@@ -106,8 +106,8 @@ fn order(email: &str, at: &str, id: &str, price: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_sent_with_other_times_is_one() {
-    let app = TestApp::start().await;
+async fn merges_order_with_other_time() {
+    let app = SharedApp::get().await;
     let email = "sasha@example.com";
     let export = order(email, "2026-11-20T01:15:00Z", "W-31", "80.00");
     let webhook = order(email, "2026-11-20T01:15:00.437Z", "W-31", "79.00");
@@ -126,7 +126,7 @@ async fn an_order_sent_with_other_times_is_one() {
     assert_eq!(summary["last_event_at"], "2026-11-20T01:15:00Z");
     let items = profile["history"]["items"].as_array().unwrap();
     assert_eq!(items.len(), 1);
-    // The history and the route of one event agree.
+    // The history and the route of one event return the same.
     let path = format!("/profiles/{}/history", profile["id"].as_str().unwrap());
     for query in [
         "",
@@ -154,7 +154,7 @@ async fn an_order_sent_with_other_times_is_one() {
         "event-not-found"
     );
 
-    // Of another source, of another id, and a day later, it is another order.
+    // Another source, another id, or a time 24 hours later is another order.
     let day = order(email, "2026-11-21T01:15:00Z", "W-31", "5.00");
     let other = order(email, "2026-11-20T01:15:01Z", "W-32", "5.00");
     app.import("drop/purchase/c31/day.ndjson", &lines(&[day, other]))
@@ -167,10 +167,10 @@ async fn an_order_sent_with_other_times_is_one() {
     assert_eq!(profile["history"]["items"].as_array().unwrap().len(), 4);
 }
 
-/// The same rows in another time zone: each is replaced by one nine hours away, perhaps on another page.
+/// The second file has the rows in another time zone. Each replaces an event nine hours away, perhaps on another page.
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_agree_with_the_profile() {
-    let app = TestApp::start().await;
+async fn pages_match_profile() {
+    let app = SharedApp::get().await;
     let links = [
         json!({"email": "mira@example.com"}),
         json!({"email": "mira@work.example"}),
@@ -228,8 +228,8 @@ async fn pages_agree_with_the_profile() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_moved_by_days_is_one() {
-    let app = TestApp::start().await;
+async fn merges_moved_order() {
+    let app = SharedApp::get().await;
     let email = "noor@example.com";
     let old = order(email, "2026-11-01T00:00:00Z", "N-1", "5.00");
     let near = order(email, "2026-11-01T10:00:00Z", "N-1", "6.00");
@@ -239,7 +239,7 @@ async fn an_order_moved_by_days_is_one() {
         app.import(&format!("drop/purchase/shop/{name}.ndjson"), &lines(&[row]))
             .await;
     }
-    // The version that was moved replaces nothing at its old time.
+    // The moved version replaces nothing at its old time.
     let profile = app.profile(email).await;
     let total = &profile["summary"]["total_spend"][0]["amount"];
     assert_eq!(
@@ -249,8 +249,8 @@ async fn an_order_moved_by_days_is_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_canceled_order_is_shown_and_not_counted() {
-    let app = TestApp::start().await;
+async fn does_not_count_canceled_order() {
+    let app = SharedApp::get().await;
     let email = "kai@example.com";
     let mut row = order(email, "2026-11-20T01:15:00Z", "K-1", "80.00");
     app.import("drop/purchase/shop/a.ndjson", &lines(&[row.clone()]))
@@ -279,8 +279,8 @@ async fn a_canceled_order_is_shown_and_not_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_at_the_till_keeps_the_name() {
-    let app = TestApp::start().await;
+async fn keeps_full_name() {
+    let app = SharedApp::get().await;
     let crm = json!({"link": {"email": "tess@example.com"}, "first_name": "Tess", "last_name": "Aldous", "updated_at": "2026-11-01T00:00:00Z"});
     let till = json!({"link": {"email": "tess@example.com"}, "first_name": "Guest", "updated_at": "2026-11-20T00:00:00Z"});
     app.import("drop/customer_record/crm/a.ndjson", &lines(&[crm]))
@@ -291,8 +291,8 @@ async fn a_guest_at_the_till_keeps_the_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_is_found_in_any_spelling() {
-    let app = TestApp::start().await;
+async fn filters_channel_spellings() {
+    let app = SharedApp::get().await;
     let row = |minute: u32, channel: &str| {
         json!({"link": {"email": "ines@example.com"}, "action_at": format!("2026-11-20T01:{minute:02}:00Z"),
             "message_id": minute.to_string(), "channel": channel, "direction": "inbound"})
@@ -321,7 +321,7 @@ async fn a_channel_is_found_in_any_spelling() {
             .collect::<Vec<_>>()
     };
     assert_eq!(channels(&first), ["WhatsApp", "WHATSAPP"]);
-    // A cursor belongs to the filter, whatever its spelling.
+    // A cursor belongs to the filter, in any spelling.
     let next = first["next"].as_str().unwrap();
     let (status, second) = app.get(&format!("{path}Whats%20App&cursor={next}")).await;
     assert_eq!(status, 200, "{second}");
@@ -330,8 +330,8 @@ async fn a_channel_is_found_in_any_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attributes_cannot_override_records() {
-    let app = TestApp::start().await;
+async fn attributes_override_no_record() {
+    let app = SharedApp::get().await;
     let link = json!({"email": "ada@example.com"});
     let record = json!({"link": link, "employee_flag": false});
     app.import("drop/customer_record/crm/a.ndjson", &lines(&[record]))

@@ -1,0 +1,123 @@
+//! Email, text messages and conversations.
+
+use serde_json::json;
+
+use super::{Rules, event};
+
+pub(super) fn engagement() -> Vec<Rules> {
+    let party = json!({"email": "a@example.com", "name": "A"});
+    let email = |record_type| {
+        event(
+            record_type,
+            "email_id",
+            json!({}),
+            vec![json!({"from": party, "to": party, "list": {"id": "1", "name": "L"}})],
+            vec![
+                (json!({"list": {"name": "L"}}), "missing_field", "list.id"),
+                (
+                    json!({"from": {"name": "A"}}),
+                    "missing_field",
+                    "from.email",
+                ),
+                (json!({"to": "a@example.com"}), "wrong_type", "to"),
+            ],
+        )
+    };
+    let sms = |record_type, more, accepted, rejected| {
+        event(record_type, "sms_id", more, accepted, rejected)
+    };
+    let click = || {
+        vec![(
+            json!({"clicked_link": {"url": "javascript:alert(1)"}}),
+            "invalid_value",
+            "clicked_link.url",
+        )]
+    };
+    let status = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| json!({"status": word}))
+            .collect::<Vec<_>>()
+    };
+    let email_words = [
+        "unsubscribed",
+        "transactional",
+        "undeliverable",
+        "SUBSCRIBED",
+    ];
+    vec![
+        email("email_send"),
+        email("email_open"),
+        event(
+            "email_click",
+            "email_id",
+            json!({}),
+            vec![json!({"clicked_link": {"name": "x", "url": "https://example.com"}})],
+            click(),
+        ),
+        email("email_bounce"),
+        event(
+            "email_subscribe",
+            "email_id",
+            json!({"status": "subscribed"}),
+            status(&email_words),
+            vec![
+                (json!({"status": null}), "missing_field", "status"),
+                (
+                    json!({"status": "list_subscribed"}),
+                    "invalid_value",
+                    "status",
+                ),
+            ],
+        ),
+        sms(
+            "sms_send",
+            json!({}),
+            vec![json!({"body": "Hello", "from": {"name": "A"}, "to": {"number": 61}})],
+            vec![(json!({"from": "A"}), "wrong_type", "from")],
+        ),
+        sms(
+            "sms_click",
+            json!({}),
+            vec![json!({"clicked_link": {"url": "http://example.com"}})],
+            click(),
+        ),
+        sms(
+            "sms_subscribe",
+            json!({"status": "subscribed"}),
+            status(&["list_subscribed", "list_unsubscribed"]),
+            vec![(json!({"status": "maybe"}), "invalid_value", "status")],
+        ),
+        event(
+            "message",
+            "message_id",
+            json!({"channel": "whatsapp", "direction": "inbound"}),
+            vec![
+                json!({"account": {"id": "1", "name": "A"}, "author": {"handle": "@a"}, "body": "x", "attachments": [{"url": "https://example.com/a.png", "type": "image"}], "state": "open"}),
+            ],
+            vec![
+                (json!({"channel": null}), "missing_field", "channel"),
+                (
+                    json!({"direction": "sideways"}),
+                    "invalid_value",
+                    "direction",
+                ),
+                (
+                    json!({"account": {"id": "1"}}),
+                    "missing_field",
+                    "account.name",
+                ),
+                (
+                    json!({"attachments": [{"type": "image"}]}),
+                    "missing_field",
+                    "attachments[0].url",
+                ),
+                (
+                    json!({"author": {"avatar_url": "x"}}),
+                    "invalid_value",
+                    "author.avatar_url",
+                ),
+            ],
+        ),
+    ]
+}

@@ -1,0 +1,117 @@
+//! A stack of a test's own.
+
+use std::ops::Deref;
+
+use bytes::Bytes;
+use local::{Options, Stack};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::{api::Api, files::JANE};
+
+/// A running stack and a client of its API.
+pub(crate) struct TestApp {
+    pub(crate) stack: Stack,
+    api: Api,
+}
+
+impl Deref for TestApp {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub(crate) async fn start_with(options: Options) -> Self {
+        let stack = Stack::start(options).await.expect("the stack starts");
+        let api = Api::new(stack.api_url());
+        Self { stack, api }
+    }
+
+    /// Starts a stack that contains Jane's files.
+    pub(crate) async fn with_jane() -> Self {
+        let app = Self::start().await;
+        for (folder, rows) in JANE {
+            app.import(&format!("drop/{folder}/jane.ndjson"), rows)
+                .await;
+        }
+        app
+    }
+
+    /// Drops a file and returns its report, whose counts have to add up.
+    pub(crate) async fn import(&self, key: &str, rows: &str) -> Value {
+        let report = self.stack.import(key, rows.as_bytes().to_vec()).await;
+        checked(report.expect("the import ends"))
+    }
+
+    /// Returns the content of an object.
+    pub(crate) async fn object(&self, key: &str) -> String {
+        text(key, self.stack.get(key).await.expect("S3 responds"))
+    }
+
+    pub(crate) async fn note(
+        &self,
+        id: &str,
+        key: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let mut request = self
+            .api
+            .client
+            .post(self.url(&format!("/profiles/{id}/notes")))
+            .json(&body);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        self.send(request).await
+    }
+
+    /// Changes a note; `etag` is the value of `If-Match`.
+    pub(crate) async fn edit_note(
+        &self,
+        path: &str,
+        etag: Option<&str>,
+        body: Value,
+    ) -> (StatusCode, Value) {
+        let mut request = self.api.client.patch(self.url(path)).json(&body);
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
+        self.send(request).await
+    }
+
+    /// Deletes a note. Returns the status, and the problem if there is one.
+    pub(crate) async fn delete_note(&self, path: &str, etag: Option<&str>) -> (StatusCode, Value) {
+        let mut request = self.api.client.delete(self.url(path));
+        if let Some(etag) = etag {
+            request = request.header("if-match", etag);
+        }
+        let response = request.send().await.expect("the gateway answers");
+        let (status, body) = (response.status(), response.text().await.expect("a body"));
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+}
+
+/// Returns a report after checking that its counts add up.
+pub(super) fn checked(report: Value) -> Value {
+    let count = |name: &str| {
+        report[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{name} in {report}"))
+    };
+    let outcomes = count("written") + count("stale") + count("rejected") + count("suppressed");
+    assert_eq!(count("read"), outcomes, "{report}");
+    report
+}
+
+/// Returns an object's content as text.
+pub(super) fn text(key: &str, object: Option<Bytes>) -> String {
+    let object = object.unwrap_or_else(|| panic!("{key} does not exist"));
+    String::from_utf8(object.to_vec()).expect("UTF-8")
+}
