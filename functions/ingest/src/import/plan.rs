@@ -2,6 +2,7 @@
 //!
 //! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
+use serde::de::{DeserializeOwned, IntoDeserializer as _, value::StrDeserializer};
 use shared::{
     closure::ExcludedLinks,
     time::Instant,
@@ -12,9 +13,9 @@ use shared::{
 use crate::{
     counts::{Counts, Erased},
     erasure::Planned,
-    report::{FileProblem, Status},
+    report::Status,
     rows::Format,
-    source::{FileError, notification::ObjectVersion},
+    source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
 
 /// The version number of the plan format. An invocation leaves a plan of another version to a release that can read it.
@@ -29,11 +30,6 @@ const MAX_PASSED_OVER: u64 = 32 << 30;
 
 /// The maximum number of excluded links that a report lists.
 const MAX_EXCLUDED: usize = 100;
-
-/// Problems of an object that is no longer available.
-pub(crate) const GONE: &str = "object-gone";
-pub(crate) const SUPERSEDED: &str = "object-superseded";
-const LOST: [&str; 2] = [GONE, SUPERSEDED];
 
 /// The work of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +79,7 @@ pub(crate) struct Progress {
     /// Links that erasures of whole profiles did not follow.
     pub(crate) excluded: Vec<ExcludedLinks>,
     /// Why the range ended early.
-    pub(crate) problem: Option<(Status, FileProblem)>,
+    pub(crate) problem: Option<(Status, FileError)>,
 }
 
 /// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation reads
@@ -97,7 +93,7 @@ pub(crate) fn is_cut_anywhere(format: Format, compressed: bool) -> bool {
 pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<FileError> {
     (!is_cut_anywhere(format, compressed) && offset > MAX_PASSED_OVER).then(|| {
         FileError::new(
-            "file-too-large",
+            FileErrorKind::FileTooLarge,
             format!(
                 "At most {} GiB of a file like this one, decompressed, are read. Drop it in several files, or as NDJSON that is \
                  not compressed, of any size.",
@@ -221,8 +217,11 @@ impl Progress {
     /// Returns whether the range ended because the object was no longer available. A concurrent invocation for the same event may
     /// have read the object earlier.
     pub(crate) fn is_lost(&self) -> bool {
-        let problem = self.problem.as_ref();
-        problem.is_some_and(|(_, problem)| LOST.contains(&problem.slug()))
+        let error = self.problem.as_ref().map(|(_, error)| error.kind);
+        matches!(
+            error,
+            Some(FileErrorKind::ObjectGone | FileErrorKind::ObjectSuperseded)
+        )
     }
 
     /// Adds links that an erasure did not follow, up to the limit of a report.
@@ -283,7 +282,7 @@ impl Progress {
         }
         if let Some((status, problem)) = &self.problem {
             map.insert("status", status.as_str());
-            map.insert("problem", problem.r#type.as_str());
+            map.insert("problem", problem.kind.as_str());
             map.insert("detail", problem.detail.as_str());
         }
         map
@@ -293,13 +292,8 @@ impl Progress {
     pub(crate) fn from_map(map: &Map) -> Self {
         let count = |name: &str| map.get(name).and_then(integer).unwrap_or_default();
         let problem = |status: &str| {
-            Some((
-                Status::parse(status)?,
-                FileProblem {
-                    r#type: map.text("problem")?.to_owned(),
-                    detail: map.text("detail")?.to_owned(),
-                },
-            ))
+            let error = FileError::new(by_name(map.text("problem")?)?, map.text("detail")?);
+            Some((by_name(status)?, error))
         };
         Self {
             offset: count("offset"),
@@ -344,6 +338,12 @@ fn excluded_from_map(value: &Value) -> Option<ExcludedLinks> {
         source: map.text("source")?.to_owned(),
         links: usize::try_from(integer(map.get("links")?)?).ok()?,
     })
+}
+
+/// Returns the value of an enum with this name.
+fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
+    let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+    T::deserialize(name).ok()
 }
 
 fn number(number: u64) -> Value {
@@ -417,6 +417,96 @@ mod tests {
         }
     }
 
+    fn progress() -> Progress {
+        Progress {
+            offset: 10,
+            line: Some(3),
+            done: true,
+            hops: 2,
+            counts: Counts {
+                read: 9,
+                written: 5,
+                rejected: 4,
+                unread: 1,
+                ..Counts::default()
+            },
+            requests: 6,
+            capacity_units: 12.5,
+            consumed: 11,
+            rejects: vec!["0-1-9".into()],
+            erased: Erased {
+                identities: 1,
+                note_requests: 2,
+                ..Erased::default()
+            },
+            excluded: vec![ExcludedLinks {
+                identity: "a".repeat(26).parse().unwrap(),
+                source: "crm".into(),
+                links: 40,
+            }],
+            problem: Some((
+                Status::Failed,
+                FileError::new(FileErrorKind::ObjectGone, "gone"),
+            )),
+        }
+    }
+
+    #[test]
+    fn pins_stored_plan() {
+        let mut plan = plan(vec![0, 4]);
+        let mut expected = serde_json::json!({
+            "form": 1, "bucket": "b", "key": "drop/purchase/a.csv", "version_id": "v", "etag": "e", "sequencer": "01",
+            "last_modified": 7, "size": 9, "compressed": true, "erasure_changes": 3, "starts": [0, 4],
+            "started_at": "1970-01-01T00:00:05Z",
+        });
+        assert_eq!(serde_json::json!(plan.to_map()), expected);
+        plan.object.version_id = None;
+        plan.new_among = Some(vec!["crm".into()]);
+        expected.as_object_mut().unwrap().remove("version_id");
+        expected["new_among"] = serde_json::json!(["crm"]);
+        assert_eq!(serde_json::json!(plan.to_map()), expected);
+    }
+
+    #[test]
+    fn pins_stored_progress() {
+        let map = progress().to_map();
+        let expected = serde_json::json!({
+            "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4,
+            "suppressed": 0, "truncated": 0, "unread": 1, "erased_identities": 1, "erased_note_requests": 2,
+            "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"],
+            "excluded_links": [{"identity": "a".repeat(26), "source": "crm", "links": 40}],
+            "status": "failed", "problem": "/problems/object-gone", "detail": "gone",
+        });
+        assert_eq!(serde_json::json!(map), expected);
+        // A whole number is stored without decimal places, and a number is not stored as a string.
+        let whole = Progress {
+            capacity_units: 1e15,
+            ..Progress::default()
+        };
+        let units = whole.to_map().get("capacity_units").cloned();
+        assert_eq!(units, Some(Value::Number("1000000000000000".into())));
+        let empty = serde_json::json!({
+            "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "suppressed": 0,
+            "truncated": 0, "unread": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
+        });
+        let stored = Progress::default().to_map();
+        assert_eq!(serde_json::json!(stored), empty);
+    }
+
+    #[test]
+    fn reads_missing_and_unknown_fields() {
+        assert_eq!(Progress::from_map(&Map::new()), Progress::default());
+        let mut map = progress().to_map();
+        map.insert("added_later", "x");
+        assert_eq!(Progress::from_map(&map), progress());
+        let plan = plan(vec![0]);
+        let mut map = plan.to_map();
+        map.insert("added_later", "x");
+        assert_eq!(Plan::from_map(&map), Some(plan));
+        map.remove("size");
+        assert_eq!(Plan::from_map(&map), None);
+    }
+
     proptest! {
         #[test]
         fn plans_and_progress_come_back(
@@ -427,7 +517,7 @@ mod tests {
             let plan = Plan { new_among, ..plan(starts) };
             prop_assert_eq!(Plan::from_map(&plan.to_map()), Some(plan));
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
-            let problem = FileProblem { r#type: "/problems/x".into(), detail: "y".into() };
+            let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
                 offset, line, done, hops, requests, consumed, rejects,
                 erased: Erased { identities: read, notes: written, ..Erased::default() },

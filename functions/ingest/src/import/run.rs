@@ -9,17 +9,18 @@ use crate::{
     counts::Erased,
     deadline::Deadline,
     erasure,
-    import::drop_key::{DropKey, DropKeyError},
+    import::drop_key::DropKey,
     import::manifest::{self, Manifest},
     import::outcome,
     import::plan::{self, Plan, Progress, expiry},
     import::range::Run,
     record::Erasures,
+    report::Status,
     report::measure,
-    report::{FileProblem, Status},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
+    source::{FileError, FileErrorKind},
 };
 
 /// The maximum number of invocations for one range. Each makes progress, but this alone does not bound the size of a file.
@@ -59,8 +60,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
         Err(error) => {
-            let problem = FileProblem::new(DropKeyError::slug(error), sentence(&error.to_string()));
-            return report_unread(app, object, Status::Rejected, problem).await;
+            return report_unread(app, object, Status::Rejected, error).await;
         }
     };
     let dropped = match open_or_count(app, object, import).await? {
@@ -71,12 +71,12 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         }
         OpenResult::Gone => {
             let detail = "The version was deleted before it was read.";
-            let problem = FileProblem::new(plan::GONE, detail);
+            let problem = FileError::new(FileErrorKind::ObjectGone, detail);
             return report_unread(app, object, Status::Failed, problem).await;
         }
         OpenResult::Superseded => {
             let detail = "Another object took this one's place before it was read.";
-            let problem = FileProblem::new(plan::SUPERSEDED, detail);
+            let problem = FileError::new(FileErrorKind::ObjectSuperseded, detail);
             return report_unread(app, object, Status::Superseded, problem).await;
         }
     };
@@ -88,8 +88,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     let compressed = stream.is_compressed();
     // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
     if let Some(broken) = plan::too_far(drop.format, compressed, size) {
-        let problem = FileProblem::new(broken.slug, broken.detail);
-        return report_unread(app, object, Status::Rejected, problem).await;
+        return report_unread(app, object, Status::Rejected, broken).await;
     }
     let erasures = erasure::read(app).await?;
     let new_among = app.new_among(&drop.source).await?;
@@ -132,7 +131,7 @@ async fn report_unread(
     app: &App,
     object: &ObjectVersion,
     status: Status,
-    problem: FileProblem,
+    problem: FileError,
 ) -> Result<(), IngestError> {
     let report = outcome::at_start(object).with_problem(status, problem);
     let is_first = report.put_first(&app.s3, object).await?;
@@ -295,7 +294,10 @@ async fn advance(
         progress.done = true;
         let detail =
             format!("The file is not read after {MAX_HOPS} runs: drop it in smaller files.");
-        progress.problem = Some((Status::Failed, FileProblem::new("too-many-hops", detail)));
+        progress.problem = Some((
+            Status::Failed,
+            FileError::new(FileErrorKind::TooManyHops, detail),
+        ));
     }
     let noted = app
         .table
@@ -409,14 +411,4 @@ fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
 fn held(items: &ImportItems, number: usize) -> Option<&Map> {
     let held = items.ranges.iter().find(|(own, _)| *own == number);
     held.map(|(_, map)| map)
-}
-
-/// Makes a sentence of a text: the first letter in uppercase, and a period at the end.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }

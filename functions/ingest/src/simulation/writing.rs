@@ -295,7 +295,7 @@ fn rejects_row_whose_link_is_refused() {
             let version = version(OWN, 0, 7);
             let links = vec![sides(1, 2, version), sides(1, 3, version)];
             match link(&app, links).await.unwrap() {
-                RowVerdict::Rejected(_, fault) => assert_eq!(fault.code, expected),
+                RowVerdict::Rejected(_, fault) => assert_eq!(fault.code.as_str(), expected),
                 other => panic!("{other:?}"),
             }
             let verdict = link(&app, vec![sides(1, 2, version)]).await.unwrap();

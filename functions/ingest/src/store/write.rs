@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     record::Placed,
-    rows::{Row, RowError},
+    rows::{Row, RowError, RowErrorCode},
     store::rate_limiter::RateLimiter,
 };
 
@@ -520,7 +520,10 @@ async fn write_both(
 
 /// Returns the error of a row with an item that DynamoDB rejects.
 fn refused() -> RowError {
-    RowError::whole("item_refused", "a record that DynamoDB can store")
+    RowError::whole(
+        RowErrorCode::ItemRefused,
+        "a record that DynamoDB can store",
+    )
 }
 
 /// Returns the new number of concurrent requests after a request has finished, as in TCP congestion control (RFC 5681, section
@@ -550,7 +553,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
         Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
         Verdict::Held(_) => Step::Done(Outcome::Stale),
         Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
-            "item_too_large",
+            RowErrorCode::ItemTooLarge,
             "a record of at most 400 KB as DynamoDB counts",
         ))),
         Verdict::Refused(_) => Step::Done(Outcome::Rejected(refused())),
