@@ -2,16 +2,17 @@
 //!
 //! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
-use serde::de::{DeserializeOwned, IntoDeserializer as _, value::StrDeserializer};
+use serde::{Deserialize, Serialize};
 use shared::{
     closure::ExcludedLinks,
     time::Instant,
-    value::{Map, Value},
+    value::{self, Map},
     version::{ImportId, Version},
 };
 
 use crate::{
-    counts::{Counts, Erased},
+    IngestError,
+    counts::{self, Counts, Erased},
     erasure::Planned,
     report::Status,
     rows::Format,
@@ -32,8 +33,9 @@ const MAX_PASSED_OVER: u64 = 32 << 30;
 const MAX_EXCLUDED: usize = 100;
 
 /// The work of an import.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
+    #[serde(flatten)]
     pub(crate) object: ObjectVersion,
     /// When the object was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
@@ -42,9 +44,11 @@ pub(crate) struct Plan {
     /// How often the erasure list had changed when the import was planned.
     pub(crate) erasure_changes: u64,
     /// Where each range begins, in bytes. The last range ends with the object.
+    #[serde(default)]
     pub(crate) starts: Vec<u64>,
     pub(crate) started_at: Instant,
     /// The sources that the table knew before this file, if the file is the first of its source; at most 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) new_among: Option<Vec<String>>,
 }
 
@@ -58,15 +62,18 @@ pub(crate) struct Range {
 }
 
 /// The progress of a byte range.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Progress {
     /// Where the next row begins, in bytes of the decompressed content.
     pub(crate) offset: u64,
     /// The line of the next row, from 1; `None` if it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
     pub(crate) done: bool,
     /// The number of invocations that led to this progress.
     pub(crate) hops: u64,
+    #[serde(flatten)]
     pub(crate) counts: Counts,
     pub(crate) requests: u64,
     pub(crate) capacity_units: f64,
@@ -75,11 +82,37 @@ pub(crate) struct Progress {
     pub(crate) consumed: u64,
     /// The names of the range's rejects objects, without the import's prefix.
     pub(crate) rejects: Vec<String>,
+    #[serde(flatten, with = "counts::prefixed")]
     pub(crate) erased: Erased,
     /// Links that erasures of whole profiles did not follow.
+    #[serde(rename = "excluded_links", skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded: Vec<ExcludedLinks>,
-    /// Why the range ended early.
-    pub(crate) problem: Option<(Status, FileError)>,
+    #[serde(flatten)]
+    pub(crate) end: Option<EarlyEnd>,
+}
+
+/// Why a range ended early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EarlyEnd {
+    pub(crate) status: Status,
+    #[serde(rename = "problem")]
+    pub(crate) kind: FileErrorKind,
+    pub(crate) detail: String,
+}
+
+impl EarlyEnd {
+    pub(crate) fn new(status: Status, FileError { kind, detail }: FileError) -> Self {
+        Self {
+            status,
+            kind,
+            detail,
+        }
+    }
+
+    /// Returns the problem for the report.
+    pub(crate) fn problem(&self) -> FileError {
+        FileError::new(self.kind, self.detail.clone())
+    }
 }
 
 /// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation reads
@@ -154,62 +187,21 @@ impl Plan {
         range.end.unwrap_or(self.size).saturating_sub(range.start)
     }
 
-    pub(crate) fn to_map(&self) -> Map {
-        let mut map = Map::new();
-        map.insert("form", number(FORM));
-        map.insert("bucket", self.object.bucket.as_str());
-        map.insert("key", self.object.key.as_str());
-        if let Some(version_id) = &self.object.version_id {
-            map.insert("version_id", version_id.as_str());
-        }
-        map.insert("etag", self.object.etag.as_str());
-        map.insert("sequencer", self.object.sequencer.as_str());
-        map.insert(
-            "last_modified",
-            Value::Number(self.last_modified.to_string()),
-        );
-        map.insert("size", number(self.size));
-        map.insert("compressed", self.compressed);
-        map.insert("erasure_changes", number(self.erasure_changes));
-        map.insert(
-            "starts",
-            Value::List(self.starts.iter().map(|start| number(*start)).collect()),
-        );
-        map.insert("started_at", self.started_at.to_string());
-        if let Some(known) = &self.new_among {
-            let names = known.iter().map(|name| name.as_str().into());
-            map.insert("new_among", Value::List(names.collect()));
-        }
-        map
+    pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
+        let mut map = value::to_map(self)?;
+        map.insert("form", FORM);
+        Ok(map)
     }
 
-    /// Reads a plan; `None` if it has another format.
-    pub(crate) fn from_map(map: &Map) -> Option<Self> {
-        let text = |name: &str| Some(map.text(name)?.to_owned());
-        (integer(map.get("form")?)? == FORM).then_some(())?;
-        Some(Self {
-            object: ObjectVersion {
-                bucket: text("bucket")?,
-                key: text("key")?,
-                version_id: text("version_id"),
-                etag: text("etag")?,
-                sequencer: text("sequencer")?,
-            },
-            last_modified: i64::try_from(integer(map.get("last_modified")?)?).ok()?,
-            size: integer(map.get("size")?)?,
-            compressed: map.flag("compressed")?,
-            erasure_changes: integer(map.get("erasure_changes")?)?,
-            starts: map
-                .list("starts")
-                .iter()
-                .map(integer)
-                .collect::<Option<_>>()?,
-            started_at: Instant::parse(map.text("started_at")?)?,
-            new_among: map.get("new_among").map(|known| {
-                let names = known.as_list().iter().filter_map(Value::as_text);
-                names.map(str::to_owned).collect()
-            }),
-        })
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// The plan has another format.
+    pub(crate) fn from_map(map: &Map) -> Result<Self, IngestError> {
+        if map.get("form") != Some(&FORM.into()) {
+            return Err(IngestError::OtherForm);
+        }
+        Ok(value::from_map(map)?)
     }
 }
 
@@ -217,9 +209,9 @@ impl Progress {
     /// Returns whether the range ended because the object was no longer available. A concurrent invocation for the same event may
     /// have read the object earlier.
     pub(crate) fn is_lost(&self) -> bool {
-        let error = self.problem.as_ref().map(|(_, error)| error.kind);
+        let kind = self.end.as_ref().map(|end| end.kind);
         matches!(
-            error,
+            kind,
             Some(FileErrorKind::ObjectGone | FileErrorKind::ObjectSuperseded)
         )
     }
@@ -242,124 +234,25 @@ impl Progress {
         }
     }
 
-    pub(crate) fn to_map(&self) -> Map {
-        let mut map = Map::new();
-        map.insert("offset", number(self.offset));
-        if let Some(line) = self.line {
-            map.insert("line", number(line));
-        }
-        map.insert("done", self.done);
-        map.insert("hops", number(self.hops));
-        for (name, count) in self.counts.named() {
-            map.insert(name, number(count));
-        }
-        for (name, count) in self.erased.named() {
-            if count > 0 {
-                map.insert(name, number(count));
-            }
-        }
+    pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
+        let mut map = value::to_map(self)?;
         if self.is_lost() {
             map.insert("lost", true);
         }
-        map.insert("requests", number(self.requests));
-        map.insert("consumed", number(self.consumed));
-        map.insert(
-            "capacity_units",
-            Value::Number(self.capacity_units.to_string()),
-        );
-        map.insert(
-            "rejects",
-            Value::List(
-                self.rejects
-                    .iter()
-                    .map(|name| name.as_str().into())
-                    .collect(),
-            ),
-        );
-        if !self.excluded.is_empty() {
-            let excluded = self.excluded.iter().map(excluded_to_map);
-            map.insert("excluded_links", Value::List(excluded.collect()));
-        }
-        if let Some((status, problem)) = &self.problem {
-            map.insert("status", status.as_str());
-            map.insert("problem", problem.kind.as_str());
-            map.insert("detail", problem.detail.as_str());
-        }
-        map
+        Ok(map)
     }
 
-    /// Reads the progress from its map. Missing numbers are 0.
-    pub(crate) fn from_map(map: &Map) -> Self {
-        let count = |name: &str| map.get(name).and_then(integer).unwrap_or_default();
-        let problem = |status: &str| {
-            let error = FileError::new(by_name(map.text("problem")?)?, map.text("detail")?);
-            Some((by_name(status)?, error))
-        };
-        Self {
-            offset: count("offset"),
-            line: map.get("line").and_then(integer),
-            done: map.flag("done").unwrap_or_default(),
-            hops: count("hops"),
-            counts: Counts::from_named(count),
-            erased: Erased::from_named(count),
-            excluded: map
-                .list("excluded_links")
-                .iter()
-                .filter_map(excluded_from_map)
-                .collect(),
-            requests: count("requests"),
-            consumed: count("consumed"),
-            capacity_units: match map.get("capacity_units") {
-                Some(Value::Number(text)) => text.parse().unwrap_or_default(),
-                _ => 0.0,
-            },
-            rejects: map
-                .list("rejects")
-                .iter()
-                .filter_map(|name| Some(name.as_text()?.to_owned()))
-                .collect(),
-            problem: map.text("status").and_then(problem),
-        }
-    }
-}
-
-fn excluded_to_map(excluded: &ExcludedLinks) -> Value {
-    let mut map = Map::new();
-    map.insert("identity", excluded.identity.as_str());
-    map.insert("source", excluded.source.as_str());
-    map.insert("links", number(excluded.links as u64));
-    map.into()
-}
-
-fn excluded_from_map(value: &Value) -> Option<ExcludedLinks> {
-    let map = value.as_map()?;
-    Some(ExcludedLinks {
-        identity: map.text("identity")?.parse().ok()?,
-        source: map.text("source")?.to_owned(),
-        links: usize::try_from(integer(map.get("links")?)?).ok()?,
-    })
-}
-
-/// Returns the value of an enum with this name.
-fn by_name<T: DeserializeOwned>(name: &str) -> Option<T> {
-    let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
-    T::deserialize(name).ok()
-}
-
-fn number(number: u64) -> Value {
-    Value::Number(number.to_string())
-}
-
-fn integer(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(text) => text.parse().ok(),
-        _ => None,
+    /// Reads the progress from its map. A missing field has its default.
+    pub(crate) fn from_map(map: &Map) -> Result<Self, IngestError> {
+        Ok(value::from_map(map)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use shared::value::Value;
 
     use super::*;
 
@@ -393,9 +286,9 @@ mod tests {
 
     #[test]
     fn plans_of_another_form_are_not_read() {
-        let mut map = plan(vec![0]).to_map();
-        map.insert("form", number(2));
-        assert_eq!(Plan::from_map(&map), None);
+        let mut map = plan(vec![0]).to_map().unwrap();
+        map.insert("form", 2_u64);
+        assert!(matches!(Plan::from_map(&map), Err(IngestError::OtherForm)));
     }
 
     fn plan(starts: Vec<u64>) -> Plan {
@@ -444,7 +337,7 @@ mod tests {
                 source: "crm".into(),
                 links: 40,
             }],
-            problem: Some((
+            end: Some(EarlyEnd::new(
                 Status::Failed,
                 FileError::new(FileErrorKind::ObjectGone, "gone"),
             )),
@@ -459,17 +352,17 @@ mod tests {
             "last_modified": 7, "size": 9, "compressed": true, "erasure_changes": 3, "starts": [0, 4],
             "started_at": "1970-01-01T00:00:05Z",
         });
-        assert_eq!(serde_json::json!(plan.to_map()), expected);
+        assert_eq!(serde_json::json!(plan.to_map().unwrap()), expected);
         plan.object.version_id = None;
         plan.new_among = Some(vec!["crm".into()]);
         expected.as_object_mut().unwrap().remove("version_id");
         expected["new_among"] = serde_json::json!(["crm"]);
-        assert_eq!(serde_json::json!(plan.to_map()), expected);
+        assert_eq!(serde_json::json!(plan.to_map().unwrap()), expected);
     }
 
     #[test]
     fn pins_stored_progress() {
-        let map = progress().to_map();
+        let map = progress().to_map().unwrap();
         let expected = serde_json::json!({
             "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4,
             "suppressed": 0, "truncated": 0, "unread": 1, "erased_identities": 1, "erased_note_requests": 2,
@@ -483,28 +376,32 @@ mod tests {
             capacity_units: 1e15,
             ..Progress::default()
         };
-        let units = whole.to_map().get("capacity_units").cloned();
+        let units = whole.to_map().unwrap().get("capacity_units").cloned();
         assert_eq!(units, Some(Value::Number("1000000000000000".into())));
         let empty = serde_json::json!({
             "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "suppressed": 0,
             "truncated": 0, "unread": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
         });
-        let stored = Progress::default().to_map();
+        let stored = Progress::default().to_map().unwrap();
         assert_eq!(serde_json::json!(stored), empty);
     }
 
     #[test]
     fn reads_missing_and_unknown_fields() {
-        assert_eq!(Progress::from_map(&Map::new()), Progress::default());
-        let mut map = progress().to_map();
+        let missing = Progress::from_map(&Map::new());
+        assert_eq!(missing.unwrap(), Progress::default());
+        let mut map = progress().to_map().unwrap();
         map.insert("added_later", "x");
-        assert_eq!(Progress::from_map(&map), progress());
+        assert_eq!(Progress::from_map(&map).unwrap(), progress());
+        map.insert("status", "added later");
+        let end = Progress::from_map(&map).unwrap().end;
+        assert_eq!(end, None, "another release's status");
         let plan = plan(vec![0]);
-        let mut map = plan.to_map();
+        let mut map = plan.to_map().unwrap();
         map.insert("added_later", "x");
-        assert_eq!(Plan::from_map(&map), Some(plan));
+        assert_eq!(Plan::from_map(&map).unwrap(), plan);
         map.remove("size");
-        assert_eq!(Plan::from_map(&map), None);
+        assert!(matches!(Plan::from_map(&map), Err(IngestError::State(_))));
     }
 
     proptest! {
@@ -515,7 +412,7 @@ mod tests {
         ) {
             let new_among = line.map(|_| rejects.clone());
             let plan = Plan { new_among, ..plan(starts) };
-            prop_assert_eq!(Plan::from_map(&plan.to_map()), Some(plan));
+            prop_assert_eq!(Plan::from_map(&plan.to_map().unwrap()).unwrap(), plan);
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
             let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
@@ -524,9 +421,9 @@ mod tests {
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },
                 capacity_units: units,
-                problem: broken.then_some((Status::Rejected, problem)),
+                end: broken.then(|| EarlyEnd::new(Status::Rejected, problem)),
             };
-            prop_assert_eq!(Progress::from_map(&progress.to_map()), progress);
+            prop_assert_eq!(Progress::from_map(&progress.to_map().unwrap()).unwrap(), progress);
         }
     }
 }

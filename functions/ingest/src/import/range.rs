@@ -9,7 +9,7 @@ use crate::{
     deadline::Deadline,
     erasure::{self, ForgetRow},
     import::drop_key::DropKey,
-    import::plan::{self, Plan, Progress, Range},
+    import::plan::{self, EarlyEnd, Plan, Progress, Range},
     record::{self, Context, Erasures, Forget, Placed},
     report::Status,
     report::rejects::Rejects,
@@ -352,6 +352,6 @@ impl<'a> Run<'a> {
 
     fn end(&mut self, status: Status, broken: FileError) {
         self.progress.done = true;
-        self.progress.problem = Some((status, broken));
+        self.progress.end = Some(EarlyEnd::new(status, broken));
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     import::drop_key::DropKey,
     import::manifest::{self, Manifest},
     import::outcome,
-    import::plan::{self, Plan, Progress, expiry},
+    import::plan::{self, EarlyEnd, Plan, Progress, expiry},
     import::range::Run,
     record::Erasures,
     report::Status,
@@ -102,7 +102,11 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         started_at: Instant::now(),
         new_among,
     };
-    if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
+    if !app
+        .table
+        .put_plan(import, &plan.to_map()?, expiry())
+        .await?
+    {
         // The event is a duplicate, or an earlier invocation for it died. The plan that is already stored applies.
         return continue_range(app, object, import, 0, deadline).await;
     }
@@ -194,8 +198,8 @@ async fn resume(
 ) -> Result<(), IngestError> {
     let items = app.table.import(manifest.import).await?;
     if let Some(plan) = &items.plan {
-        let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
-        let progress = stored(&plan, &items, manifest.range);
+        let plan = Plan::from_map(plan)?;
+        let progress = stored(&plan, &items, manifest.range)?;
         if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
             continue_range(app, object, manifest.import, manifest.range, deadline).await?;
         } else {
@@ -221,9 +225,9 @@ async fn continue_range(
     let Some(plan) = &items.plan else {
         return Ok(());
     };
-    let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
+    let plan = Plan::from_map(plan)?;
     let is_drop = !object.key.starts_with(manifest::PREFIX);
-    let Some(progress) = stored(&plan, &items, number) else {
+    let Some(progress) = stored(&plan, &items, number)? else {
         return Ok(());
     };
     if is_drop {
@@ -294,10 +298,8 @@ async fn advance(
         progress.done = true;
         let detail =
             format!("The file is not read after {MAX_HOPS} runs: drop it in smaller files.");
-        progress.problem = Some((
-            Status::Failed,
-            FileError::new(FileErrorKind::TooManyHops, detail),
-        ));
+        let error = FileError::new(FileErrorKind::TooManyHops, detail);
+        progress.end = Some(EarlyEnd::new(Status::Failed, error));
     }
     let noted = app
         .table
@@ -306,7 +308,7 @@ async fn advance(
             number,
             began,
             begun,
-            &progress.to_map(),
+            &progress.to_map()?,
             expiry(),
         )
         .await?;
@@ -331,7 +333,7 @@ async fn finish_range(
     items: &ImportItems,
     number: usize,
 ) -> Result<(), IngestError> {
-    let Some(progress) = stored(plan, items, number) else {
+    let Some(progress) = stored(plan, items, number)? else {
         return Ok(());
     };
     if !progress.done {
@@ -342,7 +344,7 @@ async fn finish_range(
         };
         return manifest.put(&app.s3, plan).await;
     }
-    let ranges = ranges(plan, items);
+    let ranges = ranges(plan, items)?;
     if ranges.iter().all(|range| range.done) {
         report(app, plan, &ranges).await?;
     }
@@ -351,7 +353,7 @@ async fn finish_range(
 
 /// Puts a manifest for every unfinished range except the first.
 async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
-    let left = ranges(plan, items)
+    let left = ranges(plan, items)?
         .into_iter()
         .enumerate()
         .skip(1)
@@ -379,7 +381,7 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
         let report = outcome::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
         is_first |= report.put(&app.s3, &plan.object).await?;
         let stands = if told.iter().any(Progress::is_lost) {
-            self::ranges(plan, &app.table.import(plan.import()).await?)
+            self::ranges(plan, &app.table.import(plan.import()).await?)?
         } else {
             told.clone()
         };
@@ -394,17 +396,25 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
 }
 
 /// Returns the progress of each range, in range order.
-fn ranges(plan: &Plan, items: &ImportItems) -> Vec<Progress> {
+fn ranges(plan: &Plan, items: &ImportItems) -> Result<Vec<Progress>, IngestError> {
     (0..plan.starts.len())
-        .filter_map(|number| stored(plan, items, number))
+        .filter_map(|number| stored(plan, items, number).transpose())
         .collect()
 }
 
 /// Returns the progress of a range; `None` if the plan has no such range.
-fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
-    let range = plan.range(number)?;
-    let held = held(items, number);
-    Some(held.map_or_else(|| Progress::at_start(plan, range), Progress::from_map))
+fn stored(
+    plan: &Plan,
+    items: &ImportItems,
+    number: usize,
+) -> Result<Option<Progress>, IngestError> {
+    let Some(range) = plan.range(number) else {
+        return Ok(None);
+    };
+    Ok(Some(match held(items, number) {
+        Some(map) => Progress::from_map(map)?,
+        None => Progress::at_start(plan, range),
+    }))
 }
 
 /// Returns the stored progress of a range, if it was begun.
