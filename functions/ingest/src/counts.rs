@@ -1,33 +1,22 @@
 //! The counters of an import: the verdicts on its rows, and the items that its erasures deleted.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::model::keys::SortKey;
 
-/// Defines a struct of counters. Progress stores each of them under the prefix and the field's name.
+/// Defines a struct of counters.
 macro_rules! counters {
     (
         $(#[$about:meta])*
-        $name:ident, $prefix:literal, { $($(#[$what:meta])* $field:ident,)* }
+        $name:ident { $($(#[$what:meta])* $field:ident,)* }
     ) => {
         $(#[$about])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
         pub(crate) struct $name {
             $($(#[$what])* pub(crate) $field: u64,)*
         }
 
         impl $name {
-            /// Returns each counter with the name under which progress stores it.
-            pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((concat!($prefix, stringify!($field)), self.$field)),*].into_iter()
-            }
-
-            /// Creates the counters from the count of each name.
-            pub(crate) fn from_named(count: impl Fn(&str) -> u64) -> Self {
-                Self {
-                    $($field: count(concat!($prefix, stringify!($field))),)*
-                }
-            }
-
             /// Adds the counters of another range or page.
             pub(crate) const fn add(&mut self, other: &Self) {
                 $(self.$field += other.$field;)*
@@ -38,7 +27,7 @@ macro_rules! counters {
 
 counters! {
     /// The verdicts on rows: `read = written + stale + rejected + suppressed`.
-    Counts, "", {
+    Counts {
         read,
         written,
         stale,
@@ -54,7 +43,7 @@ counters! {
 
 counters! {
     /// The number of deleted items, by kind.
-    Erased, "erased_", {
+    Erased {
         identities,
         records,
         attributes,
@@ -66,6 +55,37 @@ counters! {
         note_requests,
         /// Those of the events that are dated after the erasure. A file that is imported later may store them again.
         dated_ahead,
+    }
+}
+
+/// Serializes [`Erased`] beside other fields: each counter that is not 0, under `erased_` and its name.
+pub(crate) mod prefixed {
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+    use serde_json::{Map, Value};
+
+    use super::Erased;
+
+    const PREFIX: &str = "erased_";
+
+    pub(crate) fn serialize<S: Serializer>(
+        erased: &Erased,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let counters = serde_json::to_value(erased).map_err(ser::Error::custom)?;
+        let counters = counters.as_object().into_iter().flatten();
+        let counted = counters.filter(|(_, count)| count.as_u64() != Some(0));
+        serializer.collect_map(counted.map(|(name, count)| (format!("{PREFIX}{name}"), count)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Erased, D::Error> {
+        let fields: Map<String, Value> = Map::deserialize(deserializer)?;
+        let counters = fields.into_iter().filter_map(|(name, count)| {
+            let name = name.strip_prefix(PREFIX)?;
+            Some((name.to_owned(), count))
+        });
+        serde_json::from_value(Value::Object(counters.collect())).map_err(de::Error::custom)
     }
 }
 
@@ -91,25 +111,24 @@ impl Erased {
 mod tests {
     use super::*;
 
+    fn counted(erased: &Erased) -> serde_json::Value {
+        prefixed::serialize(erased, serde_json::value::Serializer).unwrap()
+    }
+
     #[test]
-    fn counters_are_kept_by_name_and_come_back() {
+    fn prefixes_counters_that_are_not_zero() {
         let mut erased = Erased {
             identities: 1,
             note_requests: 2,
             ..Erased::default()
         };
         erased.add(&erased.clone());
-        let kept: Vec<_> = erased.named().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(
-            kept,
-            [("erased_identities", 2), ("erased_note_requests", 4)]
-        );
-        let count = |name: &str| {
-            let own = kept.iter().find(|(own, _)| *own == name);
-            own.map_or(0, |(_, count)| *count)
-        };
-        assert_eq!(Erased::from_named(count), erased);
-        assert_eq!(Counts::from_named(count), Counts::default());
+        let mut stored = counted(&erased);
+        let expected = serde_json::json!({"erased_identities": 2, "erased_note_requests": 4});
+        assert_eq!(stored, expected);
+        stored["identities"] = 7.into();
+        stored["erased_later"] = 7.into();
+        assert_eq!(prefixed::deserialize(stored).unwrap(), erased);
     }
 
     #[test]
@@ -130,8 +149,7 @@ mod tests {
             let mut erased = Erased::default();
             erased.count(&key);
             erased.count(&key);
-            let counted: Vec<_> = erased.named().filter(|(_, count)| *count > 0).collect();
-            assert_eq!(counted, [(counter, 2)]);
+            assert_eq!(counted(&erased), serde_json::json!({ counter: 2 }));
         }
         let mut erased = Erased::default();
         erased.count(&SortKey::Marker(shared::model::keys::Marker::Erased));

@@ -24,6 +24,9 @@ pub enum IngestError {
     /// The import was planned by another release, in a format that this release does not know.
     #[error("the import was planned by another release")]
     OtherForm,
+    /// The stored plan or progress of an import cannot be converted.
+    #[error("the stored state of the import is invalid: {0}")]
+    State(#[from] serde_json::Error),
     /// The table cannot be written by this release, or with this configuration.
     #[error(transparent)]
     Facts(#[from] FactsError),
@@ -49,6 +52,7 @@ impl IngestError {
             Self::S3(_) => "S3",
             Self::NoProgress => "NoProgress",
             Self::OtherForm => "OtherForm",
+            Self::State(_) => "State",
             Self::Facts(FactsError::OtherFormat { .. }) => "OtherFormat",
             Self::Facts(FactsError::OtherKey) => "OtherKey",
             Self::Facts(FactsError::OtherCallingCode { .. }) => "OtherCallingCode",

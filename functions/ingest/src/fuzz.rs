@@ -99,7 +99,7 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let placed = match placed {
         Ok(placed) => placed,
         Err(fault) => {
-            assert!(!fault.code.is_empty() && !fault.to_string().is_empty());
+            assert!(!fault.to_string().is_empty());
             return false;
         }
     };
@@ -169,7 +169,7 @@ fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<Fil
 /// Returns the decompressed content of an object with these bytes.
 ///
 /// # Errors
-/// The content cannot be read. The error is the last segment of the problem's type.
+/// The content cannot be read. The error is the type of the problem.
 pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     let config = Config::builder().behavior_version(BehaviorVersion::latest());
     let client = Client::from_conf(config.build());
@@ -193,7 +193,7 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         .expect("a runtime")
         .block_on(read)
         .map_err(|fault| match fault {
-            ReadError::File(broken) => broken.slug,
+            ReadError::File(broken) => broken.kind.as_str(),
             ReadError::Ingest(error) => panic!("{error}"),
         })
 }

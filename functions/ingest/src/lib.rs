@@ -14,6 +14,7 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod import;
+mod names;
 mod record;
 mod report;
 mod rows;

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{
     erasure::Markers, identifier::Identifier, identity::IdentityId, item::Item, keys::SortKey,
@@ -28,7 +28,7 @@ pub const AGENTS: &str = "agents";
 const READS_PER_MEMBER: usize = 4;
 
 /// Links of one source at one identity that were not followed, because there are too many.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExcludedLinks {
     /// The identity.
     pub identity: IdentityId,

@@ -105,6 +105,13 @@ impl fmt::Debug for IdentityId {
 #[error("an id of 26 characters a-z and 2-7")]
 pub struct IdentityIdError;
 
+impl<'de> serde::Deserialize<'de> for IdentityId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for IdentityId {
     type Err = IdentityIdError;
 

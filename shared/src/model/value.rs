@@ -1,7 +1,11 @@
 //! The value of an item's `data`: the types that JSON and DynamoDB have in common, with exact numbers. Conversions are
 //! in the modules that need them (`table`, ingest's parser, serde).
 
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde::{
+    Serialize, Serializer,
+    de::DeserializeOwned,
+    ser::{Error as _, SerializeMap as _},
+};
 
 /// One value. A number keeps its decimal digits as a string, so that money is never rounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +71,12 @@ impl From<String> for Value {
 impl From<bool> for Value {
     fn from(flag: bool) -> Self {
         Self::Bool(flag)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number.to_string())
     }
 }
 
@@ -189,6 +199,76 @@ pub fn decimal(text: &str) -> Option<rust_decimal::Decimal> {
     }
 }
 
+/// Converts a value that serializes as an object to a map.
+///
+/// # Errors
+/// The value does not serialize as an object.
+pub fn to_map(value: &impl Serialize) -> Result<Map, serde_json::Error> {
+    match serde_json::to_value(value)?.into() {
+        Value::Map(map) => Ok(map),
+        _ => Err(serde_json::Error::custom("expected an object")),
+    }
+}
+
+/// Converts a map to a deserializable value.
+///
+/// # Errors
+/// A field is missing or has another type.
+pub fn from_map<T: DeserializeOwned>(map: &Map) -> Result<T, serde_json::Error> {
+    serde_json::from_value(json_map(map))
+}
+
+fn json_map(map: &Map) -> serde_json::Value {
+    map.iter()
+        .map(|(key, value)| (key.to_owned(), json(value)))
+        .collect()
+}
+
+/// Converts a value to JSON. A number that fits neither `u64`, `i64` nor `f64` becomes a string.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(flag) => (*flag).into(),
+        // The number parser of `serde_json` may round the last digit of a float.
+        Value::Number(text) => {
+            let whole = text.parse::<u64>().map(Into::into);
+            let whole = whole.or_else(|_| text.parse::<i64>().map(Into::into));
+            let float = || serde_json::Number::from_f64(text.parse().ok()?).map(Into::into);
+            whole
+                .ok()
+                .or_else(float)
+                .unwrap_or_else(|| text.as_str().into())
+        }
+        Value::Text(text) => text.as_str().into(),
+        Value::Bytes(bytes) => data_encoding::BASE64.encode(bytes).into(),
+        Value::List(list) => list.iter().map(json).collect(),
+        Value::Map(map) => json_map(map),
+    }
+}
+
+impl From<serde_json::Value> for Value {
+    fn from(value: serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Null => Self::Null,
+            serde_json::Value::Bool(flag) => Self::Bool(flag),
+            // `Display` of `f64` writes no exponent, and no decimal places for a whole number.
+            serde_json::Value::Number(number) => Self::Number(match number.as_f64() {
+                Some(float) if number.is_f64() => float.to_string(),
+                _ => number.to_string(),
+            }),
+            serde_json::Value::String(text) => Self::Text(text),
+            serde_json::Value::Array(list) => {
+                Self::List(list.into_iter().map(Self::from).collect())
+            }
+            serde_json::Value::Object(map) => Self::Map(
+                map.into_iter()
+                    .map(|(key, value)| (key, value.into()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -238,6 +318,35 @@ mod tests {
             "12345678901234567890.125"
         );
         assert_eq!(decimal("1E+2"), decimal("100"));
+    }
+
+    #[test]
+    fn converts_serializable_values() {
+        #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct Sample {
+            most: u64,
+            least: i64,
+            share: f64,
+            names: Vec<Option<String>>,
+        }
+        let sample = Sample {
+            most: u64::MAX,
+            least: i64::MIN,
+            share: 2.0,
+            names: vec![Some("a".into()), None],
+        };
+        let map = to_map(&sample).unwrap();
+        for (name, number) in [
+            ("most", "18446744073709551615"),
+            ("least", "-9223372036854775808"),
+            ("share", "2"),
+        ] {
+            assert_eq!(map.get(name), Some(&Value::Number(number.into())), "{name}");
+        }
+        assert_eq!(map.list("names"), [Value::from("a"), Value::Null]);
+        assert_eq!(from_map::<Sample>(&map).unwrap(), sample);
+        assert!(from_map::<Sample>(&Map::new()).is_err());
+        assert!(to_map(&7).is_err());
     }
 
     #[test]

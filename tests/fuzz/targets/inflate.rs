@@ -65,9 +65,9 @@ fuzz_target!(|object: Object<'_>| {
     let whole = parts.concat();
     match inflated {
         Ok(text) => assert_eq!(text, whole),
-        Err(slug) => assert!(
-            slug == "unsupported-encoding" && is_refused(&whole),
-            "{slug}"
+        Err(kind) => assert!(
+            kind == "/problems/unsupported-encoding" && is_refused(&whole),
+            "{kind}"
         ),
     }
 });

@@ -2,7 +2,11 @@
 //!
 //! A folder after the record type that is not a valid source, such as a year, is part of the file name.
 
-use crate::{record::RecordType, rows::Format};
+use crate::{
+    record::RecordType,
+    rows::Format,
+    source::{FileError, FileErrorKind},
+};
 
 /// The source of a file that is not in a source's folder.
 const DEFAULT_SOURCE: &str = "default";
@@ -23,59 +27,44 @@ pub(crate) struct DropKey {
     pub(crate) format: Format,
 }
 
-/// Why an object with this key cannot be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DropKeyError {
-    #[error(
-        "the file lies in no folder of a record type: drop/{{record_type}}/[{{source}}/]{{name}}.ndjson"
-    )]
-    UnknownRecordType,
-    #[error(
-        "the sources agents and system are reserved: drop the file into the folder of another source"
-    )]
-    InvalidSource,
-    #[error(
-        "the file's name ends in none of .ndjson, .jsonl, .json and .csv, plain or with .gz or .zst after it"
-    )]
-    UnsupportedFormat,
+fn unknown_record_type() -> FileError {
+    FileError::new(
+        FileErrorKind::UnknownRecordType,
+        "The file lies in no folder of a record type: drop/{record_type}/[{source}/]{name}.ndjson.",
+    )
 }
 
-impl DropKeyError {
-    /// Returns the last segment of the problem's type.
-    pub(crate) const fn slug(self) -> &'static str {
-        match self {
-            Self::UnknownRecordType => "unknown-record-type",
-            Self::InvalidSource => "invalid-source",
-            Self::UnsupportedFormat => "unsupported-format",
-        }
-    }
+fn reserved_source() -> FileError {
+    FileError::new(
+        FileErrorKind::InvalidSource,
+        "The sources agents and system are reserved: drop the file into the folder of another source.",
+    )
+}
+
+fn unsupported_format() -> FileError {
+    FileError::new(
+        FileErrorKind::UnsupportedFormat,
+        "The file's name ends in none of .ndjson, .jsonl, .json and .csv, plain or with .gz or .zst after it.",
+    )
 }
 
 impl DropKey {
     /// Parses the key of a dropped object.
-    pub(crate) fn parse(key: &str) -> Result<Self, DropKeyError> {
-        let path = key
-            .strip_prefix("drop/")
-            .ok_or(DropKeyError::UnknownRecordType)?;
-        let (folder, rest) = path
-            .split_once('/')
-            .ok_or(DropKeyError::UnknownRecordType)?;
+    pub(crate) fn parse(key: &str) -> Result<Self, FileError> {
+        let path = key.strip_prefix("drop/").ok_or_else(unknown_record_type)?;
+        let (folder, rest) = path.split_once('/').ok_or_else(unknown_record_type)?;
         let record_type = match folder {
             "mixed" => None,
-            folder => Some(
-                folder
-                    .parse()
-                    .map_err(|()| DropKeyError::UnknownRecordType)?,
-            ),
+            folder => Some(folder.parse().map_err(|()| unknown_record_type())?),
         };
         let folder_of_source = rest.split_once('/').map(|(folder, _)| folder);
         let source = folder_of_source
             .filter(|folder| is_source(folder))
             .unwrap_or(DEFAULT_SOURCE);
         if RESERVED_SOURCES.contains(&source) {
-            return Err(DropKeyError::InvalidSource);
+            return Err(reserved_source());
         }
-        let format = format(&key.to_ascii_lowercase()).ok_or(DropKeyError::UnsupportedFormat)?;
+        let format = format(&key.to_ascii_lowercase()).ok_or_else(unsupported_format)?;
         Ok(Self {
             folder: folder.to_owned(),
             record_type,
@@ -120,7 +109,11 @@ mod tests {
 
     #[test]
     fn folders_name_type_and_source() {
-        let parse = |key: &str| DropKey::parse(key).map(|key| (key.folder, key.source));
+        let parse = |key: &str| {
+            DropKey::parse(key)
+                .map(|key| (key.folder, key.source))
+                .map_err(|error| error.kind)
+        };
         let ok = |folder: &str, source: &str| Ok((folder.to_owned(), source.to_owned()));
         assert_eq!(parse("drop/purchase/a b.ndjson"), ok("purchase", "default"));
         assert_eq!(
@@ -130,9 +123,12 @@ mod tests {
         assert_eq!(parse("drop/mixed/x/y.ndjson"), ok("mixed", "x"));
         assert_eq!(
             parse("drop/orders/a.ndjson"),
-            Err(DropKeyError::UnknownRecordType)
+            Err(FileErrorKind::UnknownRecordType)
         );
-        assert_eq!(parse("drop/a.ndjson"), Err(DropKeyError::UnknownRecordType));
+        assert_eq!(
+            parse("drop/a.ndjson"),
+            Err(FileErrorKind::UnknownRecordType)
+        );
         for name in [
             "2026/11/20/a.ndjson",
             "2026-11-20/a.ndjson",
@@ -162,7 +158,7 @@ mod tests {
         for reserved in RESERVED_SOURCES {
             assert_eq!(
                 parse(&format!("drop/purchase/{reserved}/2026/a.ndjson")),
-                Err(DropKeyError::InvalidSource)
+                Err(FileErrorKind::InvalidSource)
             );
             // A file name may be a reserved word.
             assert!(parse(&format!("drop/purchase/{reserved}.ndjson")).is_ok());
@@ -170,7 +166,7 @@ mod tests {
         for name in ["a.xml", "a", "a.gz", "csv", "a.csv.bz2", "a.ndjson.gz.zst"] {
             assert_eq!(
                 parse(&format!("drop/purchase/{name}")),
-                Err(DropKeyError::UnsupportedFormat),
+                Err(FileErrorKind::UnsupportedFormat),
                 "{name}"
             );
         }
@@ -200,17 +196,6 @@ mod tests {
         ] {
             let key = DropKey::parse(&format!("drop/{folder}/a.json")).unwrap();
             assert_eq!(key.bare_records(), expected, "{folder}");
-        }
-    }
-
-    #[test]
-    fn each_error_has_a_slug() {
-        for (key, slug) in [
-            ("drop/orders/a.csv", "unknown-record-type"),
-            ("drop/purchase/agents/a.csv", "invalid-source"),
-            ("drop/purchase/a.xml", "unsupported-format"),
-        ] {
-            assert_eq!(DropKey::parse(key).unwrap_err().slug(), slug, "{key}");
         }
     }
 }

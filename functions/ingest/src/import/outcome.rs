@@ -26,7 +26,7 @@ pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
     let place = Place::new(&plan.object);
     let mut unread_bytes = 0;
     for (number, range) in ranges.iter().enumerate() {
-        if range.problem.is_some() {
+        if range.end.is_some() {
             let bytes = plan.range(number).map_or(0, |range| plan.bytes(range));
             // At least 1 byte is unread, even if the object ends in the middle of its compressed data.
             unread_bytes += bytes.saturating_sub(range.consumed).max(1);
@@ -41,9 +41,9 @@ pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
         if range.erased != Erased::default() {
             report.erased.get_or_insert_default().add(&range.erased);
         }
-        if let (Some((status, problem)), None) = (&range.problem, &report.problem) {
-            report.status = *status;
-            report.problem = Some(problem.clone());
+        if let (Some(end), None) = (&range.end, &report.problem) {
+            report.status = end.status;
+            report.problem = Some(end.problem());
         }
     }
     report.counts.unread += unread_rows(report.counts.read, plan.size, unread_bytes);

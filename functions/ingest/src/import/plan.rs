@@ -2,19 +2,21 @@
 //!
 //! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
+use serde::{Deserialize, Serialize};
 use shared::model::{
     closure::ExcludedLinks,
     time::Instant,
-    value::{Map, Value},
+    value::{self, Map},
     version::{ImportId, Version},
 };
 
 use crate::{
-    counts::{Counts, Erased},
+    IngestError,
+    counts::{self, Counts, Erased},
     erasure::Planned,
-    report::{FileProblem, Status},
+    report::Status,
     rows::Format,
-    source::{FileError, notification::ObjectVersion},
+    source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
 
 /// The version number of the plan format. An invocation leaves a plan of another version to a release that can read it.
@@ -30,14 +32,10 @@ const MAX_PASSED_OVER: u64 = 32 << 30;
 /// The maximum number of excluded links that a report lists.
 const MAX_EXCLUDED: usize = 100;
 
-/// Problems of an object that is no longer available.
-pub(crate) const GONE: &str = "object-gone";
-pub(crate) const SUPERSEDED: &str = "object-superseded";
-const LOST: [&str; 2] = [GONE, SUPERSEDED];
-
 /// The work of an import.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
+    #[serde(flatten)]
     pub(crate) object: ObjectVersion,
     /// When the object was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
@@ -46,9 +44,11 @@ pub(crate) struct Plan {
     /// How often the erasure list had changed when the import was planned.
     pub(crate) erasure_changes: u64,
     /// Where each range begins, in bytes. The last range ends with the object.
+    #[serde(default)]
     pub(crate) starts: Vec<u64>,
     pub(crate) started_at: Instant,
     /// The sources that the table knew before this file, if the file is the first of its source; at most 50.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) new_among: Option<Vec<String>>,
 }
 
@@ -62,15 +62,18 @@ pub(crate) struct Range {
 }
 
 /// The progress of a byte range.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Progress {
     /// Where the next row begins, in bytes of the decompressed content.
     pub(crate) offset: u64,
     /// The line of the next row, from 1; `None` if it is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
     pub(crate) done: bool,
     /// The number of invocations that led to this progress.
     pub(crate) hops: u64,
+    #[serde(flatten)]
     pub(crate) counts: Counts,
     pub(crate) requests: u64,
     pub(crate) capacity_units: f64,
@@ -79,11 +82,37 @@ pub(crate) struct Progress {
     pub(crate) consumed: u64,
     /// The names of the range's rejects objects, without the import's prefix.
     pub(crate) rejects: Vec<String>,
+    #[serde(flatten, with = "counts::prefixed")]
     pub(crate) erased: Erased,
     /// Links that erasures of whole profiles did not follow.
+    #[serde(rename = "excluded_links", skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded: Vec<ExcludedLinks>,
-    /// Why the range ended early.
-    pub(crate) problem: Option<(Status, FileProblem)>,
+    #[serde(flatten)]
+    pub(crate) end: Option<EarlyEnd>,
+}
+
+/// Why a range ended early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct EarlyEnd {
+    pub(crate) status: Status,
+    #[serde(rename = "problem")]
+    pub(crate) kind: FileErrorKind,
+    pub(crate) detail: String,
+}
+
+impl EarlyEnd {
+    pub(crate) fn new(status: Status, FileError { kind, detail }: FileError) -> Self {
+        Self {
+            status,
+            kind,
+            detail,
+        }
+    }
+
+    /// Returns the problem for the report.
+    pub(crate) fn problem(&self) -> FileError {
+        FileError::new(self.kind, self.detail.clone())
+    }
 }
 
 /// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation reads
@@ -97,7 +126,7 @@ pub(crate) fn is_cut_anywhere(format: Format, compressed: bool) -> bool {
 pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<FileError> {
     (!is_cut_anywhere(format, compressed) && offset > MAX_PASSED_OVER).then(|| {
         FileError::new(
-            "file-too-large",
+            FileErrorKind::FileTooLarge,
             format!(
                 "At most {} GiB of a file like this one, decompressed, are read. Drop it in several files, or as NDJSON that is \
                  not compressed, of any size.",
@@ -158,62 +187,21 @@ impl Plan {
         range.end.unwrap_or(self.size).saturating_sub(range.start)
     }
 
-    pub(crate) fn to_map(&self) -> Map {
-        let mut map = Map::new();
-        map.insert("form", number(FORM));
-        map.insert("bucket", self.object.bucket.as_str());
-        map.insert("key", self.object.key.as_str());
-        if let Some(version_id) = &self.object.version_id {
-            map.insert("version_id", version_id.as_str());
-        }
-        map.insert("etag", self.object.etag.as_str());
-        map.insert("sequencer", self.object.sequencer.as_str());
-        map.insert(
-            "last_modified",
-            Value::Number(self.last_modified.to_string()),
-        );
-        map.insert("size", number(self.size));
-        map.insert("compressed", self.compressed);
-        map.insert("erasure_changes", number(self.erasure_changes));
-        map.insert(
-            "starts",
-            Value::List(self.starts.iter().map(|start| number(*start)).collect()),
-        );
-        map.insert("started_at", self.started_at.to_string());
-        if let Some(known) = &self.new_among {
-            let names = known.iter().map(|name| name.as_str().into());
-            map.insert("new_among", Value::List(names.collect()));
-        }
-        map
+    pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
+        let mut map = value::to_map(self)?;
+        map.insert("form", FORM);
+        Ok(map)
     }
 
-    /// Reads a plan; `None` if it has another format.
-    pub(crate) fn from_map(map: &Map) -> Option<Self> {
-        let text = |name: &str| Some(map.text(name)?.to_owned());
-        (integer(map.get("form")?)? == FORM).then_some(())?;
-        Some(Self {
-            object: ObjectVersion {
-                bucket: text("bucket")?,
-                key: text("key")?,
-                version_id: text("version_id"),
-                etag: text("etag")?,
-                sequencer: text("sequencer")?,
-            },
-            last_modified: i64::try_from(integer(map.get("last_modified")?)?).ok()?,
-            size: integer(map.get("size")?)?,
-            compressed: map.flag("compressed")?,
-            erasure_changes: integer(map.get("erasure_changes")?)?,
-            starts: map
-                .list("starts")
-                .iter()
-                .map(integer)
-                .collect::<Option<_>>()?,
-            started_at: Instant::parse(map.text("started_at")?)?,
-            new_among: map.get("new_among").map(|known| {
-                let names = known.as_list().iter().filter_map(Value::as_text);
-                names.map(str::to_owned).collect()
-            }),
-        })
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// The plan has another format.
+    pub(crate) fn from_map(map: &Map) -> Result<Self, IngestError> {
+        if map.get("form") != Some(&FORM.into()) {
+            return Err(IngestError::OtherForm);
+        }
+        Ok(value::from_map(map)?)
     }
 }
 
@@ -221,8 +209,11 @@ impl Progress {
     /// Returns whether the range ended because the object was no longer available. A concurrent invocation for the same event may
     /// have read the object earlier.
     pub(crate) fn is_lost(&self) -> bool {
-        let problem = self.problem.as_ref();
-        problem.is_some_and(|(_, problem)| LOST.contains(&problem.slug()))
+        let kind = self.end.as_ref().map(|end| end.kind);
+        matches!(
+            kind,
+            Some(FileErrorKind::ObjectGone | FileErrorKind::ObjectSuperseded)
+        )
     }
 
     /// Adds links that an erasure did not follow, up to the limit of a report.
@@ -243,123 +234,25 @@ impl Progress {
         }
     }
 
-    pub(crate) fn to_map(&self) -> Map {
-        let mut map = Map::new();
-        map.insert("offset", number(self.offset));
-        if let Some(line) = self.line {
-            map.insert("line", number(line));
-        }
-        map.insert("done", self.done);
-        map.insert("hops", number(self.hops));
-        for (name, count) in self.counts.named() {
-            map.insert(name, number(count));
-        }
-        for (name, count) in self.erased.named() {
-            if count > 0 {
-                map.insert(name, number(count));
-            }
-        }
+    pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
+        let mut map = value::to_map(self)?;
         if self.is_lost() {
             map.insert("lost", true);
         }
-        map.insert("requests", number(self.requests));
-        map.insert("consumed", number(self.consumed));
-        map.insert(
-            "capacity_units",
-            Value::Number(self.capacity_units.to_string()),
-        );
-        map.insert(
-            "rejects",
-            Value::List(
-                self.rejects
-                    .iter()
-                    .map(|name| name.as_str().into())
-                    .collect(),
-            ),
-        );
-        if !self.excluded.is_empty() {
-            let excluded = self.excluded.iter().map(excluded_to_map);
-            map.insert("excluded_links", Value::List(excluded.collect()));
-        }
-        if let Some((status, problem)) = &self.problem {
-            map.insert("status", status.as_str());
-            map.insert("problem", problem.r#type.as_str());
-            map.insert("detail", problem.detail.as_str());
-        }
-        map
+        Ok(map)
     }
 
-    /// Reads the progress from its map. Missing numbers are 0.
-    pub(crate) fn from_map(map: &Map) -> Self {
-        let count = |name: &str| map.get(name).and_then(integer).unwrap_or_default();
-        let problem = |status: &str| {
-            Some((
-                Status::parse(status)?,
-                FileProblem {
-                    r#type: map.text("problem")?.to_owned(),
-                    detail: map.text("detail")?.to_owned(),
-                },
-            ))
-        };
-        Self {
-            offset: count("offset"),
-            line: map.get("line").and_then(integer),
-            done: map.flag("done").unwrap_or_default(),
-            hops: count("hops"),
-            counts: Counts::from_named(count),
-            erased: Erased::from_named(count),
-            excluded: map
-                .list("excluded_links")
-                .iter()
-                .filter_map(excluded_from_map)
-                .collect(),
-            requests: count("requests"),
-            consumed: count("consumed"),
-            capacity_units: match map.get("capacity_units") {
-                Some(Value::Number(text)) => text.parse().unwrap_or_default(),
-                _ => 0.0,
-            },
-            rejects: map
-                .list("rejects")
-                .iter()
-                .filter_map(|name| Some(name.as_text()?.to_owned()))
-                .collect(),
-            problem: map.text("status").and_then(problem),
-        }
-    }
-}
-
-fn excluded_to_map(excluded: &ExcludedLinks) -> Value {
-    let mut map = Map::new();
-    map.insert("identity", excluded.identity.as_str());
-    map.insert("source", excluded.source.as_str());
-    map.insert("links", number(excluded.links as u64));
-    map.into()
-}
-
-fn excluded_from_map(value: &Value) -> Option<ExcludedLinks> {
-    let map = value.as_map()?;
-    Some(ExcludedLinks {
-        identity: map.text("identity")?.parse().ok()?,
-        source: map.text("source")?.to_owned(),
-        links: usize::try_from(integer(map.get("links")?)?).ok()?,
-    })
-}
-
-fn number(number: u64) -> Value {
-    Value::Number(number.to_string())
-}
-
-fn integer(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(text) => text.parse().ok(),
-        _ => None,
+    /// Reads the progress from its map. A missing field has its default.
+    pub(crate) fn from_map(map: &Map) -> Result<Self, IngestError> {
+        Ok(value::from_map(map)?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use shared::model::value::Value;
 
     use super::*;
 
@@ -393,9 +286,9 @@ mod tests {
 
     #[test]
     fn plans_of_another_form_are_not_read() {
-        let mut map = plan(vec![0]).to_map();
-        map.insert("form", number(2));
-        assert_eq!(Plan::from_map(&map), None);
+        let mut map = plan(vec![0]).to_map().unwrap();
+        map.insert("form", 2_u64);
+        assert!(matches!(Plan::from_map(&map), Err(IngestError::OtherForm)));
     }
 
     fn plan(starts: Vec<u64>) -> Plan {
@@ -417,6 +310,100 @@ mod tests {
         }
     }
 
+    fn progress() -> Progress {
+        Progress {
+            offset: 10,
+            line: Some(3),
+            done: true,
+            hops: 2,
+            counts: Counts {
+                read: 9,
+                written: 5,
+                rejected: 4,
+                unread: 1,
+                ..Counts::default()
+            },
+            requests: 6,
+            capacity_units: 12.5,
+            consumed: 11,
+            rejects: vec!["0-1-9".into()],
+            erased: Erased {
+                identities: 1,
+                note_requests: 2,
+                ..Erased::default()
+            },
+            excluded: vec![ExcludedLinks {
+                identity: "a".repeat(26).parse().unwrap(),
+                source: "crm".into(),
+                links: 40,
+            }],
+            end: Some(EarlyEnd::new(
+                Status::Failed,
+                FileError::new(FileErrorKind::ObjectGone, "gone"),
+            )),
+        }
+    }
+
+    #[test]
+    fn pins_stored_plan() {
+        let mut plan = plan(vec![0, 4]);
+        let mut expected = serde_json::json!({
+            "form": 1, "bucket": "b", "key": "drop/purchase/a.csv", "version_id": "v", "etag": "e", "sequencer": "01",
+            "last_modified": 7, "size": 9, "compressed": true, "erasure_changes": 3, "starts": [0, 4],
+            "started_at": "1970-01-01T00:00:05Z",
+        });
+        assert_eq!(serde_json::json!(plan.to_map().unwrap()), expected);
+        plan.object.version_id = None;
+        plan.new_among = Some(vec!["crm".into()]);
+        expected.as_object_mut().unwrap().remove("version_id");
+        expected["new_among"] = serde_json::json!(["crm"]);
+        assert_eq!(serde_json::json!(plan.to_map().unwrap()), expected);
+    }
+
+    #[test]
+    fn pins_stored_progress() {
+        let map = progress().to_map().unwrap();
+        let expected = serde_json::json!({
+            "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4,
+            "suppressed": 0, "truncated": 0, "unread": 1, "erased_identities": 1, "erased_note_requests": 2,
+            "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"],
+            "excluded_links": [{"identity": "a".repeat(26), "source": "crm", "links": 40}],
+            "status": "failed", "problem": "/problems/object-gone", "detail": "gone",
+        });
+        assert_eq!(serde_json::json!(map), expected);
+        // A whole number is stored without decimal places, and a number is not stored as a string.
+        let whole = Progress {
+            capacity_units: 1e15,
+            ..Progress::default()
+        };
+        let units = whole.to_map().unwrap().get("capacity_units").cloned();
+        assert_eq!(units, Some(Value::Number("1000000000000000".into())));
+        let empty = serde_json::json!({
+            "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "suppressed": 0,
+            "truncated": 0, "unread": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
+        });
+        let stored = Progress::default().to_map().unwrap();
+        assert_eq!(serde_json::json!(stored), empty);
+    }
+
+    #[test]
+    fn reads_missing_and_unknown_fields() {
+        let missing = Progress::from_map(&Map::new());
+        assert_eq!(missing.unwrap(), Progress::default());
+        let mut map = progress().to_map().unwrap();
+        map.insert("added_later", "x");
+        assert_eq!(Progress::from_map(&map).unwrap(), progress());
+        map.insert("status", "added later");
+        let end = Progress::from_map(&map).unwrap().end;
+        assert_eq!(end, None, "another release's status");
+        let plan = plan(vec![0]);
+        let mut map = plan.to_map().unwrap();
+        map.insert("added_later", "x");
+        assert_eq!(Plan::from_map(&map).unwrap(), plan);
+        map.remove("size");
+        assert!(matches!(Plan::from_map(&map), Err(IngestError::State(_))));
+    }
+
     proptest! {
         #[test]
         fn plans_and_progress_come_back(
@@ -425,18 +412,18 @@ mod tests {
         ) {
             let new_among = line.map(|_| rejects.clone());
             let plan = Plan { new_among, ..plan(starts) };
-            prop_assert_eq!(Plan::from_map(&plan.to_map()), Some(plan));
+            prop_assert_eq!(Plan::from_map(&plan.to_map().unwrap()).unwrap(), plan);
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
-            let problem = FileProblem { r#type: "/problems/x".into(), detail: "y".into() };
+            let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
                 offset, line, done, hops, requests, consumed, rejects,
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },
                 capacity_units: units,
-                problem: broken.then_some((Status::Rejected, problem)),
+                end: broken.then(|| EarlyEnd::new(Status::Rejected, problem)),
             };
-            prop_assert_eq!(Progress::from_map(&progress.to_map()), progress);
+            prop_assert_eq!(Progress::from_map(&progress.to_map().unwrap()).unwrap(), progress);
         }
     }
 }

@@ -9,15 +9,15 @@ use crate::{
     deadline::Deadline,
     erasure::{self, ForgetRow},
     import::drop_key::DropKey,
-    import::plan::{self, Plan, Progress, Range},
+    import::plan::{self, EarlyEnd, Plan, Progress, Range},
     record::{self, Context, Erasures, Forget, Placed},
+    report::Status,
     report::rejects::Rejects,
-    report::{FileProblem, Status},
     rows::{Format, Row, Rows},
-    source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
+    source::{FileError, FileErrorKind},
     store::write::{RowVerdict, Writer},
 };
 
@@ -201,12 +201,18 @@ impl<'a> Run<'a> {
             OpenResult::Open(body) => Ok(Some(Inflated::Plain(None, body))),
             OpenResult::Gone => {
                 let detail = "The version was deleted before it was read to its end.";
-                self.end(Status::Failed, FileError::new(plan::GONE, detail));
+                self.end(
+                    Status::Failed,
+                    FileError::new(FileErrorKind::ObjectGone, detail),
+                );
                 Ok(None)
             }
             OpenResult::Superseded => {
                 let detail = "Another object took this one's place before it was read to its end.";
-                self.end(Status::Superseded, FileError::new(plan::SUPERSEDED, detail));
+                self.end(
+                    Status::Superseded,
+                    FileError::new(FileErrorKind::ObjectSuperseded, detail),
+                );
                 Ok(None)
             }
         }
@@ -346,6 +352,6 @@ impl<'a> Run<'a> {
 
     fn end(&mut self, status: Status, broken: FileError) {
         self.progress.done = true;
-        self.progress.problem = Some((status, FileProblem::new(broken.slug, broken.detail)));
+        self.progress.end = Some(EarlyEnd::new(status, broken));
     }
 }

@@ -12,17 +12,18 @@ use crate::{
     counts::Erased,
     deadline::Deadline,
     erasure,
-    import::drop_key::{DropKey, DropKeyError},
+    import::drop_key::DropKey,
     import::manifest::{self, Manifest},
     import::outcome,
-    import::plan::{self, Plan, Progress, expiry},
+    import::plan::{self, EarlyEnd, Plan, Progress, expiry},
     import::range::Run,
     record::Erasures,
+    report::Status,
     report::measure,
-    report::{FileProblem, Status},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
+    source::{FileError, FileErrorKind},
 };
 
 /// The maximum number of invocations for one range. Each makes progress, but this alone does not bound the size of a file.
@@ -62,8 +63,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
         Err(error) => {
-            let problem = FileProblem::new(DropKeyError::slug(error), sentence(&error.to_string()));
-            return report_unread(app, object, Status::Rejected, problem).await;
+            return report_unread(app, object, Status::Rejected, error).await;
         }
     };
     let dropped = match open_or_count(app, object, import).await? {
@@ -74,12 +74,12 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         }
         OpenResult::Gone => {
             let detail = "The version was deleted before it was read.";
-            let problem = FileProblem::new(plan::GONE, detail);
+            let problem = FileError::new(FileErrorKind::ObjectGone, detail);
             return report_unread(app, object, Status::Failed, problem).await;
         }
         OpenResult::Superseded => {
             let detail = "Another object took this one's place before it was read.";
-            let problem = FileProblem::new(plan::SUPERSEDED, detail);
+            let problem = FileError::new(FileErrorKind::ObjectSuperseded, detail);
             return report_unread(app, object, Status::Superseded, problem).await;
         }
     };
@@ -91,8 +91,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     let compressed = stream.is_compressed();
     // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
     if let Some(broken) = plan::too_far(drop.format, compressed, size) {
-        let problem = FileProblem::new(broken.slug, broken.detail);
-        return report_unread(app, object, Status::Rejected, problem).await;
+        return report_unread(app, object, Status::Rejected, broken).await;
     }
     let erasures = erasure::read(app).await?;
     let new_among = app.new_among(&drop.source).await?;
@@ -106,7 +105,11 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         started_at: Instant::now(),
         new_among,
     };
-    if !app.table.put_plan(import, &plan.to_map(), expiry()).await? {
+    if !app
+        .table
+        .put_plan(import, &plan.to_map()?, expiry())
+        .await?
+    {
         // The event is a duplicate, or an earlier invocation for it died. The plan that is already stored applies.
         return continue_range(app, object, import, 0, deadline).await;
     }
@@ -135,7 +138,7 @@ async fn report_unread(
     app: &App,
     object: &ObjectVersion,
     status: Status,
-    problem: FileProblem,
+    problem: FileError,
 ) -> Result<(), IngestError> {
     let report = outcome::at_start(object).with_problem(status, problem);
     let is_first = report.put_first(&app.s3, object).await?;
@@ -198,8 +201,8 @@ async fn resume(
 ) -> Result<(), IngestError> {
     let items = app.table.import(manifest.import).await?;
     if let Some(plan) = &items.plan {
-        let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
-        let progress = stored(&plan, &items, manifest.range);
+        let plan = Plan::from_map(plan)?;
+        let progress = stored(&plan, &items, manifest.range)?;
         if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
             continue_range(app, object, manifest.import, manifest.range, deadline).await?;
         } else {
@@ -225,9 +228,9 @@ async fn continue_range(
     let Some(plan) = &items.plan else {
         return Ok(());
     };
-    let plan = Plan::from_map(plan).ok_or(IngestError::OtherForm)?;
+    let plan = Plan::from_map(plan)?;
     let is_drop = !object.key.starts_with(manifest::PREFIX);
-    let Some(progress) = stored(&plan, &items, number) else {
+    let Some(progress) = stored(&plan, &items, number)? else {
         return Ok(());
     };
     if is_drop {
@@ -298,7 +301,8 @@ async fn advance(
         progress.done = true;
         let detail =
             format!("The file is not read after {MAX_HOPS} runs: drop it in smaller files.");
-        progress.problem = Some((Status::Failed, FileProblem::new("too-many-hops", detail)));
+        let error = FileError::new(FileErrorKind::TooManyHops, detail);
+        progress.end = Some(EarlyEnd::new(Status::Failed, error));
     }
     let noted = app
         .table
@@ -307,7 +311,7 @@ async fn advance(
             number,
             began,
             begun,
-            &progress.to_map(),
+            &progress.to_map()?,
             expiry(),
         )
         .await?;
@@ -332,7 +336,7 @@ async fn finish_range(
     items: &ImportItems,
     number: usize,
 ) -> Result<(), IngestError> {
-    let Some(progress) = stored(plan, items, number) else {
+    let Some(progress) = stored(plan, items, number)? else {
         return Ok(());
     };
     if !progress.done {
@@ -343,7 +347,7 @@ async fn finish_range(
         };
         return manifest.put(&app.s3, plan).await;
     }
-    let ranges = ranges(plan, items);
+    let ranges = ranges(plan, items)?;
     if ranges.iter().all(|range| range.done) {
         report(app, plan, &ranges).await?;
     }
@@ -352,7 +356,7 @@ async fn finish_range(
 
 /// Puts a manifest for every unfinished range except the first.
 async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
-    let left = ranges(plan, items)
+    let left = ranges(plan, items)?
         .into_iter()
         .enumerate()
         .skip(1)
@@ -380,7 +384,7 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
         let report = outcome::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
         is_first |= report.put(&app.s3, &plan.object).await?;
         let stands = if told.iter().any(Progress::is_lost) {
-            self::ranges(plan, &app.table.import(plan.import()).await?)
+            self::ranges(plan, &app.table.import(plan.import()).await?)?
         } else {
             told.clone()
         };
@@ -395,31 +399,29 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
 }
 
 /// Returns the progress of each range, in range order.
-fn ranges(plan: &Plan, items: &ImportItems) -> Vec<Progress> {
+fn ranges(plan: &Plan, items: &ImportItems) -> Result<Vec<Progress>, IngestError> {
     (0..plan.starts.len())
-        .filter_map(|number| stored(plan, items, number))
+        .filter_map(|number| stored(plan, items, number).transpose())
         .collect()
 }
 
 /// Returns the progress of a range; `None` if the plan has no such range.
-fn stored(plan: &Plan, items: &ImportItems, number: usize) -> Option<Progress> {
-    let range = plan.range(number)?;
-    let held = held(items, number);
-    Some(held.map_or_else(|| Progress::at_start(plan, range), Progress::from_map))
+fn stored(
+    plan: &Plan,
+    items: &ImportItems,
+    number: usize,
+) -> Result<Option<Progress>, IngestError> {
+    let Some(range) = plan.range(number) else {
+        return Ok(None);
+    };
+    Ok(Some(match held(items, number) {
+        Some(map) => Progress::from_map(map)?,
+        None => Progress::at_start(plan, range),
+    }))
 }
 
 /// Returns the stored progress of a range, if it was begun.
 fn held(items: &ImportItems, number: usize) -> Option<&Map> {
     let held = items.ranges.iter().find(|(own, _)| *own == number);
     held.map(|(_, map)| map)
-}
-
-/// Makes a sentence of a text: the first letter in uppercase, and a period at the end.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }

@@ -17,7 +17,7 @@ use super::{
     check::{self, Path},
     schema,
 };
-use crate::rows::{RowError, json};
+use crate::rows::{RowError, RowErrorCode, json};
 
 /// The maximum number of namespaces of a record. Each is an item that repeats the record's other fields.
 const MAX_NAMESPACES: usize = 100;
@@ -30,7 +30,11 @@ impl Mapper<'_> {
         let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
         self.not_ahead(&data, "updated_at")?;
         let Some(Value::Map(attributes)) = data.remove("attributes") else {
-            return Err(field_error("attributes", "missing_field", "an object"));
+            return Err(field_error(
+                "attributes",
+                RowErrorCode::MissingField,
+                "an object",
+            ));
         };
         let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
         for (name, value) in flattened(attributes) {
@@ -40,7 +44,11 @@ impl Mapper<'_> {
                 .split_once('.')
                 .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
             let (namespace, name) = parts.ok_or_else(|| {
-                RowError::at(&path, "invalid_value", "a name like namespace.name")
+                RowError::at(
+                    &path,
+                    RowErrorCode::InvalidValue,
+                    "a name like namespace.name",
+                )
             })?;
             if is_reserved(namespace) {
                 return Err(reserved(&path));
@@ -54,21 +62,21 @@ impl Mapper<'_> {
         if namespaces.len() > MAX_NAMESPACES {
             return Err(field_error(
                 "attributes",
-                "too_many",
+                RowErrorCode::TooMany,
                 "attributes of at most 100 namespaces",
             ));
         }
         if namespaces.is_empty() {
             return Err(field_error(
                 "attributes",
-                "invalid_value",
+                RowErrorCode::InvalidValue,
                 "at least one attribute",
             ));
         }
         let repeats = namespaces.len() - 1;
         if repeats > 0 && repeats * Write::map_bytes(&data) > MAX_REPEATED_BYTES {
             return Err(RowError::whole(
-                "record_too_large",
+                RowErrorCode::RecordTooLarge,
                 "fields beside attributes of at most 1 MiB, counted once for each namespace after the first",
             ));
         }
@@ -90,7 +98,7 @@ fn reserved(path: &Path<'_>) -> RowError {
     let expected = format!(
         "a namespace of the source's own: {names} are reserved; send a customer's fields as a customer_record"
     );
-    RowError::at(path, "reserved_namespace", expected)
+    RowError::at(path, RowErrorCode::ReservedNamespace, expected)
 }
 
 /// Returns attributes by `namespace.name`. A namespace that is an object, such as from CSV columns, is flattened.
@@ -118,12 +126,12 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
     };
     let given = map
         .remove("value")
-        .ok_or_else(|| RowError::at(path, "missing_field", "a value"))?;
+        .ok_or_else(|| RowError::at(path, RowErrorCode::MissingField, "a value"))?;
     let confidence = map.remove("confidence");
     if let Some((unknown, _)) = map.iter().next() {
         return Err(RowError::at(
             &Path::Field(path, unknown),
-            "unknown_field",
+            RowErrorCode::UnknownField,
             "value or confidence",
         ));
     }
@@ -139,7 +147,7 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
         let Some(sure) = sure else {
             return Err(RowError::at(
                 &Path::Field(path, "confidence"),
-                "invalid_value",
+                RowErrorCode::InvalidValue,
                 "a number from 0 to 2",
             ));
         };

@@ -11,7 +11,7 @@ use shared::model::{
 };
 
 use super::kind::{Field, Kind, Number};
-use crate::rows::{RowError, json};
+use crate::rows::{RowError, RowErrorCode, json};
 
 /// Amounts must be below this, so that every sum in a profile is exact.
 const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
@@ -40,7 +40,7 @@ impl fmt::Display for Path<'_> {
 /// Creates the error of a top-level field of a record.
 pub(super) fn field_error(
     field: &str,
-    code: &'static str,
+    code: RowErrorCode,
     expected: impl Into<String>,
 ) -> RowError {
     RowError::at(&Path::Field(&Path::Record, field), code, expected)
@@ -54,7 +54,7 @@ pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<
             None | Some(Value::Null) if field.required => {
                 return Err(RowError::at(
                     &path,
-                    "missing_field",
+                    RowErrorCode::MissingField,
                     expectation(&field.kind),
                 ));
             }
@@ -71,8 +71,8 @@ pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<
 }
 
 fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> {
-    let wrong_type = || RowError::at(path, "wrong_type", expectation(kind));
-    let invalid = || RowError::at(path, "invalid_value", expectation(kind));
+    let wrong_type = || RowError::at(path, RowErrorCode::WrongType, expectation(kind));
+    let invalid = || RowError::at(path, RowErrorCode::InvalidValue, expectation(kind));
     match (kind, value) {
         (Kind::Flag, Value::Bool(flag)) => Ok(Value::Bool(flag)),
         (Kind::Flag, Value::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
@@ -88,7 +88,11 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> 
         (Kind::Longitude, value) => degrees(value, 180).ok_or_else(invalid),
         (Kind::List(kind, most), Value::List(list)) => {
             if list.len() > *most {
-                return Err(RowError::at(path, "too_many", format!("at most {most}")));
+                return Err(RowError::at(
+                    path,
+                    RowErrorCode::TooMany,
+                    format!("at most {most}"),
+                ));
             }
             let items = list.into_iter().enumerate();
             let checked = items.map(|(index, item)| check(kind, item, &Path::Index(path, index)));

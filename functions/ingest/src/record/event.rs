@@ -19,7 +19,7 @@ use super::{
     kind::Field,
     schema,
 };
-use crate::rows::RowError;
+use crate::rows::{RowError, RowErrorCode};
 
 /// How far an event, or a record's `updated_at`, may be after its file's last modification, in seconds.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
@@ -30,7 +30,7 @@ impl Mapper<'_> {
         let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
             field_error(
                 "action_at",
-                "missing_field",
+                RowErrorCode::MissingField,
                 "a time like 2026-10-31T23:59:59Z",
             )
         })?;
@@ -67,8 +67,13 @@ impl Mapper<'_> {
         else {
             return Ok((None, false));
         };
-        let packed = body::pack(text)
-            .map_err(|_| field_error("body", "invalid_value", "a text that can be compressed"))?;
+        let packed = body::pack(text).map_err(|_| {
+            field_error(
+                "body",
+                RowErrorCode::InvalidValue,
+                "a text that can be compressed",
+            )
+        })?;
         let beginning = body::beginning(text, body::PREVIEW_BYTES).to_owned();
         let bytes = text.len();
         data.insert("body", beginning);
@@ -88,13 +93,17 @@ impl Mapper<'_> {
             Some(_) => {
                 return Err(field_error(
                     name,
-                    "wrong_type",
+                    RowErrorCode::WrongType,
                     "a time like 2026-10-31T23:59:59Z",
                 ));
             }
         };
         let at = Instant::parse(&text).ok_or_else(|| {
-            field_error(name, "invalid_value", "a time like 2026-10-31T23:59:59Z")
+            field_error(
+                name,
+                RowErrorCode::InvalidValue,
+                "a time like 2026-10-31T23:59:59Z",
+            )
         })?;
         self.bounded(name, at).map(Some)
     }
@@ -110,7 +119,7 @@ impl Mapper<'_> {
         if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
             return Err(field_error(
                 name,
-                "invalid_value",
+                RowErrorCode::InvalidValue,
                 "a time at most 48 hours after the file's",
             ));
         }

@@ -8,7 +8,7 @@ use shared::model::{
 };
 
 use super::{Mapper, Placed, check::Path, check::field_error, flag};
-use crate::rows::RowError;
+use crate::rows::{RowError, RowErrorCode};
 
 /// The maximum number of identifiers in one row.
 const MAX_FORGOTTEN: usize = 100;
@@ -55,7 +55,7 @@ impl Mapper<'_> {
             (true, true) => {
                 return Err(field_error(
                     "reinstate",
-                    "invalid_value",
+                    RowErrorCode::InvalidValue,
                     "not both suppress and reinstate",
                 ));
             }
@@ -67,14 +67,14 @@ impl Mapper<'_> {
             Some(_) if reinstate => {
                 return Err(field_error(
                     "scope",
-                    "invalid_value",
+                    RowErrorCode::InvalidValue,
                     "identity: each one is let in again by its name",
                 ));
             }
             Some(_) => {
                 return Err(field_error(
                     "scope",
-                    "invalid_value",
+                    RowErrorCode::InvalidValue,
                     "one of identity, profile",
                 ));
             }
@@ -86,7 +86,7 @@ impl Mapper<'_> {
             }
             (None | Some(Value::Null), Some(Value::List(records))) => {
                 if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
-                    return Err(field_error("records", "invalid_value", expected));
+                    return Err(field_error("records", RowErrorCode::InvalidValue, expected));
                 }
                 let path = Path::Field(&Path::Record, "records");
                 let links = records
@@ -95,8 +95,10 @@ impl Mapper<'_> {
                     .map(|(index, record)| self.named(record, &Path::Index(&path, index)));
                 links.collect::<Result<_, _>>()?
             }
-            (Some(_), Some(_)) => return Err(field_error("records", "invalid_value", expected)),
-            (None, _) => return Err(field_error("link", "missing_field", expected)),
+            (Some(_), Some(_)) => {
+                return Err(field_error("records", RowErrorCode::InvalidValue, expected));
+            }
+            (None, _) => return Err(field_error("link", RowErrorCode::MissingField, expected)),
         };
         // An email address has a second identity, under its MD5, which no other address has.
         let all = links

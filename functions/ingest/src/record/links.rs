@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 
 use shared::model::{
-    identifier::{Identifier, Scalar},
+    identifier::{Identifier, IdentifierErrorCode, Scalar},
     value::{Map, Value},
 };
 
 use super::{Mapper, check::Path};
-use crate::rows::RowError;
+use crate::rows::{RowError, RowErrorCode};
 
 /// The errors for which a `unify` row leaves an identifier out, if two remain: it is absent, or its value cannot be used. Other
 /// errors are mistakes of the file's layout.
-const LEFT_OUT: [&str; 4] = [
-    "missing_field",
-    "invalid_value",
-    "placeholder_identifier",
-    "rounded_identifier",
+const LEFT_OUT: [RowErrorCode; 4] = [
+    RowErrorCode::MissingField,
+    RowErrorCode::InvalidValue,
+    RowErrorCode::PlaceholderIdentifier,
+    RowErrorCode::RoundedIdentifier,
 ];
 
 impl Mapper<'_> {
@@ -26,7 +26,7 @@ impl Mapper<'_> {
         match fields.remove("link") {
             None | Some(Value::Null) => Err(RowError::at(
                 &path,
-                "missing_field",
+                RowErrorCode::MissingField,
                 "exactly one identifier",
             )),
             Some(value) => self.identifier(value, &path),
@@ -56,7 +56,7 @@ impl Mapper<'_> {
         match value {
             Value::Null => Err(RowError::at(
                 path,
-                "missing_field",
+                RowErrorCode::MissingField,
                 "exactly one identifier",
             )),
             Value::Map(mut map) if map.get("link").is_some() => {
@@ -72,7 +72,7 @@ impl Mapper<'_> {
         let Value::Map(map) = value else {
             return Err(RowError::at(
                 path,
-                "wrong_type",
+                RowErrorCode::WrongType,
                 "an object with exactly one identifier",
             ));
         };
@@ -81,7 +81,7 @@ impl Mapper<'_> {
         if let Some((name, _)) = map.iter().find(|(_, value)| !is_scalar(value)) {
             return Err(RowError::at(
                 &Path::Field(path, name),
-                "wrong_type",
+                RowErrorCode::WrongType,
                 "a text",
             ));
         }
@@ -95,8 +95,24 @@ impl Mapper<'_> {
         });
         let identifier = Identifier::from_fields(fields, self.notation, self.context.identifiers);
         identifier.map_err(|error| match &error.field {
-            Some(field) => RowError::at(&Path::Field(path, field), error.code, error.expected),
-            None => RowError::at(path, error.code, error.expected),
+            Some(field) => {
+                RowError::at(&Path::Field(path, field), error.code.into(), error.expected)
+            }
+            None => RowError::at(path, error.code.into(), error.expected),
         })
+    }
+}
+
+impl From<IdentifierErrorCode> for RowErrorCode {
+    fn from(code: IdentifierErrorCode) -> Self {
+        match code {
+            IdentifierErrorCode::UnknownField => Self::UnknownField,
+            IdentifierErrorCode::MissingField => Self::MissingField,
+            IdentifierErrorCode::Ambiguous => Self::AmbiguousIdentifier,
+            IdentifierErrorCode::WrongType => Self::WrongType,
+            IdentifierErrorCode::Invalid => Self::InvalidValue,
+            IdentifierErrorCode::Placeholder => Self::PlaceholderIdentifier,
+            IdentifierErrorCode::Rounded => Self::RoundedIdentifier,
+        }
     }
 }

@@ -30,7 +30,7 @@ mod schema;
 mod tests;
 mod unify;
 
-use crate::rows::{CSV_NOTATION, Fields, RowError, json};
+use crate::rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, json};
 use check::field_error;
 pub(crate) use erasures::Erasures;
 pub(crate) use forget::Forget;
@@ -129,12 +129,18 @@ pub(crate) fn place(
         (Some(folder), Some(named)) if folder != named => {
             return Err(field_error(
                 "record_type",
-                "invalid_value",
+                RowErrorCode::InvalidValue,
                 "the record type of the file's folder",
             ));
         }
         (Some(record_type), _) | (None, Some(record_type)) => record_type,
-        (None, None) => return Err(field_error("record_type", "missing_field", "a record type")),
+        (None, None) => {
+            return Err(field_error(
+                "record_type",
+                RowErrorCode::MissingField,
+                "a record type",
+            ));
+        }
     };
     let mapper = Mapper {
         context,
@@ -178,7 +184,13 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
             Some(Value::Map(record)) => record,
             // The text gets shorter each time, because the reject contains it, so the loop ends.
             Some(Value::Text(record)) => json::object(&record)?,
-            _ => return Err(field_error("record", "wrong_type", "the rejected row")),
+            _ => {
+                return Err(field_error(
+                    "record",
+                    RowErrorCode::WrongType,
+                    "the rejected row",
+                ));
+            }
         };
     }
 }
@@ -234,7 +246,7 @@ impl Mapper<'_> {
 fn unknown_type() -> RowError {
     field_error(
         "record_type",
-        "unknown_record_type",
+        RowErrorCode::UnknownRecordType,
         "one of the record types",
     )
 }
@@ -246,6 +258,6 @@ fn flag(fields: &mut Map, name: &str) -> Result<bool, RowError> {
         Some(Value::Bool(flag)) => Ok(flag),
         Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("true") => Ok(true),
         Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("false") => Ok(false),
-        Some(_) => Err(field_error(name, "wrong_type", "true or false")),
+        Some(_) => Err(field_error(name, RowErrorCode::WrongType, "true or false")),
     }
 }

@@ -11,7 +11,7 @@ use super::{
     check::{self, Path},
     schema,
 };
-use crate::rows::RowError;
+use crate::rows::{RowError, RowErrorCode};
 
 impl Mapper<'_> {
     pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, RowError> {
@@ -23,7 +23,7 @@ impl Mapper<'_> {
         if data.get(&named_by).is_none() {
             return Err(field_error(
                 &named_by,
-                "missing_field",
+                RowErrorCode::MissingField,
                 "the id that product_reference_type names",
             ));
         }

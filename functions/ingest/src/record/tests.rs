@@ -52,7 +52,7 @@ fn sort_keys(record_type: &str, row: &str) -> Vec<String> {
 /// Returns the code and field of a row's error.
 fn fault(record_type: &str, row: &str) -> (&'static str, String) {
     let fault = place_as(Some(record_type), row).unwrap_err();
-    (fault.code, fault.field.unwrap_or_default())
+    (fault.code.as_str(), fault.field.unwrap_or_default())
 }
 
 fn expect_fault(record_type: &str, row: &str, code: &str, field: &str) {
@@ -245,7 +245,7 @@ fn mixed_files_name_their_types() {
     let mixed = |row: &str| {
         place_as(None, row)
             .map(|writes| writes.len())
-            .map_err(|fault| fault.code)
+            .map_err(|fault| fault.code.as_str())
     };
     assert_eq!(
         mixed(&format!(r#"{{"record_type":"customer_record",{LINK}}}"#)),
@@ -358,7 +358,11 @@ fn flags_of_links_and_erasures_are_texts_or_flags() {
     assert!(live("false") && live("null") && live(r#""false""#));
     assert!(!live("true") && !live(r#""true""#));
     for wrong in ["1", r#""yes""#] {
-        assert_eq!(unify(wrong).unwrap_err().code, "wrong_type", "{wrong}");
+        assert_eq!(
+            unify(wrong).unwrap_err().code.as_str(),
+            "wrong_type",
+            "{wrong}"
+        );
     }
 }
 
@@ -446,11 +450,14 @@ fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
         );
     }
     assert_eq!(
-        unwrapped(object(&reject("7"))).unwrap_err().code,
+        unwrapped(object(&reject("7"))).unwrap_err().code.as_str(),
         "wrong_type"
     );
     assert_eq!(
-        unwrapped(object(&reject("\"{\""))).unwrap_err().code,
+        unwrapped(object(&reject("\"{\"")))
+            .unwrap_err()
+            .code
+            .as_str(),
         "invalid_json"
     );
 }
@@ -462,7 +469,12 @@ fn unify_leaves_out_what_names_nobody() {
     assert_eq!(placed.links.len(), 1);
     let left_out = placed.left_out.iter();
     let left_out: Vec<_> = left_out
-        .map(|fault| (fault.code, fault.field.as_deref().unwrap_or_default()))
+        .map(|fault| {
+            (
+                fault.code.as_str(),
+                fault.field.as_deref().unwrap_or_default(),
+            )
+        })
         .collect();
     assert_eq!(
         left_out,

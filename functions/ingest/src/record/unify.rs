@@ -10,7 +10,7 @@ use shared::model::{
 };
 
 use super::{Mapper, Placed, check::field_error, flag};
-use crate::rows::RowError;
+use crate::rows::{RowError, RowErrorCode};
 
 /// The maximum number of identifiers in one row.
 const MAX_UNIFIED: usize = 8;
@@ -20,10 +20,10 @@ impl Mapper<'_> {
         let unlink = flag(&mut fields, "unlink")?;
         let expected = format!("2 to {MAX_UNIFIED} links that name one customer");
         let Some(Value::List(records)) = fields.remove("records") else {
-            return Err(field_error("records", "missing_field", expected));
+            return Err(field_error("records", RowErrorCode::MissingField, expected));
         };
         if !(2..=MAX_UNIFIED).contains(&records.len()) {
-            return Err(field_error("records", "invalid_value", expected));
+            return Err(field_error("records", RowErrorCode::InvalidValue, expected));
         }
         let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
         let (identifiers, left_out) = self.unified(records)?;
@@ -31,7 +31,7 @@ impl Mapper<'_> {
             members.insert(self.context.key.identity(&identifier), identifier);
         }
         if members.len() < 2 {
-            let differ = || field_error("records", "invalid_value", "links that differ");
+            let differ = || field_error("records", RowErrorCode::InvalidValue, "links that differ");
             return Err(left_out.into_iter().next().unwrap_or_else(differ));
         }
         let mut placed = Placed {

@@ -2,6 +2,8 @@
 //! that it rejected.
 
 pub(crate) mod measure;
+#[cfg(test)]
+mod page;
 pub(crate) mod rejects;
 
 use aws_sdk_s3::{
@@ -17,72 +19,24 @@ use shared::model::{closure::ExcludedLinks, time::Instant};
 use crate::{
     IngestError,
     counts::{Counts, Erased},
-    source::notification::ObjectVersion,
+    names::named,
+    source::{FileError, notification::ObjectVersion},
 };
 
 /// The maximum length of an S3 key, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// The result of an import.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Status {
-    /// Every row is accounted for.
-    Completed,
-    /// The file as a whole cannot be imported.
-    Rejected,
-    /// The file could not be read.
-    Failed,
-    /// The bucket has no versioning, and another object replaced this one.
-    Superseded,
-}
-
-impl Status {
-    /// Returns the name of the status in reports.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Rejected => "rejected",
-            Self::Failed => "failed",
-            Self::Superseded => "superseded",
-        }
-    }
-
-    /// Parses a name that `as_str` returns.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        [
-            Self::Completed,
-            Self::Rejected,
-            Self::Failed,
-            Self::Superseded,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == text)
-    }
-}
-
-/// The prefix of all types of problems.
-const TYPES: &str = "/problems/";
-
-/// Why a file was not ingested.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct FileProblem {
-    pub(crate) r#type: String,
-    pub(crate) detail: String,
-}
-
-impl FileProblem {
-    /// Creates a problem. `slug` is the last segment of its type.
-    pub(crate) fn new(slug: &str, detail: impl Into<String>) -> Self {
-        Self {
-            r#type: format!("{TYPES}{slug}"),
-            detail: detail.into(),
-        }
-    }
-
-    /// Returns the last segment of its type.
-    pub(crate) fn slug(&self) -> &str {
-        self.r#type.strip_prefix(TYPES).unwrap_or_default()
+named! {
+    /// The result of an import.
+    Status {
+        /// Every row is accounted for.
+        Completed = "completed",
+        /// The file as a whole cannot be imported.
+        Rejected = "rejected",
+        /// The file could not be read.
+        Failed = "failed",
+        /// The bucket has no versioning, and another object replaced this one.
+        Superseded = "superseded",
     }
 }
 
@@ -157,7 +111,7 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) still_held: Vec<StillHeld>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) problem: Option<FileProblem>,
+    pub(crate) problem: Option<FileError>,
 }
 
 impl Report {
@@ -207,7 +161,7 @@ impl Report {
     }
 
     #[must_use]
-    pub(crate) fn with_problem(mut self, status: Status, problem: FileProblem) -> Self {
+    pub(crate) fn with_problem(mut self, status: Status, problem: FileError) -> Self {
         (self.status, self.problem) = (status, Some(problem));
         self
     }

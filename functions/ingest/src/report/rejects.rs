@@ -8,7 +8,7 @@ use shared::model::{identifier::Notation, value::Map};
 use crate::{
     IngestError,
     report::Place,
-    rows::{CSV_NOTATION, Fields, MAX_RAW_BYTES, Row, RowError},
+    rows::{CSV_NOTATION, Fields, MAX_RAW_BYTES, Row, RowError, RowErrorCode},
     source::notification::ObjectVersion,
 };
 
@@ -19,7 +19,7 @@ const REJECTS_BYTES: usize = 8 << 20;
 struct Reject<'a> {
     line: Option<u64>,
     offset: u64,
-    code: &'a str,
+    code: RowErrorCode,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
     message: String,

@@ -2,7 +2,7 @@
 
 use shared::model::value::{Map, Value};
 
-use super::RowError;
+use super::{RowError, RowErrorCode};
 
 /// The maximum nesting depth of a record.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -24,7 +24,7 @@ pub(crate) fn object(row: &str) -> Result<Map, RowError> {
     }
     match value {
         Value::Map(map) => Ok(map),
-        _ => Err(RowError::whole("not_an_object", "a JSON object")),
+        _ => Err(RowError::whole(RowErrorCode::NotAnObject, "a JSON object")),
     }
 }
 
@@ -38,7 +38,7 @@ impl<'a> Parser<'a> {
     fn value(&mut self, depth: usize) -> Result<Value, RowError> {
         if depth > MAX_DEPTH {
             return Err(RowError::whole(
-                "too_deep",
+                RowErrorCode::TooDeep,
                 format!("at most {MAX_DEPTH} levels of nesting"),
             ));
         }
@@ -187,7 +187,7 @@ impl<'a> Parser<'a> {
         }
         let number = number(&self.text[begin..self.at]).ok_or_else(|| {
             RowError::whole(
-                "invalid_value",
+                RowErrorCode::InvalidValue,
                 format!("numbers of at most {MAX_DIGITS} digits: send a longer one as a string"),
             )
         })?;
@@ -228,7 +228,7 @@ impl<'a> Parser<'a> {
 
     fn broken(&self) -> RowError {
         RowError::whole(
-            "invalid_json",
+            RowErrorCode::InvalidJson,
             format!("JSON: the error is at byte {} of the row", self.at),
         )
     }
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     fn code(row: &str) -> &'static str {
-        object(row).unwrap_err().code
+        object(row).unwrap_err().code.as_str()
     }
 
     #[test]

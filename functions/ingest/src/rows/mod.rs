@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use shared::model::{identifier::Notation, value::Map};
 
-use crate::source::FileError;
+use crate::source::{FileError, FileErrorKind};
 
 mod csv;
 mod document;
@@ -15,7 +15,7 @@ mod tests;
 
 use csv::Csv;
 use document::Document;
-pub(crate) use error::RowError;
+pub(crate) use error::{RowError, RowErrorCode};
 use lines::Lines;
 
 /// The maximum size of a row, in bytes.
@@ -169,20 +169,20 @@ impl Rows {
         match row.flaw {
             Some(Flaw::TooLarge) => {
                 return Err(RowError::whole(
-                    "record_too_large",
+                    RowErrorCode::RecordTooLarge,
                     "a record of at most 1 MiB",
                 ));
             }
             Some(Flaw::UnclosedQuote) => {
                 return Err(RowError::whole(
-                    "unclosed_quote",
+                    RowErrorCode::UnclosedQuote,
                     "a closing quote: without one the record runs to the end of the file",
                 ));
             }
             None => {}
         }
         let text = std::str::from_utf8(&row.bytes)
-            .map_err(|_| RowError::whole("invalid_utf8", "UTF-8"))?;
+            .map_err(|_| RowError::whole(RowErrorCode::InvalidUtf8, "UTF-8"))?;
         match self {
             Self::Csv(csv) => Ok(Fields {
                 map: csv.fields(text)?,

@@ -15,7 +15,7 @@ use tokio_util::io::StreamReader;
 
 use crate::{
     IngestError,
-    source::{FileError, object::Body},
+    source::{FileError, FileErrorKind, object::Body},
 };
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
@@ -129,13 +129,13 @@ impl Decoder<'_> {
         self.given += count as u64;
         let read = self.read.load(Ordering::Relaxed);
         if self.given > RATIO_FREE_BYTES && self.given / MAX_RATIO > read {
-            return Err(ReadError::File(FileError {
-                slug: "compression-ratio",
-                detail: format!(
+            return Err(ReadError::File(FileError::new(
+                FileErrorKind::CompressionRatio,
+                format!(
                     "The file decompresses to more than {MAX_RATIO} times its size. The rows before byte {} are accounted for.",
                     self.given
                 ),
-            }));
+            )));
         }
         Ok((count > 0).then(|| chunk.freeze()))
     }
@@ -149,13 +149,13 @@ impl Decoder<'_> {
                 } else {
                     "The file's compressed data is damaged"
                 };
-                ReadError::File(FileError {
-                    slug: "broken-compression",
-                    detail: format!(
+                ReadError::File(FileError::new(
+                    FileErrorKind::BrokenCompression,
+                    format!(
                         "{what}. The rows before byte {} of what it holds are accounted for.",
                         self.given
                     ),
-                })
+                ))
             }
         }
     }
@@ -166,7 +166,7 @@ fn in_utf8(start: &[u8]) -> Result<(), ReadError> {
     if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
         let detail = "The file is in UTF-16 or UTF-32: save it as UTF-8.";
         return Err(ReadError::File(FileError::new(
-            "unsupported-encoding",
+            FileErrorKind::UnsupportedEncoding,
             detail,
         )));
     }

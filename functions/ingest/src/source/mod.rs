@@ -4,19 +4,42 @@ pub(crate) mod inflate;
 pub(crate) mod notification;
 pub(crate) mod object;
 
-/// Why the rest of a file cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+use crate::names::named;
+
+named! {
+    /// The kinds of file errors, named by their types in reports. `infra/files.md` explains each to the person who dropped the
+    /// file.
+    FileErrorKind {
+        UnknownRecordType = "/problems/unknown-record-type",
+        InvalidSource = "/problems/invalid-source",
+        UnsupportedFormat = "/problems/unsupported-format",
+        UnsupportedEncoding = "/problems/unsupported-encoding",
+        InvalidCsvHeader = "/problems/invalid-csv-header",
+        BrokenJson = "/problems/broken-json",
+        BrokenCompression = "/problems/broken-compression",
+        CompressionRatio = "/problems/compression-ratio",
+        FileTooLarge = "/problems/file-too-large",
+        TooManyHops = "/problems/too-many-hops",
+        ObjectGone = "/problems/object-gone",
+        ObjectSuperseded = "/problems/object-superseded",
+    }
+}
+
+/// Why a file, or the rest of it, cannot be read. A report contains it as its `problem`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileError {
-    /// The last segment of the problem's type.
-    pub(crate) slug: &'static str,
+    #[serde(rename = "type")]
+    pub(crate) kind: FileErrorKind,
     /// The problem, and its place in the file.
     pub(crate) detail: String,
 }
 
 impl FileError {
-    pub(crate) fn new(slug: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: FileErrorKind, detail: impl Into<String>) -> Self {
         Self {
-            slug,
+            kind,
             detail: detail.into(),
         }
     }

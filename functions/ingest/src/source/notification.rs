@@ -2,14 +2,16 @@
 
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 use shared::model::version::ImportId;
 
 /// One version of one object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ObjectVersion {
     pub(crate) bucket: String,
     pub(crate) key: String,
     /// `None` in a bucket without versioning.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version_id: Option<String>,
     pub(crate) etag: String,
     /// The order of events with the same key, in hexadecimal.

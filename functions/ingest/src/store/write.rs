@@ -16,13 +16,12 @@ use tokio::task::JoinSet;
 
 use crate::{
     record::Placed,
-    rows::{Row, RowError},
+    rows::{Row, RowError, RowErrorCode},
     store::rate_limiter::RateLimiter,
 };
 
-/// The number of concurrent requests, at the beginning and at most.
-const FIRST_LIMIT: f64 = 4.0;
-const MAX_LIMIT: f64 = 32.0;
+/// The maximum number of batches and links that are being written concurrently.
+const MAX_RUNNING: usize = 32;
 /// A batch is sent as soon as its writes have at least this many bytes.
 const MAX_BATCH_BYTES: usize = 2 << 20;
 /// While the rows that wait for their verdicts take more bytes than this, no further row is accepted.
@@ -53,10 +52,6 @@ pub(crate) struct Writer<'a> {
     batch_bytes: usize,
     /// Requests in flight. They are separate tasks, so they continue while the file is read.
     running: JoinSet<Result<Done, TableError>>,
-    /// The maximum number of concurrent requests.
-    limit: f64,
-    /// Whether the table ever throttled a write, or a transaction ever conflicted. This ends slow start.
-    has_failed: bool,
     limiter: Arc<RateLimiter>,
     rows: HashMap<RowId, Waiting>,
     held_bytes: usize,
@@ -109,8 +104,6 @@ struct Done {
     links: Vec<(RowId, Outcome)>,
     requests: u64,
     capacity_units: f64,
-    /// Whether a request of the batch failed as a whole.
-    has_failed: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -121,8 +114,6 @@ impl<'a> Writer<'a> {
             batch: Vec::with_capacity(BATCH_SIZE),
             batch_bytes: 0,
             running: JoinSet::new(),
-            limit: FIRST_LIMIT,
-            has_failed: false,
             limiter: Arc::new(RateLimiter::new()),
             rows: HashMap::new(),
             held_bytes: 0,
@@ -240,7 +231,7 @@ impl<'a> Writer<'a> {
 
     /// Waits until another request may be sent.
     async fn has_room(&mut self) -> Result<(), TableError> {
-        while self.running.len() >= self.limit as usize {
+        while self.running.len() >= MAX_RUNNING {
             self.wait().await?;
         }
         Ok(())
@@ -254,8 +245,6 @@ impl<'a> Writer<'a> {
         let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        self.has_failed |= done.has_failed || !self.limiter.is_free();
-        self.limit = limit(self.limit, done.has_failed, self.has_failed);
         for (queued, outcome) in done.outcomes {
             match outcome {
                 Outcome::Rejected(_) => self.ready.extend(queued.superseded),
@@ -410,7 +399,6 @@ impl Batch {
                 }
                 Err(error @ TableError::Busy(_)) => {
                     self.limiter.answered(0, places.len(), 0.0);
-                    self.done.has_failed = true;
                     self.open = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -491,10 +479,9 @@ async fn write_both(
                     done.links.push((row, outcome));
                     return Ok(done);
                 }
-                // Rows of this import write the same pair concurrently. Too many requests are in flight, whatever rate the table
-                // accepts.
+                // Rows of this import write the same pair concurrently. Fewer of them meet at a lower rate.
                 Step::Insert | Step::Update | Step::Replace => {
-                    done.has_failed = true;
+                    limiter.answered(0, writes, 0.0);
                     TableError::Busy("transactions met".into())
                 }
             },
@@ -504,7 +491,6 @@ async fn write_both(
             }
             Err(error @ TableError::Busy(_)) => {
                 limiter.answered(0, writes, 0.0);
-                done.has_failed = true;
                 error
             }
             Err(error) => return Err(error),
@@ -519,22 +505,10 @@ async fn write_both(
 
 /// Returns the error of a row with an item that DynamoDB rejects.
 fn refused() -> RowError {
-    RowError::whole("item_refused", "a record that DynamoDB can store")
-}
-
-/// Returns the new number of concurrent requests after a request has finished, as in TCP congestion control (RFC 5681, section
-/// 3.1).
-///
-/// A request that failed as a whole halves the number. Until the first failure, each request adds one. After that, a
-/// full round of requests adds one.
-fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
-    if failed {
-        (limit / 2.0).max(1.0)
-    } else if has_ever_failed {
-        (limit + 1.0 / limit).min(MAX_LIMIT)
-    } else {
-        (limit + 1.0).min(MAX_LIMIT)
-    }
+    RowError::whole(
+        RowErrorCode::ItemRefused,
+        "a record that DynamoDB can store",
+    )
 }
 
 /// Returns the step that follows a verdict.
@@ -549,7 +523,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
         Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
         Verdict::Held(_) => Step::Done(Outcome::Stale),
         Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
-            "item_too_large",
+            RowErrorCode::ItemTooLarge,
             "a record of at most 400 KB as DynamoDB counts",
         ))),
         Verdict::Refused(_) => Step::Done(Outcome::Rejected(refused())),
@@ -569,20 +543,6 @@ mod tests {
     use shared::model::version::Version;
 
     use super::*;
-
-    #[test]
-    fn as_many_are_on_their_way_as_the_table_takes() {
-        // If each of N concurrent requests gets a response, the number doubles, up to the maximum.
-        let after = |from: f64, answers: usize, has_ever_failed| {
-            (0..answers).fold(from, |held, _| limit(held, false, has_ever_failed))
-        };
-        assert_eq!(after(FIRST_LIMIT, 4, false), 8.0);
-        assert_eq!(after(FIRST_LIMIT, 1000, false), MAX_LIMIT);
-        assert_eq!(limit(8.0, false, true), 8.125);
-        assert_eq!(after(FIRST_LIMIT, 1000, true), MAX_LIMIT);
-        assert_eq!(limit(8.0, true, true), 4.0);
-        assert_eq!(limit(1.5, true, true), 1.0);
-    }
 
     #[test]
     fn verdicts_lead_on() {

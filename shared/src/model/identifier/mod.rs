@@ -97,21 +97,39 @@ pub struct Identifier {
     value: String,
 }
 
+/// The rules for identifiers that an object can break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentifierErrorCode {
+    /// The field does not belong to an identifier.
+    UnknownField,
+    /// A field is missing.
+    MissingField,
+    /// The object contains more than one identifier.
+    Ambiguous,
+    /// The value has another type.
+    WrongType,
+    /// The value has no normal form.
+    Invalid,
+    /// The value is a placeholder that would merge unrelated customers.
+    Placeholder,
+    /// The value lost digits in a spreadsheet.
+    Rounded,
+}
+
 /// Why an object is not an identifier. The message describes the expected value and never repeats the given one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{expected}")]
 pub struct IdentifierError {
     /// The field with the error, inside the object; `None` for the object as a whole.
     pub field: Option<String>,
-    /// The code of the broken rule: `unknown_field`, `missing_field`, `ambiguous_identifier`, `wrong_type`,
-    /// `invalid_value`, `placeholder_identifier` or `rounded_identifier`.
-    pub code: &'static str,
+    /// The broken rule.
+    pub code: IdentifierErrorCode,
     /// The expected value.
     pub expected: String,
 }
 
 impl IdentifierError {
-    fn whole(code: &'static str, expected: &str) -> Self {
+    fn whole(code: IdentifierErrorCode, expected: &str) -> Self {
         Self {
             field: None,
             code,
@@ -119,7 +137,7 @@ impl IdentifierError {
         }
     }
 
-    fn field(field: &str, code: &'static str, expected: &str) -> Self {
+    fn field(field: &str, code: IdentifierErrorCode, expected: &str) -> Self {
         Self {
             field: Some(field.to_owned()),
             code,
@@ -132,35 +150,31 @@ impl IdentifierError {
     }
 }
 
-const INVALID: &str = "invalid_value";
-const PLACEHOLDER: &str = "placeholder_identifier";
-const ROUNDED: &str = "rounded_identifier";
-
 /// Why a value has no normal form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Refusal {
-    code: &'static str,
+    code: IdentifierErrorCode,
     expected: &'static str,
 }
 
 impl Refusal {
     const fn invalid(expected: &'static str) -> Self {
         Self {
-            code: INVALID,
+            code: IdentifierErrorCode::Invalid,
             expected,
         }
     }
 
     const fn placeholder(expected: &'static str) -> Self {
         Self {
-            code: PLACEHOLDER,
+            code: IdentifierErrorCode::Placeholder,
             expected,
         }
     }
 
     const fn rounded(expected: &'static str) -> Self {
         Self {
-            code: ROUNDED,
+            code: IdentifierErrorCode::Rounded,
             expected,
         }
     }
@@ -309,12 +323,16 @@ impl From<&Identifier> for Value {
 
 fn text_of(name: &str, raw: &str) -> Result<Cow<'static, str>, IdentifierError> {
     serde_json::from_str(raw).map(Cow::Owned).map_err(|_| {
-        IdentifierError::field(&printable(name), INVALID, "a string of whole characters")
+        IdentifierError::field(
+            &printable(name),
+            IdentifierErrorCode::Invalid,
+            "a string of whole characters",
+        )
     })
 }
 
 fn wrong_type(name: &str) -> IdentifierError {
-    IdentifierError::field(&printable(name), "wrong_type", "a string")
+    IdentifierError::field(&printable(name), IdentifierErrorCode::WrongType, "a string")
 }
 
 /// Returns a field's name for an error message: at most 64 characters without control characters, because a client

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    INVALID, Identifier, IdentifierError, IdentifierRules, IdentifierType, Notation, Refusal,
-    email, mobile, number, placeholder, printable, text,
+    Identifier, IdentifierError, IdentifierErrorCode, IdentifierRules, IdentifierType, Notation,
+    Refusal, email, mobile, number, placeholder, printable, text,
 };
 
 const PLACEHOLDER_ID: Refusal = Refusal::placeholder(
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
                         .ok_or_else(|| unknown_field(name))?;
                     if found.given.replace((kind, value)).is_some() {
                         return Err(IdentifierError::whole(
-                            "ambiguous_identifier",
+                            IdentifierErrorCode::Ambiguous,
                             "exactly one identifier",
                         ));
                     }
@@ -102,7 +102,7 @@ impl Parser {
         if let Some(legacy) = fields.legacy.take() {
             if fields.given.is_some() || fields.system.is_some() {
                 return Err(IdentifierError::whole(
-                    "ambiguous_identifier",
+                    IdentifierErrorCode::Ambiguous,
                     "either link_type and link_value, or exactly one identifier",
                 ));
             }
@@ -110,14 +110,14 @@ impl Parser {
         }
         let Some((kind, value)) = fields.given else {
             return Err(IdentifierError::whole(
-                "missing_field",
+                IdentifierErrorCode::MissingField,
                 "exactly one identifier",
             ));
         };
         match (kind, &fields.system) {
             (IdentifierType::ExternalId, None) => Err(IdentifierError::field(
                 "system_name",
-                "missing_field",
+                IdentifierErrorCode::MissingField,
                 "the system that the external_id belongs to",
             )),
             (IdentifierType::CustomerId | IdentifierType::ExternalId, _) | (_, None) => {
@@ -127,7 +127,7 @@ impl Parser {
             }
             (_, Some(_)) => Err(IdentifierError::field(
                 "system_name",
-                "unknown_field",
+                IdentifierErrorCode::UnknownField,
                 "system_name only beside customer_id or external_id",
             )),
         }
@@ -153,14 +153,16 @@ impl Parser {
     }
 
     fn legacy(self, legacy: &Legacy<'_>) -> Result<Identifier, IdentifierError> {
-        let missing = |field, expected| IdentifierError::field(field, "missing_field", expected);
+        let missing = |field, expected| {
+            IdentifierError::field(field, IdentifierErrorCode::MissingField, expected)
+        };
         let kind = legacy.kind.as_ref();
         let kind = kind.ok_or_else(|| missing("link_type", "a link_type"))?;
         let name = kind.text().unwrap_or_default();
         let kind = IdentifierType::parse(name.trim()).ok_or_else(|| {
             IdentifierError::field(
                 "link_type",
-                INVALID,
+                IdentifierErrorCode::Invalid,
                 "one of email, email_sha256, email_md5, customer_id, mobile, engage.id, external_id",
             )
         })?;
@@ -242,7 +244,7 @@ fn digest(text: &str, digits: usize, refusal: Refusal) -> Result<String, Refusal
 fn unknown_field(name: &str) -> IdentifierError {
     IdentifierError::field(
         &printable(name),
-        "unknown_field",
+        IdentifierErrorCode::UnknownField,
         "one of email, email_sha256, email_md5, mobile, customer_id, external_id, system_name",
     )
 }

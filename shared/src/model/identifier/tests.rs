@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::*;
+use super::{IdentifierErrorCode as Code, *};
 use crate::model::identity::IdentityKey;
 
 fn parse(json: &str) -> Result<Identifier, IdentifierError> {
@@ -9,7 +9,7 @@ fn parse(json: &str) -> Result<Identifier, IdentifierError> {
 }
 
 /// Returns the code and the field of the error.
-fn fault(json: &str) -> (&'static str, String) {
+fn fault(json: &str) -> (Code, String) {
     let error = parse(json).unwrap_err();
     (error.code, error.field.unwrap_or_default())
 }
@@ -53,88 +53,68 @@ fn normal_forms() {
 #[test]
 fn faults_name_their_field() {
     for (json, code, field) in [
-        ("{}", "missing_field", ""),
-        (
-            r#"{"email":"a@b.c","mobile":"1"}"#,
-            "ambiguous_identifier",
-            "",
-        ),
-        (r#"{"email":"a@b"}"#, "invalid_value", "email"),
-        (r#"{"email":"a b@c.d"}"#, "invalid_value", "email"),
-        (r#"{"email":"a@b@c.d"}"#, "invalid_value", "email"),
-        (r#"{"external_id":"1"}"#, "missing_field", "system_name"),
+        ("{}", Code::MissingField, ""),
+        (r#"{"email":"a@b.c","mobile":"1"}"#, Code::Ambiguous, ""),
+        (r#"{"email":"a@b"}"#, Code::Invalid, "email"),
+        (r#"{"email":"a b@c.d"}"#, Code::Invalid, "email"),
+        (r#"{"email":"a@b@c.d"}"#, Code::Invalid, "email"),
+        (r#"{"external_id":"1"}"#, Code::MissingField, "system_name"),
         (
             r#"{"email":"a@b.c","system_name":"x"}"#,
-            "unknown_field",
+            Code::UnknownField,
             "system_name",
         ),
-        (r#"{"phone":"1"}"#, "unknown_field", "phone"),
-        (r#"{"mobile":"12a"}"#, "invalid_value", "mobile"),
-        (
-            r#"{"customer_id":"a\u0000"}"#,
-            "invalid_value",
-            "customer_id",
-        ),
+        (r#"{"phone":"1"}"#, Code::UnknownField, "phone"),
+        (r#"{"mobile":"12a"}"#, Code::Invalid, "mobile"),
+        (r#"{"customer_id":"a\u0000"}"#, Code::Invalid, "customer_id"),
         (
             r#"{"customer_id":"7","system_name":"a\nb"}"#,
-            "invalid_value",
+            Code::Invalid,
             "system_name",
         ),
         (
             r#"{"link_type":"customer_id","link_value":"7","id_type":"a\nb"}"#,
-            "invalid_value",
+            Code::Invalid,
             "id_type",
         ),
-        (r#"{"email":["a@b.c"]}"#, "wrong_type", "email"),
-        (r#"{"email":true}"#, "wrong_type", "email"),
-        (
-            r#"{"customer_id":"\ud800"}"#,
-            "invalid_value",
-            "customer_id",
-        ),
+        (r#"{"email":["a@b.c"]}"#, Code::WrongType, "email"),
+        (r#"{"email":true}"#, Code::WrongType, "email"),
+        (r#"{"customer_id":"\ud800"}"#, Code::Invalid, "customer_id"),
         (
             r#"{"customer_id":"Null"}"#,
-            "placeholder_identifier",
+            Code::Placeholder,
             "customer_id",
         ),
-        (
-            r#"{"customer_id":0}"#,
-            "placeholder_identifier",
-            "customer_id",
-        ),
-        (
-            r#"{"customer_id":-0.0}"#,
-            "placeholder_identifier",
-            "customer_id",
-        ),
+        (r#"{"customer_id":0}"#, Code::Placeholder, "customer_id"),
+        (r#"{"customer_id":-0.0}"#, Code::Placeholder, "customer_id"),
         (
             r#"{"link_type":"engage.id","link_value":"N/A"}"#,
-            "placeholder_identifier",
+            Code::Placeholder,
             "link_value",
         ),
         (
             r#"{"external_id":"guest","system_name":"x"}"#,
-            "placeholder_identifier",
+            Code::Placeholder,
             "external_id",
         ),
         (
             r#"{"email_md5":"D41D8CD98F00B204E9800998ECF8427E"}"#,
-            "placeholder_identifier",
+            Code::Placeholder,
             "email_md5",
         ),
         (
             r#"{"customer_id":"1.23457E+11"}"#,
-            "rounded_identifier",
+            Code::Rounded,
             "customer_id",
         ),
         (
             r#"{"customer_id":1.23457E+11}"#,
-            "rounded_identifier",
+            Code::Rounded,
             "customer_id",
         ),
-        (r#"{"mobile":6.1E+10}"#, "rounded_identifier", "mobile"),
-        (r#"{"mobile":61e9}"#, "rounded_identifier", "mobile"),
-        (r#"{"mobile":614915701.5}"#, "invalid_value", "mobile"),
+        (r#"{"mobile":6.1E+10}"#, Code::Rounded, "mobile"),
+        (r#"{"mobile":61e9}"#, Code::Rounded, "mobile"),
+        (r#"{"mobile":614915701.5}"#, Code::Invalid, "mobile"),
     ] {
         assert_eq!(fault(json), (code, field.to_owned()), "{json}");
     }
@@ -195,11 +175,11 @@ fn cells_are_read_as_spreadsheets_write_them() {
         );
     }
     for (cell, code) in [
-        ("0.0", "placeholder_identifier"),
-        ("'null", "placeholder_identifier"),
-        ("=\"N/A\"", "placeholder_identifier"),
-        ("1,23457E+11", "rounded_identifier"),
-        ("'", "invalid_value"),
+        ("0.0", Code::Placeholder),
+        ("'null", Code::Placeholder),
+        ("=\"N/A\"", Code::Placeholder),
+        ("1,23457E+11", Code::Rounded),
+        ("'", Code::Invalid),
     ] {
         let error = value("customer_id", cell, Notation::Csv).unwrap_err();
         assert_eq!(error.code, code, "{cell}");
@@ -230,13 +210,13 @@ fn items_keep_identifiers() {
 
 #[test]
 fn the_old_form_is_whole_or_refused() {
-    let missing = |name: &str| ("missing_field", name.to_owned());
+    let missing = |name: &str| (Code::MissingField, name.to_owned());
     assert_eq!(fault(r#"{"link_type":"email"}"#), missing("link_value"));
     assert_eq!(fault(r#"{"link_value":"1"}"#), missing("link_type"));
     assert_eq!(fault(r#"{"id_type":"pos"}"#), missing("link_type"));
     for beside in [r#""mobile":"1""#, r#""system_name":"pos""#] {
         let both = format!(r#"{{"link_type":"customer_id","link_value":"1",{beside}}}"#);
-        assert_eq!(fault(&both).0, "ambiguous_identifier", "{both}");
+        assert_eq!(fault(&both).0, Code::Ambiguous, "{both}");
     }
     let old = |id_type| {
         let json =

@@ -342,7 +342,7 @@ fn rejects_reserved_namespaces() {
         ] {
             let row = format!(r#"{{{LINK},"attributes":{{{attributes}}}}}"#);
             let fault = place_as(Some("attributes"), &row).unwrap_err();
-            assert_eq!(fault.code, "reserved_namespace", "{row}");
+            assert_eq!(fault.code.as_str(), "reserved_namespace", "{row}");
             assert!(fault.expected.contains("customer_record"), "{fault}");
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use shared::model::value::{Map, Value};
 
-use crate::rows::RowError;
+use crate::rows::{RowError, RowErrorCode};
 
 /// The maximum number of columns of a file.
 const MAX_COLUMNS: usize = 1_000;
@@ -79,7 +79,7 @@ impl Header {
     pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
         if cells.len() != self.columns {
             let expected = format!("{} cells, as many as the header has", self.columns);
-            return Err(RowError::whole("wrong_cell_count", expected));
+            return Err(RowError::whole(RowErrorCode::WrongCellCount, expected));
         }
         Ok(object(&self.record, cells))
     }
@@ -243,7 +243,12 @@ mod tests {
     fn a_record_has_as_many_cells_as_the_header() {
         let cells = [Cow::from("1")];
         assert_eq!(
-            header("a,b").unwrap().fields(&cells).unwrap_err().code,
+            header("a,b")
+                .unwrap()
+                .fields(&cells)
+                .unwrap_err()
+                .code
+                .as_str(),
             "wrong_cell_count"
         );
     }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use bytes::{Buf as _, BytesMut};
 use shared::model::value::Map;
 
-use super::{BOM, FileError, Flaw, MAX_ROW, Row, beginning};
-use crate::rows::RowError;
+use super::{BOM, FileError, FileErrorKind, Flaw, MAX_ROW, Row, beginning};
+use crate::rows::{RowError, RowErrorCode};
 
 mod header;
 
@@ -89,7 +89,7 @@ impl Csv {
     pub(crate) fn fields(&self, record: &str) -> Result<Map, RowError> {
         let cells = cells(record).ok_or_else(|| {
             RowError::whole(
-                "invalid_csv",
+                RowErrorCode::InvalidCsv,
                 "a comma or the line's end after a closing quote",
             )
         })?;
@@ -98,10 +98,7 @@ impl Csv {
     }
 
     fn begin(&mut self, row: &Row) {
-        let broken = |detail: &str| FileError {
-            slug: "invalid-csv-header",
-            detail: detail.to_owned(),
-        };
+        let broken = |detail: &str| FileError::new(FileErrorKind::InvalidCsvHeader, detail);
         let bytes = row.bytes.strip_prefix(BOM).unwrap_or(&row.bytes);
         let header = match (row.flaw, std::str::from_utf8(bytes).map(cells)) {
             (Some(Flaw::TooLarge), _) => Err(broken("The header has more than 1 MiB.")),

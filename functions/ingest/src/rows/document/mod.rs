@@ -5,7 +5,7 @@
 
 use bytes::{Buf as _, BytesMut};
 
-use super::{BOM, FileError, Flaw, Lines, MAX_ROW, Row, beginning};
+use super::{BOM, FileError, FileErrorKind, Flaw, Lines, MAX_ROW, Row, beginning};
 
 mod shape;
 
@@ -235,13 +235,13 @@ impl Values {
     }
 
     fn break_off(&mut self, what: &str) {
-        self.broken = Some(FileError {
-            slug: "broken-json",
-            detail: format!(
+        self.broken = Some(FileError::new(
+            FileErrorKind::BrokenJson,
+            format!(
                 "The file {what}, at byte {}, line {}. The rows before it are accounted for.",
                 self.offset, self.line
             ),
-        });
+        ));
     }
 
     fn skip_blanks(&mut self) {

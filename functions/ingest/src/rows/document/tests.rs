@@ -24,7 +24,7 @@ fn rows_of(
     while let Some(row) = document.finish() {
         found.push(row);
     }
-    (found, document.broken().map(|broken| broken.slug))
+    (found, document.broken().map(|broken| broken.kind.as_str()))
 }
 
 /// Returns the rows as one line of text.
