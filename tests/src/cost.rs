@@ -367,7 +367,7 @@ async fn write_units(app: &TestApp, customers: u32) -> Vec<(&'static str, [Optio
     all
 }
 
-/// Prints the write units of each row type, with and without search indexes, and compares them with the table in `infra/cost.md`.
+/// Prints the write units of each row type, with and without search indexes, and compares them with the table in `infra/docs/guides/cost.md`.
 #[tokio::test(flavor = "multi_thread")]
 async fn measures_write_units() {
     let app = TestApp::start().await;
@@ -376,7 +376,7 @@ async fn measures_write_units() {
         delete_index(&app, index).await;
     }
     let without = write_units(&app, 200).await;
-    let documented = include_str!("../../infra/cost.md");
+    let documented = include_str!("../../infra/docs/guides/cost.md");
     for ((name, with), (_, without)) in with.into_iter().zip(without) {
         let cells = with.into_iter().zip(without).map(|units| match units {
             (Some(with), Some(without)) => format!("{with} ({without})"),
@@ -386,7 +386,7 @@ async fn measures_write_units() {
         println!("{line}");
         assert!(
             documented.contains(&line),
-            "infra/cost.md does not say: {line}"
+            "infra/docs/guides/cost.md does not say: {line}"
         );
     }
 }

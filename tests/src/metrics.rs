@@ -259,7 +259,7 @@ async fn measures_rejected_and_unread_files() {
 /// Each alarm names its section of the runbook.
 #[test]
 fn runbook_covers_every_alarm() {
-    let runbook = include_str!("../../infra/runbook.md");
+    let runbook = include_str!("../../infra/docs/operations/runbook.md");
     let mut alarms = 0;
     for template in ["template.yaml", "infra/operations.yaml"] {
         let template = local::template_document(template).expect("YAML");

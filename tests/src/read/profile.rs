@@ -12,7 +12,7 @@ async fn computes_profile() {
     let mut profile = app.profile("jane@fake.com").await;
 
     assert_eq!(profile["name"], "Jane Doe");
-    // All figures are computed by hand from the rows in `tests/fixtures`, as described in `infra/reading.md`.
+    // All figures are computed by hand from the rows in `tests/fixtures`, as described in `infra/docs/reference/api.md`.
     let summary = &profile["summary"];
     assert_eq!(
         (&summary["relationship"], &summary["orders"]),

@@ -1,4 +1,4 @@
-//! The rules of `infra/records.md`: accepted and rejected rows of each record type. `RULES_TABLE=1 cargo test -p tests rules --
+//! The rules of `infra/docs/reference/records.md`: accepted and rejected rows of each record type. `RULES_TABLE=1 cargo test -p tests rules --
 //! --nocapture` prints them as a table.
 
 mod customers;

@@ -1,4 +1,4 @@
-//! The fields of every record type, as `infra/records.md` documents them. `check` defines the meaning of a rule.
+//! The fields of every record type, as `infra/docs/reference/records.md` documents them. `check` defines the meaning of a rule.
 
 use super::kind::{Field, Kind, Kind::*, Number};
 

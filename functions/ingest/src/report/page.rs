@@ -1,9 +1,9 @@
-//! `infra/files.md`: its tables of statuses, problems and codes are those of the code.
+//! `infra/docs/reference/files.md`: its tables of statuses, problems and codes are those of the code.
 
 use super::Status;
 use crate::{rows::RowErrorCode, source::FileErrorKind};
 
-const PAGE: &str = include_str!("../../../../infra/files.md");
+const PAGE: &str = include_str!("../../../../infra/docs/reference/files.md");
 
 /// Returns the names in the first column of the table with this header.
 fn listed(header: &str) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! Placeholders: values that systems write if a customer has no identifier. As an identifier, a placeholder would merge
 //! strangers.
 
-/// Placeholder ids in lowercase. `infra/records.md` lists them.
+/// Placeholder ids in lowercase. `infra/docs/reference/records.md` lists them.
 const IDS: &[&str] = &[
     "null",
     "(null)",
@@ -32,7 +32,7 @@ const IDS: &[&str] = &[
     "#div/0!",
 ];
 
-/// Placeholder local parts of addresses in lowercase, for every domain. `infra/records.md` lists them.
+/// Placeholder local parts of addresses in lowercase, for every domain. `infra/docs/reference/records.md` lists them.
 const LOCAL_PARTS: &[&str] = &[
     "noemail",
     "no-email",
@@ -48,7 +48,7 @@ const LOCAL_PARTS: &[&str] = &[
     "n/a",
 ];
 
-/// Placeholder addresses in lowercase. `infra/records.md` lists them.
+/// Placeholder addresses in lowercase. `infra/docs/reference/records.md` lists them.
 const ADDRESSES: &[&str] = &["test@test.com", "email@email.com", "asdf@asdf.com"];
 
 /// SHA-256 and MD5 digests of the empty string and of the most frequent placeholders.
@@ -155,10 +155,10 @@ mod tests {
         }
     }
 
-    /// `infra/records.md` lists every placeholder.
+    /// `infra/docs/reference/records.md` lists every placeholder.
     #[test]
     fn placeholders_are_documented() {
-        let page = include_str!("../../../../infra/records.md").to_lowercase();
+        let page = include_str!("../../../../infra/docs/reference/records.md").to_lowercase();
         for id in IDS.iter().chain(ADDRESSES) {
             assert!(page.contains(&format!("`{id}`")), "{id}");
         }

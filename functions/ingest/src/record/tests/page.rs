@@ -1,9 +1,9 @@
-//! `infra/records.md`: its fields are those of the code, and its examples are accepted.
+//! `infra/docs/reference/records.md`: its fields are those of the code, and its examples are accepted.
 
 use super::*;
 use crate::rows::{Format, Rows};
 
-const PAGE: &str = include_str!("../../../../../infra/records.md");
+const PAGE: &str = include_str!("../../../../../infra/docs/reference/records.md");
 
 /// Returns the title and text of each record type's section. Titles of other sections begin with an uppercase letter.
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
