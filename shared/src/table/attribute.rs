@@ -4,14 +4,12 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
-use data_encoding::BASE64;
 
 use super::Row;
 use crate::{
     find::Find,
     identifier::Identifier,
     item::Item,
-    json,
     keys::SortKey,
     value::{Map, Value},
     version::Version,
@@ -112,102 +110,6 @@ fn attribute(value: &Value) -> AttributeValue {
     }
 }
 
-/// A map serialized as DynamoDB JSON, for example `{"name":{"S":"text"}}`.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Spelling(String);
-
-impl Spelling {
-    pub(super) fn of(map: &Map) -> Self {
-        let mut out = String::with_capacity(map_room(map));
-        spell_map(map, &mut out);
-        Self(out)
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Returns an upper bound of the serialized size of a map in bytes, provided that no string needs escaping.
-fn map_room(map: &Map) -> usize {
-    let entries = map
-        .iter()
-        .map(|(key, value)| r#""":,"#.len() + key.len() + room(value));
-    "{}".len() + entries.sum::<usize>()
-}
-
-fn room(value: &Value) -> usize {
-    r#"{"S":""}"#.len()
-        + match value {
-            Value::Null | Value::Bool(_) => "BOOLfalse".len(),
-            Value::Number(text) | Value::Text(text) => text.len(),
-            Value::Bytes(bytes) => BASE64.encode_len(bytes.len()),
-            Value::List(list) => list.iter().map(|value| room(value) + 1).sum(),
-            Value::Map(map) => map_room(map),
-        }
-}
-
-fn spell_map(map: &Map, out: &mut String) {
-    out.push('{');
-    for (place, (key, value)) in map.iter().enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        spell_text(key, out);
-        out.push(':');
-        spell(value, out);
-    }
-    out.push('}');
-}
-
-fn spell(value: &Value, out: &mut String) {
-    match value {
-        Value::Null => out.push_str("{\"NULL\":true"),
-        Value::Bool(true) => out.push_str("{\"BOOL\":true"),
-        Value::Bool(false) => out.push_str("{\"BOOL\":false"),
-        Value::Number(text) => {
-            out.push_str("{\"N\":");
-            spell_text(text, out);
-        }
-        Value::Text(text) => {
-            out.push_str("{\"S\":");
-            spell_text(text, out);
-        }
-        Value::Bytes(bytes) => {
-            out.push_str("{\"B\":\"");
-            BASE64.encode_append(bytes, out);
-            out.push('"');
-        }
-        Value::List(list) => {
-            out.push_str("{\"L\":[");
-            for (place, value) in list.iter().enumerate() {
-                if place > 0 {
-                    out.push(',');
-                }
-                spell(value, out);
-            }
-            out.push(']');
-        }
-        Value::Map(map) => {
-            out.push_str("{\"M\":");
-            spell_map(map, out);
-        }
-    }
-    out.push('}');
-}
-
-/// Appends a JSON string. Most strings contain nothing to escape and are copied unchanged.
-pub(super) fn spell_text(text: &str, out: &mut String) {
-    if json::plain(text.as_bytes()) < text.len() {
-        // Serializing a string cannot fail.
-        out.push_str(&serde_json::to_string(text).unwrap_or_default());
-        return;
-    }
-    out.push('"');
-    out.push_str(text);
-    out.push('"');
-}
-
 fn read_map(value: AttributeValue) -> Option<Map> {
     match value {
         AttributeValue::M(map) => Some(
@@ -233,13 +135,12 @@ fn read(value: AttributeValue) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
-    fn any_value() -> impl Strategy<Value = Value> {
+    pub(in crate::table) fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
@@ -256,34 +157,7 @@ mod tests {
         })
     }
 
-    /// Returns the expected DynamoDB JSON of a value.
-    fn expected(value: &Value) -> serde_json::Value {
-        match value {
-            Value::Null => json!({"NULL": true}),
-            Value::Bool(flag) => json!({"BOOL": flag}),
-            Value::Number(text) => json!({"N": text}),
-            Value::Text(text) => json!({"S": text}),
-            Value::Bytes(bytes) => json!({"B": BASE64.encode(bytes)}),
-            Value::List(list) => json!({"L": list.iter().map(expected).collect::<Vec<_>>()}),
-            Value::Map(map) => json!({"M": expected_map(map)}),
-        }
-    }
-
-    fn expected_map(map: &Map) -> serde_json::Value {
-        map.iter()
-            .map(|(key, value)| (key.to_owned(), expected(value)))
-            .collect()
-    }
-
     proptest! {
-        #[test]
-        fn a_map_is_spelt_as_another_writer_does(value in any_value(), text: String) {
-            let mut map = Map::new();
-            map.insert(text, value);
-            let spelling: serde_json::Value = serde_json::from_str(Spelling::of(&map).as_str()).unwrap();
-            prop_assert_eq!(spelling, expected_map(&map));
-        }
-
         #[test]
         fn a_map_comes_back(value in any_value()) {
             let mut map = Map::new();

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Fields, Items, MAX_PAGES, Range, Row, Table, TableError, Verdict, Write, attribute, batch,
-    failure,
+    failure, write,
 };
 use crate::{
     erasure::Markers,
@@ -315,7 +315,7 @@ impl Table {
                 condition.push_str(" AND \"version\" = ?");
                 parameters.push(attribute::version(version));
             }
-            let table = batch::quoted(&self.name);
+            let table = write::quoted(&self.name);
             let statement = BatchStatementRequest::builder()
                 .statement(format!(
                     "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ?{condition}"

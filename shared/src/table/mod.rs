@@ -30,15 +30,17 @@ mod imports;
 mod notes;
 mod reads;
 mod transaction;
+mod write;
 
 use consumed::Consumed;
 
-pub use batch::{BATCH_SIZE, Verdict, Write, Written};
+pub use batch::{BATCH_SIZE, Verdict, Written};
 pub use erasures::{BareItems, Erasure};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use imports::ImportItems;
 pub use notes::NotePut;
 pub use reads::EventRange;
+pub use write::Write;
 
 type Row = HashMap<String, AttributeValue>;
 
