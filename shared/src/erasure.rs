@@ -88,7 +88,8 @@ impl Markers {
     }
 
     /// Returns whether an item is an event whose own time is after the newest erasure's file. If it was deleted
-    /// nevertheless, a file that is imported later may store it again.
+    /// nevertheless, a file that is imported later may store it again. A body has the same time as its event, and only
+    /// the event is counted.
     pub fn is_dated_ahead(&self, item: &Item) -> bool {
         match (&item.key, self.erased) {
             (SortKey::Event(key), Some(erased)) => key.at().seconds() > erased.last_modified(),

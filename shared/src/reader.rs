@@ -68,7 +68,7 @@ pub struct Members {
     /// Whether something was left out: see [`Closure::is_partial`]. It is also set if a head is larger than a read
     /// returns.
     pub partial: bool,
-    /// Whether one of the identities has a record, attribute or link.
+    /// Whether an identity that was read has a record, attribute or link that is not erased.
     known: bool,
 }
 
@@ -80,8 +80,9 @@ impl Members {
             .is_some_and(|markers| markers.erase(item))
     }
 
-    /// Returns whether the profile exists: whether anything is recorded under the requested identity. A profile of
-    /// events or notes alone takes two more queries. A caller that has found an item of the profile does not need them.
+    /// Returns whether the profile exists: whether an identity that was read has a record, attribute or link, or the
+    /// requested identity has an event or a note. The second part takes two more queries, which are left out if the
+    /// first part is true. A caller that has found an item of the profile does not need to call this.
     ///
     /// # Errors
     /// The table cannot be read.
