@@ -28,9 +28,17 @@ const SMOOTHING: f64 = 0.05;
 /// How long unused capacity can be used later, as a burst.
 const BURST: Duration = Duration::from_millis(50);
 
-/// The rate limiter of one writer.
+/// The rate limiter of one [`Writer`](super::write::Writer).
+///
+/// An invocation has one writer, and several invocations may write to the table concurrently. Each limiter measures only the
+/// responses to its own writer, so it follows the share of the capacity that its writer gets.
 #[derive(Debug)]
-pub(crate) struct RateLimiter(Mutex<State>);
+pub(crate) struct RateLimiter {
+    state: Mutex<State>,
+    /// Held by the request that is next. The others wait for it, so that each is delayed by the rate at its turn, and not by
+    /// one that was too low before.
+    turn: tokio::sync::Mutex<()>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -52,7 +60,7 @@ struct State {
 impl RateLimiter {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(State {
+        let state = State {
             rate: None,
             next: now,
             began: now,
@@ -61,16 +69,16 @@ impl RateLimiter {
             accepted: 0.0,
             refused: 0,
             units: 1.0,
-        }))
-    }
-
-    /// Returns whether the table has accepted every write so far.
-    pub(crate) fn is_free(&self) -> bool {
-        self.state().is_free()
+        };
+        Self {
+            state: Mutex::new(state),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Waits until this many writes may be sent.
     pub(crate) async fn wait(&self, writes: usize) {
+        let _turn = self.turn.lock().await;
         let at = {
             let mut state = self.state();
             let Some(rate) = state.rate else {
@@ -122,7 +130,7 @@ impl RateLimiter {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -155,6 +163,13 @@ mod tests {
         }
     }
 
+    /// What the table throttles if a request takes more than is granted.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Throttles {
+        Statements,
+        Requests,
+    }
+
     /// Sends batches of 25, `parallel` concurrently and 5 ms each. Returns the used share of the granted capacity, and the
     /// throttled share of the sent writes.
     async fn write(
@@ -163,6 +178,16 @@ mod tests {
         parallel: usize,
         seconds: u64,
     ) -> (f64, f64) {
+        write_throttled(limiter, grant, parallel, seconds, Throttles::Statements).await
+    }
+
+    async fn write_throttled(
+        limiter: &RateLimiter,
+        grant: &Mutex<Grant>,
+        parallel: usize,
+        seconds: u64,
+        throttles: Throttles,
+    ) -> (f64, f64) {
         let (began, rate) = (Instant::now(), grant.lock().unwrap().rate);
         let end = began + Duration::from_secs(seconds);
         let one = || async {
@@ -170,7 +195,12 @@ mod tests {
             while Instant::now() < end {
                 limiter.wait(25).await;
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                let taken = (0..25).filter(|_| grant.lock().unwrap().take(2.0)).count();
+                let taken = match throttles {
+                    Throttles::Statements => {
+                        (0..25).filter(|_| grant.lock().unwrap().take(2.0)).count()
+                    }
+                    Throttles::Requests => 25 * usize::from(grant.lock().unwrap().take(50.0)),
+                };
                 limiter.answered(taken, 25 - taken, 2.0 * taken as f64);
                 accepted += 2.0 * taken as f64;
                 refused += 2.0 * (25 - taken) as f64;
@@ -203,7 +233,7 @@ mod tests {
             (200.0, 1),
         ] {
             let (limiter, grant) = (RateLimiter::new(), grant(rate));
-            assert!(limiter.is_free());
+            assert!(limiter.state().is_free());
             // Before the first throttled write, 10 to 80 times the granted capacity is in flight.
             let (_, refused) = write(&limiter, &grant, parallel, 5).await;
             assert!(
@@ -213,7 +243,19 @@ mod tests {
             let (used, refused) = write(&limiter, &grant, parallel, 60).await;
             assert!(used >= 0.97, "{used} of {rate} by {parallel}");
             assert!(refused <= 0.03, "{refused} refused of {rate} by {parallel}");
-            assert!(!limiter.is_free());
+            assert!(!limiter.state().is_free());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn recovers_after_whole_requests_are_refused() {
+        for rate in [1_000.0, 4_000.0] {
+            let (limiter, grant) = (RateLimiter::new(), grant(rate));
+            write_throttled(&limiter, &grant, 32, 60, Throttles::Requests).await;
+            let (used, refused) =
+                write_throttled(&limiter, &grant, 32, 60, Throttles::Requests).await;
+            assert!(used >= 0.97, "{used} of {rate}");
+            assert!(refused <= 0.05, "{refused} refused of {rate}");
         }
     }
 
@@ -235,6 +277,6 @@ mod tests {
     async fn a_table_that_takes_all_is_not_waited_for() {
         let (limiter, grant) = (RateLimiter::new(), grant(1e9));
         let (_, refused) = write(&limiter, &grant, 8, 5).await;
-        assert_eq!((refused, limiter.is_free()), (0.0, true));
+        assert_eq!((refused, limiter.state().is_free()), (0.0, true));
     }
 }

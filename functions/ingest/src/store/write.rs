@@ -21,9 +21,8 @@ use crate::{
     store::rate_limiter::RateLimiter,
 };
 
-/// The number of concurrent requests, at the beginning and at most.
-const FIRST_LIMIT: f64 = 4.0;
-const MAX_LIMIT: f64 = 32.0;
+/// The maximum number of batches and links that are being written concurrently.
+const MAX_RUNNING: usize = 32;
 /// A batch is sent as soon as its writes have at least this many bytes.
 const MAX_BATCH_BYTES: usize = 2 << 20;
 /// While the rows that wait for their verdicts take more bytes than this, no further row is accepted.
@@ -54,10 +53,6 @@ pub(crate) struct Writer<'a> {
     batch_bytes: usize,
     /// Requests in flight. They are separate tasks, so they continue while the file is read.
     running: JoinSet<Result<Done, TableError>>,
-    /// The maximum number of concurrent requests.
-    limit: f64,
-    /// Whether the table ever throttled a write, or a transaction ever conflicted. This ends slow start.
-    has_failed: bool,
     limiter: Arc<RateLimiter>,
     rows: HashMap<RowId, Waiting>,
     held_bytes: usize,
@@ -110,8 +105,6 @@ struct Done {
     links: Vec<(RowId, Outcome)>,
     requests: u64,
     capacity_units: f64,
-    /// Whether a request of the batch failed as a whole.
-    has_failed: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -122,8 +115,6 @@ impl<'a> Writer<'a> {
             batch: Vec::with_capacity(BATCH_SIZE),
             batch_bytes: 0,
             running: JoinSet::new(),
-            limit: FIRST_LIMIT,
-            has_failed: false,
             limiter: Arc::new(RateLimiter::new()),
             rows: HashMap::new(),
             held_bytes: 0,
@@ -241,7 +232,7 @@ impl<'a> Writer<'a> {
 
     /// Waits until another request may be sent.
     async fn has_room(&mut self) -> Result<(), TableError> {
-        while self.running.len() >= self.limit as usize {
+        while self.running.len() >= MAX_RUNNING {
             self.wait().await?;
         }
         Ok(())
@@ -255,8 +246,6 @@ impl<'a> Writer<'a> {
         let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
-        self.has_failed |= done.has_failed || !self.limiter.is_free();
-        self.limit = limit(self.limit, done.has_failed, self.has_failed);
         for (queued, outcome) in done.outcomes {
             match outcome {
                 Outcome::Rejected(_) => self.ready.extend(queued.superseded),
@@ -411,7 +400,6 @@ impl Batch {
                 }
                 Err(error @ TableError::Busy(_)) => {
                     self.limiter.answered(0, places.len(), 0.0);
-                    self.done.has_failed = true;
                     self.open = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -492,10 +480,9 @@ async fn write_both(
                     done.links.push((row, outcome));
                     return Ok(done);
                 }
-                // Rows of this import write the same pair concurrently. Too many requests are in flight, whatever rate the table
-                // accepts.
+                // Rows of this import write the same pair concurrently. Fewer of them meet at a lower rate.
                 Step::Insert | Step::Update | Step::Replace => {
-                    done.has_failed = true;
+                    limiter.answered(0, writes, 0.0);
                     TableError::Busy("transactions met".into())
                 }
             },
@@ -505,7 +492,6 @@ async fn write_both(
             }
             Err(error @ TableError::Busy(_)) => {
                 limiter.answered(0, writes, 0.0);
-                done.has_failed = true;
                 error
             }
             Err(error) => return Err(error),
@@ -524,21 +510,6 @@ fn refused() -> RowError {
         RowErrorCode::ItemRefused,
         "a record that DynamoDB can store",
     )
-}
-
-/// Returns the new number of concurrent requests after a request has finished, as in TCP congestion control (RFC 5681, section
-/// 3.1).
-///
-/// A request that failed as a whole halves the number. Until the first failure, each request adds one. After that, a
-/// full round of requests adds one.
-fn limit(limit: f64, failed: bool, has_ever_failed: bool) -> f64 {
-    if failed {
-        (limit / 2.0).max(1.0)
-    } else if has_ever_failed {
-        (limit + 1.0 / limit).min(MAX_LIMIT)
-    } else {
-        (limit + 1.0).min(MAX_LIMIT)
-    }
 }
 
 /// Returns the step that follows a verdict.
@@ -573,20 +544,6 @@ mod tests {
     use shared::version::Version;
 
     use super::*;
-
-    #[test]
-    fn as_many_are_on_their_way_as_the_table_takes() {
-        // If each of N concurrent requests gets a response, the number doubles, up to the maximum.
-        let after = |from: f64, answers: usize, has_ever_failed| {
-            (0..answers).fold(from, |held, _| limit(held, false, has_ever_failed))
-        };
-        assert_eq!(after(FIRST_LIMIT, 4, false), 8.0);
-        assert_eq!(after(FIRST_LIMIT, 1000, false), MAX_LIMIT);
-        assert_eq!(limit(8.0, false, true), 8.125);
-        assert_eq!(after(FIRST_LIMIT, 1000, true), MAX_LIMIT);
-        assert_eq!(limit(8.0, true, true), 4.0);
-        assert_eq!(limit(1.5, true, true), 1.0);
-    }
 
     #[test]
     fn verdicts_lead_on() {
