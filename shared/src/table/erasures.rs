@@ -298,7 +298,7 @@ impl Table {
             .collect())
     }
 
-    /// Deletes items. An item with a version is deleted only if the stored version is the same. Takes at most 25 items,
+    /// Deletes items, each only if the stored version is the same, or if neither has a valid one. Takes at most 25 items,
     /// no two with the same key. The verdict `Gone` means that the item is absent or has changed.
     ///
     /// # Errors
@@ -310,15 +310,17 @@ impl Table {
                 AttributeValue::S(item.identity.to_string()),
                 AttributeValue::S(item.key.to_text()),
             ];
-            let mut condition = String::new();
-            if let Some(version) = &item.version {
-                condition.push_str(" AND \"version\" = ?");
-                parameters.push(attribute::version(version));
-            }
+            let condition = match &item.version {
+                Some(version) => {
+                    parameters.push(attribute::version(version));
+                    "\"version\" = ?"
+                }
+                None => write::UNVERSIONED,
+            };
             let table = write::quoted(&self.name);
             let statement = BatchStatementRequest::builder()
                 .statement(format!(
-                    "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ?{condition}"
+                    "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ? AND {condition}"
                 ))
                 .set_parameters(Some(parameters))
                 .build()

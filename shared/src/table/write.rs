@@ -39,6 +39,10 @@ pub struct Write {
     expires_at: Option<i64>,
 }
 
+/// The condition that the stored item has no valid version.
+pub(super) const UNVERSIONED: &str =
+    r#"("version" IS MISSING OR NOT attribute_type("version", 'B') OR size("version") <> 31)"#;
+
 /// The statement of each write in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Statement {
@@ -461,7 +465,9 @@ mod tests {
         assert_eq!(encoded(&full, Statement::Update)[returns], "ALL_OLD");
         assert_eq!(encoded(&full, Statement::Replace)[returns], "ALL_OLD");
         assert!(encoded(&full, Statement::Insert).get(returns).is_none());
-        assert!(OLDER_OR_UNVERSIONED.contains(&format!("<> {VERSION_BYTES})")));
+        assert!(UNVERSIONED.contains(&format!("<> {VERSION_BYTES})")));
+        let condition = OLDER_OR_UNVERSIONED.replace('\\', "");
+        assert!(condition.ends_with(UNVERSIONED.trim_start_matches('(')));
     }
 
     /// Returns the Find attributes of a customer record with these fields.

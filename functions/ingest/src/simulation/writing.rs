@@ -19,6 +19,7 @@ use super::{
     *,
 };
 use crate::{
+    erasure,
     record::Placed,
     rows::Row,
     store::write::{self, Outcome as Verdict, RowVerdict, Writer},
@@ -148,6 +149,35 @@ fn replaces_item_without_valid_version() {
         let outcomes = tokio::time::timeout(BOUND, written).await.unwrap().unwrap();
         assert_eq!(outcomes, vec![Verdict::Stored; malformed.len()]);
         assert_eq!(versions(&world), vec![spelled(version); malformed.len()]);
+    });
+}
+
+/// An item is deleted only as it was read. That holds for an item without a valid version too.
+#[test]
+fn deletes_only_the_item_that_was_read() {
+    clock().block_on(async {
+        let (world, app) = stage(None);
+        let malformed = malformed();
+        let version = version(OWN, 0, 7);
+        let read: Vec<Item> = (0..malformed.len())
+            .map(|place| Item {
+                version: None,
+                ..record(place, version, 1)
+            })
+            .collect();
+        let read: Vec<&Item> = read.iter().collect();
+        for (item, old) in read.iter().zip(&malformed) {
+            put_by_hand(&world, item, old.as_ref());
+        }
+        let deleted = erasure::delete(&app.table, &read).await.unwrap();
+        assert_eq!(deleted, vec![true; malformed.len()]);
+        assert!(versions(&world).is_empty());
+        // An import has replaced the items since they were read.
+        let writes = (0..malformed.len()).map(|place| write_of(place, version));
+        write::all(&app.table, OWN, writes.collect()).await.unwrap();
+        let deleted = erasure::delete(&app.table, &read).await.unwrap();
+        assert_eq!(deleted, vec![false; malformed.len()]);
+        assert_eq!(versions(&world).len(), malformed.len());
     });
 }
 
