@@ -39,7 +39,7 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let Ok(drop) = DropKey::parse(key) else {
         return 0;
     };
-    let new = || Rows::new(drop.format, drop.bare_records());
+    let new = || Rows::new(drop.format, drop.records_field());
     let (rows, found, broken) = cut(new(), text, text.len());
     let (_, in_pieces, broken_in_pieces) = cut(new(), text, piece);
     assert_eq!((&found, &broken), (&in_pieces, &broken_in_pieces));

@@ -14,6 +14,28 @@ pub struct ImportItems {
     pub ranges: Vec<(usize, Map)>,
 }
 
+/// The progress of a range, to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint<'a> {
+    /// The number of the range.
+    pub range: usize,
+    /// The stored progress that this one replaces.
+    pub before: Before,
+    /// The progress.
+    pub data: &'a Map,
+    /// When the progress expires, in seconds since 1970.
+    pub expires_at: i64,
+}
+
+/// The progress of a range before an invocation: where the invocation began, in bytes, and whether that was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// No progress was stored.
+    NotBegun(u64),
+    /// This offset was stored.
+    Stored(u64),
+}
+
 impl Table {
     /// Stores an import's plan unless one exists. Returns whether this plan was stored.
     ///
@@ -78,34 +100,38 @@ impl Table {
         Ok(items)
     }
 
-    /// Stores the progress of a range from offset `began`, unless another invocation has advanced it. `begun` is
-    /// whether that offset was stored. An object that was recorded as `lost` is not progress: an invocation that could
-    /// read it replaces that record. Returns whether the progress was stored.
+    /// Stores the progress of a range, unless another invocation has advanced it. An object that was recorded as `lost` is
+    /// not progress: an invocation that could read it replaces that record. Returns whether the progress was stored.
     ///
     /// # Errors
     /// The table cannot be written.
     pub async fn checkpoint(
         &self,
         import: ImportId,
-        range: usize,
-        began: u64,
-        begun: bool,
-        data: &Map,
-        expires_at: i64,
+        checkpoint: Checkpoint<'_>,
     ) -> Result<bool, TableError> {
+        let Checkpoint {
+            range,
+            before,
+            data,
+            expires_at,
+        } = checkpoint;
         let row = import_row(import, &keys::range(range), data, expires_at);
-        let mut condition = if begun {
-            "#data.#offset = :began AND #data.#done = :no".to_owned()
-        } else {
-            "attribute_not_exists(#data)".to_owned()
+        let (began, mut condition) = match before {
+            Before::NotBegun(offset) => (offset, "attribute_not_exists(#data)".to_owned()),
+            Before::Stored(offset) => {
+                let condition = "#data.#offset = :began AND #data.#done = :no";
+                (offset, condition.to_owned())
+            }
         };
+        let is_begun = matches!(before, Before::Stored(_));
         let mut put = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(row))
             .expression_attribute_names("#data", "data");
-        if begun {
+        if is_begun {
             put = put
                 .expression_attribute_names("#done", "done")
                 .expression_attribute_values(":no", AttributeValue::Bool(false));
@@ -117,7 +143,7 @@ impl Table {
                 .expression_attribute_names("#lost", "lost")
                 .expression_attribute_values(":yes", AttributeValue::Bool(true));
         }
-        if begun || !is_lost {
+        if is_begun || !is_lost {
             put = put
                 .expression_attribute_names("#offset", "offset")
                 .expression_attribute_values(":began", AttributeValue::N(began.to_string()));

@@ -38,7 +38,7 @@ use consumed::Consumed;
 pub use batch::{BATCH_SIZE, Verdict, Written};
 pub use erasures::{BareItems, Erasure};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
-pub use imports::ImportItems;
+pub use imports::{Before, Checkpoint, ImportItems};
 pub use notes::NotePut;
 pub use reads::EventRange;
 pub use write::Write;

@@ -4,7 +4,7 @@
 
 use crate::{
     record::RecordType,
-    rows::Format,
+    rows::{Format, RecordsField},
     source::{FileError, FileErrorKind},
 };
 
@@ -73,10 +73,13 @@ impl DropKey {
         })
     }
 
-    /// Returns whether an object with a field `records` is a row and not an envelope; `None` if each row specifies its own type.
-    pub(crate) fn bare_records(&self) -> Option<bool> {
-        let holds = |record_type| matches!(record_type, RecordType::Unify | RecordType::Forget);
-        self.record_type.map(holds)
+    /// Returns the meaning of a field `records` in the file's first object.
+    pub(crate) const fn records_field(&self) -> RecordsField {
+        match self.record_type {
+            Some(RecordType::Unify | RecordType::Forget) => RecordsField::Links,
+            Some(_) => RecordsField::Rows,
+            None => RecordsField::Undecided,
+        }
     }
 }
 
@@ -189,13 +192,13 @@ mod tests {
     #[test]
     fn unify_and_forget_hold_records_of_their_own() {
         for (folder, expected) in [
-            ("unify", Some(true)),
-            ("forget", Some(true)),
-            ("purchase", Some(false)),
-            ("mixed", None),
+            ("unify", RecordsField::Links),
+            ("forget", RecordsField::Links),
+            ("purchase", RecordsField::Rows),
+            ("mixed", RecordsField::Undecided),
         ] {
             let key = DropKey::parse(&format!("drop/{folder}/a.json")).unwrap();
-            assert_eq!(key.bare_records(), expected, "{folder}");
+            assert_eq!(key.records_field(), expected, "{folder}");
         }
     }
 }

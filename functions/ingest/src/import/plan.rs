@@ -115,16 +115,24 @@ impl EarlyEnd {
     }
 }
 
-/// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation reads
-/// other objects from their start.
-pub(crate) fn is_cut_anywhere(format: Format, compressed: bool) -> bool {
-    format == Format::Ndjson && !compressed
+/// The content of an object, as far as it decides how the object is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) format: Format,
+    pub(crate) compressed: bool,
 }
 
-/// Returns an error if an object cannot be read from `offset` on. Unless it can be read from the middle, each invocation would
-/// read more than [`MAX_PASSED_OVER`] bytes again.
-pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<FileError> {
-    (!is_cut_anywhere(format, compressed) && offset > MAX_PASSED_OVER).then(|| {
+impl Content {
+    /// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation
+    /// reads other objects from their start.
+    pub(crate) fn is_splittable(self) -> bool {
+        self.format == Format::Ndjson && !self.compressed
+    }
+
+    /// Returns an error if an object cannot be read from `offset` on. Unless it is splittable, each invocation would read more
+    /// than [`MAX_PASSED_OVER`] bytes again.
+    pub(crate) fn exceeds_rescan_limit(self, offset: u64) -> Option<FileError> {
+        (!self.is_splittable() && offset > MAX_PASSED_OVER).then(|| {
         FileError::new(
             FileErrorKind::FileTooLarge,
             format!(
@@ -134,6 +142,7 @@ pub(crate) fn too_far(format: Format, compressed: bool, offset: u64) -> Option<F
             ),
         )
     })
+    }
 }
 
 /// How long the table keeps the plan and progress of an import, in seconds.
@@ -146,8 +155,8 @@ pub(crate) fn expiry() -> i64 {
 
 /// Returns where the ranges of an object begin, in bytes. `chunk` is the maximum size of a range, unless that needs more than
 /// [`MAX_RANGES`].
-pub(crate) fn starts(size: u64, chunk: u64, format: Format, compressed: bool) -> Vec<u64> {
-    let ranges = if is_cut_anywhere(format, compressed) {
+pub(crate) fn starts(size: u64, chunk: u64, content: Content) -> Vec<u64> {
+    let ranges = if content.is_splittable() {
         size.div_ceil(chunk.max(1)).clamp(1, MAX_RANGES)
     } else {
         1
@@ -256,19 +265,41 @@ mod tests {
 
     use super::*;
 
+    const LINES: Content = Content {
+        format: Format::Ndjson,
+        compressed: false,
+    };
+
     #[test]
     fn lines_are_cut_evenly_and_nothing_else_is() {
         let chunk = 64 << 20;
-        assert_eq!(starts(0, chunk, Format::Ndjson, false), [0]);
-        assert_eq!(starts(chunk, chunk, Format::Ndjson, false), [0]);
+        assert_eq!(starts(0, chunk, LINES), [0]);
+        assert_eq!(starts(chunk, chunk, LINES), [0]);
+        assert_eq!(starts(chunk + 2, chunk, LINES), [0, chunk / 2 + 1]);
+        assert_eq!(starts(1 << 40, chunk, LINES).len(), 32);
         assert_eq!(
-            starts(chunk + 2, chunk, Format::Ndjson, false),
-            [0, chunk / 2 + 1]
+            starts(
+                1 << 40,
+                chunk,
+                Content {
+                    compressed: true,
+                    ..LINES
+                }
+            ),
+            [0]
         );
-        assert_eq!(starts(1 << 40, chunk, Format::Ndjson, false).len(), 32);
-        assert_eq!(starts(1 << 40, chunk, Format::Ndjson, true), [0]);
-        assert_eq!(starts(1 << 40, chunk, Format::Csv, false), [0]);
-        assert_eq!(starts(5, 0, Format::Ndjson, false).len(), 5);
+        assert_eq!(
+            starts(
+                1 << 40,
+                chunk,
+                Content {
+                    format: Format::Csv,
+                    ..LINES
+                }
+            ),
+            [0]
+        );
+        assert_eq!(starts(5, 0, LINES).len(), 5);
     }
 
     #[test]
@@ -278,10 +309,12 @@ mod tests {
             (Format::Json, false),
             (Format::Ndjson, true),
         ] {
-            assert_eq!(too_far(format, compressed, MAX_PASSED_OVER), None);
-            assert!(too_far(format, compressed, MAX_PASSED_OVER + 1).is_some());
+            let content = Content { format, compressed };
+            assert_eq!(content.exceeds_rescan_limit(MAX_PASSED_OVER), None);
+            let error = content.exceeds_rescan_limit(MAX_PASSED_OVER + 1);
+            assert_eq!(error.unwrap().kind, FileErrorKind::FileTooLarge);
         }
-        assert_eq!(too_far(Format::Ndjson, false, u64::MAX), None);
+        assert_eq!(LINES.exceeds_rescan_limit(u64::MAX), None);
     }
 
     #[test]

@@ -9,13 +9,12 @@ use crate::{
     deadline::Deadline,
     erasure::{self, ForgetRow},
     import::drop_key::DropKey,
-    import::plan::{self, EarlyEnd, Plan, Progress, Range},
+    import::plan::{self, Content, EarlyEnd, Plan, Progress, Range},
     record::{self, Context, Erasures, Forget, Placed},
     report::Status,
     report::rejects::Rejects,
     rows::{Format, Row, Rows},
     source::inflate::{Inflated, ReadError},
-    source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
     store::write::{RowVerdict, Writer},
@@ -26,35 +25,33 @@ const LONG_RECORD: u64 = 10;
 /// The minimum time between two progress messages in the log.
 const LOG_INTERVAL: Duration = Duration::from_secs(2);
 
+/// The byte range that an invocation imports, from its saved progress on.
+pub(crate) struct Work<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) drop: &'a DropKey,
+    pub(crate) range: Range,
+    pub(crate) progress: Progress,
+    /// The number of earlier attempts from the same position.
+    pub(crate) tries: u64,
+}
+
 /// The import of one byte range by one invocation, with its state.
 pub(crate) struct Run<'a> {
     app: &'a App,
-    plan: &'a Plan,
-    drop: &'a DropKey,
-    range: Range,
+    work: Work<'a>,
     version: Version,
     context: Context<'a>,
     writer: Writer<'a>,
     rejects: Rejects<'a>,
-    progress: Progress,
     logged_at: Instant,
 }
 
 impl<'a> Run<'a> {
-    /// Continues from `progress`. `erasures` must be at least as new as the plan.
-    pub(crate) fn new(
-        app: &'a App,
-        plan: &'a Plan,
-        drop: &'a DropKey,
-        range: Range,
-        progress: Progress,
-        erasures: Erasures,
-    ) -> Self {
+    /// Prepares the import of a range. `erasures` must be at least as new as the plan.
+    pub(crate) fn new(app: &'a App, work: Work<'a>, erasures: Erasures) -> Self {
+        let Work { plan, drop, .. } = work;
         Self {
             app,
-            plan,
-            drop,
-            range,
             version: plan.version(),
             context: Context {
                 key: &app.key,
@@ -66,26 +63,23 @@ impl<'a> Run<'a> {
                 event_retention_days: app.event_retention_days,
             },
             writer: Writer::new(&app.table, plan.import()),
-            rejects: Rejects::new(&app.s3, &plan.object, range.number),
-            progress,
+            rejects: Rejects::new(&app.s3, &plan.object, work.range.number),
             logged_at: Instant::now(),
+            work,
         }
     }
 
     /// Imports rows until the range is done or the deadline passes. Returns the new progress.
     ///
     /// All rows that the progress counts are written; the caller saves the progress. `source` is the object from its start, if it
-    /// is already open. `tries` is the number of earlier attempts from the same position.
+    /// is already open.
     pub(crate) async fn run(
         mut self,
-        object: &ObjectVersion,
-        source: Option<Inflated<'_>>,
+        source: Option<Inflated<'a>>,
         deadline: Deadline,
-        tries: u64,
     ) -> Result<Progress, IngestError> {
         let (mut rows, from) = self.rows();
-        let read = self.read(object, source, (&mut rows, from), deadline, tries);
-        match read.await {
+        match self.read(source, (&mut rows, from), deadline).await {
             Ok(()) => {}
             Err(ReadError::Ingest(error)) => return Err(error),
             Err(ReadError::File(broken)) => self.end(Status::Rejected, broken),
@@ -93,33 +87,24 @@ impl<'a> Run<'a> {
         self.writer.finish().await?;
         self.account(&rows).await?;
         // This invocation, or one that died, may have stored items of identities that were erased since the import was planned.
-        let (planned, known) = (self.plan.planned(), &self.context.erasures);
-        erasure::catch_up(self.app, planned, known, &mut self.progress.erased).await?;
+        let (planned, known) = (self.work.plan.planned(), &self.context.erasures);
+        erasure::catch_up(self.app, planned, known, &mut self.work.progress.erased).await?;
         self.rejects.put().await?;
-        self.progress.rejects.append(&mut self.rejects.names);
-        self.progress.requests += self.writer.requests;
-        self.progress.capacity_units += self.writer.capacity_units;
-        self.progress.hops += 1;
-        Ok(self.progress)
+        self.work.progress.rejects.append(&mut self.rejects.names);
+        self.work.progress.requests += self.writer.requests;
+        self.work.progress.capacity_units += self.writer.capacity_units;
+        self.work.progress.hops += 1;
+        Ok(self.work.progress)
     }
 
+    /// Reads rows until the range is done or the deadline passes, and writes them.
     async fn read(
         &mut self,
-        object: &ObjectVersion,
-        source: Option<Inflated<'_>>,
+        source: Option<Inflated<'a>>,
         (rows, from): (&mut Rows, u64),
         mut deadline: Deadline,
-        tries: u64,
     ) -> Result<(), ReadError> {
-        let (format, offset) = (self.drop.format, self.progress.offset);
-        if let Some(broken) = plan::too_far(format, self.plan.compressed, offset) {
-            return Err(ReadError::File(broken));
-        }
-        let opened = match source {
-            Some(source) => Some(source),
-            None => self.open(object, from).await?,
-        };
-        let Some(mut source) = opened else {
+        let Some(mut source) = self.source(source, from).await? else {
             return Ok(());
         };
         let mut at_end = false;
@@ -139,11 +124,11 @@ impl<'a> Run<'a> {
                 self.log_progress();
                 // An object that cannot be read from the middle is read from its start. Rows before the saved offset are already
                 // counted.
-                if row.offset < self.progress.offset {
+                if row.offset < self.work.progress.offset {
                     continue;
                 }
                 if row_is_first {
-                    deadline = deadline.after(tries);
+                    deadline = deadline.after(self.work.tries);
                     row_is_first = false;
                 }
                 if !self.row(rows, row, deadline).await? {
@@ -159,45 +144,66 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             if at_end || rows.is_over() {
-                self.progress.offset = self.progress.offset.max(rows.position());
-                self.progress.done = true;
+                self.work.progress.offset = self.work.progress.offset.max(rows.position());
+                self.work.progress.done = true;
                 return Ok(());
             }
         }
         Ok(())
     }
 
+    /// Returns the object from byte `from` on; `None` if it is no longer available.
+    async fn source(
+        &mut self,
+        source: Option<Inflated<'a>>,
+        from: u64,
+    ) -> Result<Option<Inflated<'a>>, ReadError> {
+        let offset = self.work.progress.offset;
+        if let Some(error) = self.content().exceeds_rescan_limit(offset) {
+            return Err(ReadError::File(error));
+        }
+        Ok(match source {
+            Some(source) => Some(source),
+            None => self.open(from).await?,
+        })
+    }
+
     /// Records that the range is done up to the reader's position. `compressed` is how many bytes of a compressed object were
     /// read.
     fn save_position(&mut self, rows: &Rows, compressed: Option<u64>) {
-        let progress = &mut self.progress;
+        let progress = &mut self.work.progress;
         progress.offset = rows.position();
         progress.line = progress.line.and(Some(rows.line()));
-        let plain = rows.position().saturating_sub(self.range.start);
+        let plain = rows.position().saturating_sub(self.work.range.start);
         progress.consumed = progress.consumed.max(compressed.unwrap_or(plain));
+    }
+
+    const fn content(&self) -> Content {
+        Content {
+            format: self.work.drop.format,
+            compressed: self.work.plan.compressed,
+        }
     }
 
     /// Returns a reader for the rest of the range, and the byte of the object at which reading starts.
     fn rows(&self) -> (Rows, u64) {
-        if plan::is_cut_anywhere(self.drop.format, self.plan.compressed) {
-            let Progress { offset, line, .. } = self.progress;
-            let lines = Rows::lines(offset, line, self.range.end);
+        if self.content().is_splittable() {
+            let Progress { offset, line, .. } = self.work.progress;
+            let lines = Rows::lines(offset, line, self.work.range.end);
             return (lines, offset.saturating_sub(1));
         }
-        (Rows::new(self.drop.format, self.drop.bare_records()), 0)
+        (
+            Rows::new(self.work.drop.format, self.work.drop.records_field()),
+            0,
+        )
     }
 
     /// Opens the object at byte `from`. If it is gone or superseded, ends the range with that problem and returns `None`.
-    async fn open<'b>(
-        &mut self,
-        object: &'b ObjectVersion,
-        from: u64,
-    ) -> Result<Option<Inflated<'b>>, IngestError>
-    where
-        'a: 'b,
-    {
-        match Body::open(&self.app.s3, object, from).await? {
-            OpenResult::Open(body) if self.plan.compressed => Ok(Some(Inflated::new(body).await?)),
+    async fn open(&mut self, from: u64) -> Result<Option<Inflated<'a>>, IngestError> {
+        match Body::open(&self.app.s3, &self.work.plan.object, from).await? {
+            OpenResult::Open(body) if self.work.plan.compressed => {
+                Ok(Some(Inflated::new(body).await?))
+            }
             OpenResult::Open(body) => Ok(Some(Inflated::Plain(None, body))),
             OpenResult::Gone => {
                 let detail = "The version was deleted before it was read to its end.";
@@ -225,7 +231,7 @@ impl<'a> Run<'a> {
         row: Row,
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
-        self.progress.counts.read += 1;
+        self.work.progress.counts.read += 1;
         let fields = || rows.fields(&row).and_then(record::unwrapped);
         let placed = fields()
             .and_then(|fields| record::place(&self.context, self.version.at(row.offset), fields));
@@ -235,15 +241,15 @@ impl<'a> Run<'a> {
                 ..
             }) => {
                 if !self.forget(&row, &forget, deadline).await? {
-                    self.progress.counts.read -= 1;
+                    self.work.progress.counts.read -= 1;
                     return Ok(false);
                 }
             }
             Ok(placed) => self.write(row, placed).await?,
             Err(fault) => {
-                self.progress.counts.rejected += 1;
-                self.progress.counts.unread += self.swallowed(rows, &row);
-                let line = self.progress.line.and(Some(row.line));
+                self.work.progress.counts.rejected += 1;
+                self.work.progress.counts.unread += self.swallowed(rows, &row);
+                let line = self.work.progress.line.and(Some(row.line));
                 self.rejects
                     .add(&row, line, fields().ok().as_ref(), &fault)
                     .await?;
@@ -259,10 +265,10 @@ impl<'a> Run<'a> {
     /// The first record is compared with the header.
     fn swallowed(&self, rows: &Rows, row: &Row) -> u64 {
         let lines = rows.line().saturating_sub(row.line).saturating_sub(1);
-        let before = self.progress.counts.read.saturating_sub(1).max(1);
+        let before = self.work.progress.counts.read.saturating_sub(1).max(1);
         let average = row.offset / before;
         let bytes = rows.position().saturating_sub(row.offset);
-        if self.drop.format == Format::Csv && bytes > LONG_RECORD * average {
+        if self.work.drop.format == Format::Csv && bytes > LONG_RECORD * average {
             lines
         } else {
             0
@@ -274,10 +280,10 @@ impl<'a> Run<'a> {
             erasure::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
         }
         if placed.writes.is_empty() && placed.links.is_empty() {
-            self.progress.counts.suppressed += 1;
+            self.work.progress.counts.suppressed += 1;
             return Ok(());
         }
-        self.progress.counts.truncated += u64::from(placed.truncated);
+        self.work.progress.counts.truncated += u64::from(placed.truncated);
         Ok(self.writer.add(row, placed).await?)
     }
 
@@ -295,14 +301,14 @@ impl<'a> Run<'a> {
             expires_at: plan::expiry(),
             deadline,
         };
-        let erased = &mut self.progress.erased;
+        let erased = &mut self.work.progress.erased;
         let executed =
             erasure::forget(self.app, forget, &mut self.context.erasures, erased).await?;
         let Some(executed) = executed else {
             return Ok(false);
         };
-        self.progress.exclude(executed.excluded);
-        let counts = &mut self.progress.counts;
+        self.work.progress.exclude(executed.excluded);
+        let counts = &mut self.work.progress.counts;
         *(if executed.is_stored {
             &mut counts.written
         } else {
@@ -315,11 +321,11 @@ impl<'a> Run<'a> {
     async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
         for verdict in self.writer.verdicts() {
             match verdict {
-                RowVerdict::Written => self.progress.counts.written += 1,
-                RowVerdict::Stale => self.progress.counts.stale += 1,
+                RowVerdict::Written => self.work.progress.counts.written += 1,
+                RowVerdict::Stale => self.work.progress.counts.stale += 1,
                 RowVerdict::Rejected(row, fault) => {
-                    self.progress.counts.rejected += 1;
-                    let line = self.progress.line.and(Some(row.line));
+                    self.work.progress.counts.rejected += 1;
+                    let line = self.work.progress.line.and(Some(row.line));
                     let fields = rows.fields(&row).and_then(record::unwrapped).ok();
                     self.rejects
                         .add(&row, line, fields.as_ref(), &fault)
@@ -338,20 +344,20 @@ impl<'a> Run<'a> {
         }
         self.logged_at = Instant::now();
         tracing::info!(
-            import = %self.plan.import(),
-            version_id = self.plan.object.version_id,
-            range = self.range.number,
-            read = self.progress.counts.read,
-            start = self.range.start,
-            offset = self.progress.offset,
-            size = self.plan.size,
-            compressed = self.plan.compressed,
+            import = %self.work.plan.import(),
+            version_id = self.work.plan.object.version_id,
+            range = self.work.range.number,
+            read = self.work.progress.counts.read,
+            start = self.work.range.start,
+            offset = self.work.progress.offset,
+            size = self.work.plan.size,
+            compressed = self.work.plan.compressed,
             "import under way"
         );
     }
 
     fn end(&mut self, status: Status, broken: FileError) {
-        self.progress.done = true;
-        self.progress.end = Some(EarlyEnd::new(status, broken));
+        self.work.progress.done = true;
+        self.work.progress.end = Some(EarlyEnd::new(status, broken));
     }
 }

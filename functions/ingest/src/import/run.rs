@@ -4,7 +4,7 @@
 
 use shared::{
     model::{time::Instant, value::Map, version::ImportId},
-    table::ImportItems,
+    table::{Before, Checkpoint, ImportItems},
 };
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     import::drop_key::DropKey,
     import::manifest::{self, Manifest},
     import::outcome,
-    import::plan::{self, EarlyEnd, Plan, Progress, expiry},
-    import::range::Run,
+    import::plan::{self, Content, EarlyEnd, Plan, Progress, expiry},
+    import::range::{Run, Work},
     record::Erasures,
     report::Status,
     report::measure,
@@ -90,7 +90,11 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     } = dropped;
     let compressed = stream.is_compressed();
     // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
-    if let Some(broken) = plan::too_far(drop.format, compressed, size) {
+    let content = Content {
+        format: drop.format,
+        compressed,
+    };
+    if let Some(broken) = content.exceeds_rescan_limit(size) {
         return report_unread(app, object, Status::Rejected, broken).await;
     }
     let erasures = erasure::read(app).await?;
@@ -101,7 +105,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         size,
         compressed,
         erasure_changes: erasures.changes(),
-        starts: plan::starts(size, app.chunk_bytes, drop.format, compressed),
+        starts: plan::starts(size, app.chunk_bytes, content),
         started_at: Instant::now(),
         new_among,
     };
@@ -128,9 +132,15 @@ async fn start(
     let Some(range) = plan.range(0) else {
         return Ok(());
     };
-    let progress = Progress::at_start(plan, range);
-    let opened = Some(opened);
-    advance(app, plan, drop, 0, false, progress, opened, deadline, 0).await
+    let work = Work {
+        plan,
+        drop,
+        range,
+        progress: Progress::at_start(plan, range),
+        tries: 0,
+    };
+    let before = Before::NotBegun(range.start);
+    import_range(app, work, before, Some(opened), deadline).await
 }
 
 /// Writes the report of a file of which nothing is read, unless there is a report.
@@ -246,12 +256,21 @@ async fn continue_range(
     // The first attempt at a dropped object is not counted, to save one write for every file.
     let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
     warn_last_attempt(app, import, number, attempts);
-    let begun = held(&items, number).is_some();
-    let tries = attempts - 1;
-    advance(
-        app, &plan, &drop, number, begun, progress, None, deadline, tries,
-    )
-    .await
+    let before = match held(&items, number) {
+        Some(_) => Before::Stored(progress.offset),
+        None => Before::NotBegun(progress.offset),
+    };
+    let Some(range) = plan.range(number) else {
+        return Ok(());
+    };
+    let work = Work {
+        plan: &plan,
+        drop: &drop,
+        range,
+        progress,
+        tries: attempts - 1,
+    };
+    import_range(app, work, before, None, deadline).await
 }
 
 /// Warns that the event of a range goes to the on-failure queue if this attempt fails.
@@ -266,34 +285,22 @@ fn warn_last_attempt(app: &App, import: ImportId, range: usize, attempts: u64) {
 
 /// Imports a byte range, saves its progress and schedules the rest.
 ///
-/// If this invocation has just planned the import, `opened` is the object from its start, and the erasures read before the import
-/// was planned.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is a part of where the import stands"
-)]
-async fn advance(
-    app: &App,
-    plan: &Plan,
-    drop: &DropKey,
-    number: usize,
-    begun: bool,
-    progress: Progress,
-    opened: Option<(Inflated<'_>, Erasures)>,
+/// `before` is what is stored of the range's progress. If this invocation has just planned the import, `opened` is the object from
+/// its start, and the erasures read before the import was planned.
+async fn import_range<'a>(
+    app: &'a App,
+    work: Work<'a>,
+    before: Before,
+    opened: Option<(Inflated<'a>, Erasures)>,
     deadline: Deadline,
-    tries: u64,
 ) -> Result<(), IngestError> {
-    let Some(range) = plan.range(number) else {
-        return Ok(());
-    };
-    let began = progress.offset;
+    let (plan, number, began) = (work.plan, work.range.number, work.progress.offset);
     let (source, erasures) = match opened {
         Some((source, erasures)) => (Some(source), erasures),
         None => (None, erasure::read(app).await?),
     };
-    let mut progress = Run::new(app, plan, drop, range, progress, erasures)
-        .run(&plan.object, source, deadline, tries)
-        .await?;
+    let run = Run::new(app, work, erasures);
+    let mut progress = run.run(source, deadline).await?;
     if !progress.done && progress.offset == began {
         return Err(IngestError::NoProgress);
     }
@@ -304,18 +311,14 @@ async fn advance(
         let error = FileError::new(FileErrorKind::TooManyHops, detail);
         progress.end = Some(EarlyEnd::new(Status::Failed, error));
     }
-    let noted = app
-        .table
-        .checkpoint(
-            plan.import(),
-            number,
-            began,
-            begun,
-            &progress.to_map()?,
-            expiry(),
-        )
-        .await?;
-    if noted && progress.done && plan.starts.len() == 1 {
+    let checkpoint = Checkpoint {
+        range: number,
+        before,
+        data: &progress.to_map()?,
+        expires_at: expiry(),
+    };
+    let is_saved = app.table.checkpoint(plan.import(), checkpoint).await?;
+    if is_saved && progress.done && plan.starts.len() == 1 {
         return report(app, plan, &[progress]).await;
     }
     let items = app.table.import(plan.import()).await?;

@@ -36,43 +36,7 @@ impl Mapper<'_> {
                 "an object",
             ));
         };
-        let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
-        for (name, value) in flattened(attributes) {
-            let path = Path::Field(&Path::Record, "attributes");
-            let path = Path::Field(&path, &name);
-            let parts = name
-                .split_once('.')
-                .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
-            let (namespace, name) = parts.ok_or_else(|| {
-                RowError::at(
-                    &path,
-                    RowErrorCode::InvalidValue,
-                    "a name like namespace.name",
-                )
-            })?;
-            if is_reserved(namespace) {
-                return Err(reserved(&path));
-            }
-            let value = attribute_value(value, &path)?;
-            namespaces
-                .entry(namespace.to_owned())
-                .or_default()
-                .insert(name, value);
-        }
-        if namespaces.len() > MAX_NAMESPACES {
-            return Err(field_error(
-                "attributes",
-                RowErrorCode::TooMany,
-                "attributes of at most 100 namespaces",
-            ));
-        }
-        if namespaces.is_empty() {
-            return Err(field_error(
-                "attributes",
-                RowErrorCode::InvalidValue,
-                "at least one attribute",
-            ));
-        }
+        let namespaces = by_namespace(attributes)?;
         let repeats = namespaces.len() - 1;
         if repeats > 0 && repeats * Write::map_bytes(&data) > MAX_REPEATED_BYTES {
             return Err(RowError::whole(
@@ -90,6 +54,48 @@ impl Mapper<'_> {
             });
         Ok(items.collect())
     }
+}
+
+/// Checks attributes and groups them by their namespaces.
+fn by_namespace(attributes: Map) -> Result<BTreeMap<String, Map>, RowError> {
+    let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
+    for (name, value) in flattened(attributes) {
+        let path = Path::Field(&Path::Record, "attributes");
+        let path = Path::Field(&path, &name);
+        let parts = name
+            .split_once('.')
+            .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
+        let (namespace, name) = parts.ok_or_else(|| {
+            RowError::at(
+                &path,
+                RowErrorCode::InvalidValue,
+                "a name like namespace.name",
+            )
+        })?;
+        if is_reserved(namespace) {
+            return Err(reserved(&path));
+        }
+        let value = attribute_value(value, &path)?;
+        namespaces
+            .entry(namespace.to_owned())
+            .or_default()
+            .insert(name, value);
+    }
+    if namespaces.len() > MAX_NAMESPACES {
+        return Err(field_error(
+            "attributes",
+            RowErrorCode::TooMany,
+            "attributes of at most 100 namespaces",
+        ));
+    }
+    if namespaces.is_empty() {
+        return Err(field_error(
+            "attributes",
+            RowErrorCode::InvalidValue,
+            "at least one attribute",
+        ));
+    }
+    Ok(namespaces)
 }
 
 /// Creates the error of an attribute in a reserved namespace.

@@ -1,6 +1,7 @@
 //! Maps forget records: the identities that a record erases, suppresses or reinstates.
 
 use shared::model::{
+    identifier::Identifier,
     identity::IdentityId,
     keys::Marker,
     value::{Map, Value},
@@ -46,60 +47,9 @@ impl Forget {
 
 impl Mapper<'_> {
     pub(super) fn forget(&self, mut fields: Map) -> Result<Placed, RowError> {
-        let suppress = flag(&mut fields, "suppress")?;
-        let reinstate = flag(&mut fields, "reinstate")?;
-        let kind = match (suppress, reinstate) {
-            (false, false) => ForgetKind::Erase,
-            (true, false) => ForgetKind::Suppress,
-            (false, true) => ForgetKind::Reinstate,
-            (true, true) => {
-                return Err(field_error(
-                    "reinstate",
-                    RowErrorCode::InvalidValue,
-                    "not both suppress and reinstate",
-                ));
-            }
-        };
-        let whole_profile = match fields.remove("scope") {
-            None | Some(Value::Null) => false,
-            Some(Value::Text(scope)) if scope == "identity" => false,
-            Some(Value::Text(scope)) if scope == "profile" && !reinstate => true,
-            Some(_) if reinstate => {
-                return Err(field_error(
-                    "scope",
-                    RowErrorCode::InvalidValue,
-                    "identity: each one is let in again by its name",
-                ));
-            }
-            Some(_) => {
-                return Err(field_error(
-                    "scope",
-                    RowErrorCode::InvalidValue,
-                    "one of identity, profile",
-                ));
-            }
-        };
-        let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
-        let links = match (fields.remove("link"), fields.remove("records")) {
-            (Some(link), None | Some(Value::Null)) => {
-                vec![self.identifier(link, &Path::Field(&Path::Record, "link"))?]
-            }
-            (None | Some(Value::Null), Some(Value::List(records))) => {
-                if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
-                    return Err(field_error("records", RowErrorCode::InvalidValue, expected));
-                }
-                let path = Path::Field(&Path::Record, "records");
-                let links = records
-                    .into_iter()
-                    .enumerate()
-                    .map(|(index, record)| self.named(record, &Path::Index(&path, index)));
-                links.collect::<Result<_, _>>()?
-            }
-            (Some(_), Some(_)) => {
-                return Err(field_error("records", RowErrorCode::InvalidValue, expected));
-            }
-            (None, _) => return Err(field_error("link", RowErrorCode::MissingField, expected)),
-        };
+        let kind = kind(&mut fields)?;
+        let whole_profile = is_whole_profile(&mut fields, kind)?;
+        let links = self.forgotten(&mut fields)?;
         // An email address has a second identity, under its MD5, which no other address has.
         let all = links
             .iter()
@@ -117,4 +67,56 @@ impl Mapper<'_> {
             ..Placed::default()
         })
     }
+
+    /// Removes and parses the identifiers of a record.
+    fn forgotten(&self, fields: &mut Map) -> Result<Vec<Identifier>, RowError> {
+        let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
+        match (fields.remove("link"), fields.remove("records")) {
+            (Some(link), None | Some(Value::Null)) => {
+                let path = Path::Field(&Path::Record, "link");
+                Ok(vec![self.identifier(link, &path)?])
+            }
+            (None | Some(Value::Null), Some(Value::List(records)))
+                if (1..=MAX_FORGOTTEN).contains(&records.len()) =>
+            {
+                let path = Path::Field(&Path::Record, "records");
+                let links = records.into_iter().enumerate();
+                links
+                    .map(|(index, record)| self.named(record, &Path::Index(&path, index)))
+                    .collect()
+            }
+            (None | Some(Value::Null), Some(Value::List(_))) | (Some(_), Some(_)) => {
+                Err(field_error("records", RowErrorCode::InvalidValue, expected))
+            }
+            (None, _) => Err(field_error("link", RowErrorCode::MissingField, expected)),
+        }
+    }
+}
+
+/// Removes the fields that specify the effect of a record.
+fn kind(fields: &mut Map) -> Result<ForgetKind, RowError> {
+    let suppress = flag(fields, "suppress")?;
+    let reinstate = flag(fields, "reinstate")?;
+    match (suppress, reinstate) {
+        (false, false) => Ok(ForgetKind::Erase),
+        (true, false) => Ok(ForgetKind::Suppress),
+        (false, true) => Ok(ForgetKind::Reinstate),
+        (true, true) => {
+            let expected = "not both suppress and reinstate";
+            let code = RowErrorCode::InvalidValue;
+            Err(field_error("reinstate", code, expected))
+        }
+    }
+}
+
+/// Removes the scope of a record. Returns whether it is the whole profile.
+fn is_whole_profile(fields: &mut Map, kind: ForgetKind) -> Result<bool, RowError> {
+    let expected = match (fields.remove("scope"), kind) {
+        (None | Some(Value::Null), _) => return Ok(false),
+        (Some(Value::Text(scope)), _) if scope == "identity" => return Ok(false),
+        (Some(_), ForgetKind::Reinstate) => "identity: each one is let in again by its name",
+        (Some(Value::Text(scope)), _) if scope == "profile" => return Ok(true),
+        (Some(_), _) => "one of identity, profile",
+    };
+    Err(field_error("scope", RowErrorCode::InvalidValue, expected))
 }

@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::{BOM, Flaw, MAX_ROW, Row, beginning, trimmed};
+use super::{BOM, Flaw, MAX_ROW, Row, beginning};
 
 /// Splits chunks into rows.
 #[derive(Debug)]
@@ -101,8 +101,12 @@ impl Lines {
         (!row.bytes.is_empty()).then_some(row)
     }
 
+    /// Returns a line as a row, without a byte order mark and surrounding whitespace.
     fn trimmed(&self, line: Bytes) -> Row {
-        let (front, bytes) = trimmed(line, self.offset == 0);
+        let is_marked = self.offset == 0 && line.starts_with(BOM);
+        let text = &line[if is_marked { BOM.len() } else { 0 }..];
+        let front = line.len() - text.trim_ascii_start().len();
+        let bytes = line.slice(front..front + text.trim_ascii().len());
         let too_large = bytes.len() > MAX_ROW;
         Row {
             offset: self.offset + front as u64,

@@ -33,6 +33,17 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// The meaning of a field `records` in a JSON object that a file begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordsField {
+    /// The rows of the file: the object is an envelope.
+    Rows,
+    /// Links of the object, which is a row.
+    Links,
+    /// One of both, because each row specifies its own type. The content decides.
+    Undecided,
+}
+
 /// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
@@ -86,13 +97,12 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    /// Splits a whole file. `bare_records` is `true` if its rows contain `records` of their own: an object with a field of that
-    /// name is then a row and not an envelope. `None` if each row specifies its own type.
-    pub(crate) fn new(format: Format, bare_records: Option<bool>) -> Self {
+    /// Splits a whole file.
+    pub(crate) fn new(format: Format, records: RecordsField) -> Self {
         match format {
             Format::Ndjson => Self::Lines(Lines::new()),
             Format::Csv => Self::Csv(Csv::new()),
-            Format::Json => Self::Document(Box::new(Document::new(bare_records))),
+            Format::Json => Self::Document(Box::new(Document::new(records))),
         }
     }
 
@@ -191,18 +201,6 @@ impl Rows {
             Self::Lines(_) | Self::Document(_) => json::object(text).map(Fields::from),
         }
     }
-}
-
-/// Removes a byte order mark and surrounding whitespace. Returns the number of bytes removed in front, and the rest.
-fn trimmed(mut bytes: Bytes, at_start: bool) -> (usize, Bytes) {
-    let mut front = 0;
-    if at_start && bytes.starts_with(BOM) {
-        bytes = bytes.slice(BOM.len()..);
-        front = BOM.len();
-    }
-    let leading = bytes.len() - bytes.trim_ascii_start().len();
-    let length = bytes.trim_ascii().len();
-    (front + leading, bytes.slice(leading..leading + length))
 }
 
 /// Returns the beginning of a row, as much as a reject contains. It is a copy, because a slice would keep the whole row in

@@ -37,7 +37,7 @@ fn every_format_says_where_its_rows_stand_and_what_they_hold() {
     ];
     for (format, text, offsets, lines) in files {
         for chunk in [1, 3, 100] {
-            let new = Rows::new(format, Some(false));
+            let new = Rows::new(format, RecordsField::Rows);
             assert_eq!((new.position(), new.line()), (0, 1), "{format:?}");
             let (found, rows) = read(new, text.as_bytes(), chunk);
             assert_eq!((rows.broken(), rows.is_over()), (None, false));
@@ -81,14 +81,14 @@ fn a_file_that_breaks_off_says_so() {
         (Format::Json, "[{\"a\":1},", "/problems/broken-json"),
         (Format::Csv, "a,a\n1,2\n", "/problems/invalid-csv-header"),
     ] {
-        let (_, rows) = read(Rows::new(format, Some(false)), text.as_bytes(), 100);
+        let (_, rows) = read(Rows::new(format, RecordsField::Rows), text.as_bytes(), 100);
         assert_eq!(rows.broken().map(|broken| broken.kind.as_str()), Some(slug));
     }
 }
 
 #[test]
 fn what_is_no_row_is_refused() {
-    let rows = Rows::new(Format::Ndjson, Some(false));
+    let rows = Rows::new(Format::Ndjson, RecordsField::Rows);
     let row = |bytes: &'static [u8], flaw| Row {
         offset: 0,
         line: 1,

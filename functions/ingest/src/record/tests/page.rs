@@ -1,7 +1,7 @@
 //! `infra/docs/reference/records.md`: its fields are those of the code, and its examples are accepted.
 
 use super::*;
-use crate::rows::{Format, Rows};
+use crate::rows::{Format, RecordsField, Rows};
 
 const PAGE: &str = include_str!("../../../../../infra/docs/reference/records.md");
 
@@ -115,7 +115,7 @@ fn the_rows_of_each_section_are_taken() {
 fn the_file_of_purchases_is_taken() {
     let (_, csv) = PAGE.split_once("```csv\n").unwrap();
     let (csv, _) = csv.split_once("```").unwrap();
-    let mut rows = Rows::new(Format::Csv, Some(false));
+    let mut rows = Rows::new(Format::Csv, RecordsField::Rows);
     rows.push(csv.as_bytes());
     let mut taken = 0;
     while let Some(row) = rows.next() {

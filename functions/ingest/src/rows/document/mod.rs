@@ -5,7 +5,7 @@
 
 use bytes::{Buf as _, BytesMut};
 
-use super::{BOM, FileError, FileErrorKind, Flaw, Lines, MAX_ROW, Row, beginning};
+use super::{BOM, FileError, FileErrorKind, Flaw, Lines, MAX_ROW, RecordsField, Row, beginning};
 
 mod shape;
 
@@ -14,8 +14,7 @@ use shape::{Scan, Shape};
 /// Splits chunks into rows.
 #[derive(Debug)]
 pub(crate) struct Document {
-    /// Whether rows contain `records` of their own; `None` if each row specifies its own type.
-    bare_records: Option<bool>,
+    records: RecordsField,
     reader: Reader,
 }
 
@@ -28,9 +27,9 @@ enum Reader {
 }
 
 impl Document {
-    pub(crate) fn new(bare_records: Option<bool>) -> Self {
+    pub(crate) fn new(records: RecordsField) -> Self {
         Self {
-            bare_records,
+            records,
             reader: Reader::Undecided(BytesMut::new()),
         }
     }
@@ -88,7 +87,7 @@ impl Document {
         let Reader::Undecided(buffer) = &mut self.reader else {
             return;
         };
-        let Some(shape) = shape::of(buffer, self.bare_records, at_end) else {
+        let Some(shape) = shape::of(buffer, self.records, at_end) else {
             return;
         };
         let buffer = std::mem::take(buffer);

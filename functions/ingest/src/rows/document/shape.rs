@@ -1,7 +1,7 @@
 //! Detects the shape of a `.json` file from its first bytes, and finds the end of a JSON value. Values are not validated here;
 //! their rows are parsed later.
 
-use super::super::{BOM, MAX_ROW};
+use super::super::{BOM, MAX_ROW, RecordsField};
 
 /// The nesting depth of a field of the object.
 const IN_OBJECT: u64 = 1;
@@ -34,7 +34,7 @@ pub(super) enum Shape {
 }
 
 /// Detects the shape; `None` if more of the file is needed.
-pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Option<Shape> {
+pub(super) fn of(start: &[u8], field: RecordsField, at_end: bool) -> Option<Shape> {
     if !at_end && start.len() < BOM.len() && BOM.starts_with(start) {
         return None;
     }
@@ -48,7 +48,7 @@ pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Opti
         None => at_end.then_some(Shape::Lines),
         Some(b'[') => Some(Shape::List { from: from + 1 }),
         // Only these bytes are used, so that the result does not depend on the size of the chunks.
-        Some(b'{') => object(&start[..start.len().min(MAX_ROW + 1)], from, bare_records)
+        Some(b'{') => object(&start[..start.len().min(MAX_ROW + 1)], from, field)
             .or_else(|| (at_end || start.len() > MAX_ROW).then_some(Shape::Sequence)),
         Some(_) => Some(Shape::Lines),
     }
@@ -59,7 +59,7 @@ pub(super) fn of(start: &[u8], bare_records: Option<bool>, at_end: bool) -> Opti
 /// If each row specifies its own type, the object is an envelope if a value of its `records` has a type, because links have none.
 /// That value need not be the first one, which may be broken. A unify or forget record contains links, whatever fields these
 /// have.
-fn object(start: &[u8], from: usize, mut bare_records: Option<bool>) -> Option<Shape> {
+fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape> {
     let mut scan = Scan::default();
     let mut string_began = 0;
     let mut last_string: &[u8] = b"";
@@ -68,12 +68,16 @@ fn object(start: &[u8], from: usize, mut bare_records: Option<bool>) -> Option<S
     let mut records: Option<Records> = None;
     for (at, byte) in start.iter().enumerate().skip(from) {
         if let Some(name) = field.take_if(|_| !byte.is_ascii_whitespace()) {
-            match (name.as_str(), bare_records) {
-                ("record_type", None) if holds_links(&start[at..]) => bare_records = Some(true),
-                ("records", Some(false)) if *byte == b'[' => {
+            match (name.as_str(), meaning) {
+                ("record_type", RecordsField::Undecided) if holds_links(&start[at..]) => {
+                    meaning = RecordsField::Links;
+                }
+                ("records", RecordsField::Rows) if *byte == b'[' => {
                     return Some(Shape::List { from: at + 1 });
                 }
-                ("records", None) if *byte == b'[' => records = Some(Records::new(at + 1)),
+                ("records", RecordsField::Undecided) if *byte == b'[' => {
+                    records = Some(Records::new(at + 1))
+                }
                 _ => {}
             }
         }

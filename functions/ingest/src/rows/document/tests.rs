@@ -3,12 +3,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn rows_of(
-    text: &[u8],
-    bare_records: Option<bool>,
-    chunk: usize,
-) -> (Vec<Row>, Option<&'static str>) {
-    let mut document = Document::new(bare_records);
+fn rows_of(text: &[u8], records: RecordsField, chunk: usize) -> (Vec<Row>, Option<&'static str>) {
+    let mut document = Document::new(records);
     let mut found = Vec::new();
     for chunk in text.chunks(chunk.max(1)) {
         document.push(chunk);
@@ -28,8 +24,8 @@ fn rows_of(
 }
 
 /// Returns the rows as one line of text.
-fn texts(text: &str, bare_records: Option<bool>) -> (String, bool) {
-    let (rows, broken) = rows_of(text.as_bytes(), bare_records, 3);
+fn texts(text: &str, records: RecordsField) -> (String, bool) {
+    let (rows, broken) = rows_of(text.as_bytes(), records, 3);
     let texts: Vec<_> = rows
         .iter()
         .map(|row| String::from_utf8_lossy(&row.bytes).replace('\n', "~"))
@@ -48,24 +44,24 @@ fn the_content_tells_the_shape() {
         "{\"made\":{\"records\":[7]},\n \"records\" : [1,{\"a\":[2]},\"]\"], \"more\": [3]}",
     ] {
         assert_eq!(
-            texts(text, Some(false)),
+            texts(text, RecordsField::Rows),
             ok("1 {\"a\":[2]} \"]\""),
             "{text}"
         );
     }
     assert_eq!(
-        texts("{\"a\":1}\n{\"a\":}\n", Some(false)),
+        texts("{\"a\":1}\n{\"a\":}\n", RecordsField::Rows),
         ok("{\"a\":1} {\"a\":}")
     );
-    assert_eq!(texts("{\"a\":\n1}", Some(false)), ok("{\"a\":~1}"));
+    assert_eq!(texts("{\"a\":\n1}", RecordsField::Rows), ok("{\"a\":~1}"));
     assert_eq!(
-        texts("{\"a\":\n1}{\"b\":\n2}\n", Some(false)),
+        texts("{\"a\":\n1}{\"b\":\n2}\n", RecordsField::Rows),
         ok("{\"a\":~1} {\"b\":~2}")
     );
-    assert_eq!(texts("[]", Some(false)), ok(""));
-    assert_eq!(texts(" \n", Some(false)), ok(""));
-    assert_eq!(texts("", Some(false)), ok(""));
-    assert_eq!(texts("hello\n{}", Some(false)), ok("hello {}"));
+    assert_eq!(texts("[]", RecordsField::Rows), ok(""));
+    assert_eq!(texts(" \n", RecordsField::Rows), ok(""));
+    assert_eq!(texts("", RecordsField::Rows), ok(""));
+    assert_eq!(texts("hello\n{}", RecordsField::Rows), ok("hello {}"));
 }
 
 #[test]
@@ -73,25 +69,25 @@ fn a_byte_order_mark_may_come_in_pieces() {
     // One object on two lines would be two rows in NDJSON.
     let text = "\u{feff}{\"a\":1,\n\"b\":2}".as_bytes();
     for chunk in 1..=text.len() {
-        let (rows, broken) = rows_of(text, Some(false), chunk);
+        let (rows, broken) = rows_of(text, RecordsField::Rows, chunk);
         assert_eq!((rows.len(), rows[0].offset, broken), (1, 3, None));
     }
-    let (rows, _) = rows_of(&text[..2], Some(false), 1);
+    let (rows, _) = rows_of(&text[..2], RecordsField::Rows, 1);
     assert_eq!(rows.len(), 1, "a file that ends in the middle of one");
 }
 
 #[test]
 fn rows_with_records_of_their_own_have_no_envelope() {
     let unify = "{\"records\":[{\"email\":\"a\"},{\"mobile\":\"1\"}]}";
-    assert_eq!(texts(unify, Some(true)).0, unify);
+    assert_eq!(texts(unify, RecordsField::Links).0, unify);
     assert_eq!(
-        texts(&format!("[{unify},{unify}]"), Some(true)).0,
+        texts(&format!("[{unify},{unify}]"), RecordsField::Links).0,
         format!("{unify} {unify}")
     );
-    assert_eq!(texts(unify, None).0, unify);
+    assert_eq!(texts(unify, RecordsField::Undecided).0, unify);
     let mixed = "{\"records\":[{\"record_type\":\"product\"},{\"record_type\":\"unify\"}]}";
     assert_eq!(
-        texts(mixed, None).0,
+        texts(mixed, RecordsField::Undecided).0,
         "{\"record_type\":\"product\"} {\"record_type\":\"unify\"}"
     );
 }
@@ -127,7 +123,7 @@ fn an_odd_first_row_of_an_envelope_is_odd_alone() {
             ),
         ] {
             let expected = (format!("{first} {GOOD} {GOOD}"), false);
-            assert_eq!(texts(&text, None), expected, "{text}");
+            assert_eq!(texts(&text, RecordsField::Undecided), expected, "{text}");
         }
     }
 }
@@ -144,7 +140,7 @@ fn a_first_row_of_an_envelope_that_is_too_large_is_so_alone() {
         format!("\"{long}\""),
     ] {
         let text = format!(r#"{{"records":[{first},{GOOD}]}}"#);
-        let (rows, broken) = rows_of(text.as_bytes(), None, 1 << 18);
+        let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Undecided, 1 << 18);
         let flaws: Vec<_> = rows.iter().map(|row| row.flaw).collect();
         assert_eq!((flaws, broken), (vec![Some(Flaw::TooLarge), None], None));
         assert_eq!(rows[1].bytes, GOOD);
@@ -165,12 +161,15 @@ fn links_are_no_rows_of_an_envelope() {
         r#"{"record_type":"forget","records":[{"record_type":"product","link":{"email":"a"}}]}"#,
     ] {
         let text = format!("{row}\n{GOOD}\n");
-        assert_eq!(texts(&text, None), (format!("{row} {GOOD}"), false));
+        assert_eq!(
+            texts(&text, RecordsField::Undecided),
+            (format!("{row} {GOOD}"), false)
+        );
     }
     for link in [r#"{"mobile":"1"},"#, r#"{"link":{"customer_id":"1"}},"#] {
         let links = link.repeat(2 * MAX_ROW / link.len());
         let text = format!("{{\"records\":[{links}{{}}],\"record_type\":\"unify\"}}\n{GOOD}");
-        let (rows, broken) = rows_of(text.as_bytes(), None, 1 << 18);
+        let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Undecided, 1 << 18);
         let flaws: Vec<_> = rows.iter().map(|row| row.flaw).collect();
         assert_eq!((flaws, broken), (vec![Some(Flaw::TooLarge), None], None));
     }
@@ -186,14 +185,18 @@ fn a_list_that_breaks_off_keeps_the_rows_before() {
         ("[", ""),
         ("{\"records\":[1", "1"),
     ] {
-        assert_eq!(texts(text, Some(false)), (rows.to_owned(), true), "{text}");
+        assert_eq!(
+            texts(text, RecordsField::Rows),
+            (rows.to_owned(), true),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn a_value_too_large_is_cut_and_the_next_one_is_found() {
     let text = format!("[\"{}\",\n1]", "x".repeat(3 * MAX_ROW));
-    let (rows, broken) = rows_of(text.as_bytes(), Some(false), 1 << 16);
+    let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Rows, 1 << 16);
     assert_eq!(
         (rows[0].line, rows[0].offset, rows[0].flaw),
         (1, 1, Some(Flaw::TooLarge))
@@ -205,12 +208,12 @@ fn a_value_too_large_is_cut_and_the_next_one_is_found() {
     assert_eq!((rows.len(), broken), (2, None));
     for (more, flaw) in [(0, None), (1, Some(Flaw::TooLarge))] {
         let text = format!("[\"{}\"]", "x".repeat(MAX_ROW - 2 + more));
-        let (rows, _) = rows_of(text.as_bytes(), Some(false), 1 << 16);
+        let (rows, _) = rows_of(text.as_bytes(), RecordsField::Rows, 1 << 16);
         assert_eq!((rows.len(), rows[0].flaw), (1, flaw));
     }
     let one = format!("{{\"a\":\n\"{}\"}}", "x".repeat(2 * MAX_ROW));
     assert_eq!(
-        rows_of(one.as_bytes(), Some(false), 1 << 16).0[0].flaw,
+        rows_of(one.as_bytes(), RecordsField::Rows, 1 << 16).0[0].flaw,
         Some(Flaw::TooLarge)
     );
 }
@@ -254,12 +257,20 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
+fn any_meaning() -> impl Strategy<Value = RecordsField> {
+    prop_oneof![
+        Just(RecordsField::Rows),
+        Just(RecordsField::Links),
+        Just(RecordsField::Undecided),
+    ]
+}
+
 proptest! {
     #[test]
     fn values_of_a_list_come_back(values in prop::collection::vec(value(), 0..6), pretty: bool, chunk in 1_usize..40, enveloped: bool) {
         let all = if enveloped { json!({"records": values}) } else { json!(values) };
         let text = if pretty { serde_json::to_string_pretty(&all) } else { serde_json::to_string(&all) }.unwrap();
-        let (rows, broken) = rows_of(text.as_bytes(), Some(false), chunk);
+        let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Rows, chunk);
         prop_assert_eq!(broken, None);
         let read: Vec<Value> = rows.iter().map(|row| serde_json::from_slice(&row.bytes).unwrap()).collect();
         prop_assert_eq!(read, values);
@@ -270,8 +281,8 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics_and_chunks_do_not_matter(text in text(), chunk in 1_usize..9, bare in prop::option::of(any::<bool>())) {
-        let whole = rows_of(text.as_bytes(), bare, text.len());
-        prop_assert_eq!(rows_of(text.as_bytes(), bare, chunk), whole);
+    fn no_text_panics_and_chunks_do_not_matter(text in text(), chunk in 1_usize..9, meaning in any_meaning()) {
+        let whole = rows_of(text.as_bytes(), meaning, text.len());
+        prop_assert_eq!(rows_of(text.as_bytes(), meaning, chunk), whole);
     }
 }
