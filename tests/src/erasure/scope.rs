@@ -75,7 +75,7 @@ async fn erases_profile_by_any_identity() {
     ] {
         assert_eq!(status(&app, identifier).await, 404);
     }
-    // The same event again: the markers have the same effect.
+    // The same event again: the state of the import contains the identities.
     let version = report["version_id"].as_str().unwrap();
     app.stack
         .invoke(
