@@ -15,7 +15,7 @@ use shared::{
         problem::{Kind, Problem},
     },
     model::{
-        erasure::IDEMPOTENCY_SECONDS,
+        erasure::{IDEMPOTENCY_SECONDS, Markers},
         find::Find,
         identity::IdentityId,
         item::Item,
@@ -106,25 +106,33 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
             created(app, principal, &written)
         }
         NotePut::Erased => Err(Problem::profile_not_found()),
-        NotePut::Seen(seen) => {
-            if seen.text("request") != Some(request_hash.as_str()) {
-                let detail = "Another note was left under this idempotency key: use a new key for a new note.";
-                return Err(
-                    Problem::new(Kind::IDEMPOTENCY_KEY_REUSED, detail).field("idempotency-key")
-                );
-            }
-            let first = seen.text("note").and_then(|uuid| uuid.parse().ok());
-            let first =
-                first.ok_or_else(|| Problem::internal("a remembered request names no note"))?;
-            let found = app
-                .table
-                .items(std::slice::from_ref(identity), &SortKey::Note(first))
-                .await?;
-            // The current note, which may have been changed after the first request.
-            let note = found.iter().find(|note| !markers.erase(note));
-            note.map_or_else(|| Err(note_deleted()), |note| created(app, principal, note))
+        NotePut::Seen(seen) if seen.text("request") == Some(request_hash.as_str()) => {
+            replay(call, identity, &markers, &seen).await
+        }
+        NotePut::Seen(_) => {
+            let detail =
+                "Another note was left under this idempotency key: use a new key for a new note.";
+            Err(Problem::new(Kind::IDEMPOTENCY_KEY_REUSED, detail).field("idempotency-key"))
         }
     }
+}
+
+/// Returns the note of a repeated request. It is the current note, which may have been changed after the first request.
+async fn replay(
+    call: &Call<'_>,
+    identity: &IdentityId,
+    markers: &Markers,
+    seen: &Map,
+) -> Result<Response<Body>, Problem> {
+    let first = seen.text("note").and_then(|uuid| uuid.parse().ok());
+    let first = first.ok_or_else(|| Problem::internal("an idempotency record names no note"))?;
+    let table = &call.app.table;
+    let found = table
+        .items(std::slice::from_ref(identity), &SortKey::Note(first))
+        .await?;
+    let note = found.iter().find(|note| !markers.erase(note));
+    let note = note.ok_or_else(note_deleted)?;
+    created(call.app, &call.principal, note)
 }
 
 /// Counts the card numbers that were masked in a stored note.

@@ -116,10 +116,19 @@ async fn into_sink(
     Ok(())
 }
 
-/// Rows into the local table, with nothing between.
-async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result<(), Failure> {
+/// The rates of ingest and of the same requests without ingest, into the local table.
+struct Rates {
+    /// Rows a second by ingest, of each round.
+    ingest: Vec<f64>,
+    /// By number of connections: rows a second and busy cores, of each round.
+    replayed: [(usize, Vec<f64>, Vec<f64>); CONNECTIONS.len()],
+    /// The services and the import of the last round.
+    last: (Services, Run),
+}
+
+async fn rates(ingest: &Path) -> Result<Rates, Failure> {
     let bodies = recorded(ingest).await?;
-    let mut paces = Vec::new();
+    let mut rates = Vec::new();
     let mut replayed = CONNECTIONS.map(|connections| (connections, Vec::new(), Vec::new()));
     let mut last = None;
     for _ in 0..ROUNDS {
@@ -133,24 +142,35 @@ async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result
             }
         }
         let run = import(&services, &program, "table", rows::emails(ROWS_TO_TABLE)).await?;
-        paces.push(run.rows() / run.seconds);
+        rates.push(run.rows() / run.seconds);
         last = Some((services, run));
-        for (connections, paces, busy) in &mut replayed {
+        for (connections, rates, busy) in &mut replayed {
             let services = Services::start().await?;
             let url = services.stack.dynamodb_url();
             let before = machine_cpu().await?;
             let seconds = replay::replay(url, bodies.clone(), *connections).await?;
             busy.push((machine_cpu().await? - before) / seconds);
-            paces.push(ROWS_TO_TABLE as f64 / seconds);
+            rates.push(ROWS_TO_TABLE as f64 / seconds);
         }
     }
-    let (services, run) = last.ok_or("there was no round")?;
-    let (items, bytes) = stored(&services).await?;
-    let expected: u64 = bytes.iter().map(|bytes| bytes.div_ceil(1024)).sum();
+    Ok(Rates {
+        ingest: rates,
+        replayed,
+        last: last.ok_or("there was no round")?,
+    })
+}
+
+/// Measures the import of rows into the local table, beside other programs and beside the same requests sent directly.
+async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result<(), Failure> {
+    let Rates {
+        ingest,
+        replayed,
+        last: (services, run),
+    } = rates(ingest).await?;
     let url = services.stack.dynamodb_url();
     let boto3 = peer(&services, python, "batch_writer.py", url, ROWS_OF_BOTO3).await?;
     let pandas = peer(&services, python, "put_csv.py", url, ROWS_OF_PANDAS).await?;
-    let pace = median(paces);
+    let rate = median(ingest);
     for (name, peer, rows, times) in [
         ("boto3's `batch_writer`", &boto3, ROWS_OF_BOTO3, 10.0),
         (
@@ -163,8 +183,8 @@ async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result
         let theirs = rows as f64 / peer.seconds;
         report.at_least(
             format!("rows a second into the local table, against {name}"),
-            format!("{pace:.0} to {theirs:.0}: {}×", short(pace / theirs)),
-            pace / theirs,
+            format!("{rate:.0} to {theirs:.0}: {}×", short(rate / theirs)),
+            rate / theirs,
             times,
         );
     }
@@ -179,13 +199,13 @@ async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result
         ),
     );
     let replayed =
-        replayed.map(|(connections, paces, busy)| (connections, median(paces), median(busy)));
+        replayed.map(|(connections, rates, busy)| (connections, median(rates), median(busy)));
     let most = replayed
         .iter()
-        .map(|(_, pace, _)| *pace)
+        .map(|(_, rate, _)| *rate)
         .fold(0.0, f64::max);
-    let each = replayed.map(|(connections, pace, busy)| {
-        format!("{pace:.0} over {connections} ({busy:.2} cores busy)")
+    let each = replayed.map(|(connections, rate, busy)| {
+        format!("{rate:.0} over {connections} ({busy:.2} cores busy)")
     });
     let times = |peer: &Peer, rows: u64| short(most * peer.seconds / rows as f64);
     report.say(
@@ -195,9 +215,20 @@ async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result
             each.join(", "),
             times(&boto3, ROWS_OF_BOTO3),
             times(&pandas, ROWS_OF_PANDAS),
-            most / pace
+            most / rate
         ),
     );
+    requests_and_units(&services, &run, report).await
+}
+
+/// Reports the requests and write units of a new row.
+async fn requests_and_units(
+    services: &Services,
+    run: &Run,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let (items, bytes) = stored(services).await?;
+    let expected: u64 = bytes.iter().map(|bytes| bytes.div_ceil(1024)).sum();
     report.at_most(
         "requests of a new row",
         short(run.requests() / run.rows()),

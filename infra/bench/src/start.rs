@@ -27,8 +27,24 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     }
     programs.insert("no-op", services.program_over_tls(&no_op));
     programs.insert("default SDK", services.program_over_tls(&default));
+    report_times(&mut programs, &services, &mut report).await?;
+    report_sizes(&programs, &mut report)?;
+    report_instructions(&programs, &services, &mut report).await?;
+    report.note(format!(
+        "Times are medians of {ROUNDS} starts of each, by turns. Instructions are callgrind's. \"default SDK\" is profile-read built with \
+         the SDK's default features and `aws_config::load_defaults`. The machine's whole list of trusted certificates is read, as on Lambda."
+    ));
+    Ok(report)
+}
+
+/// Measures the time from exec to the first `/next`.
+async fn report_times(
+    programs: &mut BTreeMap<&str, Program>,
+    services: &Services,
+    report: &mut Report,
+) -> Result<(), Failure> {
     // Each is a copy made now, for how a file lies in the machine's memory depends on when it was written.
-    for (name, program) in &mut programs {
+    for (name, program) in programs.iter_mut() {
         let copy = services.folder.path().join(name);
         tokio::fs::copy(&program.binary, &copy).await?;
         program.binary = copy;
@@ -76,6 +92,10 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         );
     }
 
+    Ok(())
+}
+
+fn report_sizes(programs: &BTreeMap<&str, Program>, report: &mut Report) -> Result<(), Failure> {
     for name in FUNCTIONS.into_iter().chain(["ingest", "default SDK"]) {
         let binary = &programs[name].binary;
         let size = std::fs::metadata(binary)?.len() as f64 / MEBIBYTE;
@@ -92,12 +112,20 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
             );
         }
     }
+    Ok(())
+}
 
+/// Counts the instructions until the first `/next` and until the first profile.
+async fn report_instructions(
+    programs: &BTreeMap<&str, Program>,
+    services: &Services,
+    report: &mut Report,
+) -> Result<(), Failure> {
     let ingest = services.program(&programs["ingest"].binary);
-    let many = read::import_customer(&services, &ingest).await?;
-    let new = read::import_new_customer(&services, &ingest).await?;
-    let start = to_rest(&services, &programs["profile-read"]).await?;
-    let start_of_no_op = to_rest(&services, &programs["no-op"]).await?;
+    let many = read::import_customer(services, &ingest).await?;
+    let new = read::import_new_customer(services, &ingest).await?;
+    let start = to_rest(services, &programs["profile-read"]).await?;
+    let start_of_no_op = to_rest(services, &programs["no-op"]).await?;
     report.say(
         "instructions from exec to first `/next`, connection warmed: profile-read; no-op",
         format!("{}; {}", millions(start), millions(start_of_no_op)),
@@ -106,8 +134,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         ("one event", new, Some(1.0 / 50.0)),
         ("300 events", many, None),
     ] {
-        let own = read::instructions(&services, &programs["profile-read"], &id, 1).await?;
-        let peer = read::instructions(&services, &programs["default SDK"], &id, 1).await?;
+        let own = read::instructions(services, &programs["profile-read"], &id, 1).await?;
+        let peer = read::instructions(services, &programs["default SDK"], &id, 1).await?;
         let what = format!(
             "instructions from exec to the first answered profile, of {whose}, over TLS, against the default SDK"
         );
@@ -123,11 +151,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
             None => report.say(what, figure),
         }
     }
-    report.note(format!(
-        "Times are medians of {ROUNDS} starts of each, by turns. Instructions are callgrind's. \"default SDK\" is profile-read built with \
-         the SDK's default features and `aws_config::load_defaults`. The machine's whole list of trusted certificates is read, as on Lambda."
-    ));
-    Ok(report)
+    Ok(())
 }
 
 /// The order of a round: over `count` rounds each follows each other one once, where `count` is even. A balanced Latin square.

@@ -15,6 +15,7 @@ pub(crate) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io:
     let person = Person::new(index, random);
     let habits = Habits::new(index, random);
     records(&person, &habits, random, files)?;
+    attributes(&person, &habits, random, files)?;
     orders::write(&person, &habits, random, files)?;
     engagement::write(&person, &habits, random, files)?;
     messages::write(&person, &habits, random, files)
@@ -67,20 +68,29 @@ fn records(
     if names.len() > 1 {
         files.write("unify", "crm", &json!({"records": names}))?;
     }
-    if person.index.is_multiple_of(2) {
-        let interest =
-            ["knitwear", "denim", "boots", "bags", "home"][person.index as usize / 2 % 5];
-        let contact_time = ["morning", "afternoon", "evening"][person.index as usize % 3];
-        let attributes = json!({
-            "link": {"email": person.email},
-            "attributes": {
-                format!("interests.{interest}"): {"value": true, "confidence": 1.4},
-                "preferences.contact_time": contact_time,
-                "segments.newsletter_reader": habits.opens > 40,
-            },
-            "updated_at": Moment::on(random, habits.last_active).text(),
-        });
-        files.write("attributes", "insights", &attributes)?;
-    }
     Ok(())
+}
+
+/// Writes attributes for every other customer.
+fn attributes(
+    person: &Person,
+    habits: &Habits,
+    random: &mut impl Rng,
+    files: &mut Files,
+) -> io::Result<()> {
+    if !person.index.is_multiple_of(2) {
+        return Ok(());
+    }
+    let interest = ["knitwear", "denim", "boots", "bags", "home"][person.index as usize / 2 % 5];
+    let contact_time = ["morning", "afternoon", "evening"][person.index as usize % 3];
+    let attributes = json!({
+        "link": {"email": person.email},
+        "attributes": {
+            format!("interests.{interest}"): {"value": true, "confidence": 1.4},
+            "preferences.contact_time": contact_time,
+            "segments.newsletter_reader": habits.opens > 40,
+        },
+        "updated_at": Moment::on(random, habits.last_active).text(),
+    });
+    files.write("attributes", "insights", &attributes)
 }

@@ -246,43 +246,78 @@ fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
     all
 }
 
-/// Computes the figures, except for segments. `events` contains each event of the state once, newest first.
-pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
-    let mut orders = 0_usize;
-    let mut items = Decimal::ZERO;
-    let mut returns = 0_usize;
-    let mut spend: BTreeMap<String, Decimal> = BTreeMap::new();
-    let mut bought: BTreeMap<String, (Decimal, u32)> = BTreeMap::new();
-    let mut months: BTreeMap<(String, String), Decimal> = BTreeMap::new();
-    let mut order_times = Vec::new();
-    let mut channels = BTreeMap::new();
+/// The figures of purchases and returns. Amounts are by currency.
+#[derive(Default)]
+struct Orders {
+    count: usize,
+    items: Decimal,
+    returns: usize,
+    /// What was paid, less what was returned.
+    spend: BTreeMap<String, Decimal>,
+    /// What was paid for purchases, and their number.
+    bought: BTreeMap<String, (Decimal, u32)>,
+    /// `spend` by month and currency.
+    months: BTreeMap<(String, String), Decimal>,
+    newest: Option<Instant>,
+    oldest: Option<Instant>,
+}
+
+/// Adds up purchases and returns, newest first. Cancelled orders are left out.
+fn orders(events: &[&Item], view: &View<'_>) -> Orders {
+    let mut orders = Orders::default();
     for (kind, at, data) in facts(events) {
-        let visible = |name: &&str| view.personal || is_known_channel(name);
-        if let Some(channel) = channel(kind, data).filter(visible) {
-            channels.entry(normal_channel(channel)).or_insert(channel);
-        }
         let is_order = matches!(kind, EventType::Purchase | EventType::Return);
         if !is_order || cancellation(data).is_some() {
             continue;
         }
         let (currency, paid) = (currency(data, view), paid(data));
-        add(spend.entry(currency.clone()).or_default(), paid);
+        add(orders.spend.entry(currency.clone()).or_default(), paid);
         let date = at.date();
         let month = format!("{:04}-{:02}", date.year(), date.month());
-        add(months.entry((month, currency.clone())).or_default(), paid);
+        let month = orders.months.entry((month, currency.clone()));
+        add(month.or_default(), paid);
         if kind == EventType::Return {
-            returns += 1;
+            orders.returns += 1;
             continue;
         }
-        orders += 1;
-        order_times.push(at);
+        orders.count += 1;
+        orders.newest = orders.newest.or(Some(at));
+        orders.oldest = Some(at);
         for line in data.list("products").iter().filter_map(Value::as_map) {
-            add(&mut items, line.decimal("quantity").unwrap_or_default());
+            let quantity = line.decimal("quantity").unwrap_or_default();
+            add(&mut orders.items, quantity);
         }
-        let (total, count) = bought.entry(currency).or_default();
+        let (total, count) = orders.bought.entry(currency).or_default();
         add(total, paid);
         *count += 1;
     }
+    orders
+}
+
+/// Returns the channels of the events, each as its newest event spells it.
+fn channels(events: &[&Item], view: &View<'_>) -> BTreeSet<String> {
+    let mut channels = BTreeMap::new();
+    for (kind, _, data) in facts(events) {
+        let visible = |name: &&str| view.personal || is_known_channel(name);
+        if let Some(channel) = channel(kind, data).filter(visible) {
+            channels.entry(normal_channel(channel)).or_insert(channel);
+        }
+    }
+    channels.into_values().map(str::to_owned).collect()
+}
+
+/// Computes the figures, except for segments. `events` contains each event of the state once, newest first.
+pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
+    let Orders {
+        count: orders,
+        items,
+        returns,
+        spend,
+        bought,
+        months,
+        newest,
+        oldest,
+    } = orders(events, view);
     let money = |(currency, amount)| Money::new(currency, amount);
     Summary {
         relationship: if orders > 0 {
@@ -298,10 +333,10 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
             .into_iter()
             .map(|(currency, (total, count))| average(currency, total, count))
             .collect(),
-        first_order_at: order_times.last().copied(),
-        last_order_at: order_times.first().copied(),
+        first_order_at: oldest,
+        last_order_at: newest,
         last_event_at: facts(events).next().map(|(_, at, _)| at),
-        channels: channels.into_values().map(str::to_owned).collect(),
+        channels: channels(events, view),
         spend_by_month: months
             .into_iter()
             .map(|((month, currency), amount)| MonthlySpend {

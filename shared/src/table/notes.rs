@@ -14,6 +14,7 @@ use super::{
     transaction::{cancellation, passes},
 };
 use crate::model::{
+    identity::IdentityId,
     item::Item,
     keys::{Marker, SortKey},
     value::Map,
@@ -45,37 +46,11 @@ impl Table {
         now: i64,
         erased: Option<Version>,
     ) -> Result<NotePut, TableError> {
-        let refused =
-            |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(error.into());
-        let put = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(attribute::row(note)))
-            .condition_expression("attribute_not_exists(PK)")
-            .build()
-            .map_err(refused)?;
+        let put = self.put_if(note, "attribute_not_exists(PK)", None)?;
         // DynamoDB deletes expired items late, so an expired record is overwritten.
-        let remember = Put::builder()
-            .table_name(&self.name)
-            .set_item(Some(attribute::row(again)))
-            .condition_expression("attribute_not_exists(PK) OR expires_at <= :now")
-            .expression_attribute_values(":now", AttributeValue::N(now.to_string()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(refused)?;
-        let not_erased = ConditionCheck::builder()
-            .table_name(&self.name)
-            .set_key(Some(attribute::key(
-                note.identity.as_str(),
-                &SortKey::Marker(Marker::Erased).to_text(),
-            )));
-        let not_erased = match &erased {
-            None => not_erased.condition_expression("attribute_not_exists(PK)"),
-            Some(seen) => not_erased
-                .condition_expression("#version = :seen")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":seen", attribute::version(seen)),
-        };
-        let not_erased = not_erased.build().map_err(refused)?;
+        let condition = "attribute_not_exists(PK) OR expires_at <= :now";
+        let remember = self.put_if(again, condition, Some(now))?;
+        let not_erased = self.erased_as_read(&note.identity, erased)?;
         let result = self
             .client
             .transact_write_items()
@@ -119,6 +94,42 @@ impl Table {
         } else {
             failure(error)
         })
+    }
+
+    /// Creates a put on `condition`, in which `:now` is `now`. If it fails, the response contains the present item.
+    fn put_if(&self, item: &Item, condition: &str, now: Option<i64>) -> Result<Put, TableError> {
+        let mut put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(attribute::row(item)))
+            .condition_expression(condition)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(now) = now {
+            put = put.expression_attribute_values(":now", AttributeValue::N(now.to_string()));
+        }
+        put.build()
+            .map_err(|error| TableError::Refused(error.into()))
+    }
+
+    /// Creates a condition check: the identity's erasure is still `erased`.
+    fn erased_as_read(
+        &self,
+        identity: &IdentityId,
+        erased: Option<Version>,
+    ) -> Result<ConditionCheck, TableError> {
+        let key = SortKey::Marker(Marker::Erased).to_text();
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(identity.as_str(), &key)));
+        let check = match &erased {
+            None => check.condition_expression("attribute_not_exists(PK)"),
+            Some(seen) => check
+                .condition_expression("#version = :seen")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":seen", attribute::version(seen)),
+        };
+        check
+            .build()
+            .map_err(|error| TableError::Refused(error.into()))
     }
 
     /// Replaces the data of the note `held` with `changed`. Returns whether the note was still as it was read.

@@ -72,16 +72,8 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         _ if app.table.import(import).await?.plan.is_some() => {
             return continue_range(app, object, import, 0, deadline).await;
         }
-        OpenResult::Gone => {
-            let detail = "The version was deleted before it was read.";
-            let problem = FileError::new(FileErrorKind::ObjectGone, detail);
-            return report_unread(app, object, Status::Failed, problem).await;
-        }
-        OpenResult::Superseded => {
-            let detail = "Another object took this one's place before it was read.";
-            let problem = FileError::new(FileErrorKind::ObjectSuperseded, detail);
-            return report_unread(app, object, Status::Superseded, problem).await;
-        }
+        OpenResult::Gone => return report_gone(app, object).await,
+        OpenResult::Superseded => return report_superseded(app, object).await,
     };
     let Dropped {
         stream,
@@ -119,6 +111,18 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     }
     enqueue_ranges(app, &plan, &ImportItems::default()).await?;
     start(app, &plan, &drop, (*stream, erasures), deadline).await
+}
+
+async fn report_gone(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
+    let detail = "The version was deleted before it was read.";
+    let problem = FileError::new(FileErrorKind::ObjectGone, detail);
+    report_unread(app, object, Status::Failed, problem).await
+}
+
+async fn report_superseded(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
+    let detail = "Another object took this one's place before it was read.";
+    let problem = FileError::new(FileErrorKind::ObjectSuperseded, detail);
+    report_unread(app, object, Status::Superseded, problem).await
 }
 
 /// Begins the first range of an import that was just planned.

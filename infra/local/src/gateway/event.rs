@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use data_encoding::BASE64;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -33,50 +33,20 @@ pub(super) struct Routed<'a> {
 
 pub(super) fn event(request: &Routed<'_>) -> Value {
     let Routed {
-        parts,
-        path,
-        found,
-        body,
-        peer,
-        request_id,
+        parts, found, body, ..
     } = *request;
     let route_key = match found.route.path.as_str() {
         "$default" => "$default".to_owned(),
         path => format!("{} {path}", found.route.method),
     };
     let query = parts.uri.query().unwrap_or_default();
-    let header = |name| {
-        parts
-            .headers
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    let domain = header(header::HOST).unwrap_or_else(|| "localhost".to_owned());
-    let now = Timestamp::now();
     let mut event = json!({
         "version": "2.0",
         "routeKey": route_key,
-        "rawPath": path,
+        "rawPath": request.path,
         "rawQueryString": query,
         "headers": headers(&parts.headers),
-        "requestContext": {
-            "accountId": ACCOUNT,
-            "apiId": "local",
-            "domainName": domain,
-            "domainPrefix": domain.split(['.', ':']).next().unwrap_or_default(),
-            "http": {
-                "method": parts.method.as_str(),
-                "path": path,
-                "protocol": format!("{:?}", parts.version),
-                "sourceIp": peer.ip().to_string(),
-                "userAgent": header(header::USER_AGENT).unwrap_or_default(),
-            },
-            "requestId": request_id,
-            "routeKey": route_key,
-            "stage": "$default",
-            "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
-            "timeEpoch": now.as_millisecond(),
-        },
+        "requestContext": context(request, &route_key),
         "isBase64Encoded": false,
     });
     let cookies = cookies(&parts.headers);
@@ -91,11 +61,43 @@ pub(super) fn event(request: &Routed<'_>) -> Value {
         event["pathParameters"] = Value::Object(joined(found.parameters.iter().cloned()));
     }
     if !body.is_empty() {
-        let (body, is_base64) = body_of(body, header(header::CONTENT_TYPE).as_deref());
+        let (body, is_base64) = body_of(
+            body,
+            text_of(&parts.headers, header::CONTENT_TYPE).as_deref(),
+        );
         event["body"] = body;
         event["isBase64Encoded"] = is_base64;
     }
     event
+}
+
+fn context(request: &Routed<'_>, route_key: &str) -> Value {
+    let parts = request.parts;
+    let domain = text_of(&parts.headers, header::HOST).unwrap_or_else(|| "localhost".to_owned());
+    let now = Timestamp::now();
+    json!({
+        "accountId": ACCOUNT,
+        "apiId": "local",
+        "domainName": domain,
+        "domainPrefix": domain.split(['.', ':']).next().unwrap_or_default(),
+        "http": {
+            "method": parts.method.as_str(),
+            "path": request.path,
+            "protocol": format!("{:?}", parts.version),
+            "sourceIp": request.peer.ip().to_string(),
+            "userAgent": text_of(&parts.headers, header::USER_AGENT).unwrap_or_default(),
+        },
+        "requestId": request.request_id,
+        "routeKey": route_key,
+        "stage": "$default",
+        "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+        "timeEpoch": now.as_millisecond(),
+    })
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// Returns the body, and whether it is encoded as Base64.
