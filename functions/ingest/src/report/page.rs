@@ -1,8 +1,16 @@
-//! `infra/docs/reference/errors.md`: its statuses, file problems and row error codes are those of the code.
+//! `infra/docs/reference/errors.md`: its statuses, file problems and row error codes are those of the code. The fields of a report
+//! are in `infra/docs/reference/files.md`.
 
-use super::Status;
-use crate::{rows::RowErrorCode, source::FileErrorKind};
+use shared::model::closure::ExcludedLinks;
 
+use super::{DROP_AGAIN, Report, Status, still_held};
+use crate::{
+    counts::Erased,
+    rows::RowErrorCode,
+    source::{FileError, FileErrorKind, notification::ObjectVersion},
+};
+
+const FILES: &str = include_str!("../../../../infra/docs/reference/files.md");
 const PAGE: &str = include_str!("../../../../infra/docs/reference/errors.md");
 
 /// Returns the section under a heading of level 2.
@@ -56,4 +64,58 @@ fn lists_every_problem() {
 fn lists_every_row_error_code() {
     let names: Vec<_> = RowErrorCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(listed("Row error codes", "Code"), names);
+}
+
+#[test]
+fn lists_every_field_of_report() {
+    let object = ObjectVersion {
+        bucket: "b".into(),
+        key: "drop/purchase/a.csv".into(),
+        version_id: None,
+        etag: "e".into(),
+        sequencer: "01".into(),
+    };
+    let fields = |report: &Report| {
+        let report = serde_json::to_value(report).unwrap();
+        let mut names: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    let always = Report::new(&object, None, None);
+    let problem = FileError::new(FileErrorKind::ObjectGone, "gone");
+    let all = Report {
+        excluded_links: vec![ExcludedLinks {
+            identity: "a".repeat(26).parse().unwrap(),
+            source: "crm".into(),
+            links: 40,
+        }],
+        advice: Some(DROP_AGAIN),
+        erased: Some(Erased::default()),
+        still_held: still_held(always.started_at, None, None),
+        ..always.clone()
+    }
+    .with_problem(Status::Failed, problem);
+    let (_, text) = FILES.split_once("\n## The report\n").unwrap();
+    let mut listed: Vec<_> = text
+        .split("\n#")
+        .next()
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .map(|(name, rest)| (name.to_owned(), rest.split(" | ").nth(1) == Some("yes")))
+        .collect();
+    listed.sort();
+    let required = listed.iter().filter(|(_, required)| *required);
+    let required: Vec<_> = required.map(|(name, _)| name.clone()).collect();
+    assert_eq!(required, fields(&always));
+    let names: Vec<_> = listed.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, fields(&all));
+    for counter in serde_json::to_value(Erased::default())
+        .unwrap()
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        assert!(text.contains(&format!("`{counter}`")), "{counter}");
+    }
 }
