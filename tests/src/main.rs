@@ -19,6 +19,7 @@ mod history;
 mod hostile;
 mod imports;
 mod ingest;
+mod limits;
 mod metrics;
 mod note_write;
 mod permissions;

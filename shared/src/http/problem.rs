@@ -285,6 +285,29 @@ mod tests {
         assert_eq!(listed, Kind::ALL.iter().map(|kind| kind.slug).collect());
     }
 
+    /// `/problems/{slug}` is the anchor of a heading on the page.
+    #[test]
+    fn the_page_explains_every_type() {
+        let page = include_str!("../../../infra/docs/reference/errors.md");
+        for kind in Kind::ALL {
+            let heading = format!("\n### {}\n", kind.slug);
+            let sections: Vec<_> = page.split(heading.as_str()).skip(1).collect();
+            let [section] = sections[..] else {
+                panic!("{} has {} headings", kind.slug, sections.len())
+            };
+            let section = section.split("\n#").next().unwrap_or_default();
+            let status = format!("\n- **Status**: {}\n", kind.status);
+            for part in [
+                status.as_str(),
+                "\n- **Cause**: ",
+                "\n- **Fix**: ",
+                "\n- **Retry**: ",
+            ] {
+                assert!(section.contains(part), "{}: {part}", kind.slug);
+            }
+        }
+    }
+
     #[test]
     fn types_are_distinct() {
         let slugs: std::collections::HashSet<_> = Kind::ALL.iter().map(|kind| kind.slug).collect();

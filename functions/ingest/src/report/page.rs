@@ -1,42 +1,121 @@
-//! `infra/docs/reference/files.md`: its tables of statuses, problems and codes are those of the code.
+//! `infra/docs/reference/errors.md`: its statuses, file problems and row error codes are those of the code. The fields of a report
+//! are in `infra/docs/reference/files.md`.
 
-use super::Status;
-use crate::{rows::RowErrorCode, source::FileErrorKind};
+use shared::model::closure::ExcludedLinks;
 
-const PAGE: &str = include_str!("../../../../infra/docs/reference/files.md");
+use super::{DROP_AGAIN, Report, Status, still_held};
+use crate::{
+    counts::Erased,
+    rows::RowErrorCode,
+    source::{FileError, FileErrorKind, notification::ObjectVersion},
+};
 
-/// Returns the names in the first column of the table with this header.
-fn listed(header: &str) -> Vec<&'static str> {
-    let is_header = |line: &&str| {
-        let first = line.trim_start_matches("| ").split(" |").next();
-        line.starts_with('|') && first == Some(header)
-    };
-    let mut lines = PAGE.lines().skip_while(|line| !is_header(line));
-    assert!(lines.next().is_some(), "{header}");
-    lines
-        .skip(1)
-        .map_while(|line| line.strip_prefix("| ")?.split(" |").next())
-        .flat_map(|names| names.split(", ").map(|name| name.trim_matches('`')))
+const FILES: &str = include_str!("../../../../infra/docs/reference/files.md");
+const PAGE: &str = include_str!("../../../../infra/docs/reference/errors.md");
+
+/// Returns the section under a heading of level 2.
+fn section(title: &str) -> &'static str {
+    let mut sections = PAGE.split("\n## ");
+    let section = sections.find_map(|section| section.strip_prefix(title)?.strip_prefix('\n'));
+    section.unwrap_or_else(|| panic!("{title}"))
+}
+
+/// Returns the names in the first column of a section's table. Each row has a cause, a fix, and whether a retry helps.
+fn listed(title: &str, first: &str) -> Vec<&'static str> {
+    let header = format!("| {first} | Cause | Fix | Retry |");
+    let rows = section(title).lines().skip_while(|line| *line != header);
+    rows.skip(2)
+        .map_while(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .map(|(name, rest)| {
+            assert!(rest.split(" | ").all(|cell| cell.len() > 1), "{name}");
+            assert_eq!(rest.split(" | ").count(), 3, "{name}");
+            name
+        })
         .collect()
 }
 
 #[test]
 fn lists_every_status() {
     let names: Vec<_> = Status::ALL.iter().map(|status| status.as_str()).collect();
-    assert_eq!(listed("status"), names);
+    assert_eq!(listed("Import statuses", "Status"), names);
 }
 
 #[test]
 fn lists_every_problem() {
-    let names: Vec<_> = FileErrorKind::ALL
+    let mut names = Vec::new();
+    for problem in section("File problems").split("\n### ").skip(1) {
+        let (slug, text) = problem.split_once('\n').unwrap();
+        for part in ["Status", "Cause", "Fix", "Retry"] {
+            assert!(
+                text.contains(&format!("\n- **{part}**: ")),
+                "{slug}: {part}"
+            );
+        }
+        names.push(format!("/problems/{slug}"));
+    }
+    let expected: Vec<_> = FileErrorKind::ALL
         .iter()
         .map(|kind| kind.as_str())
         .collect();
-    assert_eq!(listed("`problem.type`"), names);
+    assert_eq!(names, expected);
 }
 
 #[test]
 fn lists_every_row_error_code() {
     let names: Vec<_> = RowErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(listed("code"), names);
+    assert_eq!(listed("Row error codes", "Code"), names);
+}
+
+#[test]
+fn lists_every_field_of_report() {
+    let object = ObjectVersion {
+        bucket: "b".into(),
+        key: "drop/purchase/a.csv".into(),
+        version_id: None,
+        etag: "e".into(),
+        sequencer: "01".into(),
+    };
+    let fields = |report: &Report| {
+        let report = serde_json::to_value(report).unwrap();
+        let mut names: Vec<_> = report.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    let always = Report::new(&object, None, None);
+    let problem = FileError::new(FileErrorKind::ObjectGone, "gone");
+    let all = Report {
+        excluded_links: vec![ExcludedLinks {
+            identity: "a".repeat(26).parse().unwrap(),
+            source: "crm".into(),
+            links: 40,
+        }],
+        advice: Some(DROP_AGAIN),
+        erased: Some(Erased::default()),
+        still_held: still_held(always.started_at, None, None),
+        ..always.clone()
+    }
+    .with_problem(Status::Failed, problem);
+    let (_, text) = FILES.split_once("\n## The report\n").unwrap();
+    let mut listed: Vec<_> = text
+        .split("\n#")
+        .next()
+        .unwrap()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .map(|(name, rest)| (name.to_owned(), rest.split(" | ").nth(1) == Some("yes")))
+        .collect();
+    listed.sort();
+    let required = listed.iter().filter(|(_, required)| *required);
+    let required: Vec<_> = required.map(|(name, _)| name.clone()).collect();
+    assert_eq!(required, fields(&always));
+    let names: Vec<_> = listed.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, fields(&all));
+    for counter in serde_json::to_value(Erased::default())
+        .unwrap()
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        assert!(text.contains(&format!("`{counter}`")), "{counter}");
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::names::named;
 
 named! {
-    /// The rule that a rejected row breaks. `infra/docs/reference/files.md` explains each to the person who dropped the file.
+    /// The rule that a rejected row breaks. `infra/docs/reference/errors.md` explains each to the person who dropped the file.
     RowErrorCode {
         InvalidJson = "invalid_json",
         InvalidCsv = "invalid_csv",

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::named;
 
 named! {
-    /// The kinds of file errors, named by their types in reports. `infra/docs/reference/files.md` explains each to the person who dropped the
+    /// The kinds of file errors, named by their types in reports. `infra/docs/reference/errors.md` explains each to the person who dropped the
     /// file.
     FileErrorKind {
         UnknownRecordType = "/problems/unknown-record-type",

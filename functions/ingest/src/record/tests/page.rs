@@ -1,9 +1,14 @@
-//! `infra/docs/reference/records.md`: its fields are those of the code, and its examples are accepted.
+//! `infra/docs/reference/records.md`: its fields and types are those of the code, and its examples are accepted. So are the files
+//! of `infra/docs/guides/csv-and-excel.md`.
 
 use super::*;
-use crate::rows::{Format, RecordsField, Rows};
+use crate::{
+    record::kind::{Field, Kind, Number},
+    rows::{Format, RecordsField, Rows},
+};
 
 const PAGE: &str = include_str!("../../../../../infra/docs/reference/records.md");
+const GUIDE: &str = include_str!("../../../../../infra/docs/guides/csv-and-excel.md");
 
 /// Returns the title and text of each record type's section. Titles of other sections begin with an uppercase letter.
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -13,45 +18,181 @@ fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
         .filter(|(title, _)| title.starts_with(char::is_lowercase))
 }
 
-/// Returns the field of a table's line, and whether the page calls it required.
-fn listed(line: &str) -> Option<(&str, bool)> {
-    let (name, rest) = line.strip_prefix("| `")?.split_once("` |")?;
-    match rest.split_once('|')?.0.trim() {
-        "required" => Some((name, true)),
-        "" => Some((name, false)),
-        other => panic!("{name}: {other}"),
-    }
+/// Returns the text of the object with this title.
+fn object(title: &str) -> &'static str {
+    let heading = format!("\n### {title}\n");
+    let (_, section) = PAGE
+        .split_once(heading.as_str())
+        .unwrap_or_else(|| panic!("{title}"));
+    section.split("\n#").next().unwrap()
 }
 
-/// Returns the fields of a record type, and whether each is required.
-fn fields(record_type: RecordType) -> Vec<(&'static str, bool)> {
-    // The first fields are not in a schema, because the code removes each of them itself.
-    let (apart, schema): (&[(&str, bool)], &[kind::Field]) = match record_type {
-        RecordType::CustomerRecord => (&[("link", true)], schema::CUSTOMER_RECORD),
+/// A field as the page documents it.
+#[derive(Debug)]
+struct Listed {
+    name: &'static str,
+    kind: &'static str,
+    required: bool,
+    description: &'static str,
+    example: &'static str,
+}
+
+/// Returns the fields in the first table of a text.
+fn listed(text: &'static str) -> Vec<Listed> {
+    let header = "| Field | Type | Required | Description | Example |";
+    let rows = text.lines().skip_while(|line| *line != header).skip(2);
+    rows.map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"))
+        .map(|row| {
+            let cells: Vec<_> = row.split(" | ").collect();
+            let [name, kind, required, description, example] = cells[..] else {
+                panic!("{row}")
+            };
+            let code = |cell: &'static str| {
+                cell.strip_prefix('`')
+                    .and_then(|cell| cell.strip_suffix('`'))
+                    .unwrap_or_else(|| panic!("{row}"))
+            };
+            Listed {
+                name: code(name),
+                kind,
+                required: match required {
+                    "yes" => true,
+                    "no" => false,
+                    other => panic!("{name}: {other}"),
+                },
+                description,
+                example: code(example),
+            }
+        })
+        .collect()
+}
+
+/// A field's name, its type on the page, and whether it is required.
+type Own = (&'static str, &'static str, bool);
+
+const LINKED: Own = ("link", "[identifier](#identifiers)", true);
+
+/// Returns the fields of a record type: those that the code removes itself, and the rest.
+fn fields(record_type: RecordType) -> (&'static [Own], &'static [Field]) {
+    match record_type {
+        RecordType::CustomerRecord => (&[LINKED], schema::CUSTOMER_RECORD),
         RecordType::Product => (&[], schema::PRODUCT),
         RecordType::Event(kind) => (
             &[
-                ("link", true),
-                ("action_at", true),
-                ("replaces_action_at", false),
+                LINKED,
+                ("action_at", "time", true),
+                ("replaces_action_at", "time", false),
             ],
             event::event_fields(kind),
         ),
-        RecordType::Attributes => (&[("link", true)], schema::ATTRIBUTES),
-        RecordType::Unify => (&[("records", true), ("unlink", false)], &[]),
-        RecordType::Forget => (
+        RecordType::Attributes => (&[LINKED], schema::ATTRIBUTES),
+        RecordType::Unify => (
             &[
-                ("link", false),
-                ("records", false),
-                ("scope", false),
-                ("suppress", false),
-                ("reinstate", false),
+                ("records", "array of [identifiers](#identifiers)", true),
+                ("unlink", "boolean", false),
             ],
             &[],
         ),
+        RecordType::Forget => (
+            &[
+                ("link", "[identifier](#identifiers)", false),
+                ("records", "array of [identifiers](#identifiers)", false),
+                ("scope", "enum", false),
+                ("suppress", "boolean", false),
+                ("reinstate", "boolean", false),
+            ],
+            &[],
+        ),
+    }
+}
+
+/// Checks the fields of a table against those of the code, and the tables of objects in them.
+fn check_fields(listed: &[Listed], fields: &[Field]) {
+    let names: Vec<_> = listed
+        .iter()
+        .map(|field| (field.name, field.required))
+        .collect();
+    let expected: Vec<_> = fields
+        .iter()
+        .map(|field| (field.name, field.required))
+        .collect();
+    assert_eq!(names, expected);
+    for (listed, field) in listed.iter().zip(fields) {
+        check_kind(listed, listed.kind, &field.kind);
+        let row = format!(r#"{{"{}": {}}}"#, listed.name, listed.example);
+        let row = json::object(&row).unwrap_or_else(|error| panic!("{row}: {error}"));
+        let field = std::slice::from_ref(field);
+        check::fields(field, row, &check::Path::Record)
+            .unwrap_or_else(|error| panic!("{listed:?}: {error}"));
+    }
+}
+
+/// Checks the documented type and the description of a field against its kind.
+fn check_kind(listed: &Listed, documented: &'static str, kind: &Kind) {
+    let describes = |rule: &str| {
+        let description = listed.description.to_lowercase();
+        assert!(description.contains(rule), "{listed:?}: {rule}");
     };
-    let schema = schema.iter().map(|field| (field.name, field.required));
-    apart.iter().copied().chain(schema).collect()
+    let expected = match kind {
+        Kind::Text => "string",
+        Kind::Id => "id",
+        Kind::Flag => "boolean",
+        Kind::Amount(Number { integer, low, high }) => {
+            if let Some(low) = low {
+                describes(&format!("at least {low}."));
+            }
+            if let Some(high) = high {
+                describes(&format!("at most {high}."));
+            }
+            if *integer { "integer" } else { "decimal" }
+        }
+        Kind::Latitude => {
+            describes("from -90 to under 90");
+            "decimal"
+        }
+        Kind::Longitude => {
+            describes("from -180 to under 180");
+            "decimal"
+        }
+        Kind::Date => "date",
+        Kind::Time => "time",
+        Kind::Url => "URL",
+        Kind::Currency => "currency",
+        Kind::OneOf(words) => {
+            for word in *words {
+                describes(&format!("`{word}`"));
+            }
+            "enum"
+        }
+        Kind::List(kind, most) => {
+            let most = most.to_string();
+            let (thousands, rest) = most.split_at(most.len() - 3);
+            describes(&format!("at most {thousands},{rest}"));
+            match kind {
+                Kind::Text => "array of strings",
+                Kind::Url => "array of URLs",
+                kind => {
+                    let item = documented.strip_prefix("array of ");
+                    return check_kind(listed, item.unwrap_or_else(|| panic!("{listed:?}")), kind);
+                }
+            }
+        }
+        Kind::Object(fields) => {
+            let link = documented
+                .strip_prefix('[')
+                .and_then(|link| link.strip_suffix(')'));
+            let (title, anchor) = link.unwrap().split_once("](#").unwrap();
+            assert_eq!(anchor, title.to_lowercase().replace(' ', "-"));
+            return check_fields(&self::listed(object(title)), fields);
+        }
+        Kind::MapOf(kind) => {
+            assert!(matches!(kind, Kind::List(Kind::Text, 10_000)));
+            describes("at most 10,000");
+            "object of arrays of strings"
+        }
+        Kind::Open => "object",
+    };
+    assert_eq!(documented, expected, "{}", listed.name);
 }
 
 fn take(record_type: &str, row: &str) {
@@ -78,15 +219,43 @@ fn each_record_type_has_a_section() {
 #[test]
 fn each_section_has_the_fields_of_its_type() {
     for (title, section) in sections() {
-        let listed: Vec<_> = section.lines().filter_map(listed).collect();
-        assert_eq!(listed, fields(title.parse().unwrap()), "{title}");
+        let listed = listed(section);
+        let (own, schema) = fields(title.parse().unwrap());
+        let names: Vec<_> = listed
+            .iter()
+            .take(own.len())
+            .map(|field| (field.name, field.kind, field.required))
+            .collect();
+        assert_eq!(names, own, "{title}");
+        check_fields(&listed[own.len()..], schema);
+    }
+}
+
+/// Each example in a table is accepted in a row of its type.
+#[test]
+fn examples_of_fields_are_taken() {
+    for (title, section) in sections() {
+        let row = section.lines().find(|line| line.starts_with('{')).unwrap();
+        for field in listed(section) {
+            let example = json::object(&format!(r#"{{"{}": {}}}"#, field.name, field.example));
+            let mut row = json::object(row).unwrap();
+            // A row has either of these.
+            match (title, field.name) {
+                ("forget", "records") => drop(row.remove("link")),
+                ("product", "product_reference_type") => row.insert("sku", "x"),
+                _ => {}
+            }
+            let value = example.unwrap().remove(field.name).unwrap();
+            row.insert(field.name, value);
+            take(title, &serde_json::to_string(&row).unwrap());
+        }
     }
 }
 
 #[test]
 fn the_rows_of_each_section_are_taken() {
     for (title, section) in sections() {
-        let listed: Vec<_> = section.lines().filter_map(listed).collect();
+        let listed = listed(section);
         let rows: Vec<_> = section
             .lines()
             .filter(|line| line.starts_with('{'))
@@ -97,31 +266,44 @@ fn the_rows_of_each_section_are_taken() {
             let fields = json::object(row).unwrap();
             for (name, _) in fields.iter() {
                 assert!(
-                    listed.iter().any(|(own, _)| *own == name),
+                    listed.iter().any(|field| field.name == name),
                     "{title}: {name}"
                 );
             }
-            for (name, _) in listed.iter().filter(|(_, required)| *required) {
+            for field in listed.iter().filter(|field| field.required) {
                 let mut without = fields.clone();
-                without.remove(name);
+                without.remove(field.name);
                 let without = serde_json::to_string(&without).unwrap();
-                expect_fault(title, &without, "missing_field", name);
+                expect_fault(title, &without, "missing_field", field.name);
             }
         }
     }
 }
 
+/// The templates are under headings that name their record types.
 #[test]
-fn the_file_of_purchases_is_taken() {
-    let (_, csv) = PAGE.split_once("```csv\n").unwrap();
-    let (csv, _) = csv.split_once("```").unwrap();
-    let mut rows = Rows::new(Format::Csv, RecordsField::Rows);
-    rows.push(csv.as_bytes());
-    let mut taken = 0;
-    while let Some(row) = rows.next() {
-        let fields = rows.fields(&row).unwrap();
-        take("purchase", &serde_json::to_string(&fields.map).unwrap());
-        taken += 1;
+fn templates_are_taken() {
+    let mut types = Vec::new();
+    for section in GUIDE.split("\n### `").skip(1) {
+        let (title, section) = section.split_once('`').unwrap();
+        for csv in section.split("```csv\n").skip(1) {
+            let (csv, _) = csv.split_once("```").unwrap();
+            let mut rows = Rows::new(Format::Csv, RecordsField::Rows);
+            rows.push(csv.as_bytes());
+            let mut taken = 0;
+            while let Some(row) = rows.next() {
+                let fields = rows.fields(&row).unwrap();
+                take(title, &serde_json::to_string(&fields.map).unwrap());
+                taken += 1;
+            }
+            assert!(
+                taken > 0 && taken == csv.lines().count() - 1,
+                "{title}: {:?}",
+                rows.broken()
+            );
+            types.push(title.parse::<RecordType>().unwrap());
+        }
     }
-    assert_eq!(taken, csv.lines().count() - 1);
+    let documented = sections().map(|(title, _)| title.parse().unwrap());
+    assert_eq!(types, documented.collect::<Vec<_>>());
 }
