@@ -21,6 +21,7 @@ mod imports;
 mod ingest;
 mod metrics;
 mod note_write;
+mod parameters;
 mod permissions;
 mod privacy;
 mod profile_read;
