@@ -1,18 +1,19 @@
-//! `infra/docs/reference/parameters.md`: it lists every parameter and output of the template, and every environment variable of the
-//! functions, with the values of the template.
+//! Pages of `infra/docs/reference` that repeat a template. `parameters.md` lists every parameter and output of the stack, and every
+//! environment variable of the functions, with the template's values. `metrics-and-logs.md` lists every alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-const PAGE: &str = include_str!("../../infra/docs/reference/parameters.md");
+const PARAMETERS: &str = include_str!("../../infra/docs/reference/parameters.md");
+const METRICS: &str = include_str!("../../infra/docs/reference/metrics-and-logs.md");
 
-/// Returns the rows of all tables whose header begins with `first`: the name in the first cell, and the other cells.
+/// Returns the rows of all tables of `parameters.md` whose header begins with `first`: the name in the first cell, and the other cells.
 fn rows(first: &str) -> BTreeMap<&'static str, Vec<&'static str>> {
     let header = format!("| {first} |");
     let mut found = BTreeMap::new();
     let mut is_inside = false;
-    for line in PAGE.lines() {
+    for line in PARAMETERS.lines() {
         is_inside = line.starts_with(&header) || is_inside && line.starts_with('|');
         if !is_inside {
             continue;
@@ -124,5 +125,37 @@ fn lists_every_environment_variable() {
             names => names.split(", ").collect(),
         };
         assert_eq!(listed, functions_of[name], "{name}");
+    }
+}
+
+/// The table of alarms has a row for each metric, with the names of its alarms and a link to their section of the runbook.
+#[test]
+fn lists_every_alarm() {
+    let alarms = METRICS.split("\n## Alarms\n").nth(1).expect("a section");
+    let rows: Vec<_> = alarms
+        .lines()
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| line.starts_with("| ["))
+        .collect();
+    for template in ["template.yaml", "infra/operations.yaml"] {
+        let template = local::template_document(template).expect("YAML");
+        for (id, resource) in template["Resources"].as_object().expect("resources") {
+            if resource["Type"] != "AWS::CloudWatch::Alarm" {
+                continue;
+            }
+            let row = rows.iter().find(|row| row.contains(&format!("`{id}`")));
+            let row = row.unwrap_or_else(|| panic!("{id} is not listed"));
+            let properties = &resource["Properties"];
+            if let Some(metric) = properties["MetricName"].as_str() {
+                assert!(row.contains(&format!("`{metric}`")), "{id}: {row}");
+            }
+            if let Some(period) = properties["Period"].as_u64() {
+                let period = match period {
+                    3600 => "3,600 s".to_owned(),
+                    period => format!("{period} s"),
+                };
+                assert!(row.contains(&period), "{id}: {row}");
+            }
+        }
     }
 }
