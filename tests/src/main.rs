@@ -29,6 +29,7 @@ mod progress;
 mod proxy;
 mod read;
 mod reading;
+mod reference;
 mod rules;
 mod schedules;
 mod service;
