@@ -1,4 +1,4 @@
-/** The console at another origin than the API's, as the README's page on hosting says: its policy, CORS, the token's hand-over. */
+/** The console at another origin than the API's, as `infra/docs/guides/embedding-the-tab.md` describes: its policy, CORS and the token. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,8 @@ import { accessible, API, lookUp, SAMPLE, shot, start, stop, withPage } from "./
 const FOLDER = path.resolve(import.meta.dirname, "../../infra/console");
 const PORT = Number(process.env.CONSOLE_HOST_PORT ?? 8080);
 const ORIGIN = `http://127.0.0.1:${PORT}`;
-const [policy] = readFileSync(path.join(FOLDER, "README.md"), "utf8").match(/default-src 'none';.*/);
+const GUIDE = path.join(FOLDER, "../docs/guides/embedding-the-tab.md");
+const [policy] = readFileSync(GUIDE, "utf8").match(/default-src 'none';.*/);
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json" };
 
 /** A service desk's page: it has the token, and hands it over. */
@@ -31,7 +32,7 @@ const server = createServer(async (request, answer) => {
   const page = name === "index.html" ? body.replace('name="customer-profiles-api" content=""', `name="customer-profiles-api" content="${API}"`) : body;
   answer.writeHead(body === undefined ? 404 : 200, {
     "content-type": TYPES[path.extname(name)] ?? "application/octet-stream",
-    // The README's policy, with this API, and this API's host for pictures.
+    // The guide's policy, with this API, and this API's host for pictures.
     "content-security-policy": policy.replace(/https:\/\/\S+amazonaws\.com/, API).replace("img-src 'self' https:", `img-src 'self' ${API}`),
   }).end(page);
 });

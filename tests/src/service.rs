@@ -1,6 +1,6 @@
 //! One scenario from a dropped file to a page of the history, for every place where the service runs. By default it starts its
 //! own stack. `CUSTOMER_PROFILES_API`, `CUSTOMER_PROFILES_S3` and `CUSTOMER_PROFILES_BUCKET` specify another one, whose functions
-//! SAM CLI or cargo-lambda runs (see `infra/docs/start/deploy.md`).
+//! SAM CLI or cargo-lambda runs (see `infra/docs/start/local.md`).
 
 use std::time::{Duration, Instant};
 
