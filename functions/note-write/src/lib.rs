@@ -101,7 +101,7 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
         .await?;
     match put {
         NotePut::Written => {
-            tracing::info!(principal = principal.subject, profile = %identity, note = %uuid, "note written");
+            tracing::info!(principal = principal.subject, profile = %identity, note = format!("{identity}.{uuid}"), "note written");
             count_masked_cards(Some(&text));
             created(app, principal, &written)
         }

@@ -179,6 +179,7 @@ impl Problem {
             tracing::error!(
                 error = self.source.as_deref().map(chain),
                 kind = self.kind.slug,
+                request_id,
                 "request failed"
             );
         }

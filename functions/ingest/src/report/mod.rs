@@ -48,8 +48,9 @@ pub(crate) struct StillHeld {
     pub(crate) until: Option<Instant>,
 }
 
-/// How many days noncurrent versions stay after the bucket's rule has expired the object.
-const NONCURRENT_DAYS: u64 = 7;
+/// How many days noncurrent versions stay after the bucket's rule has expired the object, by prefix.
+const NONCURRENT_DROP_DAYS: u64 = 7;
+const NONCURRENT_REJECT_DAYS: u64 = 1;
 /// How many days DynamoDB's point-in-time recovery reaches back.
 const BACKUP_DAYS: u64 = 35;
 
@@ -64,11 +65,11 @@ pub(crate) fn still_held(
     vec![
         StillHeld {
             what: "dropped files, under drop/ with their older versions",
-            until: raw_file_days.and_then(|days| after(days + NONCURRENT_DAYS)),
+            until: raw_file_days.and_then(|days| after(days + NONCURRENT_DROP_DAYS)),
         },
         StillHeld {
             what: "rejected rows, under rejects/",
-            until: reject_days.and_then(|days| after(days + NONCURRENT_DAYS)),
+            until: reject_days.and_then(|days| after(days + NONCURRENT_REJECT_DAYS)),
         },
         StillHeld {
             what: "the table's backups for point-in-time recovery",
