@@ -21,15 +21,15 @@ value() {
   [ "$#" -ge 3 ] && [ -n "$3" ] || usage_error "$1 needs a value."
 }
 
-# Checks that the tools are installed, and that the AWS CLI is version 2: version 1 reads binary values differently.
+# Checks that the given tools are installed, and that the AWS CLI is version 2: version 1 reads binary values differently.
 require_tools() {
   local tool
-  for tool in aws jq "$@"; do
+  for tool in "$@"; do
     command -v "$tool" >/dev/null || fail "$tool is not installed."
+    if [ "$tool" = aws ] && [[ $(aws --version 2>&1) == aws-cli/1.* ]]; then
+      fail 'AWS CLI version 1 is installed. Install version 2.'
+    fi
   done
-  case $(aws --version 2>&1) in
-    aws-cli/1.*) fail 'AWS CLI version 1 is installed. Install version 2.' ;;
-  esac
 }
 
 # Runs a command that changes something. In a dry run it prints the command instead.

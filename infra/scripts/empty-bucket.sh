@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Deletes all objects of a bucket, with all versions and delete markers.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -34,7 +34,7 @@ while [ "$#" -gt 0 ]; do
 done
 [ -n "$stack$bucket" ] || usage_error 'Specify --stack or --bucket.'
 [ -z "$stack" ] || [ -z "$bucket" ] || usage_error 'Specify either --stack or --bucket.'
-require_tools
+require_tools aws jq
 [ -n "$bucket" ] || bucket=$(stack_output "$stack" BucketName)
 
 if $dry_run; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Exports everything that is stored about a customer, for a subject access request.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -39,8 +39,11 @@ done
 [ -n "$out" ] || usage_error 'Specify --out.'
 [ -n "${TOKEN:-}" ] || usage_error 'Set TOKEN to an access token.'
 [ ! -e "$out" ] || fail "$out exists."
-require_tools curl
-[ -n "$api" ] || api=$(stack_output "$stack" ApiUrl)
+require_tools jq curl
+if [ -z "$api" ]; then
+  require_tools aws
+  api=$(stack_output "$stack" ApiUrl)
+fi
 
 umask 077
 folder=$(mktemp -d)

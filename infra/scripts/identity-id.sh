@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Computes the ID of an identity from an identifier, with the stack's identity key.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -58,7 +58,7 @@ esac
 case $kind in
   email | mobile) [ -z "$system" ] || usage_error "--$kind has no --system-name." ;;
 esac
-require_tools openssl od
+require_tools aws jq openssl od
 # The hash of an email address, so that files may contain either.
 [ "$kind" != email ] || identifier=$(printf '%s' "$identifier" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
 if $dry_run; then

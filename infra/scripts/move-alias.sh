@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Moves the alias `live` of one function to another published version.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -46,7 +46,7 @@ case $name in
   *) usage_error "Unknown function: $name" ;;
 esac
 [[ $version =~ ^[0-9]*$ ]] || usage_error '--to needs the number of a version.'
-require_tools
+require_tools aws jq
 function=$(stack_output "$stack" "$key")
 
 current=$(aws lambda get-alias --function-name "$function" --name live --output json |

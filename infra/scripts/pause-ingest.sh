@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Stops ingest, or starts it again.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -34,7 +34,7 @@ while [ "$#" -gt 0 ]; do
   esac
 done
 [ -n "$stack" ] || usage_error 'Specify --stack.'
-require_tools
+require_tools aws jq
 function=$(stack_output "$stack" IngestFunctionName)
 if $resume; then
   concurrency=$(stack_parameter "$stack" IngestConcurrency)

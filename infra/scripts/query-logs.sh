@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs a CloudWatch Logs Insights query over the log groups of a stack.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -41,7 +41,7 @@ done
 [ -n "$stack" ] || usage_error 'Specify --stack.'
 [ -n "$query" ] || usage_error 'Specify a query.'
 [[ $hours =~ ^[1-9][0-9]{0,4}$ ]] || usage_error '--hours needs a number from 1 to 99999.'
-require_tools
+require_tools aws jq
 
 groups=()
 while IFS= read -r group; do groups+=("$group"); done < <(aws cloudformation describe-stack-resources --stack-name "$stack" \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sends dead-lettered events to ingest again, and deletes each one that Lambda accepted.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -36,12 +36,12 @@ while [ "$#" -gt 0 ]; do
 done
 if [ -n "$stack" ]; then
   [ -z "$queue$function" ] || usage_error 'Specify either --stack, or --queue and --function.'
-  require_tools
+  require_tools aws jq
   queue=$(stack_output "$stack" IngestFailuresUrl)
   function=$(stack_output "$stack" IngestFunctionName)
 else
   [ -n "$queue" ] && [ -n "$function" ] || usage_error 'Specify --stack, or --queue and --function.'
-  require_tools
+  require_tools aws jq
 fi
 
 waiting=$(aws sqs get-queue-attributes --queue-url "$queue" --attribute-names ApproximateNumberOfMessages --output text \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Restores the items of one customer from a point in time.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -56,7 +56,7 @@ done
 [ -z "$stack" ] || [ -z "$table" ] || usage_error 'Specify either --stack or --table.'
 [ -n "$restored" ] || usage_error 'Specify --restored.'
 [ "${#identities[@]}" -gt 0 ] || usage_error 'Specify --identity.'
-require_tools
+require_tools aws jq
 [ -n "$table" ] || table=$(stack_output "$stack" TableName)
 [ "$restored" != "$table" ] || usage_error '--restored must not be the table itself.'
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Restores the identity key from a backup: into the secret, and into the functions that use it.
 set -euo pipefail
-# shellcheck source=infra/scripts/common.sh
+# shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 usage() {
@@ -40,7 +40,7 @@ while [ "$#" -gt 0 ]; do
 done
 [ -n "$stack" ] || usage_error 'Specify --stack.'
 [ -n "$file" ] || usage_error 'Specify --key-file.'
-require_tools openssl od
+require_tools aws jq openssl od
 # $(…) drops the newline at the end of the file.
 key=$(cat "$file")
 [ -n "$key" ] || fail "$file is empty."
