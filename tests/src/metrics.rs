@@ -256,29 +256,168 @@ async fn measures_rejected_and_unread_files() {
     }
 }
 
-/// Each alarm names its section of the runbook.
-#[test]
-fn runbook_covers_every_alarm() {
-    let runbook = include_str!("../../infra/docs/operations/runbook.md");
-    let mut alarms = 0;
+const RUNBOOK: &str = include_str!("../../infra/docs/operations/runbook.md");
+/// Where the description of an alarm links to: a heading of the runbook.
+const RUNBOOK_LINK: &str = "infra/docs/operations/runbook.md#";
+/// The parts of each alarm's section, in order.
+const PARTS: [&str; 7] = [
+    "- **Severity**: ",
+    "- **Meaning**: ",
+    "- **Impact**: ",
+    "- **First action**: ",
+    "**Diagnosis**",
+    "**Mitigation**",
+    "**Escalation**: ",
+];
+
+/// Returns the sections of the runbook about alarms, by heading.
+fn alarm_sections() -> BTreeMap<&'static str, &'static str> {
+    let alarms = RUNBOOK.split("\n## Alarms\n").nth(1).expect("alarms");
+    let alarms = alarms.split("\n## ").next().expect("a first part");
+    let sections = alarms.split("\n### ").skip(1);
+    sections
+        .map(|section| section.split_once('\n').expect("a heading"))
+        .collect()
+}
+
+/// Returns each alarm of both templates, with its description.
+fn alarms() -> Vec<(String, String)> {
+    let mut found = Vec::new();
     for template in ["template.yaml", "infra/operations.yaml"] {
         let template = local::template_document(template).expect("YAML");
         for (id, resource) in template["Resources"].as_object().expect("resources") {
             if resource["Type"] != "AWS::CloudWatch::Alarm" {
                 continue;
             }
-            alarms += 1;
-            let description = resource["Properties"]["AlarmDescription"].as_str();
-            let slug = description
-                .and_then(|text| text.strip_prefix("Runbook, "))
-                .and_then(|text| text.split('.').next())
-                .unwrap_or_else(|| panic!("{id} names no part of the runbook"));
-            assert!(runbook.contains(&format!("### {slug}\n")), "{id}: {slug}");
-            assert_eq!(
-                resource["Properties"]["TreatMissingData"], "notBreaching",
-                "{id}"
-            );
+            let properties = &resource["Properties"];
+            assert_eq!(properties["TreatMissingData"], "notBreaching", "{id}");
+            let description = properties["AlarmDescription"].as_str();
+            let description = description.unwrap_or_else(|| panic!("{id} has no description"));
+            // The limit of CloudWatch.
+            assert!(description.len() <= 1024, "{id}");
+            found.push((id.clone(), description.to_owned()));
         }
     }
-    assert!(alarms >= 10, "{alarms}");
+    found
+}
+
+/// The description of each alarm states severity and first action, and links to its section of the runbook.
+#[test]
+fn alarms_link_to_the_runbook() {
+    let sections = alarm_sections();
+    let alarms = alarms();
+    assert!(alarms.len() >= 21, "{alarms:?}");
+    let mut linked = BTreeSet::new();
+    for (id, description) in &alarms {
+        let (_, slug) = description
+            .split_once(RUNBOOK_LINK)
+            .unwrap_or_else(|| panic!("{id} does not link to the runbook"));
+        let section = sections
+            .get(slug)
+            .unwrap_or_else(|| panic!("{id}: the runbook has no section {slug}"));
+        let severity = description
+            .strip_prefix("Severity: ")
+            .and_then(|text| text.split('.').next())
+            .unwrap_or_else(|| panic!("{id} has no severity"));
+        assert!(
+            section.contains(&format!("- **Severity**: {severity}.\n")),
+            "{id}: the runbook has another severity"
+        );
+        let row = format!("| [{slug}](#{slug}) | {severity} |");
+        assert!(RUNBOOK.contains(&row), "{id}: the table lacks {row}");
+        assert!(description.contains(" First action: "), "{id}");
+        linked.insert(slug);
+    }
+    let sections: BTreeSet<_> = sections.into_keys().collect();
+    assert_eq!(sections, linked, "a section is about no alarm");
+}
+
+/// Each section about an alarm has all parts, and a command to paste.
+#[test]
+fn runbook_sections_are_complete() {
+    for (slug, section) in alarm_sections() {
+        let mut rest = section;
+        for part in PARTS {
+            let (_, after) = rest
+                .split_once(part)
+                .unwrap_or_else(|| panic!("{slug} lacks {part}"));
+            assert!(!after.trim().is_empty(), "{slug}: {part} is empty");
+            rest = after;
+        }
+        assert!(section.contains("```sh\n"), "{slug} has no command");
+        assert!(!section.contains("As above"), "{slug}");
+    }
+}
+
+/// Links within the runbook and from the restore page to it lead to headings, and the scripts that they name exist.
+#[test]
+fn runbook_links_and_scripts_exist() {
+    let restore = include_str!("../../infra/docs/operations/restore.md");
+    let pages = BTreeMap::from([("runbook.md", RUNBOOK), ("restore.md", restore)]);
+    let anchors = |page: &str| -> BTreeSet<String> {
+        let headings = pages[page].lines().filter(|line| line.starts_with("##"));
+        let slug = |line: &str| {
+            let text = line.trim_start_matches('#').trim().to_lowercase();
+            text.replace(' ', "-")
+        };
+        headings.map(slug).collect()
+    };
+    for (name, page) in &pages {
+        let mut links = 0;
+        for link in page.split("](").skip(1) {
+            let target = link.split(')').next().expect("a target");
+            let Some((file, anchor)) = target.split_once('#') else {
+                continue;
+            };
+            let file = if file.is_empty() { name } else { file };
+            if pages.contains_key(file) {
+                links += 1;
+                assert!(anchors(file).contains(anchor), "{name}: {target}");
+            }
+        }
+        assert!(links > 5, "{name}: {links}");
+        for script in page.split("infra/scripts/").skip(1) {
+            let file = script.split(".sh").next().expect("a name");
+            if file.is_empty() || !file.bytes().all(|b| b == b'-' || b.is_ascii_lowercase()) {
+                continue;
+            }
+            let path = format!("{}/../infra/scripts/{file}.sh", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::path::Path::new(&path).exists(), "{name}: {file}.sh");
+        }
+    }
+}
+
+/// Each script prints its usage, stops at unknown arguments and at the first error.
+#[test]
+fn scripts_have_help() {
+    let folder = format!("{}/../infra/scripts", env!("CARGO_MANIFEST_DIR"));
+    let mut scripts = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        if name == "common.sh" {
+            continue;
+        }
+        scripts += 1;
+        let text = std::fs::read_to_string(&path).expect("a text");
+        assert!(text.contains("\nset -euo pipefail\n"), "{name}");
+        assert!(RUNBOOK.contains(&format!("| `{name}` |")), "{name}");
+        let run = |argument| {
+            let mut command = std::process::Command::new(&path);
+            command.arg(argument).output().expect("it starts")
+        };
+        let help = run("--help");
+        let text = String::from_utf8(help.stdout).expect("UTF-8");
+        assert!(
+            help.status.success() && text.starts_with("Usage: "),
+            "{name}"
+        );
+        assert!(text.contains(&*name), "{name}");
+        assert!(
+            name == "smoke.sh" || text.contains("\n  --dry-run "),
+            "{name}"
+        );
+        assert_eq!(run("--unknown").status.code(), Some(2), "{name}");
+    }
+    assert!(scripts >= 10, "{scripts}");
 }

@@ -1,4 +1,4 @@
-//! Properties of the deployed stack that cannot be tested without AWS: asserted on `template.yaml`. `infra/smoke.sh` checks the
+//! Properties of the deployed stack that cannot be tested without AWS: asserted on `template.yaml`. `infra/scripts/smoke.sh` checks the
 //! same of a deployed stack.
 
 use serde_json::{Value, json};

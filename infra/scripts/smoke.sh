@@ -1,14 +1,30 @@
 #!/usr/bin/env bash
-# Asks a deployed stack for what no test can show without AWS. It changes one thing: it drops a file of one made-up
-# customer, whose report it waits for.
-#
-#   infra/smoke.sh STACK            with the AWS CLI's credentials and region, and jq
-#   TOKEN=… infra/smoke.sh STACK    with a token that has profiles:read, to read through the API too
-#
-# Every line says what was asked and whether it holds. Ends with 1 if anything does not.
+# Checks a deployed stack for what no test can show without AWS.
 set -euo pipefail
 
-stack=${1:?usage: infra/smoke.sh STACK}
+usage() {
+  cat <<'END'
+Usage: smoke.sh STACK
+       TOKEN=... smoke.sh STACK
+
+Checks a deployed stack: the API rejects requests without a valid token, a dropped file is imported, and roles, table,
+bucket and deployments are as the template says. Each line shows one check. The exit status is 1 if a check failed.
+
+The script makes one change: it drops a file with one made-up customer, smoke@customer-profiles.invalid.
+
+  STACK   The stack.
+  TOKEN   An access token with profiles:read. With it, the script also reads through the API.
+  --help  Print this text.
+
+It needs the AWS CLI, jq and curl 7.82 or newer.
+END
+}
+
+case ${1:-} in
+  --help) usage && exit ;;
+  '' | -*) usage >&2 && exit 2 ;;
+esac
+stack=$1
 outputs=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json)
 output() { jq --exit-status --raw-output --arg key "$1" '.[] | select(.OutputKey == $key).OutputValue' <<<"$outputs"; }
 api=$(output ApiUrl) bucket=$(output BucketName) table=$(output TableName) queue=$(output IngestFailuresUrl)
@@ -27,7 +43,7 @@ check() {
     failed=1
   fi
 }
-# The answer of an AWS command as text; what it says where it refuses.
+# Prints the response of an AWS command as text, or its error message.
 ask() { aws "$@" --output text 2>&1 || true; }
 status() { curl --silent --output /dev/null --write-out '%{http_code}' "$@"; }
 
@@ -43,7 +59,7 @@ if [ -n "${TOKEN:-}" ]; then
   check 'an unknown profile' 404 "$(status --header "authorization: Bearer $TOKEN" "$api/profiles/$id")"
   unscoped=$(status --header "authorization: Bearer $TOKEN" --header 'idempotency-key: smoke' --json '{"text":"x"}' \
     "$api/profiles/$id/notes")
-  # 403 of a token without notes:write, 404 of one with it: no note is left either way.
+  # 403 if the token lacks notes:write, else 404. In both cases no note is written.
   check 'a note on an unknown profile is refused' true "$([[ $unscoped == 40[34] ]] && echo true || echo "$unscoped")"
 fi
 
@@ -60,7 +76,7 @@ if aws s3api wait object-exists --bucket "$bucket" --key "$report"; then
 else
   check 'the report' there missing
 fi
-check 'events that were given up' 0 \
+check 'dead-lettered events' 0 \
   "$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names ApproximateNumberOfMessages --query Attributes.ApproximateNumberOfMessages)"
 if [ -n "${TOKEN:-}" ]; then
   check 'its profile' 200 "$(status --header "authorization: Bearer $TOKEN" \
@@ -70,7 +86,7 @@ fi
 echo '== Functions'
 check 'ingest may start itself' Allow \
   "$(ask lambda get-function-recursion-config --function-name "$ingest" --query RecursiveLoop)"
-check 'runs of ingest at once' "$(parameter IngestConcurrency)" \
+check 'concurrent invocations of ingest' "$(parameter IngestConcurrency)" \
   "$(ask lambda get-function-concurrency --function-name "$ingest" --query ReservedConcurrentExecutions)"
 check 'where failed events go' "$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names QueueArn --query Attributes.QueueArn)" \
   "$(ask lambda get-function-event-invoke-config --function-name "$ingest" --qualifier live --query DestinationConfig.OnFailure.Destination)"
@@ -130,5 +146,5 @@ for group in $(ask cloudformation describe-stack-resources --stack-name "$stack"
   [ "$last" = None ] || check "$group" Succeeded "$(ask deploy get-deployment --deployment-id "$last" --query deploymentInfo.status)"
 done
 
-[ "$failed" -eq 0 ] && echo 'all of it holds'
+[ "$failed" -eq 0 ] && echo 'All checks passed.'
 exit "$failed"

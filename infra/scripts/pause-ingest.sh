@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Stops ingest, or starts it again.
+set -euo pipefail
+# shellcheck source=common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+usage() {
+  cat <<'END'
+Usage: pause-ingest.sh --stack STACK [--resume] [--dry-run]
+
+Stops ingest: no file is imported until you run the script with --resume. While ingest is stopped, Lambda moves the
+events of new files to the on-failure queue, and the alarm `ingest-failures` goes off. After --resume, run
+redrive-failures.sh.
+
+  --stack STACK  The stack.
+  --resume       Start ingest again, with the stack's IngestConcurrency.
+  --dry-run      Print the command instead of running it.
+  --help         Print this text.
+
+Invocations that are running end by themselves, within 15 minutes.
+
+Permissions: cloudformation:DescribeStacks, lambda:PutFunctionConcurrency.
+END
+}
+
+stack='' resume=false
+while [ "$#" -gt 0 ]; do
+  case $1 in
+    --stack) value "$1" "$@" && stack=$2 && shift 2 ;;
+    --resume) resume=true && shift ;;
+    --dry-run) dry_run=true && shift ;;
+    --help) usage && exit ;;
+    *) usage_error "Unknown argument: $1" ;;
+  esac
+done
+[ -n "$stack" ] || usage_error 'Specify --stack.'
+require_tools aws jq
+function=$(stack_output "$stack" IngestFunctionName)
+if $resume; then
+  concurrency=$(stack_parameter "$stack" IngestConcurrency)
+  set_ingest_concurrency "$function" "$concurrency"
+  $dry_run || printf 'Ingest runs, with at most %s concurrent invocations.\n' "$concurrency"
+else
+  set_ingest_concurrency "$function" 0
+  $dry_run || printf 'Ingest is stopped.\n'
+fi
