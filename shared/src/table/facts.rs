@@ -39,20 +39,22 @@ pub enum FactsError {
     Table(#[from] TableError),
     /// The table has another item format.
     #[error(
-        "the table holds item format {held}; this release reads format {FORMAT}: deploy the release that wrote the table, or \
-         create a new stack and drop the files there"
+        "the table holds item format {held}; this release supports only format {FORMAT}. Deploy the release that wrote the \
+         table, or create a new stack and drop the files there"
     )]
     OtherFormat {
         /// The format of the table.
         held: u64,
     },
     /// The table was written with another identity key. Every stored customer would get a second identity.
-    #[error("IDENTITY_KEY is not the key that this table was written with")]
+    #[error(
+        "IDENTITY_KEY is not the key that this table was written with. Restore that key, or create a new stack"
+    )]
     OtherKey,
     /// The table was written with another calling code.
     #[error(
-        "the table was written with another DefaultCallingCode (\"{held}\", now \"{given}\"), and a change would move \
-         identities: set it back, or create a new stack"
+        "the table was written with another DefaultCallingCode (\"{held}\", now \"{given}\"). Another code gives stored phone \
+         numbers other identities. Set it back, or create a new stack"
     )]
     OtherCallingCode {
         /// The calling code that the table was written with.
@@ -314,7 +316,9 @@ mod tests {
             map.remove("format");
         });
         assert!(
-            first.starts_with("the table holds item format 1; this release reads format 2: "),
+            first.starts_with(
+                "the table holds item format 1; this release supports only format 2. "
+            ),
             "{first}"
         );
         let newer = message(&|map| map.insert("format", Value::Number("3".to_owned())));

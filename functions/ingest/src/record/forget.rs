@@ -56,7 +56,7 @@ impl Mapper<'_> {
                 return Err(field_error(
                     "reinstate",
                     RowErrorCode::InvalidValue,
-                    "not both suppress and reinstate",
+                    "must not be true together with `suppress`. Keep one of them.",
                 ));
             }
         };
@@ -68,25 +68,28 @@ impl Mapper<'_> {
                 return Err(field_error(
                     "scope",
                     RowErrorCode::InvalidValue,
-                    "identity: each one is let in again by its name",
+                    "must be identity in a `reinstate` row. Name each identity to reinstate.",
                 ));
             }
             Some(_) => {
                 return Err(field_error(
                     "scope",
                     RowErrorCode::InvalidValue,
-                    "one of identity, profile",
+                    "must be identity or profile.",
                 ));
             }
         };
-        let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
         let links = match (fields.remove("link"), fields.remove("records")) {
             (Some(link), None | Some(Value::Null)) => {
                 vec![self.identifier(link, &Path::Field(&Path::Record, "link"))?]
             }
             (None | Some(Value::Null), Some(Value::List(records))) => {
-                if !(1..=MAX_FORGOTTEN).contains(&records.len()) {
-                    return Err(field_error("records", RowErrorCode::InvalidValue, expected));
+                let count = records.len();
+                if !(1..=MAX_FORGOTTEN).contains(&count) {
+                    let problem = format!(
+                        "has {count} identifiers; it must have 1 to {MAX_FORGOTTEN}. Split the row if it has more."
+                    );
+                    return Err(field_error("records", RowErrorCode::InvalidValue, problem));
                 }
                 let path = Path::Field(&Path::Record, "records");
                 let links = records
@@ -96,9 +99,21 @@ impl Mapper<'_> {
                 links.collect::<Result<_, _>>()?
             }
             (Some(_), Some(_)) => {
-                return Err(field_error("records", RowErrorCode::InvalidValue, expected));
+                return Err(field_error(
+                    "records",
+                    RowErrorCode::InvalidValue,
+                    "must not be used together with `link`. Keep one of them.",
+                ));
             }
-            (None, _) => return Err(field_error("link", RowErrorCode::MissingField, expected)),
+            (None, _) => {
+                return Err(field_error(
+                    "link",
+                    RowErrorCode::MissingField,
+                    format!(
+                        "is missing. Add it, or 1 to {MAX_FORGOTTEN} identifiers in `records`."
+                    ),
+                ));
+            }
         };
         // An email address has a second identity, under its MD5, which no other address has.
         let all = links

@@ -296,7 +296,7 @@ fn values_are_stored_in_the_form_of_their_rule() {
         ),
     ] {
         let stored = stored("customer_record", &format!("{{{LINK},{given}}}"))
-            .replace("Spelling(\"", "")
+            .replace("EncodedMap(\"", "")
             .replace("\")", "")
             .replace("data: ", "\"data\":");
         assert!(stored.contains(expected), "{expected} in {stored}");
