@@ -178,7 +178,7 @@ test("hidden and incomplete data are said to be so", withPage({}, async (page) =
   profile.notes.items = [{ id: "a.b", text: redacted, pinned: false, author: "agent-7", created_at: profile.as_of, updated_at: profile.as_of, etag: '"x"' }];
   await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
   await lookUp(page, SAMPLE.email);
-  await page.getByText("figures may be incomplete").waitFor();
+  await page.getByText("This profile is incomplete").waitFor();
   await page.getByText("Shared", { exact: true }).waitFor();
   assert.equal(await page.locator("header .hidden").count(), 1 + profile.identities.length);
   await page.locator(".note .hidden").waitFor();

@@ -287,6 +287,24 @@ mod tests {
     }
 
     #[test]
+    fn the_contract_gives_true_examples() {
+        let contract = include_str!("../../../infra/openapi.yaml");
+        let examples = contract
+            .lines()
+            .filter_map(|line| line.split_once("type: /problems/"));
+        let mut seen = 0;
+        for (_, example) in examples {
+            let (slug, rest) = example.split_once(", title: ").expect("a title");
+            let kind = Kind::ALL.iter().find(|kind| kind.slug == slug);
+            let kind = kind.unwrap_or_else(|| panic!("{slug}"));
+            let expected = format!("{}, status: {},", kind.title, kind.status.as_u16());
+            assert!(rest.starts_with(&expected), "{slug}: {rest}");
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen}");
+    }
+
+    #[test]
     fn types_are_distinct() {
         let slugs: std::collections::HashSet<_> = Kind::ALL.iter().map(|kind| kind.slug).collect();
         assert_eq!(slugs.len(), Kind::ALL.len());
