@@ -6,7 +6,7 @@
 const PAGE = 50;
 const MAX_NOTE = 10_000;
 const MAX_HTML = 200_000;
-const GONE = "Somebody else deleted this note.";
+const GONE = "Another agent deleted this note.";
 
 /** The type filters and their event types. */
 const KINDS = {
@@ -77,7 +77,7 @@ const words = (name) => {
 	return text === "vip" || text === "sms" ? text.toUpperCase() : text ? text[0].toUpperCase() + text.slice(1) : name;
 };
 
-const hidden = () => h("span.hidden", { title: "Personal: your access does not show it" }, icon("lock"), "Hidden");
+const hidden = () => h("span.hidden", { title: "Personal data. Your access does not include it." }, icon("lock"), "Hidden");
 
 /** The first field of an object that is set and not hidden, or else a hidden one. */
 const pick = (object, ...names) => {
@@ -112,7 +112,7 @@ function sum(lines) {
 }
 
 /**
- * The text of an e-mail's HTML. It uses patterns, since the page's policy forbids DOMParser. A pattern that has
+ * The text of an email's HTML. It uses patterns, since the page's policy forbids DOMParser. A pattern that has
  * matched a start also accepts the end of the text, so nothing is searched twice and the time is linear.
  */
 export function plain(html) {
@@ -159,7 +159,7 @@ class Format {
 }
 
 /**
- * Sends a request with the element's token, again if the API is busy. Returns `[response]` or `[undefined, failure]`: the
+ * Sends a request with the element's token, again if the API is throttled. Returns `[response]` or `[undefined, failure]`: the
  * API's problem document, or status 0 if there was no response.
  */
 async function request(element, method, path, { body, headers, signal } = {}) {
@@ -189,15 +189,15 @@ async function request(element, method, path, { body, headers, signal } = {}) {
 
 function failureBox({ status, title = `Status ${status}`, detail, request_id: id }, retry) {
 	const known = {
-		0: ["Not connected", "Nothing is lost. Try again when the connection is back."],
-		401: ["You are signed out", "Sign in again, then try again."],
-		403: ["Your access does not cover this", detail],
+		0: ["Not connected", "Your text is kept. Try again when you are online."],
+		401: ["Your session has expired", "Sign in, then try again."],
+		403: ["You lack a permission", detail],
 		404: ["Not found", detail],
-		429: ["Too many requests", "Wait a moment, then try again."],
+		429: ["Too many requests", "Try again in a minute."],
 	};
-	const [heading, text] = known[status] ?? (status < 500 ? [title, detail] : ["Something went wrong on our side", "Try again in a moment."]);
+	const [heading, text] = known[status] ?? (status < 500 ? [title, detail] : ["The service has a problem", "Try again in a minute. If it fails again, report the request ID."]);
 	return h("div.failure", { role: "alert" }, icon(status === 403 ? "lock" : "alert"),
-		h("div", h("strong", heading), h("p", text), id && h("p.fine", `Request ${id}`)), retry && button("quiet", "Try again", retry));
+		h("div", h("strong", heading), h("p", text), id && h("p.fine", `Request ID ${id}`)), retry && button("quiet", "Try again", retry));
 }
 
 const skeleton = (lines) => h("div.skeleton", { "aria-hidden": "true" }, Array.from({ length: lines }, () => h("span")));
@@ -232,7 +232,7 @@ function notesSection({ format, send, say }, { items, next }, draft) {
 		const order = (a, b) => b.note.pinned - a.note.pinned || Date.parse(b.note.created_at) - Date.parse(a.note.created_at);
 		const there = entries.filter(({ gone }) => !gone).sort(order);
 		count.textContent = there.length ? `${there.length}${next ? "+" : ""}` : "";
-		refill(list, there.length ? there.map(draw) : h("li", empty("edit", "No notes yet", "What you write here, every agent sees first.")));
+		refill(list, there.length ? there.map(draw) : h("li", empty("edit", "No notes yet", "Every support agent sees the notes.")));
 		refill(more, pageFailure ? failureBox(pageFailure, older) : next && button("quiet", "Older notes", older, { "data-key": "older" }));
 	}
 
@@ -247,7 +247,7 @@ function notesSection({ format, send, say }, { items, next }, draft) {
 				busy ? h("span.fine.tools", "Saving…") : mode === "read" && !entry.key && h("span.tools",
 					tool("pin", note.pinned ? "Unpin" : "Pin", () => change(entry, { pinned: !note.pinned })), tool("edit", "Edit", to("edit")), tool("delete", "Delete", to("delete")))),
 			h("div.text", said(note.text, "p")),
-			mode === "edit" && h("div.composer", area("Text of the note", () => save(entry), { "data-key": `edit${note.id}`, value: entry.draft,
+			mode === "edit" && h("div.composer", area("Note text", () => save(entry), { "data-key": `edit${note.id}`, value: entry.draft,
 				oninput: (event) => { entry.draft = event.target.value; } }, to("read")),
 			h("div.row", button("quiet", "Cancel", to("read")), button("primary", "Save", () => save(entry)))),
 			mode === "delete" && h("div.row", h("span.ask", "Delete this note for everyone?"),
@@ -284,7 +284,7 @@ function notesSection({ format, send, say }, { items, next }, draft) {
 
 	function save(entry) {
 		const text = entry.draft;
-		if (!text.trim()) set(entry, { hint: "A note needs some text. To remove it, delete it." });
+		if (!text.trim()) set(entry, { hint: "The note is empty. Enter text, or delete the note." });
 		else if (text === entry.note.text) set(entry, { mode: "read", hint: undefined, failure: undefined });
 		else change(entry, { text });
 	}
@@ -318,7 +318,7 @@ function notesSection({ format, send, say }, { items, next }, draft) {
 		const [page] = await send("GET", "/notes?limit=100");
 		const note = page?.items.find((note) => note.id === id);
 		if (page && !note && !page.next) return { hint: GONE };
-		return { hint: `Somebody else changed this note: above is how it reads now.${mode ? " Your text is kept here: save it over theirs, or cancel." : ""}`, ...(note && { note }) };
+		return { hint: `Another agent changed this note. The new text is above.${mode ? " Save yours to replace it, or cancel." : ""}`, ...(note && { note }) };
 	}
 
 	async function older() {
@@ -334,7 +334,7 @@ function notesSection({ format, send, say }, { items, next }, draft) {
 
 	const submit = button("primary", "Add note", add);
 	const composed = () => { submit.disabled = !composer.value.trim(); };
-	const composer = area("New note", add, { placeholder: "Leave a note for your colleagues", value: draft, oninput: composed });
+	const composer = area("New note", add, { placeholder: "Add a note for other support agents", value: draft, oninput: composed });
 	composed();
 	render();
 	const element = h("section.card.notes", { "aria-labelledby": "notes" }, title, list, more, h("div.composer", composer, h("div.row", submit)));
@@ -364,7 +364,7 @@ function chart(months, format) {
 	const height = top - Math.min(...values, 0) || 1;
 	const bars = rows.map(({ value, label, money }, x) => svg("g", {}, svg("title", {}, `${label}: ${money}`), svg("rect", { class: "column", x, y: -top, width: 1, height }),
 		svg("rect", { class: value < 0 ? "bar down" : "bar", x: x + 0.16, y: Math.min(-value, 0), width: 0.68, height: Math.abs(value) })));
-	return h("figure.chart", h("figcaption.fine", `Most in a month: ${format.money({ currency, amount: top })}`),
+	return h("figure.chart", h("figcaption.fine", `Highest month: ${format.money({ currency, amount: top })}`),
 		svg("svg", { viewBox: `0 ${-top} ${rows.length} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `Spend by month, ${rows[0].label} to ${rows.at(-1).label}` },
 			...bars, svg("line", { x2: rows.length, "vector-effect": "non-scaling-stroke" })),
 		h("div.axis.fine", { "aria-hidden": "true" }, [0, rows.length >> 1, rows.length - 1].map((at) => h("span", rows[at].label))),
@@ -377,7 +377,7 @@ function engagement(sign, figures, format) {
 	const bar = (label, count, rate) => h("div.rate", h("dt", label), h("dd", format.number(count), rate !== undefined && fine(` ${format.percent(rate)}`)),
 		rate !== undefined && h("progress", { value: rate, "aria-hidden": "true" }));
 	const last = (label, at) => at && h("span", `Last ${label} `, format.time(at, format.ago));
-	return card([icon(sign), words(sign), status && h(`span.pill.${status}`, words(status))], sent + opened + clicked + bounced === 0 ? h("p.fine", "Nothing sent yet.")
+	return card([icon(sign), words(sign), status && h(`span.pill.${status}`, words(status))], sent + opened + clicked + bounced === 0 ? h("p.fine", "Nothing sent")
 		: h("dl.rates", bar("Sent", sent), sign === "email" && bar("Opened", opened, figures.open_rate ?? 0), bar("Clicked", clicked, figures.click_rate ?? 0), bounced > 0 && bar("Bounced", bounced)),
 	h("p.fine.lasts", last("sent", figures.last_sent_at), last("opened", figures.last_opened_at), last("click", figures.last_clicked_at),
 		figures.lists.map((list) => pick(list, "name", "id") && h("span", said(pick(list, "name", "id")), " ", words(list.status)))));
@@ -389,16 +389,16 @@ function summaryPanel({ summary, history }, format, openHistory) {
 	const latest = history.items.slice(0, 6);
 	return h("div.grid",
 		card("Segments", h("div.chips", summary.segments.map((name) => h(`span.chip${name === "vip" ? ".accent" : ""}`, words(name)))),
-			!summary.segments.length && h("p.fine", "In no segment yet."),
+			!summary.segments.length && h("p.fine", "No segments"),
 			h("dl.figures", ["orders", "items", "returns"].map((name) => figure(words(name), format.number(summary[name]))),
-				figure("Last activity", summary.last_event_at ? format.time(summary.last_event_at, format.ago) : "–"), figure("Seen on", summary.channels.length ? joined(", ", summary.channels.map(words)) : "–"))),
-		card("Spend over time", summary.spend_by_month.length ? chart(summary.spend_by_month, format) : empty("purchase", "No orders yet", "The first one starts the chart.")),
+				figure("Last activity", summary.last_event_at ? format.time(summary.last_event_at, format.ago) : "–"), figure("Channels", summary.channels.length ? joined(", ", summary.channels.map(words)) : "–"))),
+		card("Spend over time", summary.spend_by_month.length ? chart(summary.spend_by_month, format) : empty("purchase", "No orders yet", "The chart starts with the first order.")),
 		h("div.pair", ["email", "sms"].map((sign) => engagement(sign, summary[sign], format))),
 		card(["Latest", latest.length > 0 && button("link", "All history", openHistory)], latest.length ? h("ol.timeline", latest.map((item) =>
 			h("li", icon(item.type.split("_")[0]), said(titleOf(item, format)), format.time(item.at, format.ago)))) : nothing()));
 }
 
-const nothing = () => empty("message", "Nothing has happened yet", "Orders, messages and e-mails appear here.");
+const nothing = () => empty("message", "No events yet", "Orders, messages and emails appear here.");
 
 /** Attributes by category, with a search; a tip names the source. */
 function attributesPanel({ attributes: categories, attributes_redacted: left }, format) {
@@ -423,10 +423,10 @@ function attributesPanel({ attributes: categories, attributes_redacted: left }, 
 				`${words(category)} ${words(name)} ${isHidden(value) ? "" : JSON.stringify(value)}`.toLocaleLowerCase().includes(wanted));
 			return fitting.length ? card([words(category), h("span.count", fitting.length)], h("dl.attributes", fitting.map(row))) : [];
 		});
-		refill(list, cards.length ? cards : wanted ? empty("search", "No attribute matches", "Try part of a name or a value.")
-			: !left && empty("person", "No attributes yet", "What your sources know appears here."));
+		refill(list, cards.length ? cards : wanted ? empty("search", "No attributes match", "Search for part of a name or value.")
+			: !left && empty("person", "No attributes yet", "Attributes from files appear here."));
 		const [verb, them] = left === 1 ? [" is", "it"] : ["s are", "them"];
-		more.textContent = left ? `${format.number(left)} ${cards.length ? "more " : ""}attribute${verb} hidden: your access does not show ${them}.` : "";
+		more.textContent = left ? `${format.number(left)} ${cards.length ? "more " : ""}attribute${verb} hidden. Your access does not include ${them}.` : "";
 	};
 	const search = h("input", { type: "search", placeholder: "Search attributes", "aria-label": "Search attributes", oninput: render });
 	render();
@@ -434,7 +434,7 @@ function attributesPanel({ attributes: categories, attributes_redacted: left }, 
 }
 
 /**
- * The history, newest first; scrolling loads more pages. The messages of a conversation and the events of an e-mail are
+ * The history, newest first; scrolling loads more pages. The messages of a conversation and the events of an email are
  * grouped, at the place of the newest.
  */
 function historyPanel({ format, send }, firstPage, channels) {
@@ -509,7 +509,7 @@ function historyPanel({ format, send }, firstPage, channels) {
 		count.textContent = last || events ? `${format.number(events)} ${events === 1 ? "event" : "events"}${last ? "" : " so far"}` : "";
 		watch.disconnect();
 		refill(foot, failure ? failureBox(failure, more) : busy ? skeleton(4) : !last ? button("quiet", "More", more, { "data-key": "more" })
-			: events ? h("p.fine", "That is everything.") : filtered ? empty("search", "Nothing fits these filters", "Clear them to see all events.") : nothing());
+			: events ? h("p.fine", "End of history") : filtered ? empty("search", "No events match", "Clear the filters to see all events.") : nothing());
 		// If the foot is still visible, observing it again loads another page.
 		if (!busy && !failure && !last) watch.observe(foot);
 	}
@@ -520,7 +520,7 @@ function historyPanel({ format, send }, firstPage, channels) {
 			const { type, channel, account, [type]: data } = item;
 			const [kind] = type.split("_");
 			const isMail = kind === "email" || kind === "sms";
-			// Hidden ids say nothing: without an id, an e-mail is shown alone and a conversation by day.
+			// Hidden ids say nothing: without an id, an email is shown alone and a conversation by day.
 			const found = pick(data, "email_id", "sms_id", "conversation_id");
 			const id = !isHidden(found) && found;
 			const key = type === "message" ? `${type} ${channel} ${account?.id} ${id || item.at.slice(0, 10)}`
@@ -539,7 +539,7 @@ function historyPanel({ format, send }, firstPage, channels) {
 		next = page.next;
 	}
 
-	/** Adds a card to its month. Successive e-mails and texts share one. */
+	/** Adds a card to its month. Successive emails and texts share one. */
 	function place(node, { at }, isMail) {
 		if (format.month(at) !== month) {
 			month = format.month(at);
@@ -603,14 +603,14 @@ function historyPanel({ format, send }, firstPage, channels) {
 			return h("li", { "data-event": id }, h(`span.pill.${what}`, { send: "Sent", open: "Opened", click: "Clicked", bounce: "Bounced" }[what] ?? words(status)), " ", clicked && [link(pick(clicked, "name", "url") ?? "link", clicked.url), " "], format.time(at));
 		};
 		return [icon(isEmail ? "email" : "sms"), h("div", h("strong", said(subject ?? title)), list && fine(said(list)), h("ol.steps.fine", items.toReversed().map(step)),
-			text && (isEmail && !isHidden(text) ? h("details", h("summary", "Read it"), body(sent, plain)) : body(sent)))];
+			text && (isEmail && !isHidden(text) ? h("details", h("summary", "Show email"), body(sent, plain)) : body(sent)))];
 	}
 
 	/** An event's body. Of a large one the page has only the beginning; a button fetches the rest. */
 	function body(item, read = String) {
 		const { body, body_bytes: bytes } = item[item.type];
 		const text = (body) => said(isHidden(body) ? body : read(body), "p.text");
-		const place = body && h("div", text(body), bytes && !isHidden(body) && button("link", "Show all of it", async () => {
+		const place = body && h("div", text(body), bytes && !isHidden(body) && button("link", "Show full text", async () => {
 			const [whole, failure] = await send("GET", `/history/${item.id}`);
 			if (failure) place.append(failureBox(failure));
 			else place.replaceChildren(text(whole[whole.type].body));
@@ -681,7 +681,7 @@ class CustomerProfile extends HTMLElement {
 	async #load(signal) {
 		const profile = this.getAttribute("profile");
 		const wanted = profile ?? (this.#lookup && JSON.stringify(this.#lookup));
-		if (!wanted) return this.#root.replaceChildren(empty("person", "No customer yet", "Look one up to see their profile."));
+		if (!wanted) return this.#root.replaceChildren(empty("person", "No customer selected", "Look up a customer to see the profile."));
 		const again = wanted === this.#shown;
 		this.format = new Format(this.closest("[lang]")?.lang || navigator.language);
 		this.#root.ariaBusy = "true";
@@ -713,7 +713,7 @@ class CustomerProfile extends HTMLElement {
 
 	#connection = () => {
 		if (navigator.onLine && this.#failed) this.refresh();
-		refill(this.#banner, !navigator.onLine && h("p.banner", icon("alert"), "You are offline. What is here stays; what you write can't be saved yet."));
+		refill(this.#banner, !navigator.onLine && h("p.banner", icon("alert"), "You are offline. You can read this profile, but changes are not saved."));
 	};
 
 	#show(document, draft) {
@@ -744,7 +744,7 @@ class CustomerProfile extends HTMLElement {
 			panel.setAttribute("aria-labelledby", name);
 			panel.replaceChildren(panels[name]);
 		};
-		refill(this.#root, this.#banner, document.partial && h("p.banner", icon("alert"), "There is more of this customer than one page reads: figures may be incomplete."), this.#head(document),
+		refill(this.#root, this.#banner, document.partial && h("p.banner", icon("alert"), "This profile is incomplete because it is too large or links were left out. Figures may be wrong."), this.#head(document),
 			h("div.body", this.#notes.element, h("div.main", h("div.tabs", { role: "tablist", "aria-label": "Profile" }, tabs), panel)));
 		open("summary");
 		this.#connection();
@@ -757,7 +757,7 @@ class CustomerProfile extends HTMLElement {
 		const money = (amounts) => (amounts.length ? amounts.map((amount) => h("span", format.money(amount))) : "–");
 		const day = (at) => (at ? format.time(at, format.day) : "–");
 		const identifier = ({ type, value, system_name: system, shared }) => h("li", fine(words(type ?? "identifier"), system && [" · ", said(system)]), value ? said(value) : fine("unknown"),
-			shared && h("span.pill.bad", { title: "Linked to too many customers to tell them apart" }, "Shared"));
+			shared && h("span.pill.bad", { title: "Linked to too many customers; not followed" }, "Shared"));
 		return h("header.card.head", h("span.avatar", { "aria-hidden": "true" }, initials || icon("person")),
 			h("div.who", h("h2", said(title), h(`span.pill${summary.orders ? ".good" : ".accent"}`, words(summary.relationship))),
 				h("ul.identifiers", { "aria-label": "Identifiers" }, identities.map(identifier))),

@@ -1,6 +1,6 @@
 /**
- * The demo: a search box for any identifier, the sample customers, and the element. The address holds a profile's id at
- * most, which names nobody; identifiers and the token stay in this page's memory.
+ * The demo: a search box for any identifier, the sample customers, and the element. The page's URL contains at most a
+ * profile's ID, which is not personal data. Identifiers and the token stay in this page's memory.
  */
 
 import "./customer-profile.js";
@@ -11,7 +11,7 @@ const [search, value, kind, system, systemField] = ["search", "value", "kind", "
 const api = document.querySelector("meta[name=customer-profiles-api]").content;
 if (api) element.setAttribute("api", api);
 
-/** The kind of identifier that a text looks like. */
+/** Guesses the type of an identifier from its form. */
 function guess(text) {
   if (text.includes("@")) return "email";
   if (/^[0-9a-f]{64}$/i.test(text)) return "email_sha256";
@@ -56,7 +56,7 @@ search.addEventListener("submit", (event) => {
 element.addEventListener("profile-loaded", ({ detail }) => {
   shown = detail.id;
   find("access").hidden = true;
-  // The address leads back here; another lookup is another entry of the browser's history.
+  // The URL restores this profile. Each lookup adds an entry to the browser's history.
   const hash = `#profile=${detail.id}`;
   if (location.hash !== hash) history.pushState(null, "", hash);
 });

@@ -77,7 +77,7 @@ export async function lookUp(page, text, { kind, system } = {}) {
 
 /** Scrolls the history until it says that nothing is left. */
 export async function scrollToTheEnd(page) {
-  const end = page.getByText("That is everything.");
+  const end = page.getByText("End of history");
   for (let turns = 0; turns < 200 && !(await end.isVisible()); turns++) {
     await page.mouse.wheel(0, 3000);
     await page.waitForTimeout(50);

@@ -90,7 +90,7 @@ test("header, summary and attributes show what the API says", withPage({}, async
   await page.keyboard.press("Escape");
   assert.ok(!(await tip.locator(".bubble").isVisible()));
   await panel.getByLabel("Search attributes").fill("zzz");
-  await panel.getByText("No attribute matches").waitFor();
+  await panel.getByText("No attributes match").waitFor();
 }));
 
 test("tabs and notes work by keyboard alone", withPage({}, async (page) => {
@@ -106,7 +106,7 @@ test("tabs and notes work by keyboard alone", withPage({}, async (page) => {
   await page.keyboard.press("Control+Enter");
   const note = page.getByRole("listitem").filter({ hasText: "By keyboard" });
   await note.getByRole("button", { name: "Edit" }).press("Enter");
-  assert.equal(await page.evaluate(() => document.querySelector("customer-profile").shadowRoot.activeElement.ariaLabel), "Text of the note");
+  assert.equal(await page.evaluate(() => document.querySelector("customer-profile").shadowRoot.activeElement.ariaLabel), "Note text");
   await page.keyboard.press("Escape");
   await note.getByRole("button", { name: "Delete" }).press("Enter");
   await page.keyboard.press("Tab");
@@ -136,7 +136,7 @@ test("a note is added, edited, pinned and deleted, here and in the API", withPag
   assert.match(await page.locator(".notes-list > li").first().textContent(), /First note/);
 
   await note("Second note").getByRole("button", { name: "Edit" }).click();
-  await page.getByLabel("Text of the note").fill("Second note, edited");
+  await page.getByLabel("Note text").fill("Second note, edited");
   await page.getByRole("button", { name: "Save" }).click();
   await note("Second note, edited").getByText("edited", { exact: false }).first().waitFor();
   await page.getByText("Saving…").waitFor({ state: "detached" });
@@ -157,12 +157,12 @@ test("what somebody else changed meanwhile is shown, and nobody's text is lost",
   const left = await api("POST", `/profiles/${id}/notes`, { text: "As it was" }, { "idempotency-key": crypto.randomUUID() });
   await lookUp(page, id);
   await page.getByRole("button", { name: "Edit note: As it was" }).click();
-  await page.getByLabel("Text of the note").fill("My text");
+  await page.getByLabel("Note text").fill("My text");
   await api("PATCH", `/profiles/${id}/notes/${left.id}`, { text: "Their text" }, { "if-match": left.etag });
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("alert").filter({ hasText: "Somebody else changed this note" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Another agent changed this note" }).waitFor();
   await page.getByText("Their text", { exact: true }).waitFor();
-  assert.equal(await page.getByLabel("Text of the note").inputValue(), "My text");
+  assert.equal(await page.getByLabel("Note text").inputValue(), "My text");
   await shot(page, "conflict");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saving…").waitFor({ state: "detached" });
@@ -172,7 +172,7 @@ test("what somebody else changed meanwhile is shown, and nobody's text is lost",
   await page.getByRole("button", { name: "Pin note" }).waitFor();
   await api("DELETE", `/profiles/${id}/notes/${note.id}`, undefined, { "if-match": note.etag });
   await page.getByRole("button", { name: "Pin note" }).click();
-  await page.getByRole("alert").filter({ hasText: "Somebody else deleted this note" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Another agent deleted this note" }).waitFor();
 }));
 
 test("the history scrolls to its end and holds every event once", withPage({}, async (page) => {
@@ -216,7 +216,7 @@ test("filters by type, channel and dates are the API's", withPage({}, async (pag
   await chip("Texts").click();
   await page.getByLabel("From").fill("2020-01-01");
   await page.getByLabel("To", { exact: true }).fill("2020-01-02");
-  await page.getByText("Nothing fits these filters").waitFor();
+  await page.getByText("No events match").waitFor();
 }));
 
 test("markup in data stays text, addresses that are none are no links, and a lost picture has a placeholder", withPage({}, async (page) => {
@@ -246,7 +246,7 @@ test("markup in data stays text, addresses that are none are no links, and a los
   await page.locator("dd").getByText(evil).first().waitFor();
   await page.getByRole("tab", { name: "History" }).click();
   await page.locator(".say").getByText(evil).waitFor();
-  await page.getByText("Read it").click();
+  await page.getByText("Show email").click();
   await page.locator(".threads .text").getByText("Good & plain").waitFor();
   await page.locator("strong.amount").getByText("€10.30").waitFor();
   await page.locator("span.picture").nth(1).waitFor();
@@ -269,7 +269,7 @@ test("a large body is cut on the page and fetched whole when it is asked for", w
   await lookUp(page, link.email);
   await page.getByRole("tab", { name: "History" }).click();
   assert.ok((await page.locator(".say .text").textContent()).length < 1000);
-  await page.getByRole("button", { name: "Show all of it" }).click();
+  await page.getByRole("button", { name: "Show full text" }).click();
   await page.getByText("The end.").waitFor();
   assert.equal(await page.locator(".say .text").textContent(), body);
 }));

@@ -45,7 +45,7 @@ for (const width of [1440, 768, 360]) {
 }
 
 test("the page's own choice of colours wins over the system's", withPage({ scheme: "light" }, async (page) => {
-  await page.getByLabel("Colours").selectOption("dark");
+  await page.getByLabel("Colors").selectOption("dark");
   await lookUp(page, SAMPLE.email);
   const [red] = await page.locator("customer-profile").evaluate((element) => getComputedStyle(element).color.match(/\d+/g).map(Number));
   assert.ok(red > 128);

@@ -18,7 +18,7 @@ const search = async (page, text = SAMPLE.email) => {
 };
 
 test("nobody there yet, and nobody found", withPage({}, async (page) => {
-  await page.getByText("No customer yet").waitFor();
+  await page.getByText("No customer selected").waitFor();
   await accessible(page, "no customer");
   await search(page, "nobody@example.com");
   await page.getByRole("alert").getByText("Not found").waitFor();
@@ -50,11 +50,11 @@ test("signed out: the page asks for a token, and sends it in a header alone", wi
     return token === "Bearer an-agent" ? route.continue({ headers: { ...route.request().headers(), authorization: "" } }) : route.fulfill(problem(401));
   });
   await search(page);
-  await page.getByText("You are signed out").waitFor();
+  await page.getByText("Your session has expired").waitFor();
   await accessible(page, "signed out");
   await shot(page, "signed-out");
-  await page.getByLabel("Bearer token of an agent").fill("an-agent");
-  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByLabel("Bearer token of a support agent").fill("an-agent");
+  await page.getByRole("button", { name: "Use token" }).click();
   await page.getByRole("tab", { name: "Summary" }).waitFor();
   assert.deepEqual(seen, [undefined, "Bearer an-agent"]);
   assert.doesNotMatch(page.url() + await page.content(), /an-agent/);
@@ -76,10 +76,10 @@ test("refused, busy and broken are told apart, and a retry goes on", withPage({}
   const cases = [
     [[problem(403, { detail: "The token lacks the scope profiles:read." })], "The token lacks the scope profiles:read."],
     [Array.from({ length: 3 }, () => problem(429, {}, { "retry-after": "0.1" })), "Too many requests"],
-    [[problem(500)], "Request r-1"],
+    [[problem(500)], "Request ID r-1"],
     [[problem(409)], "A title"],
     [[problem(422)], "A detail."],
-    [[{ status: 502, body: "not JSON" }], "Something went wrong on our side"],
+    [[{ status: 502, body: "not JSON" }], "The service has a problem"],
   ];
   for (const [given, text] of cases) {
     answers = given;
@@ -158,11 +158,11 @@ test("a failed refresh keeps the page and what was being written", withPage({}, 
   await page.getByLabel("New note").fill("Half a sen");
   await page.route("**/profiles/lookup", (route) => route.fulfill(problem(500)));
   await page.evaluate(() => document.querySelector("customer-profile").refresh());
-  await page.getByText("Something went wrong on our side").waitFor();
+  await page.getByText("The service has a problem").waitFor();
   await page.getByRole("heading", { level: 2, name: "Minh Mokoena" }).waitFor();
   await page.unroute("**/profiles/lookup");
   await page.getByRole("button", { name: "Try again" }).click();
-  await page.getByText("Something went wrong on our side").waitFor({ state: "detached" });
+  await page.getByText("The service has a problem").waitFor({ state: "detached" });
   assert.equal(await page.getByLabel("New note").inputValue(), "Half a sen");
 }));
 
@@ -178,7 +178,7 @@ test("hidden and incomplete data are said to be so", withPage({}, async (page) =
   profile.notes.items = [{ id: "a.b", text: redacted, pinned: false, author: "agent-7", created_at: profile.as_of, updated_at: profile.as_of, etag: '"x"' }];
   await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
   await lookUp(page, SAMPLE.email);
-  await page.getByText("figures may be incomplete").waitFor();
+  await page.getByText("This profile is incomplete").waitFor();
   await page.getByText("Shared", { exact: true }).waitFor();
   assert.equal(await page.locator("header .hidden").count(), 1 + profile.identities.length);
   await page.locator(".note .hidden").waitFor();
@@ -253,7 +253,7 @@ test("a profile without personal data: every hidden value is shown as hidden", w
 
   await page.getByRole("tab", { name: "Attributes" }).click();
   assert.equal(await hidden.count(), Object.values(profile.attributes).flat().length);
-  await panel.getByText("12 more attributes are hidden: your access does not show them.", { exact: true }).waitFor();
+  await panel.getByText("12 more attributes are hidden. Your access does not include them.", { exact: true }).waitFor();
   assert.deepEqual(await bad(), []);
   await accessible(page, "redacted Attributes");
   await shot(page, "redacted-attributes");
@@ -295,10 +295,10 @@ test("attributes whose names are hidden are counted", withPage({}, async (page) 
     await page.getByRole("tab", { name: "Attributes" }).click();
     return page.getByRole("tabpanel");
   };
-  await (await open()).getByText("1 more attribute is hidden: your access does not show it.", { exact: true }).waitFor();
+  await (await open()).getByText("1 more attribute is hidden. Your access does not include it.", { exact: true }).waitFor();
   Object.assign(profile, { attributes: {}, attributes_redacted: 1200 });
   const panel = await open();
-  await panel.getByText("1,200 attributes are hidden: your access does not show them.", { exact: true }).waitFor();
+  await panel.getByText("1,200 attributes are hidden. Your access does not include them.", { exact: true }).waitFor();
   assert.equal(await panel.getByText("No attributes yet").count(), 0);
 }));
 
@@ -329,11 +329,11 @@ test("a customer of whom little is known", withPage({}, async (page) => {
   Object.assign(profile.summary, { segments: [], channels: [], spend_by_month: [], last_event_at: null });
   await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
   await lookUp(page, "jonas.fernandez.7@example.org");
-  for (const text of ["Prospect", "In no segment yet.", "No orders yet", "Nothing has happened yet", "No notes yet"]) await page.getByText(text, { exact: true }).first().waitFor();
+  for (const text of ["Prospect", "No segments", "No orders yet", "No events yet", "No notes yet"]) await page.getByText(text, { exact: true }).first().waitFor();
   await page.getByRole("tab", { name: "Attributes" }).click();
   await page.getByText("No attributes yet").waitFor();
   await page.getByRole("tab", { name: "History" }).click();
-  await page.getByText("Nothing has happened yet").waitFor();
+  await page.getByText("No events yet").waitFor();
   await accessible(page, "empty");
   await shot(page, "empty");
 }));

@@ -75,6 +75,59 @@ fn examples_match_schemas() {
     assert_eq!(used, responses.keys().cloned().collect());
 }
 
+/// Calls `check` with the path and schema of every property within a schema.
+fn for_each_property(path: &str, schema: &Value, check: &mut impl FnMut(&str, &Value)) {
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        check(&path, property);
+        for_each_property(&path, property, check);
+    }
+    for choices in ["allOf", "anyOf", "oneOf"] {
+        for choice in schema[choices].as_array().into_iter().flatten() {
+            for_each_property(path, choice, check);
+        }
+    }
+    for values in ["items", "additionalProperties"] {
+        if schema[values].is_object() {
+            for_each_property(path, &schema[values], check);
+        }
+    }
+}
+
+#[test]
+fn properties_have_description_and_example() {
+    let contract = Contract::read();
+    let schemas = contract.0["components"]["schemas"].as_object().unwrap();
+    let mut properties = 0;
+    let mut check = |path: &str, property: &Value| {
+        // Both may be in the schema that the property refers to.
+        let find = |key: &str| {
+            let mut schema = property;
+            while schema.get(key).is_none() {
+                let target = schema["$ref"].as_str()?;
+                schema = &schemas[target.rsplit('/').next().unwrap()];
+            }
+            schema.get(key)
+        };
+        let description = find("description").and_then(Value::as_str);
+        assert!(
+            description.is_some_and(|text| text.len() > 5),
+            "{path} has no description"
+        );
+        let example = find("example").unwrap_or_else(|| panic!("{path} has no example"));
+        contract.validate(property, example, path);
+        properties += 1;
+    };
+    for (name, schema) in schemas {
+        assert!(
+            schema["description"].is_string(),
+            "{name} has no description"
+        );
+        for_each_property(name, schema, &mut check);
+    }
+    assert!(properties > 250, "{properties}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_match_contract() {
     let app = TestApp::with_jane().await;

@@ -56,7 +56,8 @@ async fn rejects_other_format() {
         let mut facts = vec![("key_check", text("x"))];
         facts.extend(format.map(|format| ("format", AttributeValue::N(format.to_owned()))));
         put_facts(&app, &facts).await;
-        let message = format!("the table holds item format {held}; this release reads format 2");
+        let message =
+            format!("the table holds item format {held}; this release supports only format 2");
         let refusal = refusal(&app).await;
         assert!(refusal.contains(&message), "{refusal}");
         let id = "a".repeat(26);

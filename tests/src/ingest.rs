@@ -115,7 +115,7 @@ async fn rejects_one_row() {
         rejects[0],
         json!({
             "line": 2, "offset": offset, "code": "invalid_value", "field": "action_at",
-            "message": "action_at: expected a time like 2026-10-31T23:59:59Z",
+            "message": "`action_at` must be a time such as 2026-10-31T23:59:59Z.",
             "record": serde_json::from_str::<Value>(bad).unwrap()
         })
     );

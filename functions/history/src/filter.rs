@@ -44,7 +44,10 @@ impl Filter {
         for name in parameters.all("type").flat_map(|value| value.split(',')) {
             let kind = name.parse().map_err(|()| {
                 let names: Vec<_> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
-                Problem::invalid_parameter("type", format!("The types are {}.", names.join(", ")))
+                Problem::invalid_parameter(
+                    "type",
+                    format!("`type` must be one or more of {}.", names.join(", ")),
+                )
             })?;
             types.insert(kind);
         }
@@ -57,7 +60,7 @@ impl Filter {
                 Some(_) => {
                     return Err(Problem::invalid_parameter(
                         "order",
-                        "The order is newest or oldest.",
+                        "`order` must be `newest` or `oldest`.",
                     ));
                 }
             },
@@ -81,17 +84,20 @@ impl Filter {
         let forbidden = |name: &str, detail: &str| {
             Err(Problem::new(
                 Kind::FORBIDDEN,
-                format!("{detail} without the scope pii:read."),
+                format!(
+                    "{detail}. Request a token with the scope `pii:read`, or remove this filter."
+                ),
             )
             .field(name))
         };
         if self.account.is_some() {
-            return forbidden("account", "Accounts are hidden");
+            return forbidden("account", "The token does not allow filtering by account");
         }
         match &self.channel {
-            Some(channel) if !is_known_channel(channel) => {
-                forbidden("channel", "This channel is hidden")
-            }
+            Some(channel) if !is_known_channel(channel) => forbidden(
+                "channel",
+                "The token does not allow filtering by this channel",
+            ),
             _ => Ok(()),
         }
     }
@@ -178,7 +184,7 @@ fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instan
         return Ok(None);
     };
     let instant = Instant::parse(text).or_else(|| with_plus(text)).ok_or_else(|| {
-        let detail = "Expected a time as RFC 3339 writes it, such as 2026-03-06T12:26:47Z, or a date: its first moment in UTC.";
+        let detail = format!("`{name}` must be an RFC 3339 time such as 2026-03-06T12:26:47Z, or a date such as 2026-03-06.");
         Problem::invalid_parameter(name, detail)
     })?;
     Ok(Some(instant))
@@ -196,7 +202,8 @@ fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String
         return Ok(None);
     };
     if text.is_empty() || text.chars().count() > MAX_CHARS || text.chars().any(char::is_control) {
-        let detail = format!("Expected 1 to {MAX_CHARS} characters, no control characters.");
+        let detail =
+            format!("`{name}` must be 1 to {MAX_CHARS} characters without control characters.");
         return Err(Problem::invalid_parameter(name, detail));
     }
     Ok(Some(text.to_owned()))

@@ -90,7 +90,8 @@ async fn page(
 async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<Body>, Problem> {
     let app = call.app;
     let not_found = || {
-        let detail = "The profile has no such event. The history lists the IDs of its events.";
+        let detail =
+            "The profile has no event with this ID. GET /profiles/{id}/history lists its events.";
         Problem::new(Kind::EVENT_NOT_FOUND, detail)
     };
     let members = reader::members(&app.table, id).await?;

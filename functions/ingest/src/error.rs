@@ -10,28 +10,30 @@ use shared::{
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The event cannot be parsed.
-    #[error("{0}")]
+    #[error("the event cannot be parsed; only S3 notifications are supported")]
     Event(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A request to the table failed.
     #[error(transparent)]
     Table(#[from] TableError),
     /// A request to S3 failed.
-    #[error("S3 did not answer: {0}")]
+    #[error("a request to S3 failed")]
     S3(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The deadline passed before a single row was processed.
-    #[error("no row was seen to before the time was over")]
+    #[error("timed out before any row was processed; the event is sent again")]
     NoProgress,
     /// The import was planned by another release, in a format that this release does not know.
-    #[error("the import was planned by another release")]
+    #[error(
+        "the import was planned by a release with another plan format; deploy that release, or drop the file again"
+    )]
     OtherForm,
     /// The stored plan or progress of an import cannot be converted.
-    #[error("the stored state of the import is invalid: {0}")]
+    #[error("the stored state of the import is invalid; drop the file again")]
     State(#[from] serde_json::Error),
     /// The table cannot be written by this release, or with this configuration.
     #[error(transparent)]
     Facts(#[from] FactsError),
     /// Some objects of an event with several failed. Each error is in the log.
-    #[error("{failed} of {objects} objects failed")]
+    #[error("{failed} of {objects} objects failed; the log has the error of each")]
     Objects {
         /// How many failed.
         failed: usize,

@@ -22,6 +22,7 @@ mod rows;
 mod simulation;
 mod source;
 mod store;
+mod text;
 
 /// Imports the objects that an event names, until the deadline. Logs the error of each object that failed.
 ///

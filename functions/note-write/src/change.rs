@@ -29,7 +29,7 @@ pub(crate) async fn edit(
 ) -> Result<Response<Body>, Problem> {
     let fields = Fields::new(&http::body(call.request)?)?;
     if fields.text.is_none() && fields.pinned.is_none() {
-        let detail = "Say what changes: text, pinned, or both.";
+        let detail = "The body changes nothing. Send `text`, `pinned` or both.";
         return Err(Problem::invalid_body(Some("text"), detail));
     }
     let held = held(call, profile, id).await?;
@@ -97,8 +97,7 @@ async fn held(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, P
         });
     };
     if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
-        let detail =
-            "Only who wrote a note, or a holder of the scope notes:admin, changes or deletes it.";
+        let detail = "Only the author, or a principal with the scope `notes:admin`, can change or delete this note.";
         return Err(Problem::new(Kind::FORBIDDEN, detail));
     }
     let own = note::etag(uuid, &item.data);
@@ -113,11 +112,11 @@ async fn held(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, P
 fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
     let values: Vec<_> = headers.get_all(header::IF_MATCH).into_iter().collect();
     if values.is_empty() {
-        let detail = "Send the note's etag in an If-Match header, so that nobody's change is lost.";
+        let detail = "The header `If-Match` is missing. Send the note's `etag` in it, so that no concurrent change is lost.";
         return Err(Problem::new(Kind::PRECONDITION_REQUIRED, detail).field("if-match"));
     }
     let invalid = || {
-        let detail = "If-Match is the etag of the note, quotes included.";
+        let detail = "`If-Match` must be the note's `etag`, including the quotes, or `*`.";
         Problem::new(Kind::INVALID_HEADER, detail).field("if-match")
     };
     let mut tags = Vec::new();
@@ -133,8 +132,8 @@ fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
         return Err(invalid());
     }
     if tags.iter().all(|tag| tag.starts_with("W/")) {
-        let detail = "The ETag in If-Match is weak (W/\"…\"): a proxy weakened it, usually because it compresses responses. Send the \
-                      note's `etag` field from the response body, quotes included, or turn off compression in the proxy.";
+        let detail = "The tag in `If-Match` is weak (W/\"…\"). A proxy weakens tags when it compresses responses. Send the note's `etag` \
+                      field from the response body, including the quotes, or turn off compression in the proxy.";
         return Err(Problem::new(Kind::INVALID_HEADER, detail).field("if-match"));
     }
     Ok(tags)
@@ -149,12 +148,12 @@ fn may_read(principal: &Principal, note: &Item) -> bool {
 }
 
 fn note_not_found() -> Problem {
-    let detail = "The profile has no such note. The notes of the profile list their IDs.";
+    let detail = "The profile has no note with this ID. GET /profiles/{id}/notes lists its notes.";
     Problem::new(Kind::NOTE_NOT_FOUND, detail)
 }
 
 fn note_changed() -> Problem {
-    let detail = "Read the note again, and send its etag in If-Match.";
+    let detail = "The note was changed after you read it. Read it again, and send its new `etag` in `If-Match`.";
     Problem::new(Kind::NOTE_CHANGED, detail).field("if-match")
 }
 

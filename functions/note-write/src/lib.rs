@@ -110,8 +110,7 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
             replay(call, identity, &markers, &seen).await
         }
         NotePut::Seen(_) => {
-            let detail =
-                "Another note was left under this idempotency key: use a new key for a new note.";
+            let detail = "The idempotency key was already used for another note. Send a new key for each note.";
             Err(Problem::new(Kind::IDEMPOTENCY_KEY_REUSED, detail).field("idempotency-key"))
         }
     }
@@ -125,7 +124,8 @@ async fn replay(
     seen: &Map,
 ) -> Result<Response<Body>, Problem> {
     let first = seen.text("note").and_then(|uuid| uuid.parse().ok());
-    let first = first.ok_or_else(|| Problem::internal("an idempotency record names no note"))?;
+    let first =
+        first.ok_or_else(|| Problem::internal("the stored idempotency record names no note"))?;
     let table = &call.app.table;
     let found = table
         .items(std::slice::from_ref(identity), &SortKey::Note(first))
@@ -144,8 +144,7 @@ fn count_masked_cards(text: Option<&NoteText>) {
 }
 
 fn note_deleted() -> Problem {
-    let detail =
-        "The note of this idempotency key was deleted. Send a new key to leave another note.";
+    let detail = "The note that this idempotency key created was deleted. Send a new key to add another note.";
     Problem::new(Kind::NOTE_DELETED, detail).field("idempotency-key")
 }
 
@@ -185,8 +184,8 @@ fn idempotency_key(request: &Request) -> Result<&str, Problem> {
     };
     let key = key.filter(is_key);
     key.ok_or_else(|| {
-        let detail = "Send an Idempotency-Key header of 1 to 255 visible ASCII characters, a new one for each note, so that a \
-                      request sent twice leaves one note.";
+        let detail = "`Idempotency-Key` must be 1 to 255 visible ASCII characters. Send a new key for each note, and the same key to \
+                      retry.";
         Problem::new(Kind::INVALID_HEADER, detail).field("idempotency-key")
     })
 }
@@ -207,14 +206,13 @@ impl Fields {
             match name.as_str() {
                 "text" => {
                     let text = value.as_str().ok_or_else(text_is_missing)?;
-                    let text = NoteText::new(text).map_err(|error| {
-                        Problem::invalid_body(Some("text"), format!("Expected {error}."))
-                    })?;
+                    let text = NoteText::new(text)
+                        .map_err(|error| Problem::invalid_body(Some("text"), error.to_string()))?;
                     fields.text = Some(text);
                 }
                 "pinned" => {
                     let pinned = value.as_bool().ok_or_else(|| {
-                        Problem::invalid_body(Some("pinned"), "pinned is true or false.")
+                        Problem::invalid_body(Some("pinned"), "`pinned` must be true or false.")
                     })?;
                     fields.pinned = Some(pinned);
                 }
@@ -226,7 +224,7 @@ impl Fields {
                         .collect();
                     return Err(Problem::invalid_body(
                         Some(&name),
-                        "A note's fields are text and pinned.",
+                        "The field is unknown. A note has the fields `text` and `pinned`.",
                     ));
                 }
             }
@@ -236,7 +234,10 @@ impl Fields {
 }
 
 fn text_is_missing() -> Problem {
-    Problem::invalid_body(Some("text"), "The note's text is a string.")
+    Problem::invalid_body(
+        Some("text"),
+        "`text` must be a string. Send 1 to 10,000 characters.",
+    )
 }
 
 /// Returns a hash that distinguishes requests with the same idempotency key.

@@ -43,7 +43,7 @@ pub(crate) async fn page(
         (1..=MAX_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control)
     };
     if !category.is_none_or(is_name) {
-        let detail = "Expected the name of a category: 1 to 256 characters, no control characters.";
+        let detail = "`category` must be 1 to 256 characters without control characters.";
         return Err(Problem::invalid_parameter("category", detail));
     }
     let listed = category.unwrap_or_default();

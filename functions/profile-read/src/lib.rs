@@ -46,7 +46,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
             let fields = http::body(call.request)?;
             let identifier = Identifier::from_raw_json(&fields, call.app.config.identifiers);
             let identifier = identifier.map_err(|error| {
-                Problem::invalid_body(error.field.as_deref(), format!("Expected {error}."))
+                Problem::invalid_body(error.field.as_deref(), error.to_string())
             })?;
             let key = identity_key(call.app).await?;
             profile(&call, &key.identity(&identifier), choice, None).await
@@ -196,7 +196,7 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
             let names = Sections::NAMES.join(", ");
             return Err(Problem::invalid_parameter(
                 "include",
-                format!("The sections are {names}, separated by commas."),
+                format!("`include` must be one or more of {names}, separated by commas."),
             ));
         }
     }

@@ -27,25 +27,30 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
         .unwrap_or_default()
         .trim();
     if !essence.eq_ignore_ascii_case("application/json") {
-        let detail = "Send the body as JSON, with the header content-type: application/json.";
+        let detail =
+            "The body must be JSON. Send it with the header `content-type: application/json`.";
         return Err(Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, detail).field("content-type"));
     }
     let bytes = request.body().as_ref();
     if bytes.len() > MAX_BODY {
         return Err(Problem::invalid_body(
             None,
-            format!("The body has at most {MAX_BODY} bytes."),
+            format!(
+                "The body has {} bytes; the limit is {MAX_BODY}. Send a smaller body.",
+                bytes.len()
+            ),
         ));
     }
     let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     match serde_json::from_slice(json) {
         Ok(fields) => Ok(fields),
-        Err(error) if error.is_data() => {
-            Err(Problem::invalid_body(None, "The body is a JSON object."))
-        }
+        Err(error) if error.is_data() => Err(Problem::invalid_body(
+            None,
+            "The body must be a JSON object.",
+        )),
         Err(error) => {
             let detail = format!(
-                "The body is not JSON: see line {}, column {}.",
+                "The body is not valid JSON. The error is at line {}, column {}.",
                 error.line(),
                 error.column()
             );

@@ -39,11 +39,14 @@ impl<'a> Parameters<'a> {
             }
             let detail = if !known.contains(&name) {
                 match known {
-                    [] => "This route takes no parameters.".to_owned(),
-                    known => format!("This route takes the parameters {}.", known.join(", ")),
+                    [] => "The parameter is unknown: this route takes none. Remove it.".to_owned(),
+                    known => format!(
+                        "The parameter is unknown. This route takes {}.",
+                        known.join(", ")
+                    ),
                 }
             } else if !repeated.contains(&name) && taken.iter().any(|(other, _)| *other == name) {
-                "The parameter is given more than once.".to_owned()
+                "The parameter is given more than once. Send it once.".to_owned()
             } else {
                 taken.push((name, value));
                 continue;
@@ -82,7 +85,7 @@ impl<'a> Parameters<'a> {
         limit.ok_or_else(|| {
             Problem::invalid_parameter(
                 "limit",
-                format!("`limit` must be a number from 1 to {MAX_LIMIT}."),
+                format!("`limit` must be an integer from 1 to {MAX_LIMIT}."),
             )
         })
     }
@@ -97,7 +100,7 @@ impl<'a> Parameters<'a> {
             Some("true") => Ok(true),
             Some(_) => Err(Problem::invalid_parameter(
                 name,
-                "The flag is true or false.",
+                format!("`{name}` must be `true` or `false`."),
             )),
         }
     }

@@ -70,7 +70,10 @@ impl Principal {
             Some(claims) => {
                 let subject = claims.get("sub").filter(|subject| !subject.is_empty());
                 let subject = subject.ok_or_else(|| {
-                    Problem::new(Kind::UNAUTHENTICATED, "The token has no sub claim.")
+                    Problem::new(
+                        Kind::UNAUTHENTICATED,
+                        "The token has no `sub` claim. Use a token that names its subject.",
+                    )
                 })?;
                 let scopes = claims
                     .get("scope")
@@ -87,7 +90,7 @@ impl Principal {
             }),
             None => Err(Problem::new(
                 Kind::UNAUTHENTICATED,
-                "Send a bearer token in the authorization header.",
+                "The request has no bearer token. Send one in the `authorization` header.",
             )),
         }
     }
@@ -117,7 +120,10 @@ impl Principal {
         }
         Err(Problem::new(
             Kind::FORBIDDEN,
-            format!("The token lacks the scope {}.", scope.as_str()),
+            format!(
+                "The token lacks the scope `{}`. Request a token that has it.",
+                scope.as_str()
+            ),
         ))
     }
 }

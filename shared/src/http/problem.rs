@@ -35,43 +35,43 @@ macro_rules! kinds {
 
 kinds! {
     /// A parameter of the query breaks its rule or is unknown.
-    INVALID_PARAMETER = BAD_REQUEST, "invalid-parameter", "A query parameter is not valid";
+    INVALID_PARAMETER = BAD_REQUEST, "invalid-parameter", "Invalid query parameter";
     /// A header breaks its rule.
-    INVALID_HEADER = BAD_REQUEST, "invalid-header", "A header is not valid";
+    INVALID_HEADER = BAD_REQUEST, "invalid-header", "Invalid header";
     /// The body breaks its rule.
-    INVALID_BODY = BAD_REQUEST, "invalid-body", "The request body is not valid";
+    INVALID_BODY = BAD_REQUEST, "invalid-body", "Invalid request body";
     /// A cursor is malformed, or belongs to another listing or to other filters.
-    INVALID_CURSOR = BAD_REQUEST, "invalid-cursor", "The cursor is not valid";
+    INVALID_CURSOR = BAD_REQUEST, "invalid-cursor", "Invalid cursor";
     /// The request is not authenticated.
-    UNAUTHENTICATED = UNAUTHORIZED, "unauthenticated", "A bearer token is needed";
+    UNAUTHENTICATED = UNAUTHORIZED, "unauthenticated", "Authentication required";
     /// The principal lacks a scope.
-    FORBIDDEN = FORBIDDEN, "forbidden", "The token lacks a scope";
+    FORBIDDEN = FORBIDDEN, "forbidden", "Permission denied";
     /// There is no such profile.
-    PROFILE_NOT_FOUND = NOT_FOUND, "profile-not-found", "There is no such profile";
+    PROFILE_NOT_FOUND = NOT_FOUND, "profile-not-found", "Profile not found";
     /// The profile has no such event.
-    EVENT_NOT_FOUND = NOT_FOUND, "event-not-found", "There is no such event";
+    EVENT_NOT_FOUND = NOT_FOUND, "event-not-found", "Event not found";
     /// The profile has no such note.
-    NOTE_NOT_FOUND = NOT_FOUND, "note-not-found", "There is no such note";
+    NOTE_NOT_FOUND = NOT_FOUND, "note-not-found", "Note not found";
     /// There is no such route.
-    ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "There is no such route";
+    ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "Route not found";
     /// The route does not support the method.
-    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "The route takes other methods";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
     /// The note was changed since it was read.
-    NOTE_CHANGED = PRECONDITION_FAILED, "note-changed", "The note was changed since it was read";
+    NOTE_CHANGED = PRECONDITION_FAILED, "note-changed", "Note changed by another request";
     /// A change requires the header `If-Match`, which names the state to change.
-    PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match is needed";
+    PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match header required";
     /// The note of a repeated request has been deleted.
-    NOTE_DELETED = CONFLICT, "note-deleted", "The note was deleted";
+    NOTE_DELETED = CONFLICT, "note-deleted", "Note deleted";
     /// The response is too large to be sent.
-    ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
+    ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "Response too large";
     /// The content type of the body is not JSON.
-    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has to be application/json";
+    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported content type";
     /// The idempotency key was used for another request.
-    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The idempotency key was used for another request";
+    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key used for another request";
     /// An internal failure.
-    INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side";
+    INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// A temporary failure, for example throttling. A retry may succeed.
-    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Busy: try again in a moment";
+    UNAVAILABLE = SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable";
 }
 
 /// The failure of a request.
@@ -114,7 +114,7 @@ impl Problem {
 
     /// Creates an internal failure. The source is logged and never sent to the client.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "The failure is logged under the request id.";
+        let detail = "The request failed because of an internal error. Send it again; if it keeps failing, give the operator the `request_id`.";
         Self {
             source: Some(source.into()),
             ..Self::new(Kind::INTERNAL, detail)
@@ -127,7 +127,7 @@ impl Problem {
             source: Some(source.into()),
             ..Self::new(
                 Kind::UNAVAILABLE,
-                "The request changed nothing that sending it again would double.",
+                "The service is throttled or a dependency cannot be reached. It is safe to send the request again after `Retry-After` seconds.",
             )
         }
     }
@@ -136,7 +136,7 @@ impl Problem {
     pub fn profile_not_found() -> Self {
         Self::new(
             Kind::PROFILE_NOT_FOUND,
-            "Nothing is recorded under this id. POST /profiles/lookup finds the id of an identifier.",
+            "No data is stored under this ID or identifier. Check it, or find the ID with POST /profiles/lookup.",
         )
     }
 
@@ -144,7 +144,7 @@ impl Problem {
     pub fn route_not_found() -> Self {
         Self::new(
             Kind::ROUTE_NOT_FOUND,
-            "This function does not serve the route.",
+            "The API has no such route. Check the method and the path.",
         )
     }
 
@@ -155,7 +155,8 @@ impl Problem {
 
     /// Returns the problem for a cursor that is not valid or belongs to another request.
     pub fn invalid_cursor() -> Self {
-        let detail = "The cursor is the `next` of an answer to the same request; without one, reading begins anew.";
+        let detail = "The cursor does not belong to this request. Send the `next` of the previous page with the same parameters, or no cursor to \
+                      start again.";
         Self::new(Kind::INVALID_CURSOR, detail).field("cursor")
     }
 
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn documents_name_type_field_and_request() {
         let problem =
-            Problem::new(Kind::INVALID_PARAMETER, "limit is a number from 1 to 100").field("limit");
+            Problem::new(Kind::INVALID_PARAMETER, "`limit` must be an integer.").field("limit");
         let response = problem.respond("r-1");
         assert_eq!(response.status(), 400);
         assert_eq!(
@@ -262,7 +263,7 @@ mod tests {
         };
         assert_eq!(
             body,
-            r#"{"type":"/problems/invalid-parameter","title":"A query parameter is not valid","status":400,"detail":"limit is a number from 1 to 100","field":"limit","request_id":"r-1"}"#
+            r#"{"type":"/problems/invalid-parameter","title":"Invalid query parameter","status":400,"detail":"`limit` must be an integer.","field":"limit","request_id":"r-1"}"#
         );
     }
 
@@ -307,6 +308,24 @@ mod tests {
                 assert!(section.contains(part), "{}: {part}", kind.slug);
             }
         }
+    }
+
+    #[test]
+    fn the_contract_gives_true_examples() {
+        let contract = include_str!("../../../infra/openapi.yaml");
+        let examples = contract
+            .lines()
+            .filter_map(|line| line.split_once("type: /problems/"));
+        let mut seen = 0;
+        for (_, example) in examples {
+            let (slug, rest) = example.split_once(", title: ").expect("a title");
+            let kind = Kind::ALL.iter().find(|kind| kind.slug == slug);
+            let kind = kind.unwrap_or_else(|| panic!("{slug}"));
+            let expected = format!("{}, status: {},", kind.title, kind.status.as_u16());
+            assert!(rest.starts_with(&expected), "{slug}: {rest}");
+            seen += 1;
+        }
+        assert!(seen > 15, "{seen}");
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl fmt::Debug for IdentityId {
 
 /// The text is not an identity id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id of 26 characters a-z and 2-7")]
+#[error("the ID must be 26 characters of a-z and 2-7")]
 pub struct IdentityIdError;
 
 impl<'de> serde::Deserialize<'de> for IdentityId {

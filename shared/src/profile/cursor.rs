@@ -23,7 +23,7 @@ pub enum Listing {
 
 /// The string is not a cursor of this listing with these filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the `next` of an answer to the same request")]
+#[error("the cursor is not the `next` of a response to the same request")]
 pub struct CursorError;
 
 /// Returns a cursor that continues after `position` in `listing`. `filters` is a canonical form of the filters.

@@ -207,14 +207,14 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
         EventType::Return => format!("Returned {}", goods(data, view)),
         EventType::EmailSend => match data.text("subject") {
             Some(subject) => format!("Was sent \u{201c}{subject}\u{201d}"),
-            None => "Was sent an e-mail".to_owned(),
+            None => "Was sent an email".to_owned(),
         },
-        EventType::EmailOpen => format!("Opened {}", sent(data, "an e-mail")),
-        EventType::EmailClick => format!("Followed {} in {}", link(data), sent(data, "an e-mail")),
+        EventType::EmailOpen => format!("Opened {}", sent(data, "an email")),
+        EventType::EmailClick => format!("Followed {} in {}", link(data), sent(data, "an email")),
         EventType::EmailBounce => {
-            format!("Did not receive {}: it bounced", sent(data, "an e-mail"))
+            format!("Did not receive {}: it bounced", sent(data, "an email"))
         }
-        EventType::EmailSubscribe => format!("E-mail subscription{}: {}", list(data), status(data)),
+        EventType::EmailSubscribe => format!("Email subscription{}: {}", list(data), status(data)),
         EventType::SmsSend => "Was sent a text message".to_owned(),
         EventType::SmsClick => format!(
             "Followed {} in {}",
@@ -335,23 +335,23 @@ mod tests {
             (
                 EmailOpen,
                 json!({"list": list, "campaign_id": "c1"}),
-                "Opened an e-mail of \u{201c}Weekly news\u{201d}",
+                "Opened an email of \u{201c}Weekly news\u{201d}",
             ),
             (
                 EmailOpen,
                 json!({"campaign_id": "c1"}),
-                "Opened an e-mail of the campaign c1",
+                "Opened an email of the campaign c1",
             ),
-            (EmailOpen, json!({}), "Opened an e-mail"),
+            (EmailOpen, json!({}), "Opened an email"),
             (
                 EmailClick,
                 json!({"clicked_link": {"name": "Shop now", "url": "https://a.example/x"}, "list": list}),
-                "Followed \u{201c}Shop now\u{201d} in an e-mail of \u{201c}Weekly news\u{201d}",
+                "Followed \u{201c}Shop now\u{201d} in an email of \u{201c}Weekly news\u{201d}",
             ),
             (
                 EmailClick,
                 json!({"clicked_link": {"url": "https://jane:secret@a.example?who=jane"}}),
-                "Followed a link to a.example in an e-mail",
+                "Followed a link to a.example in an email",
             ),
             (
                 SmsClick,
@@ -361,12 +361,12 @@ mod tests {
             (
                 EmailBounce,
                 json!({"list": list}),
-                "Did not receive an e-mail of \u{201c}Weekly news\u{201d}: it bounced",
+                "Did not receive an email of \u{201c}Weekly news\u{201d}: it bounced",
             ),
             (
                 EmailSubscribe,
                 json!({"list": list, "status": "unsubscribed"}),
-                "E-mail subscription to \u{201c}Weekly news\u{201d}: unsubscribed",
+                "Email subscription to \u{201c}Weekly news\u{201d}: unsubscribed",
             ),
         ] {
             assert_eq!(titled(kind, data), expected);

@@ -28,10 +28,19 @@ pub struct NoteText {
     cards: usize,
 }
 
-/// The string breaks a rule for the text of a note.
+/// Why a string cannot be the text of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("1 to 10,000 characters, not only blanks, no control characters but line breaks and tabs")]
-pub struct NoteTextError;
+pub enum NoteTextError {
+    /// The string is empty or contains only whitespace.
+    #[error("`text` is empty. Send 1 to 10,000 characters, not only whitespace.")]
+    Empty,
+    /// The string has this many characters, more than [`MAX_CHARS`].
+    #[error("`text` has {0} characters; the limit is 10,000. Shorten it, or send several notes.")]
+    TooLong(usize),
+    /// The string contains a control character that is not allowed.
+    #[error("`text` contains control characters. Remove all of them except line breaks and tabs.")]
+    ControlCharacter,
+}
 
 impl NoteText {
     /// Checks a string and masks the card numbers in it.
@@ -39,20 +48,22 @@ impl NoteText {
     /// # Errors
     /// The string contains only whitespace, is too long, or contains control characters.
     pub fn new(text: &str) -> Result<Self, NoteTextError> {
-        let fits = !text.trim().is_empty()
-            && text.chars().count() <= MAX_CHARS
-            && !text
-                .chars()
-                .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
-        if fits {
-            let (text, cards) = card::mask(text);
-            Ok(Self {
-                text: text.into_owned(),
-                cards,
-            })
-        } else {
-            Err(NoteTextError)
+        let is_forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if text.trim().is_empty() {
+            return Err(NoteTextError::Empty);
         }
+        let chars = text.chars().count();
+        if chars > MAX_CHARS {
+            return Err(NoteTextError::TooLong(chars));
+        }
+        if text.contains(is_forbidden) {
+            return Err(NoteTextError::ControlCharacter);
+        }
+        let (text, cards) = card::mask(text);
+        Ok(Self {
+            text: text.into_owned(),
+            cards,
+        })
     }
 
     /// Returns the text.
@@ -222,8 +233,16 @@ mod tests {
     fn texts() {
         assert!(NoteText::new("Prefers a call\n\tafter five.").is_ok());
         assert!(NoteText::new(&"é".repeat(MAX_CHARS)).is_ok());
-        for text in ["", " \n", "bell\u{7}", &"x".repeat(MAX_CHARS + 1)] {
-            assert_eq!(NoteText::new(text), Err(NoteTextError));
+        for (text, error) in [
+            ("", NoteTextError::Empty),
+            (" \n", NoteTextError::Empty),
+            ("bell\u{7}", NoteTextError::ControlCharacter),
+            (
+                &"x".repeat(MAX_CHARS + 1),
+                NoteTextError::TooLong(MAX_CHARS + 1),
+            ),
+        ] {
+            assert_eq!(NoteText::new(text), Err(error), "{text:.9}");
         }
         let text = NoteText::new("Card 4111 1111 1111 1111").unwrap();
         assert_eq!(

@@ -82,17 +82,19 @@ pub struct Aws {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A variable is not set or empty.
-    #[error("the environment variable {0} is not set")]
+    #[error("the environment variable {0} is missing or empty; set it")]
     Missing(&'static str),
     /// A variable does not have the expected form.
-    #[error("the environment variable {0} is not {1}")]
+    #[error("the environment variable {0} must be {1}")]
     Invalid(&'static str, &'static str),
     /// TLS cannot use the trusted certificates.
-    #[error("the certificates of AWS_CA_BUNDLE can't be used: {0}")]
+    #[error(
+        "the certificates of AWS_CA_BUNDLE cannot be used: {0}. Set it to a PEM file of certificates"
+    )]
     Certificates(String),
     /// `AWS_SAM_LOCAL` is set, but the table is not local.
     #[error(
-        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB is missing or has a host of AWS. Set it to the URL of a local table"
+        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB is missing or names an AWS host. Set it to the URL of a local table"
     )]
     LocalAgentOnAws,
 }
@@ -122,7 +124,7 @@ impl Config {
             None => Ok(None),
             Some(text) => match text.parse() {
                 Ok(number) => Ok(Some(number).filter(|number| *number > 0)),
-                Err(_) => Err(ConfigError::Invalid(name, "a whole number")),
+                Err(_) => Err(ConfigError::Invalid(name, "an integer of at least 0")),
             },
         };
         Ok(Self {
@@ -201,7 +203,7 @@ fn list(text: Option<String>) -> Vec<String> {
 }
 
 fn calling_code(text: Option<String>) -> Result<Option<CallingCode>, ConfigError> {
-    let expected = "a country calling code like 61, 1/10 or 47/8";
+    let expected = "a country calling code such as 61, 1/10 or 47/8";
     text.map(|text| text.parse())
         .transpose()
         .map_err(|_| ConfigError::Invalid("DEFAULT_CALLING_CODE", expected))
@@ -314,18 +316,23 @@ mod tests {
         assert_eq!(of(""), Ok(None));
         assert_eq!(of("47/8"), Ok("47/8".parse().ok()));
         for code in ["+61", "0", "AU", "61/99"] {
-            let message = of(code).unwrap_err().to_string();
-            assert!(message.contains("DEFAULT_CALLING_CODE is not"), "{message}");
+            let error = of(code).unwrap_err();
+            assert!(
+                matches!(error, ConfigError::Invalid("DEFAULT_CALLING_CODE", _)),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn certificates_that_can_not_be_used_fail_the_start() {
-        let of = |path| config(&[("AWS_CA_BUNDLE", path)]).unwrap_err().to_string();
-        assert!(of("/nowhere.pem").contains("AWS_CA_BUNDLE"));
-        assert!(
-            of(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).contains("holds no certificate")
-        );
+        for path in [
+            "/nowhere.pem",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ] {
+            let error = config(&[("AWS_CA_BUNDLE", path)]).unwrap_err();
+            assert!(matches!(error, ConfigError::Certificates(_)), "{error}");
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn of_file(path: &str) -> Result<RootCertStore, BoxError> {
         roots.add(certificate?)?;
     }
     if roots.is_empty() {
-        return Err(format!("{path} holds no certificate").into());
+        return Err(format!("{path} contains no certificate").into());
     }
     Ok(roots)
 }

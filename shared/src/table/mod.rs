@@ -68,13 +68,13 @@ pub struct Table {
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The request was throttled, or the table cannot be reached. A retry may succeed.
-    #[error("the table is busy: {0}")]
+    #[error("the table is throttled or cannot be reached; retry later")]
     Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// DynamoDB rejected the request as invalid, for example because of a value that cannot be stored.
-    #[error("the table can't take the request: {0}")]
+    #[error("DynamoDB rejected the request as invalid")]
     Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// DynamoDB refused the request. A retry does not help.
-    #[error("the table refuses: {0}")]
+    #[error("DynamoDB refused the request; a retry does not help")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -287,7 +287,9 @@ impl Table {
         if keys.is_empty() || !consistent {
             return Ok((found, keys));
         }
-        Err(TableError::Busy("keys were left unprocessed".into()))
+        Err(TableError::Busy(
+            "keys stayed unprocessed after the last retry".into(),
+        ))
     }
 
     /// Reads a range in either direction. With a limit it examines that many items, and returns fewer if some have expired.

@@ -94,7 +94,7 @@ async fn computes_profile() {
             "Returned 2 items for 50.00 USD",
             "Bought 2 items for 9.95 USD",
             "Bought 4 items for 100.00 USD",
-            "Opened an e-mail of \u{201c}All customers\u{201d}",
+            "Opened an email of \u{201c}All customers\u{201d}",
             "Was sent \u{201c}Dress your best this Black Friday\u{201d}",
         ]
     );

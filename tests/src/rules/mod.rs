@@ -155,8 +155,13 @@ async fn checks_every_rule() {
         assert_eq!(found_faults, expected, "{name}");
         for (reject, (row, ..)) in found.iter().zip(&rules.rejected) {
             assert_eq!(&reject["record"], row);
+            let message = reject["message"].as_str().unwrap();
+            let subject = match reject["field"].as_str() {
+                Some(field) => format!("`{field}` "),
+                None => "The row ".to_owned(),
+            };
             assert!(
-                reject["message"].as_str().unwrap().contains("expected "),
+                message.starts_with(&subject) && message.ends_with('.'),
                 "{reject}"
             );
         }

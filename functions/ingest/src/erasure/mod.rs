@@ -224,7 +224,9 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
                     Verdict::Gone | Verdict::Held(_) | Verdict::Unversioned => {}
                     Verdict::Busy => throttled.push(*place),
                     Verdict::Taken | Verdict::TooLarge => {
-                        return Err(TableError::Refused("a deletion was refused".into()));
+                        return Err(TableError::Refused(
+                            "DynamoDB did not accept a deletion".into(),
+                        ));
                     }
                     Verdict::Refused(reason) => return Err(TableError::Refused(reason.into())),
                 }
@@ -237,7 +239,7 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
         attempt += 1;
         if attempt == MAX_ATTEMPTS {
             return Err(
-                error.unwrap_or_else(|| TableError::Busy("deletions were throttled".into()))
+                error.unwrap_or_else(|| TableError::Busy("deletions stayed throttled".into()))
             );
         }
         tokio::time::sleep(write::backoff(attempt)).await;
@@ -319,7 +321,7 @@ async fn erase(
         }
     }
     Err(IngestError::Table(TableError::Busy(
-        "an identity receives items faster than they can be erased".into(),
+        "an identity receives items faster than they are erased; wait until imports about it have ended".into(),
     )))
 }
 
@@ -374,8 +376,8 @@ async fn profiles(
         if closure.truncated() || all.len() > MAX_TARGETS {
             // Identities beyond the limit would stay, and no link would lead to them any more.
             let error = format!(
-                "the row at byte {offset} would erase more than {MAX_TARGETS} identities, and erases none: name them in \
-                 several rows, without a scope"
+                "the row at byte {offset} would erase more than {MAX_TARGETS} identities, the limit, so it erases none. Name \
+                 them in several rows without `scope`"
             );
             return Err(IngestError::Table(TableError::Refused(error.into())));
         }

@@ -30,21 +30,21 @@ pub(crate) struct DropKey {
 fn unknown_record_type() -> FileError {
     FileError::new(
         FileErrorKind::UnknownRecordType,
-        "The file lies in no folder of a record type: drop/{record_type}/[{source}/]{name}.ndjson.",
+        "The file is not in the folder of a record type. Drop it as drop/{record_type}/[{source}/]{name}.ndjson.",
     )
 }
 
 fn reserved_source() -> FileError {
     FileError::new(
         FileErrorKind::InvalidSource,
-        "The sources agents and system are reserved: drop the file into the folder of another source.",
+        "The sources `agents` and `system` are reserved. Drop the file into the folder of another source.",
     )
 }
 
 fn unsupported_format() -> FileError {
     FileError::new(
         FileErrorKind::UnsupportedFormat,
-        "The file's name ends in none of .ndjson, .jsonl, .json and .csv, plain or with .gz or .zst after it.",
+        "The file name has an unsupported extension. End it in .ndjson, .jsonl, .json or .csv, and add .gz or .zst if compressed.",
     )
 }
 

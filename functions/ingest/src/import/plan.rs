@@ -136,8 +136,8 @@ impl Content {
         FileError::new(
             FileErrorKind::FileTooLarge,
             format!(
-                "At most {} GiB of a file like this one, decompressed, are read. Drop it in several files, or as NDJSON that is \
-                 not compressed, of any size.",
+                "The file contains more than {} GiB decompressed, the limit for CSV, JSON and compressed files. Split it, or drop \
+                 it as uncompressed NDJSON, which has no limit.",
                 MAX_PASSED_OVER >> 30
             ),
         )

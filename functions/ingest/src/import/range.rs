@@ -206,7 +206,8 @@ impl<'a> Run<'a> {
             }
             OpenResult::Open(body) => Ok(Some(Inflated::Plain(None, body))),
             OpenResult::Gone => {
-                let detail = "The version was deleted before it was read to its end.";
+                let detail =
+                    "The object version was deleted before its end was read. Drop the file again.";
                 self.end(
                     Status::Failed,
                     FileError::new(FileErrorKind::ObjectGone, detail),
@@ -214,7 +215,7 @@ impl<'a> Run<'a> {
                 Ok(None)
             }
             OpenResult::Superseded => {
-                let detail = "Another object took this one's place before it was read to its end.";
+                let detail = "Another object replaced this one before its end was read. Drop the file again.";
                 self.end(
                     Status::Superseded,
                     FileError::new(FileErrorKind::ObjectSuperseded, detail),

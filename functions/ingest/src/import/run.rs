@@ -24,6 +24,7 @@ use crate::{
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
+    text::grouped,
 };
 
 /// The maximum number of invocations for one range. Each makes progress, but this alone does not bound the size of a file.
@@ -114,13 +115,13 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
 }
 
 async fn report_gone(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
-    let detail = "The version was deleted before it was read.";
+    let detail = "The object version was deleted before it was read. Drop the file again.";
     let problem = FileError::new(FileErrorKind::ObjectGone, detail);
     report_unread(app, object, Status::Failed, problem).await
 }
 
 async fn report_superseded(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
-    let detail = "Another object took this one's place before it was read.";
+    let detail = "Another object replaced this one before it was read. Drop the file again.";
     let problem = FileError::new(FileErrorKind::ObjectSuperseded, detail);
     report_unread(app, object, Status::Superseded, problem).await
 }
@@ -283,7 +284,7 @@ async fn continue_range(
 /// events share their attempts, so another attempt may remain.
 fn warn_last_attempt(app: &App, import: ImportId, range: usize, attempts: u64) {
     if attempts > app.max_retries {
-        tracing::warn!(%import, range, attempts, "this attempt may be the last");
+        tracing::warn!(%import, range, attempts, "this attempt may be the last; if it fails, the event goes to the on-failure queue");
     }
 }
 
@@ -310,8 +311,10 @@ async fn import_range<'a>(
     }
     if !progress.done && progress.hops >= MAX_HOPS {
         progress.done = true;
-        let detail =
-            format!("The file is not read after {MAX_HOPS} runs: drop it in smaller files.");
+        let detail = format!(
+            "The import did not finish within {} invocations, the limit. Split the file, and drop the parts.",
+            grouped(MAX_HOPS)
+        );
         let error = FileError::new(FileErrorKind::TooManyHops, detail);
         progress.end = Some(EarlyEnd::new(Status::Failed, error));
     }

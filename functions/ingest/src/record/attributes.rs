@@ -17,7 +17,10 @@ use super::{
     check::{self, Path},
     schema,
 };
-use crate::rows::{RowError, RowErrorCode, json};
+use crate::{
+    rows::{RowError, RowErrorCode, json},
+    text::grouped,
+};
 
 /// The maximum number of namespaces of a record. Each is an item that repeats the record's other fields.
 const MAX_NAMESPACES: usize = 100;
@@ -33,7 +36,7 @@ impl Mapper<'_> {
             return Err(field_error(
                 "attributes",
                 RowErrorCode::MissingField,
-                "an object",
+                "is missing. Add an object of attributes.",
             ));
         };
         let namespaces = by_namespace(attributes)?;
@@ -41,7 +44,8 @@ impl Mapper<'_> {
         if repeats > 0 && repeats * Write::map_bytes(&data) > MAX_REPEATED_BYTES {
             return Err(RowError::whole(
                 RowErrorCode::RecordTooLarge,
-                "fields beside attributes of at most 1 MiB, counted once for each namespace after the first",
+                "repeats more than 1 MiB, the limit: its fields except `attributes`, once for each namespace after the first. Split \
+                 the row.",
             ));
         }
         let items = namespaces
@@ -69,7 +73,7 @@ fn by_namespace(attributes: Map) -> Result<BTreeMap<String, Map>, RowError> {
             RowError::at(
                 &path,
                 RowErrorCode::InvalidValue,
-                "a name like namespace.name",
+                "must have a name such as sizes.top: a namespace, a dot and a name.",
             )
         })?;
         if is_reserved(namespace) {
@@ -85,14 +89,17 @@ fn by_namespace(attributes: Map) -> Result<BTreeMap<String, Map>, RowError> {
         return Err(field_error(
             "attributes",
             RowErrorCode::TooMany,
-            "attributes of at most 100 namespaces",
+            format!(
+                "has {} namespaces; the limit is {MAX_NAMESPACES}. Split the row.",
+                grouped(namespaces.len())
+            ),
         ));
     }
     if namespaces.is_empty() {
         return Err(field_error(
             "attributes",
             RowErrorCode::InvalidValue,
-            "at least one attribute",
+            "is empty. Add at least one attribute.",
         ));
     }
     Ok(namespaces)
@@ -101,10 +108,10 @@ fn by_namespace(attributes: Map) -> Result<BTreeMap<String, Map>, RowError> {
 /// Creates the error of an attribute in a reserved namespace.
 fn reserved(path: &Path<'_>) -> RowError {
     let names = RESERVED.join(", ");
-    let expected = format!(
-        "a namespace of the source's own: {names} are reserved; send a customer's fields as a customer_record"
+    let problem = format!(
+        "is in a reserved namespace ({names}). Use another namespace, or send a customer's fields as a customer_record."
     );
-    RowError::at(path, RowErrorCode::ReservedNamespace, expected)
+    RowError::at(path, RowErrorCode::ReservedNamespace, problem)
 }
 
 /// Returns attributes by `namespace.name`. A namespace that is an object, such as from CSV columns, is flattened.
@@ -132,13 +139,13 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
     };
     let given = map
         .remove("value")
-        .ok_or_else(|| RowError::at(path, RowErrorCode::MissingField, "a value"))?;
+        .ok_or_else(|| RowError::at(path, RowErrorCode::MissingField, "has no `value`. Add it."))?;
     let confidence = map.remove("confidence");
     if let Some((unknown, _)) = map.iter().next() {
         return Err(RowError::at(
             &Path::Field(path, unknown),
             RowErrorCode::UnknownField,
-            "value or confidence",
+            "is not a field of an attribute. Use `value` and `confidence`.",
         ));
     }
     let mut kept = Map::new();
@@ -154,7 +161,7 @@ fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
             return Err(RowError::at(
                 &Path::Field(path, "confidence"),
                 RowErrorCode::InvalidValue,
-                "a number from 0 to 2",
+                "must be a number from 0 to 2.",
             ));
         };
         kept.insert("confidence", Value::Number(sure.to_owned()));

@@ -11,10 +11,15 @@ use shared::model::{
 };
 
 use super::kind::{Field, Kind, Number};
-use crate::rows::{RowError, RowErrorCode, json};
+use crate::{
+    rows::{RowError, RowErrorCode, json},
+    text::grouped,
+};
 
-/// Amounts must be below this, so that every sum in a profile is exact.
-const MAX_AMOUNT: i64 = 1_000_000_000_000_000;
+/// The maximum number of digits before the decimal point of an amount, so that every sum in a profile is exact.
+const MAX_DIGITS: u32 = 15;
+/// Amounts must be below this.
+const MAX_AMOUNT: i64 = 10_i64.pow(MAX_DIGITS);
 /// The maximum number of decimal places of an amount.
 const MAX_PLACES: u32 = 9;
 
@@ -38,12 +43,8 @@ impl fmt::Display for Path<'_> {
 }
 
 /// Creates the error of a top-level field of a record.
-pub(super) fn field_error(
-    field: &str,
-    code: RowErrorCode,
-    expected: impl Into<String>,
-) -> RowError {
-    RowError::at(&Path::Field(&Path::Record, field), code, expected)
+pub(super) fn field_error(field: &str, code: RowErrorCode, problem: impl Into<String>) -> RowError {
+    RowError::at(&Path::Field(&Path::Record, field), code, problem)
 }
 
 /// Checks the fields of an object. A field that is `null` counts as absent.
@@ -55,7 +56,7 @@ pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<
                 return Err(RowError::at(
                     &path,
                     RowErrorCode::MissingField,
-                    expectation(&field.kind),
+                    format!("is missing. Add {}.", expectation(&field.kind)),
                 ));
             }
             None => {}
@@ -71,8 +72,8 @@ pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<
 }
 
 fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> {
-    let wrong_type = || RowError::at(path, RowErrorCode::WrongType, expectation(kind));
-    let invalid = || RowError::at(path, RowErrorCode::InvalidValue, expectation(kind));
+    let wrong_type = || RowError::at(path, RowErrorCode::WrongType, must_be(kind));
+    let invalid = || RowError::at(path, RowErrorCode::InvalidValue, must_be(kind));
     match (kind, value) {
         (Kind::Flag, Value::Bool(flag)) => Ok(Value::Bool(flag)),
         (Kind::Flag, Value::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
@@ -91,7 +92,11 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> 
                 return Err(RowError::at(
                     path,
                     RowErrorCode::TooMany,
-                    format!("at most {most}"),
+                    format!(
+                        "has {} items; the limit is {}. Remove items or split the record.",
+                        grouped(list.len()),
+                        grouped(*most)
+                    ),
                 ));
             }
             let items = list.into_iter().enumerate();
@@ -190,31 +195,39 @@ fn is_url(text: &str) -> bool {
         && !text.contains(|c: char| c.is_control() || c.is_whitespace())
 }
 
+fn must_be(kind: &Kind) -> String {
+    format!("must be {}.", expectation(kind))
+}
+
+/// Describes the values of a kind, with their limits.
 fn expectation(kind: &Kind) -> String {
     match kind {
-        Kind::Text => "a text".to_owned(),
+        Kind::Text => "a string".to_owned(),
         Kind::Id => format!("1 to {MAX_PART_BYTES} bytes without control characters"),
         Kind::Flag => "true or false".to_owned(),
         Kind::Amount(bounds) => {
-            let what = if bounds.integer {
-                "an integer"
+            let (what, digits) = if bounds.integer {
+                ("an integer", format!("with at most {MAX_DIGITS} digits"))
             } else {
-                "a decimal number"
+                let digits = format!(
+                    "with at most {MAX_DIGITS} digits before the point and {MAX_PLACES} after it"
+                );
+                ("a decimal", digits)
             };
             match (bounds.low, bounds.high) {
-                (Some(low), _) => format!("{what} of at least {low}"),
-                (_, Some(high)) => format!("{what} of at most {high}"),
-                _ => what.to_owned(),
+                (Some(low), _) => format!("{what} of at least {low}, {digits}"),
+                (_, Some(high)) => format!("{what} of at most {high}, {digits}"),
+                _ => format!("{what} {digits}"),
             }
         }
-        Kind::Latitude => "degrees from -90 to under 90".to_owned(),
-        Kind::Longitude => "degrees from -180 to under 180".to_owned(),
-        Kind::Date => "a date like 1985-12-31".to_owned(),
-        Kind::Time => "a time like 2026-10-31T23:59:59Z".to_owned(),
+        Kind::Latitude => "a number of degrees from -90 to below 90".to_owned(),
+        Kind::Longitude => "a number of degrees from -180 to below 180".to_owned(),
+        Kind::Date => "a date such as 1985-12-31".to_owned(),
+        Kind::Time => "a time such as 2026-10-31T23:59:59Z".to_owned(),
         Kind::Url => "an http or https URL".to_owned(),
-        Kind::Currency => "an ISO 4217 code of three letters".to_owned(),
+        Kind::Currency => "an ISO 4217 code of three letters, such as AUD".to_owned(),
         Kind::OneOf(words) => format!("one of {}", words.join(", ")),
-        Kind::List(..) => "a list".to_owned(),
+        Kind::List(..) => "an array".to_owned(),
         Kind::Object(_) | Kind::MapOf(_) | Kind::Open => "an object".to_owned(),
     }
 }

@@ -23,6 +23,7 @@ use crate::rows::{RowError, RowErrorCode};
 
 /// How far an event, or a record's `updated_at`, may be after its file's last modification, in seconds.
 const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
+const MUST_BE_TIME: &str = "must be a time such as 2026-10-31T23:59:59Z.";
 
 impl Mapper<'_> {
     pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, RowError> {
@@ -31,7 +32,7 @@ impl Mapper<'_> {
             field_error(
                 "action_at",
                 RowErrorCode::MissingField,
-                "a time like 2026-10-31T23:59:59Z",
+                "is missing. Add a time such as 2026-10-31T23:59:59Z.",
             )
         })?;
         let moved_from = self
@@ -71,7 +72,7 @@ impl Mapper<'_> {
             field_error(
                 "body",
                 RowErrorCode::InvalidValue,
-                "a text that can be compressed",
+                "cannot be compressed. Shorten it.",
             )
         })?;
         let beginning = body::beginning(text, body::PREVIEW_BYTES).to_owned();
@@ -91,20 +92,11 @@ impl Mapper<'_> {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::Text(text)) => text,
             Some(_) => {
-                return Err(field_error(
-                    name,
-                    RowErrorCode::WrongType,
-                    "a time like 2026-10-31T23:59:59Z",
-                ));
+                return Err(field_error(name, RowErrorCode::WrongType, MUST_BE_TIME));
             }
         };
-        let at = Instant::parse(&text).ok_or_else(|| {
-            field_error(
-                name,
-                RowErrorCode::InvalidValue,
-                "a time like 2026-10-31T23:59:59Z",
-            )
-        })?;
+        let at = Instant::parse(&text)
+            .ok_or_else(|| field_error(name, RowErrorCode::InvalidValue, MUST_BE_TIME))?;
         self.bounded(name, at).map(Some)
     }
 
@@ -120,7 +112,7 @@ impl Mapper<'_> {
             return Err(field_error(
                 name,
                 RowErrorCode::InvalidValue,
-                "a time at most 48 hours after the file's",
+                "is more than 48 hours after the file was last modified, the limit. Correct the time.",
             ));
         }
         Ok(at)

@@ -70,26 +70,35 @@ impl Mapper<'_> {
 
     /// Removes and parses the identifiers of a record.
     fn forgotten(&self, fields: &mut Map) -> Result<Vec<Identifier>, RowError> {
-        let expected = format!("link, or 1 to {MAX_FORGOTTEN} links in records");
-        match (fields.remove("link"), fields.remove("records")) {
+        let records = match (fields.remove("link"), fields.remove("records")) {
             (Some(link), None | Some(Value::Null)) => {
                 let path = Path::Field(&Path::Record, "link");
-                Ok(vec![self.identifier(link, &path)?])
+                return Ok(vec![self.identifier(link, &path)?]);
             }
-            (None | Some(Value::Null), Some(Value::List(records)))
-                if (1..=MAX_FORGOTTEN).contains(&records.len()) =>
-            {
-                let path = Path::Field(&Path::Record, "records");
-                let links = records.into_iter().enumerate();
-                links
-                    .map(|(index, record)| self.named(record, &Path::Index(&path, index)))
-                    .collect()
+            (None | Some(Value::Null), Some(Value::List(records))) => records,
+            (Some(_), Some(_)) => {
+                let problem = "must not be used together with `link`. Keep one of them.";
+                return Err(field_error("records", RowErrorCode::InvalidValue, problem));
             }
-            (None | Some(Value::Null), Some(Value::List(_))) | (Some(_), Some(_)) => {
-                Err(field_error("records", RowErrorCode::InvalidValue, expected))
+            (None, _) => {
+                let problem = format!(
+                    "is missing. Add it, or 1 to {MAX_FORGOTTEN} identifiers in `records`."
+                );
+                return Err(field_error("link", RowErrorCode::MissingField, problem));
             }
-            (None, _) => Err(field_error("link", RowErrorCode::MissingField, expected)),
+        };
+        let count = records.len();
+        if !(1..=MAX_FORGOTTEN).contains(&count) {
+            let problem = format!(
+                "has {count} identifiers; it must have 1 to {MAX_FORGOTTEN}. Split the row if it has more."
+            );
+            return Err(field_error("records", RowErrorCode::InvalidValue, problem));
         }
+        let path = Path::Field(&Path::Record, "records");
+        let links = records.into_iter().enumerate();
+        links
+            .map(|(index, record)| self.named(record, &Path::Index(&path, index)))
+            .collect()
     }
 }
 
@@ -102,21 +111,23 @@ fn kind(fields: &mut Map) -> Result<ForgetKind, RowError> {
         (true, false) => Ok(ForgetKind::Suppress),
         (false, true) => Ok(ForgetKind::Reinstate),
         (true, true) => {
-            let expected = "not both suppress and reinstate";
+            let problem = "must not be true together with `suppress`. Keep one of them.";
             let code = RowErrorCode::InvalidValue;
-            Err(field_error("reinstate", code, expected))
+            Err(field_error("reinstate", code, problem))
         }
     }
 }
 
 /// Removes the scope of a record. Returns whether it is the whole profile.
 fn is_whole_profile(fields: &mut Map, kind: ForgetKind) -> Result<bool, RowError> {
-    let expected = match (fields.remove("scope"), kind) {
+    let problem = match (fields.remove("scope"), kind) {
         (None | Some(Value::Null), _) => return Ok(false),
         (Some(Value::Text(scope)), _) if scope == "identity" => return Ok(false),
-        (Some(_), ForgetKind::Reinstate) => "identity: each one is let in again by its name",
+        (Some(_), ForgetKind::Reinstate) => {
+            "must be identity in a `reinstate` row. Name each identity to reinstate."
+        }
         (Some(Value::Text(scope)), _) if scope == "profile" => return Ok(true),
-        (Some(_), _) => "one of identity, profile",
+        (Some(_), _) => "must be identity or profile.",
     };
-    Err(field_error("scope", RowErrorCode::InvalidValue, expected))
+    Err(field_error("scope", RowErrorCode::InvalidValue, problem))
 }

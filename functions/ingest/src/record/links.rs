@@ -27,7 +27,7 @@ impl Mapper<'_> {
             None | Some(Value::Null) => Err(RowError::at(
                 &path,
                 RowErrorCode::MissingField,
-                "exactly one identifier",
+                "is missing. Add exactly one identifier.",
             )),
             Some(value) => self.identifier(value, &path),
         }
@@ -57,7 +57,7 @@ impl Mapper<'_> {
             Value::Null => Err(RowError::at(
                 path,
                 RowErrorCode::MissingField,
-                "exactly one identifier",
+                "is missing. Add exactly one identifier.",
             )),
             Value::Map(mut map) if map.get("link").is_some() => {
                 let path = Path::Field(path, "link");
@@ -73,7 +73,7 @@ impl Mapper<'_> {
             return Err(RowError::at(
                 path,
                 RowErrorCode::WrongType,
-                "an object with exactly one identifier",
+                "must be an object with exactly one identifier.",
             ));
         };
         let is_scalar =
@@ -82,7 +82,7 @@ impl Mapper<'_> {
             return Err(RowError::at(
                 &Path::Field(path, name),
                 RowErrorCode::WrongType,
-                "a text",
+                "must be a string.",
             ));
         }
         let fields = map.iter().filter_map(|(name, value)| {
@@ -96,9 +96,9 @@ impl Mapper<'_> {
         let identifier = Identifier::from_fields(fields, self.notation, self.context.identifiers);
         identifier.map_err(|error| match &error.field {
             Some(field) => {
-                RowError::at(&Path::Field(path, field), error.code.into(), error.expected)
+                RowError::at(&Path::Field(path, field), error.code.into(), error.problem)
             }
-            None => RowError::at(path, error.code.into(), error.expected),
+            None => RowError::at(path, error.code.into(), error.problem),
         })
     }
 }

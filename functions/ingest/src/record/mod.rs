@@ -130,7 +130,7 @@ pub(crate) fn place(
             return Err(field_error(
                 "record_type",
                 RowErrorCode::InvalidValue,
-                "the record type of the file's folder",
+                "must be the record type of the file's folder. Remove the field, or drop the row into another folder.",
             ));
         }
         (Some(record_type), _) | (None, Some(record_type)) => record_type,
@@ -138,7 +138,7 @@ pub(crate) fn place(
             return Err(field_error(
                 "record_type",
                 RowErrorCode::MissingField,
-                "a record type",
+                "is missing. Add the record type of the row, such as purchase.",
             ));
         }
     };
@@ -188,7 +188,7 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
                 return Err(field_error(
                     "record",
                     RowErrorCode::WrongType,
-                    "the rejected row",
+                    "must be the rejected row, as an object or a string.",
                 ));
             }
         };
@@ -247,7 +247,7 @@ fn unknown_type() -> RowError {
     field_error(
         "record_type",
         RowErrorCode::UnknownRecordType,
-        "one of the record types",
+        "is not a record type. Use a record type such as customer_record or purchase.",
     )
 }
 
@@ -258,6 +258,10 @@ fn flag(fields: &mut Map, name: &str) -> Result<bool, RowError> {
         Some(Value::Bool(flag)) => Ok(flag),
         Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("true") => Ok(true),
         Some(Value::Text(text)) if text.trim().eq_ignore_ascii_case("false") => Ok(false),
-        Some(_) => Err(field_error(name, RowErrorCode::WrongType, "true or false")),
+        Some(_) => Err(field_error(
+            name,
+            RowErrorCode::WrongType,
+            "must be true or false.",
+        )),
     }
 }

@@ -24,7 +24,7 @@ impl Mapper<'_> {
             return Err(field_error(
                 &named_by,
                 RowErrorCode::MissingField,
-                "the id that product_reference_type names",
+                "is missing. Add the ID that `product_reference_type` names.",
             ));
         }
         let ids = ["product_id", "sku", "upc"]

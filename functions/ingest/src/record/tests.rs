@@ -5,6 +5,7 @@ use shared::{model::version::ImportId, profile::redact};
 
 use super::{forget::ForgetKind, *};
 
+mod contract;
 mod events;
 mod faults;
 mod page;

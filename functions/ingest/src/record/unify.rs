@@ -18,12 +18,18 @@ const MAX_UNIFIED: usize = 8;
 impl Mapper<'_> {
     pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, RowError> {
         let unlink = flag(&mut fields, "unlink")?;
-        let expected = format!("2 to {MAX_UNIFIED} links that name one customer");
         let Some(Value::List(records)) = fields.remove("records") else {
-            return Err(field_error("records", RowErrorCode::MissingField, expected));
+            let problem = format!(
+                "is missing. Add an array of 2 to {MAX_UNIFIED} identifiers of one customer."
+            );
+            return Err(field_error("records", RowErrorCode::MissingField, problem));
         };
-        if !(2..=MAX_UNIFIED).contains(&records.len()) {
-            return Err(field_error("records", RowErrorCode::InvalidValue, expected));
+        let count = records.len();
+        if !(2..=MAX_UNIFIED).contains(&count) {
+            let problem = format!(
+                "has {count} identifiers; it must have 2 to {MAX_UNIFIED}. Split the row if it has more."
+            );
+            return Err(field_error("records", RowErrorCode::InvalidValue, problem));
         }
         let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
         let (identifiers, left_out) = self.unified(records)?;
@@ -31,7 +37,10 @@ impl Mapper<'_> {
             members.insert(self.context.key.identity(&identifier), identifier);
         }
         if members.len() < 2 {
-            let differ = || field_error("records", RowErrorCode::InvalidValue, "links that differ");
+            let differ = || {
+                let problem = "must have at least 2 different identifiers.";
+                field_error("records", RowErrorCode::InvalidValue, problem)
+            };
             return Err(left_out.into_iter().next().unwrap_or_else(differ));
         }
         let mut placed = Placed {

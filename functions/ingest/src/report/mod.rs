@@ -64,11 +64,11 @@ pub(crate) fn still_held(
         |days: u64| Instant::from_seconds(now.seconds().saturating_add_unsigned(days * 86_400));
     vec![
         StillHeld {
-            what: "dropped files, under drop/ with their older versions",
+            what: "dropped files under drop/, with their noncurrent versions",
             until: raw_file_days.and_then(|days| after(days + NONCURRENT_DROP_DAYS)),
         },
         StillHeld {
-            what: "rejected rows, under rejects/",
+            what: "rejected rows under rejects/",
             until: reject_days.and_then(|days| after(days + NONCURRENT_REJECT_DAYS)),
         },
         StillHeld {
@@ -79,8 +79,8 @@ pub(crate) fn still_held(
 }
 
 /// The advice if events dated after the erasure were deleted.
-const DROP_AGAIN: &str = "Deleted events were dated after the erasure (`dated_ahead`). Drop the same rows again after 48 hours: \
-    a file that is imported until then may contain these events.";
+const DROP_AGAIN: &str = "Deleted events were dated after the erasure (`dated_ahead`). Files that are imported within 48 hours may \
+    contain these events. Drop the same rows again after that time.";
 
 /// The report of an import.
 #[derive(Clone, Debug, Serialize)]

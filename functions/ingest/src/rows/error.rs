@@ -30,32 +30,33 @@ named! {
     }
 }
 
-/// Why a row is rejected: the broken rule, the field in error, and the expected value. It never contains the actual value.
+/// Why a row is rejected: the broken rule, the field in error, the problem and its fix. It never contains the given value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowError {
     pub(crate) code: RowErrorCode,
     pub(crate) field: Option<String>,
-    pub(crate) expected: String,
+    /// What is wrong with the field or the row, and how to fix it. A predicate such as `must be a string.`
+    pub(crate) problem: String,
 }
 
 impl RowError {
-    pub(crate) fn whole(code: RowErrorCode, expected: impl Into<String>) -> Self {
+    pub(crate) fn whole(code: RowErrorCode, problem: impl Into<String>) -> Self {
         Self {
             code,
             field: None,
-            expected: expected.into(),
+            problem: problem.into(),
         }
     }
 
     pub(crate) fn at(
         path: &impl fmt::Display,
         code: RowErrorCode,
-        expected: impl Into<String>,
+        problem: impl Into<String>,
     ) -> Self {
         Self {
             code,
             field: Some(path.to_string()),
-            expected: expected.into(),
+            problem: problem.into(),
         }
     }
 }
@@ -63,8 +64,21 @@ impl RowError {
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.field {
-            Some(field) => write!(f, "{field}: expected {}", self.expected),
-            None => write!(f, "expected {}", self.expected),
+            Some(field) => write!(f, "`{field}` {}", self.problem),
+            None => write!(f, "The row {}", self.problem),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_field_or_row() {
+        let field = RowError::at(&"a.b", RowErrorCode::WrongType, "must be a string.");
+        assert_eq!(field.to_string(), "`a.b` must be a string.");
+        let row = RowError::whole(RowErrorCode::NotAnObject, "must be a JSON object.");
+        assert_eq!(row.to_string(), "The row must be a JSON object.");
     }
 }

@@ -24,7 +24,10 @@ pub(crate) fn object(row: &str) -> Result<Map, RowError> {
     }
     match value {
         Value::Map(map) => Ok(map),
-        _ => Err(RowError::whole(RowErrorCode::NotAnObject, "a JSON object")),
+        _ => Err(RowError::whole(
+            RowErrorCode::NotAnObject,
+            "must be a JSON object.",
+        )),
     }
 }
 
@@ -39,7 +42,7 @@ impl<'a> Parser<'a> {
         if depth > MAX_DEPTH {
             return Err(RowError::whole(
                 RowErrorCode::TooDeep,
-                format!("at most {MAX_DEPTH} levels of nesting"),
+                format!("has more than {MAX_DEPTH} levels of nesting, the limit. Remove levels."),
             ));
         }
         match self.peek() {
@@ -188,7 +191,10 @@ impl<'a> Parser<'a> {
         let number = number(&self.text[begin..self.at]).ok_or_else(|| {
             RowError::whole(
                 RowErrorCode::InvalidValue,
-                format!("numbers of at most {MAX_DIGITS} digits: send a longer one as a string"),
+                format!(
+                    "contains a number that cannot be stored exactly. The limits are {MAX_DIGITS} digits and an exponent of \
+                     {MAX_EXPONENT}. Send it as a string."
+                ),
             )
         })?;
         Ok(number.to_owned())
@@ -229,7 +235,10 @@ impl<'a> Parser<'a> {
     fn broken(&self) -> RowError {
         RowError::whole(
             RowErrorCode::InvalidJson,
-            format!("JSON: the error is at byte {} of the row", self.at),
+            format!(
+                "is not valid JSON. The error is at byte {} of the row.",
+                self.at
+            ),
         )
     }
 }

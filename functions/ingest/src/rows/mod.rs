@@ -180,19 +180,23 @@ impl Rows {
             Some(Flaw::TooLarge) => {
                 return Err(RowError::whole(
                     RowErrorCode::RecordTooLarge,
-                    "a record of at most 1 MiB",
+                    "is larger than 1 MiB, the limit. Shorten or split it.",
                 ));
             }
             Some(Flaw::UnclosedQuote) => {
                 return Err(RowError::whole(
                     RowErrorCode::UnclosedQuote,
-                    "a closing quote: without one the record runs to the end of the file",
+                    "has a quote that is not closed, so the row runs to the end of the file. Close the quote.",
                 ));
             }
             None => {}
         }
-        let text = std::str::from_utf8(&row.bytes)
-            .map_err(|_| RowError::whole(RowErrorCode::InvalidUtf8, "UTF-8"))?;
+        let text = std::str::from_utf8(&row.bytes).map_err(|_| {
+            RowError::whole(
+                RowErrorCode::InvalidUtf8,
+                "is not valid UTF-8. Save the file as UTF-8.",
+            )
+        })?;
         match self {
             Self::Csv(csv) => Ok(Fields {
                 map: csv.fields(text)?,

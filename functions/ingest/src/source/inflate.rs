@@ -16,6 +16,7 @@ use tokio_util::io::StreamReader;
 use crate::{
     IngestError,
     source::{FileError, FileErrorKind, object::Body},
+    text::grouped,
 };
 
 const GZIP: [u8; 2] = [0x1F, 0x8B];
@@ -132,7 +133,9 @@ impl Decoder<'_> {
             return Err(ReadError::File(FileError::new(
                 FileErrorKind::CompressionRatio,
                 format!(
-                    "The file decompresses to more than {MAX_RATIO} times its size. The rows before byte {} are accounted for.",
+                    "The file decompresses to more than {} times its size, the limit. Only the rows before byte {} of its \
+                     decompressed content were processed. Drop it uncompressed.",
+                    grouped(MAX_RATIO),
                     self.given
                 ),
             )));
@@ -147,12 +150,13 @@ impl Decoder<'_> {
                 let what = if error.kind() == io::ErrorKind::UnexpectedEof {
                     "The file ends in the middle of its compressed data"
                 } else {
-                    "The file's compressed data is damaged"
+                    "The compressed data of the file is damaged"
                 };
                 ReadError::File(FileError::new(
                     FileErrorKind::BrokenCompression,
                     format!(
-                        "{what}. The rows before byte {} of what it holds are accounted for.",
+                        "{what}. Only the rows before byte {} of its decompressed content were processed. Compress the file again and \
+                         drop it.",
                         self.given
                     ),
                 ))
@@ -164,7 +168,7 @@ impl Decoder<'_> {
 /// Rejects content with the byte order mark of UTF-16 or UTF-32, because no row of it could be read.
 fn in_utf8(start: &[u8]) -> Result<(), ReadError> {
     if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
-        let detail = "The file is in UTF-16 or UTF-32: save it as UTF-8.";
+        let detail = "The file is encoded in UTF-16 or UTF-32. Save it as UTF-8.";
         return Err(ReadError::File(FileError::new(
             FileErrorKind::UnsupportedEncoding,
             detail,

@@ -34,9 +34,9 @@ impl ObjectVersion {
 /// The event is neither a notification nor the test event of S3.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotificationError {
-    #[error("the event is not an S3 notification: {0}")]
+    #[error("the event is not an S3 notification")]
     Shape(#[from] serde_json::Error),
-    #[error("the event names no bucket, key or sequencer")]
+    #[error("the S3 notification lacks a bucket, key or sequencer")]
     Incomplete,
 }
 

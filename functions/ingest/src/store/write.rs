@@ -437,7 +437,9 @@ impl Batch {
         let is_open = |step: &Step| !matches!(step, Step::Done(_));
         self.steps.iter().any(is_open).then(|| {
             error.unwrap_or_else(|| {
-                TableError::Busy("statements were throttled, or items change in between".into())
+                TableError::Busy(
+                    "statements stayed throttled, or other writers kept changing the items".into(),
+                )
             })
         })
     }
@@ -482,7 +484,7 @@ async fn write_both(
                 // Rows of this import write the same pair concurrently. Fewer of them meet at a lower rate.
                 Step::Insert | Step::Update | Step::Replace => {
                     limiter.answered(0, writes, 0.0);
-                    TableError::Busy("transactions met".into())
+                    TableError::Busy("other transactions kept changing the same link".into())
                 }
             },
             Err(TableError::Invalid(_)) => {
@@ -507,7 +509,7 @@ async fn write_both(
 fn refused() -> RowError {
     RowError::whole(
         RowErrorCode::ItemRefused,
-        "a record that DynamoDB can store",
+        "was rejected by DynamoDB as invalid. Check for unusual field names and values.",
     )
 }
 
@@ -524,7 +526,7 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
         Verdict::Held(_) => Step::Done(Outcome::Stale),
         Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
             RowErrorCode::ItemTooLarge,
-            "a record of at most 400 KB as DynamoDB counts",
+            "is larger than 400 KB, the limit of a DynamoDB item. Shorten or split it.",
         ))),
         Verdict::Refused(_) => Step::Done(Outcome::Rejected(refused())),
     }

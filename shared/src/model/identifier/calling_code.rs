@@ -11,7 +11,7 @@ pub struct CallingCode {
 
 /// The string is not a calling code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a country calling code like 61, or one with the length of national numbers, like 1/10")]
+#[error("the calling code must be like 61, or like 1/10 with the length of national numbers")]
 pub struct CallingCodeError;
 
 impl CallingCode {

@@ -12,21 +12,24 @@ const MAX_LOCAL_BYTES: usize = 64;
 const MAX_LABEL_BYTES: usize = 63;
 const MAX_DOMAIN_BYTES: usize = 253;
 
-const ADDRESS: Refusal = Refusal::invalid("one address like jane@example.com");
-const SCHEME: Refusal = Refusal::invalid("an address without mailto:");
-const QUOTED: Refusal = Refusal::invalid("an address without quotes");
+const ADDRESS: Refusal = Refusal::invalid("must be one email address such as jane@example.com.");
+const SCHEME: Refusal = Refusal::invalid("begins with mailto:. Remove it.");
+const QUOTED: Refusal =
+    Refusal::invalid("contains quotation marks, which are not supported. Remove them.");
 const DISPLAY_NAME: Refusal =
-    Refusal::invalid("an address without a display name and without < and >");
-const SEVERAL: Refusal =
-    Refusal::invalid("one address: send each address as an identifier of its own");
+    Refusal::invalid("contains a display name or angle brackets. Send the address only.");
+const SEVERAL: Refusal = Refusal::invalid(
+    "must be one address without spaces. Send each address as its own identifier.",
+);
 const LOCAL_PART: Refusal = Refusal::invalid(
-    "an address that has letters, digits and !#$%&'*+/=?^_`{|}~- before the @, with single dots between them, in at most 64 bytes",
+    "is invalid before the @. Use at most 64 bytes of letters, digits and !#$%&'*+/=?^_`{|}~-, with single dots between them.",
 );
 const DOMAIN: Refusal = Refusal::invalid(
-    "an address with a domain of two or more names of letters, digits and hyphens, and no dot at its end",
+    "has an invalid domain. Use two or more names of letters, digits and hyphens, separated by dots, without a dot at the end.",
 );
 const PLACEHOLDER: Refusal = Refusal::placeholder(
-    "a customer's own address, not a placeholder, which would merge all customers who have it: leave it out",
+    "is a placeholder address. It would merge all customers who have it. Send the customer's own address, or remove the \
+     identifier.",
 );
 
 /// Returns the normal form of an address that is already in NFC and trimmed.

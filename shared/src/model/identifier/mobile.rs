@@ -7,14 +7,17 @@ const MIN_DIGITS: usize = 7;
 const MAX_DIGITS: usize = 15;
 
 const DIGITS: Refusal = Refusal::invalid(
-    "digits, spaces and - . ( ) / with at most one + in front, like +61 491 570 156: leave out letters and extensions",
+    "may contain only digits, spaces, - . ( ) / and one + at the start, as in +61 491 570 156. Remove letters and extensions.",
 );
-const LENGTH: Refusal = Refusal::invalid("7 to 15 digits with the country code, like +61491570156");
+const LENGTH: Refusal =
+    Refusal::invalid("must have 7 to 15 digits with the country code, such as +61491570156.");
 const LEADING_ZERO: Refusal = Refusal::invalid(
-    "a number with its country code, like +61491570156: a leading 0 is taken only if the stack has a DefaultCallingCode",
+    "begins with 0 instead of a country code. Send a number such as +61491570156, or set the stack parameter \
+     DefaultCallingCode.",
 );
 const PLACEHOLDER: Refusal = Refusal::placeholder(
-    "a customer's own number, not a placeholder of one repeated digit, which would merge all customers who have it: leave it out",
+    "is a placeholder of one repeated digit. It would merge all customers who have it. Send the customer's own number, or \
+     remove the identifier.",
 );
 
 /// Returns the normal form of a number that is already in NFC and trimmed.

@@ -116,37 +116,45 @@ pub enum IdentifierErrorCode {
     Rounded,
 }
 
-/// Why an object is not an identifier. The message describes the expected value and never repeats the given one.
+/// Why an object is not an identifier. The message states the broken rule and the fix, and never repeats the given value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{expected}")]
 pub struct IdentifierError {
     /// The field with the error, inside the object; `None` for the object as a whole.
     pub field: Option<String>,
     /// The broken rule.
     pub code: IdentifierErrorCode,
-    /// The expected value.
-    pub expected: String,
+    /// What is wrong with the field or the object, and how to fix it. A predicate such as `must be a string.`
+    pub problem: String,
+}
+
+impl fmt::Display for IdentifierError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "`{field}` {}", self.problem),
+            None => write!(f, "The object {}", self.problem),
+        }
+    }
 }
 
 impl IdentifierError {
-    fn whole(code: IdentifierErrorCode, expected: &str) -> Self {
+    fn whole(code: IdentifierErrorCode, problem: &str) -> Self {
         Self {
             field: None,
             code,
-            expected: expected.to_owned(),
+            problem: problem.to_owned(),
         }
     }
 
-    fn field(field: &str, code: IdentifierErrorCode, expected: &str) -> Self {
+    fn field(field: &str, code: IdentifierErrorCode, problem: &str) -> Self {
         Self {
             field: Some(field.to_owned()),
             code,
-            expected: expected.to_owned(),
+            problem: problem.to_owned(),
         }
     }
 
     fn refused(field: &str, refusal: Refusal) -> Self {
-        Self::field(field, refusal.code, refusal.expected)
+        Self::field(field, refusal.code, refusal.problem)
     }
 }
 
@@ -154,28 +162,29 @@ impl IdentifierError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Refusal {
     code: IdentifierErrorCode,
-    expected: &'static str,
+    /// What is wrong with the value, as in [`IdentifierError`].
+    problem: &'static str,
 }
 
 impl Refusal {
-    const fn invalid(expected: &'static str) -> Self {
+    const fn invalid(problem: &'static str) -> Self {
         Self {
             code: IdentifierErrorCode::Invalid,
-            expected,
+            problem,
         }
     }
 
-    const fn placeholder(expected: &'static str) -> Self {
+    const fn placeholder(problem: &'static str) -> Self {
         Self {
             code: IdentifierErrorCode::Placeholder,
-            expected,
+            problem,
         }
     }
 
-    const fn rounded(expected: &'static str) -> Self {
+    const fn rounded(problem: &'static str) -> Self {
         Self {
             code: IdentifierErrorCode::Rounded,
-            expected,
+            problem,
         }
     }
 }
@@ -326,13 +335,17 @@ fn text_of(name: &str, raw: &str) -> Result<Cow<'static, str>, IdentifierError> 
         IdentifierError::field(
             &printable(name),
             IdentifierErrorCode::Invalid,
-            "a string of whole characters",
+            "contains an incomplete Unicode escape. Send complete characters.",
         )
     })
 }
 
 fn wrong_type(name: &str) -> IdentifierError {
-    IdentifierError::field(&printable(name), IdentifierErrorCode::WrongType, "a string")
+    IdentifierError::field(
+        &printable(name),
+        IdentifierErrorCode::WrongType,
+        "must be a string.",
+    )
 }
 
 /// Returns a field's name for an error message: at most 64 characters without control characters, because a client

@@ -10,9 +10,9 @@ const EXACT_DIGITS: usize = 15;
 const SHORT_DIGITS: usize = 7;
 
 pub(super) const ROUNDED: Refusal = Refusal::rounded(
-    "all digits of the identifier: this is a rounded number like 1.2E+11. Format the column as text, or send a string",
+    "is a rounded number such as 1.2E+11, so digits are missing. Format the column as text, or send a string.",
 );
-const TOO_LONG: Refusal = Refusal::invalid("a number of at most 256 digits");
+const TOO_LONG: Refusal = Refusal::invalid("must be a number of at most 256 digits.");
 
 /// Writes a JSON number (RFC 8259) in plain notation, with the same digits: `1e3` and `1000.0` become `1000`, and
 /// `1.10` stays. A number with an exponent is refused if digits may be missing.

@@ -8,14 +8,15 @@ use super::{
 };
 
 const PLACEHOLDER_ID: Refusal = Refusal::placeholder(
-    "a customer's own id, not a placeholder such as null, 0 or N/A, which would merge all customers who have it: leave it out",
+    "is a placeholder such as null, 0 or N/A. It would merge all customers who have it. Send the customer's own ID, or \
+     remove the identifier.",
 );
 const PLACEHOLDER_DIGEST: Refusal = Refusal::placeholder(
-    "the hash of a customer's own address, not of a placeholder such as an empty text, which would merge all customers \
-     who have it: leave it out",
+    "is the hash of a placeholder such as an empty string. It would merge all customers who have it. Send the hash of the \
+     customer's own address, or remove the identifier.",
 );
-const SHA256: Refusal = Refusal::invalid("64 hexadecimal digits");
-const MD5: Refusal = Refusal::invalid("32 hexadecimal digits");
+const SHA256: Refusal = Refusal::invalid("must be 64 hexadecimal digits.");
+const MD5: Refusal = Refusal::invalid("must be 32 hexadecimal digits.");
 
 /// The value of a field of an identifier object.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ impl<'a> Fields<'a> {
                     if found.given.replace((kind, value)).is_some() {
                         return Err(IdentifierError::whole(
                             IdentifierErrorCode::Ambiguous,
-                            "exactly one identifier",
+                            "contains more than one identifier; the limit is 1. Keep one.",
                         ));
                     }
                     continue;
@@ -103,7 +104,7 @@ impl Parser {
             if fields.given.is_some() || fields.system.is_some() {
                 return Err(IdentifierError::whole(
                     IdentifierErrorCode::Ambiguous,
-                    "either link_type and link_value, or exactly one identifier",
+                    "mixes `link_type` and `link_value` with another identifier. Use one of the two forms.",
                 ));
             }
             return self.legacy(&legacy);
@@ -111,14 +112,14 @@ impl Parser {
         let Some((kind, value)) = fields.given else {
             return Err(IdentifierError::whole(
                 IdentifierErrorCode::MissingField,
-                "exactly one identifier",
+                "contains no identifier. Add exactly one, such as `email`.",
             ));
         };
         match (kind, &fields.system) {
             (IdentifierType::ExternalId, None) => Err(IdentifierError::field(
                 "system_name",
                 IdentifierErrorCode::MissingField,
-                "the system that the external_id belongs to",
+                "is missing. Name the system that the `external_id` belongs to.",
             )),
             (IdentifierType::CustomerId | IdentifierType::ExternalId, _) | (_, None) => {
                 let value = (kind.as_str(), &value);
@@ -128,7 +129,7 @@ impl Parser {
             (_, Some(_)) => Err(IdentifierError::field(
                 "system_name",
                 IdentifierErrorCode::UnknownField,
-                "system_name only beside customer_id or external_id",
+                "is allowed only with `customer_id` or `external_id`. Remove it.",
             )),
         }
     }
@@ -153,21 +154,27 @@ impl Parser {
     }
 
     fn legacy(self, legacy: &Legacy<'_>) -> Result<Identifier, IdentifierError> {
-        let missing = |field, expected| {
-            IdentifierError::field(field, IdentifierErrorCode::MissingField, expected)
+        let missing = |field, problem| {
+            IdentifierError::field(field, IdentifierErrorCode::MissingField, problem)
         };
         let kind = legacy.kind.as_ref();
-        let kind = kind.ok_or_else(|| missing("link_type", "a link_type"))?;
+        let kind = kind.ok_or_else(|| {
+            missing(
+                "link_type",
+                "is missing. Set it to the type of the identifier, such as email.",
+            )
+        })?;
         let name = kind.text().unwrap_or_default();
         let kind = IdentifierType::parse(name.trim()).ok_or_else(|| {
             IdentifierError::field(
                 "link_type",
                 IdentifierErrorCode::Invalid,
-                "one of email, email_sha256, email_md5, customer_id, mobile, engage.id, external_id",
+                "must be one of email, email_sha256, email_md5, customer_id, mobile, engage.id, external_id.",
             )
         })?;
         let value = legacy.value.as_ref();
-        let value = value.ok_or_else(|| missing("link_value", "a link_value"))?;
+        let value =
+            value.ok_or_else(|| missing("link_value", "is missing. Set it to the identifier."))?;
         // Only the two kinds of ids have a system. For other kinds, `id_type` is ignored.
         let has_system = matches!(
             kind,
@@ -245,6 +252,7 @@ fn unknown_field(name: &str) -> IdentifierError {
     IdentifierError::field(
         &printable(name),
         IdentifierErrorCode::UnknownField,
-        "one of email, email_sha256, email_md5, mobile, customer_id, external_id, system_name",
+        "is not a field of an identifier. Use email, email_sha256, email_md5, mobile, customer_id or external_id, and system_name \
+         for the last two.",
     )
 }

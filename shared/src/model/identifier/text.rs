@@ -8,10 +8,10 @@ use icu_properties::{CodePointMapData, props::GeneralCategory};
 
 use super::{MAX_PART_BYTES, Notation, Refusal};
 
-const LENGTH: Refusal = Refusal::invalid("1 to 256 bytes of UTF-8");
-const CONTROL: Refusal = Refusal::invalid("a text without control characters: remove them");
+const LENGTH: Refusal = Refusal::invalid("must be 1 to 256 bytes of UTF-8.");
+const CONTROL: Refusal = Refusal::invalid("contains control characters. Remove them.");
 const REPLACEMENT: Refusal = Refusal::invalid(
-    "a text without U+FFFD, which replaces letters that were lost: export the file again as UTF-8",
+    "contains U+FFFD, which replaces characters that were lost. Export the file again as UTF-8.",
 );
 
 /// Returns the normal form of a component of an identifier.

@@ -234,7 +234,7 @@ fn currencies_and_addresses_have_their_forms() {
 }
 
 #[test]
-fn faults_say_what_was_expected() {
+fn faults_state_problem_and_fix() {
     let line = |fields: &str| purchase(&format!(r#""products":[{{{fields}}}]"#));
     let place = |fields: &str| {
         purchase(&format!(
@@ -245,88 +245,105 @@ fn faults_say_what_was_expected() {
     let opened =
         |fields: &str| format!(r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z",{fields}}}"#);
     for (record_type, row, expected) in [
-        ("customer_record", customer(r#""city":[]"#), "a text"),
+        (
+            "customer_record",
+            customer(r#""city":[]"#),
+            "must be a string.",
+        ),
         (
             "email_open",
             opened(r#""email_id":"""#),
-            "1 to 256 bytes without control characters",
+            "must be 1 to 256 bytes without control characters.",
         ),
         (
             "customer_record",
             customer(r#""employee_flag":1"#),
-            "true or false",
+            "must be true or false.",
         ),
         (
             "purchase",
             line(r#""price_paid":1,"quantity":"x""#),
-            "an integer of at least 1",
+            "must be an integer of at least 1, with at most 15 digits.",
         ),
         (
             "purchase",
             line(r#""price_paid":"x","quantity":1"#),
-            "a decimal number of at least 0",
+            "must be a decimal of at least 0, with at most 15 digits before the point and 9 after it.",
         ),
         (
             "return",
             format!(
                 r#"{{{LINK},"action_at":"2026-01-02","type":"physical","return_id":"r","products":[{{"price_paid":1,"quantity":-1}}]}}"#
             ),
-            "a decimal number of at most 0",
+            "must be a decimal of at most 0, with at most 15 digits before the point and 9 after it.",
         ),
         (
             "purchase",
             place(r#""latitude":91,"longitude":0"#),
-            "degrees from -90 to under 90",
+            "must be a number of degrees from -90 to below 90.",
         ),
         (
             "purchase",
             place(r#""latitude":0,"longitude":180"#),
-            "degrees from -180 to under 180",
+            "must be a number of degrees from -180 to below 180.",
         ),
         (
             "customer_record",
             customer(r#""date_of_birth":"x""#),
-            "a date like 1985-12-31",
+            "must be a date such as 1985-12-31.",
         ),
         (
             "customer_record",
             customer(r#""updated_at":"x""#),
-            "a time like 2026-10-31T23:59:59Z",
+            "must be a time such as 2026-10-31T23:59:59Z.",
         ),
         (
             "product",
             r#"{"product_id":"1","images":["x"]}"#.to_owned(),
-            "an http or https URL",
+            "must be an http or https URL.",
         ),
         (
             "purchase",
             purchase(r#""products":[],"currency":"x""#),
-            "an ISO 4217 code of three letters",
+            "must be an ISO 4217 code of three letters, such as AUD.",
         ),
         (
             "product",
             r#"{"product_reference_type":"x"}"#.to_owned(),
-            "one of product_id, sku, upc",
+            "must be one of product_id, sku, upc.",
         ),
-        ("purchase", purchase(r#""products":7"#), "a list"),
+        ("purchase", purchase(r#""products":7"#), "must be an array."),
         (
             "purchase",
             purchase(r#""products":[],"store":7"#),
-            "an object",
+            "must be an object.",
+        ),
+        (
+            "purchase",
+            purchase(r#""type":"physical""#),
+            "is missing. Add an array.",
+        ),
+        (
+            "purchase",
+            purchase(&format!(
+                r#""products":[{}]"#,
+                vec![r#"{"price_paid":1,"quantity":1}"#; 1_200].join(",")
+            )),
+            "has 1,200 items; the limit is 1,000. Remove items or split the record.",
         ),
         (
             "forget",
             r#"{"link":{"mobile":"5550001"},"scope":"all"}"#.to_owned(),
-            "one of identity, profile",
+            "must be identity or profile.",
         ),
         (
             "forget",
             r#"{"link":{"mobile":"5550001"},"scope":"profile","reinstate":true}"#.to_owned(),
-            "identity: each one is let in again by its name",
+            "must be identity in a `reinstate` row. Name each identity to reinstate.",
         ),
     ] {
         let fault = place_as(Some(record_type), &row).unwrap_err();
-        assert_eq!(fault.expected, expected, "{row}");
+        assert_eq!(fault.problem, expected, "{row}");
     }
 }
 
@@ -343,7 +360,7 @@ fn rejects_reserved_namespaces() {
             let row = format!(r#"{{{LINK},"attributes":{{{attributes}}}}}"#);
             let fault = place_as(Some("attributes"), &row).unwrap_err();
             assert_eq!(fault.code.as_str(), "reserved_namespace", "{row}");
-            assert!(fault.expected.contains("customer_record"), "{fault}");
+            assert!(fault.problem.contains("customer_record"), "{fault}");
         }
     }
     let row = format!(r#"{{{LINK},"attributes":{{"customers.a":1,"segments.b":true}}}}"#);

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use shared::model::value::{Map, Value};
 
-use crate::rows::{RowError, RowErrorCode};
+use crate::{
+    rows::{RowError, RowErrorCode},
+    text::grouped,
+};
 
 /// The maximum number of columns of a file.
 const MAX_COLUMNS: usize = 1_000;
@@ -40,7 +43,11 @@ impl Header {
     /// There are too many columns, or a column's name cannot be used. The message names the column and the reason.
     pub(super) fn new(cells: &[Cow<'_, str>]) -> Result<Self, String> {
         if cells.len() > MAX_COLUMNS {
-            return Err(format!("The header has more than {MAX_COLUMNS} columns."));
+            return Err(format!(
+                "The header has {} columns; the limit is {}. Remove columns.",
+                grouped(cells.len()),
+                grouped(MAX_COLUMNS)
+            ));
         }
         let mut record = Vec::new();
         for (column, cell) in cells.iter().enumerate() {
@@ -48,23 +55,30 @@ impl Header {
             let place = || format!("Column {} of the header", column + 1);
             let steps = steps(name).ok_or_else(|| {
                 format!(
-                    "{} is not a name like link.email or products[0].quantity.",
+                    "{} is not a name such as link.email or products[0].quantity. Rename it.",
                     place()
                 )
             })?;
             if steps.len() > MAX_DEPTH {
-                return Err(format!("{} nests deeper than {MAX_DEPTH} levels.", place()));
+                return Err(format!(
+                    "{} has {} levels; the limit is {MAX_DEPTH}. Remove levels.",
+                    place(),
+                    steps.len()
+                ));
             }
             let Some((Step::Name(first), rest)) = steps.split_first() else {
-                return Err(format!("{} begins with an index.", place()));
+                return Err(format!(
+                    "{} begins with an index. Begin it with a field name.",
+                    place()
+                ));
             };
             add(&mut record, first, rest, column).map_err(|conflict| match conflict {
                 Conflict::Taken => format!(
-                    "{} names what an earlier column names, or a part or the whole of it.",
+                    "{} overlaps an earlier column. Rename or remove one of them.",
                     place()
                 ),
                 Conflict::Gap => format!(
-                    "{} counts on from an index that no earlier column has.",
+                    "{} skips an index. Number the items from 0, in order and without gaps.",
                     place()
                 ),
             })?;
@@ -78,8 +92,12 @@ impl Header {
     /// Builds the fields of a record from its cells. An empty cell is absent. An object or array is absent if all its cells are.
     pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
         if cells.len() != self.columns {
-            let expected = format!("{} cells, as many as the header has", self.columns);
-            return Err(RowError::whole(RowErrorCode::WrongCellCount, expected));
+            let problem = format!(
+                "has {} cells, but the header has {}. Quote cells that contain a comma or a line end.",
+                grouped(cells.len()),
+                grouped(self.columns)
+            );
+            return Err(RowError::whole(RowErrorCode::WrongCellCount, problem));
         }
         Ok(object(&self.record, cells))
     }

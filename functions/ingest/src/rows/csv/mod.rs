@@ -90,7 +90,7 @@ impl Csv {
         let cells = cells(record).ok_or_else(|| {
             RowError::whole(
                 RowErrorCode::InvalidCsv,
-                "a comma or the line's end after a closing quote",
+                "has a character after a closing quote. Only a comma or a line end may follow. Double each quote inside a cell.",
             )
         })?;
         let header = self.header.as_ref();
@@ -101,10 +101,18 @@ impl Csv {
         let broken = |detail: &str| FileError::new(FileErrorKind::InvalidCsvHeader, detail);
         let bytes = row.bytes.strip_prefix(BOM).unwrap_or(&row.bytes);
         let header = match (row.flaw, std::str::from_utf8(bytes).map(cells)) {
-            (Some(Flaw::TooLarge), _) => Err(broken("The header has more than 1 MiB.")),
-            (Some(Flaw::UnclosedQuote), _) => Err(broken("A quote in the header is not closed.")),
-            (None, Err(_)) => Err(broken("The header is not UTF-8.")),
-            (None, Ok(None)) => Err(broken("In the header something follows a closing quote.")),
+            (Some(Flaw::TooLarge), _) => Err(broken(
+                "The header is larger than 1 MiB, the limit. Shorten it.",
+            )),
+            (Some(Flaw::UnclosedQuote), _) => {
+                Err(broken("A quote in the header is not closed. Close it."))
+            }
+            (None, Err(_)) => Err(broken(
+                "The header is not valid UTF-8. Save the file as UTF-8.",
+            )),
+            (None, Ok(None)) => Err(broken(
+                "The header has a character after a closing quote. Only a comma or a line end may follow.",
+            )),
             (None, Ok(Some(cells))) => Header::new(&cells).map_err(|detail| broken(&detail)),
         };
         match header {

@@ -202,7 +202,7 @@ impl Values {
             None
         };
         if self.list == List::Bracketed && self.state != State::Over {
-            self.break_off("ends before the list's closing bracket");
+            self.break_off("ends without its closing bracket");
         }
         row
     }
@@ -223,7 +223,7 @@ impl Values {
                 self.state = State::Next;
             }
             (List::Bracketed, State::After, _) => {
-                self.break_off("has neither a comma nor a closing bracket after a value")
+                self.break_off("lacks a comma or a closing bracket after a value")
             }
             (List::Bracketed, _, b',' | b']') => self.break_off("lacks a value"),
             _ => {
@@ -237,7 +237,8 @@ impl Values {
         self.broken = Some(FileError::new(
             FileErrorKind::BrokenJson,
             format!(
-                "The file {what}, at byte {}, line {}. The rows before it are accounted for.",
+                "The JSON array {what}, at byte {}, line {}. Only the rows before it were processed. Correct the array and drop \
+                 the file again.",
                 self.offset, self.line
             ),
         ));
