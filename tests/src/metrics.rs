@@ -265,9 +265,9 @@ const PARTS: [&str; 7] = [
     "- **Meaning**: ",
     "- **Impact**: ",
     "- **First action**: ",
-    "**Diagnosis**",
-    "**Mitigation**",
-    "**Escalation**: ",
+    "**Diagnosis:**",
+    "**Mitigation:**",
+    "**Escalation:** ",
 ];
 
 /// Returns the sections of the runbook about alarms, by heading.
@@ -395,7 +395,7 @@ fn scripts_have_help() {
     for entry in std::fs::read_dir(folder).expect("the folder") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy();
-        if name == "common.sh" {
+        if !name.ends_with(".sh") || name == "common.sh" {
             continue;
         }
         scripts += 1;
