@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the contract as JSON with ids of a customer whom the stack knows, and without cursors.
+"""Prints the contract as JSON with ids of a customer in the stack, and without cursors.
 
 usage: contract.py API ID CONTRACT
 """
@@ -27,7 +27,7 @@ parameters["id"]["example"] = profile["id"]
 parameters["eventId"]["example"] = profile["history"]["items"][0]["id"]
 parameters["noteId"]["example"] = note["id"]
 del parameters["cursor"]
-# What no pattern says that everybody's engine reads: which characters are letters (here those of some scripts), how many
+# What patterns that every engine reads cannot express: which characters are letters (here those of some scripts), how many
 # bytes they are (64 characters are never more than 256), and which values are placeholders.
 letters = r"0-9A-Za-z\u00c0-\u00d6\u4e00-\u9fff"
 schemas = contract["components"]["schemas"]
@@ -43,7 +43,7 @@ schemas["Part"]["maxLength"] = 64
 contract.pop("security", None)
 for methods in contract["paths"].values():
     for operation in methods.values():
-        # The local stack asks nobody for a token: API Gateway's authorizer does.
+        # The local stack requires no token; API Gateway's authorizer does.
         operation.pop("security", None)
         operation["parameters"] = [p for p in operation.get("parameters", []) if not p["$ref"].endswith("/cursor")]
 json.dump(contract, sys.stdout)

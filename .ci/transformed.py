@@ -74,7 +74,7 @@ def of_type(kind):
     return found
 
 
-# Every route that API Gateway is told of asks for a token with a scope.
+# Every route of API Gateway requires a token with a scope.
 (api,) = of_type("AWS::ApiGatewayV2::Api").values()
 routes = 0
 for path, methods in api["Properties"]["Body"]["paths"].items():

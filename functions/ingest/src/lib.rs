@@ -6,6 +6,8 @@ pub use deadline::Deadline;
 pub use error::IngestError;
 use shared::runtime::logs::chain;
 
+use source::notification::ObjectVersion;
+
 mod app;
 mod counts;
 mod deadline;
@@ -24,7 +26,7 @@ mod source;
 mod store;
 mod text;
 
-/// Imports the objects that an event names, until the deadline. Logs the error of each object that failed.
+/// Imports the objects that an event names, until the deadline. Logs the error of the event, or of each object that failed.
 ///
 /// # Errors
 /// A temporary failure occurred, so the event has to be sent again. A bad file is not an error; its report contains the problem.
@@ -33,12 +35,13 @@ pub async fn handle(
     event: serde_json::Value,
     deadline: Deadline,
 ) -> Result<(), IngestError> {
-    let objects =
-        source::notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
-    if objects.is_empty() {
-        return Ok(());
-    }
-    app.check_facts().await?;
+    let objects = objects_of(app, event).await.inspect_err(|error| {
+        tracing::error!(
+            error_type = error.kind(),
+            error = chain(error),
+            "event failed"
+        );
+    })?;
     // Concurrently: a slow or failing object does not delay the others.
     let runs = objects
         .iter()
@@ -66,4 +69,17 @@ pub async fn handle(
             first: Box::new(first),
         }),
     }
+}
+
+/// Returns the objects that an event names, if the table belongs to this configuration.
+async fn objects_of(
+    app: &App,
+    event: serde_json::Value,
+) -> Result<Vec<ObjectVersion>, IngestError> {
+    let objects =
+        source::notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
+    if !objects.is_empty() {
+        app.check_facts().await?;
+    }
+    Ok(objects)
 }
