@@ -14,7 +14,7 @@ use shared::{
         time::Instant,
     },
     profile::channel::{channel, is_known_channel, normal_channel},
-    table::EventRange,
+    table::{EventRange, Order},
 };
 
 /// The names of the parameters of the filter.
@@ -51,9 +51,9 @@ impl Filter {
         let range = EventRange {
             from: time(parameters, "from")?,
             to: time(parameters, "to")?,
-            oldest_first: match parameters.get("order") {
-                None | Some("newest") => false,
-                Some("oldest") => true,
+            order: match parameters.get("order") {
+                None | Some("newest") => Order::NewestFirst,
+                Some("oldest") => Order::OldestFirst,
                 Some(_) => {
                     return Err(Problem::invalid_parameter(
                         "order",
@@ -103,7 +103,7 @@ impl Filter {
             range: EventRange {
                 from: Some(key.at()),
                 to: Some(key.at().shifted(1)),
-                oldest_first: false,
+                order: Order::NewestFirst,
             },
             ..Self::default()
         }
@@ -166,7 +166,7 @@ impl Filter {
         part("to", self.range.to.map(Instant::fixed));
         part(
             "order",
-            self.range.oldest_first.then(|| "oldest".to_owned()),
+            (self.range.order == Order::OldestFirst).then(|| "oldest".to_owned()),
         );
         // The separator is unambiguous because values contain no control characters.
         parts.join("\u{1f}")

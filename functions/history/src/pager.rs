@@ -18,7 +18,7 @@ use shared::{
         newer,
         versions::{self, Place, Versions},
     },
-    table::{EventRange, Items},
+    table::{EventRange, Items, Order},
 };
 
 use crate::filter::Filter;
@@ -255,27 +255,27 @@ impl<'a> Pager<'a> {
     fn is_after_begin(&self, key: &EventKey) -> bool {
         self.begin
             .as_ref()
-            .is_none_or(|begin| is_before(&begin.after, key, self.filter.range.oldest_first))
+            .is_none_or(|begin| is_before(&begin.after, key, self.filter.range.order))
     }
 
     /// Returns whether all taken events are decided on and no later event can be in the filter's time range.
     fn is_past_range(&self) -> bool {
         let range = &self.filter.range;
         self.decided == self.read.len()
-            && self.frontier.as_ref().is_some_and(|frontier| {
-                if range.oldest_first {
-                    range.to.is_some_and(|to| frontier.at() >= to)
-                } else {
-                    range.from.is_some_and(|from| frontier.at() < from)
-                }
-            })
+            && self
+                .frontier
+                .as_ref()
+                .is_some_and(|frontier| match range.order {
+                    Order::OldestFirst => range.to.is_some_and(|to| frontier.at() >= to),
+                    Order::NewestFirst => range.from.is_some_and(|from| frontier.at() < from),
+                })
     }
 
     /// Returns whether a source must be read before the event at `front` is taken, because it may contain an earlier one.
     fn is_behind(&self, source: &Source, front: Option<&EventKey>) -> bool {
         let may_be_before = |front: &EventKey| match source.place() {
             None => true,
-            Some(place) => is_before(place, front, self.filter.range.oldest_first),
+            Some(place) => is_before(place, front, self.filter.range.order),
         };
         source.waiting.is_empty() && source.more && front.is_none_or(may_be_before)
     }
@@ -286,7 +286,7 @@ impl<'a> Pager<'a> {
             .sources
             .iter()
             .filter_map(|source| source.waiting.front()?.event());
-        first(fronts, self.filter.range.oldest_first).cloned()
+        first(fronts, self.filter.range.order).cloned()
     }
 
     /// Takes an event from all identities that have it.
@@ -333,11 +333,11 @@ impl<'a> Pager<'a> {
     /// decided on by the events that were read. Otherwise the next page would start at the same place again.
     fn give_up(&mut self, behind: &[usize]) -> Merged {
         // Every source was read at least up to the earliest place among those in `behind`.
-        let oldest_first = self.filter.range.oldest_first;
+        let order = self.filter.range.order;
         let places = behind
             .iter()
             .filter_map(|source| self.sources[*source].place());
-        if let Some(place) = first(places, oldest_first) {
+        if let Some(place) = first(places, order) {
             self.frontier = Some(place.clone());
         }
         let last = self.read[..self.decided].last().and_then(Item::event);
@@ -417,24 +417,31 @@ fn range(filter: &Filter, begin: Option<&Place>) -> EventRange {
     range.from = range.from.map(|from| from.shifted(-margin));
     range.to = range.to.map(|to| to.shifted(margin));
     if let Some(since) = begin.and_then(|place| place.since) {
-        if range.oldest_first {
-            range.from = range.from.max(Some(since));
-        } else {
-            let to = since.shifted(1);
-            range.to = Some(range.to.map_or(to, |own| own.min(to)));
+        match range.order {
+            Order::OldestFirst => range.from = range.from.max(Some(since)),
+            Order::NewestFirst => {
+                let to = since.shifted(1);
+                range.to = Some(range.to.map_or(to, |filtered| filtered.min(to)));
+            }
         }
     }
     range
 }
 
 /// Returns whether `a` comes before `b` in the order of the page.
-fn is_before(a: &EventKey, b: &EventKey, oldest_first: bool) -> bool {
-    if oldest_first { a < b } else { a > b }
+fn is_before(a: &EventKey, b: &EventKey, order: Order) -> bool {
+    match order {
+        Order::OldestFirst => a < b,
+        Order::NewestFirst => a > b,
+    }
 }
 
 /// Returns the first key in the order of the page.
-fn first<'a>(keys: impl Iterator<Item = &'a EventKey>, oldest_first: bool) -> Option<&'a EventKey> {
-    if oldest_first { keys.min() } else { keys.max() }
+fn first<'a>(keys: impl Iterator<Item = &'a EventKey>, order: Order) -> Option<&'a EventKey> {
+    match order {
+        Order::OldestFirst => keys.min(),
+        Order::NewestFirst => keys.max(),
+    }
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
     let fields = Fields::new(&http::body(call.request)?)?;
     let text = fields.text.ok_or_else(text_is_missing)?;
     let pinned = fields.pinned.unwrap_or(false);
-    let markers = reader::standing(&app.table, identity)
+    let markers = reader::live_markers(&app.table, identity)
         .await?
         .ok_or_else(Problem::profile_not_found)?;
     let now = Instant::now();

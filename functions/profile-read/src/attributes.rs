@@ -16,6 +16,8 @@ use shared::{
     table::reader::{self, Notes},
 };
 
+use crate::consistency;
+
 /// The maximum number of characters in a category's name.
 const MAX_CHARS: usize = 256;
 
@@ -52,8 +54,8 @@ pub(crate) async fn page(
         .map(|text| position(listed, text))
         .transpose()?;
     let limit = parameters.limit()?;
-    let consistent = parameters.flag("consistent")?;
-    let profile = reader::profile(&call.app.table, id, consistent, Notes::Skip).await?;
+    let consistency = consistency(parameters)?;
+    let profile = reader::profile(&call.app.table, id, consistency, Notes::Skip).await?;
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }

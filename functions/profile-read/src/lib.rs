@@ -22,7 +22,7 @@ use shared::{
     },
     runtime::metrics::{self, Unit},
     table::{
-        Facts, NotesRead,
+        Consistency, Facts, NotesRead,
         reader::{self, Notes},
     },
 };
@@ -79,7 +79,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
 struct Choice<'a> {
     sections: Sections,
     include: &'a str,
-    consistent: bool,
+    consistency: Consistency,
 }
 
 impl<'a> Choice<'a> {
@@ -88,9 +88,18 @@ impl<'a> Choice<'a> {
         Ok(Self {
             sections: sections(include)?,
             include: include.unwrap_or("all"),
-            consistent: parameters.flag("consistent")?,
+            consistency: consistency(parameters)?,
         })
     }
+}
+
+/// Returns the consistency that the parameter `consistent` requests. The default is eventual.
+fn consistency(parameters: &Parameters<'_>) -> Result<Consistency, Problem> {
+    Ok(if parameters.flag("consistent")? {
+        Consistency::Strong
+    } else {
+        Consistency::Eventual
+    })
 }
 
 /// Returns a profile. If the client already has the current version, returns only its entity tag.
@@ -105,7 +114,7 @@ async fn profile(
     } else {
         Notes::Skip
     };
-    let profile = reader::profile(&call.app.table, id, choice.consistent, notes).await?;
+    let profile = reader::profile(&call.app.table, id, choice.consistency, notes).await?;
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }

@@ -213,7 +213,7 @@ impl Problem {
 impl From<TableError> for Problem {
     fn from(error: TableError) -> Self {
         match error {
-            TableError::Busy(_) => Self::unavailable(error),
+            TableError::Unavailable(_) => Self::unavailable(error),
             TableError::Invalid(_) | TableError::Refused(_) => Self::internal(error),
         }
     }

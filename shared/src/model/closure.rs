@@ -41,7 +41,7 @@ pub struct ExcludedLinks {
 /// The identities of one profile, as far as they are known.
 #[derive(Clone, Debug)]
 pub struct Closure {
-    asked: IdentityId,
+    requested: IdentityId,
     /// The maximum number of members.
     limit: usize,
     read: BTreeMap<IdentityId, Node>,
@@ -64,16 +64,16 @@ struct Node {
 
 impl Closure {
     /// Creates a closure that starts with the requested identity and finds at most [`MAX_IDENTITIES`] members.
-    pub fn new(asked: IdentityId) -> Self {
-        Self::with_limit(asked, MAX_IDENTITIES)
+    pub fn new(requested: IdentityId) -> Self {
+        Self::with_limit(requested, MAX_IDENTITIES)
     }
 
     /// Creates a closure that starts with the requested identity and finds at most `limit` members.
-    pub fn with_limit(asked: IdentityId, limit: usize) -> Self {
+    pub fn with_limit(requested: IdentityId, limit: usize) -> Self {
         Self {
-            pending: BTreeSet::from([asked.clone()]),
-            members: BTreeSet::from([asked.clone()]),
-            asked,
+            pending: BTreeSet::from([requested.clone()]),
+            members: BTreeSet::from([requested.clone()]),
+            requested,
             limit,
             read: BTreeMap::new(),
             neighbors: BTreeMap::new(),
@@ -82,8 +82,8 @@ impl Closure {
     }
 
     /// Returns the requested identity.
-    pub const fn asked(&self) -> &IdentityId {
-        &self.asked
+    pub const fn requested(&self) -> &IdentityId {
+        &self.requested
     }
 
     /// Returns the identities to read next, no more than may still become members. The result is empty when the profile
@@ -257,7 +257,7 @@ impl Closure {
     /// the requested id.
     pub fn id(&self) -> IdentityId {
         let smallest = self.members.first().filter(|_| !self.truncated);
-        smallest.unwrap_or(&self.asked).clone()
+        smallest.unwrap_or(&self.requested).clone()
     }
 }
 
@@ -351,8 +351,8 @@ mod tests {
         Item::ingested(id(of), key, version(1), None, Map::new())
     }
 
-    fn close(asked: u8, items: &[Item]) -> Closure {
-        read_all(Closure::new(id(asked)), items).0
+    fn close(requested: u8, items: &[Item]) -> Closure {
+        read_all(Closure::new(id(requested)), items).0
     }
 
     /// Reads until nothing is pending; returns how many identities each round read.
@@ -384,8 +384,8 @@ mod tests {
     #[test]
     fn any_member_finds_all() {
         let links = [both(1, 2), both(2, 3)].concat();
-        for asked in 1..=3 {
-            let closure = close(asked, &links);
+        for requested in 1..=3 {
+            let closure = close(requested, &links);
             assert_eq!(closure.members(), ids(1..=3));
             assert_eq!((closure.id(), closure.is_partial()), (id(1), false));
         }
@@ -403,8 +403,8 @@ mod tests {
         let links: Vec<_> = (1..=8)
             .flat_map(|a| (a + 1..=8).flat_map(move |b| both(a, b)))
             .collect();
-        for asked in 1..=8 {
-            let (closure, rounds) = read_all(Closure::new(id(asked)), &links);
+        for requested in 1..=8 {
+            let (closure, rounds) = read_all(Closure::new(id(requested)), &links);
             assert_eq!(rounds, [1, 7]);
             assert_eq!(closure.members().len(), 8);
         }
@@ -422,8 +422,8 @@ mod tests {
         let files = [by("crm", 1, 2, true), by("pos", 1, 2, false)].concat();
         for (decision, members) in [(true, ids([1, 2])), (false, ids([1]))] {
             let links = [files.clone(), by(AGENTS, 1, 2, decision).to_vec()].concat();
-            for asked in &members {
-                let closure = read_all(Closure::new(asked.clone()), &links).0;
+            for requested in &members {
+                let closure = read_all(Closure::new(requested.clone()), &links).0;
                 assert_eq!(closure.members(), members);
             }
         }
@@ -452,8 +452,8 @@ mod tests {
         // 33 links of `junk`, and one of `crm`, at the same identity.
         let mut links: Vec<_> = (10..43).flat_map(|n| by("junk", 1, n, true)).collect();
         links.extend(by("crm", 1, 2, true));
-        for asked in [1, 2] {
-            let closure = close(asked, &links);
+        for requested in [1, 2] {
+            let closure = close(requested, &links);
             assert_eq!(closure.members(), ids([1, 2]));
             let excluded = ExcludedLinks {
                 identity: id(1),
@@ -544,12 +544,12 @@ mod tests {
                 let (a, b) = (a.min(b), a.max(b));
                 if links.contains_key(&(2, a, b)) { counts(2, a, b) } else { counts(0, a, b) || counts(1, a, b) }
             };
-            for asked in 0..14_u8 {
-                let mut expected = BTreeSet::from([asked]);
+            for requested in 0..14_u8 {
+                let mut expected = BTreeSet::from([requested]);
                 while let Some(next) = (0..83).find(|next| !expected.contains(next) && expected.iter().any(|member| connected(*member, *next))) {
                     expected.insert(next);
                 }
-                let closure = close(asked, &items);
+                let closure = close(requested, &items);
                 prop_assert!(!closure.truncated());
                 prop_assert_eq!(closure.members(), ids(expected));
             }

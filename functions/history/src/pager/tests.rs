@@ -71,14 +71,14 @@ fn respond(stored: &Stored, range: &EventRange, wanted: &Wanted) -> Items {
         let key = item.event().unwrap();
         range.from.is_none_or(|from| key.at() >= from) && range.to.is_none_or(|to| key.at() < to)
     });
-    if !range.oldest_first {
+    if range.order == Order::NewestFirst {
         items.reverse();
     }
     if let Some(place) = &wanted.place {
         let SortKey::Event(place) = place else {
             panic!("{place:?}")
         };
-        items.retain(|item| is_before(place, item.event().unwrap(), range.oldest_first));
+        items.retain(|item| is_before(place, item.event().unwrap(), range.order));
     }
     let more = items.len() > wanted.limit;
     items.truncate(wanted.limit);
@@ -140,7 +140,7 @@ fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<I
                         since: None,
                         ..begin.clone()
                     }
-                || is_before(&begin.after, &place.after, filter.range.oldest_first)
+                || is_before(&begin.after, &place.after, filter.range.order)
         });
         assert!(advance, "from {begin:?} to {place:?}");
         assert_eq!(Place::parse(&place.to_text()).as_ref(), Some(&place));
@@ -153,7 +153,7 @@ fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<I
 fn folded(items: &[Item], filter: &Filter) -> Vec<Item> {
     let state: State = items.iter().cloned().collect();
     let mut shown: Vec<_> = state.events().into_iter().cloned().collect();
-    if filter.range.oldest_first {
+    if filter.range.order == Order::OldestFirst {
         shown.reverse();
     }
     shown.retain(|item| filter.has(item.event().unwrap().at()) && filter.passes(item));
@@ -200,18 +200,15 @@ fn filter() -> impl Strategy<Value = Filter> {
     let moment = || prop::option::of((0_i64..10).prop_map(|n| at(NOON + n * 12 * HOUR)));
     let types = prop::collection::btree_set(prop::sample::select(KINDS.to_vec()), 0..2);
     let channel = prop::option::weighted(0.3, Just(normal_channel("Web-Chat")));
-    (types, channel, moment(), moment(), any::<bool>()).prop_map(
-        |(types, channel, from, to, oldest_first)| Filter {
+    let order = prop::sample::select(vec![Order::NewestFirst, Order::OldestFirst]);
+    (types, channel, moment(), moment(), order).prop_map(|(types, channel, from, to, order)| {
+        Filter {
             types: types.into_iter().collect::<BTreeSet<_>>(),
             channel,
             account: None,
-            range: EventRange {
-                from,
-                to,
-                oldest_first,
-            },
-        },
-    )
+            range: EventRange { from, to, order },
+        }
+    })
 }
 
 fn paging() -> impl Strategy<Value = Paging> {
@@ -241,7 +238,7 @@ proptest! {
         let (pages, _) = page_through(&stored(&items), &filter, &paging);
         let found = pages.concat();
         let keys: Vec<_> = found.iter().filter_map(Item::event).collect();
-        let is_ordered = keys.is_sorted_by(|a, b| is_before(a, b, filter.range.oldest_first));
+        let is_ordered = keys.is_sorted_by(|a, b| is_before(a, b, filter.range.order));
         prop_assert!(is_ordered, "each once, in order");
         for item in folded(&items, &filter) {
             prop_assert!(found.contains(&item));

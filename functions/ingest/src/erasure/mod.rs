@@ -99,7 +99,7 @@ pub(crate) async fn forget(
         // The targets are recorded before anything is deleted: afterwards no link leads to them.
         targets = app
             .table
-            .note_targets(import, version.offset(), &targets, row.expires_at)
+            .store_targets(import, version.offset(), &targets, row.expires_at)
             .await?;
     }
     let markers = forget.markers(version);
@@ -211,7 +211,7 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
             let wanted: Vec<&Item> = batch.iter().map(|place| items[*place]).collect();
             let verdicts = match table.delete(&wanted).await {
                 Ok(verdicts) => verdicts,
-                Err(busy @ TableError::Busy(_)) => {
+                Err(busy @ TableError::Unavailable(_)) => {
                     error = Some(busy);
                     throttled.extend(batch);
                     continue;
@@ -221,9 +221,9 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
             for (place, verdict) in batch.iter().zip(verdicts) {
                 match verdict {
                     Verdict::Stored => deleted[*place] = true,
-                    Verdict::Gone | Verdict::Held(_) | Verdict::Unversioned => {}
-                    Verdict::Busy => throttled.push(*place),
-                    Verdict::Taken | Verdict::TooLarge => {
+                    Verdict::Missing | Verdict::NotNewer(_) | Verdict::Unversioned => {}
+                    Verdict::Throttled => throttled.push(*place),
+                    Verdict::AlreadyExists | Verdict::TooLarge => {
                         return Err(TableError::Refused("a deletion was refused".into()));
                     }
                     Verdict::Refused(reason) => return Err(TableError::Refused(reason.into())),
@@ -237,7 +237,7 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
         attempt += 1;
         if attempt == MAX_ATTEMPTS {
             return Err(
-                error.unwrap_or_else(|| TableError::Busy("deletions were throttled".into()))
+                error.unwrap_or_else(|| TableError::Unavailable("deletions were throttled".into()))
             );
         }
         tokio::time::sleep(write::backoff(attempt)).await;
@@ -307,7 +307,9 @@ async fn erase(
             if deadline.is_some_and(Deadline::is_past) {
                 return Ok((deleted, false));
             }
-            let page = table.bare_items(&identity, after.as_deref()).await?;
+            let page = table
+                .items_without_data(&identity, after.as_deref())
+                .await?;
             found |= erase_page(table, &page.items, &markers, &mut deleted).await?;
             after = page.next;
             if after.is_none() {
@@ -318,7 +320,7 @@ async fn erase(
             return Ok((deleted, true));
         }
     }
-    Err(IngestError::Table(TableError::Busy(
+    Err(IngestError::Table(TableError::Unavailable(
         "an identity receives items faster than they can be erased".into(),
     )))
 }

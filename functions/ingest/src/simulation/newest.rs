@@ -11,7 +11,7 @@ use shared::{
         value::Map,
         version::{ImportId, Version},
     },
-    table::{self, BATCH_SIZE, Write},
+    table::{self, BATCH_SIZE, Consistency, Write},
 };
 use tests::model::{Drop, Forget, Row, When};
 
@@ -97,7 +97,12 @@ fn every_small_history_of_an_item_comes_to_its_newest_version() {
                     }
                 }
             }
-            let items = app.table.identity(&id, true).await.unwrap().items;
+            let items = app
+                .table
+                .identity(&id, Consistency::Strong)
+                .await
+                .unwrap()
+                .items;
             assert_eq!(items.len(), batch.len());
             for (place, (order, bodies)) in batch.iter().enumerate() {
                 let newest = *order.iter().max().unwrap();
@@ -153,7 +158,7 @@ fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
             .unwrap();
         for held in [0, 1] {
             let (verdict, _) = app.table.put_both(&both(held)).await.unwrap();
-            assert_eq!(verdict, table::Verdict::Held(version(1)));
+            assert_eq!(verdict, table::Verdict::NotNewer(version(1)));
             assert_eq!(wire::items(&world.database).len(), 1);
         }
         let (verdict, units) = app.table.put_both(&both(2)).await.unwrap();

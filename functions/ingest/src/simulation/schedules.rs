@@ -10,7 +10,7 @@ use shared::{
         time::Instant,
     },
     profile::{Sections, View},
-    table::reader,
+    table::{Consistency, reader},
 };
 
 use super::*;
@@ -115,9 +115,14 @@ impl Stage {
         };
         let past = Instant::parse(PAST).unwrap().to_string();
         for (id, expected) in ids.iter().zip(expected) {
-            let profile = reader::profile(&self.app.table, id, true, reader::Notes::Newest)
-                .await
-                .unwrap();
+            let profile = reader::profile(
+                &self.app.table,
+                id,
+                Consistency::Strong,
+                reader::Notes::Newest,
+            )
+            .await
+            .unwrap();
             let shown = profile.exists().then(|| {
                 let document = profile.document(&view, Sections::ALL);
                 model::shown(&serde_json::to_value(&document).unwrap(), &past, &names)

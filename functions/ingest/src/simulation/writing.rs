@@ -245,7 +245,7 @@ fn retries_short_response() {
                     assert_eq!((outcomes, responses), (vec![Verdict::Stored; 3], 3));
                 }
                 Err(error) => {
-                    assert!(matches!(error, TableError::Busy(_)), "{error}");
+                    assert!(matches!(error, TableError::Unavailable(_)), "{error}");
                     assert_eq!(responses, usize::MAX);
                 }
             }
@@ -277,7 +277,10 @@ fn bounds_alternating_statements() {
         let began = tokio::time::Instant::now();
         let written = write::all(&app.table, OWN, writes);
         let error = tokio::time::timeout(BOUND, written).await.unwrap();
-        assert!(matches!(error, Err(TableError::Busy(_))), "{error:?}");
+        assert!(
+            matches!(error, Err(TableError::Unavailable(_))),
+            "{error:?}"
+        );
         let requests = world.requests.load(Ordering::Relaxed);
         assert!((10..=30).contains(&requests), "{requests}");
         // It pauses between the attempts, longer each time.
@@ -378,7 +381,7 @@ fn counts_every_row_with_a_link() {
                 }
                 Err(error) => {
                     assert_eq!(failures, usize::MAX);
-                    assert!(matches!(error, TableError::Busy(_)), "{error}");
+                    assert!(matches!(error, TableError::Unavailable(_)), "{error}");
                 }
             }
         }

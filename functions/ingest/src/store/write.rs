@@ -397,7 +397,7 @@ impl Batch {
                 Err(TableError::Invalid(_)) => {
                     self.steps[places[0]] = Step::Done(Outcome::Rejected(refused()));
                 }
-                Err(error @ TableError::Busy(_)) => {
+                Err(error @ TableError::Unavailable(_)) => {
                     self.limiter.answered(0, places.len(), 0.0);
                     self.open = Some(error);
                 }
@@ -424,7 +424,9 @@ impl Batch {
             Step::Update | Step::Done(_) => self.table.update(&writes).await?,
         };
         self.done.capacity_units += capacity_units;
-        let throttled = verdicts.iter().filter(|verdict| **verdict == Verdict::Busy);
+        let throttled = verdicts
+            .iter()
+            .filter(|verdict| **verdict == Verdict::Throttled);
         let throttled = throttled.count();
         let taken = verdicts.len() - throttled;
         self.limiter.answered(taken, throttled, capacity_units);
@@ -437,7 +439,9 @@ impl Batch {
         let is_open = |step: &Step| !matches!(step, Step::Done(_));
         self.steps.iter().any(is_open).then(|| {
             error.unwrap_or_else(|| {
-                TableError::Busy("statements were throttled, or items change in between".into())
+                TableError::Unavailable(
+                    "statements were throttled, or items change in between".into(),
+                )
             })
         })
     }
@@ -482,14 +486,14 @@ async fn write_both(
                 // Rows of this import write the same pair concurrently. Fewer of them meet at a lower rate.
                 Step::Insert | Step::Update | Step::Replace => {
                     limiter.answered(0, writes, 0.0);
-                    TableError::Busy("transactions met".into())
+                    TableError::Unavailable("transactions met".into())
                 }
             },
             Err(TableError::Invalid(_)) => {
                 done.links.push((row, Outcome::Rejected(refused())));
                 return Ok(done);
             }
-            Err(error @ TableError::Busy(_)) => {
+            Err(error @ TableError::Unavailable(_)) => {
                 limiter.answered(0, writes, 0.0);
                 error
             }
@@ -515,13 +519,13 @@ fn refused() -> RowError {
 fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     match verdict {
         Verdict::Stored => Step::Done(Outcome::Stored),
-        Verdict::Taken => Step::Update,
-        Verdict::Gone => Step::Insert,
+        Verdict::AlreadyExists => Step::Update,
+        Verdict::Missing => Step::Insert,
         Verdict::Unversioned => Step::Replace,
-        Verdict::Busy => step.clone(),
+        Verdict::Throttled => step.clone(),
         // The version is from this import: an earlier invocation or a later row stored it.
-        Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
-        Verdict::Held(_) => Step::Done(Outcome::Stale),
+        Verdict::NotNewer(version) if version.import() == import => Step::Done(Outcome::Stored),
+        Verdict::NotNewer(_) => Step::Done(Outcome::Stale),
         Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
             RowErrorCode::ItemTooLarge,
             "a record of at most 400 KB as DynamoDB counts",
@@ -547,10 +551,13 @@ mod tests {
     #[test]
     fn verdicts_lead_on() {
         let own = ImportId([1; 8]);
-        let held = |import| Verdict::Held(Version::new(1, "1", ImportId(import), 0));
-        assert_eq!(next(&Step::Insert, Verdict::Taken, own), Step::Update);
-        assert_eq!(next(&Step::Update, Verdict::Gone, own), Step::Insert);
-        assert_eq!(next(&Step::Update, Verdict::Busy, own), Step::Update);
+        let held = |import| Verdict::NotNewer(Version::new(1, "1", ImportId(import), 0));
+        assert_eq!(
+            next(&Step::Insert, Verdict::AlreadyExists, own),
+            Step::Update
+        );
+        assert_eq!(next(&Step::Update, Verdict::Missing, own), Step::Insert);
+        assert_eq!(next(&Step::Update, Verdict::Throttled, own), Step::Update);
         assert_eq!(
             next(&Step::Update, Verdict::Unversioned, own),
             Step::Replace
