@@ -1,4 +1,4 @@
-//! Returns pages of attributes, for categories with more attributes than a profile shows.
+//! Returns attributes in pages, for categories with more attributes than a profile shows.
 
 use std::num::NonZeroUsize;
 
@@ -88,6 +88,7 @@ pub(crate) async fn page(
     )
 }
 
+/// Parses a cursor. `listed` is the category of the listing; empty for all categories.
 fn position(listed: &str, text: &str) -> Result<Position, Problem> {
     let position = cursor::decode(Listing::Attributes, listed, text).ok();
     position

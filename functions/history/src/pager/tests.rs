@@ -74,7 +74,7 @@ fn respond(stored: &Stored, range: &EventRange, wanted: &Wanted) -> Items {
     if range.order == Order::NewestFirst {
         items.reverse();
     }
-    if let Some(place) = &wanted.place {
+    if let Some(place) = &wanted.after {
         let SortKey::Event(place) = place else {
             panic!("{place:?}")
         };
@@ -124,26 +124,29 @@ fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<I
         let mut next = merged.next.clone();
         if items.len() > paging.cut {
             items.truncate(paging.cut);
-            next = merged.place_after(paging.cut - 1);
+            next = merged.position_after(paging.cut - 1);
         } else if next.is_some() && !merged.partial {
             assert_eq!(items.len(), paging.limit, "only the last page may be short");
-            assert_eq!(next, merged.place_after(paging.limit - 1));
+            assert_eq!(next, merged.position_after(paging.limit - 1));
         }
         pages.push(items);
         let Some(place) = next else {
             return (pages, reads);
         };
-        let advance = begin.as_ref().is_none_or(|begin: &Place| {
+        let advance = begin.as_ref().is_none_or(|begin: &EventPosition| {
             begin.since.is_some()
                 && place
-                    == Place {
+                    == EventPosition {
                         since: None,
                         ..begin.clone()
                     }
                 || is_before(&begin.after, &place.after, filter.range.order)
         });
         assert!(advance, "from {begin:?} to {place:?}");
-        assert_eq!(Place::parse(&place.to_text()).as_ref(), Some(&place));
+        assert_eq!(
+            EventPosition::parse(&place.to_text()).as_ref(),
+            Some(&place)
+        );
         begin = Some(place);
         assert!(pages.len() < 1_000);
     }
@@ -156,7 +159,7 @@ fn folded(items: &[Item], filter: &Filter) -> Vec<Item> {
     if filter.range.order == Order::OldestFirst {
         shown.reverse();
     }
-    shown.retain(|item| filter.has(item.event().unwrap().at()) && filter.passes(item));
+    shown.retain(|item| filter.includes(item.event().unwrap().at()) && filter.passes(item));
     shown
 }
 
@@ -347,7 +350,7 @@ fn a_page_ends_after_its_share_of_reads() {
                 let range = pager.range().clone();
                 let small = Wanted {
                     limit: 1,
-                    place: wanted[0].place.clone(),
+                    after: wanted[0].after.clone(),
                     identity: wanted[0].identity.clone(),
                     source: 0,
                 };
