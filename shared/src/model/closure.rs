@@ -41,6 +41,7 @@ pub struct ExcludedLinks {
 /// The identities of one profile, as far as they are known.
 #[derive(Clone, Debug)]
 pub struct Closure {
+    /// The identity with which the closure starts.
     requested: IdentityId,
     /// The maximum number of members.
     limit: usize,
@@ -48,7 +49,9 @@ pub struct Closure {
     /// The identities that links connect to each identity, from either end.
     neighbors: BTreeMap<IdentityId, BTreeSet<IdentityId>>,
     members: BTreeSet<IdentityId>,
+    /// The identities that a link leads to and that were not read yet.
     pending: BTreeSet<IdentityId>,
+    /// Whether identities were left out because of the limit.
     truncated: bool,
 }
 
@@ -119,6 +122,7 @@ impl Closure {
         }
     }
 
+    /// Records that a link connects two identities, from either end.
     fn add_neighbors(&mut self, a: &IdentityId, b: &IdentityId) {
         for (from, to) in [(a, b), (b, a)] {
             self.neighbors
@@ -161,11 +165,11 @@ impl Closure {
     fn is_connected(&self, a: &IdentityId, b: &IdentityId) -> bool {
         let links = self.links_between(a, b);
         if let Some(decision) = links.get(AGENTS) {
-            return is_live(decision) && self.counts(AGENTS, a, b);
+            return is_live(decision) && self.source_counts(AGENTS, a, b);
         }
         links
             .iter()
-            .any(|(source, link)| is_live(link) && self.counts(source, a, b))
+            .any(|(source, link)| is_live(link) && self.source_counts(source, a, b))
     }
 
     /// Returns the newest link of each source between two identities, without those that the markers of either end
@@ -179,17 +183,17 @@ impl Closure {
                 if far.is_some_and(|markers| markers.erase(link)) {
                     continue;
                 }
-                let held = newest.entry(source).or_insert(link);
-                if link.version > held.version {
-                    *held = link;
+                let kept = newest.entry(source).or_insert(link);
+                if link.version > kept.version {
+                    *kept = link;
                 }
             }
         }
         newest
     }
 
-    /// Returns whether links of `source` count at both ends.
-    fn counts(&self, source: &str, a: &IdentityId, b: &IdentityId) -> bool {
+    /// Returns whether links of `source` count at both ends, as far as these have been read.
+    fn source_counts(&self, source: &str, a: &IdentityId, b: &IdentityId) -> bool {
         [a, b].into_iter().all(|end| {
             let node = self.read.get(end);
             node.is_none_or(|node| !node.crowded.contains_key(source))
@@ -211,6 +215,7 @@ impl Closure {
         })
     }
 
+    /// Returns whether a live link connects an identity to a member, whether it counts or not.
     fn is_linked_to_member(&self, id: &IdentityId) -> bool {
         self.members.iter().any(|member| {
             let links = self.links_between(member, id);
@@ -262,8 +267,10 @@ impl Closure {
 }
 
 impl Node {
+    /// Collects the links of an identity that its markers do not erase.
     fn new(items: &[Item], markers: &Markers) -> Self {
         let mut links: BTreeMap<IdentityId, BTreeMap<String, Item>> = BTreeMap::new();
+        // The number of all links and of live links, by source.
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for item in items {
             let SortKey::Link { source, other } = &item.key else {
