@@ -63,7 +63,7 @@ kinds! {
     /// The note of a repeated request has been deleted.
     NOTE_DELETED = CONFLICT, "note-deleted", "The note was deleted";
     /// The response is too large to be sent.
-    ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
+    RESPONSE_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "The answer is too large";
     /// The content type of the body is not JSON.
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body has to be application/json";
     /// The idempotency key was used for another request.
@@ -132,7 +132,7 @@ impl Problem {
         }
     }
 
-    /// Returns the problem for an id under which nothing is recorded.
+    /// Returns the problem for an id that no stored item has.
     pub fn profile_not_found() -> Self {
         Self::new(
             Kind::PROFILE_NOT_FOUND,
