@@ -1,4 +1,4 @@
-//! `infra/docs/reference/files.md`: its tables of statuses, problems and codes are those of the code.
+//! Tests that the tables of statuses, problems and codes in `infra/docs/reference/files.md` list those of the code.
 
 use super::Status;
 use crate::{rows::RowErrorCode, source::FileErrorKind};

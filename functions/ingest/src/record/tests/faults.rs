@@ -325,8 +325,8 @@ fn faults_say_what_was_expected() {
             "identity: each one is let in again by its name",
         ),
     ] {
-        let fault = place_as(Some(record_type), &row).unwrap_err();
-        assert_eq!(fault.expected, expected, "{row}");
+        let error = place_as(Some(record_type), &row).unwrap_err();
+        assert_eq!(error.expected, expected, "{row}");
     }
 }
 
@@ -341,9 +341,9 @@ fn rejects_reserved_namespaces() {
             format!(r#""loyalty.tier":"gold"," {namespace} .employee_flag":{{"value":true}}"#),
         ] {
             let row = format!(r#"{{{LINK},"attributes":{{{attributes}}}}}"#);
-            let fault = place_as(Some("attributes"), &row).unwrap_err();
-            assert_eq!(fault.code.as_str(), "reserved_namespace", "{row}");
-            assert!(fault.expected.contains("customer_record"), "{fault}");
+            let error = place_as(Some("attributes"), &row).unwrap_err();
+            assert_eq!(error.code.as_str(), "reserved_namespace", "{row}");
+            assert!(error.expected.contains("customer_record"), "{error}");
         }
     }
     let row = format!(r#"{{{LINK},"attributes":{{"customers.a":1,"segments.b":true}}}}"#);

@@ -55,7 +55,7 @@ fn fields(record_type: RecordType) -> Vec<(&'static str, bool)> {
 }
 
 fn take(record_type: &str, row: &str) {
-    placed(Some(record_type), row).unwrap_or_else(|fault| panic!("{row}: {fault}"));
+    mapped(Some(record_type), row).unwrap_or_else(|error| panic!("{row}: {error}"));
 }
 
 #[test]
