@@ -111,7 +111,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
     let version_id = stack.put(KEY, file.to_owned()).await.unwrap();
     let sprang = tokio::select! {
         () = trap.sprung() => true,
-        () = stack.at_rest() => false,
+        () = stack.wait_idle() => false,
     };
     if sprang {
         stack.kill_working("ingest");
@@ -125,7 +125,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         trap.open();
-        stack.at_rest().await;
+        stack.wait_idle().await;
     }
     // There is one kill and one retry.
     if let Some(key) = stack.list("failed/").first() {

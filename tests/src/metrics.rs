@@ -250,7 +250,7 @@ async fn measures_rejected_and_unread_files() {
         );
         imports.push(report["import"].clone());
     }
-    app.stack.at_rest().await;
+    app.stack.wait_idle().await;
     for import in imports {
         assert_eq!(of_import(&app, &import).await.len(), 1, "{import}");
     }

@@ -67,7 +67,7 @@ async fn play(seed: u64) {
         tries += 1;
         assert!(tries < 3, "seed {seed}: {error}");
     }
-    app.stack.at_rest().await;
+    app.stack.wait_idle().await;
     assert_eq!(app.stack.list("failed/"), [""; 0], "seed {seed}");
 
     let mut imported = BTreeSet::new();

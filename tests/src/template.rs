@@ -186,7 +186,7 @@ fn objects_expire() {
             noncurrent.as_u64().unwrap(),
         )
     };
-    // Reports of erasures name these days, see `still_held` in ingest.
+    // Reports of erasures name these days, see `remaining_copies` in ingest.
     let ((drop, drop_noncurrent), (rejects, rejects_noncurrent)) =
         (days("drop/"), days("rejects/"));
     assert_eq!((referred(&drop), drop_noncurrent), ("RawFileDays", 7));

@@ -14,7 +14,7 @@ use shared::{
 
 use crate::merge;
 
-/// Parses an event's id, `{identity id}.{base64url of its key}`.
+/// Parses an event's id, `{identity id}.{base64url of its key}`, into its identity and key.
 pub(crate) fn parse_id(id: &str) -> Option<(IdentityId, EventKey)> {
     let (identity, key) = id.split_once('.')?;
     let key = BASE64URL_NOPAD.decode(key.as_bytes()).ok()?;
@@ -33,12 +33,12 @@ pub(crate) async fn event(
     members: &Members,
     key: EventKey,
 ) -> Result<Option<Item>, TableError> {
-    let found = if versions::is_versioned(key.kind()) {
+    let shown = if versions::is_versioned(key.kind()) {
         merge::shown(table, members, &key).await?
     } else {
         newest(table, members, &key).await?
     };
-    let Some(mut item) = found else {
+    let Some(mut item) = shown else {
         return Ok(None);
     };
     if item.data.get("body_bytes").is_some()
@@ -50,17 +50,17 @@ pub(crate) async fn event(
     Ok(Some(item))
 }
 
-/// Reads the newest version of the event under `key` among a profile's identities.
+/// Reads the newest item under `key` among a profile's identities. Returns `None` if it is a tombstone.
 async fn newest(
     table: &Table,
     members: &Members,
     key: &EventKey,
 ) -> Result<Option<Item>, TableError> {
     let identities = members.closure.members();
-    let held = table
+    let stored = table
         .items(&identities, &SortKey::Event(key.clone()))
         .await?;
-    let newest = held
+    let newest = stored
         .iter()
         .filter(|item| !members.erase(item))
         .reduce(|a, b| newer(a, b));

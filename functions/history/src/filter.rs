@@ -14,7 +14,7 @@ use shared::{
         time::Instant,
     },
     profile::channel::{channel, is_known_channel, normal_channel},
-    table::EventRange,
+    table::{EventRange, Order},
 };
 
 /// The names of the parameters of the filter.
@@ -26,9 +26,11 @@ const MAX_CHARS: usize = 256;
 /// A selection of events and their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
+    /// The types that pass; empty for all types.
     pub(crate) types: BTreeSet<EventType>,
     /// The channel in normal form, see [`normal_channel`].
     pub(crate) channel: Option<String>,
+    /// The id of an account.
     pub(crate) account: Option<String>,
     /// The time range and the order.
     pub(crate) range: EventRange,
@@ -54,9 +56,9 @@ impl Filter {
         let range = EventRange {
             from: time(parameters, "from")?,
             to: time(parameters, "to")?,
-            oldest_first: match parameters.get("order") {
-                None | Some("newest") => false,
-                Some("oldest") => true,
+            order: match parameters.get("order") {
+                None | Some("newest") => Order::NewestFirst,
+                Some("oldest") => Order::OldestFirst,
                 Some(_) => {
                     return Err(Problem::invalid_parameter(
                         "order",
@@ -102,14 +104,14 @@ impl Filter {
         }
     }
 
-    /// Creates a filter for the events with the type and time of `key`.
+    /// Creates a filter that only events with the type and time of `key` pass.
     pub(crate) fn of(key: &EventKey) -> Self {
         Self {
             types: BTreeSet::from([key.kind()]),
             range: EventRange {
                 from: Some(key.at()),
                 to: Some(key.at().shifted(1)),
-                oldest_first: false,
+                order: Order::NewestFirst,
             },
             ..Self::default()
         }
@@ -130,7 +132,7 @@ impl Filter {
     }
 
     /// Returns whether a time is in the time range.
-    pub(crate) fn has(&self, at: Instant) -> bool {
+    pub(crate) fn includes(&self, at: Instant) -> bool {
         self.range.from.is_none_or(|from| at >= from) && self.range.to.is_none_or(|to| at < to)
     }
 
@@ -149,15 +151,15 @@ impl Filter {
                 .map("account")
                 .and_then(|account| account.text("id"))
         };
-        let own_channel = || channel(kind, &item.data).map(normal_channel);
+        let event_channel = || channel(kind, &item.data).map(normal_channel);
         self.has_type(kind)
-            && (self.channel.is_none() || own_channel() == self.channel)
+            && (self.channel.is_none() || event_channel() == self.channel)
             && (self.account.is_none() || account() == self.account.as_deref())
     }
 
     /// Returns a canonical string that is equal for equivalent filters. A cursor is bound to it. Empty if the filter selects
     /// every event, newest first.
-    pub(crate) fn spelling(&self) -> String {
+    pub(crate) fn canonical(&self) -> String {
         let mut parts: Vec<String> = self
             .types
             .iter()
@@ -172,13 +174,14 @@ impl Filter {
         part("to", self.range.to.map(Instant::fixed));
         part(
             "order",
-            self.range.oldest_first.then(|| "oldest".to_owned()),
+            (self.range.order == Order::OldestFirst).then(|| "oldest".to_owned()),
         );
         // The separator is unambiguous because values contain no control characters.
         parts.join("\u{1f}")
     }
 }
 
+/// Parses a parameter that is a time.
 fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instant>, Problem> {
     let Some(text) = parameters.get(name) else {
         return Ok(None);
@@ -197,6 +200,7 @@ fn with_plus(text: &str) -> Option<Instant> {
     is_zone.then(|| Instant::parse(&format!("{time}+{zone}")))?
 }
 
+/// Checks a parameter that is a channel or an account's id: 1 to [`MAX_CHARS`] characters.
 fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String>, Problem> {
     let Some(text) = parameters.get(name) else {
         return Ok(None);

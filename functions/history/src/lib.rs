@@ -14,7 +14,7 @@ use shared::{
     profile::{
         HistoryItem, Page,
         cursor::{self, Listing},
-        versions::Place,
+        versions::EventPosition,
     },
     table::reader,
 };
@@ -49,6 +49,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
     }
 }
 
+/// Returns a page of events.
 async fn page(
     call: &Call<'_>,
     id: &IdentityId,
@@ -58,13 +59,13 @@ async fn page(
     let limit = parameters.limit()?;
     let filter = Filter::new(parameters)?;
     filter.authorize(&call.principal)?;
-    let spelling = filter.spelling();
-    let place = parameters
+    let filters = filter.canonical();
+    let begin = parameters
         .get("cursor")
-        .map(|text| position(&spelling, text))
+        .map(|text| position(&filters, text))
         .transpose()?;
     let members = reader::members(&app.table, id).await?;
-    let merged = merge::merge(&app.table, &members, &filter, place, limit).await?;
+    let merged = merge::merge(&app.table, &members, &filter, begin, limit).await?;
     if merged.items().next().is_none() && !members.exist(&app.table).await? {
         return Err(Problem::profile_not_found());
     }
@@ -75,18 +76,19 @@ async fn page(
         .collect();
     app.products.join(&app.table, &mut items, None).await?;
     call.audit(&members.closure.id(), "history");
-    let cursor = |place: &Place| cursor::encode(Listing::History, &spelling, &place.to_text());
+    let cursor = |end: &EventPosition| cursor::encode(Listing::History, &filters, &end.to_text());
     let mut page = Page {
         items,
         next: merged.next.as_ref().map(&cursor),
         partial: merged.partial || members.partial,
     };
     if let Some(last) = http::fit(&mut page.items) {
-        page.next = merged.place_after(last).as_ref().map(&cursor);
+        page.next = merged.position_after(last).as_ref().map(&cursor);
     }
     http::json(StatusCode::OK, &page)
 }
 
+/// Returns one event with its complete body. `event` is its id.
 async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<Body>, Problem> {
     let app = call.app;
     let not_found = || {
@@ -95,13 +97,13 @@ async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<B
         Problem::new(Kind::EVENT_NOT_FOUND, detail)
     };
     let members = reader::members(&app.table, id).await?;
-    let held = match detail::parse_id(event) {
+    let stored = match detail::parse_id(event) {
         Some((identity, key)) if members.closure.members().contains(&identity) => {
             detail::event(&app.table, &members, key).await?
         }
         _ => None,
     };
-    let item = held.and_then(|item| HistoryItem::new(&item, &call.view()));
+    let item = stored.and_then(|item| HistoryItem::new(&item, &call.view()));
     let Some(item) = item else {
         return Err(if members.exist(&app.table).await? {
             not_found()
@@ -115,10 +117,11 @@ async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<B
     http::json(StatusCode::OK, &items[0])
 }
 
-fn position(filters: &str, text: &str) -> Result<Place, Problem> {
+/// Parses a cursor. `filters` is the canonical form of the request's filters.
+fn position(filters: &str, text: &str) -> Result<EventPosition, Problem> {
     let position = cursor::decode(Listing::History, filters, text).ok();
     position
         .as_deref()
-        .and_then(Place::parse)
+        .and_then(EventPosition::parse)
         .ok_or_else(Problem::invalid_cursor)
 }

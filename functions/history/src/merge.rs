@@ -1,9 +1,9 @@
-//! Reads a page of the history: runs the reads that the pager requests, for all identities concurrently.
+//! Reads a page of the history. Runs the reads that the pager requests, all identities concurrently.
 
 use futures::future::try_join_all;
 use shared::{
     model::{item::Item, keys::EventKey},
-    profile::versions::Place,
+    profile::versions::EventPosition,
     table::{Table, TableError, reader::Members},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     pager::{MAX_EXAMINED, Merged, Pager, Step},
 };
 
-/// Reads at most `limit` events of a profile's identities that come after the place `begin` and pass the filter.
+/// Reads at most `limit` events of a profile's identities that come after the position `begin` and pass the filter.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -20,7 +20,7 @@ pub(crate) async fn merge(
     table: &Table,
     members: &Members,
     filter: &Filter,
-    begin: Option<Place>,
+    begin: Option<EventPosition>,
     limit: usize,
 ) -> Result<Merged, TableError> {
     let mut pager = Pager::new(filter, members.closure.members(), begin, limit);
@@ -31,8 +31,8 @@ pub(crate) async fn merge(
             Step::Read(wanted) => wanted,
         };
         let reads = wanted.iter().map(|wanted| {
-            let place = wanted.place.as_ref();
-            table.events(&wanted.identity, &range, place, wanted.limit)
+            let after = wanted.after.as_ref();
+            table.events(&wanted.identity, &range, after, wanted.limit)
         });
         for (wanted, mut items) in wanted.iter().zip(try_join_all(reads).await?) {
             items.items.retain(|item| !members.erase(item));

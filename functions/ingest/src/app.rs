@@ -1,4 +1,4 @@
-//! The state that the function keeps between events: clients, configuration, and facts about the table.
+//! Holds the state that the function keeps between events: clients, configuration, and facts about the table.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,7 +21,9 @@ const MAX_KNOWN_SOURCES: usize = 50;
 /// The state that the function keeps between events.
 #[derive(Debug)]
 pub struct App {
+    /// The key with which identifiers become identities.
     pub(crate) key: IdentityKey,
+    /// The rules for reading identifiers.
     pub(crate) identifiers: IdentifierRules,
     pub(crate) table: Table,
     pub(crate) s3: aws_sdk_s3::Client,
@@ -31,8 +33,9 @@ pub struct App {
     pub(crate) max_retries: u64,
     /// How long events are kept, in days.
     pub(crate) event_retention_days: Option<u64>,
-    /// How long the bucket keeps dropped files and rejects, in days.
+    /// How long the bucket keeps dropped files, in days.
     pub(crate) raw_file_days: Option<u64>,
+    /// How long the bucket keeps rejected rows, in days.
     pub(crate) reject_days: Option<u64>,
     /// The erasure list, as last read.
     pub(crate) erasures: tokio::sync::Mutex<Erasures>,
@@ -79,18 +82,21 @@ impl App {
     /// table.
     pub(crate) async fn check_facts(&self) -> Result<(), IngestError> {
         let check = async || {
-            let own = Facts::new(&self.key, self.identifiers);
-            let (held, sources) = self.table.facts_and_sources().await?;
+            let configured = Facts::new(&self.key, self.identifiers);
+            let (stored, sources) = self.table.facts_and_sources().await?;
             *self.sources.lock().await = sources;
-            let held = match held {
-                Some(held) => held,
+            let stored = match stored {
+                Some(stored) => stored,
                 None => {
-                    self.table.put_facts(&own).await?;
+                    self.table.put_facts(&configured).await?;
                     // Another invocation, perhaps with another configuration, may have written its facts first.
-                    self.table.facts().await?.unwrap_or_else(|| own.clone())
+                    self.table
+                        .facts()
+                        .await?
+                        .unwrap_or_else(|| configured.clone())
                 }
             };
-            Ok(held.require(&own)?)
+            Ok(stored.require(&configured)?)
         };
         self.facts_checked.get_or_try_init(check).await.copied()
     }

@@ -1,4 +1,4 @@
-//! The counters of an import: the verdicts on its rows, and the items that its erasures deleted.
+//! Counts what an import did: the verdicts on its rows, and the items that its erasures deleted.
 
 use serde::{Deserialize, Serialize};
 use shared::model::keys::SortKey;
@@ -29,9 +29,13 @@ counters! {
     /// The verdicts on rows: `read = written + stale + rejected + suppressed`.
     Counts {
         read,
+        /// Rows with at least one stored item.
         written,
+        /// Rows for whose items the table has newer versions.
         stale,
+        /// Rows that break a rule.
         rejected,
+        /// Rows whose items an erasure suppresses.
         suppressed,
         /// Rows whose body was truncated.
         truncated,
@@ -53,7 +57,7 @@ counters! {
         bodies,
         /// Idempotency records of notes.
         note_requests,
-        /// Those of the events that are dated after the erasure. A file that is imported later may store them again.
+        /// Events, also counted in `events`, that are dated after the erasure. A file that is imported later may store them again.
         dated_ahead,
     }
 }

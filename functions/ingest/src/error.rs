@@ -1,4 +1,4 @@
-//! The error of an invocation: the event has to be sent again.
+//! The error of an invocation. Lambda has to send the event again.
 
 use lambda_runtime::Diagnostic;
 use shared::{

@@ -53,26 +53,26 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         erasures: Erasures::default(),
         event_retention_days: Some(30),
     };
-    let mut placed = 0;
+    let mut mapped = 0;
     let mut end = 0;
     for row in &found {
         let start = usize::try_from(row.offset).expect("an offset");
         assert!(start >= end, "rows overlap");
         end = start + row.bytes.len();
-        if row.flaw.is_none() {
+        if row.framing_error.is_none() {
             assert_eq!(
                 row.bytes,
                 text[start..end],
-                "a row is what stands in its place"
+                "a row contains the bytes at its offset"
             );
         }
-        placed += usize::from(place(&context, &rows, row));
+        mapped += usize::from(maps(&context, &rows, row));
     }
-    placed
+    mapped
 }
 
 /// Returns whether a row contains a valid record. The row's reject, dropped again, must contain the same record.
-fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
+fn maps(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), row.offset);
     let Ok(fields) = rows.fields(row) else {
         return false;
@@ -86,30 +86,30 @@ fn place(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
         let record = serde_json::to_string(&fields.map).expect("JSON");
         let reject =
             format!(r#"{{"offset":0,"code":"c","message":"m",{notation}"record":{record}}}"#);
-        json::object(&reject).and_then(record::unwrapped)
+        json::object(&reject).and_then(record::unwrap_reject)
     };
-    let Ok(fields) = record::unwrapped(fields) else {
+    let Ok(fields) = record::unwrap_reject(fields) else {
         return false;
     };
     // The reject has one more level of nesting than its record, so it may nest too deep.
     if let Ok(again) = again(&fields) {
         assert_eq!(again, fields);
     }
-    let placed = record::place(context, version, fields);
-    let placed = match placed {
-        Ok(placed) => placed,
-        Err(fault) => {
-            assert!(!fault.to_string().is_empty());
+    let mapped = record::map_record(context, version, fields);
+    let mapped = match mapped {
+        Ok(mapped) => mapped,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
             return false;
         }
     };
-    let links: Vec<_> = placed
+    let links: Vec<_> = mapped
         .links
         .iter()
         .flatten()
         .filter_map(Write::item)
         .collect();
-    for write in placed.writes.iter().chain(&placed.body).chain(&links) {
+    for write in mapped.writes.iter().chain(&mapped.body).chain(&links) {
         let (partition, sort) = write.key();
         assert!(
             partition.len() <= MAX_KEYS.0 && sort.len() <= MAX_KEYS.1,
@@ -162,7 +162,7 @@ fn cut(mut rows: Rows, text: &[u8], piece: usize) -> (Rows, Vec<Row>, Option<Fil
     while let Some(row) = rows.finish() {
         found.push(row);
     }
-    let broken = rows.broken().cloned();
+    let broken = rows.error().cloned();
     (rows, found, broken)
 }
 
@@ -192,7 +192,7 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
     runtime
         .expect("a runtime")
         .block_on(read)
-        .map_err(|fault| match fault {
+        .map_err(|error| match error {
             ReadError::File(broken) => broken.kind.as_str(),
             ReadError::Ingest(error) => panic!("{error}"),
         })

@@ -1,4 +1,4 @@
-//! Enums whose values have names in reports, rejects and stored progress.
+//! Defines enums whose values have names in reports, rejects and stored progress.
 
 /// Defines an enum from its variants and their names, with `ALL`, `as_str` and serde by name.
 macro_rules! named {

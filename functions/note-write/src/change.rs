@@ -16,7 +16,7 @@ use shared::{
     table::reader,
 };
 
-use crate::{Fields, answered, count_masked_cards};
+use crate::{Fields, TextAccess, count_masked_cards, note_response};
 
 /// Handles `PATCH`: changes the text of a note, its `pinned` field, or both.
 ///
@@ -32,8 +32,8 @@ pub(crate) async fn edit(
         let detail = "The body changes nothing. Send `text`, `pinned` or both.";
         return Err(Problem::invalid_body(Some("text"), detail));
     }
-    let held = held(call, profile, id).await?;
-    let mut changed = held.clone();
+    let note = read(call, profile, id).await?;
+    let mut changed = note.clone();
     if let Some(text) = &fields.text {
         changed.data.insert("text", text.as_str());
     }
@@ -46,13 +46,18 @@ pub(crate) async fn edit(
     changed
         .data
         .insert("updated_by", call.principal.subject.as_str());
-    if !call.app.table.change_note(&held, &changed.data).await? {
+    if !call.app.table.change_note(&note, &changed.data).await? {
         return Err(note_changed());
     }
     audit(&call.principal, profile, id, "note changed");
     count_masked_cards(fields.text.as_ref());
-    let personal = fields.text.is_some() || may_read(&call.principal, &held);
-    answered(call.app, StatusCode::OK, &changed, personal)
+    // A principal that has sent the text knows it.
+    let access = if fields.text.is_some() || may_read(&call.principal, &note) {
+        TextAccess::Visible
+    } else {
+        TextAccess::Redacted
+    };
+    note_response(call.app, StatusCode::OK, &changed, access)
 }
 
 /// Handles `DELETE`: deletes a note.
@@ -64,8 +69,8 @@ pub(crate) async fn delete(
     profile: &IdentityId,
     id: &str,
 ) -> Result<Response<Body>, Problem> {
-    let held = held(call, profile, id).await?;
-    if !call.app.table.delete_note(&held).await? {
+    let note = read(call, profile, id).await?;
+    if !call.app.table.delete_note(&note).await? {
         return Err(note_changed());
     }
     audit(&call.principal, profile, id, "note deleted");
@@ -75,12 +80,12 @@ pub(crate) async fn delete(
 }
 
 /// Reads the note of the request. Checks that the principal can change it and that `If-Match` contains its current entity tag.
-async fn held(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, Problem> {
+async fn read(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, Problem> {
     let (app, principal) = (call.app, &call.principal);
     let tags = tags(call.request.headers())?;
     let members = reader::members(&app.table, profile).await?;
-    let own = members.closure.members();
-    let named = note::parse_id(id).filter(|(_, identity)| own.contains(identity));
+    let identities = members.closure.members();
+    let named = note::parse_id(id).filter(|(_, identity)| identities.contains(identity));
     let found = match &named {
         Some((uuid, identity)) => {
             let identity = std::slice::from_ref(identity);
@@ -100,8 +105,8 @@ async fn held(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, P
         let detail = "Only the author, or a principal with the scope `notes:admin`, can change or delete this note.";
         return Err(Problem::new(Kind::FORBIDDEN, detail));
     }
-    let own = note::etag(uuid, &item.data);
-    if !tags.iter().any(|tag| *tag == "*" || *tag == own) {
+    let etag = note::etag(uuid, &item.data);
+    if !tags.iter().any(|tag| *tag == "*" || *tag == etag) {
         return Err(note_changed());
     }
     Ok(item)
@@ -139,10 +144,12 @@ fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
     Ok(tags)
 }
 
+/// Returns whether the principal wrote a note.
 fn is_author(principal: &Principal, note: &Item) -> bool {
     note.data.text("author") == Some(principal.subject.as_str())
 }
 
+/// Returns whether the principal can see the text of a note.
 fn may_read(principal: &Principal, note: &Item) -> bool {
     principal.has(Scope::PiiRead) || is_author(principal, note)
 }

@@ -60,21 +60,25 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
     }
 }
 
+/// Handles `POST`: stores a note, or returns the note of a repeated request.
+///
+/// # Errors
+/// The header or the body is invalid, the profile does not exist, or the idempotency key belongs to another request.
 async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>, Problem> {
     let (app, principal) = (call.app, &call.principal);
     let key = idempotency_key(call.request)?;
     let fields = Fields::new(&http::body(call.request)?)?;
     let text = fields.text.ok_or_else(text_is_missing)?;
     let pinned = fields.pinned.unwrap_or(false);
-    let markers = reader::standing(&app.table, identity)
+    let markers = reader::live_markers(&app.table, identity)
         .await?
         .ok_or_else(Problem::profile_not_found)?;
     let now = Instant::now();
     let uuid = Uuid::now_v7();
     let request_hash = data_hash(identity, &text, pinned);
-    let mut remembered = Map::new();
-    remembered.insert("note", uuid.to_string());
-    remembered.insert("request", request_hash.as_str());
+    let mut record = Map::new();
+    record.insert("note", uuid.to_string());
+    record.insert("request", request_hash.as_str());
     let item = |key, data, expires_at| Item {
         identity: identity.clone(),
         key,
@@ -85,25 +89,25 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
         expires_at,
         find: Find::default(),
     };
-    let written = item(
+    let note = item(
         SortKey::Note(uuid),
         note::data(&text, &principal.subject, pinned),
         None,
     );
-    let again = item(
+    let idempotency_record = item(
         keys::request(&principal.subject, key),
-        remembered,
+        record,
         Some(now.seconds() + IDEMPOTENCY_SECONDS),
     );
     let put = app
         .table
-        .put_note(&written, &again, now.seconds(), markers.erased())
+        .put_note(&note, &idempotency_record, now.seconds(), markers.erased())
         .await?;
     match put {
         NotePut::Written => {
             tracing::info!(principal = principal.subject, profile = %identity, note = format!("{identity}.{uuid}"), "note written");
             count_masked_cards(Some(&text));
-            created(app, principal, &written)
+            created(app, principal, &note)
         }
         NotePut::Erased => Err(Problem::profile_not_found()),
         NotePut::Seen(seen) if seen.text("request") == Some(request_hash.as_str()) => {
@@ -148,23 +152,33 @@ fn note_deleted() -> Problem {
     Problem::new(Kind::NOTE_DELETED, detail).field("idempotency-key")
 }
 
+/// Returns the response to the author of a new note.
 fn created(app: &App, principal: &Principal, item: &Item) -> Result<Response<Body>, Problem> {
     debug_assert_eq!(item.data.text("author"), Some(principal.subject.as_str()));
     // The author can always see the text.
-    answered(app, StatusCode::CREATED, item, true)
+    note_response(app, StatusCode::CREATED, item, TextAccess::Visible)
+}
+
+/// Whether the principal can see the text of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TextAccess {
+    /// The response contains the text.
+    Visible,
+    /// The response contains the marker that the text is hidden.
+    Redacted,
 }
 
 /// Returns a response with the note and its entity tag.
-fn answered(
+fn note_response(
     app: &App,
     status: StatusCode,
     item: &Item,
-    personal: bool,
+    text: TextAccess,
 ) -> Result<Response<Body>, Problem> {
     let view = View {
         now: Instant::now(),
         currency: &app.config.currency,
-        personal,
+        personal: text == TextAccess::Visible,
         open_namespaces: &[],
     };
     let note = Note::new(item, &view).ok_or_else(|| Problem::internal("the note has no time"))?;
@@ -174,6 +188,7 @@ fn answered(
     Ok(response)
 }
 
+/// Returns the idempotency key: 1 to [`MAX_KEY_CHARS`] visible ASCII characters.
 fn idempotency_key(request: &Request) -> Result<&str, Problem> {
     let key = request
         .headers()
@@ -197,6 +212,7 @@ struct Fields {
 }
 
 impl Fields {
+    /// Parses and checks the fields. No other fields are allowed.
     fn new(body: &serde_json::Map<String, Json>) -> Result<Self, Problem> {
         let mut fields = Self {
             text: None,

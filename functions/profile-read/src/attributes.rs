@@ -1,4 +1,4 @@
-//! Returns pages of attributes, for categories with more attributes than a profile shows.
+//! Returns attributes in pages, for categories with more attributes than a profile shows.
 
 use std::num::NonZeroUsize;
 
@@ -15,6 +15,8 @@ use shared::{
     },
     table::reader::{self, Notes},
 };
+
+use crate::consistency;
 
 /// The maximum number of characters in a category's name.
 const MAX_CHARS: usize = 256;
@@ -52,8 +54,8 @@ pub(crate) async fn page(
         .map(|text| position(listed, text))
         .transpose()?;
     let limit = parameters.limit()?;
-    let consistent = parameters.flag("consistent")?;
-    let profile = reader::profile(&call.app.table, id, consistent, Notes::Skip).await?;
+    let consistency = consistency(parameters)?;
+    let profile = reader::profile(&call.app.table, id, consistency, Notes::Skip).await?;
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }
@@ -86,6 +88,7 @@ pub(crate) async fn page(
     )
 }
 
+/// Parses a cursor. `listed` is the category of the listing; empty for all categories.
 fn position(listed: &str, text: &str) -> Result<Position, Problem> {
     let position = cursor::decode(Listing::Attributes, listed, text).ok();
     position

@@ -29,19 +29,20 @@ use shared::{
     table::reader::{self, Members},
 };
 
-/// The item after which a page of an export starts.
-type Place = (IdentityId, SortKey);
+/// The identity and key of an item. The export is sorted by them.
+type ItemKey = (IdentityId, SortKey);
 
-/// A place as a cursor contains it. The key of an attributes item contains the name of its namespace, which comes from a file. A
-/// hash replaces such a key.
-enum Position {
+/// The key of an item as a cursor contains it. The key of an attributes item contains the name of its namespace, which may be
+/// personal, and a cursor becomes part of URLs. A hash replaces such a key.
+enum CursorKey {
     Key(SortKey),
     Attributes(String),
 }
 
-impl Position {
+impl CursorKey {
     const ATTRIBUTES: &str = "attributes#";
 
+    /// Returns the form of a key that reveals no name.
     fn of(key: &SortKey) -> Self {
         match key {
             SortKey::Attributes { .. } => {
@@ -60,7 +61,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for CursorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => f.write_str(&key.to_text()),
@@ -99,7 +100,7 @@ struct Retention {
 
 /// One item of an export.
 #[derive(Serialize)]
-struct Held<'a> {
+struct ExportedItem<'a> {
     identity: &'a IdentityId,
     /// The kind of the item, and the rest of its sort key.
     key: String,
@@ -114,6 +115,7 @@ struct Held<'a> {
     provenance: Option<Provenance<'a>>,
 }
 
+/// Where an item was read from.
 #[derive(Serialize)]
 struct Provenance<'a> {
     /// The import's id.
@@ -167,11 +169,11 @@ pub(crate) async fn page(
     if !members.exist(&app.table).await? {
         return Err(Problem::profile_not_found());
     }
-    let place = match position {
+    let after = match position {
         Some((identity, position)) => Some(resolve(app, identity, position).await?),
         None => None,
     };
-    let (items, mut end) = read(app, &members, place, limit).await?;
+    let (items, mut end) = read(app, &members, after, limit).await?;
     let imports = imports(app, &items).await?;
     let mut lines: Vec<_> = items.iter().map(|item| line(item, &imports)).collect();
     if http::fit(&mut lines).is_some() {
@@ -179,7 +181,7 @@ pub(crate) async fn page(
         end = last.map(|item| (item.identity.clone(), item.key.clone()));
     }
     let next = end.map(|(identity, key)| {
-        let position = format!("{identity}.{}", Position::of(&key));
+        let position = format!("{identity}.{}", CursorKey::of(&key));
         cursor::encode(Listing::Export, "", &position)
     });
     let excluded_links = members.closure.excluded();
@@ -211,6 +213,7 @@ pub(crate) async fn page(
     Ok(response)
 }
 
+/// Returns the header of the first page.
 fn header<'a>(app: &'a App, members: &Members) -> Header<'a> {
     let config = &app.config;
     Header {
@@ -230,12 +233,12 @@ fn header<'a>(app: &'a App, members: &Members) -> Header<'a> {
     }
 }
 
-/// Finds the item that a cursor's position identifies. If these attributes no longer exist, the page starts with the first
-/// attributes. Some items may then be exported twice, but none is left out.
-async fn resolve(app: &App, identity: IdentityId, position: Position) -> Result<Place, Problem> {
+/// Returns the key of the item that a cursor identifies. If a cursor identifies attributes that no longer exist, returns the lowest
+/// key of attributes. Some items may then be exported twice, but none is left out.
+async fn resolve(app: &App, identity: IdentityId, position: CursorKey) -> Result<ItemKey, Problem> {
     let hash = match &position {
-        Position::Key(key) => return Ok((identity, key.clone())),
-        Position::Attributes(hash) => hash,
+        CursorKey::Key(key) => return Ok((identity, key.clone())),
+        CursorKey::Attributes(hash) => hash,
     };
     let first = SortKey::Attributes {
         source: String::new(),
@@ -247,7 +250,7 @@ async fn resolve(app: &App, identity: IdentityId, position: Position) -> Result<
             .table
             .everything(&identity, Some(&after), LONG_READ)
             .await?;
-        let is_last = |item: &&Item| matches!(Position::of(&item.key), Position::Attributes(own) if own == *hash);
+        let is_last = |item: &&Item| matches!(CursorKey::of(&item.key), CursorKey::Attributes(other) if other == *hash);
         if let Some(item) = read.items.iter().find(is_last) {
             return Ok((identity, item.key.clone()));
         }
@@ -264,19 +267,19 @@ fn is_exported(item: &Item) -> bool {
     !matches!(item.key, SortKey::Request(_)) && !item.is_tombstone()
 }
 
-/// Reads at most `limit` items of the members after `place`. Also returns the place after which there may be more.
+/// Reads at most `limit` items of the members after the item `start`. Also returns the item after which there may be more.
 async fn read(
     app: &App,
     members: &Members,
-    place: Option<Place>,
+    start: Option<ItemKey>,
     limit: usize,
-) -> Result<(Vec<Item>, Option<Place>), Problem> {
+) -> Result<(Vec<Item>, Option<ItemKey>), Problem> {
     let mut items: Vec<Item> = Vec::new();
     let mut reads = 0;
     for identity in members.closure.members() {
-        let mut after = match &place {
-            Some((passed, _)) if identity < *passed => continue,
-            Some((at, key)) if identity == *at => Some(key.clone()),
+        let mut after = match &start {
+            Some((first, _)) if identity < *first => continue,
+            Some((first, key)) if identity == *first => Some(key.clone()),
             _ => None,
         };
         // Reads one item more than the page, to detect the last page.
@@ -324,7 +327,8 @@ async fn imports(app: &App, items: &[Item]) -> Result<BTreeMap<ImportId, Map>, P
         .await?)
 }
 
-fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
+/// Converts an item to its line. `imports` are the plans of the items' imports.
+fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> ExportedItem<'a> {
     let provenance = item.version.map(|version| {
         let plan = imports.get(&version.import());
         Provenance {
@@ -346,7 +350,7 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
         data.remove("author");
         data.remove("updated_by");
     }
-    Held {
+    ExportedItem {
         identity: &item.identity,
         key: item.key.to_text(),
         link: item.link.as_ref().map(|link| link.to_item()),
@@ -356,11 +360,12 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> Held<'a> {
     }
 }
 
-fn position(text: &str) -> Result<(IdentityId, Position), Problem> {
+/// Parses a cursor.
+fn position(text: &str) -> Result<(IdentityId, CursorKey), Problem> {
     let position = cursor::decode(Listing::Export, "", text).ok();
     let parsed = position.as_deref().and_then(|position| {
         let (identity, key) = position.split_once('.')?;
-        Some((identity.parse().ok()?, Position::parse(key)?))
+        Some((identity.parse().ok()?, CursorKey::parse(key)?))
     });
     parsed.ok_or_else(Problem::invalid_cursor)
 }

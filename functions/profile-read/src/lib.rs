@@ -22,7 +22,7 @@ use shared::{
     },
     runtime::metrics::{self, Unit},
     table::{
-        Facts, NotesRead,
+        Consistency, Facts, NotesRead,
         reader::{self, Notes},
     },
 };
@@ -54,8 +54,8 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
         "GET /profiles/{id}" => {
             let parameters = call.parameters(&["include", "consistent"])?;
             let choice = Choice::new(&parameters)?;
-            let held = Some(call.request.headers());
-            profile(&call, &call.profile_id()?, choice, held).await
+            let conditions = Some(call.request.headers());
+            profile(&call, &call.profile_id()?, choice, conditions).await
         }
         "GET /profiles/{id}/attributes" => {
             let known = ["category", "limit", "cursor", "consistent"];
@@ -78,34 +78,45 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
 /// The requested sections of a profile, and the consistency of the read.
 struct Choice<'a> {
     sections: Sections,
+    /// The value of `include`, for the audit log.
     include: &'a str,
-    consistent: bool,
+    consistency: Consistency,
 }
 
 impl<'a> Choice<'a> {
+    /// Parses the parameters `include` and `consistent`.
     fn new(parameters: &Parameters<'a>) -> Result<Self, Problem> {
         let include = parameters.get("include");
         Ok(Self {
             sections: sections(include)?,
             include: include.unwrap_or("all"),
-            consistent: parameters.flag("consistent")?,
+            consistency: consistency(parameters)?,
         })
     }
 }
 
-/// Returns a profile. If the client already has the current version, returns only its entity tag.
+/// Returns the consistency that the parameter `consistent` requests. The default is eventual.
+fn consistency(parameters: &Parameters<'_>) -> Result<Consistency, Problem> {
+    Ok(if parameters.flag("consistent")? {
+        Consistency::Strong
+    } else {
+        Consistency::Eventual
+    })
+}
+
+/// Returns a profile. If `conditions` contain its current entity tag in `If-None-Match`, returns only that tag.
 async fn profile(
     call: &Call<'_>,
     id: &IdentityId,
     choice: Choice<'_>,
-    held: Option<&HeaderMap>,
+    conditions: Option<&HeaderMap>,
 ) -> Result<Response<Body>, Problem> {
     let notes = if choice.sections.notes {
         Notes::Newest
     } else {
         Notes::Skip
     };
-    let profile = reader::profile(&call.app.table, id, choice.consistent, notes).await?;
+    let profile = reader::profile(&call.app.table, id, choice.consistency, notes).await?;
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }
@@ -129,7 +140,7 @@ async fn profile(
     call.audit(&document.id, choice.include);
     count_excluded_links(&document);
     let tag = tag(&mut document)?;
-    let unchanged = held.is_some_and(|headers| http::if_none_match(headers, &tag));
+    let unchanged = conditions.is_some_and(|headers| http::if_none_match(headers, &tag));
     let mut response = if unchanged {
         http::not_modified()
     } else {
@@ -149,6 +160,7 @@ fn tag(document: &mut Document) -> Result<String, Problem> {
     Ok(format!("W/\"{}\"", BASE64URL_NOPAD.encode(&digest[..12])))
 }
 
+/// Returns a page of notes.
 async fn notes(
     call: &Call<'_>,
     id: &IdentityId,
@@ -178,7 +190,8 @@ async fn notes(
     http::json(StatusCode::OK, &page)
 }
 
-fn note_position(text: &str) -> Result<note::Place, Problem> {
+/// Parses the cursor of a page of notes.
+fn note_position(text: &str) -> Result<note::NotePosition, Problem> {
     let position = cursor::decode(Listing::Notes, "", text).ok();
     position
         .as_deref()
@@ -186,6 +199,7 @@ fn note_position(text: &str) -> Result<note::Place, Problem> {
         .ok_or_else(Problem::invalid_cursor)
 }
 
+/// Parses the names of sections. The default is all of them.
 fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     let Some(include) = include else {
         return Ok(Sections::ALL);
@@ -203,8 +217,8 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     Ok(sections)
 }
 
-/// Returns the identity key. Rejects a table that was written with another key or other identifier rules, since identifiers have
-/// other ids there.
+/// Returns the identity key. Rejects a table that was written with another key or other identifier rules: the same identifier has
+/// another id there, so no lookup would find it.
 async fn identity_key(app: &App) -> Result<IdentityKey, Problem> {
     let key = app
         .config

@@ -7,16 +7,17 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::broadcast;
 
 /// The maximum number of lines to keep. Older lines are dropped.
-const KEPT: usize = 100_000;
+const MAX_LINES: usize = 100_000;
 /// The number of lines that a subscriber can lag behind before it misses some.
-const FOLLOWERS_BUFFER: usize = 4096;
+const SUBSCRIBER_BUFFER: usize = 4096;
 
 /// The functions' log lines, oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Logs {
     lines: Arc<Mutex<VecDeque<String>>>,
     followers: broadcast::Sender<String>,
-    shown: bool,
+    /// Whether each line is also written to standard error.
+    is_shown: bool,
 }
 
 impl Default for Logs {
@@ -30,13 +31,14 @@ impl Logs {
     pub(crate) fn new(shown: bool) -> Self {
         Self {
             lines: Arc::default(),
-            followers: broadcast::Sender::new(FOLLOWERS_BUFFER),
-            shown,
+            followers: broadcast::Sender::new(SUBSCRIBER_BUFFER),
+            is_shown: shown,
         }
     }
 
+    /// Adds a line. `from` is the name of its function.
     pub(crate) fn push(&self, from: &str, line: String) {
-        if self.shown {
+        if self.is_shown {
             eprintln!("{from} | {line}");
         }
         if self.followers.receiver_count() > 0 {
@@ -44,7 +46,7 @@ impl Logs {
             let _ = self.followers.send(line.clone());
         }
         let mut lines = self.lines();
-        if lines.len() == KEPT {
+        if lines.len() == MAX_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
@@ -55,6 +57,7 @@ impl Logs {
         self.followers.subscribe()
     }
 
+    /// Returns all lines, oldest first.
     pub(crate) fn all(&self) -> Vec<String> {
         self.lines().iter().cloned().collect()
     }

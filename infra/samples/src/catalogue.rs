@@ -9,7 +9,9 @@ pub(crate) struct Product {
     pub(crate) kind: &'static Kind,
     pub(crate) brand: &'static Brand,
     pub(crate) color: &'static str,
+    /// The price, in cents.
     pub(crate) cents: u64,
+    /// The position in the catalog, which makes IDs unique.
     number: usize,
 }
 
@@ -20,6 +22,7 @@ pub(crate) struct Kind {
     department: &'static str,
     category: &'static str,
     subcategory: &'static str,
+    /// The usual price, in cents.
     cents: u64,
     sizes: &'static [&'static str],
     description: &'static str,

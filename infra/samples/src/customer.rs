@@ -21,6 +21,7 @@ pub(crate) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io:
     messages::write(&person, &habits, random, files)
 }
 
+/// Writes the records of the CRM and the POS, and the link between all identifiers.
 fn records(
     person: &Person,
     habits: &Habits,
@@ -45,28 +46,28 @@ fn records(
         },
         "updated_at": Moment::on(random, habits.last_active).text(),
     });
-    let mut names = vec![json!({"email": person.email})];
+    let mut identifiers = vec![json!({"email": person.email})];
     if habits.has_mobile {
         crm["mobile"] = person.mobile.as_str().into();
-        names.push(json!({"mobile": person.mobile}));
+        identifiers.push(json!({"mobile": person.mobile}));
     }
     files.write("customer_record", "crm", &crm)?;
     if habits.orders > 0 {
-        let till = json!({
-            "link": person.till_link(),
+        let pos_record = json!({
+            "link": person.pos_link(),
             "first_name": person.first,
             "last_name": person.last,
             "customer_type": if habits.orders > 11 { "member" } else { "guest" },
             "employee_flag": person.index % 40 == 7,
         });
-        files.write("customer_record", "pos", &till)?;
-        names.push(person.till_link());
+        files.write("customer_record", "pos", &pos_record)?;
+        identifiers.push(person.pos_link());
     }
     if habits.writes {
-        names.push(person.social_link());
+        identifiers.push(person.social_link());
     }
-    if names.len() > 1 {
-        files.write("unify", "crm", &json!({"records": names}))?;
+    if identifiers.len() > 1 {
+        files.write("unify", "crm", &json!({"records": identifiers}))?;
     }
     Ok(())
 }

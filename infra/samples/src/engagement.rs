@@ -10,8 +10,10 @@ use crate::clock::{DAYS, Moment};
 use crate::habits::Habits;
 use crate::people::Person;
 
-/// The number of days between two campaigns.
-const EVERY: i64 = 30;
+/// The number of days between two text messages.
+const TEXT_DAYS: i64 = 120;
+/// The number of days between two email campaigns.
+const CAMPAIGN_DAYS: i64 = 30;
 
 /// The campaigns: subject and text of the email.
 const CAMPAIGNS: [(&str, &str); 6] = [
@@ -55,6 +57,7 @@ pub(crate) fn write(
     Ok(())
 }
 
+/// Writes the email subscription, the campaigns and the reactions to them.
 fn emails(
     person: &Person,
     habits: &Habits,
@@ -68,17 +71,17 @@ fn emails(
     subscribed["list"] = list.clone();
     files.write("email_subscribe", "mail", &subscribed)?;
     // One customer in 11 unsubscribes halfway, and one address in 19 bounces.
-    let leaves = person.index % 11 == 5;
+    let unsubscribes = person.index % 11 == 5;
     let bounces = person.index % 19 == 13;
-    let until = if leaves {
+    let until = if unsubscribes {
         (habits.joined + DAYS) / 2
     } else {
         DAYS
     };
-    for number in (habits.joined / EVERY + 1)..(until / EVERY) {
+    for number in (habits.joined / CAMPAIGN_DAYS + 1)..(until / CAMPAIGN_DAYS) {
         let (subject, text) = CAMPAIGNS[number as usize % CAMPAIGNS.len()];
         let id = format!("E{number:02}-{:06}", person.index);
-        let at = Moment::on(random, number * EVERY);
+        let at = Moment::on(random, number * CAMPAIGN_DAYS);
         let mut send = event(&id, at);
         send["campaign_id"] = format!("campaign-{number:02}").into();
         send["list"] = list.clone();
@@ -105,15 +108,16 @@ fn emails(
             files.write("email_click", "mail", &click)?;
         }
     }
-    if leaves {
-        let mut left = event("preferences", Moment::on(random, until));
-        left["status"] = "unsubscribed".into();
-        left["list"] = list;
-        files.write("email_subscribe", "mail", &left)?;
+    if unsubscribes {
+        let mut unsubscribed = event("preferences", Moment::on(random, until));
+        unsubscribed["status"] = "unsubscribed".into();
+        unsubscribed["list"] = list;
+        files.write("email_subscribe", "mail", &unsubscribed)?;
     }
     Ok(())
 }
 
+/// Writes the same for text messages, of which there is one every [`TEXT_DAYS`].
 fn texts(
     person: &Person,
     habits: &Habits,
@@ -125,9 +129,9 @@ fn texts(
     subscribed["status"] = "subscribed".into();
     subscribed["list"] = json!({"id": "sms", "name": "Text messages"});
     files.write("sms_subscribe", "sms", &subscribed)?;
-    for number in (habits.joined / 120 + 1)..(DAYS / 120) {
+    for number in (habits.joined / TEXT_DAYS + 1)..(DAYS / TEXT_DAYS) {
         let id = format!("T{number:02}-{:06}", person.index);
-        let at = Moment::on(random, number * 120);
+        let at = Moment::on(random, number * TEXT_DAYS);
         let mut send = event(&id, at);
         send["campaign_id"] = format!("text-{number:02}").into();
         send["from"] = json!({"name": "HARBOUR"});

@@ -11,10 +11,13 @@ pub(crate) struct Habits {
     pub(crate) joined: i64,
     /// The day of the last possible order.
     pub(crate) last_active: i64,
+    /// The number of orders.
     pub(crate) orders: u32,
     /// The percentage of emails that the customer opens.
     pub(crate) opens: u32,
+    /// Whether the sources know a mobile number.
     pub(crate) has_mobile: bool,
+    /// Whether the customer writes messages.
     pub(crate) writes: bool,
 }
 

@@ -56,11 +56,13 @@ enum Shop {
     Physical,
 }
 
+/// One line of an order.
 struct Line<'a> {
     product: &'a Product,
     quantity: i64,
     /// The full price of the whole line, in cents.
-    full: i64,
+    full_price: i64,
+    /// The discount on the whole line, in cents.
     discount: i64,
 }
 
@@ -71,22 +73,23 @@ impl<'a> Line<'a> {
         } else {
             1
         };
-        let full = product.cents.cast_signed() * quantity;
+        let full_price = product.cents.cast_signed() * quantity;
         let discount = if random.random_range(0..4) == 0 {
-            full / 5
+            full_price / 5
         } else {
             0
         };
         Self {
             product,
             quantity,
-            full,
+            full_price,
             discount,
         }
     }
 
+    /// Returns the price paid for the whole line, in cents.
     fn paid(&self) -> i64 {
-        self.full - self.discount
+        self.full_price - self.discount
     }
 }
 
@@ -106,7 +109,7 @@ fn link(person: &Person, shop: Shop) -> Value {
     if shop == Shop::Online {
         json!({"email": person.email})
     } else {
-        person.till_link()
+        person.pos_link()
     }
 }
 
@@ -118,7 +121,7 @@ fn purchase(person: &Person, number: u32, at: Moment, shop: Shop, lines: &[Line<
             json!({
                 "product_reference": {"id": line.product.product_id(), "id_type": "product_id"},
                 "quantity": line.quantity,
-                "full_price": money(line.full),
+                "full_price": money(line.full_price),
                 "discount": money(line.discount),
                 "price_paid": money(line.paid()),
             })

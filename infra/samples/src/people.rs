@@ -4,7 +4,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng, RngExt as _};
 use serde_json::{Value, json};
 
-const FIRST: [&str; 60] = [
+const FIRST_NAMES: [&str; 60] = [
     "Amara",
     "Jonas",
     "Mei",
@@ -66,7 +66,7 @@ const FIRST: [&str; 60] = [
     "Indira",
     "Matthias",
 ];
-const LAST: [&str; 60] = [
+const LAST_NAMES: [&str; 60] = [
     "Okafor",
     "Lindqvist",
     "Tanaka",
@@ -226,8 +226,11 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn new(index: u32, random: &mut impl Rng) -> Self {
-        let first = FIRST.choose(random).copied().unwrap_or(FIRST[0]);
-        let last = LAST.choose(random).copied().unwrap_or(LAST[0]);
+        let first = FIRST_NAMES
+            .choose(random)
+            .copied()
+            .unwrap_or(FIRST_NAMES[0]);
+        let last = LAST_NAMES.choose(random).copied().unwrap_or(LAST_NAMES[0]);
         let place = PLACES.choose(random).unwrap_or(&PLACES[0]);
         let domain = ["example.com", "example.org", "example.net"][index as usize % 3];
         Self {
@@ -258,7 +261,7 @@ impl Person {
     }
 
     /// Returns the customer's identifier in the POS.
-    pub(crate) fn till_link(&self) -> Value {
+    pub(crate) fn pos_link(&self) -> Value {
         json!({"customer_id": self.customer_id, "system_name": "pos"})
     }
 

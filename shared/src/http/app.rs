@@ -1,4 +1,4 @@
-//! What the HTTP functions have in common around their routes: state, authentication, metrics and the audit log.
+//! Runs an HTTP function around its routes: state, authentication, metrics and the audit log.
 
 use std::{convert::Infallible, future::ready, pin::Pin, time::Instant};
 
@@ -24,10 +24,10 @@ use crate::{
     table::{KnownFacts, Table, products::Products},
 };
 
-/// How often to yield until the request for the first event has been sent: the client connects and passes the request
-/// on. Three yields were enough in measurements, and one takes a microsecond. If the table's connection is opened first,
-/// note-write asks for its first event after 4.7 ms instead of 3.6 ms (first quartiles of 150 starts).
-const TURNS_BEFORE_WARMING: usize = 6;
+/// How often to yield before the table's connection is opened, so that the request for the first event is sent first. Three
+/// yields were enough in measurements, and one takes a microsecond. Without them, note-write requests its first event after
+/// 4.7 ms instead of 3.6 ms (first quartiles of 150 starts).
+const YIELDS_BEFORE_WARMING: usize = 6;
 
 /// The state that an HTTP function keeps between requests.
 #[derive(Debug)]
@@ -84,6 +84,7 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
+    /// Authenticates a request and checks the table's format.
     async fn new(app: &'a App, request: &'a Request, scope: Scope) -> Result<Self, Problem> {
         let principal = Principal::from_request(request, app.config.local_agent)?;
         principal.require(scope)?;
@@ -191,9 +192,10 @@ where
     run_and_warm(lambda_http::run(function), app.warm()).await
 }
 
+/// Runs `function`, and `warm` beside it once the request for the first event has been sent.
 async fn run_and_warm<T>(function: impl Future<Output = T>, warm: impl Future<Output = ()>) -> T {
     let warm = async {
-        for _ in 0..TURNS_BEFORE_WARMING {
+        for _ in 0..YIELDS_BEFORE_WARMING {
             tokio::task::yield_now().await;
         }
         warm.await;
@@ -201,8 +203,8 @@ async fn run_and_warm<T>(function: impl Future<Output = T>, warm: impl Future<Ou
     tokio::join!(function, warm).0
 }
 
-/// A response whose body is sent to Lambda as it is: a string in JSON, bytes in base64. For a plain response,
-/// `lambda_http` would first look up the charset, and those tables are a twentieth of a function's size.
+/// A response whose body is sent to Lambda unchanged: a string in JSON, bytes in base64. For its own response type,
+/// `lambda_http` would first look up the charset, and those tables are 5% of a function's size.
 struct Plain(Response<Body>);
 
 impl IntoResponse for Plain {

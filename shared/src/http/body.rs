@@ -1,4 +1,4 @@
-//! Request bodies.
+//! Parses request bodies. In: a request. Out: the fields of its JSON object.
 
 use lambda_http::{Request, http::header};
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::problem::{Kind, Problem};
 
 /// The maximum size of a request body, in bytes.
-const MAX_BODY: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 256 * 1024;
 /// U+FEFF in UTF-8, which some clients write before the JSON.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -32,11 +32,11 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
         return Err(Problem::new(Kind::UNSUPPORTED_MEDIA_TYPE, detail).field("content-type"));
     }
     let bytes = request.body().as_ref();
-    if bytes.len() > MAX_BODY {
+    if bytes.len() > MAX_BODY_BYTES {
         return Err(Problem::invalid_body(
             None,
             format!(
-                "The body has {} bytes; the limit is {MAX_BODY}. Send a smaller body.",
+                "The body has {} bytes; the limit is {MAX_BODY_BYTES}. Send a smaller body.",
                 bytes.len()
             ),
         ));

@@ -1,5 +1,5 @@
-//! Common code of the HTTP functions. Takes the request of an API Gateway event and returns the response; problems become
-//! problem documents here.
+//! Common code of the HTTP functions. In: the request of an API Gateway event. Out: the response; problems become problem
+//! documents here.
 
 mod app;
 mod body;

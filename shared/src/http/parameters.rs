@@ -1,4 +1,4 @@
-//! The query parameters of a request.
+//! Parses and checks the query parameters of a request.
 
 use lambda_http::{Request, RequestExt as _};
 
@@ -28,7 +28,7 @@ impl<'a> Parameters<'a> {
         known: &[&str],
         repeated: &[&str],
     ) -> Result<Self, Problem> {
-        let mut taken: Vec<(&str, &str)> = Vec::new();
+        let mut accepted: Vec<(&str, &str)> = Vec::new();
         for (name, value) in request
             .query_string_parameters_ref()
             .into_iter()
@@ -45,16 +45,17 @@ impl<'a> Parameters<'a> {
                         known.join(", ")
                     ),
                 }
-            } else if !repeated.contains(&name) && taken.iter().any(|(other, _)| *other == name) {
+            } else if !repeated.contains(&name) && accepted.iter().any(|(other, _)| *other == name)
+            {
                 "The parameter is given more than once. Send it once.".to_owned()
             } else {
-                taken.push((name, value));
+                accepted.push((name, value));
                 continue;
             };
             let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             return Err(Problem::new(Kind::INVALID_PARAMETER, detail).field(name));
         }
-        Ok(Self(taken))
+        Ok(Self(accepted))
     }
 
     /// Returns the value of the parameter `name`; the first one if it is repeated.

@@ -1,4 +1,4 @@
-//! The principal of a request, from the claims that the API's JWT authorizer has verified.
+//! Determines the caller of a request, from the claims that the API's JWT authorizer has verified.
 
 use std::collections::HashSet;
 

@@ -63,7 +63,7 @@ kinds! {
     /// The note of a repeated request has been deleted.
     NOTE_DELETED = CONFLICT, "note-deleted", "Note deleted";
     /// The response is too large to be sent.
-    ANSWER_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "Response too large";
+    RESPONSE_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "Response too large";
     /// The content type of the body is not JSON.
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported content type";
     /// The idempotency key was used for another request.
@@ -132,7 +132,7 @@ impl Problem {
         }
     }
 
-    /// Returns the problem for an id under which nothing is recorded.
+    /// Returns the problem for an id that no stored item has.
     pub fn profile_not_found() -> Self {
         Self::new(
             Kind::PROFILE_NOT_FOUND,
@@ -215,7 +215,7 @@ impl Problem {
 impl From<TableError> for Problem {
     fn from(error: TableError) -> Self {
         match error {
-            TableError::Busy(_) => Self::unavailable(error),
+            TableError::Unavailable(_) => Self::unavailable(error),
             TableError::Invalid(_) | TableError::Refused(_) => Self::internal(error),
         }
     }

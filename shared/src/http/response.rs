@@ -1,4 +1,4 @@
-//! Responses: JSON documents and pages that fit Lambda's limit, compressed if the client accepts gzip.
+//! Builds responses: JSON documents and pages that fit Lambda's limit, compressed if the client accepts gzip.
 
 use std::io::Write as _;
 
@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::problem::{Kind, Problem};
 
 /// The maximum size of a response body as Lambda receives it, in JSON or base64: 6,291,556 bytes, less the headers.
-const MAX_ANSWER: usize = 6_200_000;
+const MAX_RESPONSE_BYTES: usize = 6_200_000;
 /// The maximum size of a page's items as Lambda receives them, in bytes. A profile has other sections beside the page.
-const MAX_PAGE: usize = 5_400_000;
-/// The size in bytes above which a response is compressed, if the client accepts gzip.
-const WORTH_COMPRESSING: usize = 1024;
+const MAX_PAGE_BYTES: usize = 5_400_000;
+/// Larger response bodies are compressed if the client accepts gzip. In bytes.
+const MIN_COMPRESSED_BYTES: usize = 1024;
 
 /// Returns a JSON response.
 ///
@@ -62,11 +62,11 @@ pub fn fit<T: Serialize>(items: &mut Vec<T>) -> Option<usize> {
 /// Truncates `items` as [`fit`] does, in a response that contains `used` other bytes.
 pub fn fit_beside<T: Serialize>(items: &mut Vec<T>, used: usize) -> Option<usize> {
     let mut bytes = used;
-    let past = items.iter().position(|item| {
+    let first_excess = items.iter().position(|item| {
         bytes += bytes_of(item);
-        bytes > MAX_PAGE
+        bytes > MAX_PAGE_BYTES
     });
-    let last = past?.max(1) - 1;
+    let last = first_excess?.max(1) - 1;
     if last + 1 == items.len() {
         return None;
     }
@@ -88,10 +88,10 @@ pub(super) fn respond(
 ) -> Response<Body> {
     let response = result.unwrap_or_else(|problem| problem.respond(request_id));
     let mut response = compress(accepted, response);
-    if bytes_sent(response.body()) > MAX_ANSWER {
+    if bytes_sent(response.body()) > MAX_RESPONSE_BYTES {
         let detail = "The response is larger than 6 MB, the limit of Lambda. Send a smaller `limit` or fewer sections in \
                       `include`, and accept gzip.";
-        response = Problem::new(Kind::ANSWER_TOO_LARGE, detail).respond(request_id);
+        response = Problem::new(Kind::RESPONSE_TOO_LARGE, detail).respond(request_id);
     }
     // Profiles are personal data, and the reason of a failure may be too. `no-store` keeps them out of caches after the
     // reader has signed out. ETags serve clients that keep a response in memory.
@@ -119,18 +119,19 @@ fn escaped(text: &[u8]) -> usize {
     text.iter().map(escape).sum()
 }
 
-/// Returns the size of so many bytes in base64.
+/// Returns the size in base64 of this number of bytes.
 const fn encoded(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
 
+/// Compresses a response with gzip if the client accepts it and the body is large enough.
 fn compress(accepted: &HeaderMap, response: Response<Body>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     parts.headers.insert(
         header::VARY,
         HeaderValue::from_static("accept-encoding, authorization"),
     );
-    if body.len() <= WORTH_COMPRESSING || !accepts_gzip(accepted) {
+    if body.len() <= MIN_COMPRESSED_BYTES || !accepts_gzip(accepted) {
         return Response::from_parts(parts, body);
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
@@ -197,17 +198,17 @@ mod tests {
 
     #[test]
     fn a_page_ends_where_an_answer_does() {
-        let text = "x".repeat(MAX_PAGE / 4);
+        let text = "x".repeat(MAX_PAGE_BYTES / 4);
         let mut items = vec![text.as_str(); 5];
         assert_eq!(fit(&mut items), Some(1));
         assert_eq!(items.len(), 2);
-        let whole = "x".repeat(MAX_PAGE + 1);
+        let whole = "x".repeat(MAX_PAGE_BYTES + 1);
         let mut items = vec![whole.as_str(), "y"];
         assert_eq!((fit(&mut items), items.len()), (Some(0), 1));
         assert_eq!((fit(&mut items), items.len()), (None, 1));
         assert_eq!(fit(&mut Vec::<String>::new()), None);
         // A quote takes two bytes in JSON, and four in JSON inside JSON.
-        let quotes = "\"".repeat(MAX_PAGE / 8);
+        let quotes = "\"".repeat(MAX_PAGE_BYTES / 8);
         let mut items = vec![quotes.as_str(); 5];
         assert_eq!((fit(&mut items), items.len()), (Some(0), 1));
     }

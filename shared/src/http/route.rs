@@ -1,4 +1,4 @@
-//! The route of a request, as API Gateway matched it.
+//! Determines the route of a request, as API Gateway matched it.
 
 use lambda_http::{Request, RequestExt as _, http::Method, request::RequestContext};
 
@@ -13,8 +13,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Takes the route that API Gateway matched. A stage or a custom domain's base path before the path therefore makes
-    /// no difference. Function URLs and `cargo lambda watch` match no route, so their path is matched here.
+    /// Returns the route that API Gateway matched. It does not depend on a stage or a custom domain's base path. Function
+    /// URLs and `cargo lambda watch` match no route, so their path is matched here.
     pub fn of(request: &Request) -> Self {
         let key = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.route_key.as_deref(),
@@ -33,6 +33,7 @@ impl Route {
         }
     }
 
+    /// Matches a path with the routes of the template.
     fn of_path(method: &Method, path: &str) -> Self {
         let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
         let (path, names): (String, &[(usize, &str)]) = match segments.as_slice() {
@@ -51,7 +52,7 @@ impl Route {
         };
         let parameters = names
             .iter()
-            .map(|(at, name)| ((*name).to_owned(), segments[*at].to_owned()));
+            .map(|(index, name)| ((*name).to_owned(), segments[*index].to_owned()));
         Self {
             key: format!("{method} {path}"),
             parameters: parameters.collect(),
@@ -65,7 +66,7 @@ impl Route {
 
     /// Returns a path parameter; empty if the route has none of this name.
     pub fn parameter(&self, name: &str) -> &str {
-        let parameter = self.parameters.iter().find(|(own, _)| own == name);
+        let parameter = self.parameters.iter().find(|(known, _)| known == name);
         parameter.map_or("", |(_, value)| value)
     }
 

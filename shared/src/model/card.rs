@@ -65,6 +65,7 @@ pub fn mask(text: &str) -> (Cow<'_, str>, usize) {
 /// are left out.
 fn runs(text: &str) -> Vec<Vec<Vec<Digit>>> {
     let (mut runs, mut run) = (Vec::new(), Vec::<Vec<Digit>>::new());
+    // `is_part_of_word` says whether a letter precedes the current sequence.
     let (mut separators, mut after_letter, mut is_part_of_word) = (0, false, false);
     let mut finish = |run: &mut Vec<Vec<Digit>>, is_part_of_word: bool| {
         let run = std::mem::take(run);
@@ -102,6 +103,7 @@ fn runs(text: &str) -> Vec<Vec<Vec<Digit>>> {
     runs
 }
 
+/// Returns the value of a digit in one of the recognized scripts.
 fn digit(char: char) -> Option<u8> {
     let value = |zero: char| u32::from(char).checked_sub(u32::from(zero));
     let value = ZEROS
@@ -111,6 +113,7 @@ fn digit(char: char) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
+/// Returns whether a character may divide the digits of a number: a space, hyphen, dash, dot or invisible character.
 fn is_separator(char: char) -> bool {
     matches!(
         char,

@@ -41,14 +41,17 @@ pub struct ExcludedLinks {
 /// The identities of one profile, as far as they are known.
 #[derive(Clone, Debug)]
 pub struct Closure {
-    asked: IdentityId,
+    /// The identity with which the closure starts.
+    requested: IdentityId,
     /// The maximum number of members.
     limit: usize,
     read: BTreeMap<IdentityId, Node>,
     /// The identities that links connect to each identity, from either end.
     neighbors: BTreeMap<IdentityId, BTreeSet<IdentityId>>,
     members: BTreeSet<IdentityId>,
+    /// The identities that a link leads to and that were not read yet.
     pending: BTreeSet<IdentityId>,
+    /// Whether identities were left out because of the limit.
     truncated: bool,
 }
 
@@ -64,16 +67,16 @@ struct Node {
 
 impl Closure {
     /// Creates a closure that starts with the requested identity and finds at most [`MAX_IDENTITIES`] members.
-    pub fn new(asked: IdentityId) -> Self {
-        Self::with_limit(asked, MAX_IDENTITIES)
+    pub fn new(requested: IdentityId) -> Self {
+        Self::with_limit(requested, MAX_IDENTITIES)
     }
 
     /// Creates a closure that starts with the requested identity and finds at most `limit` members.
-    pub fn with_limit(asked: IdentityId, limit: usize) -> Self {
+    pub fn with_limit(requested: IdentityId, limit: usize) -> Self {
         Self {
-            pending: BTreeSet::from([asked.clone()]),
-            members: BTreeSet::from([asked.clone()]),
-            asked,
+            pending: BTreeSet::from([requested.clone()]),
+            members: BTreeSet::from([requested.clone()]),
+            requested,
             limit,
             read: BTreeMap::new(),
             neighbors: BTreeMap::new(),
@@ -82,8 +85,8 @@ impl Closure {
     }
 
     /// Returns the requested identity.
-    pub const fn asked(&self) -> &IdentityId {
-        &self.asked
+    pub const fn requested(&self) -> &IdentityId {
+        &self.requested
     }
 
     /// Returns the identities to read next, no more than may still become members. The result is empty when the profile
@@ -119,6 +122,7 @@ impl Closure {
         }
     }
 
+    /// Records that a link connects two identities, from either end.
     fn add_neighbors(&mut self, a: &IdentityId, b: &IdentityId) {
         for (from, to) in [(a, b), (b, a)] {
             self.neighbors
@@ -161,11 +165,11 @@ impl Closure {
     fn is_connected(&self, a: &IdentityId, b: &IdentityId) -> bool {
         let links = self.links_between(a, b);
         if let Some(decision) = links.get(AGENTS) {
-            return is_live(decision) && self.counts(AGENTS, a, b);
+            return is_live(decision) && self.source_counts(AGENTS, a, b);
         }
         links
             .iter()
-            .any(|(source, link)| is_live(link) && self.counts(source, a, b))
+            .any(|(source, link)| is_live(link) && self.source_counts(source, a, b))
     }
 
     /// Returns the newest link of each source between two identities, without those that the markers of either end
@@ -179,17 +183,17 @@ impl Closure {
                 if far.is_some_and(|markers| markers.erase(link)) {
                     continue;
                 }
-                let held = newest.entry(source).or_insert(link);
-                if link.version > held.version {
-                    *held = link;
+                let kept = newest.entry(source).or_insert(link);
+                if link.version > kept.version {
+                    *kept = link;
                 }
             }
         }
         newest
     }
 
-    /// Returns whether links of `source` count at both ends.
-    fn counts(&self, source: &str, a: &IdentityId, b: &IdentityId) -> bool {
+    /// Returns whether links of `source` count at both ends, as far as these have been read.
+    fn source_counts(&self, source: &str, a: &IdentityId, b: &IdentityId) -> bool {
         [a, b].into_iter().all(|end| {
             let node = self.read.get(end);
             node.is_none_or(|node| !node.crowded.contains_key(source))
@@ -211,6 +215,7 @@ impl Closure {
         })
     }
 
+    /// Returns whether a live link connects an identity to a member, whether it counts or not.
     fn is_linked_to_member(&self, id: &IdentityId) -> bool {
         self.members.iter().any(|member| {
             let links = self.links_between(member, id);
@@ -257,13 +262,15 @@ impl Closure {
     /// the requested id.
     pub fn id(&self) -> IdentityId {
         let smallest = self.members.first().filter(|_| !self.truncated);
-        smallest.unwrap_or(&self.asked).clone()
+        smallest.unwrap_or(&self.requested).clone()
     }
 }
 
 impl Node {
+    /// Collects the links of an identity that its markers do not erase.
     fn new(items: &[Item], markers: &Markers) -> Self {
         let mut links: BTreeMap<IdentityId, BTreeMap<String, Item>> = BTreeMap::new();
+        // The number of all links and of live links, by source.
         let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for item in items {
             let SortKey::Link { source, other } = &item.key else {
@@ -351,8 +358,8 @@ mod tests {
         Item::ingested(id(of), key, version(1), None, Map::new())
     }
 
-    fn close(asked: u8, items: &[Item]) -> Closure {
-        read_all(Closure::new(id(asked)), items).0
+    fn close(requested: u8, items: &[Item]) -> Closure {
+        read_all(Closure::new(id(requested)), items).0
     }
 
     /// Reads until nothing is pending; returns how many identities each round read.
@@ -384,8 +391,8 @@ mod tests {
     #[test]
     fn any_member_finds_all() {
         let links = [both(1, 2), both(2, 3)].concat();
-        for asked in 1..=3 {
-            let closure = close(asked, &links);
+        for requested in 1..=3 {
+            let closure = close(requested, &links);
             assert_eq!(closure.members(), ids(1..=3));
             assert_eq!((closure.id(), closure.is_partial()), (id(1), false));
         }
@@ -403,8 +410,8 @@ mod tests {
         let links: Vec<_> = (1..=8)
             .flat_map(|a| (a + 1..=8).flat_map(move |b| both(a, b)))
             .collect();
-        for asked in 1..=8 {
-            let (closure, rounds) = read_all(Closure::new(id(asked)), &links);
+        for requested in 1..=8 {
+            let (closure, rounds) = read_all(Closure::new(id(requested)), &links);
             assert_eq!(rounds, [1, 7]);
             assert_eq!(closure.members().len(), 8);
         }
@@ -422,8 +429,8 @@ mod tests {
         let files = [by("crm", 1, 2, true), by("pos", 1, 2, false)].concat();
         for (decision, members) in [(true, ids([1, 2])), (false, ids([1]))] {
             let links = [files.clone(), by(AGENTS, 1, 2, decision).to_vec()].concat();
-            for asked in &members {
-                let closure = read_all(Closure::new(asked.clone()), &links).0;
+            for requested in &members {
+                let closure = read_all(Closure::new(requested.clone()), &links).0;
                 assert_eq!(closure.members(), members);
             }
         }
@@ -452,8 +459,8 @@ mod tests {
         // 33 links of `junk`, and one of `crm`, at the same identity.
         let mut links: Vec<_> = (10..43).flat_map(|n| by("junk", 1, n, true)).collect();
         links.extend(by("crm", 1, 2, true));
-        for asked in [1, 2] {
-            let closure = close(asked, &links);
+        for requested in [1, 2] {
+            let closure = close(requested, &links);
             assert_eq!(closure.members(), ids([1, 2]));
             let excluded = ExcludedLinks {
                 identity: id(1),
@@ -544,12 +551,12 @@ mod tests {
                 let (a, b) = (a.min(b), a.max(b));
                 if links.contains_key(&(2, a, b)) { counts(2, a, b) } else { counts(0, a, b) || counts(1, a, b) }
             };
-            for asked in 0..14_u8 {
-                let mut expected = BTreeSet::from([asked]);
+            for requested in 0..14_u8 {
+                let mut expected = BTreeSet::from([requested]);
                 while let Some(next) = (0..83).find(|next| !expected.contains(next) && expected.iter().any(|member| connected(*member, *next))) {
                     expected.insert(next);
                 }
-                let closure = close(asked, &items);
+                let closure = close(requested, &items);
                 prop_assert!(!closure.truncated());
                 prop_assert_eq!(closure.members(), ids(expected));
             }

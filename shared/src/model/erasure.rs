@@ -10,7 +10,7 @@ use crate::model::{
     version::Version,
 };
 
-/// How long an idempotency record is kept, in seconds. Its creation is its expiry minus this.
+/// How long an idempotency record is kept, in seconds. Its time of creation is its expiry minus this duration.
 pub const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
 
 /// The markers of an identity, which decide what is erased.
@@ -97,6 +97,7 @@ impl Markers {
         }
     }
 
+    /// Returns whether a reinstatement is newer than `erased` and older than `version`.
     fn is_reinstated_between(&self, erased: Version, version: Version) -> bool {
         use std::ops::Bound::Excluded;
         let between = (Excluded(erased), Excluded(version));

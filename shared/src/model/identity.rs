@@ -9,7 +9,9 @@ use sha2::Sha256;
 
 use crate::model::identifier::Identifier;
 
+/// The byte between the parts of a hash. Normal forms contain no control characters, so no two lists of parts are equal.
 const SEPARATOR: u8 = 0x1F;
+/// The bytes of an id, and the base32 digits that write them.
 const ID_BYTES: usize = 16;
 const ID_CHARS: usize = 26;
 
@@ -50,8 +52,8 @@ impl IdentityKey {
         parts: impl IntoIterator<Item = &'a str>,
     ) -> [u8; BYTES] {
         let mut mac = self.0.clone();
-        for (place, part) in parts.into_iter().enumerate() {
-            if place > 0 {
+        for (index, part) in parts.into_iter().enumerate() {
+            if index > 0 {
                 mac.update(&[SEPARATOR]);
             }
             mac.update(part.as_bytes());
@@ -116,10 +118,10 @@ impl FromStr for IdentityId {
     type Err = IdentityIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let ok = text.len() == ID_CHARS && text.bytes().all(is_digit)
+        let is_id = text.len() == ID_CHARS && text.bytes().all(is_digit)
             // 26 digits have 130 bits, of which the last two are zero.
             && text.ends_with(['a', 'e', 'i', 'm', 'q', 'u', 'y', '4']);
-        if ok {
+        if is_id {
             Ok(Self(text.to_owned()))
         } else {
             Err(IdentityIdError)

@@ -1,4 +1,4 @@
-//! The table's keys. All keys are made and parsed in this module.
+//! Builds and parses the table's keys. No other module knows their form.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -312,7 +312,7 @@ impl SortKey {
     }
 }
 
-/// Returns the sort key below all of a source's links, where a read continues that skips the rest of them.
+/// Returns the sort key below all of a source's links. A descending read continues there to skip the rest of them.
 pub fn below_links(source: &str) -> String {
     format!("profile#link#{}#", escape(source))
 }
@@ -374,10 +374,12 @@ pub fn request(principal: &str, idempotency_key: &str) -> SortKey {
     SortKey::Request(base32(&digest.finalize()[..20]))
 }
 
+/// Percent-encodes a component of a key, so that it contains no separator.
 fn escape(part: &str) -> Cow<'_, str> {
     utf8_percent_encode(part, ESCAPED).into()
 }
 
+/// Decodes a component of a key. Returns `None` if it is not UTF-8.
 fn unescape(part: &str) -> Option<String> {
     percent_decode_str(part)
         .decode_utf8()

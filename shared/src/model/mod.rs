@@ -1,5 +1,5 @@
-//! What the table stores, as pure types: identifiers, identities, keys, versions, items and exact values. Takes parsed
-//! JSON and returns typed values; knows no AWS and no HTTP.
+//! Defines what the table stores, as pure types: identifiers, identities, keys, versions, items and exact values. In: parsed
+//! fields. Out: typed values whose constructors check them. Knows no AWS and no HTTP.
 
 pub mod body;
 pub mod card;

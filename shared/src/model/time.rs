@@ -1,5 +1,5 @@
-//! Instants as items and responses write them: RFC 3339 in UTC. In keys, the fraction of a second always has six
-//! digits, because a varying number of digits does not sort.
+//! Parses and formats instants: RFC 3339 in UTC, as items and responses contain them. In keys, the fraction of a second always
+//! has six digits, because a varying number of digits does not sort.
 
 use std::fmt;
 
@@ -136,6 +136,7 @@ impl Instant {
         Offset::UTC.to_datetime(self.0).date()
     }
 
+    /// Rounds down to the microsecond. Returns `None` outside the years 1 to 9999.
     fn truncated(timestamp: Timestamp) -> Option<Self> {
         let timestamp = Timestamp::from_microsecond(
             timestamp.as_nanosecond().div_euclid(1000).try_into().ok()?,

@@ -160,8 +160,9 @@ impl Map {
         self.0.is_empty()
     }
 
+    /// Returns the index of `key`, or else the index at which it must be inserted.
     fn position(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(own, _)| own.as_str().cmp(key))
+        self.0.binary_search_by(|(name, _)| name.as_str().cmp(key))
     }
 }
 

@@ -69,7 +69,7 @@ pub fn is_reserved(namespace: &str) -> bool {
 }
 
 /// The maximum length of a `string`, in bytes. A longer value is a `text`.
-const LONG: usize = 256;
+const MAX_STRING_BYTES: usize = 256;
 
 /// The visibility of an attribute for a client without `pii:read`.
 #[derive(Clone, Copy)]
@@ -133,6 +133,7 @@ pub(super) fn fold(state: &State, view: &View<'_>) -> Folded {
     folded
 }
 
+/// Builds an attribute from its newest claim and the older ones.
 fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attribute {
     let show = |claim: &Claim<'_>| {
         let value = claim.value.clone();
@@ -145,8 +146,9 @@ fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attrib
     };
     let mut also: Vec<&Claim<'_>> = Vec::new();
     for claim in older {
-        let known = |held: &&Claim<'_>| held.source == claim.source && held.value == claim.value;
-        if claim.value != newest.value && !also.iter().any(known) {
+        let is_listed =
+            |other: &&Claim<'_>| other.source == claim.source && other.value == claim.value;
+        if claim.value != newest.value && !also.iter().any(is_listed) {
             also.push(claim);
         }
     }
@@ -156,13 +158,13 @@ fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attrib
         value: show(newest),
         confidence: newest.confidence.cloned(),
         source: newest.source.to_owned(),
-        as_of: own_time(newest.item),
+        as_of: source_time(newest.item),
         also: also
             .into_iter()
             .map(|claim| Also {
                 value: show(claim),
                 source: claim.source.to_owned(),
-                as_of: own_time(claim.item),
+                as_of: source_time(claim.item),
             })
             .collect(),
     }
@@ -303,6 +305,7 @@ impl std::fmt::Display for Position {
     }
 }
 
+/// Returns the hash of an attribute's category and name that a cursor contains.
 fn position_hash(category: &str, name: &str) -> String {
     let mut digest = Sha256::new();
     digest.update(category);
@@ -413,6 +416,7 @@ pub(super) fn name(state: &State) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
+/// Returns the claims of an item of attributes or of a customer record; none for other items.
 fn claims<'a>(item: &'a Item, view: &View<'_>) -> Vec<Claim<'a>> {
     match &item.key {
         SortKey::Record(source) => record(item, source),
@@ -444,6 +448,7 @@ fn claims<'a>(item: &'a Item, view: &View<'_>) -> Vec<Claim<'a>> {
     }
 }
 
+/// Returns one claim for each field of a customer record.
 fn record<'a>(item: &'a Item, source: &'a str) -> Vec<Claim<'a>> {
     let mut claims = Vec::new();
     for (name, value) in item.data.iter() {
@@ -488,20 +493,22 @@ fn record<'a>(item: &'a Item, source: &'a str) -> Vec<Claim<'a>> {
 }
 
 /// Returns the source's own time for the item's data, or else the time when its file was last modified.
-fn own_time(item: &Item) -> Option<Instant> {
-    let own = item.data.text("updated_at").and_then(Instant::parse);
-    own.or_else(|| Instant::from_seconds(item.version?.last_modified()))
+fn source_time(item: &Item) -> Option<Instant> {
+    let updated_at = item.data.text("updated_at").and_then(Instant::parse);
+    updated_at.or_else(|| Instant::from_seconds(item.version?.last_modified()))
 }
 
+/// Returns the order of claims, newest last. It is total, so the result does not depend on the order of the items.
 fn rank(item: &Item) -> impl Ord + use<> {
     (
-        own_time(item),
+        source_time(item),
         item.version,
         item.identity.clone(),
         item.key.clone(),
     )
 }
 
+/// Returns the type of an attribute, as the API names it.
 fn kind(name: &str, value: &Value) -> &'static str {
     match value {
         Value::Bool(_) => "flag",
@@ -510,7 +517,7 @@ fn kind(name: &str, value: &Value) -> &'static str {
             "date"
         }
         Value::Text(text) if name.ends_with("_at") && Instant::parse(text).is_some() => "date",
-        Value::Text(text) if text.len() <= LONG => "string",
+        Value::Text(text) if text.len() <= MAX_STRING_BYTES => "string",
         _ => "text",
     }
 }

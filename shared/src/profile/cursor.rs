@@ -1,11 +1,14 @@
-//! Cursors of paged responses: a position and a hash of the filters. A cursor grants no access: a forged one reads
-//! nothing that its bearer could not read anyway.
+//! Encodes and decodes the cursors of paged responses. A cursor contains a position and a hash of the filters. It grants no
+//! access: a forged one reads nothing that its bearer could not read anyway.
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
+/// The format of cursors. A cursor of another format is rejected.
 const FORMAT: u8 = 1;
+/// The size of the hash of the filters, in bytes. It detects mistakes, not forgery.
 const HASH_BYTES: usize = 8;
+/// The maximum length of a cursor that is decoded, in characters.
 const MAX_CHARS: usize = 2048;
 
 /// The listing that a cursor pages through.

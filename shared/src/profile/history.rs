@@ -7,7 +7,7 @@ use super::{
     channel::channel,
     money::{currency, paid, scaled, with_amounts},
     product::{Product, ProductReference},
-    versions::Place,
+    versions::EventPosition,
 };
 use crate::{
     model::{
@@ -55,8 +55,8 @@ pub struct HistoryItem {
     references: Vec<Option<ProductReference>>,
     /// Whether the client can see a reference only if the catalog contains its product.
     hides_references: bool,
-    /// The end of a page whose last event this is.
-    pub(super) place: Place,
+    /// The position at which a page ends whose last event this is.
+    pub(super) position: EventPosition,
 }
 
 impl HistoryItem {
@@ -110,7 +110,7 @@ impl HistoryItem {
             data,
             references,
             hides_references: !view.personal,
-            place: Place {
+            position: EventPosition {
                 after: key.clone(),
                 since: None,
             },
@@ -119,7 +119,7 @@ impl HistoryItem {
 
     /// Returns the cursor of the page after the event, for an unfiltered history that starts with a profile's first page.
     pub fn cursor(&self) -> String {
-        cursor::encode(Listing::History, "", &self.place.to_text())
+        cursor::encode(Listing::History, "", &self.position.to_text())
     }
 
     /// Returns the product references in the lines of a purchase or return.
@@ -188,6 +188,7 @@ pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
     }
 }
 
+/// Returns the direction of an event. Events that neither side sends have none.
 fn direction(kind: EventType, data: &Map) -> Option<&str> {
     match kind {
         EventType::Message => data.text("direction"),
@@ -201,6 +202,7 @@ fn direction(kind: EventType, data: &Map) -> Option<&str> {
     }
 }
 
+/// Returns a line for display from data that the client can see.
 fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
     match kind {
         EventType::Purchase => format!("Bought {}", goods(data, view)),
@@ -273,6 +275,7 @@ fn list(data: &Map) -> String {
     name.map_or_else(String::new, |name| format!(" to \u{201c}{name}\u{201d}"))
 }
 
+/// Returns the status of a subscription event, in words.
 fn status(data: &Map) -> String {
     data.text("status").unwrap_or("unknown").replace('_', " ")
 }

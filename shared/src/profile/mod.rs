@@ -39,19 +39,20 @@ pub use attributes::{Attribute, Categories, Folded};
 pub use history::HistoryItem;
 pub use note::Note;
 pub use summary::Summary;
-use versions::Place;
+use versions::EventPosition;
 
 /// The number of items on a page if the client specifies no limit.
 pub const DEFAULT_LIMIT: usize = 25;
 /// The maximum number of items on a page.
 pub const MAX_LIMIT: usize = 100;
 
-/// The items of a profile's identities, sorted by identity and key. Contains each key once, in its newest version.
+/// The items of a profile's identities, sorted by identity and key. It contains each key of an identity once, in its newest
+/// version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State(Vec<Item>);
 
 impl State {
-    /// Returns the state of the items of both.
+    /// Returns the state of the items of both states.
     #[must_use]
     pub fn combine(mut self, other: Self) -> Self {
         self.extend(other.0);
@@ -86,12 +87,12 @@ impl State {
             .rev()
             .collect();
         events.sort_by(|a, b| b.key.cmp(&a.key));
-        events.dedup_by(|next, held| {
-            let same = next.key == held.key;
-            if same {
-                *held = newer(held, next);
+        events.dedup_by(|next, kept| {
+            let is_same = next.key == kept.key;
+            if is_same {
+                *kept = newer(kept, next);
             }
-            same
+            is_same
         });
         events.retain(|item| !item.is_tombstone());
         events
@@ -107,7 +108,7 @@ impl Extend<Item> for State {
                 .then(b.version.cmp(&a.version))
         });
         self.0
-            .dedup_by(|next, held| next.identity == held.identity && next.key == held.key);
+            .dedup_by(|next, kept| next.identity == kept.identity && next.key == kept.key);
     }
 }
 
@@ -350,10 +351,10 @@ impl Profile {
             }));
         let mut attributes_next = BTreeMap::new();
         if sections.attributes {
-            for (category, held) in &mut attributes {
-                if held.len() > MAX_LIMIT {
-                    held.truncate(MAX_LIMIT);
-                    let name = held.last().map_or("", |last| &last.name);
+            for (category, listed) in &mut attributes {
+                if listed.len() > MAX_LIMIT {
+                    listed.truncate(MAX_LIMIT);
+                    let name = listed.last().map_or("", |last| &last.name);
                     let position = Position::after(MAX_LIMIT, category, name);
                     attributes_next.insert(
                         category.clone(),
@@ -390,12 +391,13 @@ impl Profile {
         folded
     }
 
+    /// Returns the identities to show, each with the best identifier that an item contains.
     fn identities(&self, view: &View<'_>) -> Vec<Identity> {
         let mut known: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
         // An email address and its hash name the same identity. The address is more useful, and sorts first.
         let mut learn = |id: &IdentityId, identifier: &Identifier| match known.get_mut(id) {
-            Some(held) if *held <= *identifier => {}
-            Some(held) => *held = identifier.clone(),
+            Some(best) if *best <= *identifier => {}
+            Some(best) => *best = identifier.clone(),
             None => {
                 known.insert(id.clone(), identifier.clone());
             }
@@ -426,17 +428,19 @@ impl Profile {
     }
 }
 
+/// Computes the summary, including the segments.
 fn summarize(attributes: &Categories, events: &[&Item], view: &View<'_>) -> Summary {
     let mut summary = summary::fold(attributes, events, view);
     segments::assign(&mut summary, attributes, view.now);
     summary
 }
 
+/// Adds the figures of the summary to the attributes.
 fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) {
-    let held = attributes
+    let listed = attributes
         .entry(attributes::FIGURES.to_owned())
         .or_default();
-    held.extend(attributes::figures(summary, view.now));
+    listed.extend(attributes::figures(summary, view.now));
 }
 
 /// Returns the cursor of a position in the listing of one category, or of all categories.
@@ -457,7 +461,7 @@ fn first_page(all: &[&Item], events: &[&Item], view: &View<'_>) -> Page<HistoryI
         let mut shown = HistoryItem::new(item, view)?;
         let key = item.event()?;
         let count = all.partition_point(|other| other.event() >= Some(key));
-        shown.place = Place::new(key.clone(), all, count, None);
+        shown.position = EventPosition::new(key.clone(), all, count, None);
         Some(shown)
     };
     let items: Vec<_> = events.iter().take(DEFAULT_LIMIT).filter_map(item).collect();

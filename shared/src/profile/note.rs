@@ -20,12 +20,13 @@ use crate::{
 /// The maximum number of characters in a note.
 pub const MAX_CHARS: usize = 10_000;
 
-/// The text of a note: 1 to 10,000 characters, not only whitespace. Control characters other than line breaks and tabs are not
+/// The checked text of a note: 1 to 10,000 characters, not only whitespace. Control characters other than line breaks and tabs are not
 /// allowed. Card numbers are masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteText {
     text: String,
-    cards: usize,
+    /// The number of card numbers that were masked.
+    masked_cards: usize,
 }
 
 /// Why a string cannot be the text of a note.
@@ -59,10 +60,10 @@ impl NoteText {
         if text.contains(is_forbidden) {
             return Err(NoteTextError::ControlCharacter);
         }
-        let (text, cards) = card::mask(text);
+        let (text, masked_cards) = card::mask(text);
         Ok(Self {
             text: text.into_owned(),
-            cards,
+            masked_cards,
         })
     }
 
@@ -73,7 +74,7 @@ impl NoteText {
 
     /// Returns the number of masked card numbers.
     pub const fn masked_cards(&self) -> usize {
-        self.cards
+        self.masked_cards
     }
 }
 
@@ -152,7 +153,7 @@ pub(super) fn section(state: &State, view: &View<'_>) -> Section<Note> {
 }
 
 /// A note's position in the order of notes: its id, which begins with its time, then its identity.
-pub type Place = (Uuid, IdentityId);
+pub type NotePosition = (Uuid, IdentityId);
 
 /// The maximum number of pinned notes at the top of the first page.
 pub const MAX_ON_TOP: usize = 20;
@@ -162,34 +163,34 @@ pub const MAX_ON_TOP: usize = 20;
 /// The first page starts with up to 20 pinned notes, which do not count toward the limit. These are not repeated later.
 pub fn page<'a>(
     notes: impl IntoIterator<Item = &'a Item>,
-    after: Option<Place>,
+    after: Option<NotePosition>,
     limit: usize,
     view: &View<'_>,
 ) -> Page<Note> {
-    let place = |item: &Item| match &item.key {
+    let position = |item: &Item| match &item.key {
         SortKey::Note(uuid) => Some((*uuid, item.identity.clone())),
         _ => None,
     };
     let mut notes: Vec<_> = notes
         .into_iter()
-        .filter_map(|item| Some((place(item)?, item)))
+        .filter_map(|item| Some((position(item)?, item)))
         .collect();
     notes.sort_unstable_by(|a, b| b.0.cmp(&a.0));
     let mut on_top = Vec::new();
     notes.retain(|(_, item)| {
-        let up = on_top.len() < MAX_ON_TOP && item.data.flag("pinned") == Some(true);
-        if up {
+        let is_on_top = on_top.len() < MAX_ON_TOP && item.data.flag("pinned") == Some(true);
+        if is_on_top {
             on_top.push(*item);
         }
-        !up
+        !is_on_top
     });
     if after.is_some() {
         on_top.clear();
     }
-    notes.retain(|(place, _)| after.as_ref().is_none_or(|after| place < after));
-    let more = notes.len() > limit;
+    notes.retain(|(position, _)| after.as_ref().is_none_or(|after| position < after));
+    let has_more = notes.len() > limit;
     notes.truncate(limit);
-    let next = notes.last().filter(|_| more);
+    let next = notes.last().filter(|_| has_more);
     let next = next.map(|((uuid, identity), _)| cursor_after(&format!("{identity}.{uuid}")));
     Page {
         items: on_top
@@ -208,7 +209,7 @@ pub fn cursor_after(id: &str) -> String {
 }
 
 /// Parses `{identity id}.{uuid}`.
-pub fn parse_id(id: &str) -> Option<Place> {
+pub fn parse_id(id: &str) -> Option<NotePosition> {
     let (identity, uuid) = id.split_once('.')?;
     Some((uuid.parse().ok()?, identity.parse().ok()?))
 }

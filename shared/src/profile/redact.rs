@@ -229,6 +229,7 @@ fn is_one_of(names: &[&str], text: &str) -> bool {
         .any(|name| name.eq_ignore_ascii_case(text.trim()))
 }
 
+/// Returns the rule of a field; `None` if the field is unknown.
 fn rule(fields: Fields, name: &str) -> Option<Rule> {
     let field = fields.iter().find(|(known, _)| *known == name);
     field.map(|(_, rule)| *rule)
@@ -236,9 +237,9 @@ fn rule(fields: Fields, name: &str) -> Option<Rule> {
 
 /// Returns the marker for a hidden value, as [`Personal`] serializes it.
 fn hidden() -> Value {
-    let mut sign = Map::new();
-    sign.insert("redacted", true);
-    sign.into()
+    let mut marker = Map::new();
+    marker.insert("redacted", true);
+    marker.into()
 }
 
 #[cfg(test)]

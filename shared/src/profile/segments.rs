@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     attributes::{self, Categories},
-    recency::{ENGAGED_DAYS, past, within},
+    recency::{ENGAGED_DAYS, is_older_than, is_within},
     summary::{Relationship, Summary},
 };
 use crate::model::time::Instant;
@@ -26,21 +26,24 @@ const SEGMENTS: [(&str, Rule); 15] = [
     ("one_time", |s, _| s.orders == 1),
     ("repeat", |s, _| s.orders > 1),
     ("vip", |s, _| s.orders >= VIP_ORDERS),
-    ("new", |s, now| within(s.first_order_at, now, NEW_DAYS)),
+    ("new", |s, now| is_within(s.first_order_at, now, NEW_DAYS)),
     ("active", |s, now| {
-        within(s.last_order_at, now, LAPSING_DAYS)
+        is_within(s.last_order_at, now, LAPSING_DAYS)
     }),
     ("lapsing", |s, now| {
-        past(s.last_order_at, now, LAPSING_DAYS) && !past(s.last_order_at, now, LAPSED_DAYS)
+        is_older_than(s.last_order_at, now, LAPSING_DAYS)
+            && !is_older_than(s.last_order_at, now, LAPSED_DAYS)
     }),
-    ("lapsed", |s, now| past(s.last_order_at, now, LAPSED_DAYS)),
+    ("lapsed", |s, now| {
+        is_older_than(s.last_order_at, now, LAPSED_DAYS)
+    }),
     ("returner", |s, _| s.returns > 0),
     ("email_opted_in", |s, _| s.email.opted_in),
     ("email_opens", |s, now| {
-        within(s.email.last_opened_at, now, ENGAGED_DAYS)
+        is_within(s.email.last_opened_at, now, ENGAGED_DAYS)
     }),
     ("email_clicks", |s, now| {
-        within(s.email.last_clicked_at, now, ENGAGED_DAYS)
+        is_within(s.email.last_clicked_at, now, ENGAGED_DAYS)
     }),
     ("email_opted_out", |s, _| s.email.opted_out),
     ("sms_subscribed", |s, _| s.sms.opted_in),

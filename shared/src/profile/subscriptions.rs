@@ -90,21 +90,21 @@ pub(super) fn fold(events: &[&Item], kind: EventType, view: &View<'_>) -> Subscr
             .name
             .max(list.and_then(|list| list.text("name")).map(of));
     }
-    let chose = |wanted: &str| {
+    let has_choice = |wanted: &str| {
         let mut choices = lists.values().filter_map(|list| list.choice);
         choices.any(|choice| choice.text == wanted)
     };
-    let (opted_in, opted_out) = (chose(SUBSCRIBED), chose(UNSUBSCRIBED));
+    let (opted_in, opted_out) = (has_choice(SUBSCRIBED), has_choice(UNSUBSCRIBED));
     let mut shown: Vec<_> = lists
         .iter()
         .filter_map(|(key, list)| Some((list.shown()?, key, list.name)))
         .collect();
     shown.sort_by_key(|(status, key, _)| (std::cmp::Reverse((status.at, status.version)), *key));
-    let has = |wanted: &str| shown.iter().any(|(status, ..)| status.text == wanted);
+    let has_status = |wanted: &str| shown.iter().any(|(status, ..)| status.text == wanted);
     let newest = || shown.first().map(|(status, ..)| status.text);
     let status = [UNSUBSCRIBED, SUBSCRIBED]
         .into_iter()
-        .find(|wanted| has(wanted));
+        .find(|wanted| has_status(wanted));
     Subscriptions {
         status: status.or_else(newest).map(str::to_owned),
         opted_in,

@@ -13,7 +13,7 @@ use super::{
     money::{Money, currency, paid, scaled},
     newest_file,
     product::{Product, ProductReference},
-    recency::{ENGAGED_DAYS, within},
+    recency::{ENGAGED_DAYS, is_within},
     subscriptions::{self, Subscription},
 };
 use crate::model::{
@@ -202,6 +202,7 @@ fn is_blank(name: &str) -> bool {
     name.trim().is_empty()
 }
 
+/// Returns the names with the highest quantities, at most [`TOP`].
 fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
     let mut all: Vec<_> = counts
         .into_iter()
@@ -216,10 +217,10 @@ fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
     all
 }
 
-/// Returns the purchased quantity of each product, most bought first.
+/// Returns the purchased quantity of each product, most bought first, at most [`MAX_RANKED`].
 fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
     let mut bought: BTreeMap<ProductReference, Decimal> = BTreeMap::new();
-    for (kind, _, data) in facts(events) {
+    for (kind, _, data) in typed(events) {
         if kind != EventType::Purchase || cancellation(data).is_some() {
             continue;
         }
@@ -252,9 +253,9 @@ struct Orders {
     count: usize,
     items: Decimal,
     returns: usize,
-    /// What was paid, less what was returned.
+    /// The total of purchases minus returns.
     spend: BTreeMap<String, Decimal>,
-    /// What was paid for purchases, and their number.
+    /// The total of purchases, and their number.
     bought: BTreeMap<String, (Decimal, u32)>,
     /// `spend` by month and currency.
     months: BTreeMap<(String, String), Decimal>,
@@ -262,10 +263,10 @@ struct Orders {
     oldest: Option<Instant>,
 }
 
-/// Adds up purchases and returns, newest first. Cancelled orders are left out.
+/// Adds up purchases and returns. `events` are newest first. Canceled and voided orders are left out.
 fn orders(events: &[&Item], view: &View<'_>) -> Orders {
     let mut orders = Orders::default();
-    for (kind, at, data) in facts(events) {
+    for (kind, at, data) in typed(events) {
         let is_order = matches!(kind, EventType::Purchase | EventType::Return);
         if !is_order || cancellation(data).is_some() {
             continue;
@@ -297,7 +298,7 @@ fn orders(events: &[&Item], view: &View<'_>) -> Orders {
 /// Returns the channels of the events, each as its newest event spells it.
 fn channels(events: &[&Item], view: &View<'_>) -> BTreeSet<String> {
     let mut channels = BTreeMap::new();
-    for (kind, _, data) in facts(events) {
+    for (kind, _, data) in typed(events) {
         let visible = |name: &&str| view.personal || is_known_channel(name);
         if let Some(channel) = channel(kind, data).filter(visible) {
             channels.entry(normal_channel(channel)).or_insert(channel);
@@ -335,7 +336,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
             .collect(),
         first_order_at: oldest,
         last_order_at: newest,
-        last_event_at: facts(events).next().map(|(_, at, _)| at),
+        last_event_at: typed(events).next().map(|(_, at, _)| at),
         channels: channels(events, view),
         spend_by_month: months
             .into_iter()
@@ -357,13 +358,15 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
     }
 }
 
-fn facts<'a>(events: &[&'a Item]) -> impl Iterator<Item = (EventType, Instant, &'a Map)> {
+/// Returns the type, time and data of each event.
+fn typed<'a>(events: &[&'a Item]) -> impl Iterator<Item = (EventType, Instant, &'a Map)> {
     events.iter().filter_map(|item| {
         let key = item.event()?;
         Some((key.kind(), key.at(), &item.data))
     })
 }
 
+/// Adds an amount to a sum. A sum beyond the range of `Decimal` becomes the largest value.
 fn add(sum: &mut Decimal, amount: Decimal) {
     *sum = sum.saturating_add(amount);
 }
@@ -375,8 +378,8 @@ fn average(currency: String, total: Decimal, count: u32) -> Money {
     Money::new(currency, average)
 }
 
-/// The event types of email or of text messages.
-struct Means {
+/// The event types of one medium: email or text messages.
+struct Medium {
     /// The field that contains a message's id.
     id: &'static str,
     send: EventType,
@@ -386,7 +389,7 @@ struct Means {
     subscribe: EventType,
 }
 
-const EMAIL: Means = Means {
+const EMAIL: Medium = Medium {
     id: "email_id",
     send: EventType::EmailSend,
     open: Some(EventType::EmailOpen),
@@ -395,7 +398,7 @@ const EMAIL: Means = Means {
     subscribe: EventType::EmailSubscribe,
 };
 
-const SMS: Means = Means {
+const SMS: Medium = Medium {
     id: "sms_id",
     send: EventType::SmsSend,
     open: None,
@@ -404,29 +407,30 @@ const SMS: Means = Means {
     subscribe: EventType::SmsSubscribe,
 };
 
-fn engagement(events: &[&Item], means: &Means, view: &View<'_>) -> Engagement {
+/// Computes the figures of one medium. `events` are newest first.
+fn engagement(events: &[&Item], medium: &Medium, view: &View<'_>) -> Engagement {
     let ids = |wanted: EventType| -> BTreeSet<&str> {
-        facts(events)
+        typed(events)
             .filter(|(kind, ..)| *kind == wanted)
-            .filter_map(|(.., data)| data.text(means.id))
+            .filter_map(|(.., data)| data.text(medium.id))
             .collect()
     };
     let last = |wanted: EventType| {
-        facts(events)
+        typed(events)
             .find(|(kind, ..)| *kind == wanted)
             .map(|(_, at, _)| at)
     };
-    let sent = ids(means.send);
-    let opened = means.open.map_or_else(BTreeSet::new, ids);
-    let clicked = ids(means.click);
+    let sent = ids(medium.send);
+    let opened = medium.open.map_or_else(BTreeSet::new, ids);
+    let clicked = ids(medium.click);
     // Messages without a send event (sent from another system) do not count in a rate.
     let rate = |part: &BTreeSet<&str>| {
         let part = part.intersection(&sent).count();
         let share = part as f64 / sent.len() as f64;
         (!sent.is_empty()).then(|| (share * 10_000.0).round() / 10_000.0)
     };
-    let (last_opened_at, last_clicked_at) = (means.open.and_then(last), last(means.click));
-    let subscriptions = subscriptions::fold(events, means.subscribe, view);
+    let (last_opened_at, last_clicked_at) = (medium.open.and_then(last), last(medium.click));
+    let subscriptions = subscriptions::fold(events, medium.subscribe, view);
     Engagement {
         status: subscriptions.status,
         lists: subscriptions.lists,
@@ -435,16 +439,16 @@ fn engagement(events: &[&Item], means: &Means, view: &View<'_>) -> Engagement {
         sent: sent.len(),
         opened: opened.len(),
         clicked: clicked.len(),
-        bounced: means.bounce.map_or(0, |bounce| ids(bounce).len()),
+        bounced: medium.bounce.map_or(0, |bounce| ids(bounce).len()),
         open_rate: rate(&opened),
         click_rate: rate(&clicked),
-        last_sent_at: last(means.send),
+        last_sent_at: last(medium.send),
         last_opened_at,
         last_clicked_at,
-        last_bounced_at: means.bounce.and_then(last),
-        engagement: if within(last_clicked_at, view.now, ENGAGED_DAYS) {
+        last_bounced_at: medium.bounce.and_then(last),
+        engagement: if is_within(last_clicked_at, view.now, ENGAGED_DAYS) {
             Engaged::Clicks
-        } else if within(last_opened_at, view.now, ENGAGED_DAYS) {
+        } else if is_within(last_opened_at, view.now, ENGAGED_DAYS) {
             Engaged::Opens
         } else {
             Engaged::None

@@ -74,40 +74,40 @@ fn replaces(newer: &Item, older: &Item) -> bool {
 /// Returns the shown events, in the order of `events`. `events` contains each key once.
 pub fn shown<'a>(events: &[&'a Item]) -> Vec<&'a Item> {
     let mut classes: HashMap<Class<'_>, Vec<usize>> = HashMap::new();
-    for (place, item) in events.iter().enumerate() {
+    for (index, item) in events.iter().enumerate() {
         if let Some(class) = class(item) {
-            classes.entry(class).or_default().push(place);
+            classes.entry(class).or_default().push(index);
         }
     }
     let mut is_shown = vec![true; events.len()];
-    for places in classes.values_mut().filter(|places| places.len() > 1) {
-        places.sort_by_key(|place| events[*place].event());
-        mark_replaced(events, places, &mut is_shown);
+    for indexes in classes.values_mut().filter(|indexes| indexes.len() > 1) {
+        indexes.sort_by_key(|index| events[*index].event());
+        mark_replaced(events, indexes, &mut is_shown);
     }
     let kept = events.iter().zip(is_shown).filter(|(_, shown)| *shown);
     kept.map(|(item, _)| *item).collect()
 }
 
-/// Marks the replaced events of a class, in linear time. A window of 24 hours to both sides moves over `places`, which are sorted
+/// Marks the replaced events of a class, in linear time. A window of 24 hours to both sides moves over `indexes`, which are sorted
 /// by time.
-fn mark_replaced(events: &[&Item], places: &[usize], is_shown: &mut [bool]) {
+fn mark_replaced(events: &[&Item], indexes: &[usize], is_shown: &mut [bool]) {
     let near = |a: usize, b: usize| {
         let keys = events[a].event().zip(events[b].event());
         keys.is_some_and(|(a, b)| are_near(a.at(), b.at()))
     };
     // Contains the events of the window that no later event outranks. The first is the newest version.
     let mut window: VecDeque<usize> = VecDeque::new();
-    let mut ahead = places.iter().copied().peekable();
-    for place in places {
-        while let Some(next) = ahead.next_if(|next| near(*place, *next)) {
+    let mut ahead = indexes.iter().copied().peekable();
+    for index in indexes {
+        while let Some(next) = ahead.next_if(|next| near(*index, *next)) {
             while window
                 .pop_back_if(|last| rank(events[*last]) < rank(events[next]))
                 .is_some()
             {}
             window.push_back(next);
         }
-        while window.pop_front_if(|first| !near(*first, *place)).is_some() {}
-        is_shown[*place] = window.front() == Some(place);
+        while window.pop_front_if(|first| !near(*first, *index)).is_some() {}
+        is_shown[*index] = window.front() == Some(index);
     }
 }
 
@@ -116,25 +116,25 @@ fn mark_replaced(events: &[&Item], places: &[usize], is_shown: &mut [bool]) {
 pub struct Versions(HashMap<(EventType, String), Vec<usize>>);
 
 impl Versions {
-    /// Adds the event at index `place` of the events that were read.
-    pub fn add(&mut self, item: &Item, place: usize) {
+    /// Adds the event at `index` of the events that were read.
+    pub fn add(&mut self, item: &Item, index: usize) {
         if let Some((kind, hash)) = class(item) {
-            let places = self.0.entry((kind, hash.to_owned())).or_default();
-            places.push(place);
+            let indexes = self.0.entry((kind, hash.to_owned())).or_default();
+            indexes.push(index);
         }
     }
 
     /// Returns whether one of `events`, which were added before, replaces an event.
     pub fn replace(&self, events: &[Item], item: &Item) -> bool {
-        let places = class(item).and_then(|(kind, hash)| self.0.get(&(kind, hash.to_owned())));
-        let mut places = places.into_iter().flatten();
-        places.any(|place| replaces(&events[*place], item))
+        let indexes = class(item).and_then(|(kind, hash)| self.0.get(&(kind, hash.to_owned())));
+        let mut indexes = indexes.into_iter().flatten();
+        indexes.any(|index| replaces(&events[*index], item))
     }
 }
 
-/// The end of a page of events, as a cursor contains it.
+/// The position at which a page of events ends, as a cursor contains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EventPosition {
     /// The last key that was processed.
     pub after: EventKey,
     /// The time from which the next page must read again, to find the versions that replace its events. `None` if no event that
@@ -142,10 +142,10 @@ pub struct Place {
     pub since: Option<Instant>,
 }
 
-impl Place {
-    /// Creates the place after the key `after`.
+impl EventPosition {
+    /// Creates the position after the key `after`.
     ///
-    /// `events` are the events that were read, in order; the first `count` of them are not after the place. `read_to` is the time
+    /// `events` are the events that were read, in order; the first `count` of them are not after the position. `read_to` is the time
     /// up to which events were read; `None` if all were read.
     pub fn new(
         after: EventKey,
@@ -181,7 +181,7 @@ impl Place {
             let mut later = classes.get(class).into_iter().flatten();
             may_replace || later.any(|later| replaces(item, later))
         };
-        // The needed event that is farthest from the place.
+        // The needed event that is farthest from the position.
         let first = before.iter().rev().find(is_needed);
         let since = first.and_then(|(_, item)| item.event()).map(EventKey::at);
         Self { after, since }

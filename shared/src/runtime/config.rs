@@ -1,4 +1,4 @@
-//! Configuration, read from the environment once when a process starts. A missing variable stops the start, with an
+//! Reads the configuration from the environment, once when a process starts. A missing variable stops the start, with an
 //! error that names it.
 
 use std::{fmt, time::Duration};
@@ -15,6 +15,7 @@ use crate::{
     table::Table,
 };
 
+/// The default of `CHUNK_BYTES`: 64 MiB.
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
 /// The maximum wait for the start of a response of the table, before a retry. A connection that broke while Lambda had
 /// frozen the process reports no error.
@@ -109,6 +110,7 @@ impl Config {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
+    /// Reads the configuration from the variables that `variable` returns by name.
     fn from_variables(
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
@@ -117,7 +119,7 @@ impl Config {
         let required = |name| optional(name).ok_or(ConfigError::Missing(name));
         let dynamodb_endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB");
         let local_agent = optional("AWS_SAM_LOCAL").as_deref() == Some("true");
-        if local_agent && !dynamodb_endpoint.as_deref().is_some_and(is_elsewhere) {
+        if local_agent && !dynamodb_endpoint.as_deref().is_some_and(is_outside_aws) {
             return Err(ConfigError::LocalAgentOnAws);
         }
         let number = |name| match optional(name) {
@@ -193,6 +195,7 @@ impl Config {
     }
 }
 
+/// Splits a list at its commas, without empty names.
 fn list(text: Option<String>) -> Vec<String> {
     let text = text.unwrap_or_default();
     let names = text
@@ -202,6 +205,7 @@ fn list(text: Option<String>) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
+/// Parses the calling code, if one is set.
 fn calling_code(text: Option<String>) -> Result<Option<CallingCode>, ConfigError> {
     let expected = "a country calling code such as 61, 1/10 or 47/8";
     text.map(|text| text.parse())
@@ -237,8 +241,8 @@ const AWS_DOMAINS: [&str; 13] = [
     "hci.ic.gov",
 ];
 
-/// Returns whether the host of a URL is outside of AWS's domains.
-fn is_elsewhere(url: &str) -> bool {
+/// Returns whether the host of a URL is outside of AWS's domains. A string that is not a URL is not.
+fn is_outside_aws(url: &str) -> bool {
     let Ok(uri) = url.parse::<hyper::Uri>() else {
         return false;
     };

@@ -1,4 +1,4 @@
-//! How the AWS clients connect to AWS: over HTTP/1.1, the only version that DynamoDB and S3 support, and TLS with ring.
+//! Connects the AWS clients to AWS: over HTTP/1.1, the only version that DynamoDB and S3 support, and TLS with ring.
 //!
 //! The SDK's own client would add HTTP/2 and proxies, and would read the machine's whole list of certificates at each
 //! start. See ADR 9.
@@ -67,12 +67,14 @@ pub(crate) fn client(authorities: Option<&str>) -> Result<SharedHttpClient, BoxE
     }))
 }
 
+/// Returns the authorities in Mozilla's list.
 fn public() -> RootCertStore {
     RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     }
 }
 
+/// Reads the authorities in a PEM file.
 fn of_file(path: &str) -> Result<RootCertStore, BoxError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path)? {
@@ -84,6 +86,7 @@ fn of_file(path: &str) -> Result<RootCertStore, BoxError> {
     Ok(roots)
 }
 
+/// The HTTP client of the SDK. Clones share their connections.
 #[derive(Clone)]
 struct Connector {
     client: Client<HttpsConnector<TcpConnector>, SdkBody>,
@@ -123,23 +126,24 @@ impl HttpConnector for Connector {
         if let Some(wanted) = request.extensions().get::<CaptureSmithyConnection>() {
             wanted.set_connection_retriever(move || metadata(&connection));
         }
-        let answer = self.client.request(request);
+        let response = self.client.request(request);
         let read_timeout = self.read_timeout;
         HttpConnectorFuture::new(async move {
-            let answer = match read_timeout {
-                None => answer.await,
-                Some(limit) => match tokio::time::timeout(limit, answer).await {
-                    Ok(answer) => answer,
+            let response = match read_timeout {
+                None => response.await,
+                Some(limit) => match tokio::time::timeout(limit, response).await {
+                    Ok(response) => response,
                     Err(elapsed) => return Err(ConnectorError::timeout(elapsed.into())),
                 },
             };
-            let answer = answer.map_err(failure)?;
-            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+            let response = response.map_err(failure)?;
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
+/// Returns the handle with which the SDK abandons a connection.
 fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     connection.connection_metadata().as_ref()?;
     let connection = connection.clone();

@@ -1,4 +1,4 @@
-//! Log lines in the formats of [Lambda's logging
+//! Writes log lines in the formats of [Lambda's logging
 //! controls](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html).
 
 use std::{env, error::Error};

@@ -1,4 +1,4 @@
-//! Metrics: one line of CloudWatch's embedded metric format for each request and each import. CloudWatch turns the
+//! Emits metrics: one line of CloudWatch's embedded metric format for each request and each import. CloudWatch turns the
 //! lines into metrics. Their only dimension is the function's name, because each additional one is charged for. The
 //! other values of a line can be queried in the log.
 
@@ -46,6 +46,7 @@ pub fn emit(metrics: &[(&str, Unit, f64)], properties: &[(&str, Value)]) {
     println!("{}", line(&function, now, metrics, properties));
 }
 
+/// Builds a line. `now` is in milliseconds since 1970.
 fn line(
     function: &str,
     now: u64,

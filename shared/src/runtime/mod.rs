@@ -1,5 +1,5 @@
-//! What a function needs to start: configuration, AWS clients, logs and metrics. Takes the environment of the process
-//! and returns clients; metrics and logs go to standard output.
+//! Provides what a function needs to start. In: the environment of the process. Out: configuration and AWS clients; metrics and
+//! logs go to standard output.
 
 pub mod config;
 mod connector;

@@ -52,7 +52,7 @@ pub(super) fn item(mut row: Row) -> Option<Item> {
     Some(Item {
         identity: row.get("PK")?.as_s().ok()?.parse().ok()?,
         key: sort_key(&row)?,
-        version: held_version(&row),
+        version: version_of(&row),
         link: row
             .remove("link")
             .and_then(|link| Identifier::from_item(&read_map(link)?)),
@@ -81,15 +81,17 @@ pub(super) fn partition_and_data(mut row: Row) -> Option<(String, Map)> {
     }
 }
 
-/// Returns the version of a row, or `None` if it has no valid one.
-pub(super) fn held_version(row: &Row) -> Option<Version> {
+/// Reads the version of a row. Returns `None` if it has no valid one, for example after a manual repair.
+pub(super) fn version_of(row: &Row) -> Option<Version> {
     Version::from_bytes(row.get("version")?.as_b().ok()?.as_ref())
 }
 
+/// Converts a version to its attribute.
 pub(super) fn version(version: &Version) -> AttributeValue {
     AttributeValue::B(Blob::new(version.as_bytes()))
 }
 
+/// Converts a map to its attribute.
 pub(super) fn map(map: &Map) -> AttributeValue {
     AttributeValue::M(
         map.iter()

@@ -1,5 +1,5 @@
-//! Conditional writes in batches of at most 25. The last write wins, ordered by `version`. Each write has a verdict;
-//! the caller decides what follows from it.
+//! Writes items in batches of at most 25, each under its own condition: the last write wins, ordered by `version`. Returns a
+//! verdict on each write; the caller decides what follows from it.
 
 use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum as Code, BatchStatementResponse};
 use aws_smithy_types::body::SdkBody;
@@ -13,21 +13,22 @@ use crate::model::version::Version;
 
 /// The maximum number of statements in one `BatchExecuteStatement`, a limit of DynamoDB.
 pub const BATCH_SIZE: usize = 25;
+
 /// The result of one write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The write is stored.
     Stored,
     /// An insert failed because the key exists. Try an update.
-    Taken,
-    /// The stored item has this version, which is not older.
-    Held(Version),
+    AlreadyExists,
+    /// The stored item has this version. The write is not newer, so it is not applied.
+    NotNewer(Version),
     /// An update found no item. Try an insert.
-    Gone,
+    Missing,
     /// An update found an item without a valid version. Try a replacement.
     Unversioned,
     /// The write was throttled or failed temporarily. Try the same write again.
-    Busy,
+    Throttled,
     /// The item is too large to be stored.
     TooLarge,
     /// DynamoDB rejected the item with this error code.
@@ -76,7 +77,7 @@ impl Table {
         statement: Statement,
     ) -> Result<Written, TableError> {
         let body = Bytes::from(write::request(&self.name, writes, statement));
-        let answer = self
+        let output = self
             .client
             .batch_execute_statement()
             .customize()
@@ -88,13 +89,13 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        let capacity = answer
+        let capacity = output
             .consumed_capacity()
             .iter()
             .filter_map(|consumed| consumed.capacity_units());
         Ok(Written {
             capacity_units: capacity.sum(),
-            verdicts: verdicts(answer.responses(), writes.len())?,
+            verdicts: verdicts(output.responses(), writes.len())?,
         })
     }
 }
@@ -109,7 +110,7 @@ pub(super) fn verdicts(
 ) -> Result<Vec<Verdict>, TableError> {
     if responses.len() != statements {
         let error = format!("{} responses to {statements} statements", responses.len());
-        return Err(TableError::Busy(error.into()));
+        return Err(TableError::Unavailable(error.into()));
     }
     responses.iter().map(verdict).collect()
 }
@@ -124,10 +125,12 @@ fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
     };
     let message = error.message().unwrap_or_default();
     Ok(match error.code() {
-        Some(Code::DuplicateItem) => Verdict::Taken,
+        Some(Code::DuplicateItem) => Verdict::AlreadyExists,
         Some(Code::ConditionalCheckFailed) => match error.item() {
-            None => Verdict::Gone,
-            Some(item) => attribute::held_version(item).map_or(Verdict::Unversioned, Verdict::Held),
+            None => Verdict::Missing,
+            Some(item) => {
+                attribute::version_of(item).map_or(Verdict::Unversioned, Verdict::NotNewer)
+            }
         },
         Some(
             Code::ProvisionedThroughputExceeded
@@ -135,7 +138,7 @@ fn verdict(response: &BatchStatementResponse) -> Result<Verdict, TableError> {
             | Code::ThrottlingError
             | Code::InternalServerError
             | Code::TransactionConflict,
-        ) => Verdict::Busy,
+        ) => Verdict::Throttled,
         Some(Code::ValidationError) if message.contains("size") => Verdict::TooLarge,
         Some(code @ (Code::ValidationError | Code::ItemCollectionSizeLimitExceeded)) => {
             Verdict::Refused(code.as_str().to_owned())
@@ -171,7 +174,10 @@ mod tests {
             of(Code::ValidationError, "a number too long"),
             Ok(Verdict::Refused(_))
         ));
-        assert!(matches!(of(Code::ThrottlingError, ""), Ok(Verdict::Busy)));
+        assert!(matches!(
+            of(Code::ThrottlingError, ""),
+            Ok(Verdict::Throttled)
+        ));
         for code in [Code::AccessDenied, Code::ResourceNotFound, "New".into()] {
             assert!(matches!(of(code, ""), Err(TableError::Refused(_))));
         }
@@ -182,7 +188,10 @@ mod tests {
         let stored = BatchStatementResponse::builder().build();
         for responses in [0, 1, 3] {
             let verdicts = verdicts(&vec![stored.clone(); responses], 2);
-            assert!(matches!(verdicts, Err(TableError::Busy(_))), "{responses}");
+            assert!(
+                matches!(verdicts, Err(TableError::Unavailable(_))),
+                "{responses}"
+            );
         }
         let two = verdicts(&[stored.clone(), stored], 2).unwrap();
         assert_eq!(two, [Verdict::Stored, Verdict::Stored]);

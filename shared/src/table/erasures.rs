@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::types::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    Fields, Items, MAX_PAGES, Range, Row, Table, TableError, Verdict, Write, attribute, batch,
-    failure, write,
+    Consistency, Fields, Items, MAX_PAGES, Order, Range, Row, Table, TableError, Verdict, Write,
+    attribute, batch, failure, write,
 };
 use crate::model::{
     erasure::Markers,
@@ -22,7 +22,7 @@ use crate::model::{
 };
 
 /// The number of shards of the list that are read concurrently.
-const SHARDS_AT_A_TIME: usize = 8;
+const CONCURRENT_SHARDS: usize = 8;
 
 /// The entries of the erasure list about one identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub struct Erasure {
     pub listed_at: i64,
 }
 
-/// A page of an identity's items, without their data.
+/// A page of an identity's items, with only the data that the erasure rule needs.
 #[derive(Clone, Debug, Default)]
-pub struct BareItems {
-    /// The items. Their data contains `at` alone.
+pub struct ItemsWithoutData {
+    /// The items. Their data contains at most `at`, the time of a support agent's link.
     pub items: Vec<Item>,
     /// The sort key to continue after; `None` on the last page.
     pub next: Option<String>,
@@ -68,7 +68,7 @@ impl Table {
     /// # Errors
     /// The table cannot be read.
     pub async fn erasure_changes(&self) -> Result<u64, TableError> {
-        let answer = self
+        let output = self
             .client
             .get_item()
             .table_name(&self.name)
@@ -77,7 +77,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        Ok(answer.item.as_ref().and_then(changes).unwrap_or_default())
+        Ok(output.item.as_ref().and_then(changes).unwrap_or_default())
     }
 
     /// Counts a change of the erasure list and returns the new count. Call it after listing an erasure and before
@@ -86,7 +86,7 @@ impl Table {
     /// # Errors
     /// The table cannot be written.
     pub async fn count_erasure_change(&self) -> Result<u64, TableError> {
-        let answer = self
+        let output = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -97,7 +97,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        Ok(answer
+        Ok(output
             .attributes
             .as_ref()
             .and_then(changes)
@@ -111,14 +111,14 @@ impl Table {
     pub async fn erasures(&self) -> Result<HashMap<IdentityId, Erasure>, TableError> {
         let shards = stream::iter(keys::erasures())
             .map(|shard| self.rows(shard))
-            .buffer_unordered(SHARDS_AT_A_TIME);
+            .buffer_unordered(CONCURRENT_SHARDS);
         let rows: Vec<Vec<Row>> = shards.try_collect().await?;
         let mut list: HashMap<IdentityId, Erasure> = HashMap::new();
         for row in rows.into_iter().flatten() {
             let sort = row.get("SK").and_then(|sort| sort.as_s().ok());
             let (Some((identity, marker)), Some(version)) = (
                 sort.and_then(|sort| keys::parse_erasure(sort)),
-                attribute::held_version(&row),
+                attribute::version_of(&row),
             ) else {
                 continue;
             };
@@ -148,8 +148,8 @@ impl Table {
             limit: None,
             pages: usize::MAX,
             fields: Fields::All,
-            consistent: true,
-            oldest_first: true,
+            consistency: Consistency::Strong,
+            order: Order::OldestFirst,
         };
         Ok(Markers::of(&self.query(id, range).await?.items))
     }
@@ -159,11 +159,11 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub async fn bare_items(
+    pub async fn items_without_data(
         &self,
         id: &IdentityId,
         after: Option<&str>,
-    ) -> Result<BareItems, TableError> {
+    ) -> Result<ItemsWithoutData, TableError> {
         let page = self
             .client
             .query()
@@ -180,7 +180,7 @@ impl Table {
             .await
             .map_err(failure)?;
         let next = page.last_evaluated_key.as_ref();
-        Ok(BareItems {
+        Ok(ItemsWithoutData {
             next: next.and_then(|key| key.get("SK")?.as_s().ok().cloned()),
             items: page
                 .items
@@ -204,8 +204,8 @@ impl Table {
             limit: None,
             pages: MAX_PAGES,
             fields: Fields::Links,
-            consistent: true,
-            oldest_first: false,
+            consistency: Consistency::Strong,
+            order: Order::NewestFirst,
         };
         self.query(id, range).await
     }
@@ -222,13 +222,14 @@ impl Table {
             limit: Some(1),
             pages: 1,
             fields: Fields::All,
-            consistent: true,
-            oldest_first: false,
+            consistency: Consistency::Strong,
+            order: Order::NewestFirst,
         };
         Ok(self.query(id, range).await?.items.pop())
     }
 
-    /// Reads the items of an identity's links at their other ends, consistently. Absent items are skipped.
+    /// Reads the far side of each link: the item that the other identity's partition contains. Reads consistently. Absent
+    /// items are skipped.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -248,7 +249,7 @@ impl Table {
             .collect();
         let mut found = Vec::new();
         for keys in keys.chunks(super::MAX_GET) {
-            let (rows, _) = self.get_all(keys.to_vec(), true).await?;
+            let (rows, _) = self.get_all(keys.to_vec(), Consistency::Strong).await?;
             found.extend(rows.into_iter().filter_map(attribute::item));
         }
         Ok(found)
@@ -259,7 +260,7 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read or written.
-    pub async fn note_targets(
+    pub async fn store_targets(
         &self,
         import: ImportId,
         offset: u64,
@@ -278,7 +279,7 @@ impl Table {
         {
             return Ok(targets.to_vec());
         }
-        let answer = self
+        let output = self
             .client
             .get_item()
             .table_name(&self.name)
@@ -287,7 +288,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        let (_, data) = answer
+        let (_, data) = output
             .item
             .and_then(attribute::partition_and_data)
             .unwrap_or_default();
@@ -299,7 +300,7 @@ impl Table {
     }
 
     /// Deletes items, each only if the stored version is the same, or if neither has a valid one. Takes at most 25 items,
-    /// no two with the same key. The verdict `Gone` means that the item is absent or has changed.
+    /// no two with the same key. The verdict `Missing` means that the item is absent or has changed.
     ///
     /// # Errors
     /// The request failed. Any of the items may have been deleted.
@@ -327,7 +328,7 @@ impl Table {
                 .map_err(|error| TableError::Refused(error.into()))?;
             statements.push(statement);
         }
-        let answer = self
+        let output = self
             .client
             .batch_execute_statement()
             .set_statements(Some(statements))
@@ -335,7 +336,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        batch::verdicts(answer.responses(), items.len())
+        batch::verdicts(output.responses(), items.len())
     }
 
     /// Reads all rows of a partition, consistently.
@@ -358,6 +359,7 @@ impl Table {
     }
 }
 
+/// Reads the counter of changes from its item.
 fn changes(row: &Row) -> Option<u64> {
     row.get("changes")?.as_n().ok()?.parse().ok()
 }

@@ -1,13 +1,13 @@
-//! Facts about the table: its item format, and the settings that identity ids depend on. In: the items under `config`.
-//! Out: whether this release may read and write the table. Ingest writes the facts into a new table. They do not change
-//! afterwards.
+//! Checks whether this release and its configuration may use the table. In: the facts stored under `config`, which are the item
+//! format and the settings that identity ids depend on. Out: the facts, or why they do not match. Ingest writes the facts into
+//! a new table. They do not change afterwards.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use tokio::sync::OnceCell;
 
-use super::{Row, Table, TableError, attribute, failure, imports::conditional};
+use super::{Row, Table, TableError, attribute, failure, imports::was_applied};
 use crate::model::{
     identifier::IdentifierRules,
     identity::IdentityKey,
@@ -86,20 +86,20 @@ impl Facts {
         Err(FactsError::OtherFormat { held: self.format })
     }
 
-    /// Checks that the table was written with the format, key and calling code of `own`. Others would give the same
-    /// identifiers other ids.
+    /// Checks that the table was written with the format, key and calling code of `configured`. With other settings, the
+    /// same identifiers would have other ids.
     ///
     /// # Errors
     /// The format, the key or the calling code is different.
-    pub fn require(&self, own: &Self) -> Result<(), FactsError> {
+    pub fn require(&self, configured: &Self) -> Result<(), FactsError> {
         self.require_format()?;
-        if self.key_check != own.key_check {
+        if self.key_check != configured.key_check {
             return Err(FactsError::OtherKey);
         }
-        if self.calling_code != own.calling_code {
+        if self.calling_code != configured.calling_code {
             return Err(FactsError::OtherCallingCode {
                 held: self.calling_code.clone(),
-                given: own.calling_code.clone(),
+                given: configured.calling_code.clone(),
             });
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Facts {
     }
 }
 
-/// The facts of a process's table, read once.
+/// A cache of the table's facts, which a process reads once.
 #[derive(Debug, Default)]
 pub struct KnownFacts(OnceCell<Facts>);
 
@@ -196,7 +196,7 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(row))
             .condition_expression("attribute_not_exists(PK)");
-        conditional(put.send().await).map(|_| ())
+        was_applied(put.send().await).map(|_| ())
     }
 
     /// Adds a source to those that the table has seen. The table remembers at most 1,000 sources. At that limit, no
@@ -240,12 +240,13 @@ impl Table {
         })
     }
 
+    /// Reads the item under `sort` of the facts' partition, or all of its items, consistently.
     async fn config_rows(&self, sort: Option<&str>) -> Result<Vec<Row>, TableError> {
         let condition = match sort {
             Some(_) => "PK = :pk AND SK = :sk",
             None => "PK = :pk",
         };
-        let response = self
+        let query = self
             .client
             .query()
             .table_name(&self.name)
@@ -253,18 +254,19 @@ impl Table {
             .expression_attribute_values(":pk", AttributeValue::S(keys::CONFIG.to_owned()))
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let response = match sort {
+        let query = match sort {
             Some(sort) => {
-                response.expression_attribute_values(":sk", AttributeValue::S(sort.to_owned()))
+                query.expression_attribute_values(":sk", AttributeValue::S(sort.to_owned()))
             }
-            None => response,
+            None => query,
         };
-        let response = response.send().await.map_err(failure)?;
+        let response = query.send().await.map_err(failure)?;
         self.consumed.read(response.consumed_capacity());
         Ok(response.items.unwrap_or_default())
     }
 }
 
+/// Returns the facts among the rows of their partition.
 fn facts(rows: &[Row]) -> Option<Facts> {
     let is_facts = |row: &&Row| {
         row.get("SK")
@@ -276,6 +278,7 @@ fn facts(rows: &[Row]) -> Option<Facts> {
     Some(Facts::from_map(&data))
 }
 
+/// Returns the sources that a row contains.
 fn sources(row: &Row) -> Option<BTreeSet<String>> {
     let names = row.get(SOURCES)?.as_ss().ok()?;
     Some(names.iter().cloned().collect())

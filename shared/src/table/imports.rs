@@ -1,4 +1,4 @@
-//! Import state in the table: a plan, stored once, and the progress of each byte range.
+//! Stores and reads the state of imports: a plan, stored once, and the progress of each byte range.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 
@@ -27,7 +27,7 @@ pub struct Checkpoint<'a> {
     pub expires_at: i64,
 }
 
-/// The progress of a range before an invocation: where the invocation began, in bytes, and whether that was stored.
+/// The progress of a range before an invocation: the offset at which the invocation began, in bytes, and whether it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
     /// No progress was stored.
@@ -66,7 +66,7 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(row))
             .condition_expression("attribute_not_exists(PK)");
-        conditional(put.send().await)
+        was_applied(put.send().await)
     }
 
     /// Reads an import's plan and ranges, consistently.
@@ -148,7 +148,7 @@ impl Table {
                 .expression_attribute_names("#offset", "offset")
                 .expression_attribute_values(":began", AttributeValue::N(began.to_string()));
         }
-        conditional(put.condition_expression(condition).send().await)
+        was_applied(put.condition_expression(condition).send().await)
     }
 
     /// Counts an attempt of a range from its stored offset. Returns the number of attempts since the range last
@@ -162,7 +162,7 @@ impl Table {
         range: usize,
         expires_at: i64,
     ) -> Result<u64, TableError> {
-        let answer = self
+        let output = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -177,7 +177,7 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        let attempts = answer
+        let attempts = output
             .attributes
             .and_then(|row| row.get("attempts")?.as_n().ok()?.parse().ok());
         Ok(attempts.unwrap_or(1))
@@ -194,8 +194,8 @@ fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: i64) -> Row 
     row
 }
 
-/// Returns whether the condition of a put was met.
-pub(super) fn conditional<O, R>(
+/// Returns whether a conditional put was applied; any failure except that of the condition is an error.
+pub(super) fn was_applied<O, R>(
     result: Result<
         O,
         aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::put_item::PutItemError, R>,

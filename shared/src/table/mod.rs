@@ -1,4 +1,5 @@
-//! The table, with one method per access pattern. DynamoDB types stay in this module; the rest of the code uses items.
+//! Reads and writes the DynamoDB table, with one method per access pattern. Takes and returns items; DynamoDB types stay in this
+//! folder.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -36,13 +37,14 @@ mod write;
 use consumed::Consumed;
 
 pub use batch::{BATCH_SIZE, Verdict, Written};
-pub use erasures::{BareItems, Erasure};
+pub use erasures::{Erasure, ItemsWithoutData};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use imports::{Before, Checkpoint, ImportItems};
 pub use notes::NotePut;
 pub use reads::EventRange;
 pub use write::Write;
 
+/// The attributes of one item, as DynamoDB returns them.
 type Row = HashMap<String, AttributeValue>;
 
 /// The maximum number of pages, 1 MiB each, that are read of one identity.
@@ -69,7 +71,7 @@ pub struct Table {
 pub enum TableError {
     /// The request was throttled, or the table cannot be reached. A retry may succeed.
     #[error("the table is throttled or cannot be reached; retry later")]
-    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// DynamoDB rejected the request as invalid, for example because of a value that cannot be stored.
     #[error("DynamoDB rejected the request as invalid")]
     Invalid(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -89,14 +91,43 @@ pub struct Items {
 
 /// The part of a partition to read, and how to read it.
 struct Range<'a> {
+    /// The lowest sort key, inclusive.
     low: &'a str,
+    /// The highest sort key, inclusive; `None` for the end of the partition.
     high: Option<&'a str>,
+    /// The maximum number of items to examine.
     limit: Option<usize>,
     /// The maximum number of pages, of 1 MiB each.
     pages: usize,
     fields: Fields,
-    consistent: bool,
-    oldest_first: bool,
+    consistency: Consistency,
+    order: Order,
+}
+
+/// Whether a read sees every write that was acknowledged before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// The read may miss the newest writes. It consumes half the capacity of a strongly consistent one.
+    #[default]
+    Eventual,
+    /// The read sees every earlier write.
+    Strong,
+}
+
+impl Consistency {
+    const fn is_strong(self) -> bool {
+        matches!(self, Self::Strong)
+    }
+}
+
+/// The direction of a read. Keys sort by kind, and events of one partition by time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Descending: the newest events come first.
+    #[default]
+    NewestFirst,
+    /// Ascending: the oldest events come first.
+    OldestFirst,
 }
 
 /// The attributes of items to read.
@@ -111,15 +142,16 @@ enum Fields {
 /// How to read an identity's notes.
 #[derive(Clone, Copy, Debug)]
 pub struct NotesRead {
-    consistent: bool,
+    consistency: Consistency,
+    /// The maximum number of pages, of 1 MiB each.
     pages: usize,
 }
 
 impl NotesRead {
     /// Reads the newest notes: one page of at most 1 MiB.
-    pub const fn newest(consistent: bool) -> Self {
+    pub const fn newest(consistency: Consistency) -> Self {
         Self {
-            consistent,
+            consistency,
             pages: 1,
         }
     }
@@ -127,7 +159,7 @@ impl NotesRead {
     /// Reads all notes, consistently, up to the page limit of an identity.
     pub const fn all() -> Self {
         Self {
-            consistent: true,
+            consistency: Consistency::Strong,
             pages: MAX_PAGES,
         }
     }
@@ -153,7 +185,11 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub async fn identity(&self, id: &IdentityId, consistent: bool) -> Result<Items, TableError> {
+    pub async fn identity(
+        &self,
+        id: &IdentityId,
+        consistency: Consistency,
+    ) -> Result<Items, TableError> {
         self.query(
             id,
             Range {
@@ -162,8 +198,8 @@ impl Table {
                 limit: None,
                 pages: MAX_PAGES,
                 fields: Fields::All,
-                consistent,
-                oldest_first: false,
+                consistency,
+                order: Order::NewestFirst,
             },
         )
         .await
@@ -183,8 +219,8 @@ impl Table {
                 limit: None,
                 pages: MAX_PAGES,
                 fields: Fields::All,
-                consistent: false,
-                oldest_first: false,
+                consistency: Consistency::Eventual,
+                order: Order::NewestFirst,
             },
         )
         .await
@@ -204,8 +240,8 @@ impl Table {
                 limit: None,
                 pages: read.pages,
                 fields: Fields::All,
-                consistent: read.consistent,
-                oldest_first: false,
+                consistency: read.consistency,
+                order: Order::NewestFirst,
             },
         )
         .await
@@ -225,7 +261,7 @@ impl Table {
         for group in partitions.chunks(MAX_GET * MAX_READS) {
             let reads = group.chunks(MAX_GET).map(|chunk| {
                 let keys = chunk.iter().map(|pk| attribute::key(pk, keys::PRODUCT));
-                self.get_all(keys.collect(), false)
+                self.get_all(keys.collect(), Consistency::Eventual)
             });
             for (rows, left) in try_join_all(reads).await? {
                 let read = rows.into_iter().filter_map(attribute::partition_and_data);
@@ -240,13 +276,13 @@ impl Table {
         Ok(found)
     }
 
-    /// Reads the rows under at most 100 keys; absent rows are skipped. Keys that DynamoDB leaves unprocessed are
-    /// requested again. Keys that remain unprocessed are the second part of the result. In a consistent read they are
+    /// Reads the rows under at most 100 keys; absent rows are skipped. Requests keys that DynamoDB leaves unprocessed
+    /// again, in at most 5 rounds. Also returns the keys that remain unprocessed; in a strongly consistent read they are
     /// an error.
     async fn get_all(
         &self,
         mut keys: Vec<Row>,
-        consistent: bool,
+        consistency: Consistency,
     ) -> Result<(Vec<Row>, Vec<Row>), TableError> {
         let mut found = Vec::with_capacity(keys.len());
         for round in 0..MAX_GET_ROUNDS {
@@ -258,10 +294,10 @@ impl Table {
             }
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
-                .consistent_read(consistent)
+                .consistent_read(consistency.is_strong())
                 .build();
             let wanted = wanted.map_err(|error| TableError::Refused(error.into()))?;
-            let answer = self
+            let output = self
                 .client
                 .batch_get_item()
                 .request_items(&self.name, wanted)
@@ -269,25 +305,25 @@ impl Table {
                 .send()
                 .await
                 .map_err(failure)?;
-            self.consumed.read(answer.consumed_capacity());
+            self.consumed.read(output.consumed_capacity());
             found.extend(
-                answer
+                output
                     .responses
                     .unwrap_or_default()
                     .remove(&self.name)
                     .unwrap_or_default(),
             );
-            keys = answer
+            keys = output
                 .unprocessed_keys
                 .unwrap_or_default()
                 .remove(&self.name)
                 .map(|left| left.keys)
                 .unwrap_or_default();
         }
-        if keys.is_empty() || !consistent {
+        if keys.is_empty() || consistency == Consistency::Eventual {
             return Ok((found, keys));
         }
-        Err(TableError::Busy(
+        Err(TableError::Unavailable(
             "keys stayed unprocessed after the last retry".into(),
         ))
     }
@@ -309,7 +345,7 @@ impl Table {
                 .filter_map(attribute::item)
                 // DynamoDB deletes expired items late.
                 .filter(|item| !item.is_expired(now));
-            if range.oldest_first {
+            if range.order == Order::OldestFirst {
                 found.items.extend(items);
             } else {
                 found.items.extend(items.filter(|item| links.admit(item)));
@@ -329,6 +365,7 @@ impl Table {
         Ok(found)
     }
 
+    /// Reads one page of a range, from `start` on.
     async fn query_page(
         &self,
         id: &IdentityId,
@@ -346,7 +383,7 @@ impl Table {
             .as_ref()
             .is_none_or(|start| start.get("SK").is_some_and(is_in_head));
         let limit = match range.limit {
-            None if is_in_head && !range.oldest_first => Some(HEAD_PAGE_ITEMS),
+            None if is_in_head && range.order == Order::NewestFirst => Some(HEAD_PAGE_ITEMS),
             limit => limit,
         };
         let limit = limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
@@ -357,8 +394,8 @@ impl Table {
             .key_condition_expression(condition)
             .expression_attribute_values(":pk", AttributeValue::S(id.to_string()))
             .expression_attribute_values(":low", AttributeValue::S(range.low.to_owned()))
-            .scan_index_forward(range.oldest_first)
-            .consistent_read(range.consistent)
+            .scan_index_forward(range.order == Order::OldestFirst)
+            .consistent_read(range.consistency.is_strong())
             .set_limit(limit)
             .set_exclusive_start_key(start)
             .return_consumed_capacity(ReturnConsumedCapacity::Total);
@@ -399,6 +436,7 @@ impl LinkCounts {
         true
     }
 
+    /// Returns whether a read has returned more links of `source` than `MAX_LINK_ITEMS`.
     fn is_full(&self, source: &str) -> bool {
         self.0
             .get(source)
@@ -406,11 +444,12 @@ impl LinkCounts {
     }
 }
 
+/// Returns whether a sort key is in a partition's head, where the highest keys are.
 fn is_in_head(sort: &AttributeValue) -> bool {
     sort.as_s().is_ok_and(|sort| sort.as_str() >= keys::HEAD.0)
 }
 
-/// Classifies a failure that remains after the SDK's own retries.
+/// Converts an SDK error to a [`TableError`], by whether a retry may succeed. The SDK's own retries are already over.
 fn failure<E, R>(error: SdkError<E, R>) -> TableError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
@@ -420,7 +459,7 @@ where
         .as_service_error()
         .and_then(ProvideErrorMetadata::code)
         .map(str::to_owned);
-    let unreached = matches!(
+    let is_unreached = matches!(
         error,
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_)
     );
@@ -433,9 +472,9 @@ where
             | "InternalServerError"
             | "ServiceUnavailable"
             | "TransactionInProgressException",
-        ) => TableError::Busy(error),
+        ) => TableError::Unavailable(error),
         Some("ValidationException") => TableError::Invalid(error),
-        _ if unreached => TableError::Busy(error),
+        _ if is_unreached => TableError::Unavailable(error),
         _ => TableError::Refused(error),
     }
 }

@@ -14,15 +14,16 @@ use crate::{
     table::{Table, TableError},
 };
 
-/// How long a product in memory is used.
-const FRESH: Duration = Duration::from_secs(60);
-/// The maximum number of products in memory. Beyond it, all of them are removed.
-const MAX_HELD: usize = 4096;
+/// How long a product in memory is used before it is read again.
+const CACHE_TTL: Duration = Duration::from_secs(60);
+/// The maximum number of keys in memory. Before it would be exceeded, all of them are removed.
+const MAX_CACHED: usize = 4096;
 
-/// The products that were read recently, including keys without a product.
+/// A cache of the products that were read recently, by partition key. It also contains keys without a product.
 #[derive(Debug, Default)]
 pub struct Products {
-    held: Mutex<HashMap<String, (Instant, Option<Product>)>>,
+    /// When each key was read, and its product.
+    cache: Mutex<HashMap<String, (Instant, Option<Product>)>>,
 }
 
 impl Products {
@@ -44,16 +45,17 @@ impl Products {
             wanted.extend(top.map(|top| top.reference.partition()));
         }
         let known = self.get(table, wanted).await?;
-        let of = |reference: &ProductReference| known.get(&reference.partition());
+        let product_of = |reference: &ProductReference| known.get(&reference.partition());
         if let Some(summary) = summary {
-            summary.rank(|top| of(&top.reference));
+            summary.rank(|top| product_of(&top.reference));
         }
         for item in items {
-            item.add_products(of);
+            item.add_products(product_of);
         }
         Ok(())
     }
 
+    /// Returns the products under these partition keys, from memory or else from the table.
     async fn get(
         &self,
         table: &Table,
@@ -62,10 +64,10 @@ impl Products {
         let mut known = HashMap::new();
         let mut missing = Vec::new();
         {
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
             for partition in wanted {
-                match held.get(&partition) {
-                    Some((at, product)) if at.elapsed() < FRESH => {
+                match cache.get(&partition) {
+                    Some((at, product)) if at.elapsed() < CACHE_TTL => {
                         known.extend(product.clone().map(|product| (partition, product)));
                     }
                     _ => missing.push(partition),
@@ -77,13 +79,13 @@ impl Products {
         }
         // Keys that the table left unprocessed are missing here and are requested again next time.
         let read = table.products(&missing).await?;
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.len() + missing.len() > MAX_HELD {
-            held.clear();
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() + missing.len() > MAX_CACHED {
+            cache.clear();
         }
         for (partition, data) in read {
             let product = data.as_ref().map(Product::of);
-            held.insert(partition.clone(), (Instant::now(), product.clone()));
+            cache.insert(partition.clone(), (Instant::now(), product.clone()));
             known.extend(product.map(|product| (partition, product)));
         }
         Ok(known)

@@ -1,4 +1,5 @@
-//! Reads a profile: the partitions of all identities that links connect, in rounds, each round concurrently.
+//! Reads a profile. In: one of its identities. Out: the items of all identities that links connect. Each round of reads follows
+//! the links that the previous round found; the reads of a round run concurrently.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use futures::future::{try_join, try_join_all};
 use crate::{
     model::{closure::Closure, erasure::Markers, identity::IdentityId, item::Item, keys::SortKey},
     profile::{Profile, State},
-    table::{EventRange, Items, NotesRead, Table, TableError},
+    table::{Consistency, EventRange, Items, NotesRead, Table, TableError},
 };
 
 /// Whether a profile is read with its notes, which take one more query for each identity.
@@ -19,18 +20,18 @@ pub enum Notes {
     Skip,
 }
 
-/// Reads the whole profile that `asked` belongs to.
+/// Reads the whole profile that the identity `requested` belongs to.
 ///
 /// # Errors
 /// The table cannot be read.
 pub async fn profile(
     table: &Table,
-    asked: &IdentityId,
-    consistent: bool,
+    requested: &IdentityId,
+    consistency: Consistency,
     notes: Notes,
 ) -> Result<Profile, TableError> {
-    let part = Part::Whole { consistent, notes };
-    let found = close(table, Closure::new(asked.clone()), part).await?;
+    let part = Part::Whole { consistency, notes };
+    let found = read_closure(table, Closure::new(requested.clone()), part).await?;
     let members = found.closure.members();
     let mut profile = Profile {
         partial: false,
@@ -45,8 +46,10 @@ pub async fn profile(
     }
     if notes == Notes::Skip && !profile.exists() {
         // A profile can consist of notes alone.
-        let markers = found.markers.get(asked);
-        let newest = table.notes(asked, NotesRead::newest(consistent)).await?;
+        let markers = found.markers.get(requested);
+        let newest = table
+            .notes(requested, NotesRead::newest(consistency))
+            .await?;
         let left = newest.items.into_iter();
         let left = left.filter(|note| markers.is_none_or(|markers| !markers.erase(note)));
         profile.state.extend(left);
@@ -65,7 +68,7 @@ pub struct Members {
     /// returns.
     pub partial: bool,
     /// Whether an identity that was read has a record, attribute or link that is not erased.
-    known: bool,
+    has_head: bool,
 }
 
 impl Members {
@@ -83,18 +86,18 @@ impl Members {
     /// # Errors
     /// The table cannot be read.
     pub async fn exist(&self, table: &Table) -> Result<bool, TableError> {
-        let asked = self.closure.asked();
-        let markers = self.markers.get(asked).cloned().unwrap_or_default();
-        Ok(self.known || has_more(table, asked, &markers).await?)
+        let requested = self.closure.requested();
+        let markers = self.markers.get(requested).cloned().unwrap_or_default();
+        Ok(self.has_head || has_note_or_event(table, requested, &markers).await?)
     }
 }
 
-/// Finds the identities of the profile that `asked` belongs to, from their heads alone.
+/// Finds the identities of the profile that `requested` belongs to. Reads only their heads.
 ///
 /// # Errors
 /// The table cannot be read.
-pub async fn members(table: &Table, asked: &IdentityId) -> Result<Members, TableError> {
-    members_of(table, Closure::new(asked.clone())).await
+pub async fn members(table: &Table, requested: &IdentityId) -> Result<Members, TableError> {
+    members_of(table, Closure::new(requested.clone())).await
 }
 
 /// Finds the identities of a profile as `members` does, up to the closure's own limit.
@@ -102,42 +105,48 @@ pub async fn members(table: &Table, asked: &IdentityId) -> Result<Members, Table
 /// # Errors
 /// The table cannot be read.
 pub async fn members_of(table: &Table, closure: Closure) -> Result<Members, TableError> {
-    let found = close(table, closure, Part::Head).await?;
-    let known = found.read.iter().any(|(_, items)| stands(&items.items));
+    let found = read_closure(table, closure, Part::Head).await?;
+    let mut read = found.read.iter();
+    let has_head = read.any(|(_, items)| has_non_marker(&items.items));
     Ok(Members {
         partial: found.closure.is_partial()
             || found.read.iter().any(|(_, items)| items.next.is_some()),
         closure: found.closure,
         markers: found.markers,
-        known,
+        has_head,
     })
 }
 
-/// Returns the markers of an identity if they leave any item of it. Returns `None` if nothing is left.
+/// Returns the markers of an identity that still has data. Returns `None` if there is no item that they do not erase.
 ///
 /// # Errors
 /// The table cannot be read.
-pub async fn standing(table: &Table, id: &IdentityId) -> Result<Option<Markers>, TableError> {
+pub async fn live_markers(table: &Table, id: &IdentityId) -> Result<Option<Markers>, TableError> {
     let head = table.head(id).await?.items;
     let markers = Markers::of(&head);
     let left = head.into_iter().filter(|item| !markers.erase(item));
-    let known = stands(&left.collect::<Vec<_>>()) || has_more(table, id, &markers).await?;
-    Ok(known.then_some(markers))
+    let is_live =
+        has_non_marker(&left.collect::<Vec<_>>()) || has_note_or_event(table, id, &markers).await?;
+    Ok(is_live.then_some(markers))
 }
 
 /// Returns whether there are items other than markers.
-fn stands(items: &[Item]) -> bool {
+fn has_non_marker(items: &[Item]) -> bool {
     items
         .iter()
         .any(|item| !matches!(item.key, SortKey::Marker(_)))
 }
 
 /// Returns whether an identity has a note or an event that its markers do not erase.
-async fn has_more(table: &Table, id: &IdentityId, markers: &Markers) -> Result<bool, TableError> {
+async fn has_note_or_event(
+    table: &Table,
+    id: &IdentityId,
+    markers: &Markers,
+) -> Result<bool, TableError> {
     // The newest note and the newest event are erased last and expire last, unless a different rule applied to earlier
     // ones.
     let (notes, events) = try_join(
-        table.notes(id, NotesRead::newest(true)),
+        table.notes(id, NotesRead::newest(Consistency::Strong)),
         table.events(id, &EventRange::default(), None, LATEST),
     )
     .await?;
@@ -156,7 +165,12 @@ const LATEST: usize = 8;
 /// The items to read of each identity.
 #[derive(Clone, Copy)]
 enum Part {
-    Whole { consistent: bool, notes: Notes },
+    /// The head and the events, and the notes unless they are skipped.
+    Whole {
+        consistency: Consistency,
+        notes: Notes,
+    },
+    /// The head alone.
     Head,
 }
 
@@ -171,14 +185,14 @@ struct Found {
 async fn whole(
     table: &Table,
     id: &IdentityId,
-    consistent: bool,
+    consistency: Consistency,
     notes: Notes,
 ) -> Result<Items, TableError> {
-    let identity = table.identity(id, consistent);
+    let identity = table.identity(id, consistency);
     if notes == Notes::Skip {
         return identity.await;
     }
-    let newest = table.notes(id, NotesRead::newest(consistent));
+    let newest = table.notes(id, NotesRead::newest(consistency));
     let (mut identity, newest) = try_join(identity, newest).await?;
     identity.items.extend(newest.items);
     identity.next = identity.next.or(newest.next);
@@ -186,7 +200,7 @@ async fn whole(
 }
 
 /// Reads identities until no link leads to another one. Leaves out the items that their markers erase.
-async fn close(table: &Table, closure: Closure, part: Part) -> Result<Found, TableError> {
+async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Found, TableError> {
     let mut found = Found {
         closure,
         markers: BTreeMap::new(),
@@ -198,7 +212,7 @@ async fn close(table: &Table, closure: Closure, part: Part) -> Result<Found, Tab
             return Ok(found);
         }
         let read_one = async |id| match part {
-            Part::Whole { consistent, notes } => whole(table, id, consistent, notes).await,
+            Part::Whole { consistency, notes } => whole(table, id, consistency, notes).await,
             Part::Head => table.head(id).await,
         };
         let mut read = Vec::with_capacity(round.len());

@@ -1,8 +1,8 @@
-//! Reads events of an identity in either direction, all of its items, single items, and the plans of imports.
+//! Reads an identity's events in either order, all of its items, the items under one key, and the plans of imports.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Fields, Items, MAX_PAGES, Range, Table, TableError, attribute};
+use super::{Consistency, Fields, Items, MAX_PAGES, Order, Range, Table, TableError, attribute};
 use crate::model::{
     identity::IdentityId,
     item::Item,
@@ -19,13 +19,13 @@ pub struct EventRange {
     pub from: Option<Instant>,
     /// The latest time, exclusive.
     pub to: Option<Instant>,
-    /// Whether the oldest events come first.
-    pub oldest_first: bool,
+    /// The order of the events.
+    pub order: Order,
 }
 
 impl EventRange {
-    /// Returns the lowest and the highest sort key of the range after `place`, an event's key.
-    fn bounds(&self, place: Option<&SortKey>) -> (String, String) {
+    /// Returns the lowest and the highest sort key of the range after `position`, an event's key.
+    fn bounds(&self, position: Option<&SortKey>) -> (String, String) {
         let (low, high) = keys::EVENTS;
         // A time sorts before every key that begins with it, so `from` is inclusive and `to` is exclusive.
         let key = |at: Instant| format!("{low}{}", at.fixed());
@@ -33,12 +33,12 @@ impl EventRange {
             self.from.map_or_else(|| low.to_owned(), key),
             self.to.map_or_else(|| high.to_owned(), key),
         );
-        if let Some(place) = place {
-            let place = place.to_text();
-            if self.oldest_first {
-                bounds.0 = bounds.0.max(place);
+        if let Some(position) = position {
+            let position = position.to_text();
+            if self.order == Order::OldestFirst {
+                bounds.0 = bounds.0.max(position);
             } else {
-                bounds.1 = bounds.1.min(place);
+                bounds.1 = bounds.1.min(position);
             }
         }
         bounds
@@ -46,7 +46,7 @@ impl EventRange {
 }
 
 impl Table {
-    /// Reads at most `limit` events of an identity after `place`, an event's key, in the range's direction.
+    /// Reads at most `limit` events of an identity after `position`, an event's key, in the range's direction.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -54,48 +54,48 @@ impl Table {
         &self,
         id: &IdentityId,
         range: &EventRange,
-        place: Option<&SortKey>,
+        position: Option<&SortKey>,
         limit: usize,
     ) -> Result<Items, TableError> {
-        let (low, high) = range.bounds(place);
+        let (low, high) = range.bounds(position);
         if low > high {
             return Ok(Items::default());
         }
-        // `BETWEEN` includes its bounds. One more item is read, and the item at `place` is removed.
+        // `BETWEEN` includes its bounds. One more item is read, and the item at `position` is removed.
         let range = Range {
             low: &low,
             high: Some(&high),
-            limit: Some(limit + usize::from(place.is_some())),
+            limit: Some(limit + usize::from(position.is_some())),
             pages: MAX_PAGES,
             fields: Fields::All,
-            consistent: false,
-            oldest_first: range.oldest_first,
+            consistency: Consistency::Eventual,
+            order: range.order,
         };
-        Ok(after(place, limit, self.query(id, range).await?))
+        Ok(after(position, limit, self.query(id, range).await?))
     }
 
-    /// Reads at most `limit` items of an identity after `place`, of every kind, in key order and consistently.
+    /// Reads at most `limit` items of an identity after `position`, of every kind, in key order and consistently.
     ///
     /// # Errors
     /// The table cannot be read.
     pub async fn everything(
         &self,
         id: &IdentityId,
-        place: Option<&SortKey>,
+        position: Option<&SortKey>,
         limit: usize,
     ) -> Result<Items, TableError> {
-        let low = place.map(SortKey::to_text);
+        let low = position.map(SortKey::to_text);
         let range = Range {
             // No key sorts before a space.
             low: low.as_deref().unwrap_or(" "),
             high: None,
-            limit: Some(limit + usize::from(place.is_some())),
+            limit: Some(limit + usize::from(position.is_some())),
             pages: MAX_PAGES,
             fields: Fields::All,
-            consistent: true,
-            oldest_first: true,
+            consistency: Consistency::Strong,
+            order: Order::OldestFirst,
         };
-        Ok(after(place, limit, self.query(id, range).await?))
+        Ok(after(position, limit, self.query(id, range).await?))
     }
 
     /// Reads the plans of at most 100 imports. Plans that are no longer stored are missing.
@@ -110,7 +110,7 @@ impl Table {
             .iter()
             .map(|import| attribute::key(&keys::import(*import), keys::IMPORT))
             .collect();
-        let (rows, _) = self.get_all(keys, false).await?;
+        let (rows, _) = self.get_all(keys, Consistency::Eventual).await?;
         let mut found: HashMap<_, _> = rows
             .into_iter()
             .filter_map(attribute::partition_and_data)
@@ -134,16 +134,16 @@ impl Table {
             .iter()
             .map(|id| attribute::key(id.as_str(), &sort))
             .collect();
-        let (rows, _) = self.get_all(keys, true).await?;
+        let (rows, _) = self.get_all(keys, Consistency::Strong).await?;
         let now = Instant::now().seconds();
         let items = rows.into_iter().filter_map(attribute::item);
         Ok(items.filter(|item| !item.is_expired(now)).collect())
     }
 }
 
-/// Returns at most `limit` of the items that were read, without the item at `place`.
-fn after(place: Option<&SortKey>, limit: usize, mut read: Items) -> Items {
-    read.items.retain(|item| Some(&item.key) != place);
+/// Returns at most `limit` of the items that were read, without the item at `position`.
+fn after(position: Option<&SortKey>, limit: usize, mut read: Items) -> Items {
+    read.items.retain(|item| Some(&item.key) != position);
     if read.items.len() > limit {
         read.items.truncate(limit);
         read.next = read.items.last().map(|item| item.key.clone());
@@ -160,7 +160,7 @@ mod tests {
     };
 
     #[test]
-    fn bounds_hold_the_place_within_the_range() {
+    fn bounds_end_at_position_and_range() {
         let at = |second| Instant::from_seconds(second).unwrap();
         let key = |second| {
             SortKey::Event(EventKey::new(
@@ -174,19 +174,19 @@ mod tests {
         let mut range = EventRange {
             from: Some(at(10)),
             to: Some(at(20)),
-            oldest_first: false,
+            order: Order::NewestFirst,
         };
         let stored = |second| key(second).to_text();
-        let within = |range: &EventRange, place, second| {
-            let (low, high) = range.bounds(place);
+        let within = |range: &EventRange, position, second| {
+            let (low, high) = range.bounds(position);
             low <= stored(second) && stored(second) <= high
         };
         assert!(within(&range, None, 10) && within(&range, None, 19));
         assert!(!within(&range, None, 9) && !within(&range, None, 20));
-        let place = key(15);
-        assert!(within(&range, Some(&place), 14) && !within(&range, Some(&place), 16));
-        range.oldest_first = true;
-        assert!(within(&range, Some(&place), 16) && !within(&range, Some(&place), 14));
+        let position = key(15);
+        assert!(within(&range, Some(&position), 14) && !within(&range, Some(&position), 16));
+        range.order = Order::OldestFirst;
+        assert!(within(&range, Some(&position), 16) && !within(&range, Some(&position), 14));
         // A place outside the range, which only a forged cursor contains, does not widen the range.
         let (early, late) = (key(5), key(25));
         assert!(!within(&range, Some(&early), 9) && !within(&range, Some(&late), 26));

@@ -1,4 +1,4 @@
-//! The results of transactions, and the transaction that writes two items.
+//! Writes two items in one transaction, and reads why a transaction was canceled.
 
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
@@ -16,12 +16,12 @@ use crate::model::{item::Item, version::VERSION_BYTES};
 const REPLACEABLE: &str = "attribute_not_exists(#version) OR #version < :version \
     OR NOT attribute_type(#version, :binary) OR size(#version) <> :bytes";
 
-/// Another transaction uses the same item.
+/// The code for an item that another transaction uses.
 const CONFLICT: &str = "TransactionConflict";
-/// A condition failed.
+/// The code for an item whose condition failed.
 const CONDITION: &str = "ConditionalCheckFailed";
 /// Codes of failures that a retry may overcome.
-const PASSING: [&str; 5] = [
+const RETRYABLE: [&str; 5] = [
     CONFLICT,
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
@@ -34,8 +34,8 @@ impl Table {
     /// reports them:
     ///
     /// - `Stored`: both are stored. An item without a valid version is older than every other.
-    /// - `Held`: the table has one of them in this version, which is not older.
-    /// - `Busy`: another transaction works on one of them, or a condition failed for a reason that is not reported.
+    /// - `NotNewer`: the table has one of them in this version, so neither is stored.
+    /// - `Throttled`: another transaction works on one of them, or a condition failed for a reason that is not reported.
     /// - `Refused`, `TooLarge`: one of them can't be stored.
     ///
     /// # Errors
@@ -50,8 +50,8 @@ impl Table {
             .send()
             .await;
         let error = match result {
-            Ok(answer) => {
-                let consumed = answer.consumed_capacity().iter();
+            Ok(output) => {
+                let consumed = output.consumed_capacity().iter();
                 let units = consumed.filter_map(|consumed| consumed.capacity_units());
                 return Ok((Verdict::Stored, units.sum()));
             }
@@ -61,25 +61,25 @@ impl Table {
             .as_service_error()
             .map(cancellation)
             .unwrap_or_default();
-        let held = reasons
+        let stored = reasons
             .iter()
-            .filter_map(|(_, item)| attribute::held_version(item.as_ref()?))
+            .filter_map(|(_, item)| attribute::version_of(item.as_ref()?))
             .max();
-        if let Some(held) = held {
+        if let Some(stored) = stored {
             // DynamoDB charges a refused transaction too, but does not report the units.
-            return Ok((Verdict::Held(held), 0.0));
+            return Ok((Verdict::NotNewer(stored), 0.0));
         }
         if reasons
             .iter()
             .any(|(code, _)| [CONFLICT, CONDITION].contains(&code.as_str()))
         {
-            return Ok((Verdict::Busy, 0.0));
+            return Ok((Verdict::Throttled, 0.0));
         }
-        if let Some(refused) = error.as_service_error().and_then(refusal) {
-            return Ok((refused, 0.0));
+        if let Some(verdict) = error.as_service_error().and_then(rejected_item) {
+            return Ok((verdict, 0.0));
         }
-        if passes(&reasons) {
-            return Err(TableError::Busy(error.into()));
+        if is_retryable(&reasons) {
+            return Err(TableError::Unavailable(error.into()));
         }
         Err(failure(error))
     }
@@ -105,7 +105,7 @@ impl Table {
 }
 
 /// Returns the verdict on a transaction that was canceled because one of its items cannot be stored.
-fn refusal(error: &TransactWriteItemsError) -> Option<Verdict> {
+fn rejected_item(error: &TransactWriteItemsError) -> Option<Verdict> {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return None;
     };
@@ -140,8 +140,8 @@ pub(super) fn cancellation(error: &TransactWriteItemsError) -> Vec<(String, Opti
 }
 
 /// Returns whether a retry may overcome one of the reasons for which a transaction was canceled.
-pub(super) fn passes(reasons: &[(String, Option<Row>)]) -> bool {
+pub(super) fn is_retryable(reasons: &[(String, Option<Row>)]) -> bool {
     reasons
         .iter()
-        .any(|(code, _)| PASSING.contains(&code.as_str()))
+        .any(|(code, _)| RETRYABLE.contains(&code.as_str()))
 }

@@ -74,7 +74,7 @@ async fn purges_at_end_of_import() {
         .map(|number| ids.identity(&identifier(&mobile(number))))
         .collect();
     insert_markers(stack, &identities).await;
-    stack.at_rest().await;
+    stack.wait_idle().await;
     let report = setting.report(key, &version_id).await;
     assert_eq!(
         (&report["status"], &report["written"]),

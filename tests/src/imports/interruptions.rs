@@ -104,7 +104,7 @@ async fn random_kills_change_nothing() {
             .iter()
             .filter(|line| line.contains("signal: killed"))
             .count();
-        setting.stack().at_rest().await;
+        setting.stack().wait_idle().await;
         lost += setting.stack().list("failed/").len();
         setting.set_faults(&Faults::default());
         again += setting.redrive().await;

@@ -54,7 +54,7 @@ async fn imports_every_record_of_event() {
         tries += 1;
         assert!(tries <= 3, "{error}");
     }
-    setting.stack().at_rest().await;
+    setting.stack().wait_idle().await;
     assert!(setting.invocations().await >= 8);
     for report in reports {
         let report = setting.json(&report).await;

@@ -50,7 +50,7 @@ async fn reports_deleted_version() {
             .bucket(setting.stack().bucket())
             .key(KEY);
         delete.version_id(&version_id).send().await.unwrap();
-        setting.stack().at_rest().await;
+        setting.stack().wait_idle().await;
         let outcome = setting.outcome(KEY, &version_id).await;
         assert_eq!(outcome.status, "failed");
         let report = setting.report(KEY, &version_id).await;
@@ -82,7 +82,7 @@ async fn reports_superseded_object() {
             .to_owned()
     };
     let etag = put(600).await;
-    setting.stack().at_rest().await;
+    setting.stack().wait_idle().await;
     let mut event = s3_event(&setting.app, KEY, "", "0A");
     event["Records"][0]["s3"]["object"]["eTag"] = json!(etag);
     setting
@@ -91,7 +91,7 @@ async fn reports_superseded_object() {
         .await
         .unwrap();
     put(1).await;
-    setting.stack().at_rest().await;
+    setting.stack().wait_idle().await;
     let report = setting.json(&format!("reports/{KEY}/{etag}-0A.json")).await;
     assert_eq!(
         (&report["status"], &report["problem"]["type"]),

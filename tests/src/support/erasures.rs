@@ -24,7 +24,10 @@ pub(crate) async fn unerased_items(app: &TestApp) -> Vec<String> {
         let mut own = Vec::new();
         let mut after = None;
         loop {
-            let page = table.bare_items(&identity, after.as_deref()).await.unwrap();
+            let page = table
+                .items_without_data(&identity, after.as_deref())
+                .await
+                .unwrap();
             own.extend(page.items);
             after = page.next;
             if after.is_none() {

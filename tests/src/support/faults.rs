@@ -81,7 +81,7 @@ impl FaultyApp {
     /// Drops a file and waits until no event is left. Returns the version id.
     pub(crate) async fn drop(&self, key: &str, file: &str) -> String {
         let version_id = self.stack().put(key, file.to_owned()).await.unwrap();
-        self.stack().at_rest().await;
+        self.stack().wait_idle().await;
         version_id
     }
 
@@ -107,7 +107,7 @@ impl FaultyApp {
                 }
                 sent.push(key);
             }
-            self.stack().at_rest().await;
+            self.stack().wait_idle().await;
         }
     }
 

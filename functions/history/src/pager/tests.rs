@@ -71,14 +71,14 @@ fn respond(stored: &Stored, range: &EventRange, wanted: &Wanted) -> Items {
         let key = item.event().unwrap();
         range.from.is_none_or(|from| key.at() >= from) && range.to.is_none_or(|to| key.at() < to)
     });
-    if !range.oldest_first {
+    if range.order == Order::NewestFirst {
         items.reverse();
     }
-    if let Some(place) = &wanted.place {
+    if let Some(place) = &wanted.after {
         let SortKey::Event(place) = place else {
             panic!("{place:?}")
         };
-        items.retain(|item| is_before(place, item.event().unwrap(), range.oldest_first));
+        items.retain(|item| is_before(place, item.event().unwrap(), range.order));
     }
     let more = items.len() > wanted.limit;
     items.truncate(wanted.limit);
@@ -124,26 +124,29 @@ fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<I
         let mut next = merged.next.clone();
         if items.len() > paging.cut {
             items.truncate(paging.cut);
-            next = merged.place_after(paging.cut - 1);
+            next = merged.position_after(paging.cut - 1);
         } else if next.is_some() && !merged.partial {
             assert_eq!(items.len(), paging.limit, "only the last page may be short");
-            assert_eq!(next, merged.place_after(paging.limit - 1));
+            assert_eq!(next, merged.position_after(paging.limit - 1));
         }
         pages.push(items);
         let Some(place) = next else {
             return (pages, reads);
         };
-        let advance = begin.as_ref().is_none_or(|begin: &Place| {
+        let advance = begin.as_ref().is_none_or(|begin: &EventPosition| {
             begin.since.is_some()
                 && place
-                    == Place {
+                    == EventPosition {
                         since: None,
                         ..begin.clone()
                     }
-                || is_before(&begin.after, &place.after, filter.range.oldest_first)
+                || is_before(&begin.after, &place.after, filter.range.order)
         });
         assert!(advance, "from {begin:?} to {place:?}");
-        assert_eq!(Place::parse(&place.to_text()).as_ref(), Some(&place));
+        assert_eq!(
+            EventPosition::parse(&place.to_text()).as_ref(),
+            Some(&place)
+        );
         begin = Some(place);
         assert!(pages.len() < 1_000);
     }
@@ -153,10 +156,10 @@ fn page_through(stored: &Stored, filter: &Filter, paging: &Paging) -> (Vec<Vec<I
 fn folded(items: &[Item], filter: &Filter) -> Vec<Item> {
     let state: State = items.iter().cloned().collect();
     let mut shown: Vec<_> = state.events().into_iter().cloned().collect();
-    if filter.range.oldest_first {
+    if filter.range.order == Order::OldestFirst {
         shown.reverse();
     }
-    shown.retain(|item| filter.has(item.event().unwrap().at()) && filter.passes(item));
+    shown.retain(|item| filter.includes(item.event().unwrap().at()) && filter.passes(item));
     shown
 }
 
@@ -200,18 +203,15 @@ fn filter() -> impl Strategy<Value = Filter> {
     let moment = || prop::option::of((0_i64..10).prop_map(|n| at(NOON + n * 12 * HOUR)));
     let types = prop::collection::btree_set(prop::sample::select(KINDS.to_vec()), 0..2);
     let channel = prop::option::weighted(0.3, Just(normal_channel("Web-Chat")));
-    (types, channel, moment(), moment(), any::<bool>()).prop_map(
-        |(types, channel, from, to, oldest_first)| Filter {
+    let order = prop::sample::select(vec![Order::NewestFirst, Order::OldestFirst]);
+    (types, channel, moment(), moment(), order).prop_map(|(types, channel, from, to, order)| {
+        Filter {
             types: types.into_iter().collect::<BTreeSet<_>>(),
             channel,
             account: None,
-            range: EventRange {
-                from,
-                to,
-                oldest_first,
-            },
-        },
-    )
+            range: EventRange { from, to, order },
+        }
+    })
 }
 
 fn paging() -> impl Strategy<Value = Paging> {
@@ -241,7 +241,7 @@ proptest! {
         let (pages, _) = page_through(&stored(&items), &filter, &paging);
         let found = pages.concat();
         let keys: Vec<_> = found.iter().filter_map(Item::event).collect();
-        let is_ordered = keys.is_sorted_by(|a, b| is_before(a, b, filter.range.oldest_first));
+        let is_ordered = keys.is_sorted_by(|a, b| is_before(a, b, filter.range.order));
         prop_assert!(is_ordered, "each once, in order");
         for item in folded(&items, &filter) {
             prop_assert!(found.contains(&item));
@@ -350,7 +350,7 @@ fn a_page_ends_after_its_share_of_reads() {
                 let range = pager.range().clone();
                 let small = Wanted {
                     limit: 1,
-                    place: wanted[0].place.clone(),
+                    after: wanted[0].after.clone(),
                     identity: wanted[0].identity.clone(),
                     source: 0,
                 };

@@ -1,5 +1,5 @@
-//! Erasure: executes a row of a forget file, and deletes what an import stored of an identity that was erased meanwhile.
-//! ADR 7 explains why nothing is left, whatever is imported concurrently.
+//! Executes erasures. In: a row of a forget file, or the erasure list after an import. Out: markers, and the deletion of everything
+//! that they erase, including what a concurrent import stored meanwhile. ADR 7 explains why nothing is left, whatever is imported concurrently.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -36,7 +36,7 @@ const MAX_TARGETS: usize = 5_000;
 const MAX_PASSES: usize = 100;
 /// The maximum number of attempts to delete items while the table is throttled.
 const MAX_ATTEMPTS: u32 = 10;
-/// The tolerance in seconds for clocks that differ and for invocations that record their changes late.
+/// The tolerance in seconds for clocks that differ, and for invocations that record their changes late.
 const SLACK_SECONDS: i64 = 60 * 60;
 
 /// Reads the erasure list, unless it has not changed since this process read it.
@@ -59,9 +59,9 @@ pub(crate) struct Executed {
     pub(crate) excluded: Vec<ExcludedLinks>,
 }
 
-/// The facts about an import's plan that erasure needs.
+/// The facts about an import's plan that decide which erasures have to be executed after it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Planned {
+pub(crate) struct PlanFacts {
     /// How often the erasure list had changed when the import was planned.
     pub(crate) erasure_changes: u64,
     /// When the import was planned, in seconds since 1970.
@@ -99,7 +99,7 @@ pub(crate) async fn forget(
         // The targets are recorded before anything is deleted: afterwards no link leads to them.
         targets = app
             .table
-            .note_targets(import, version.offset(), &targets, row.expires_at)
+            .store_targets(import, version.offset(), &targets, row.expires_at)
             .await?;
     }
     let markers = forget.markers(version);
@@ -152,23 +152,23 @@ async fn write_markers(
 /// Deletes items of identities that were added to the erasure list since an import was planned.
 pub(crate) async fn catch_up(
     app: &App,
-    planned: Planned,
+    planned: PlanFacts,
     known: &Erasures,
     erased: &mut Erased,
 ) -> Result<(), IngestError> {
     if app.table.erasure_changes().await? == planned.erasure_changes {
         return Ok(());
     }
-    let now = read(app).await?;
+    let current = read(app).await?;
     let before = rows_before(planned, known);
     let mut left = Vec::new();
-    for (identity, Erasure { markers, listed_at }) in now.list() {
-        let is_since = *listed_at >= planned.at - SLACK_SECONDS;
-        let is_over = known.has_carried_out(identity, markers)
+    for (identity, Erasure { markers, listed_at }) in current.list() {
+        let is_new = *listed_at >= planned.at - SLACK_SECONDS;
+        let is_executed = known.has_executed(identity, markers)
             || before
                 .as_ref()
-                .is_some_and(|rows| is_all_said_in(rows, markers));
-        if is_since && !is_over {
+                .is_some_and(|rows| is_written_within(rows, markers));
+        if is_new && !is_executed {
             left.push(identity.clone());
         }
     }
@@ -181,13 +181,13 @@ pub(crate) async fn catch_up(
 /// An earlier invocation executed all of these rows before it saved its progress, and every later invocation applied them.
 /// Returns `None` if this invocation wrote no marker. Also returns `None` for an object with several ranges, because several
 /// invocations read it concurrently.
-fn rows_before(planned: Planned, known: &Erasures) -> Option<Range<Version>> {
+fn rows_before(planned: PlanFacts, known: &Erasures) -> Option<Range<Version>> {
     let first = known.first()?;
     planned.is_in_one_range.then(|| first.at(0)..first)
 }
 
-/// Returns whether one of these rows wrote all markers of an identity.
-fn is_all_said_in(rows: &Range<Version>, markers: &Markers) -> bool {
+/// Returns whether one of these rows wrote `markers`: an erasure, with or without a suppression, and nothing else.
+fn is_written_within(rows: &Range<Version>, markers: &Markers) -> bool {
     let Some(version) = markers.erased().filter(|version| rows.contains(version)) else {
         return false;
     };
@@ -198,8 +198,11 @@ fn is_all_said_in(rows: &Range<Version>, markers: &Markers) -> bool {
     [erased, suppressed].contains(markers)
 }
 
-/// Deletes items, each only in the version given here. Returns for each whether it was deleted; an item that was replaced since
-/// is not. For an item that is gone, DynamoDB reports a success.
+/// Deletes items, each only in the version that was read. Returns for each whether it was deleted; an item that was replaced since
+/// is not. For an item that no longer exists, DynamoDB reports a success.
+///
+/// # Errors
+/// The table is throttled in `MAX_ATTEMPTS` attempts, or refuses a deletion.
 pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, TableError> {
     let mut deleted = vec![false; items.len()];
     let mut left: Vec<usize> = (0..items.len()).collect();
@@ -208,22 +211,22 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
         let mut throttled = Vec::new();
         let mut error = None;
         for batch in left.chunks(BATCH_SIZE) {
-            let wanted: Vec<&Item> = batch.iter().map(|place| items[*place]).collect();
+            let wanted: Vec<&Item> = batch.iter().map(|index| items[*index]).collect();
             let verdicts = match table.delete(&wanted).await {
                 Ok(verdicts) => verdicts,
-                Err(busy @ TableError::Busy(_)) => {
-                    error = Some(busy);
+                Err(unavailable @ TableError::Unavailable(_)) => {
+                    error = Some(unavailable);
                     throttled.extend(batch);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            for (place, verdict) in batch.iter().zip(verdicts) {
+            for (index, verdict) in batch.iter().zip(verdicts) {
                 match verdict {
-                    Verdict::Stored => deleted[*place] = true,
-                    Verdict::Gone | Verdict::Held(_) | Verdict::Unversioned => {}
-                    Verdict::Busy => throttled.push(*place),
-                    Verdict::Taken | Verdict::TooLarge => {
+                    Verdict::Stored => deleted[*index] = true,
+                    Verdict::Missing | Verdict::NotNewer(_) | Verdict::Unversioned => {}
+                    Verdict::Throttled => throttled.push(*index),
+                    Verdict::AlreadyExists | Verdict::TooLarge => {
                         return Err(TableError::Refused(
                             "DynamoDB did not accept a deletion".into(),
                         ));
@@ -238,9 +241,8 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
         }
         attempt += 1;
         if attempt == MAX_ATTEMPTS {
-            return Err(
-                error.unwrap_or_else(|| TableError::Busy("deletions stayed throttled".into()))
-            );
+            return Err(error
+                .unwrap_or_else(|| TableError::Unavailable("deletions stayed throttled".into())));
         }
         tokio::time::sleep(write::backoff(attempt)).await;
     }
@@ -280,6 +282,7 @@ struct Deleted {
 }
 
 impl Deleted {
+    /// Counts a deleted item.
     fn count(&mut self, item: &Item, markers: &Markers) {
         if matches!(item.key, SortKey::Link { .. }) {
             self.links.insert((item.identity.clone(), item.key.clone()));
@@ -309,7 +312,9 @@ async fn erase(
             if deadline.is_some_and(Deadline::is_past) {
                 return Ok((deleted, false));
             }
-            let page = table.bare_items(&identity, after.as_deref()).await?;
+            let page = table
+                .items_without_data(&identity, after.as_deref())
+                .await?;
             found |= erase_page(table, &page.items, &markers, &mut deleted).await?;
             after = page.next;
             if after.is_none() {
@@ -320,12 +325,12 @@ async fn erase(
             return Ok((deleted, true));
         }
     }
-    Err(IngestError::Table(TableError::Busy(
+    Err(IngestError::Table(TableError::Unavailable(
         "an identity receives items faster than they are erased; wait until imports about it have ended".into(),
     )))
 }
 
-/// Deletes everything that the markers erase of a page. Returns whether there was anything.
+/// Deletes the items of a page that the markers erase. Returns whether there was any.
 async fn erase_page(
     table: &Table,
     items: &[Item],
@@ -389,9 +394,9 @@ async fn profiles(
 /// if a stored item names it.
 async fn profile(
     table: &Table,
-    asked: IdentityId,
+    requested: IdentityId,
 ) -> Result<(Closure, HashMap<IdentityId, Identifier>), TableError> {
-    let mut closure = Closure::with_limit(asked, MAX_TARGETS);
+    let mut closure = Closure::with_limit(requested, MAX_TARGETS);
     let mut names: HashMap<IdentityId, Identifier> = HashMap::new();
     loop {
         let round = closure.pending();
@@ -405,8 +410,8 @@ async fn profile(
         }
         let markers: Vec<Markers> = read.iter().map(Markers::of).collect();
         for (id, items) in round.iter().zip(&read) {
-            let own = items.iter().filter_map(|item| item.link.clone());
-            let named = own.map(|link| (id.clone(), link));
+            let links = items.iter().filter_map(|item| item.link.clone());
+            let named = links.map(|link| (id.clone(), link));
             let linked = live_links(items).filter_map(|(other, link)| Some((other, link?)));
             for (id, link) in named.chain(linked) {
                 learn(&mut names, id, link);
@@ -436,10 +441,10 @@ async fn profile(
 
 /// Records an identifier of an identity. An email address replaces its hash.
 fn learn(names: &mut HashMap<IdentityId, Identifier>, id: IdentityId, name: Identifier) {
-    let held = names.entry(id).or_insert_with(|| name.clone());
+    let known = names.entry(id).or_insert_with(|| name.clone());
     // An email address sorts before its hash.
-    if name < *held {
-        *held = name;
+    if name < *known {
+        *known = name;
     }
 }
 

@@ -10,7 +10,7 @@ use shared::{
 
 use super::*;
 use crate::{
-    record::{self, Context, Placed},
+    record::{self, Context, MappedRecord},
     rows::json,
 };
 
@@ -35,7 +35,7 @@ impl File {
     }
 
     /// Returns the mapped row, given these erasures.
-    fn placed(&self, erasures: Erasures) -> Placed {
+    fn mapped(&self, erasures: Erasures) -> MappedRecord {
         let key = IdentityKey::new("key").unwrap();
         let context = Context {
             key: &key,
@@ -46,7 +46,7 @@ impl File {
             erasures,
             event_retention_days: None,
         };
-        record::place(&context, self.version(), json::object(&self.row).unwrap()).unwrap()
+        record::map_record(&context, self.version(), json::object(&self.row).unwrap()).unwrap()
     }
 }
 
@@ -80,8 +80,8 @@ struct Model {
 
 impl Model {
     fn import(&mut self, file: &File) {
-        let placed = file.placed(Erasures::of(self.markers.clone()));
-        for item in &placed.kept_out {
+        let mapped = file.mapped(Erasures::of(self.markers.clone()));
+        for item in &mapped.suppressed_links {
             let key = (item.identity.to_string(), item.key.to_text());
             if self
                 .table
@@ -91,8 +91,8 @@ impl Model {
                 self.table.remove(&key);
             }
         }
-        let links = placed.links.iter().flatten().filter_map(Write::item);
-        for write in placed.writes.into_iter().chain(links) {
+        let links = mapped.links.iter().flatten().filter_map(Write::item);
+        for write in mapped.writes.into_iter().chain(links) {
             let (partition, sort) = write.key();
             let key = (partition.to_owned(), sort.to_owned());
             let item = bare(&write);
@@ -104,7 +104,7 @@ impl Model {
                 self.table.insert(key, item);
             }
         }
-        if let Some(forget) = placed.forget {
+        if let Some(forget) = mapped.forget {
             for identity in &forget.identities {
                 for marker in forget.markers(file.version()) {
                     self.markers
@@ -232,8 +232,8 @@ fn a_record_is_let_in_after_the_reinstatement_in_its_own_file() {
         let row =
             r#"{"record_type":"customer_record","link":{"mobile":"5550001"},"first_name":"Ann"}"#;
         let row = json::object(row).unwrap();
-        let placed = record::place(context, version(2, offset), row).unwrap();
-        !placed.writes.is_empty()
+        let mapped = record::map_record(context, version(2, offset), row).unwrap();
+        !mapped.writes.is_empty()
     };
     assert!(!is_stored(&context, 1));
     context
@@ -247,7 +247,7 @@ fn what_a_run_has_carried_out_is_what_is_still_all_that_is_said() {
     let ada = id('b');
     let mut erasures = listed(&ada, &[(Marker::Erased, version(1, 0))]);
     let is_over = |erasures: &Erasures, said: &[(Marker, Version)]| {
-        erasures.has_carried_out(&ada, &markers(said))
+        erasures.has_executed(&ada, &markers(said))
     };
     let own = (Marker::Erased, version(2, 5));
     assert!(!is_over(&erasures, &[(Marker::Erased, version(1, 0))]));
@@ -295,7 +295,7 @@ fn what_earlier_runs_of_an_import_have_carried_out_is_told_by_its_version() {
         ),
         (vec![suppressed(2, 10)], false),
     ] {
-        let found = is_all_said_in(&rows, &markers(&said));
+        let found = is_written_within(&rows, &markers(&said));
         assert_eq!(found, is_all, "{said:?}");
     }
 }
@@ -341,9 +341,9 @@ fn prescribed(deliveries: &[&File]) -> BTreeMap<(String, String), Option<Version
     let mut after: Vec<HashMap<IdentityId, Markers>> = vec![HashMap::new()];
     let mut rows = Vec::new();
     for (place, file) in deliveries.iter().enumerate() {
-        let placed = file.placed(Erasures::default());
+        let mapped = file.mapped(Erasures::default());
         let mut markers = after[place].clone();
-        if let Some(forget) = &placed.forget {
+        if let Some(forget) = &mapped.forget {
             for identity in &forget.identities {
                 for marker in forget.markers(file.version()) {
                     let own = markers.entry(identity.clone()).or_default();
@@ -352,8 +352,8 @@ fn prescribed(deliveries: &[&File]) -> BTreeMap<(String, String), Option<Version
             }
         }
         after.push(markers);
-        let links = placed.links.iter().flatten().filter_map(Write::item);
-        for write in placed.writes.into_iter().chain(links) {
+        let links = mapped.links.iter().flatten().filter_map(Write::item);
+        for write in mapped.writes.into_iter().chain(links) {
             rows.push((place, bare(&write)));
         }
     }

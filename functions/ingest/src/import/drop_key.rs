@@ -10,6 +10,7 @@ use crate::{
 
 /// The source of a file that is not in a source's folder.
 const DEFAULT_SOURCE: &str = "default";
+/// The maximum length of a source's name, in characters.
 const MAX_SOURCE_CHARS: usize = 64;
 /// Sources of records that do not come from files: decisions of support agents, and records of the system itself.
 const RESERVED_SOURCES: [&str; 2] = ["agents", "system"];

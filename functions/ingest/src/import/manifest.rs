@@ -1,4 +1,4 @@
-//! Manifests: S3 objects that form the queue of pending work.
+//! Puts, parses and deletes manifests: S3 objects that form the queue of pending work.
 //!
 //! A manifest's key contains the import, the byte range and the offset. Putting a manifest starts an invocation by its S3
 //! notification. That invocation deletes the manifest when its work is done.
@@ -19,7 +19,9 @@ const MAX_CONFLICTS: u32 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) import: ImportId,
+    /// The number of the range.
     pub(crate) range: usize,
+    /// Where the rest begins, in bytes of the decompressed content.
     pub(crate) offset: u64,
 }
 
@@ -34,11 +36,11 @@ impl Manifest {
 
     /// Parses a key. Returns `None` if it is not the key of a manifest.
     pub(crate) fn parse(key: &str) -> Option<Self> {
-        let (import, place) = key
+        let (import, work) = key
             .strip_prefix(PREFIX)?
             .strip_suffix(".json")?
             .split_once('/')?;
-        let (range, offset) = place.split_once('-')?;
+        let (range, offset) = work.split_once('-')?;
         let manifest = Self {
             import: import.parse().ok()?,
             range: range.parse().ok()?,

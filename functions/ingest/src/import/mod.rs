@@ -1,4 +1,5 @@
-//! Imports a dropped object. Takes the object's key; writes its report after one or more invocations.
+//! Imports dropped objects. In: the object that a notification names. Out: the object's rows in the table and its report in the
+//! bucket, after one or more invocations.
 
 pub(crate) mod drop_key;
 pub(crate) mod manifest;

@@ -1,4 +1,4 @@
-//! The report of an import, computed from its plan and the progress of its ranges.
+//! Builds the report of an import from its plan and the progress of its ranges.
 
 use crate::{
     counts::Erased,
@@ -6,24 +6,24 @@ use crate::{
         drop_key::DropKey,
         plan::{Plan, Progress},
     },
-    report::{Place, Report},
+    report::{Report, ReportKeys},
     source::notification::ObjectVersion,
 };
 
 /// Builds the report of an import of which nothing was read.
-pub(crate) fn at_start(object: &ObjectVersion) -> Report {
+pub(crate) fn unread(object: &ObjectVersion) -> Report {
     let drop = DropKey::parse(&object.key).ok();
     let record_type = drop.as_ref().map(|drop| drop.folder.clone());
     Report::new(object, record_type, drop.map(|drop| drop.source))
 }
 
 /// Builds the report of an import from the progress of its ranges, in range order.
-pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
+pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
     let mut report = Report {
         started_at: plan.started_at,
-        ..at_start(&plan.object)
+        ..unread(&plan.object)
     };
-    let place = Place::new(&plan.object);
+    let keys = ReportKeys::new(&plan.object);
     let mut unread_bytes = 0;
     for (number, range) in ranges.iter().enumerate() {
         if range.end.is_some() {
@@ -36,7 +36,7 @@ pub(crate) fn of(plan: &Plan, ranges: &[Progress]) -> Report {
         report.capacity_units += range.capacity_units;
         report
             .rejects
-            .extend(range.rejects.iter().map(|name| place.rejects(name)));
+            .extend(range.rejects.iter().map(|name| keys.rejects(name)));
         report.excluded_links.extend(range.excluded.clone());
         if range.erased != Erased::default() {
             report.erased.get_or_insert_default().add(&range.erased);

@@ -1,4 +1,4 @@
-//! The plan of an import and the progress of its byte ranges.
+//! Defines the plan of an import and the progress of its byte ranges.
 //!
 //! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
@@ -13,7 +13,7 @@ use shared::model::{
 use crate::{
     IngestError,
     counts::{self, Counts, Erased},
-    erasure::Planned,
+    erasure::PlanFacts,
     report::Status,
     rows::Format,
     source::{FileError, FileErrorKind, notification::ObjectVersion},
@@ -27,18 +27,19 @@ const MAX_RANGES: u64 = 32;
 ///
 /// S3 sends 90 MB/s to one connection, so these bytes take 6 of the 15 minutes of an invocation. Decompression is faster
 /// (`infra/bench/results.md`, Large files).
-const MAX_PASSED_OVER: u64 = 32 << 30;
+const MAX_RESCANNED_BYTES: u64 = 32 << 30;
 
 /// The maximum number of excluded links that a report lists.
 const MAX_EXCLUDED: usize = 100;
 
-/// The work of an import.
+/// The plan of an import: the object, how to read it, and the facts that all of its invocations share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plan {
     #[serde(flatten)]
     pub(crate) object: ObjectVersion,
     /// When the object was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
+    /// The size of the stored object, in bytes.
     pub(crate) size: u64,
     pub(crate) compressed: bool,
     /// How often the erasure list had changed when the import was planned.
@@ -46,6 +47,7 @@ pub(crate) struct Plan {
     /// Where each range begins, in bytes. The last range ends with the object.
     #[serde(default)]
     pub(crate) starts: Vec<u64>,
+    /// When the import was planned.
     pub(crate) started_at: Instant,
     /// The sources that the table knew before this file, if the file is the first of its source; at most 50.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,9 +57,11 @@ pub(crate) struct Plan {
 /// A byte range of an object. It contains the lines that begin in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
+    /// The number of the range, from 0.
     pub(crate) number: usize,
+    /// Where the range begins, in bytes.
     pub(crate) start: u64,
-    /// `None` if the range ends with the object.
+    /// Where the next range begins, in bytes; `None` if the range ends with the object.
     pub(crate) end: Option<u64>,
 }
 
@@ -70,12 +74,15 @@ pub(crate) struct Progress {
     /// The line of the next row, from 1; `None` if it is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u64>,
+    /// Whether the range has ended.
     pub(crate) done: bool,
     /// The number of invocations that led to this progress.
     pub(crate) hops: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
+    /// The number of write requests.
     pub(crate) requests: u64,
+    /// The consumed write capacity units.
     pub(crate) capacity_units: f64,
     /// The number of bytes of the stored object that the rows before `offset` take. Compressed objects are read in chunks, so the
     /// number may be too high by a few chunks.
@@ -88,6 +95,7 @@ pub(crate) struct Progress {
     #[serde(rename = "excluded_links", skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded: Vec<ExcludedLinks>,
     #[serde(flatten)]
+    /// Why the range ended early, if it did.
     pub(crate) end: Option<EarlyEnd>,
 }
 
@@ -115,7 +123,7 @@ impl EarlyEnd {
     }
 }
 
-/// The content of an object, as far as it decides how the object is read.
+/// The properties of an object's content that decide how it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) format: Format,
@@ -130,15 +138,15 @@ impl Content {
     }
 
     /// Returns an error if an object cannot be read from `offset` on. Unless it is splittable, each invocation would read more
-    /// than [`MAX_PASSED_OVER`] bytes again.
+    /// than [`MAX_RESCANNED_BYTES`] bytes again.
     pub(crate) fn exceeds_rescan_limit(self, offset: u64) -> Option<FileError> {
-        (!self.is_splittable() && offset > MAX_PASSED_OVER).then(|| {
+        (!self.is_splittable() && offset > MAX_RESCANNED_BYTES).then(|| {
         FileError::new(
             FileErrorKind::FileTooLarge,
             format!(
                 "The file contains more than {} GiB decompressed, the limit for CSV, JSON and compressed files. Split it, or drop \
                  it as uncompressed NDJSON, which has no limit.",
-                MAX_PASSED_OVER >> 30
+                MAX_RESCANNED_BYTES >> 30
             ),
         )
     })
@@ -146,18 +154,18 @@ impl Content {
 }
 
 /// How long the table keeps the plan and progress of an import, in seconds.
-const KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
+const IMPORT_TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// Returns when a plan or progress that is stored now expires, in seconds since 1970.
 pub(crate) fn expiry() -> i64 {
-    Instant::now().seconds() + KEPT_SECONDS
+    Instant::now().seconds() + IMPORT_TTL_SECONDS
 }
 
-/// Returns where the ranges of an object begin, in bytes. `chunk` is the maximum size of a range, unless that needs more than
-/// [`MAX_RANGES`].
-pub(crate) fn starts(size: u64, chunk: u64, content: Content) -> Vec<u64> {
+/// Returns where the ranges of an object begin, in bytes. A range has at most `chunk_bytes` bytes, unless
+/// that needs more than [`MAX_RANGES`].
+pub(crate) fn starts(size: u64, chunk_bytes: u64, content: Content) -> Vec<u64> {
     let ranges = if content.is_splittable() {
-        size.div_ceil(chunk.max(1)).clamp(1, MAX_RANGES)
+        size.div_ceil(chunk_bytes.max(1)).clamp(1, MAX_RANGES)
     } else {
         1
     };
@@ -165,13 +173,14 @@ pub(crate) fn starts(size: u64, chunk: u64, content: Content) -> Vec<u64> {
 }
 
 impl Plan {
+    /// Returns the ID of the import.
     pub(crate) fn import(&self) -> ImportId {
         self.object.import()
     }
 
     /// Returns the facts about the plan that erasure needs.
-    pub(crate) fn planned(&self) -> Planned {
-        Planned {
+    pub(crate) fn planned(&self) -> PlanFacts {
+        PlanFacts {
             erasure_changes: self.erasure_changes,
             at: self.started_at.seconds(),
             is_in_one_range: self.starts.len() == 1,
@@ -183,6 +192,7 @@ impl Plan {
         Version::new(self.last_modified, &self.object.sequencer, self.import(), 0)
     }
 
+    /// Returns a range by its number; `None` if there is no such range.
     pub(crate) fn range(&self, number: usize) -> Option<Range> {
         Some(Range {
             number,
@@ -196,16 +206,17 @@ impl Plan {
         range.end.unwrap_or(self.size).saturating_sub(range.start)
     }
 
+    /// Returns the map that the table stores.
     pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
         let mut map = value::to_map(self)?;
         map.insert("form", FORM);
         Ok(map)
     }
 
-    /// Reads a plan.
+    /// Reads a plan from its map.
     ///
     /// # Errors
-    /// The plan has another format.
+    /// The plan has another format, or a field is invalid.
     pub(crate) fn from_map(map: &Map) -> Result<Self, IngestError> {
         if map.get("form") != Some(&FORM.into()) {
             return Err(IngestError::OtherForm);
@@ -243,6 +254,7 @@ impl Progress {
         }
     }
 
+    /// Returns the map that the table stores. `lost` marks progress that another invocation may replace.
     pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
         let mut map = value::to_map(self)?;
         if self.is_lost() {
@@ -310,8 +322,8 @@ mod tests {
             (Format::Ndjson, true),
         ] {
             let content = Content { format, compressed };
-            assert_eq!(content.exceeds_rescan_limit(MAX_PASSED_OVER), None);
-            let error = content.exceeds_rescan_limit(MAX_PASSED_OVER + 1);
+            assert_eq!(content.exceeds_rescan_limit(MAX_RESCANNED_BYTES), None);
+            let error = content.exceeds_rescan_limit(MAX_RESCANNED_BYTES + 1);
             assert_eq!(error.unwrap().kind, FileErrorKind::FileTooLarge);
         }
         assert_eq!(LINES.exceeds_rescan_limit(u64::MAX), None);

@@ -10,7 +10,7 @@ use crate::{
     erasure::{self, ForgetRow},
     import::drop_key::DropKey,
     import::plan::{self, Content, EarlyEnd, Plan, Progress, Range},
-    record::{self, Context, Erasures, Forget, Placed},
+    record::{self, Context, Erasures, Forget, MappedRecord},
     report::Status,
     report::rejects::Rejects,
     rows::{Format, Row, Rows},
@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// A rejected CSV record that is more than this many times as long as the average record before it probably contains other rows.
-const LONG_RECORD: u64 = 10;
+const SUSPECT_LENGTH_FACTOR: u64 = 10;
 /// The minimum time between two progress messages in the log.
-const LOG_INTERVAL: Duration = Duration::from_secs(2);
+const PROGRESS_LOG_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The byte range that an invocation imports, from its saved progress on.
 pub(crate) struct Work<'a> {
@@ -31,14 +31,15 @@ pub(crate) struct Work<'a> {
     pub(crate) drop: &'a DropKey,
     pub(crate) range: Range,
     pub(crate) progress: Progress,
-    /// The number of earlier attempts from the same position.
-    pub(crate) tries: u64,
+    /// The number of earlier attempts from the same offset.
+    pub(crate) earlier_attempts: u64,
 }
 
 /// The import of one byte range by one invocation, with its state.
 pub(crate) struct Run<'a> {
     app: &'a App,
     work: Work<'a>,
+    /// The version of a row at the start of the object.
     version: Version,
     context: Context<'a>,
     writer: Writer<'a>,
@@ -82,7 +83,7 @@ impl<'a> Run<'a> {
         match self.read(source, (&mut rows, from), deadline).await {
             Ok(()) => {}
             Err(ReadError::Ingest(error)) => return Err(error),
-            Err(ReadError::File(broken)) => self.end(Status::Rejected, broken),
+            Err(ReadError::File(error)) => self.end(Status::Rejected, error),
         }
         self.writer.finish().await?;
         self.account(&rows).await?;
@@ -108,7 +109,7 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         let mut at_end = false;
-        let mut row_is_first = true;
+        let mut is_first_row = true;
         while !deadline.is_past() {
             let Some(next) = deadline.wait(source.next()).await else {
                 return Ok(());
@@ -127,9 +128,9 @@ impl<'a> Run<'a> {
                 if row.offset < self.work.progress.offset {
                     continue;
                 }
-                if row_is_first {
-                    deadline = deadline.after(self.work.tries);
-                    row_is_first = false;
+                if is_first_row {
+                    deadline = deadline.for_attempt(self.work.earlier_attempts);
+                    is_first_row = false;
                 }
                 if !self.row(rows, row, deadline).await? {
                     return Ok(());
@@ -139,8 +140,8 @@ impl<'a> Run<'a> {
                     return Ok(());
                 }
             }
-            if let Some(broken) = rows.broken() {
-                self.end(Status::Rejected, broken.clone());
+            if let Some(error) = rows.error() {
+                self.end(Status::Rejected, error.clone());
                 return Ok(());
             }
             if at_end || rows.is_over() {
@@ -178,6 +179,7 @@ impl<'a> Run<'a> {
         progress.consumed = progress.consumed.max(compressed.unwrap_or(plain));
     }
 
+    /// Returns the properties of the object's content.
     const fn content(&self) -> Content {
         Content {
             format: self.work.drop.format,
@@ -233,11 +235,12 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
         self.work.progress.counts.read += 1;
-        let fields = || rows.fields(&row).and_then(record::unwrapped);
-        let placed = fields()
-            .and_then(|fields| record::place(&self.context, self.version.at(row.offset), fields));
-        match placed {
-            Ok(Placed {
+        let fields = || rows.fields(&row).and_then(record::unwrap_reject);
+        let mapped = fields().and_then(|fields| {
+            record::map_record(&self.context, self.version.at(row.offset), fields)
+        });
+        match mapped {
+            Ok(MappedRecord {
                 forget: Some(forget),
                 ..
             }) => {
@@ -246,13 +249,13 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 }
             }
-            Ok(placed) => self.write(row, placed).await?,
-            Err(fault) => {
+            Ok(mapped) => self.write(row, mapped).await?,
+            Err(error) => {
                 self.work.progress.counts.rejected += 1;
-                self.work.progress.counts.unread += self.swallowed(rows, &row);
+                self.work.progress.counts.unread += self.rows_within(rows, &row);
                 let line = self.work.progress.line.and(Some(row.line));
                 self.rejects
-                    .add(&row, line, fields().ok().as_ref(), &fault)
+                    .add(&row, line, fields().ok().as_ref(), &error)
                     .await?;
             }
         }
@@ -262,30 +265,35 @@ impl<'a> Run<'a> {
 
     /// Returns how many rows a rejected CSV record contains besides its own, usually because of a stray quote.
     ///
-    /// These are its lines except the first, if it is more than [`LONG_RECORD`] times as long as the average record before it.
+    /// These are its lines except the first, if it is more than [`SUSPECT_LENGTH_FACTOR`] times as long as the average record before it.
     /// The first record is compared with the header.
-    fn swallowed(&self, rows: &Rows, row: &Row) -> u64 {
+    fn rows_within(&self, rows: &Rows, row: &Row) -> u64 {
         let lines = rows.line().saturating_sub(row.line).saturating_sub(1);
         let before = self.work.progress.counts.read.saturating_sub(1).max(1);
         let average = row.offset / before;
         let bytes = rows.position().saturating_sub(row.offset);
-        if self.work.drop.format == Format::Csv && bytes > LONG_RECORD * average {
+        if self.work.drop.format == Format::Csv && bytes > SUSPECT_LENGTH_FACTOR * average {
             lines
         } else {
             0
         }
     }
 
-    async fn write(&mut self, row: Row, placed: Placed) -> Result<(), IngestError> {
-        if !placed.kept_out.is_empty() {
-            erasure::delete(&self.app.table, &placed.kept_out.iter().collect::<Vec<_>>()).await?;
+    /// Passes the items of a row to the writer. Counts the row as suppressed if none is left.
+    async fn write(&mut self, row: Row, mapped: MappedRecord) -> Result<(), IngestError> {
+        if !mapped.suppressed_links.is_empty() {
+            erasure::delete(
+                &self.app.table,
+                &mapped.suppressed_links.iter().collect::<Vec<_>>(),
+            )
+            .await?;
         }
-        if placed.writes.is_empty() && placed.links.is_empty() {
+        if mapped.writes.is_empty() && mapped.links.is_empty() {
             self.work.progress.counts.suppressed += 1;
             return Ok(());
         }
-        self.work.progress.counts.truncated += u64::from(placed.truncated);
-        Ok(self.writer.add(row, placed).await?)
+        self.work.progress.counts.truncated += u64::from(mapped.truncated);
+        Ok(self.writer.add(row, mapped).await?)
     }
 
     /// Executes a forget row, after all rows before it are stored. Returns whether it was completed before the deadline.
@@ -310,26 +318,26 @@ impl<'a> Run<'a> {
         };
         self.work.progress.exclude(executed.excluded);
         let counts = &mut self.work.progress.counts;
-        *(if executed.is_stored {
-            &mut counts.written
+        if executed.is_stored {
+            counts.written += 1;
         } else {
-            &mut counts.stale
-        }) += 1;
+            counts.stale += 1;
+        }
         Ok(true)
     }
 
     /// Counts the verdicts received since the last call, and adds rejected rows to the rejects.
     async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
-        for verdict in self.writer.verdicts() {
+        for verdict in self.writer.take_verdicts() {
             match verdict {
                 RowVerdict::Written => self.work.progress.counts.written += 1,
                 RowVerdict::Stale => self.work.progress.counts.stale += 1,
-                RowVerdict::Rejected(row, fault) => {
+                RowVerdict::Rejected(row, error) => {
                     self.work.progress.counts.rejected += 1;
                     let line = self.work.progress.line.and(Some(row.line));
-                    let fields = rows.fields(&row).and_then(record::unwrapped).ok();
+                    let fields = rows.fields(&row).and_then(record::unwrap_reject).ok();
                     self.rejects
-                        .add(&row, line, fields.as_ref(), &fault)
+                        .add(&row, line, fields.as_ref(), &error)
                         .await?;
                 }
             }
@@ -337,10 +345,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Logs the progress at most once per [`LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are
+    /// Logs the progress at most once per [`PROGRESS_LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are
     /// bytes of the decompressed content; `size` is the size of the stored object.
     fn log_progress(&mut self) {
-        if self.logged_at.elapsed() < LOG_INTERVAL {
+        if self.logged_at.elapsed() < PROGRESS_LOG_INTERVAL {
             return;
         }
         self.logged_at = Instant::now();
@@ -357,8 +365,9 @@ impl<'a> Run<'a> {
         );
     }
 
-    fn end(&mut self, status: Status, broken: FileError) {
+    /// Ends the range early.
+    fn end(&mut self, status: Status, error: FileError) {
         self.work.progress.done = true;
-        self.work.progress.end = Some(EarlyEnd::new(status, broken));
+        self.work.progress.end = Some(EarlyEnd::new(status, error));
     }
 }

@@ -1,4 +1,4 @@
-//! Handles one notification. A dropped object is planned once and its first range begun; a manifest continues a range.
+//! Handles one notification. A dropped object is planned once, and its first range is begun. A manifest continues a range.
 //!
 //! ADR 6 explains why every interleaving of invocations, and the death of any of them, has the same result.
 
@@ -32,8 +32,8 @@ const MAX_HOPS: u64 = 10_000;
 
 /// Returns the import that a notification's object belongs to: its own, or the one that its manifest names.
 pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
-    let manifest = object.key.starts_with(manifest::PREFIX);
-    manifest
+    let is_manifest = object.key.starts_with(manifest::PREFIX);
+    is_manifest
         .then(|| Manifest::parse(&object.key))
         .flatten()
         .map_or_else(|| object.import(), |manifest| manifest.import)
@@ -87,8 +87,8 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         format: drop.format,
         compressed,
     };
-    if let Some(broken) = content.exceeds_rescan_limit(size) {
-        return report_unread(app, object, Status::Rejected, broken).await;
+    if let Some(error) = content.exceeds_rescan_limit(size) {
+        return report_unread(app, object, Status::Rejected, error).await;
     }
     let erasures = erasure::read(app).await?;
     let new_among = app.new_among(&drop.source).await?;
@@ -114,12 +114,14 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     start(app, &plan, &drop, (*stream, erasures), deadline).await
 }
 
+/// Reports an object whose version was deleted before it was read.
 async fn report_gone(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
     let detail = "The object version was deleted before it was read. Drop the file again.";
     let problem = FileError::new(FileErrorKind::ObjectGone, detail);
     report_unread(app, object, Status::Failed, problem).await
 }
 
+/// Reports an object that another one replaced before it was read.
 async fn report_superseded(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
     let detail = "Another object replaced this one before it was read. Drop the file again.";
     let problem = FileError::new(FileErrorKind::ObjectSuperseded, detail);
@@ -142,7 +144,7 @@ async fn start(
         drop,
         range,
         progress: Progress::at_start(plan, range),
-        tries: 0,
+        earlier_attempts: 0,
     };
     let before = Before::NotBegun(range.start);
     import_range(app, work, before, Some(opened), deadline).await
@@ -155,7 +157,7 @@ async fn report_unread(
     status: Status,
     problem: FileError,
 ) -> Result<(), IngestError> {
-    let report = outcome::at_start(object).with_problem(status, problem);
+    let report = outcome::unread(object).with_problem(status, problem);
     let is_first = report.put_first(&app.s3, object).await?;
     if is_first {
         measure::import(&report, None);
@@ -217,7 +219,7 @@ async fn resume(
     let items = app.table.import(manifest.import).await?;
     if let Some(plan) = &items.plan {
         let plan = Plan::from_map(plan)?;
-        let progress = stored(&plan, &items, manifest.range)?;
+        let progress = progress_of(&plan, &items, manifest.range)?;
         if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
             continue_range(app, object, manifest.import, manifest.range, deadline).await?;
         } else {
@@ -245,7 +247,7 @@ async fn continue_range(
     };
     let plan = Plan::from_map(plan)?;
     let is_drop = !object.key.starts_with(manifest::PREFIX);
-    let Some(progress) = stored(&plan, &items, number)? else {
+    let Some(progress) = progress_of(&plan, &items, number)? else {
         return Ok(());
     };
     if is_drop {
@@ -261,7 +263,7 @@ async fn continue_range(
     // The first attempt at a dropped object is not counted, to save one write for every file.
     let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
     warn_last_attempt(app, import, number, attempts);
-    let before = match held(&items, number) {
+    let before = match stored_progress(&items, number) {
         Some(_) => Before::Stored(progress.offset),
         None => Before::NotBegun(progress.offset),
     };
@@ -273,7 +275,7 @@ async fn continue_range(
         drop: &drop,
         range,
         progress,
-        tries: attempts - 1,
+        earlier_attempts: attempts - 1,
     };
     import_range(app, work, before, None, deadline).await
 }
@@ -299,14 +301,14 @@ async fn import_range<'a>(
     opened: Option<(Inflated<'a>, Erasures)>,
     deadline: Deadline,
 ) -> Result<(), IngestError> {
-    let (plan, number, began) = (work.plan, work.range.number, work.progress.offset);
+    let (plan, number, start) = (work.plan, work.range.number, work.progress.offset);
     let (source, erasures) = match opened {
         Some((source, erasures)) => (Some(source), erasures),
         None => (None, erasure::read(app).await?),
     };
     let run = Run::new(app, work, erasures);
     let mut progress = run.run(source, deadline).await?;
-    if !progress.done && progress.offset == began {
+    if !progress.done && progress.offset == start {
         return Err(IngestError::NoProgress);
     }
     if !progress.done && progress.hops >= MAX_HOPS {
@@ -346,7 +348,7 @@ async fn finish_range(
     items: &ImportItems,
     number: usize,
 ) -> Result<(), IngestError> {
-    let Some(progress) = stored(plan, items, number)? else {
+    let Some(progress) = progress_of(plan, items, number)? else {
         return Ok(());
     };
     if !progress.done {
@@ -357,7 +359,7 @@ async fn finish_range(
         };
         return manifest.put(&app.s3, plan).await;
     }
-    let ranges = ranges(plan, items)?;
+    let ranges = all_progress(plan, items)?;
     if ranges.iter().all(|range| range.done) {
         report(app, plan, &ranges).await?;
     }
@@ -366,7 +368,7 @@ async fn finish_range(
 
 /// Puts a manifest for every unfinished range except the first.
 async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
-    let left = ranges(plan, items)?
+    let left = all_progress(plan, items)?
         .into_iter()
         .enumerate()
         .skip(1)
@@ -388,35 +390,36 @@ async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(
 /// A range that ended because its object was lost may still make progress, through an invocation that had read the object. That
 /// invocation may have put its report before this one. The progress is therefore read again until it matches the report.
 async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), IngestError> {
-    let mut told = ranges.to_vec();
+    let mut reported = ranges.to_vec();
     let mut is_first = false;
     loop {
-        let report = outcome::of(plan, &told).with_still_held(app.raw_file_days, app.reject_days);
+        let report = outcome::from_progress(plan, &reported)
+            .with_remaining_copies(app.raw_file_days, app.reject_days);
         is_first |= report.put(&app.s3, &plan.object).await?;
-        let stands = if told.iter().any(Progress::is_lost) {
-            self::ranges(plan, &app.table.import(plan.import()).await?)?
+        let current = if reported.iter().any(Progress::is_lost) {
+            all_progress(plan, &app.table.import(plan.import()).await?)?
         } else {
-            told.clone()
+            reported.clone()
         };
-        if stands == told || stands.iter().any(|range| !range.done) {
+        if current == reported || current.iter().any(|range| !range.done) {
             if is_first {
                 measure::import(&report, Some(plan.last_modified));
             }
             return Ok(());
         }
-        told = stands;
+        reported = current;
     }
 }
 
 /// Returns the progress of each range, in range order.
-fn ranges(plan: &Plan, items: &ImportItems) -> Result<Vec<Progress>, IngestError> {
+fn all_progress(plan: &Plan, items: &ImportItems) -> Result<Vec<Progress>, IngestError> {
     (0..plan.starts.len())
-        .filter_map(|number| stored(plan, items, number).transpose())
+        .filter_map(|number| progress_of(plan, items, number).transpose())
         .collect()
 }
 
-/// Returns the progress of a range; `None` if the plan has no such range.
-fn stored(
+/// Returns the progress of a range, stored or at its start; `None` if the plan has no such range.
+fn progress_of(
     plan: &Plan,
     items: &ImportItems,
     number: usize,
@@ -424,14 +427,15 @@ fn stored(
     let Some(range) = plan.range(number) else {
         return Ok(None);
     };
-    Ok(Some(match held(items, number) {
+    Ok(Some(match stored_progress(items, number) {
         Some(map) => Progress::from_map(map)?,
         None => Progress::at_start(plan, range),
     }))
 }
 
 /// Returns the stored progress of a range, if it was begun.
-fn held(items: &ImportItems, number: usize) -> Option<&Map> {
-    let held = items.ranges.iter().find(|(own, _)| *own == number);
-    held.map(|(_, map)| map)
+fn stored_progress(items: &ImportItems, number: usize) -> Option<&Map> {
+    let mut ranges = items.ranges.iter();
+    let (_, map) = ranges.find(|(range, _)| *range == number)?;
+    Some(map)
 }

@@ -28,6 +28,7 @@ const MAX_NAMESPACES: usize = 100;
 const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Mapper<'_> {
+    /// Maps a record of attributes. Returns one write for each namespace that no erasure suppresses.
     pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
         let link = self.link(&mut fields)?;
         let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
@@ -123,7 +124,7 @@ fn flattened(attributes: Map) -> Vec<(String, Value)> {
                 flat.extend(
                     inner
                         .into_iter()
-                        .map(|(own, value)| (format!("{name}.{own}"), value)),
+                        .map(|(attribute, value)| (format!("{name}.{attribute}"), value)),
                 );
             }
             value => flat.push((name, value)),

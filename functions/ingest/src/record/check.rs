@@ -26,8 +26,11 @@ const MAX_PLACES: u32 = 9;
 /// The path of a value in a record, such as `products[1].quantity`.
 #[derive(Clone, Copy)]
 pub(crate) enum Path<'a> {
+    /// The record itself.
     Record,
+    /// A field of an object.
     Field(&'a Path<'a>, &'a str),
+    /// An item of an array, counted from 0.
     Index(&'a Path<'a>, usize),
 }
 
@@ -71,6 +74,7 @@ pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<
     Ok(map)
 }
 
+/// Checks a value and converts it to its stored form.
 fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> {
     let wrong_type = || RowError::at(path, RowErrorCode::WrongType, must_be(kind));
     let invalid = || RowError::at(path, RowErrorCode::InvalidValue, must_be(kind));
@@ -103,7 +107,7 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> 
             let checked = items.map(|(index, item)| check(kind, item, &Path::Index(path, index)));
             Ok(Value::List(checked.collect::<Result<_, _>>()?))
         }
-        (Kind::Object(own), Value::Map(map)) => Ok(Value::Map(fields(own, map, path)?)),
+        (Kind::Object(known), Value::Map(map)) => Ok(Value::Map(fields(known, map, path)?)),
         (Kind::MapOf(kind), Value::Map(map)) => {
             let entries = map.into_iter().map(|(name, value)| {
                 let value = check(kind, value, &Path::Field(path, &name))?;
@@ -128,6 +132,7 @@ fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> 
     }
 }
 
+/// Converts a string to the stored form of its kind. Returns `None` if it is not valid.
 fn of_text(kind: &Kind, text: String) -> Option<Value> {
     match kind {
         Kind::Text => Some(text.into()),
@@ -151,7 +156,7 @@ fn of_text(kind: &Kind, text: String) -> Option<Value> {
     }
 }
 
-/// Trims a part of a key; `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes or contains a control character.
+/// Trims a value that becomes part of a key. Returns `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes or contains a control character.
 pub(crate) fn id(text: &str) -> Option<&str> {
     let text = text.trim();
     let fits =
@@ -159,6 +164,7 @@ pub(crate) fn id(text: &str) -> Option<&str> {
     fits.then_some(text)
 }
 
+/// Checks an exact number against its bounds. Returns `None` if it is outside of them or has too many digits.
 fn amount(bounds: Number, text: &str) -> Option<Value> {
     let number = decimal(json::number(text)?)?;
     let fits = number.abs() < Decimal::from(MAX_AMOUNT)
@@ -169,6 +175,7 @@ fn amount(bounds: Number, text: &str) -> Option<Value> {
     fits.then(|| Value::Number(number.to_string()))
 }
 
+/// Checks degrees: from `-bound`, inclusive, to `bound`, exclusive.
 fn degrees(value: Value, bound: i64) -> Option<Value> {
     let (Value::Number(text) | Value::Text(text)) = value else {
         return None;
@@ -179,12 +186,14 @@ fn degrees(value: Value, bound: i64) -> Option<Value> {
         .then(|| Value::Number(text.to_owned()))
 }
 
+/// Parses the date of a date or a time. Returns it in the form `1985-12-31`.
 fn date(text: &str) -> Option<String> {
     // The date of a time is the one that is written, whatever the zone.
     let date: civil::Date = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
     (1..=9999).contains(&date.year()).then(|| date.to_string())
 }
 
+/// Returns whether a string is an HTTP or HTTPS URL with a host and without whitespace.
 fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;

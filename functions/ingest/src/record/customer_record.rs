@@ -13,6 +13,7 @@ use super::{
 use crate::rows::RowError;
 
 impl Mapper<'_> {
+    /// Maps a customer record. Returns its write, unless an erasure suppresses it.
     pub(super) fn customer_record(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
         let link = self.link(&mut fields)?;
         let data = check::fields(schema::CUSTOMER_RECORD, fields, &Path::Record)?;

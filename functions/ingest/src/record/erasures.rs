@@ -1,4 +1,4 @@
-//! The erasure list as an invocation knows it, which decides whether a record is kept out.
+//! The erasures that an invocation knows. They decide which items it suppresses instead of storing them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,11 +10,11 @@ use shared::{
 /// The erasures that an invocation applies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Erasures {
-    /// The list, and how often it had changed when it was read.
+    /// The erasure list, and how often it had changed when it was read.
     list: Arc<HashMap<IdentityId, Erasure>>,
     changes: u64,
     /// The markers that this invocation wrote, with the listed markers of the same identities.
-    own: HashMap<IdentityId, Markers>,
+    written: HashMap<IdentityId, Markers>,
     /// The version of the first row that wrote a marker.
     first: Option<Version>,
 }
@@ -39,6 +39,7 @@ impl Erasures {
         self.first
     }
 
+    /// Returns how often the list had changed when it was read.
     pub(crate) const fn changes(&self) -> u64 {
         self.changes
     }
@@ -46,28 +47,29 @@ impl Erasures {
     /// Returns whether the markers of `identity` erase `item`, which belongs to that identity or is a link to it.
     pub(crate) fn erase(&self, identity: &IdentityId, item: &Item) -> bool {
         let listed = || self.list.get(identity).map(|erasure| &erasure.markers);
-        let markers = self.own.get(identity).or_else(listed);
+        let markers = self.written.get(identity).or_else(listed);
         markers.is_some_and(|markers| markers.erase(item))
     }
 
-    /// Returns whether this invocation has executed these markers of an identity, no others are known to it, and it has applied
-    /// them since.
-    pub(crate) fn has_carried_out(&self, identity: &IdentityId, markers: &Markers) -> bool {
-        self.own.get(identity) == Some(markers)
+    /// Returns whether `markers` are exactly those that this invocation has written for an identity. It has then deleted the
+    /// identity's items, and has applied the markers to every row since.
+    pub(crate) fn has_executed(&self, identity: &IdentityId, markers: &Markers) -> bool {
+        self.written.get(identity) == Some(markers)
     }
 
     #[cfg(test)]
-    pub(crate) fn of(own: HashMap<IdentityId, Markers>) -> Self {
+    pub(crate) fn of(written: HashMap<IdentityId, Markers>) -> Self {
         Self {
-            own,
+            written,
             ..Self::default()
         }
     }
 
+    /// Adds a marker that the row with this version has written.
     pub(crate) fn add(&mut self, identity: &IdentityId, marker: Marker, version: Version) {
         self.first.get_or_insert(version);
         let listed = self.list.get(identity);
-        self.own
+        self.written
             .entry(identity.clone())
             .or_insert_with(|| {
                 listed

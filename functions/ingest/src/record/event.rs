@@ -13,7 +13,7 @@ use shared::{
 };
 
 use super::{
-    Mapper, Placed,
+    MappedRecord, Mapper,
     check::field_error,
     check::{self, Path},
     kind::Field,
@@ -26,7 +26,8 @@ const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 const MUST_BE_TIME: &str = "must be a time such as 2026-10-31T23:59:59Z.";
 
 impl Mapper<'_> {
-    pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<Placed, RowError> {
+    /// Maps an event. If the event was moved, also returns a tombstone under its earlier time.
+    pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<MappedRecord, RowError> {
         let link = self.link(&mut fields)?;
         let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
             field_error(
@@ -42,20 +43,21 @@ impl Mapper<'_> {
         let natural_id = natural_id(kind, &data);
         let context = self.context;
         let key = |at| EventKey::new(context.key, at, kind, context.source, &natural_id);
-        let (own, old) = (key(at), moved_from.map(key));
-        let (body, truncated) = self.body(&link, &own, &mut data)?;
+        let (new_key, old_key) = (key(at), moved_from.map(key));
+        let (body, truncated) = self.body(&link, &new_key, &mut data)?;
         let tombstone =
-            old.and_then(|old| self.write(self.item(&link, SortKey::Event(old), Map::new())));
-        let event = self.write(self.item(&link, SortKey::Event(own), data));
-        Ok(Placed {
+            old_key.and_then(|key| self.write(self.item(&link, SortKey::Event(key), Map::new())));
+        let event = self.write(self.item(&link, SortKey::Event(new_key), data));
+        Ok(MappedRecord {
             body,
             writes: event.into_iter().chain(tombstone).collect(),
             truncated,
-            ..Placed::default()
+            ..MappedRecord::default()
         })
     }
 
-    /// Moves a large body out of an event's data. Its beginning and its size in bytes stay there.
+    /// Moves a large body out of an event's data into an item of its own. Its beginning and its size in bytes stay there. Also
+    /// returns whether the end of the body had to be left out.
     fn body(
         &self,
         link: &Identifier,
@@ -87,6 +89,7 @@ impl Mapper<'_> {
         Ok((self.write(body), packed.truncated))
     }
 
+    /// Removes a field and parses it as a time, which must not be too far after the file's last modification.
     fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, RowError> {
         let text = match fields.remove(name) {
             None | Some(Value::Null) => return Ok(None),
@@ -107,6 +110,7 @@ impl Mapper<'_> {
         at.map_or(Ok(()), |at| self.bounded(name, at).map(|_| ()))
     }
 
+    /// Returns a time, unless it is more than [`MAX_AHEAD_SECONDS`] after the file's last modification.
     fn bounded(&self, name: &str, at: Instant) -> Result<Instant, RowError> {
         if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
             return Err(field_error(
@@ -119,6 +123,7 @@ impl Mapper<'_> {
     }
 }
 
+/// Returns the fields of an event type.
 pub(super) fn event_fields(kind: EventType) -> &'static [Field] {
     match kind {
         EventType::Purchase => schema::PURCHASE,

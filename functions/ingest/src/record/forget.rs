@@ -8,7 +8,7 @@ use shared::model::{
     version::Version,
 };
 
-use super::{Mapper, Placed, check::Path, check::field_error, flag};
+use super::{MappedRecord, Mapper, check::Path, check::field_error, flag};
 use crate::rows::{RowError, RowErrorCode};
 
 /// The maximum number of identifiers in one row.
@@ -46,7 +46,8 @@ impl Forget {
 }
 
 impl Mapper<'_> {
-    pub(super) fn forget(&self, mut fields: Map) -> Result<Placed, RowError> {
+    /// Maps a forget record to the erasure that it requests.
+    pub(super) fn forget(&self, mut fields: Map) -> Result<MappedRecord, RowError> {
         let kind = kind(&mut fields)?;
         let whole_profile = is_whole_profile(&mut fields, kind)?;
         let links = self.forgotten(&mut fields)?;
@@ -58,13 +59,13 @@ impl Mapper<'_> {
         let mut identities: Vec<_> = all.map(|link| self.context.key.identity(&link)).collect();
         identities.sort();
         identities.dedup();
-        Ok(Placed {
+        Ok(MappedRecord {
             forget: Some(Forget {
                 identities,
                 whole_profile,
                 kind,
             }),
-            ..Placed::default()
+            ..MappedRecord::default()
         })
     }
 

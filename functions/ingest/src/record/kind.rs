@@ -1,4 +1,4 @@
-//! The kinds of fields. `schema` defines the fields of each record type, and `check` the meaning of each kind.
+//! Defines the kinds of fields. `schema` defines the fields of each record type, and `check` the meaning of each kind.
 
 /// A field and its rule.
 pub(crate) struct Field {
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
     Open,
 }
 
-/// The inclusive bounds of an amount.
+/// The inclusive bounds of an amount, and whether it is an integer.
 #[derive(Clone, Copy)]
 pub(crate) struct Number {
     pub(crate) integer: bool,

@@ -44,8 +44,8 @@ impl Mapper<'_> {
         for (index, record) in records.into_iter().enumerate() {
             match self.named(record, &Path::Index(&path, index)) {
                 Ok(identifier) => identifiers.push(identifier),
-                Err(fault) if LEFT_OUT.contains(&fault.code) => left_out.push(fault),
-                Err(fault) => return Err(fault),
+                Err(error) if LEFT_OUT.contains(&error.code) => left_out.push(error),
+                Err(error) => return Err(error),
             }
         }
         Ok((identifiers, left_out))

@@ -1,5 +1,5 @@
-//! Maps a row's fields to the items that it stores. The mapping is pure: it depends only on the record and the [`Context`] of its
-//! file.
+//! Maps rows to records. In: the fields of a row, and the [`Context`] of its file. Out: the items that the record stores, or its
+//! erasure, or the first error. The mapping is pure: it depends on nothing else.
 
 use std::str::FromStr;
 
@@ -64,9 +64,11 @@ impl FromStr for RecordType {
 /// The facts that all rows of a file share.
 #[derive(Clone, Debug)]
 pub(crate) struct Context<'a> {
+    /// The key with which identifiers become identities.
     pub(crate) key: &'a IdentityKey,
     /// The rules for reading identifiers.
     pub(crate) identifiers: IdentifierRules,
+    /// The source that delivers the file.
     pub(crate) source: &'a str,
     /// The record type of the file's folder; `None` in `drop/mixed/`, where each record specifies its own.
     pub(crate) record_type: Option<RecordType>,
@@ -80,7 +82,7 @@ pub(crate) struct Context<'a> {
 
 /// The items that a record stores.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Placed {
+pub(crate) struct MappedRecord {
     /// The record's body, if it is stored separately. It has to be written before the other items.
     pub(crate) body: Option<Write>,
     /// The record's items, the main one first.
@@ -91,8 +93,8 @@ pub(crate) struct Placed {
     pub(crate) truncated: bool,
     /// The erasure that the record requests.
     pub(crate) forget: Option<Forget>,
-    /// Links that an erasure keeps out. An earlier invocation may have stored one side of them.
-    pub(crate) kept_out: Vec<Item>,
+    /// Sides of links that an erasure suppresses. They have to be deleted, because an earlier invocation may have stored them.
+    pub(crate) suppressed_links: Vec<Item>,
     /// Why identifiers of a `unify` row were left out, while two or more remain.
     #[cfg_attr(
         not(test),
@@ -101,7 +103,7 @@ pub(crate) struct Placed {
     pub(crate) left_out: Vec<RowError>,
 }
 
-impl From<Vec<Write>> for Placed {
+impl From<Vec<Write>> for MappedRecord {
     fn from(writes: Vec<Write>) -> Self {
         Self {
             writes,
@@ -110,12 +112,15 @@ impl From<Vec<Write>> for Placed {
     }
 }
 
-/// Maps a record to its writes.
-pub(crate) fn place(
+/// Maps a record to the items that it stores, or to the erasure that it requests.
+///
+/// # Errors
+/// The record breaks a rule of its type. The error names the first field in error.
+pub(crate) fn map_record(
     context: &Context<'_>,
     version: Version,
     fields: impl Into<Fields>,
-) -> Result<Placed, RowError> {
+) -> Result<MappedRecord, RowError> {
     let Fields {
         map: mut fields,
         notation,
@@ -148,17 +153,18 @@ pub(crate) fn place(
         notation,
     };
     match record_type {
-        RecordType::CustomerRecord => mapper.customer_record(fields).map(Placed::from),
-        RecordType::Product => mapper.product(fields).map(Placed::from),
+        RecordType::CustomerRecord => mapper.customer_record(fields).map(MappedRecord::from),
+        RecordType::Product => mapper.product(fields).map(MappedRecord::from),
         RecordType::Event(kind) => mapper.event(kind, fields),
         RecordType::Unify => mapper.unify(fields),
-        RecordType::Attributes => mapper.attributes(fields).map(Placed::from),
+        RecordType::Attributes => mapper.attributes(fields).map(MappedRecord::from),
         RecordType::Forget => mapper.forget(fields),
     }
 }
 
-/// Returns the record of a reject that is dropped again, even if it was rejected repeatedly. Other rows stay unchanged.
-pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
+/// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
+pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowError> {
+    // The fields of a reject. A row with any other field is not one.
     const NAMES: [&str; 7] = [
         "code", "field", "line", "message", "notation", "offset", "record",
     ];
@@ -182,7 +188,7 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
         }
         fields = match fields.remove("record") {
             Some(Value::Map(record)) => record,
-            // The text gets shorter each time, because the reject contains it, so the loop ends.
+            // Each record is shorter than the reject that contains it, so the loop ends.
             Some(Value::Text(record)) => json::object(&record)?,
             _ => {
                 return Err(field_error(
@@ -195,13 +201,16 @@ pub(crate) fn unwrapped(fields: impl Into<Fields>) -> Result<Fields, RowError> {
     }
 }
 
+/// Maps one record. Each record type has its method, in the file of that type.
 struct Mapper<'a> {
     context: &'a Context<'a>,
     version: Version,
+    /// How the row is written, which decides how its identifiers are read.
     notation: Notation,
 }
 
 impl Mapper<'_> {
+    /// Creates an item of the identity that `link` names, with its expiry, source and find attributes.
     fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);
         let expires_at = match &key {
@@ -243,6 +252,7 @@ impl Mapper<'_> {
     }
 }
 
+/// Creates the error of a record whose type is unknown.
 fn unknown_type() -> RowError {
     field_error(
         "record_type",

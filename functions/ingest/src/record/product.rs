@@ -14,6 +14,7 @@ use super::{
 use crate::rows::{RowError, RowErrorCode};
 
 impl Mapper<'_> {
+    /// Maps a product. Returns one write for each of its IDs.
     pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, RowError> {
         let mut data = check::fields(schema::PRODUCT, fields, &Path::Record)?;
         let named_by = match data.remove("product_reference_type") {

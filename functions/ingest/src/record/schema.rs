@@ -1,4 +1,5 @@
-//! The fields of every record type, as `infra/docs/reference/records.md` documents them. `check` defines the meaning of a rule.
+//! Defines the fields of every record type, as `infra/docs/reference/records.md` documents them. `check` defines the meaning of a
+//! rule.
 
 use super::kind::{Field, Kind, Kind::*, Number};
 
@@ -51,6 +52,7 @@ const AT_MOST_MINUS_ONE: Number = Number {
 
 /// The maximum number of lines of a purchase or return.
 const MAX_LINES: usize = 1_000;
+/// The maximum number of items of any other array.
 const MAX_LIST: usize = 10_000;
 
 pub(crate) const CUSTOMER_RECORD: &[Field] = &[

@@ -20,7 +20,7 @@ fn version(offset: u64) -> Version {
     Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), offset)
 }
 
-fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, RowError> {
+fn mapped(record_type: Option<&str>, row: &str) -> Result<MappedRecord, RowError> {
     let key = key();
     let record_type = record_type.map(|name| name.parse().unwrap());
     let context = Context {
@@ -32,13 +32,13 @@ fn placed(record_type: Option<&str>, row: &str) -> Result<Placed, RowError> {
         erasures: crate::record::Erasures::default(),
         event_retention_days: None,
     };
-    place(&context, version(7), json::object(row)?)
+    map_record(&context, version(7), json::object(row)?)
 }
 
 fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, RowError> {
-    placed(record_type, row).map(|placed| {
-        let links = placed.links.iter().flatten().filter_map(Write::item);
-        placed.writes.into_iter().chain(links).collect()
+    mapped(record_type, row).map(|mapped| {
+        let links = mapped.links.iter().flatten().filter_map(Write::item);
+        mapped.writes.into_iter().chain(links).collect()
     })
 }
 
@@ -51,13 +51,13 @@ fn sort_keys(record_type: &str, row: &str) -> Vec<String> {
 }
 
 /// Returns the code and field of a row's error.
-fn fault(record_type: &str, row: &str) -> (&'static str, String) {
-    let fault = place_as(Some(record_type), row).unwrap_err();
-    (fault.code.as_str(), fault.field.unwrap_or_default())
+fn error(record_type: &str, row: &str) -> (&'static str, String) {
+    let error = place_as(Some(record_type), row).unwrap_err();
+    (error.code.as_str(), error.field.unwrap_or_default())
 }
 
 fn expect_fault(record_type: &str, row: &str, code: &str, field: &str) {
-    assert_eq!(fault(record_type, row), (code, field.to_owned()), "{row}");
+    assert_eq!(error(record_type, row), (code, field.to_owned()), "{row}");
 }
 
 const LINK: &str = r#""link":{"email":"jane@example.com"}"#;
@@ -190,7 +190,7 @@ fn a_product_is_named_by_the_id_that_it_says() {
 fn one_identity_is_forgotten_unless_more_is_asked_for() {
     let whole = |scope: &str| {
         let row = format!(r#"{{"link":{{"mobile":"5550001"}}{scope}}}"#);
-        placed(Some("forget"), &row)
+        mapped(Some("forget"), &row)
             .unwrap()
             .forget
             .unwrap()
@@ -221,7 +221,7 @@ fn texts_are_parsed_where_numbers_are_expected_and_the_other_way_round() {
 #[test]
 fn an_address_is_forgotten_with_its_md5() {
     let identities = |row: &str| {
-        placed(Some("forget"), row)
+        mapped(Some("forget"), row)
             .unwrap()
             .forget
             .unwrap()
@@ -234,7 +234,7 @@ fn an_address_is_forgotten_with_its_md5() {
     );
     assert_eq!((both.len(), md5.len(), sha.len()), (2, 1, 1));
     assert!(both.contains(&md5[0]) && both.contains(&sha[0]));
-    let forget = placed(Some("forget"), r#"{"records":[{"mobile":"5550001"},{"link":{"mobile":"+5550001"}}],"scope":"profile","suppress":"true"}"#).unwrap().forget.unwrap();
+    let forget = mapped(Some("forget"), r#"{"records":[{"mobile":"5550001"},{"link":{"mobile":"+5550001"}}],"scope":"profile","suppress":"true"}"#).unwrap().forget.unwrap();
     assert_eq!(
         (forget.identities.len(), forget.whole_profile, forget.kind),
         (1, true, ForgetKind::Suppress)
@@ -246,7 +246,7 @@ fn mixed_files_name_their_types() {
     let mixed = |row: &str| {
         place_as(None, row)
             .map(|writes| writes.len())
-            .map_err(|fault| fault.code.as_str())
+            .map_err(|error| error.code.as_str())
     };
     assert_eq!(
         mixed(&format!(r#"{{"record_type":"customer_record",{LINK}}}"#)),
@@ -380,8 +380,8 @@ fn events_end_with_their_retention_and_nothing_else_does() {
         event_retention_days: Some(30),
     };
     let ends = |row: &str| {
-        let placed = place(&context, version(7), json::object(row).unwrap()).unwrap();
-        let writes = placed.body.iter().chain(&placed.writes);
+        let mapped = map_record(&context, version(7), json::object(row).unwrap()).unwrap();
+        let writes = mapped.body.iter().chain(&mapped.writes);
         let end = |write: &Write| {
             let text = format!("{write:?}");
             let (_, end) = text.rsplit_once("expires_at: ").unwrap();
@@ -408,7 +408,7 @@ fn a_records_word_lies_no_more_than_48_hours_ahead() {
         ("attributes", r#""attributes":{"a.b":1}"#),
     ] {
         let row = |at: &str| format!(r#"{{{LINK},{rest},"updated_at":"{at}"}}"#);
-        assert!(placed(Some(record_type), &row("2026-09-23T14:13:20Z")).is_ok());
+        assert!(mapped(Some(record_type), &row("2026-09-23T14:13:20Z")).is_ok());
         for at in ["2026-09-23T14:13:21Z", "9999-12-31T23:59:59Z"] {
             expect_fault(record_type, &row(at), "invalid_value", "updated_at");
         }
@@ -433,29 +433,32 @@ fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
         reject(&reject(&as_text)),
     ] {
         let expected = Fields::from(object(row));
-        assert_eq!(unwrapped(object(&given)), Ok(expected), "{given}");
+        assert_eq!(unwrap_reject(object(&given)), Ok(expected), "{given}");
     }
     // A row with one more or one less field than a reject is not a reject.
     for own in [
         r#"{"code":"c","message":"m","offset":0,"record":{},"more":1}"#,
         r#"{"code":"c","message":"m","record":{}}"#,
     ] {
-        assert_eq!(unwrapped(object(own)), Ok(object(own).into()), "{own}");
+        assert_eq!(unwrap_reject(object(own)), Ok(object(own).into()), "{own}");
     }
     let of_csv = reject(row).replace(r#""offset""#, r#""notation":"csv","offset""#);
     for given in [of_csv.clone(), reject(&of_csv)] {
         assert_eq!(
-            unwrapped(object(&given)).unwrap().notation,
+            unwrap_reject(object(&given)).unwrap().notation,
             Notation::Csv,
             "{given}"
         );
     }
     assert_eq!(
-        unwrapped(object(&reject("7"))).unwrap_err().code.as_str(),
+        unwrap_reject(object(&reject("7")))
+            .unwrap_err()
+            .code
+            .as_str(),
         "wrong_type"
     );
     assert_eq!(
-        unwrapped(object(&reject("\"{\"")))
+        unwrap_reject(object(&reject("\"{\"")))
             .unwrap_err()
             .code
             .as_str(),
@@ -466,14 +469,14 @@ fn a_reject_that_is_dropped_again_is_the_row_that_it_holds() {
 #[test]
 fn unify_leaves_out_what_names_nobody() {
     let row = r#"{"records":[{"email":"a@example.com"},{"customer_id":"null"},null,{"mobile":"12"},{"link":{"customer_id":"1.2E+11"}},{"customer_id":"7"}]}"#;
-    let placed = placed(Some("unify"), row).unwrap();
-    assert_eq!(placed.links.len(), 1);
-    let left_out = placed.left_out.iter();
+    let mapped = mapped(Some("unify"), row).unwrap();
+    assert_eq!(mapped.links.len(), 1);
+    let left_out = mapped.left_out.iter();
     let left_out: Vec<_> = left_out
-        .map(|fault| {
+        .map(|error| {
             (
-                fault.code.as_str(),
-                fault.field.as_deref().unwrap_or_default(),
+                error.code.as_str(),
+                error.field.as_deref().unwrap_or_default(),
             )
         })
         .collect();
@@ -529,8 +532,8 @@ fn cells_and_texts_are_read_apart() {
     };
     let partition = |link: &str, notation| {
         let map = json::object(&format!(r#"{{"link":{link}}}"#)).unwrap();
-        let placed = place(&context, version(7), Fields { map, notation }).unwrap();
-        placed.writes[0].key().0.to_owned()
+        let mapped = map_record(&context, version(7), Fields { map, notation }).unwrap();
+        mapped.writes[0].key().0.to_owned()
     };
     for (cell, text) in [
         (r#"{"customer_id":"1017.0"}"#, r#"{"customer_id":1017}"#),
@@ -601,9 +604,9 @@ proptest! {
     #[test]
     fn the_newest_wins_in_any_order(
         (rows, mixed) in prop::collection::vec(row(), 1..20).prop_flat_map(|rows| {
-            let placed: Vec<_> = rows.into_iter().enumerate().collect();
-            let twice = [placed.clone(), placed.clone()].concat();
-            (Just(placed), Just(twice).prop_shuffle())
+            let mapped: Vec<_> = rows.into_iter().enumerate().collect();
+            let twice = [mapped.clone(), mapped.clone()].concat();
+            (Just(mapped), Just(twice).prop_shuffle())
         })
     ) {
         let table = |rows: &[(usize, String)]| {
@@ -611,7 +614,7 @@ proptest! {
             let context = Context { key: &key, identifiers: IdentifierRules::default(), source: "pos", record_type: Some("purchase".parse().unwrap()), last_modified: LAST_MODIFIED, erasures: crate::record::Erasures::default(), event_retention_days: None };
             let mut table = Table::new();
             for (place_in_file, row) in rows {
-                for write in place(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap().writes {
+                for write in map_record(&context, version(*place_in_file as u64), json::object(row).unwrap()).unwrap().writes {
                     store(&mut table, write);
                 }
             }

@@ -9,14 +9,15 @@ use shared::model::{
     value::{Map, Value},
 };
 
-use super::{Mapper, Placed, check::field_error, flag};
+use super::{MappedRecord, Mapper, check::field_error, flag};
 use crate::rows::{RowError, RowErrorCode};
 
 /// The maximum number of identifiers in one row.
 const MAX_UNIFIED: usize = 8;
 
 impl Mapper<'_> {
-    pub(super) fn unify(&self, mut fields: Map) -> Result<Placed, RowError> {
+    /// Maps a unify record. Returns both sides of each link, those that an erasure suppresses apart from the others.
+    pub(super) fn unify(&self, mut fields: Map) -> Result<MappedRecord, RowError> {
         let unlink = flag(&mut fields, "unlink")?;
         let Some(Value::List(records)) = fields.remove("records") else {
             let problem = format!(
@@ -43,13 +44,13 @@ impl Mapper<'_> {
             };
             return Err(left_out.into_iter().next().unwrap_or_else(differ));
         }
-        let mut placed = Placed {
+        let mut mapped = MappedRecord {
             left_out,
-            ..Placed::default()
+            ..MappedRecord::default()
         };
         let members: Vec<_> = members.into_iter().collect();
-        for (place, a) in members.iter().enumerate() {
-            for b in &members[..place] {
+        for (index, a) in members.iter().enumerate() {
+            for b in &members[..index] {
                 let sides = [(a, b), (b, a)].map(|((_, link), (other_id, other))| {
                     let mut data = Map::new();
                     data.insert("live", !unlink);
@@ -63,12 +64,12 @@ impl Mapper<'_> {
                 // A link belongs to both ends, because each side names the other one.
                 let erase = |(id, _): &(IdentityId, _)| self.context.erasures.erase(id, &sides[0]);
                 if erase(a) || erase(b) {
-                    placed.kept_out.extend(sides);
+                    mapped.suppressed_links.extend(sides);
                 } else {
-                    placed.links.push(sides);
+                    mapped.links.push(sides);
                 }
             }
         }
-        Ok(placed)
+        Ok(mapped)
     }
 }

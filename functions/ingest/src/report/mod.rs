@@ -1,5 +1,5 @@
-//! The report of an import, for the person who dropped the file. `counts` defines its counters, and `rejects` writes the rows
-//! that it rejected.
+//! Reports imports. In: the counts, errors and rejected rows of an import. Out: its report and rejects in the bucket, for the person
+//! who dropped the file, and its metrics.
 
 pub(crate) mod measure;
 #[cfg(test)]
@@ -40,9 +40,10 @@ named! {
     }
 }
 
-/// A place that still contains data of an erased identity, and when that data expires at the latest.
+/// A copy of an erased identity's data that still exists, and when it expires at the latest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct StillHeld {
+pub(crate) struct RemainingCopy {
+    /// Where the copy is.
     pub(crate) what: &'static str,
     /// `None` if it is unknown, because the bucket's retention is not configured.
     pub(crate) until: Option<Instant>,
@@ -54,24 +55,24 @@ const NONCURRENT_REJECT_DAYS: u64 = 1;
 /// How many days DynamoDB's point-in-time recovery reaches back.
 const BACKUP_DAYS: u64 = 35;
 
-/// Returns the places that still contain data of identities erased at `now`.
-pub(crate) fn still_held(
+/// Returns the copies that still exist of identities erased at `now`.
+pub(crate) fn remaining_copies(
     now: Instant,
     raw_file_days: Option<u64>,
     reject_days: Option<u64>,
-) -> Vec<StillHeld> {
+) -> Vec<RemainingCopy> {
     let after =
         |days: u64| Instant::from_seconds(now.seconds().saturating_add_unsigned(days * 86_400));
     vec![
-        StillHeld {
+        RemainingCopy {
             what: "dropped files under drop/, with their noncurrent versions",
             until: raw_file_days.and_then(|days| after(days + NONCURRENT_DROP_DAYS)),
         },
-        StillHeld {
+        RemainingCopy {
             what: "rejected rows under rejects/",
             until: reject_days.and_then(|days| after(days + NONCURRENT_REJECT_DAYS)),
         },
-        StillHeld {
+        RemainingCopy {
             what: "the table's backups for point-in-time recovery",
             until: after(BACKUP_DAYS),
         },
@@ -79,7 +80,7 @@ pub(crate) fn still_held(
 }
 
 /// The advice if events dated after the erasure were deleted.
-const DROP_AGAIN: &str = "Deleted events were dated after the erasure (`dated_ahead`). Files that are imported within 48 hours may \
+const DATED_AHEAD_ADVICE: &str = "Deleted events were dated after the erasure (`dated_ahead`). Files that are imported within 48 hours may \
     contain these events. Drop the same rows again after that time.";
 
 /// The report of an import.
@@ -108,9 +109,9 @@ pub(crate) struct Report {
     /// The number of deleted items, if anything was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) erased: Option<Erased>,
-    /// The places that still contain data of erased identities.
+    /// The copies of erased identities' data that still exist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) still_held: Vec<StillHeld>,
+    pub(crate) still_held: Vec<RemainingCopy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<FileError>,
 }
@@ -144,23 +145,24 @@ impl Report {
         }
     }
 
-    /// Adds the places that still contain data of erased identities, if any identity was erased. Adds advice if events dated
+    /// Adds the copies of erased identities' data that still exist, if any identity was erased. Adds advice if events dated
     /// after the erasure were deleted.
     #[must_use]
-    pub(crate) fn with_still_held(
+    pub(crate) fn with_remaining_copies(
         mut self,
         raw_file_days: Option<u64>,
         reject_days: Option<u64>,
     ) -> Self {
         if self.erased.is_some_and(|erased| erased.dated_ahead > 0) {
-            self.advice = Some(DROP_AGAIN);
+            self.advice = Some(DATED_AHEAD_ADVICE);
         }
         if self.erased.is_some_and(|erased| erased.identities > 0) {
-            self.still_held = still_held(self.finished_at, raw_file_days, reject_days);
+            self.still_held = remaining_copies(self.finished_at, raw_file_days, reject_days);
         }
         self
     }
 
+    /// Sets the status, and the problem that led to it.
     #[must_use]
     pub(crate) fn with_problem(mut self, status: Status, problem: FileError) -> Self {
         (self.status, self.problem) = (status, Some(problem));
@@ -196,7 +198,7 @@ impl Report {
         if was_put.is_none() {
             let request = self.request(s3, object)?.if_none_match("*");
             match request.send().await {
-                Err(error) if !is_taken(error.code()) => {
+                Err(error) if !object_exists(error.code()) => {
                     return Err(IngestError::S3(error.into()));
                 }
                 Ok(_) | Err(_) => {}
@@ -218,11 +220,12 @@ impl Report {
         let put = request.customize().config_override(once).send().await;
         Ok(match put {
             Ok(_) => Some(true),
-            Err(error) if is_taken(error.code()) => Some(false),
+            Err(error) if object_exists(error.code()) => Some(false),
             Err(_) => None,
         })
     }
 
+    /// Builds the request that puts the report.
     fn request(
         &self,
         s3: &Client,
@@ -230,7 +233,7 @@ impl Report {
     ) -> Result<PutObjectFluentBuilder, IngestError> {
         let body =
             serde_json::to_vec_pretty(self).map_err(|error| IngestError::S3(error.into()))?;
-        let key = Place::new(object).report();
+        let key = ReportKeys::new(object).report();
         let request = s3.put_object().bucket(&object.bucket).key(key);
         Ok(request
             .content_type("application/json")
@@ -267,18 +270,19 @@ impl Report {
 }
 
 /// Returns whether a conditional put was rejected because the object exists.
-fn is_taken(code: Option<&str>) -> bool {
+fn object_exists(code: Option<&str>) -> bool {
     code == Some("PreconditionFailed")
 }
 
-/// The common part of the keys of an import's report and rejects.
+/// The keys of an import's report and rejects. Contains their common part.
 #[derive(Debug)]
-pub(crate) struct Place(String);
+pub(crate) struct ReportKeys(String);
 
-impl Place {
+impl ReportKeys {
     pub(crate) fn new(object: &ObjectVersion) -> Self {
         let long = format!("{}/{}", object.key, object.id());
         // The 64 bytes are for the longest name under a prefix: a range, two offsets and the extension.
+        // The ID of the import replaces a key that would be too long.
         let fits = "rejects/".len() + long.len() + 64 <= MAX_KEY_BYTES;
         Self(if fits {
             long
@@ -287,10 +291,12 @@ impl Place {
         })
     }
 
+    /// Returns the key of the report.
     fn report(&self) -> String {
         format!("reports/{}.json", self.0)
     }
 
+    /// Returns the key of a rejects object.
     pub(crate) fn rejects(&self, name: &str) -> String {
         format!("rejects/{}/{name}.ndjson", self.0)
     }

@@ -3,7 +3,7 @@
 
 use shared::model::closure::ExcludedLinks;
 
-use super::{DROP_AGAIN, Report, Status, still_held};
+use super::{DATED_AHEAD_ADVICE, Report, Status, remaining_copies};
 use crate::{
     counts::Erased,
     rows::RowErrorCode,
@@ -89,9 +89,9 @@ fn lists_every_field_of_report() {
             source: "crm".into(),
             links: 40,
         }],
-        advice: Some(DROP_AGAIN),
+        advice: Some(DATED_AHEAD_ADVICE),
         erased: Some(Erased::default()),
-        still_held: still_held(always.started_at, None, None),
+        still_held: remaining_copies(always.started_at, None, None),
         ..always.clone()
     }
     .with_problem(Status::Failed, problem);

@@ -7,13 +7,14 @@ use shared::model::{identifier::Notation, value::Map};
 
 use crate::{
     IngestError,
-    report::Place,
-    rows::{CSV_NOTATION, Fields, MAX_RAW_BYTES, Row, RowError, RowErrorCode},
+    report::ReportKeys,
+    rows::{CSV_NOTATION, Fields, MAX_REJECT_BYTES, Row, RowError, RowErrorCode},
     source::notification::ObjectVersion,
 };
 
 /// The approximate size of a rejects object, in bytes.
 const REJECTS_BYTES: usize = 8 << 20;
+
 /// A rejected row.
 #[derive(Serialize)]
 struct Reject<'a> {
@@ -41,8 +42,10 @@ enum Record<'a> {
 pub(crate) struct Rejects<'a> {
     client: &'a Client,
     bucket: &'a str,
-    place: Place,
+    keys: ReportKeys,
+    /// The number of the byte range.
     range: usize,
+    /// The rejected rows that were not put yet, as NDJSON.
     waiting: Vec<u8>,
     /// The lowest and the highest offset of the waiting rows.
     span: Option<(u64, u64)>,
@@ -55,7 +58,7 @@ impl<'a> Rejects<'a> {
         Self {
             client,
             bucket: &object.bucket,
-            place: Place::new(object),
+            keys: ReportKeys::new(object),
             range,
             waiting: Vec::new(),
             span: None,
@@ -69,21 +72,21 @@ impl<'a> Rejects<'a> {
         row: &Row,
         line: Option<u64>,
         fields: Option<&Fields>,
-        fault: &RowError,
+        error: &RowError,
     ) -> Result<(), IngestError> {
         let record = match fields {
             Some(fields) => Record::Fields(&fields.map),
             None => Record::Text(
-                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_RAW_BYTES)])
+                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_REJECT_BYTES)])
                     .into_owned(),
             ),
         };
         let reject = Reject {
             line,
             offset: row.offset,
-            code: fault.code,
-            field: fault.field.as_deref(),
-            message: fault.to_string(),
+            code: error.code,
+            field: error.field.as_deref(),
+            message: error.to_string(),
             record,
             notation: fields
                 .is_some_and(|fields| fields.notation == Notation::Csv)
@@ -100,7 +103,7 @@ impl<'a> Rejects<'a> {
         Ok(())
     }
 
-    /// Puts the rejects that are waiting.
+    /// Puts the waiting rows as one object.
     pub(crate) async fn put(&mut self) -> Result<(), IngestError> {
         let Some((first, last)) = self.span.take() else {
             return Ok(());
@@ -111,7 +114,7 @@ impl<'a> Rejects<'a> {
             .client
             .put_object()
             .bucket(self.bucket)
-            .key(self.place.rejects(&name))
+            .key(self.keys.rejects(&name))
             .content_type("application/x-ndjson");
         let put = request.body(ByteStream::from(body)).send().await;
         put.map_err(|error| IngestError::S3(error.into()))?;

@@ -7,7 +7,7 @@ use super::{RowError, RowErrorCode};
 /// The maximum nesting depth of a record.
 pub(crate) const MAX_DEPTH: usize = 32;
 /// The initial capacity for an object's fields, which is enough for most objects.
-const USUAL_FIELDS: usize = 8;
+const INITIAL_FIELDS: usize = 8;
 /// DynamoDB's maximum number of significant digits of a number.
 const MAX_DIGITS: usize = 38;
 /// DynamoDB's maximum magnitude of a number, as a power of ten.
@@ -20,7 +20,7 @@ pub(crate) fn object(row: &str) -> Result<Map, RowError> {
     let mut parser = Parser { text: row, at: 0 };
     let value = parser.value(1)?;
     if parser.peek().is_some() {
-        return Err(parser.broken());
+        return Err(parser.syntax_error());
     }
     match value {
         Value::Map(map) => Ok(map),
@@ -38,6 +38,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    /// Parses a value at this nesting depth, from 1.
     fn value(&mut self, depth: usize) -> Result<Value, RowError> {
         if depth > MAX_DEPTH {
             return Err(RowError::whole(
@@ -49,33 +50,33 @@ impl<'a> Parser<'a> {
             Some(b'{') => self.map(depth).map(Value::Map),
             Some(b'[') => self.list(depth).map(Value::List),
             Some(b'"') => self.string().map(Value::Text),
-            Some(b't') => self.word("true", Value::Bool(true)),
-            Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'n') => self.word("null", Value::Null),
+            Some(b't') => self.literal("true", Value::Bool(true)),
+            Some(b'f') => self.literal("false", Value::Bool(false)),
+            Some(b'n') => self.literal("null", Value::Null),
             _ => self.number().map(Value::Number),
         }
     }
 
     fn map(&mut self, depth: usize) -> Result<Map, RowError> {
         self.at += 1;
-        if self.takes(b'}') {
+        if self.skip_next(b'}') {
             return Ok(Map::new());
         }
-        let mut entries = Vec::with_capacity(USUAL_FIELDS);
+        let mut entries = Vec::with_capacity(INITIAL_FIELDS);
         loop {
             if self.peek() != Some(b'"') {
-                return Err(self.broken());
+                return Err(self.syntax_error());
             }
             let name = self.string()?;
-            if !self.takes(b':') {
-                return Err(self.broken());
+            if !self.skip_next(b':') {
+                return Err(self.syntax_error());
             }
             entries.push((name, self.value(depth + 1)?));
-            if self.takes(b'}') {
+            if self.skip_next(b'}') {
                 return Ok(entries.into_iter().collect());
             }
-            if !self.takes(b',') {
-                return Err(self.broken());
+            if !self.skip_next(b',') {
+                return Err(self.syntax_error());
             }
         }
     }
@@ -83,16 +84,16 @@ impl<'a> Parser<'a> {
     fn list(&mut self, depth: usize) -> Result<Vec<Value>, RowError> {
         self.at += 1;
         let mut items = Vec::new();
-        if self.takes(b']') {
+        if self.skip_next(b']') {
             return Ok(items);
         }
         loop {
             items.push(self.value(depth + 1)?);
-            if self.takes(b']') {
+            if self.skip_next(b']') {
                 return Ok(items);
             }
-            if !self.takes(b',') {
-                return Err(self.broken());
+            if !self.skip_next(b',') {
+                return Err(self.syntax_error());
             }
         }
     }
@@ -111,9 +112,9 @@ impl<'a> Parser<'a> {
                     self.at += 1;
                     return Ok(text);
                 }
-                Some(b'\\') => text.push(self.escaped().ok_or_else(|| self.broken())?),
+                Some(b'\\') => text.push(self.escaped().ok_or_else(|| self.syntax_error())?),
                 // A control character, or the end of the row.
-                _ => return Err(self.broken()),
+                _ => return Err(self.syntax_error()),
             }
             text.push_str(self.plain());
         }
@@ -156,6 +157,7 @@ impl<'a> Parser<'a> {
         })
     }
 
+    /// Reads the four hexadecimal digits of a `\u` escape.
     fn four_digits(&mut self) -> Option<u32> {
         let digits = self.text.get(self.at..self.at + 4)?;
         self.at += 4;
@@ -164,12 +166,13 @@ impl<'a> Parser<'a> {
             .try_fold(0, |number, digit| Some(number << 4 | digit.to_digit(16)?))
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, RowError> {
+    /// Parses `true`, `false` or `null`.
+    fn literal(&mut self, word: &str, value: Value) -> Result<Value, RowError> {
         if self.text[self.at..].starts_with(word) {
             self.at += word.len();
             return Ok(value);
         }
-        Err(self.broken())
+        Err(self.syntax_error())
     }
 
     fn number(&mut self) -> Result<String, RowError> {
@@ -186,7 +189,7 @@ impl<'a> Parser<'a> {
             true
         };
         if !(is_whole && has_fraction && has_exponent) {
-            return Err(self.broken());
+            return Err(self.syntax_error());
         }
         let number = number(&self.text[begin..self.at]).ok_or_else(|| {
             RowError::whole(
@@ -221,18 +224,20 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips whitespace, and the next byte if it is `byte`. Returns whether it was.
-    fn takes(&mut self, byte: u8) -> bool {
+    fn skip_next(&mut self, byte: u8) -> bool {
         self.peek();
         self.skip(byte)
     }
 
+    /// Skips the next byte if it is `byte`. Returns whether it was.
     fn skip(&mut self, byte: u8) -> bool {
         let is_next = self.byte() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    fn broken(&self) -> RowError {
+    /// Creates the error of invalid JSON at the current byte.
+    fn syntax_error(&self) -> RowError {
         RowError::whole(
             RowErrorCode::InvalidJson,
             format!(

@@ -2,7 +2,7 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-use super::{BOM, Flaw, MAX_ROW, Row, beginning};
+use super::{BOM, FramingError, MAX_ROW_BYTES, Row, beginning};
 
 /// Splits chunks into rows.
 #[derive(Debug)]
@@ -12,9 +12,10 @@ pub(crate) struct Lines {
     searched: usize,
     /// Where the buffer begins in the object, in bytes.
     offset: u64,
+    /// The line at which the buffer begins, from 1.
     number: u64,
     /// Whether the buffer begins inside a line of the previous range.
-    partial: bool,
+    starts_inside_line: bool,
     /// Lines that begin here or later belong to the next range.
     end: Option<u64>,
     /// The beginning of a row that is too large. The rest of the row is skipped.
@@ -35,7 +36,7 @@ impl Lines {
             searched: 0,
             offset: start.saturating_sub(1),
             number,
-            partial: start > 0,
+            starts_inside_line: start > 0,
             end,
             skipping: None,
         }
@@ -70,10 +71,10 @@ impl Lines {
             let line = self.buffer.split_to(end).freeze();
             self.buffer.advance(1);
             self.searched = 0;
-            let begun = !std::mem::replace(&mut self.partial, false);
-            let row = if begun { self.row(line) } else { None };
+            let is_own = !std::mem::replace(&mut self.starts_inside_line, false);
+            let row = if is_own { self.row(line) } else { None };
             self.offset += end as u64 + 1;
-            self.number += u64::from(begun);
+            self.number += u64::from(is_own);
             if row.is_some() {
                 return row;
             }
@@ -82,7 +83,7 @@ impl Lines {
     }
 
     pub(crate) fn finish(&mut self) -> Option<Row> {
-        if self.partial || self.is_over() {
+        if self.starts_inside_line || self.is_over() {
             return None;
         }
         self.searched = 0;
@@ -93,6 +94,7 @@ impl Lines {
         row
     }
 
+    /// Returns a line as a row; `None` if it contains only whitespace.
     fn row(&mut self, line: Bytes) -> Option<Row> {
         if let Some(row) = self.skipping.take() {
             return Some(row);
@@ -107,28 +109,28 @@ impl Lines {
         let text = &line[if is_marked { BOM.len() } else { 0 }..];
         let front = line.len() - text.trim_ascii_start().len();
         let bytes = line.slice(front..front + text.trim_ascii().len());
-        let too_large = bytes.len() > MAX_ROW;
+        let too_large = bytes.len() > MAX_ROW_BYTES;
         Row {
             offset: self.offset + front as u64,
             line: self.number,
             bytes: if too_large { beginning(&bytes) } else { bytes },
-            flaw: too_large.then_some(Flaw::TooLarge),
+            framing_error: too_large.then_some(FramingError::TooLarge),
         }
     }
 
     /// Discards a row that has grown too large, before its line end is read.
     fn skip_if_too_large(&mut self) {
-        if self.buffer.len() <= MAX_ROW + BOM.len() {
+        if self.buffer.len() <= MAX_ROW_BYTES + BOM.len() {
             return;
         }
         let dropped = self.buffer.split().freeze();
-        if self.skipping.is_none() && !self.partial {
+        if self.skipping.is_none() && !self.starts_inside_line {
             // Whitespace alone is not a row, however long it is.
             let row = self.trimmed(dropped.clone());
             if !row.bytes.is_empty() {
                 self.skipping = Some(Row {
                     bytes: beginning(&row.bytes),
-                    flaw: Some(Flaw::TooLarge),
+                    framing_error: Some(FramingError::TooLarge),
                     ..row
                 });
             }
@@ -153,7 +155,7 @@ mod tests {
                 found.push(line);
             }
             assert!(
-                lines.buffer.len() <= MAX_ROW + BOM.len(),
+                lines.buffer.len() <= MAX_ROW_BYTES + BOM.len(),
                 "what is held is bounded"
             );
         }
@@ -181,22 +183,28 @@ mod tests {
 
     #[test]
     fn a_row_too_large_is_cut_and_the_next_one_is_found() {
-        let mut text = vec![b'x'; 3 * MAX_ROW];
+        let mut text = vec![b'x'; 3 * MAX_ROW_BYTES];
         text.extend_from_slice(b"\n{}\n");
         for chunk in [1 << 12, 1 << 18, 1 << 23] {
             let rows = cut(&text, chunk);
             assert_eq!(
-                (rows[0].offset, rows[0].line, rows[0].flaw),
-                (0, 1, Some(Flaw::TooLarge))
+                (rows[0].offset, rows[0].line, rows[0].framing_error),
+                (0, 1, Some(FramingError::TooLarge))
             );
             assert_eq!(
-                (rows[1].offset, rows[1].line, rows[1].flaw),
-                (3 * MAX_ROW as u64 + 1, 2, None)
+                (rows[1].offset, rows[1].line, rows[1].framing_error),
+                (3 * MAX_ROW_BYTES as u64 + 1, 2, None)
             );
             assert_eq!(rows.len(), 2);
         }
-        for (bytes, flaw) in [(MAX_ROW, None), (MAX_ROW + 1, Some(Flaw::TooLarge))] {
-            assert_eq!(cut(&vec![b'x'; bytes], 1 << 18)[0].flaw, flaw);
+        for (bytes, framing_error) in [
+            (MAX_ROW_BYTES, None),
+            (MAX_ROW_BYTES + 1, Some(FramingError::TooLarge)),
+        ] {
+            assert_eq!(
+                cut(&vec![b'x'; bytes], 1 << 18)[0].framing_error,
+                framing_error
+            );
         }
     }
 
@@ -217,11 +225,14 @@ mod tests {
     #[test]
     fn a_long_line_belongs_to_the_range_that_it_begins_in() {
         let mut text = b"a\n".to_vec();
-        text.resize(3 * MAX_ROW, b'x');
+        text.resize(3 * MAX_ROW_BYTES, b'x');
         text.extend_from_slice(b"\nb");
-        let middle = MAX_ROW;
+        let middle = MAX_ROW_BYTES;
         let rows = range(&text, 0, Some(middle), 1 << 16);
-        assert_eq!((rows.len(), rows[1].flaw), (2, Some(Flaw::TooLarge)));
+        assert_eq!(
+            (rows.len(), rows[1].framing_error),
+            (2, Some(FramingError::TooLarge))
+        );
         assert_eq!(range(&text, middle, Some(2 * middle), 1 << 16), []);
         assert_eq!(range(&text, 2 * middle, None, 1 << 16).len(), 1);
     }

@@ -1,4 +1,5 @@
-//! Splits a stream of chunks into rows, one at a time, in any format. The meaning of a row is defined in `record`.
+//! Splits files into rows. In: the chunks of a file, in any format. Out: its rows, one at a time, and the fields of each. `record`
+//! defines their meaning.
 
 use bytes::Bytes;
 use shared::model::{identifier::Notation, value::Map};
@@ -19,7 +20,8 @@ pub(crate) use error::{RowError, RowErrorCode};
 use lines::Lines;
 
 /// The maximum size of a row, in bytes.
-pub(crate) const MAX_ROW: usize = 1 << 20;
+pub(crate) const MAX_ROW_BYTES: usize = 1 << 20;
+/// The byte order mark in UTF-8, which some programs write at the beginning of a file.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// The format of a file, which defines how its rows are separated.
@@ -51,23 +53,23 @@ pub(crate) struct Row {
     pub(crate) offset: u64,
     /// The line on which the row begins, from 1.
     pub(crate) line: u64,
-    /// The row's bytes without its line end. If the row has a flaw, only its first 64 KiB.
+    /// The row's bytes without its line end. If the row has a framing error, only its first 64 KiB.
     pub(crate) bytes: Bytes,
-    /// The defect that makes the row invalid, as far as splitting detects it.
-    pub(crate) flaw: Option<Flaw>,
+    /// Why the row is invalid, as far as splitting detects it.
+    pub(crate) framing_error: Option<FramingError>,
 }
 
-/// A defect of a row that is found before its fields are parsed.
+/// An error in a row that is found before its fields are parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub(crate) enum FramingError {
     /// The row is larger than 1 MiB.
     TooLarge,
     /// CSV: a quoted cell is not closed. Everything after it may be part of it.
     UnclosedQuote,
 }
 
-/// The maximum number of bytes that a reject contains of a row that could not be parsed.
-pub(crate) const MAX_RAW_BYTES: usize = 64 * 1024;
+/// The maximum number of bytes of a row that a reject contains if the row could not be parsed.
+pub(crate) const MAX_REJECT_BYTES: usize = 64 * 1024;
 /// The notation of a rejected CSV row. If it is dropped again as JSON, its identifiers are still read as cells.
 pub(crate) const CSV_NOTATION: &str = "csv";
 
@@ -91,8 +93,11 @@ impl From<Map> for Fields {
 /// The rows of one file.
 #[derive(Debug)]
 pub(crate) enum Rows {
+    /// NDJSON, or a byte range of it.
     Lines(Lines),
+    /// CSV.
     Csv(Csv),
+    /// JSON.
     Document(Box<Document>),
 }
 
@@ -130,7 +135,7 @@ impl Rows {
         }
     }
 
-    /// Returns whether the end of the range is reached.
+    /// Returns whether the end of the byte range is reached.
     pub(crate) fn is_over(&self) -> bool {
         match self {
             Self::Lines(lines) => lines.is_over(),
@@ -165,25 +170,28 @@ impl Rows {
         }
     }
 
-    /// Returns why no more rows follow, if the file is broken.
-    pub(crate) fn broken(&self) -> Option<&FileError> {
+    /// Returns why no more rows follow, if the file has an error.
+    pub(crate) fn error(&self) -> Option<&FileError> {
         match self {
             Self::Lines(_) => None,
-            Self::Csv(csv) => csv.broken(),
-            Self::Document(document) => document.broken(),
+            Self::Csv(csv) => csv.error(),
+            Self::Document(document) => document.error(),
         }
     }
 
     /// Parses the fields of a row that this value returned.
+    ///
+    /// # Errors
+    /// The row cannot be parsed.
     pub(crate) fn fields(&self, row: &Row) -> Result<Fields, RowError> {
-        match row.flaw {
-            Some(Flaw::TooLarge) => {
+        match row.framing_error {
+            Some(FramingError::TooLarge) => {
                 return Err(RowError::whole(
                     RowErrorCode::RecordTooLarge,
                     "is larger than 1 MiB, the limit. Shorten or split it.",
                 ));
             }
-            Some(Flaw::UnclosedQuote) => {
+            Some(FramingError::UnclosedQuote) => {
                 return Err(RowError::whole(
                     RowErrorCode::UnclosedQuote,
                     "has a quote that is not closed, so the row runs to the end of the file. Close the quote.",
@@ -210,5 +218,5 @@ impl Rows {
 /// Returns the beginning of a row, as much as a reject contains. It is a copy, because a slice would keep the whole row in
 /// memory.
 fn beginning(bytes: &[u8]) -> Bytes {
-    Bytes::copy_from_slice(&bytes[..bytes.len().min(MAX_RAW_BYTES)])
+    Bytes::copy_from_slice(&bytes[..bytes.len().min(MAX_REJECT_BYTES)])
 }

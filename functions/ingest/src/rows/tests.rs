@@ -40,7 +40,7 @@ fn every_format_says_where_its_rows_stand_and_what_they_hold() {
             let new = Rows::new(format, RecordsField::Rows);
             assert_eq!((new.position(), new.line()), (0, 1), "{format:?}");
             let (found, rows) = read(new, text.as_bytes(), chunk);
-            assert_eq!((rows.broken(), rows.is_over()), (None, false));
+            assert_eq!((rows.error(), rows.is_over()), (None, false));
             let stand = |of: fn(&Row) -> u64| found.iter().map(|(row, ..)| of(row)).collect();
             let (at, on): (Vec<_>, Vec<_>) = (stand(|row| row.offset), stand(|row| row.line));
             assert_eq!((at.as_slice(), on.as_slice()), (&offsets[..], &lines[..]));
@@ -82,22 +82,25 @@ fn a_file_that_breaks_off_says_so() {
         (Format::Csv, "a,a\n1,2\n", "/problems/invalid-csv-header"),
     ] {
         let (_, rows) = read(Rows::new(format, RecordsField::Rows), text.as_bytes(), 100);
-        assert_eq!(rows.broken().map(|broken| broken.kind.as_str()), Some(slug));
+        assert_eq!(rows.error().map(|broken| broken.kind.as_str()), Some(slug));
     }
 }
 
 #[test]
 fn what_is_no_row_is_refused() {
     let rows = Rows::new(Format::Ndjson, RecordsField::Rows);
-    let row = |bytes: &'static [u8], flaw| Row {
+    let row = |bytes: &'static [u8], framing_error| Row {
         offset: 0,
         line: 1,
         bytes: Bytes::from_static(bytes),
-        flaw,
+        framing_error,
     };
     for (row, code) in [
-        (row(b"{}", Some(Flaw::TooLarge)), "record_too_large"),
-        (row(b"{}", Some(Flaw::UnclosedQuote)), "unclosed_quote"),
+        (row(b"{}", Some(FramingError::TooLarge)), "record_too_large"),
+        (
+            row(b"{}", Some(FramingError::UnclosedQuote)),
+            "unclosed_quote",
+        ),
         (row(b"\"\xff\"", None), "invalid_utf8"),
         (row(b"[]", None), "not_an_object"),
     ] {

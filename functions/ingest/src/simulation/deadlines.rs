@@ -49,7 +49,7 @@ fn import_id() -> shared::model::version::ImportId {
 }
 
 #[test]
-fn at_every_tenth_of_a_second_a_run_notes_how_far_it_is_or_fails() {
+fn saves_progress_or_fails_at_every_deadline() {
     let expected = expected();
     let batch = shared::table::BATCH_SIZE;
     let undisturbed = clock().block_on(async {
@@ -100,7 +100,7 @@ fn at_every_tenth_of_a_second_a_run_notes_how_far_it_is_or_fails() {
 /// With little time for each invocation, an import takes many of them. The largest row takes up to about 2.5 seconds to arrive;
 /// with less time than that, no invocation makes progress.
 #[test]
-fn an_import_ends_however_short_its_runs_are() {
+fn completes_with_short_invocations() {
     let expected = expected();
     let mut most_runs = 0;
     for tenths in [38, 42, 50, 80] {

@@ -46,7 +46,7 @@ fn events_of(world: &World) -> usize {
 }
 
 #[test]
-fn a_forget_row_stops_at_the_deadline_and_continues() {
+fn forget_row_stops_at_deadline_and_continues() {
     clock().block_on(async {
         let world = world(2_000).await;
         let (mut invocations, mut left) = (1, 2_000);
@@ -69,7 +69,7 @@ fn a_forget_row_stops_at_the_deadline_and_continues() {
 }
 
 #[test]
-fn a_refused_deletion_is_an_error() {
+fn reports_refused_deletion() {
     clock().block_on(async {
         let world = world(10).await;
         *lock(&world.tamper) = Some(Box::new(|operation, request, answer| {

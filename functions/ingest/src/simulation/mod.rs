@@ -23,9 +23,9 @@ use crate::{App, Deadline, handle};
 mod deadlines;
 mod erasing;
 mod failures;
+mod late;
 mod newest;
 mod schedules;
-mod taken_back;
 mod wire;
 mod writing;
 
@@ -41,7 +41,7 @@ const BACKOFF: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120
 /// The maximum number of invocations of an import here. More would mean that the import never ends.
 const MAX_RUNS: usize = 400;
 
-/// The table, the bucket, and the failures that are injected.
+/// The table and the bucket of one test, and the failures that are injected.
 struct World {
     database: dynoxide::Database,
     bucket: Mutex<Bucket>,
@@ -56,9 +56,12 @@ struct World {
     events: mpsc::UnboundedSender<String>,
 }
 
+/// The requests at which the invocation that sends them dies, by number.
 #[derive(Clone, Debug, Default)]
 struct Deaths {
+    /// The invocation dies before the request is executed.
     before: BTreeSet<usize>,
+    /// The invocation dies after the request was executed.
     after: BTreeSet<usize>,
 }
 
@@ -80,7 +83,7 @@ struct Outcome {
     rejects: BTreeSet<String>,
 }
 
-/// The effort that an import took.
+/// The number of requests, invocations, deaths and failed events that an import took.
 #[derive(Clone, Copy, Debug, Default)]
 struct Effort {
     requests: usize,
@@ -337,13 +340,15 @@ fn clock() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// Plays one schedule on its own clock.
+/// Runs one schedule on its own clock.
 fn schedule(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
     clock().block_on(play(seed, chunk_bytes, copies, deaths))
 }
 
+/// A maximum size of ranges that leaves every file here in one.
 const ONE_RANGE: u64 = 1 << 30;
 
+/// Returns the number in an environment variable.
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
@@ -365,7 +370,7 @@ fn expected() -> Outcome {
 /// Tests one death at every request of an import, before and after it is executed. `SIMULATION_STRIDE` leaves requests out: 1
 /// tests all of them.
 #[test]
-fn a_death_at_any_request_changes_nothing() {
+fn survives_death_at_any_request() {
     let expected = expected();
     let (mut schedules, mut total) = (0, Effort::default());
     for (chunk_bytes, copies) in [(ONE_RANGE, 1), (ONE_RANGE, 2), (2_500, 1), (2_500, 2)] {
@@ -396,7 +401,7 @@ fn a_death_at_any_request_changes_nothing() {
 
 /// Tests `SIMULATIONS` seeds, from `SIMULATION_SEED` on. Each has its own order of steps, copies of events, ranges and deaths.
 #[test]
-fn many_deaths_in_any_order_change_nothing() {
+fn survives_many_deaths_in_any_order() {
     let expected = expected();
     let first = number("SIMULATION_SEED", 0);
     let mut total = Effort::default();

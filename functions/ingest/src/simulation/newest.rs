@@ -11,7 +11,7 @@ use shared::{
         value::Map,
         version::{ImportId, Version},
     },
-    table::{self, BATCH_SIZE, Write},
+    table::{self, BATCH_SIZE, Consistency, Write},
 };
 use tests::model::{Drop, Forget, Row, When};
 
@@ -47,7 +47,7 @@ fn sequences(symbols: usize, length: usize) -> impl Iterator<Item = Vec<usize>> 
 
 /// `NEWEST_WRITES` is the maximum number of writes of a history.
 #[test]
-fn every_small_history_of_an_item_comes_to_its_newest_version() {
+fn small_histories_end_in_newest_version() {
     let longest = number("NEWEST_WRITES", 3) as usize;
     let link = json!({"mobile": "5550001"});
     let link = Identifier::from_json(link.as_object().unwrap()).unwrap();
@@ -56,9 +56,9 @@ fn every_small_history_of_an_item_comes_to_its_newest_version() {
     let mut histories = Vec::new();
     for length in 1..=longest {
         for order in sequences(VERSIONS, length) {
-            let told = 1 + order.iter().max().unwrap();
+            let versions = 1 + order.iter().max().unwrap();
             // The contents of versions above the highest one written make no difference.
-            for bodies in sequences(BODIES.len(), told) {
+            for bodies in sequences(BODIES.len(), versions) {
                 histories.push((order.clone(), bodies));
             }
         }
@@ -97,7 +97,12 @@ fn every_small_history_of_an_item_comes_to_its_newest_version() {
                     }
                 }
             }
-            let items = app.table.identity(&id, true).await.unwrap().items;
+            let items = app
+                .table
+                .identity(&id, Consistency::Strong)
+                .await
+                .unwrap()
+                .items;
             assert_eq!(items.len(), batch.len());
             for (place, (order, bodies)) in batch.iter().enumerate() {
                 let newest = *order.iter().max().unwrap();
@@ -131,7 +136,7 @@ fn write_of(id: &IdentityId, place: usize, number: usize, bodies: &[usize]) -> W
 /// late invocation stores the other. The erased identity would then be named in another identity's partition, where nothing leads
 /// to it.
 #[test]
-fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
+fn stores_both_sides_of_link_or_neither() {
     let [a, b] = [0, 1].map(schedules::id);
     let side = |own: &IdentityId, other: &IdentityId, number| {
         let key = SortKey::Link {
@@ -153,7 +158,7 @@ fn the_sides_of_a_link_are_stored_together_or_not_at_all() {
             .unwrap();
         for held in [0, 1] {
             let (verdict, _) = app.table.put_both(&both(held)).await.unwrap();
-            assert_eq!(verdict, table::Verdict::Held(version(1)));
+            assert_eq!(verdict, table::Verdict::NotNewer(version(1)));
             assert_eq!(wire::items(&world.database).len(), 1);
         }
         let (verdict, units) = app.table.put_both(&both(2)).await.unwrap();
@@ -194,7 +199,7 @@ fn rows() -> [Row; 10] {
 ///
 /// Every list of rows, from the oldest to the newest, is delivered in every order, with none or any one of them twice.
 #[test]
-fn every_order_of_a_few_rows_comes_to_the_same_profiles() {
+fn any_order_of_rows_gives_same_profiles() {
     let count = number("NEWEST_ROWS", 3) as usize;
     let stride = number("NEWEST_STRIDE", 997) as usize;
     let all = rows();

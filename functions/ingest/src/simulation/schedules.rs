@@ -10,7 +10,7 @@ use shared::{
         time::Instant,
     },
     profile::{Sections, View},
-    table::reader,
+    table::{Consistency, reader},
 };
 
 use super::*;
@@ -115,9 +115,14 @@ impl Stage {
         };
         let past = Instant::parse(PAST).unwrap().to_string();
         for (id, expected) in ids.iter().zip(expected) {
-            let profile = reader::profile(&self.app.table, id, true, reader::Notes::Newest)
-                .await
-                .unwrap();
+            let profile = reader::profile(
+                &self.app.table,
+                id,
+                Consistency::Strong,
+                reader::Notes::Newest,
+            )
+            .await
+            .unwrap();
             let shown = profile.exists().then(|| {
                 let document = profile.document(&view, Sections::ALL);
                 model::shown(&serde_json::to_value(&document).unwrap(), &past, &names)
@@ -147,7 +152,7 @@ pub(super) fn id(customer: u8) -> IdentityId {
         .identity(&identifier)
 }
 
-/// Plays the schedule of a seed. Returns how many events were delivered.
+/// Runs the schedule of a seed. Returns how many events were delivered.
 async fn play(seed: u64) -> usize {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let drops = model::drops(&mut random);
@@ -172,7 +177,7 @@ async fn play(seed: u64) -> usize {
         .filter(|(_, drop)| drop.deleted)
         .map(|(place, drop)| (moment(), place, drop))
         .collect();
-    let mut came = moments.len();
+    let mut delivered = moments.len();
     let deliveries = moments.into_iter().map(|(moment, event)| {
         let app = &stage.app;
         async move {
@@ -194,19 +199,19 @@ async fn play(seed: u64) -> usize {
     .await;
     let mut stage = stage;
     while let Ok(manifest) = stage.manifests.try_recv() {
-        came += 1;
+        delivered += 1;
         // The version and sequencer of the manifest's own event do not concern the dropped file.
         handle(&stage.app, event(&manifest, "m", "01"), within(LONG))
             .await
             .unwrap();
     }
     stage.check(&seed, None).await;
-    came
+    delivered
 }
 
-/// Plays `SCHEDULES` seeds, from `SCHEDULE_SEED` on, on all cores.
+/// Runs `SCHEDULES` seeds, from `SCHEDULE_SEED` on, on all cores.
 #[test]
-fn profiles_are_what_the_model_says_whatever_befalls_the_events() {
+fn random_schedules_match_model() {
     let (first, count) = (number("SCHEDULE_SEED", 0), number("SCHEDULES", 60));
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let began = std::time::Instant::now();

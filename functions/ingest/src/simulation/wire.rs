@@ -28,9 +28,9 @@ use super::{Gate, World, lock};
 
 pub(super) const TABLE: &str = "profiles";
 /// The maximum wait before a request is executed, and again before its response, in milliseconds.
-const LONGEST: u64 = 50;
+const MAX_PAUSE_MILLISECONDS: u64 = 50;
 /// The size of one chunk of a body, in bytes.
-const PIECE: usize = 500;
+const CHUNK_BYTES: usize = 500;
 
 /// Changes a response of DynamoDB. Its arguments are the operation, the request, and the status and body of the response.
 pub(super) type Tamper = Box<dyn FnMut(&str, &Value, &mut (u16, Value)) + Send>;
@@ -99,7 +99,7 @@ impl HttpConnector for Wire {
         let wire = self.clone();
         HttpConnectorFuture::new(async move {
             let world = &wire.world;
-            world.pause(LONGEST).await;
+            world.pause(MAX_PAUSE_MILLISECONDS).await;
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let gate = wire
                 .gate
@@ -125,7 +125,7 @@ impl HttpConnector for Wire {
             if world.deaths.after.contains(&number) || gate.is_some() {
                 wire.die().await;
             }
-            world.pause(LONGEST).await;
+            world.pause(MAX_PAUSE_MILLISECONDS).await;
             Ok(answer)
         })
     }
@@ -357,7 +357,7 @@ fn body(world: Arc<World>, bytes: Vec<u8>) -> SdkBody {
             }
             let pause = world.random(|random| rand::RngExt::random_range(random, 0..500));
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            let piece = left.split_to(left.len().min(PIECE));
+            let piece = left.split_to(left.len().min(CHUNK_BYTES));
             let frame = hyper::body::Frame::data(piece);
             Some((Ok::<_, std::convert::Infallible>(frame), (world, left)))
         },

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     erasure,
-    record::Placed,
+    record::MappedRecord,
     rows::Row,
     store::write::{self, Outcome as Verdict, RowVerdict, Writer},
 };
@@ -99,7 +99,7 @@ fn row(offset: u64) -> Row {
         offset,
         line: offset + 1,
         bytes: bytes::Bytes::from_static(b"{}"),
-        flaw: None,
+        framing_error: None,
     }
 }
 
@@ -186,16 +186,16 @@ fn deletes_only_the_item_that_was_read() {
 /// Adds one row with these links and returns its verdict.
 async fn link(app: &App, links: Vec<[Item; 2]>) -> Result<RowVerdict, TableError> {
     let mut writer = Writer::new(&app.table, OWN);
-    let placed = Placed {
+    let mapped = MappedRecord {
         links,
-        ..Placed::default()
+        ..MappedRecord::default()
     };
     let written = async {
-        writer.add(row(7), placed).await?;
+        writer.add(row(7), mapped).await?;
         writer.finish().await
     };
     tokio::time::timeout(BOUND, written).await.unwrap()?;
-    let mut verdicts = writer.verdicts();
+    let mut verdicts = writer.take_verdicts();
     assert_eq!(verdicts.len(), 1);
     Ok(verdicts.remove(0))
 }
@@ -245,7 +245,7 @@ fn retries_short_response() {
                     assert_eq!((outcomes, responses), (vec![Verdict::Stored; 3], 3));
                 }
                 Err(error) => {
-                    assert!(matches!(error, TableError::Busy(_)), "{error}");
+                    assert!(matches!(error, TableError::Unavailable(_)), "{error}");
                     assert_eq!(responses, usize::MAX);
                 }
             }
@@ -277,7 +277,10 @@ fn bounds_alternating_statements() {
         let began = tokio::time::Instant::now();
         let written = write::all(&app.table, OWN, writes);
         let error = tokio::time::timeout(BOUND, written).await.unwrap();
-        assert!(matches!(error, Err(TableError::Busy(_))), "{error:?}");
+        assert!(
+            matches!(error, Err(TableError::Unavailable(_))),
+            "{error:?}"
+        );
         let requests = world.requests.load(Ordering::Relaxed);
         assert!((10..=30).contains(&requests), "{requests}");
         // It pauses between the attempts, longer each time.
@@ -327,7 +330,7 @@ fn rejects_row_whose_link_is_refused() {
             let version = version(OWN, 0, 7);
             let links = vec![sides(1, 2, version), sides(1, 3, version)];
             match link(&app, links).await.unwrap() {
-                RowVerdict::Rejected(_, fault) => assert_eq!(fault.code.as_str(), expected),
+                RowVerdict::Rejected(_, error) => assert_eq!(error.code.as_str(), expected),
                 other => panic!("{other:?}"),
             }
             let verdict = link(&app, vec![sides(1, 2, version)]).await.unwrap();
@@ -378,7 +381,7 @@ fn counts_every_row_with_a_link() {
                 }
                 Err(error) => {
                     assert_eq!(failures, usize::MAX);
-                    assert!(matches!(error, TableError::Busy(_)), "{error}");
+                    assert!(matches!(error, TableError::Unavailable(_)), "{error}");
                 }
             }
         }
@@ -417,19 +420,19 @@ async fn counts(before: &[Before], rows: &[(u64, Keys)], sent_after: &[bool]) ->
     for ((offset, keys), is_sent) in rows.iter().zip(sent_after) {
         let version = version(OWN, 0, *offset);
         let writes = keys.iter().map(|place| write_of(*place, version));
-        let placed = Placed::from(writes.collect::<Vec<_>>());
-        writer.add(row(*offset), placed).await.unwrap();
+        let mapped = MappedRecord::from(writes.collect::<Vec<_>>());
+        writer.add(row(*offset), mapped).await.unwrap();
         if *is_sent {
             writer.finish().await.unwrap();
         }
     }
     writer.finish().await.unwrap();
     let (mut written, mut stale) = (0, 0);
-    for verdict in writer.verdicts() {
+    for verdict in writer.take_verdicts() {
         match verdict {
             RowVerdict::Written => written += 1,
             RowVerdict::Stale => stale += 1,
-            RowVerdict::Rejected(_, fault) => panic!("{fault}"),
+            RowVerdict::Rejected(_, error) => panic!("{error}"),
         }
     }
     (written, stale)

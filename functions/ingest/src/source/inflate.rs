@@ -19,27 +19,32 @@ use crate::{
     text::grouped,
 };
 
+/// The first bytes of gzip (RFC 1952).
 const GZIP: [u8; 2] = [0x1F, 0x8B];
+/// The first bytes of zstd (RFC 8878).
 const ZSTD: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 /// The maximum ratio of the decompressed size to the compressed size.
 const MAX_RATIO: u64 = 1_000;
 /// The ratio is checked only after this many decompressed bytes, so that a small file of whitespace is not rejected.
 const RATIO_FREE_BYTES: u64 = 16 << 20;
 /// The maximum number of bytes that are decompressed at a time.
-const CHUNK: usize = 128 << 10;
+const CHUNK_BYTES: usize = 128 << 10;
 
 /// The decompressed content of an object, one chunk at a time.
 pub(crate) enum Inflated<'a> {
     /// The object is not compressed. The bytes that were read to detect this come first.
     Plain(Option<Bytes>, Body<'a>),
+    /// The object is compressed.
     Compressed(Decoder<'a>),
 }
 
 /// Decompresses an object and counts its bytes.
 pub(crate) struct Decoder<'a> {
     reader: Pin<Box<dyn AsyncRead + Send + 'a>>,
-    read: Arc<AtomicU64>,
-    given: u64,
+    /// The number of compressed bytes that the reader has taken.
+    compressed_bytes: Arc<AtomicU64>,
+    /// The number of decompressed bytes that were returned.
+    decompressed_bytes: u64,
 }
 
 /// Why the content cannot be read.
@@ -87,8 +92,8 @@ impl<'a> Inflated<'a> {
         };
         Ok(Self::Compressed(Decoder {
             reader,
-            read,
-            given: 0,
+            compressed_bytes: read,
+            decompressed_bytes: 0,
         }))
     }
 
@@ -100,7 +105,7 @@ impl<'a> Inflated<'a> {
     pub(crate) fn compressed_bytes(&self) -> Option<u64> {
         match self {
             Self::Plain(..) => None,
-            Self::Compressed(decoder) => Some(decoder.read.load(Ordering::Relaxed)),
+            Self::Compressed(decoder) => Some(decoder.compressed_bytes.load(Ordering::Relaxed)),
         }
     }
 
@@ -108,7 +113,7 @@ impl<'a> Inflated<'a> {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         match self {
             Self::Plain(start, body) => match start.take() {
-                Some(start) => in_utf8(&start).map(|()| Some(start)),
+                Some(start) => check_encoding(&start).map(|()| Some(start)),
                 None => Ok(body.next().await?),
             },
             Self::Compressed(decoder) => decoder.next().await,
@@ -117,32 +122,35 @@ impl<'a> Inflated<'a> {
 }
 
 impl Decoder<'_> {
+    /// Returns the next decompressed bytes; `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
-        let mut chunk = BytesMut::with_capacity(CHUNK);
+        let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
         let count = self
             .reader
             .read_buf(&mut chunk)
             .await
             .map_err(|error| self.read_error(error))?;
-        if self.given == 0 {
-            in_utf8(&chunk)?;
+        if self.decompressed_bytes == 0 {
+            check_encoding(&chunk)?;
         }
-        self.given += count as u64;
-        let read = self.read.load(Ordering::Relaxed);
-        if self.given > RATIO_FREE_BYTES && self.given / MAX_RATIO > read {
+        self.decompressed_bytes += count as u64;
+        let read = self.compressed_bytes.load(Ordering::Relaxed);
+        if self.decompressed_bytes > RATIO_FREE_BYTES && self.decompressed_bytes / MAX_RATIO > read
+        {
             return Err(ReadError::File(FileError::new(
                 FileErrorKind::CompressionRatio,
                 format!(
                     "The file decompresses to more than {} times its size, the limit. Only the rows before byte {} of its \
                      decompressed content were processed. Drop it uncompressed.",
                     grouped(MAX_RATIO),
-                    self.given
+                    self.decompressed_bytes
                 ),
             )));
         }
         Ok((count > 0).then(|| chunk.freeze()))
     }
 
+    /// Returns whether a failed read is an error of S3 or of the compressed data.
     fn read_error(&self, error: io::Error) -> ReadError {
         match error.downcast::<IngestError>() {
             Ok(error) => ReadError::Ingest(error),
@@ -157,7 +165,7 @@ impl Decoder<'_> {
                     format!(
                         "{what}. Only the rows before byte {} of its decompressed content were processed. Compress the file again and \
                          drop it.",
-                        self.given
+                        self.decompressed_bytes
                     ),
                 ))
             }
@@ -166,7 +174,7 @@ impl Decoder<'_> {
 }
 
 /// Rejects content with the byte order mark of UTF-16 or UTF-32, because no row of it could be read.
-fn in_utf8(start: &[u8]) -> Result<(), ReadError> {
+fn check_encoding(start: &[u8]) -> Result<(), ReadError> {
     if start.starts_with(b"\xFF\xFE") || start.starts_with(b"\xFE\xFF") {
         let detail = "The file is encoded in UTF-16 or UTF-32. Save it as UTF-8.";
         return Err(ReadError::File(FileError::new(

@@ -1,4 +1,5 @@
-//! Reads objects from S3. Takes a notification; returns the decompressed stream of an object.
+//! Reads objects from S3. In: a notification. Out: the decompressed stream of the object that it names, or why the file cannot be
+//! read.
 
 pub(crate) mod inflate;
 pub(crate) mod notification;

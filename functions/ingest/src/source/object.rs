@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::{IngestError, source::notification::ObjectVersion};
 
-/// The maximum number of consecutive breaks of a body, without a byte in between.
+/// The maximum number of times that a body breaks off without a byte in between.
 const MAX_BREAKS: u32 = 5;
 
 /// An object that is being read.
@@ -21,8 +21,11 @@ pub(crate) struct Body<'a> {
     client: &'a Client,
     object: &'a ObjectVersion,
     stream: ByteStream,
+    /// Where the next byte is in the object.
     position: u64,
+    /// The size of the object, in bytes.
     length: u64,
+    /// How often the body broke off since the last byte.
     breaks: u32,
     /// When the object was last modified, in seconds since 1970.
     pub(crate) last_modified: i64,
@@ -121,6 +124,7 @@ impl<'a> Body<'a> {
     }
 }
 
+/// Requests the object from the byte `from` on.
 async fn get(
     client: &Client,
     object: &ObjectVersion,
@@ -136,11 +140,12 @@ async fn get(
     }
     match request.send().await {
         Ok(output) => Ok(OpenResult::Open(Box::new(output))),
-        Err(error) => verdict(&error).ok_or_else(|| IngestError::S3(error.into())),
+        Err(error) => unavailable(&error).ok_or_else(|| IngestError::S3(error.into())),
     }
 }
 
-fn verdict<T, R>(error: &SdkError<GetObjectError, R>) -> Option<OpenResult<T>> {
+/// Returns why an object is no longer available; `None` for other errors, which may be temporary.
+fn unavailable<T, R>(error: &SdkError<GetObjectError, R>) -> Option<OpenResult<T>> {
     match error.as_service_error()?.code()? {
         // The version of a delete marker cannot be read. S3 reports it as a method that is not allowed.
         "NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" => Some(OpenResult::Gone),

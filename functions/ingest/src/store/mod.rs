@@ -1,4 +1,4 @@
-//! Writes items. Takes the items of rows; returns a verdict on each row.
+//! Writes items. In: the items of rows. Out: a verdict on each row.
 //!
 //! The newest version of an item wins. The request rate follows the capacity that the table grants.
 

@@ -12,20 +12,20 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 /// How long responses are counted before the rate is set. The first window is short, because far too many requests may be in
-/// flight. Each window is twice as long as the one before, up to the longest.
+/// flight. Each window is twice as long as the one before, up to `MAX_WINDOW`.
 const FIRST_WINDOW: Duration = Duration::from_millis(20);
-const LONGEST_WINDOW: Duration = Duration::from_millis(500);
+const MAX_WINDOW: Duration = Duration::from_millis(500);
 /// The increase over the accepted rate after a window with throttled writes, as a fraction. In windows without throttled writes,
-/// the increase doubles each time, up to the most.
-const MORE: f64 = 0.01;
-const MOST: f64 = 0.5;
+/// the increase doubles each time, up to `MAX_INCREASE`.
+const FIRST_INCREASE: f64 = 0.01;
+const MAX_INCREASE: f64 = 0.5;
 /// The minimum fraction of the rate that a window must use before its lack of throttled writes raises the rate.
-const USED: f64 = 0.8;
-/// The minimum rate in write units a second, whatever is throttled. Other writers may exhaust the table for a while.
-const SLOWEST: f64 = 25.0;
+const MIN_USED_SHARE: f64 = 0.8;
+/// The minimum rate in write units a second. Without it, a table that other writers exhaust for a while would stop this one.
+const MIN_RATE: f64 = 25.0;
 /// The weight of one response in the moving average of write units per write.
 const SMOOTHING: f64 = 0.05;
-/// How long unused capacity can be used later, as a burst.
+/// How long unused capacity remains available for a burst.
 const BURST: Duration = Duration::from_millis(50);
 
 /// The rate limiter of one [`Writer`](super::write::Writer).
@@ -46,28 +46,31 @@ struct State {
     rate: Option<f64>,
     /// When the next request may be sent.
     next: Instant,
-    began: Instant,
+    /// When this window began.
+    window_start: Instant,
+    /// How long this window is.
     window: Duration,
     /// The next increase of the rate if nothing is throttled, as a fraction.
-    more: f64,
+    increase: f64,
     /// Write units accepted and writes throttled in this window.
     accepted: f64,
-    refused: usize,
+    throttled: usize,
     /// Write units per write, as a moving average.
     units: f64,
 }
 
 impl RateLimiter {
+    /// Creates a limiter that does not limit anything yet.
     pub(crate) fn new() -> Self {
         let now = Instant::now();
         let state = State {
             rate: None,
             next: now,
-            began: now,
+            window_start: now,
             window: FIRST_WINDOW,
-            more: MORE,
+            increase: FIRST_INCREASE,
             accepted: 0.0,
-            refused: 0,
+            throttled: 0,
             units: 1.0,
         };
         Self {
@@ -93,40 +96,40 @@ impl RateLimiter {
     }
 
     /// Records a response: the number of accepted writes, the number of throttled writes, and the write units consumed.
-    pub(crate) fn answered(&self, accepted: usize, refused: usize, units: f64) {
+    pub(crate) fn record_response(&self, accepted: usize, throttled: usize, units: f64) {
         let mut state = self.state();
         let now = Instant::now();
         if accepted > 0 && units > 0.0 {
             state.units += SMOOTHING * (units / accepted as f64 - state.units);
         }
-        if state.is_free() {
-            if refused == 0 {
+        if state.is_unlimited() {
+            if throttled == 0 {
                 return;
             }
             // Writes accepted before may have used saved burst capacity, so they are not counted.
-            (state.began, state.accepted) = (now, 0.0);
+            (state.window_start, state.accepted) = (now, 0.0);
         }
         state.accepted += units;
-        state.refused += refused;
-        let elapsed = now - state.began;
+        state.throttled += throttled;
+        let elapsed = now - state.window_start;
         if elapsed < state.window {
             return;
         }
-        state.window = (state.window * 2).min(LONGEST_WINDOW);
-        let taken = state.accepted / elapsed.as_secs_f64();
+        state.window = (state.window * 2).min(MAX_WINDOW);
+        let accepted_rate = state.accepted / elapsed.as_secs_f64();
         state.rate = match state.rate {
-            Some(rate) if state.refused == 0 => {
-                let is_used = taken >= rate * USED;
-                let more = if is_used { state.more } else { 0.0 };
-                state.more = (state.more + more).min(MOST);
-                Some(rate * (1.0 + more))
+            Some(rate) if state.throttled == 0 => {
+                let is_used = accepted_rate >= rate * MIN_USED_SHARE;
+                let increase = if is_used { state.increase } else { 0.0 };
+                state.increase = (state.increase + increase).min(MAX_INCREASE);
+                Some(rate * (1.0 + increase))
             }
             _ => {
-                state.more = MORE;
-                Some((taken * (1.0 + MORE)).max(SLOWEST))
+                state.increase = FIRST_INCREASE;
+                Some((accepted_rate * (1.0 + FIRST_INCREASE)).max(MIN_RATE))
             }
         };
-        (state.began, state.accepted, state.refused) = (now, 0.0, 0);
+        (state.window_start, state.accepted, state.throttled) = (now, 0.0, 0);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,8 +138,9 @@ impl RateLimiter {
 }
 
 impl State {
-    const fn is_free(&self) -> bool {
-        self.rate.is_none() && self.refused == 0
+    /// Returns whether the table has not throttled any write yet.
+    const fn is_unlimited(&self) -> bool {
+        self.rate.is_none() && self.throttled == 0
     }
 }
 
@@ -191,7 +195,7 @@ mod tests {
         let (began, rate) = (Instant::now(), grant.lock().unwrap().rate);
         let end = began + Duration::from_secs(seconds);
         let one = || async {
-            let (mut accepted, mut refused) = (0.0, 0.0);
+            let (mut accepted, mut throttled) = (0.0, 0.0);
             while Instant::now() < end {
                 limiter.wait(25).await;
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -201,17 +205,17 @@ mod tests {
                     }
                     Throttles::Requests => 25 * usize::from(grant.lock().unwrap().take(50.0)),
                 };
-                limiter.answered(taken, 25 - taken, 2.0 * taken as f64);
+                limiter.record_response(taken, 25 - taken, 2.0 * taken as f64);
                 accepted += 2.0 * taken as f64;
-                refused += 2.0 * (25 - taken) as f64;
+                throttled += 2.0 * (25 - taken) as f64;
             }
-            (accepted, refused)
+            (accepted, throttled)
         };
         let sums = futures::future::join_all((0..parallel).map(|_| one())).await;
         let accepted: f64 = sums.iter().map(|sum| sum.0).sum();
-        let refused: f64 = sums.iter().map(|sum| sum.1).sum();
+        let throttled: f64 = sums.iter().map(|sum| sum.1).sum();
         let granted = rate * (Instant::now() - began).as_secs_f64();
-        (accepted / granted, refused / (accepted + refused))
+        (accepted / granted, throttled / (accepted + throttled))
     }
 
     fn grant(rate: f64) -> Mutex<Grant> {
@@ -233,17 +237,20 @@ mod tests {
             (200.0, 1),
         ] {
             let (limiter, grant) = (RateLimiter::new(), grant(rate));
-            assert!(limiter.state().is_free());
+            assert!(limiter.state().is_unlimited());
             // Before the first throttled write, 10 to 80 times the granted capacity is in flight.
-            let (_, refused) = write(&limiter, &grant, parallel, 5).await;
+            let (_, throttled) = write(&limiter, &grant, parallel, 5).await;
             assert!(
-                refused <= 0.4,
-                "{refused} refused at first of {rate} by {parallel}"
+                throttled <= 0.4,
+                "{throttled} throttled at first of {rate} by {parallel}"
             );
-            let (used, refused) = write(&limiter, &grant, parallel, 60).await;
+            let (used, throttled) = write(&limiter, &grant, parallel, 60).await;
             assert!(used >= 0.97, "{used} of {rate} by {parallel}");
-            assert!(refused <= 0.03, "{refused} refused of {rate} by {parallel}");
-            assert!(!limiter.state().is_free());
+            assert!(
+                throttled <= 0.03,
+                "{throttled} throttled of {rate} by {parallel}"
+            );
+            assert!(!limiter.state().is_unlimited());
         }
     }
 
@@ -252,10 +259,10 @@ mod tests {
         for rate in [1_000.0, 4_000.0] {
             let (limiter, grant) = (RateLimiter::new(), grant(rate));
             write_throttled(&limiter, &grant, 32, 60, Throttles::Requests).await;
-            let (used, refused) =
+            let (used, throttled) =
                 write_throttled(&limiter, &grant, 32, 60, Throttles::Requests).await;
             assert!(used >= 0.97, "{used} of {rate}");
-            assert!(refused <= 0.05, "{refused} refused of {rate}");
+            assert!(throttled <= 0.05, "{throttled} throttled of {rate}");
         }
     }
 
@@ -265,18 +272,24 @@ mod tests {
         write(&limiter, &grant, 16, 20).await;
         grant.lock().unwrap().rate = 1_000.0;
         write(&limiter, &grant, 16, 5).await;
-        let (used, refused) = write(&limiter, &grant, 16, 30).await;
-        assert!(used >= 0.97 && refused <= 0.03, "{used}, {refused} refused");
+        let (used, throttled) = write(&limiter, &grant, 16, 30).await;
+        assert!(
+            used >= 0.97 && throttled <= 0.03,
+            "{used}, {throttled} throttled"
+        );
         grant.lock().unwrap().rate = 4_000.0;
         write(&limiter, &grant, 16, 20).await;
-        let (used, refused) = write(&limiter, &grant, 16, 30).await;
-        assert!(used >= 0.97 && refused <= 0.03, "{used}, {refused} refused");
+        let (used, throttled) = write(&limiter, &grant, 16, 30).await;
+        assert!(
+            used >= 0.97 && throttled <= 0.03,
+            "{used}, {throttled} throttled"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_table_that_takes_all_is_not_waited_for() {
         let (limiter, grant) = (RateLimiter::new(), grant(1e9));
-        let (_, refused) = write(&limiter, &grant, 8, 5).await;
-        assert_eq!((refused, limiter.state().is_free()), (0.0, true));
+        let (_, throttled) = write(&limiter, &grant, 8, 5).await;
+        assert_eq!((throttled, limiter.state().is_unlimited()), (0.0, true));
     }
 }

@@ -1,6 +1,6 @@
-//! Writes items: last write wins, ordered by version.
+//! Writes the items of rows: the last write wins, ordered by version.
 //!
-//! Each request has up to 25 items. Several requests are sent concurrently. Each row gets a verdict.
+//! Each request has up to 25 items, and several requests run concurrently. Each row gets a verdict.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ use shared::{
 use tokio::task::JoinSet;
 
 use crate::{
-    record::Placed,
+    record::MappedRecord,
     rows::{Row, RowError, RowErrorCode},
     store::rate_limiter::RateLimiter,
 };
@@ -25,12 +25,12 @@ const MAX_RUNNING: usize = 32;
 /// A batch is sent as soon as its writes have at least this many bytes.
 const MAX_BATCH_BYTES: usize = 2 << 20;
 /// While the rows that wait for their verdicts take more bytes than this, no further row is accepted.
-const MAX_HELD_BYTES: usize = 16 << 20;
-/// The maximum number of rounds of requests for an item. The upper bound of the pause between two rounds is `FIRST_PAUSE`,
-/// doubled for each attempt, and at most `LONGEST_PAUSE`.
+const MAX_PENDING_BYTES: usize = 16 << 20;
+/// The maximum number of rounds of requests for an item. The upper bound of the wait between two rounds is `FIRST_BACKOFF`,
+/// doubled for each attempt, and at most `MAX_BACKOFF`.
 const MAX_ATTEMPTS: u32 = 10;
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const FIRST_BACKOFF: Duration = Duration::from_millis(25);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
 /// The verdict on a row.
 #[derive(Debug)]
@@ -51,14 +51,16 @@ pub(crate) struct Writer<'a> {
     batch: Vec<Queued>,
     batch_bytes: usize,
     /// Requests in flight. They are separate tasks, so they continue while the file is read.
-    running: JoinSet<Result<Done, TableError>>,
+    running: JoinSet<Result<BatchResult, TableError>>,
     limiter: Arc<RateLimiter>,
-    rows: HashMap<RowId, Waiting>,
-    held_bytes: usize,
+    rows: HashMap<RowId, PendingRow>,
+    /// The memory that `rows` take, in bytes.
+    pending_bytes: usize,
     next_row: RowId,
     /// Items that can be queued, because their bodies are written.
     ready: VecDeque<(RowId, Write)>,
-    settled: Vec<RowVerdict>,
+    /// The verdicts that were not taken yet.
+    verdicts: Vec<RowVerdict>,
     /// Requests sent.
     pub(crate) requests: u64,
     /// Write capacity consumed.
@@ -77,28 +79,34 @@ struct Queued {
 }
 
 /// A row that waits for the verdicts on its items.
-struct Waiting {
+struct PendingRow {
     row: Row,
     /// The memory that the row and its writes take, in bytes.
     bytes: usize,
+    /// The number of items and links without an outcome.
     items: usize,
     /// The writes that follow the body; empty if the row does not wait for a body.
     after_body: Vec<Write>,
-    stored: bool,
-    fault: Option<RowError>,
+    /// Whether an item or link of the row is stored.
+    is_stored: bool,
+    /// Why an item or link of the row cannot be stored.
+    error: Option<RowError>,
 }
 
 /// The outcome of one write.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
+    /// The item is stored, by this write or an earlier one of the same import.
     Stored,
+    /// The table has a newer version from another import.
     Stale,
+    /// The item cannot be stored.
     Rejected(RowError),
 }
 
-/// A batch with all its outcomes.
+/// The outcomes of a batch or of a link.
 #[derive(Default)]
-struct Done {
+struct BatchResult {
     outcomes: Vec<(Queued, Outcome)>,
     /// The outcomes of links, with their rows.
     links: Vec<(RowId, Outcome)>,
@@ -116,50 +124,50 @@ impl<'a> Writer<'a> {
             running: JoinSet::new(),
             limiter: Arc::new(RateLimiter::new()),
             rows: HashMap::new(),
-            held_bytes: 0,
+            pending_bytes: 0,
             next_row: 0,
             ready: VecDeque::new(),
-            settled: Vec::new(),
+            verdicts: Vec::new(),
             requests: 0,
             capacity_units: 0.0,
         }
     }
 
     /// Adds a row. Waits while too many requests are in flight, or too many bytes wait for their verdicts.
-    pub(crate) async fn add(&mut self, row: Row, placed: Placed) -> Result<(), TableError> {
+    pub(crate) async fn add(&mut self, row: Row, mapped: MappedRecord) -> Result<(), TableError> {
         let id = self.next_row;
         self.next_row += 1;
-        let writes = placed.body.iter().chain(&placed.writes);
+        let writes = mapped.body.iter().chain(&mapped.writes);
         let bytes = row.bytes.len() + writes.map(Write::bytes).sum::<usize>();
-        self.held_bytes += bytes;
-        let (now, after_body) = match placed.body {
-            Some(body) => (vec![body], placed.writes),
-            None => (placed.writes, Vec::new()),
+        self.pending_bytes += bytes;
+        let (now, after_body) = match mapped.body {
+            Some(body) => (vec![body], mapped.writes),
+            None => (mapped.writes, Vec::new()),
         };
-        let items = now.len() + after_body.len() + placed.links.len();
-        let waiting = Waiting {
+        let items = now.len() + after_body.len() + mapped.links.len();
+        let pending = PendingRow {
             row,
             bytes,
             items,
             after_body,
-            stored: false,
-            fault: None,
+            is_stored: false,
+            error: None,
         };
-        self.rows.insert(id, waiting);
+        self.rows.insert(id, pending);
         for write in now {
             self.queue(id, write).await?;
         }
-        for both in placed.links {
-            self.has_room().await?;
+        for sides in mapped.links {
+            self.wait_for_slot().await?;
             let limiter = Arc::clone(&self.limiter);
-            let written = write_both(self.table.clone(), self.import, limiter, id, both);
+            let written = write_link(self.table.clone(), self.import, limiter, id, sides);
             self.running.spawn(written);
         }
         loop {
             while let Some((id, write)) = self.ready.pop_front() {
                 self.queue(id, write).await?;
             }
-            if self.held_bytes <= MAX_HELD_BYTES {
+            if self.pending_bytes <= MAX_PENDING_BYTES {
                 return Ok(());
             }
             self.send().await?;
@@ -167,18 +175,19 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Adds a write to the batch. If the batch has a write with the same key, the newer of the two supersedes the other.
     async fn queue(&mut self, row: RowId, write: Write) -> Result<(), TableError> {
         self.batch_bytes += write.bytes();
         let mut batch = self.batch.iter_mut();
-        if let Some(held) = batch.find(|held| held.write.key() == write.key()) {
+        if let Some(queued) = batch.find(|queued| queued.write.key() == write.key()) {
             // If two rows of an import have the same key, the later row wins.
-            let superseded = if held.write.version() > write.version() {
+            let superseded = if queued.write.version() > write.version() {
                 (row, write)
             } else {
-                let held_row = std::mem::replace(&mut held.row, row);
-                (held_row, std::mem::replace(&mut held.write, write))
+                let earlier_row = std::mem::replace(&mut queued.row, row);
+                (earlier_row, std::mem::replace(&mut queued.write, write))
             };
-            held.superseded.push(superseded);
+            queued.superseded.push(superseded);
         } else {
             self.batch.push(Queued {
                 row,
@@ -193,8 +202,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Returns the verdicts since the last call.
-    pub(crate) fn verdicts(&mut self) -> Vec<RowVerdict> {
-        std::mem::take(&mut self.settled)
+    pub(crate) fn take_verdicts(&mut self) -> Vec<RowVerdict> {
+        std::mem::take(&mut self.verdicts)
     }
 
     /// Writes all remaining items and waits for their outcomes.
@@ -211,11 +220,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Starts writing the batch.
     async fn send(&mut self) -> Result<(), TableError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.has_room().await?;
+        self.wait_for_slot().await?;
         self.batch_bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         self.running.spawn(write(
@@ -230,7 +240,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Waits until another request may be sent.
-    async fn has_room(&mut self) -> Result<(), TableError> {
+    async fn wait_for_slot(&mut self) -> Result<(), TableError> {
         while self.running.len() >= MAX_RUNNING {
             self.wait().await?;
         }
@@ -264,6 +274,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Records the outcome of an item or link. With the last one, the row gets its verdict.
     fn record_outcome(&mut self, id: RowId, outcome: Outcome) {
         let Some(waiting) = self.rows.get_mut(&id) else {
             return;
@@ -271,29 +282,30 @@ impl<'a> Writer<'a> {
         waiting.items -= 1;
         let after_body = std::mem::take(&mut waiting.after_body);
         match outcome {
-            Outcome::Rejected(fault) => {
+            Outcome::Rejected(error) => {
                 // An event without its body is not written.
                 waiting.items -= after_body.len();
-                waiting.fault = Some(fault);
+                waiting.error = Some(error);
             }
             // This was the body. Whatever import stored it, the event gets its own verdict.
             Outcome::Stored | Outcome::Stale if !after_body.is_empty() => {
                 self.ready
                     .extend(after_body.into_iter().map(|write| (id, write)));
             }
-            Outcome::Stored => waiting.stored = true,
+            Outcome::Stored => waiting.is_stored = true,
             Outcome::Stale => {}
         }
         if waiting.items > 0 {
             return;
         }
         if let Some(waiting) = self.rows.remove(&id) {
-            self.held_bytes -= waiting.bytes;
-            self.settled.push(match (waiting.fault, waiting.stored) {
-                (Some(fault), _) => RowVerdict::Rejected(waiting.row, fault),
-                (None, true) => RowVerdict::Written,
-                (None, false) => RowVerdict::Stale,
-            });
+            self.pending_bytes -= waiting.bytes;
+            self.verdicts
+                .push(match (waiting.error, waiting.is_stored) {
+                    (Some(error), _) => RowVerdict::Rejected(waiting.row, error),
+                    (None, true) => RowVerdict::Written,
+                    (None, false) => RowVerdict::Stale,
+                });
         }
     }
 }
@@ -321,10 +333,13 @@ pub(crate) async fn all(
 /// The next request for an item.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
+    /// Insert the item, if its key is absent.
     Insert,
+    /// Update the stored item, if it is older.
     Update,
-    /// The item has no valid version.
+    /// Replace the stored item, which has no valid version.
     Replace,
+    /// The item has its outcome.
     Done(Outcome),
 }
 
@@ -336,9 +351,9 @@ struct Batch {
     items: Vec<Queued>,
     /// The next step of each item, in the same order.
     steps: Vec<Step>,
-    done: Done,
-    /// Why an item has no outcome after the current round.
-    open: Option<TableError>,
+    done: BatchResult,
+    /// Why items have no outcome after the current round, if a request failed.
+    round_error: Option<TableError>,
 }
 
 /// Writes a batch until each item has its outcome.
@@ -350,22 +365,22 @@ async fn write(
     import: ImportId,
     limiter: Arc<RateLimiter>,
     items: Vec<Queued>,
-) -> Result<Done, TableError> {
+) -> Result<BatchResult, TableError> {
     let mut batch = Batch {
         steps: vec![Step::Insert; items.len()],
         table,
         import,
         limiter,
         items,
-        done: Done::default(),
-        open: None,
+        done: BatchResult::default(),
+        round_error: None,
     };
     let mut attempt = 0;
     loop {
         for step in [Step::Insert, Step::Update, Step::Replace] {
             batch.send_all(&step).await?;
         }
-        let Some(error) = batch.open() else {
+        let Some(error) = batch.pending_error() else {
             return Ok(batch.finish());
         };
         attempt += 1;
@@ -380,26 +395,26 @@ impl Batch {
     /// Sends the items that are at a step. If DynamoDB rejects a request as invalid, sends each of its items alone to find the
     /// cause.
     async fn send_all(&mut self, step: &Step) -> Result<(), TableError> {
-        let places: Vec<_> = (0..self.items.len())
-            .filter(|place| self.steps[*place] == *step)
+        let indexes: Vec<_> = (0..self.items.len())
+            .filter(|index| self.steps[*index] == *step)
             .collect();
-        let mut requests: VecDeque<_> = places.chunks(BATCH_SIZE).map(<[usize]>::to_vec).collect();
-        while let Some(places) = requests.pop_front() {
-            match self.send(step, &places).await {
+        let mut requests: VecDeque<_> = indexes.chunks(BATCH_SIZE).map(<[usize]>::to_vec).collect();
+        while let Some(indexes) = requests.pop_front() {
+            match self.send(step, &indexes).await {
                 Ok(verdicts) => {
-                    for (place, verdict) in places.iter().zip(verdicts) {
-                        self.steps[*place] = next(step, verdict, self.import);
+                    for (index, verdict) in indexes.iter().zip(verdicts) {
+                        self.steps[*index] = next(step, verdict, self.import);
                     }
                 }
-                Err(TableError::Invalid(_)) if places.len() > 1 => {
-                    requests.extend(places.iter().map(|place| vec![*place]));
+                Err(TableError::Invalid(_)) if indexes.len() > 1 => {
+                    requests.extend(indexes.iter().map(|index| vec![*index]));
                 }
                 Err(TableError::Invalid(_)) => {
-                    self.steps[places[0]] = Step::Done(Outcome::Rejected(refused()));
+                    self.steps[indexes[0]] = Step::Done(Outcome::Rejected(refused()));
                 }
-                Err(error @ TableError::Busy(_)) => {
-                    self.limiter.answered(0, places.len(), 0.0);
-                    self.open = Some(error);
+                Err(error @ TableError::Unavailable(_)) => {
+                    self.limiter.record_response(0, indexes.len(), 0.0);
+                    self.round_error = Some(error);
                 }
                 Err(error) => return Err(error),
             }
@@ -408,10 +423,10 @@ impl Batch {
     }
 
     /// Sends one request; returns a verdict for each of its items.
-    async fn send(&mut self, step: &Step, places: &[usize]) -> Result<Vec<Verdict>, TableError> {
-        let writes: Vec<_> = places
+    async fn send(&mut self, step: &Step, indexes: &[usize]) -> Result<Vec<Verdict>, TableError> {
+        let writes: Vec<_> = indexes
             .iter()
-            .map(|place| &self.items[*place].write)
+            .map(|index| &self.items[*index].write)
             .collect();
         self.limiter.wait(writes.len()).await;
         self.done.requests += 1;
@@ -424,27 +439,31 @@ impl Batch {
             Step::Update | Step::Done(_) => self.table.update(&writes).await?,
         };
         self.done.capacity_units += capacity_units;
-        let throttled = verdicts.iter().filter(|verdict| **verdict == Verdict::Busy);
+        let throttled = verdicts
+            .iter()
+            .filter(|verdict| **verdict == Verdict::Throttled);
         let throttled = throttled.count();
-        let taken = verdicts.len() - throttled;
-        self.limiter.answered(taken, throttled, capacity_units);
+        let accepted = verdicts.len() - throttled;
+        self.limiter
+            .record_response(accepted, throttled, capacity_units);
         Ok(verdicts)
     }
 
     /// Returns why an item has no outcome after this round; `None` if each has one.
-    fn open(&mut self) -> Option<TableError> {
-        let error = self.open.take();
-        let is_open = |step: &Step| !matches!(step, Step::Done(_));
-        self.steps.iter().any(is_open).then(|| {
+    fn pending_error(&mut self) -> Option<TableError> {
+        let error = self.round_error.take();
+        let is_pending = |step: &Step| !matches!(step, Step::Done(_));
+        self.steps.iter().any(is_pending).then(|| {
             error.unwrap_or_else(|| {
-                TableError::Busy(
+                TableError::Unavailable(
                     "statements stayed throttled, or other writers kept changing the items".into(),
                 )
             })
         })
     }
 
-    fn finish(mut self) -> Done {
+    /// Returns the outcome of each item. Each must have one.
+    fn finish(mut self) -> BatchResult {
         let outcomes = self.steps.into_iter().filter_map(|step| match step {
             Step::Done(outcome) => Some(outcome),
             _ => None,
@@ -458,41 +477,41 @@ impl Batch {
 ///
 /// # Errors
 /// The link has no outcome after `MAX_ATTEMPTS` requests, or the table refuses a request.
-async fn write_both(
+async fn write_link(
     table: Table,
     import: ImportId,
     limiter: Arc<RateLimiter>,
     row: RowId,
-    both: [Item; 2],
-) -> Result<Done, TableError> {
-    let mut done = Done::default();
+    sides: [Item; 2],
+) -> Result<BatchResult, TableError> {
+    let mut done = BatchResult::default();
     // In a transaction, each write consumes twice the units of a single write.
-    let writes = 2 * both.len();
+    let writes = 2 * sides.len();
     let mut attempt = 0;
     loop {
         limiter.wait(writes).await;
         done.requests += 1;
-        let error = match table.put_both(&both).await {
+        let error = match table.put_both(&sides).await {
             Ok((verdict, capacity_units)) => match next(&Step::Insert, verdict, import) {
                 Step::Done(outcome) => {
                     done.capacity_units += capacity_units;
                     // If the table already has a version, the request is charged too, but the response reports no capacity.
-                    limiter.answered(writes, 0, capacity_units.max(writes as f64));
+                    limiter.record_response(writes, 0, capacity_units.max(writes as f64));
                     done.links.push((row, outcome));
                     return Ok(done);
                 }
                 // Rows of this import write the same pair concurrently. Fewer of them meet at a lower rate.
                 Step::Insert | Step::Update | Step::Replace => {
-                    limiter.answered(0, writes, 0.0);
-                    TableError::Busy("other transactions kept changing the same link".into())
+                    limiter.record_response(0, writes, 0.0);
+                    TableError::Unavailable("other transactions kept changing the same link".into())
                 }
             },
             Err(TableError::Invalid(_)) => {
                 done.links.push((row, Outcome::Rejected(refused())));
                 return Ok(done);
             }
-            Err(error @ TableError::Busy(_)) => {
-                limiter.answered(0, writes, 0.0);
+            Err(error @ TableError::Unavailable(_)) => {
+                limiter.record_response(0, writes, 0.0);
                 error
             }
             Err(error) => return Err(error),
@@ -517,13 +536,13 @@ fn refused() -> RowError {
 fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     match verdict {
         Verdict::Stored => Step::Done(Outcome::Stored),
-        Verdict::Taken => Step::Update,
-        Verdict::Gone => Step::Insert,
+        Verdict::AlreadyExists => Step::Update,
+        Verdict::Missing => Step::Insert,
         Verdict::Unversioned => Step::Replace,
-        Verdict::Busy => step.clone(),
+        Verdict::Throttled => step.clone(),
         // The version is from this import: an earlier invocation or a later row stored it.
-        Verdict::Held(version) if version.import() == import => Step::Done(Outcome::Stored),
-        Verdict::Held(_) => Step::Done(Outcome::Stale),
+        Verdict::NotNewer(version) if version.import() == import => Step::Done(Outcome::Stored),
+        Verdict::NotNewer(_) => Step::Done(Outcome::Stale),
         Verdict::TooLarge => Step::Done(Outcome::Rejected(RowError::whole(
             RowErrorCode::ItemTooLarge,
             "is larger than 400 KB, the limit of a DynamoDB item. Shorten or split it.",
@@ -532,11 +551,11 @@ fn next(step: &Step, verdict: Verdict, import: ImportId) -> Step {
     }
 }
 
-/// Returns the pause before the next attempt: exponential backoff with full jitter.
+/// Returns the wait before the next attempt: exponential backoff with full jitter.
 pub(crate) fn backoff(attempt: u32) -> Duration {
-    let longest = FIRST_PAUSE
+    let longest = FIRST_BACKOFF
         .saturating_mul(1 << attempt.min(16))
-        .min(LONGEST_PAUSE);
+        .min(MAX_BACKOFF);
     longest.mul_f64(rand::random::<f64>())
 }
 
@@ -549,10 +568,13 @@ mod tests {
     #[test]
     fn verdicts_lead_on() {
         let own = ImportId([1; 8]);
-        let held = |import| Verdict::Held(Version::new(1, "1", ImportId(import), 0));
-        assert_eq!(next(&Step::Insert, Verdict::Taken, own), Step::Update);
-        assert_eq!(next(&Step::Update, Verdict::Gone, own), Step::Insert);
-        assert_eq!(next(&Step::Update, Verdict::Busy, own), Step::Update);
+        let held = |import| Verdict::NotNewer(Version::new(1, "1", ImportId(import), 0));
+        assert_eq!(
+            next(&Step::Insert, Verdict::AlreadyExists, own),
+            Step::Update
+        );
+        assert_eq!(next(&Step::Update, Verdict::Missing, own), Step::Insert);
+        assert_eq!(next(&Step::Update, Verdict::Throttled, own), Step::Update);
         assert_eq!(
             next(&Step::Update, Verdict::Unversioned, own),
             Step::Replace

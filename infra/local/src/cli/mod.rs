@@ -1,9 +1,9 @@
 //! The command line. In: arguments and the events of imports. Out: the ready line and usage examples on standard output, and
 //! progress bars and one line per import on standard error.
 
-mod account;
 pub(crate) mod arguments;
 mod progress;
+mod report_line;
 mod sample_import;
 
 use std::io::{IsTerminal, Write};
@@ -29,7 +29,7 @@ pub(crate) async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Er
     } else {
         sample_import::usage_empty(stack)
     };
-    progress.aside(|| {
+    progress.suspend_bars(|| {
         // Not an error: standard output may be closed.
         let mut out = std::io::stdout();
         let _ = write!(out, "{lines}{usage}").and_then(|()| out.flush());

@@ -8,14 +8,15 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use local::{Error, ImportEvent, Imports};
 use serde_json::Value;
 
-use crate::cli::account;
+use crate::cli::report_line;
 
-/// Files that waited this long are counted on a line of their own. After this time, ingest has reported progress of a file whose
+/// Files that have waited longer than this are counted on a line of their own. After this time, ingest has reported progress of a file whose
 /// import has started.
-const WAITS_LONG: Duration = Duration::from_secs(3);
+const COUNTED_AFTER: Duration = Duration::from_secs(3);
 /// The period over which a rate is computed.
-const RATE_OF: Duration = Duration::from_secs(10);
-const REDRAWN_EVERY: Duration = Duration::from_millis(100);
+const RATE_PERIOD: Duration = Duration::from_secs(10);
+/// The time between two redraws of a bar.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Follows all imports and shows them on standard error.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(crate) struct Progress<'a> {
     bars: MultiProgress,
     /// Incomplete imports, by version id and key.
     running: BTreeMap<(String, String), Running>,
+    /// The line with the number of waiting files.
     waiting: Option<ProgressBar>,
 }
 
@@ -95,8 +97,8 @@ impl<'a> Progress<'a> {
                     version_id,
                     report,
                 }) => {
-                    let line = account::line(&key, &report);
-                    self.over(version_id, &key, &line);
+                    let line = report_line::line(&key, &report);
+                    self.finish(version_id, &key, &line);
                     return Some(Ok((key, Some(report))));
                 }
                 Ok(ImportEvent::Failed {
@@ -104,7 +106,7 @@ impl<'a> Progress<'a> {
                     version_id,
                     reason,
                 }) => {
-                    self.over(version_id, &key, &account::failed(&key, &reason));
+                    self.finish(version_id, &key, &report_line::failed(&key, &reason));
                     return Some(Ok((key, None)));
                 }
                 Err(error) => return Some(Err(error)),
@@ -113,10 +115,11 @@ impl<'a> Progress<'a> {
     }
 
     /// Writes other output without interfering with the bars.
-    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+    pub(crate) fn suspend_bars<T>(&self, write: impl FnOnce() -> T) -> T {
         self.bars.suspend(write)
     }
 
+    /// Updates the bar of an import.
     fn under_way(
         &mut self,
         version_id: String,
@@ -125,7 +128,7 @@ impl<'a> Progress<'a> {
         bytes: u64,
         size: Option<u64>,
     ) {
-        let name = account::name(&key);
+        let name = report_line::name(&key);
         let Some(running) = self.running.get_mut(&(version_id, key)) else {
             return;
         };
@@ -137,34 +140,35 @@ impl<'a> Progress<'a> {
             };
             bar.set_style(style(size.is_some()));
             bar.set_prefix(name);
-            bar.enable_steady_tick(REDRAWN_EVERY);
+            bar.enable_steady_tick(REDRAW_INTERVAL);
             bar
         });
         if let Some(size) = size {
             bar.set_length(size);
         }
         bar.set_position(bytes);
-        bar.set_message(account::progress(
+        bar.set_message(report_line::progress(
             rows,
             running.rate.of(Instant::now(), rows),
         ));
     }
 
-    fn over(&mut self, version_id: String, key: &str, line: &str) {
+    /// Removes the bar of an import and prints its line.
+    fn finish(&mut self, version_id: String, key: &str, line: &str) {
         let ended = self.running.remove(&(version_id, key.to_owned()));
         if let Some(bar) = ended.and_then(|ended| ended.bar) {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
         // Not an error: standard error may be closed.
-        let _ = self.aside(|| writeln!(std::io::stderr(), "{line}"));
+        let _ = self.suspend_bars(|| writeln!(std::io::stderr(), "{line}"));
         self.count_waiting();
     }
 
     /// Updates the count of waiting files.
     fn count_waiting(&mut self) {
         let waits = |running: &&Running| {
-            running.bar.is_none() && running.dropped_at.elapsed() >= WAITS_LONG
+            running.bar.is_none() && running.dropped_at.elapsed() >= COUNTED_AFTER
         };
         let count = self.running.values().filter(waits).count();
         if count == 0 {
@@ -177,7 +181,7 @@ impl<'a> Progress<'a> {
         let bar = self.waiting.get_or_insert_with(|| {
             let bar = self.bars.add(ProgressBar::no_length());
             bar.set_style(ProgressStyle::default_spinner());
-            bar.enable_steady_tick(REDRAWN_EVERY);
+            bar.enable_steady_tick(REDRAW_INTERVAL);
             bar
         });
         bar.set_message(match count {
@@ -204,7 +208,11 @@ impl Rate {
     fn of(&mut self, now: Instant, rows: u64) -> Option<f64> {
         self.0.push_back((now, rows));
         // The oldest entry that is kept is the newest one that is old enough.
-        while self.0.get(1).is_some_and(|(at, _)| now - *at >= RATE_OF) {
+        while self
+            .0
+            .get(1)
+            .is_some_and(|(at, _)| now - *at >= RATE_PERIOD)
+        {
             self.0.pop_front();
         }
         let (at, before) = self.0.front()?;

@@ -36,7 +36,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
         }
     }
     let (mut rows, mut imported) = (Rows::default(), 0);
-    while !progress.imports.all_over() {
+    while !progress.imports.all_complete() {
         match progress.next().await {
             Some(Ok((key, Some(report)))) if files.iter().any(|(own, _)| *own == key) => {
                 rows.add(&report);
@@ -44,12 +44,12 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
             }
             // A file of another client, or one whose failure was already printed.
             Some(Ok(_)) => {}
-            Some(Err(error)) => progress.aside(|| eprintln!("{error}")),
+            Some(Err(error)) => progress.suspend_bars(|| eprintln!("{error}")),
             None => return Ok(()),
         }
     }
     let count = files.len();
-    progress.aside(|| eprintln!("{imported} of {count} sample files imported: {rows}"));
+    progress.suspend_bars(|| eprintln!("{imported} of {count} sample files imported: {rows}"));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Found, form_decoded};
+use super::routes::{RouteMatch, form_decoded};
 use crate::template::ACCOUNT;
 
 /// Decodes a path as API Gateway does before routing. A path that is not valid UTF-8 after decoding stays as it is.
@@ -25,19 +25,23 @@ pub(super) struct Routed<'a> {
     pub(super) parts: &'a Parts,
     /// The path, see [`decoded_path`].
     pub(super) path: &'a str,
-    pub(super) found: &'a Found<'a>,
+    pub(super) matched: &'a RouteMatch<'a>,
     pub(super) body: &'a [u8],
     pub(super) peer: SocketAddr,
     pub(super) request_id: &'a str,
 }
 
+/// Returns the event for the function of a request's route.
 pub(super) fn event(request: &Routed<'_>) -> Value {
     let Routed {
-        parts, found, body, ..
+        parts,
+        matched,
+        body,
+        ..
     } = *request;
-    let route_key = match found.route.path.as_str() {
+    let route_key = match matched.route.path.as_str() {
         "$default" => "$default".to_owned(),
-        path => format!("{} {path}", found.route.method),
+        path => format!("{} {path}", matched.route.method),
     };
     let query = parts.uri.query().unwrap_or_default();
     let mut event = json!({
@@ -57,8 +61,8 @@ pub(super) fn event(request: &Routed<'_>) -> Value {
     if !parameters.is_empty() {
         event["queryStringParameters"] = Value::Object(parameters);
     }
-    if !found.parameters.is_empty() {
-        event["pathParameters"] = Value::Object(joined(found.parameters.iter().cloned()));
+    if !matched.parameters.is_empty() {
+        event["pathParameters"] = Value::Object(joined(matched.parameters.iter().cloned()));
     }
     if !body.is_empty() {
         let (body, is_base64) = body_of(
@@ -71,6 +75,7 @@ pub(super) fn event(request: &Routed<'_>) -> Value {
     event
 }
 
+/// Returns the `requestContext` of an event.
 fn context(request: &Routed<'_>, route_key: &str) -> Value {
     let parts = request.parts;
     let domain = text_of(&parts.headers, header::HOST).unwrap_or_else(|| "localhost".to_owned());
@@ -191,7 +196,7 @@ mod tests {
             path: "/profiles/{id}/notes".into(),
         };
         let parameters = vec![("id".to_owned(), "a b".to_owned())];
-        let found = Found {
+        let matched = RouteMatch {
             route: &route,
             function: "F",
             parameters,
@@ -201,7 +206,7 @@ mod tests {
         event(&Routed {
             parts: &parts,
             path: &path,
-            found: &found,
+            matched: &matched,
             body,
             peer: "10.1.2.3:9".parse().unwrap(),
             request_id: "r-1",

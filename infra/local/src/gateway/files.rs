@@ -87,11 +87,11 @@ mod tests {
         std::fs::write(outer.path().join("secret.svg"), "no").unwrap();
         std::fs::write(folder.join("a.svg"), "yes").unwrap();
         let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
-        let found = serve(&folder, "a.svg", &parts).await;
+        let matched = serve(&folder, "a.svg", &parts).await;
         assert_eq!(
             (
-                found.status().as_u16(),
-                found.headers()["content-type"].to_str().unwrap()
+                matched.status().as_u16(),
+                matched.headers()["content-type"].to_str().unwrap()
             ),
             (200, "image/svg+xml")
         );

@@ -22,13 +22,13 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use uuid::Uuid;
 
-use crate::lambda::{Lambda, MAX_PAYLOAD};
+use crate::lambda::{Lambda, MAX_PAYLOAD_BYTES};
 use crate::template::{Cors, Function};
 use response::message;
 use routes::Routes;
 
 /// The maximum size of a request body in API Gateway, in bytes.
-const MAX_BODY: usize = 10 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// The maximum time that API Gateway waits for a function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -67,7 +67,8 @@ impl Gateway {
         Router::new().fallback(handle).with_state(Arc::new(self))
     }
 
-    async fn answer(
+    /// Returns the response to a request: a file, the response of the function that its route invokes, or an error.
+    async fn respond(
         &self,
         parts: &Parts,
         body: Body,
@@ -78,30 +79,30 @@ impl Gateway {
         if let Some(name) = path.strip_prefix("/images/") {
             return files::serve(&self.images, name, parts).await;
         }
-        let Some(found) = self.routes.find(parts.method.as_str(), &path) else {
+        let Some(matched) = self.routes.find(parts.method.as_str(), &path) else {
             return files::serve_page(&self.console, &path, parts).await;
         };
-        let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         let event = event::event(&event::Routed {
             parts,
             path: &path,
-            found: &found,
+            matched: &matched,
             body: &body,
             peer,
             request_id,
         });
         let payload = Bytes::from(event.to_string());
-        if payload.len() > MAX_PAYLOAD {
+        if payload.len() > MAX_PAYLOAD_BYTES {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         }
         let id = Uuid::new_v4().to_string();
-        let invocation = self.lambda.invoke(found.function, &id, payload);
+        let invocation = self.lambda.invoke(matched.function, &id, payload);
         match tokio::time::timeout(INTEGRATION_TIMEOUT, invocation).await {
             Err(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
             Ok(Err(_)) => message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"),
-            Ok(Ok(answer)) => response::response(&answer),
+            Ok(Ok(output)) => response::response(&output),
         }
     }
 }
@@ -120,7 +121,7 @@ async fn handle(
     {
         return preflight;
     }
-    let mut response = gateway.answer(&parts, body, peer, &request_id).await;
+    let mut response = gateway.respond(&parts, body, peer, &request_id).await;
     if let Some(cors) = &gateway.cors {
         cors::allow(cors, &parts.headers, response.headers_mut());
     }

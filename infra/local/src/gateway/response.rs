@@ -12,27 +12,27 @@ pub(super) fn message(status: StatusCode, message: &str) -> Response {
 }
 
 /// Converts a return value. With `statusCode`, it specifies the response. Any other JSON becomes the body of a 200 response.
-pub(super) fn response(answer: &[u8]) -> Response {
-    let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
-        return broken();
+pub(super) fn response(output: &[u8]) -> Response {
+    let Ok(output) = serde_json::from_slice::<Value>(output) else {
+        return invalid_response();
     };
-    if answer.get("statusCode").is_none() {
-        let body = match answer {
+    if output.get("statusCode").is_none() {
+        let body = match output {
             Value::String(text) => text,
             other => other.to_string(),
         };
         return ([(header::CONTENT_TYPE, "application/json")], body).into_response();
     }
-    from_parts(&answer).unwrap_or_else(broken)
+    from_parts(&output).unwrap_or_else(invalid_response)
 }
 
-fn from_parts(answer: &Value) -> Option<Response> {
-    let status = &answer["statusCode"];
+fn from_parts(output: &Value) -> Option<Response> {
+    let status = &output["statusCode"];
     let status = status.as_u64().or_else(|| status.as_str()?.parse().ok())?;
     let status = StatusCode::from_u16(u16::try_from(status).ok()?).ok()?;
-    let body = match &answer["body"] {
+    let body = match &output["body"] {
         Value::Null => Vec::new(),
-        Value::String(text) if answer["isBase64Encoded"] == true => {
+        Value::String(text) if output["isBase64Encoded"] == true => {
             BASE64.decode(text.as_bytes()).ok()?
         }
         Value::String(text) => text.clone().into_bytes(),
@@ -41,10 +41,10 @@ fn from_parts(answer: &Value) -> Option<Response> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    for (name, value) in answer["headers"].as_object().into_iter().flatten() {
+    for (name, value) in output["headers"].as_object().into_iter().flatten() {
         headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, text(value)?);
     }
-    for (name, values) in answer["multiValueHeaders"]
+    for (name, values) in output["multiValueHeaders"]
         .as_object()
         .into_iter()
         .flatten()
@@ -57,7 +57,7 @@ fn from_parts(answer: &Value) -> Option<Response> {
             headers.append(&name, text(value)?);
         }
     }
-    for cookie in answer["cookies"].as_array().into_iter().flatten() {
+    for cookie in output["cookies"].as_array().into_iter().flatten() {
         headers.append(header::SET_COOKIE, text(cookie)?);
     }
     if !headers.contains_key(header::CONTENT_TYPE) {
@@ -79,7 +79,7 @@ fn text(value: &Value) -> Option<HeaderValue> {
     }
 }
 
-fn broken() -> Response {
+fn invalid_response() -> Response {
     message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
@@ -89,8 +89,8 @@ mod tests {
 
     use super::*;
 
-    async fn made(answer: Value) -> (u16, Vec<(String, String)>, Vec<u8>) {
-        let response = response(answer.to_string().as_bytes());
+    async fn made(output: Value) -> (u16, Vec<(String, String)>, Vec<u8>) {
+        let response = response(output.to_string().as_bytes());
         let headers = response
             .headers()
             .iter()

@@ -11,7 +11,7 @@ pub(super) struct Routes(Vec<(Route, String)>);
 
 /// The route that matches a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found<'a> {
+pub(super) struct RouteMatch<'a> {
     pub(super) route: &'a Route,
     /// The logical id of the function.
     pub(super) function: &'a str,
@@ -30,7 +30,7 @@ impl Routes {
     }
 
     /// Finds the route of a method and a path. The path must be decoded, as API Gateway does before routing.
-    pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_>> {
+    pub(super) fn find(&self, method: &str, path: &str) -> Option<RouteMatch<'_>> {
         let fitting = self
             .0
             .iter()
@@ -39,26 +39,28 @@ impl Routes {
             let (mut rank, parameters) = if route.path == "$default" {
                 (vec![3], Vec::new())
             } else {
-                fit(&route.path, path)?
+                match_path(&route.path, path)?
             };
             rank.push(u8::from(route.method == "ANY"));
             Some((
                 rank,
-                Found {
+                RouteMatch {
                     route,
                     function,
                     parameters,
                 },
             ))
         });
-        ranked.min_by(|a, b| a.0.cmp(&b.0)).map(|(_, found)| found)
+        ranked
+            .min_by(|a, b| a.0.cmp(&b.0))
+            .map(|(_, matched)| matched)
     }
 }
 
-type Fit = (Vec<u8>, Vec<(String, String)>);
+type PathMatch = (Vec<u8>, Vec<(String, String)>);
 
 /// Matches a path with a route. Returns the rank of each segment (lower is more literal) and the variables.
-fn fit(route: &str, path: &str) -> Option<Fit> {
+fn match_path(route: &str, path: &str) -> Option<PathMatch> {
     let (mut rank, mut parameters) = (Vec::new(), Vec::new());
     let mut rest = path.trim_start_matches('/').split('/');
     for segment in route.trim_start_matches('/').split('/') {
@@ -129,7 +131,7 @@ mod tests {
         let find = |method: &str, path: &str| {
             routes
                 .find(method, path)
-                .map(|found| (found.function.to_owned(), found.parameters))
+                .map(|matched| (matched.function.to_owned(), matched.parameters))
         };
         let one = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
         assert_eq!(

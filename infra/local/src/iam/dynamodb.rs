@@ -16,9 +16,10 @@ use super::{Permissions, Refusal};
 use crate::template::{ACCOUNT, REGION};
 
 /// The maximum size of a request in DynamoDB, in bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-struct Front {
+/// The state of the proxy.
+struct IamProxy {
     permissions: Arc<Permissions>,
     /// The ARN of the only table.
     table: String,
@@ -31,26 +32,27 @@ struct Front {
 pub(crate) fn router(permissions: Arc<Permissions>, table: &str, authority: String) -> Router {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let front = Front {
+    let proxy = IamProxy {
         permissions,
         table: format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"),
         authority,
         client: Client::builder(TokioExecutor::new()).build(connector),
     };
-    Router::new().fallback(pass).with_state(Arc::new(front))
+    Router::new().fallback(forward).with_state(Arc::new(proxy))
 }
 
-async fn pass(State(front): State<Arc<Front>>, request: Request) -> Response {
+/// Forwards a request, unless the caller is a function that may not do what it contains.
+async fn forward(State(proxy): State<Arc<IamProxy>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let uri = Uri::builder()
         .scheme("http")
-        .authority(front.authority.as_str())
+        .authority(proxy.authority.as_str())
         .path_and_query(path);
-    let (Ok(uri), Ok(body)) = (uri.build(), to_bytes(body, MAX_BODY).await) else {
+    let (Ok(uri), Ok(body)) = (uri.build(), to_bytes(body, MAX_BODY_BYTES).await) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    if let Some(function) = front.permissions.caller(&parts.headers) {
+    if let Some(function) = proxy.permissions.caller(&parts.headers) {
         let target = parts
             .headers
             .get("x-amz-target")
@@ -58,13 +60,13 @@ async fn pass(State(front): State<Arc<Front>>, request: Request) -> Response {
         let operation = target.and_then(|target| target.split_once('.'));
         for action in actions(operation.map_or("", |(_, operation)| operation), &body) {
             let action = format!("dynamodb:{action}");
-            if let Err(refusal) = front.permissions.check(function, &action, &front.table) {
+            if let Err(refusal) = proxy.permissions.check(function, &action, &proxy.table) {
                 return denied(&refusal);
             }
         }
     }
     parts.uri = uri;
-    match front
+    match proxy
         .client
         .request(Request::from_parts(parts, Body::from(body)))
         .await
@@ -122,6 +124,7 @@ fn actions(operation: &str, body: &[u8]) -> Vec<String> {
     }
 }
 
+/// Returns the action of a PartiQL statement.
 fn partiql(statement: &str) -> String {
     let verb = statement.split_whitespace().next().unwrap_or_default();
     let action = match verb.to_ascii_uppercase().as_str() {

@@ -88,6 +88,7 @@ impl Permissions {
             .map(|(function, _)| function.as_str())
     }
 
+    /// Checks an action against the policies of a function, and records it if it is allowed.
     fn check(&self, function: &str, action: &str, resource: &str) -> Result<(), Refusal> {
         let allows = self
             .by_function

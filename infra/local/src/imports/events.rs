@@ -129,7 +129,7 @@ impl ImportEvents {
             tokio::select! {
                 created = self.created.recv() => match created {
                     Ok(created) => self.waiting.push_back(Signal::Stored(created)),
-                    Err(RecvError::Lagged(_)) => self.look(stack),
+                    Err(RecvError::Lagged(_)) => self.find_missed(stack),
                     Err(RecvError::Closed) => return false,
                 },
                 line = self.lines.recv() => match line {
@@ -157,7 +157,7 @@ impl ImportEvents {
     }
 
     /// Looks for objects that were stored while the receiver lagged behind.
-    fn look(&mut self, stack: &Stack) {
+    fn find_missed(&mut self, stack: &Stack) {
         let reports = self
             .running
             .keys()

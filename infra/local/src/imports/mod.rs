@@ -52,7 +52,7 @@ pub struct Imports<'a> {
     events: ImportEvents,
     /// Files that were dropped here and whose imports are not complete.
     pending: BTreeSet<Dropped>,
-    last_heard: Instant,
+    last_activity: Instant,
 }
 
 impl<'a> Imports<'a> {
@@ -61,7 +61,7 @@ impl<'a> Imports<'a> {
             stack,
             events,
             pending: BTreeSet::new(),
-            last_heard: Instant::now(),
+            last_activity: Instant::now(),
         }
     }
 
@@ -91,13 +91,13 @@ impl<'a> Imports<'a> {
         let dropped = (key.to_owned(), version_id.clone());
         self.events.expect(dropped.clone());
         self.pending.insert(dropped);
-        self.last_heard = Instant::now();
+        self.last_activity = Instant::now();
         Ok(version_id)
     }
 
     /// Returns whether no file that was put here is waited for any longer.
     #[must_use]
-    pub fn all_over(&self) -> bool {
+    pub fn all_complete(&self) -> bool {
         self.pending.is_empty()
     }
 
@@ -108,8 +108,8 @@ impl<'a> Imports<'a> {
     /// An event was dead-lettered to `failed/`. Or there was neither a put to the bucket nor progress for two minutes, or the
     /// stack was stopped. In the last two cases no file is waited for any longer.
     pub async fn next(&mut self) -> Option<Result<(String, Value), Error>> {
-        self.last_heard = Instant::now();
-        while !self.all_over() {
+        self.last_activity = Instant::now();
+        while !self.all_complete() {
             let before = self.pending.len();
             let event = match self.event().await? {
                 Ok(event) => event,
@@ -143,20 +143,20 @@ impl<'a> Imports<'a> {
             let heard = if self.pending.is_empty() {
                 listening.await
             } else {
-                match tokio::time::timeout_at(self.last_heard + IDLE_TIMEOUT, listening).await {
+                match tokio::time::timeout_at(self.last_activity + IDLE_TIMEOUT, listening).await {
                     Ok(heard) => heard,
                     Err(_) => {
-                        return Some(Err(self.give_up(
+                        return Some(Err(self.abandon_pending(
                             "for two minutes, there was neither a put to the bucket nor progress",
                         )));
                     }
                 }
             };
             if !heard {
-                let waits = !self.all_over();
-                return waits.then(|| Err(self.give_up("the stack was stopped")));
+                let waits = !self.all_complete();
+                return waits.then(|| Err(self.abandon_pending("the stack was stopped")));
             }
-            self.last_heard = Instant::now();
+            self.last_activity = Instant::now();
             let Some(event) = self.events.read(self.stack).await else {
                 continue;
             };
@@ -173,7 +173,7 @@ impl<'a> Imports<'a> {
         }
     }
 
-    fn give_up(&mut self, reason: &str) -> Error {
+    fn abandon_pending(&mut self, reason: &str) -> Error {
         let keys: Vec<_> = std::mem::take(&mut self.pending)
             .into_iter()
             .map(|(key, _)| key)

@@ -38,8 +38,10 @@ pub(crate) async fn binaries(
 /// The location of Cargo's output.
 #[derive(Debug, PartialEq, Eq)]
 struct Output {
+    /// The target folder.
     target: PathBuf,
     profile: String,
+    /// The folder of the binaries.
     folder: PathBuf,
 }
 
@@ -75,6 +77,7 @@ impl Output {
     }
 }
 
+/// Runs `cargo build` for the binaries. Without Cargo, existing binaries are enough.
 async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(), String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -94,7 +97,7 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
     if !shown {
         command.arg("--quiet");
     }
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_run(name)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_set_by_cargo(name)) {
         command.env_remove(name);
     }
     let stderr = if shown {
@@ -110,8 +113,7 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
         .spawn();
     let built = match child {
         Ok(child) => child.wait_with_output().await,
-        // Without Cargo, existing binaries are used.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && all_there(names, output) => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && all_exist(names, output) => {
             return Ok(());
         }
         Err(error) => Err(error),
@@ -127,7 +129,7 @@ async fn run_cargo(names: &[String], output: &Output, shown: bool) -> Result<(),
 
 /// Returns whether `cargo run` or `cargo test` set a variable for this process only. Some build scripts depend on these
 /// variables. If they were passed on, those scripts and all their dependents would be built again.
-fn is_of_a_run(name: &OsStr) -> bool {
+fn is_set_by_cargo(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let starts = [
         "CARGO_PKG_",
@@ -140,7 +142,8 @@ fn is_of_a_run(name: &OsStr) -> bool {
     starts.iter().any(|start| name.starts_with(start)) || name == "OUT_DIR"
 }
 
-fn all_there(names: &[String], output: &Output) -> bool {
+/// Returns whether all binaries exist.
+fn all_exist(names: &[String], output: &Output) -> bool {
     names.iter().all(|name| {
         output
             .folder

@@ -23,9 +23,9 @@ use crate::template::{ACCOUNT, Function, REGION};
 use process::{Process, Started};
 
 /// The maximum payload of a synchronous invocation in Lambda, in bytes.
-pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 /// The maximum response of a function in Lambda, in bytes.
-const MAX_ANSWER: usize = MAX_PAYLOAD + 100;
+const MAX_RESPONSE_BYTES: usize = MAX_PAYLOAD_BYTES + 100;
 
 /// The error of a failed invocation: the function's own error, or that of its process.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,8 +46,8 @@ impl InvokeError {
     }
 }
 
-/// The result of one invocation.
-pub(crate) type Answer = Result<Bytes, InvokeError>;
+/// The result of one invocation: the response, or the error of the function or its process.
+pub(crate) type InvokeResult = Result<Bytes, InvokeError>;
 
 /// The program that a function's processes run.
 #[derive(Debug, Clone)]
@@ -60,16 +60,20 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(crate) struct Lambda {
     functions: BTreeMap<String, Arc<Pool>>,
+    /// Becomes `true` when all invocations must end.
     stop: watch::Sender<bool>,
 }
 
+/// The processes of one function.
 #[derive(Debug)]
 struct Pool {
     arn: String,
     function: Function,
     program: Program,
     logs: Logs,
+    /// One permit for each invocation that may run concurrently.
     permits: Semaphore,
+    /// The processes without an invocation.
     idle: Mutex<Vec<Process>>,
     /// Changes when the processes with an invocation must be killed.
     killed: watch::Sender<()>,
@@ -115,7 +119,7 @@ impl Lambda {
         logical_id: &str,
         request_id: &str,
         payload: Bytes,
-    ) -> Answer {
+    ) -> InvokeResult {
         let Some(pool) = self.functions.get(logical_id).cloned() else {
             return Err(InvokeError::new(
                 "ResourceNotFoundException",
@@ -128,7 +132,7 @@ impl Lambda {
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => Err(InvokeError::new("Local.Stopped", "the stack was stopped")),
-                answer = pool.invoke(&request_id, payload) => answer,
+                result = pool.invoke(&request_id, payload) => result,
             }
         });
         invocation
@@ -177,7 +181,8 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn invoke(&self, request_id: &str, payload: Bytes) -> Answer {
+    /// Invokes an idle process, or a new one. Retries if an idle process died before it fetched the event.
+    async fn invoke(&self, request_id: &str, payload: Bytes) -> InvokeResult {
         let _permit = self
             .permits
             .acquire()
@@ -185,7 +190,7 @@ impl Pool {
             .map_err(|error| InvokeError::new("Local.Stopped", error))?;
         loop {
             let used = std::iter::from_fn(|| self.idle().pop()).find_map(Process::if_alive);
-            let is_used = used.is_some();
+            let is_reused = used.is_some();
             let mut process = match used {
                 Some(process) => process,
                 None => Process::start(&self.function, &self.program, &self.logs).await?,
@@ -204,10 +209,10 @@ impl Pool {
             };
             match outcome {
                 // The process died while idle, so the event was not processed.
-                Err((Started::No, _)) if is_used => {}
-                Ok(answer) => {
+                Err((Started::No, _)) if is_reused => {}
+                Ok(result) => {
                     self.idle().push(process);
-                    return answer;
+                    return result;
                 }
                 Err((_, error)) => {
                     process.end().await;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::runtime_api::{Invocation, router};
-use super::{Answer, InvokeError, Program, timed_out};
+use super::{InvokeError, InvokeResult, Program, timed_out};
 use crate::logs::Logs;
 use crate::template::Function;
 
@@ -28,11 +28,14 @@ pub(super) struct Process {
 /// Whether a process had fetched the event when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Started {
+    /// The event may have been processed.
     Yes,
+    /// The event was not processed.
     No,
 }
 
 impl Process {
+    /// Starts a process with a runtime API of its own.
     pub(super) async fn start(
         function: &Function,
         program: &Program,
@@ -85,6 +88,7 @@ impl Process {
         })
     }
 
+    /// Returns the process, unless it has ended.
     pub(super) fn if_alive(mut self) -> Option<Self> {
         matches!(self.child.try_wait(), Ok(None)).then_some(self)
     }
@@ -97,7 +101,7 @@ impl Process {
         arn: &str,
         timeout: Duration,
         payload: Bytes,
-    ) -> Result<Answer, (Started, InvokeError)> {
+    ) -> Result<InvokeResult, (Started, InvokeError)> {
         let (started, mut has_started) = oneshot::channel();
         let (done, mut is_done) = oneshot::channel();
         let invocation = Invocation {
@@ -117,7 +121,7 @@ impl Process {
         tokio::select! {
             biased;
             _ = &mut has_started => {}
-            Ok(answer) = &mut is_done => return Ok(answer),
+            Ok(result) = &mut is_done => return Ok(result),
             status = self.child.wait() => return Err((Started::No, exited(status))),
             () = tokio::time::sleep(INIT_LIMIT) => return Err((Started::No, InvokeError::new(
                 "Runtime.InitTimeout",
@@ -126,7 +130,7 @@ impl Process {
         }
         tokio::select! {
             biased;
-            Ok(answer) = &mut is_done => Ok(answer),
+            Ok(result) = &mut is_done => Ok(result),
             status = self.child.wait() => Err((Started::Yes, exited(status))),
             () = tokio::time::sleep(timeout) => Err((Started::Yes, timed_out(timeout))),
         }

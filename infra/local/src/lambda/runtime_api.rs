@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Answer, InvokeError, MAX_ANSWER};
+use super::{InvokeError, InvokeResult, MAX_RESPONSE_BYTES};
 
 /// An event for a process.
 #[derive(Debug)]
@@ -25,12 +25,15 @@ pub(super) struct Invocation {
     pub(super) payload: Bytes,
     /// Notified when the process has fetched the event.
     pub(super) started: oneshot::Sender<()>,
-    pub(super) done: oneshot::Sender<Answer>,
+    pub(super) done: oneshot::Sender<InvokeResult>,
 }
 
+/// The state of the API of one process.
 struct Api {
+    /// The events for the process.
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    current: Mutex<Option<(String, oneshot::Sender<Answer>)>>,
+    /// The request ID of the fetched event, and the receiver of its result.
+    current: Mutex<Option<(String, oneshot::Sender<InvokeResult>)>>,
 }
 
 type Shared = State<Arc<Api>>;
@@ -79,11 +82,11 @@ async fn next(State(api): Shared) -> Response {
 }
 
 async fn response(State(api): Shared, Path(id): Path<String>, body: Body) -> Response {
-    let (status, answer) = match to_bytes(body, MAX_ANSWER).await {
+    let (status, result) = match to_bytes(body, MAX_RESPONSE_BYTES).await {
         Ok(body) => (StatusCode::ACCEPTED, Ok(body)),
         Err(_) => {
             let error = format!(
-                "Response payload size exceeded maximum allowed payload size ({MAX_ANSWER} bytes)."
+                "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
             );
             (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -91,7 +94,7 @@ async fn response(State(api): Shared, Path(id): Path<String>, body: Body) -> Res
             )
         }
     };
-    api.finish(&id, status, answer)
+    api.finish(&id, status, result)
 }
 
 async fn error(State(api): Shared, Path(id): Path<String>, body: Bytes) -> Response {
@@ -107,11 +110,12 @@ async fn init_error(State(api): Shared, body: Bytes) -> Response {
 }
 
 impl Api {
-    fn finish(&self, id: &str, status: StatusCode, answer: Answer) -> Response {
+    /// Passes on the result of the fetched event.
+    fn finish(&self, id: &str, status: StatusCode, result: InvokeResult) -> Response {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match current.take() {
             Some((current, done)) if current == id => {
-                let _ = done.send(answer);
+                let _ = done.send(result);
                 (status, Json(json!({ "status": "OK" }))).into_response()
             }
             other => {
@@ -123,6 +127,7 @@ impl Api {
     }
 }
 
+/// Parses the error that a runtime reports.
 fn reported(body: &[u8]) -> InvokeError {
     let error: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |key: &str, or: &str| error[key].as_str().unwrap_or(or).to_owned();

@@ -66,7 +66,7 @@ fn fixture() -> Fixture {
 
 impl Fixture {
     async fn invoke(&self, event: &str) -> Result<String, InvokeError> {
-        let answer = self
+        let result = self
             .lambda
             .invoke(
                 "F",
@@ -74,7 +74,7 @@ impl Fixture {
                 Bytes::from(format!("{event:?}")),
             )
             .await;
-        answer.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+        result.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
     }
 }
 

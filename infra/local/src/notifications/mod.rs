@@ -114,13 +114,13 @@ impl Notifier {
                 .push("local", format!("{}: {error}", function.logical_id));
             match waits.next() {
                 Some(wait) => tokio::time::sleep(*wait).await,
-                None => return self.give_up(function, &id, event, &error).await,
+                None => return self.dead_letter(function, &id, event, &error).await,
             }
         }
     }
 
     /// Writes an event to `failed/`, in place of Lambda's on-failure destination and in its format.
-    async fn give_up(&self, function: &Function, id: &str, event: Value, error: &InvokeError) {
+    async fn dead_letter(&self, function: &Function, id: &str, event: Value, error: &InvokeError) {
         let failed = failed(function, id, event, error, Timestamp::now());
         let put = self
             .s3

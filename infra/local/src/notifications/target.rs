@@ -12,7 +12,7 @@ use crate::template::Function;
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
     /// The functions of this process.
-    Here(Arc<Lambda>),
+    InProcess(Arc<Lambda>),
     /// A Lambda endpoint, such as that of `sam local start-lambda`.
     Endpoint(String, reqwest::Client),
 }
@@ -26,7 +26,7 @@ impl Target {
     ) -> Result<(), InvokeError> {
         let logical_id = &function.logical_id;
         match self {
-            Self::Here(lambda) => lambda.invoke(logical_id, id, payload).await.map(drop),
+            Self::InProcess(lambda) => lambda.invoke(logical_id, id, payload).await.map(drop),
             Self::Endpoint(url, client) => {
                 // SAM CLI uses logical ids as function names, cargo-lambda uses binaries.
                 for name in [logical_id, &function.binary] {

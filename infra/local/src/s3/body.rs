@@ -21,7 +21,9 @@ use super::store::Store;
 use super::upload::Stored;
 use super::wire::Trailers;
 
-const PIECE: usize = 256 * 1024;
+/// The size of the chunks in which bodies are read and written.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// The prefix of the headers and trailers with checksums.
 const CHECKSUM: &str = "x-amz-checksum-";
 
 /// The client's values for the body: `Content-MD5`, `Content-Length`, the `x-amz-checksum-…` headers, and the trailers that
@@ -87,6 +89,7 @@ impl Claims {
         hasher
     }
 
+    /// Compares a stored body with the client's values.
     fn check(&self, stored: &Stored) -> S3Result<()> {
         if self.length.is_some_and(|length| length != stored.size) {
             return Err(s3_error!(
@@ -137,17 +140,17 @@ impl Store {
             md5: Vec::new(),
             checksums: BTreeMap::default(),
         };
-        let mut writer = BufWriter::with_capacity(PIECE, file);
+        let mut writer = BufWriter::with_capacity(CHUNK_BYTES, file);
         let (mut md5, mut hasher) = (Md5::new(), claims.hasher());
         if let Some(mut body) = body {
-            while let Some(piece) = body.next().await {
-                let piece = piece
+            while let Some(chunk) = body.next().await {
+                let chunk = chunk
                     .map_err(|error| S3Error::with_source(S3ErrorCode::IncompleteBody, error))?;
-                md5.update(&piece);
-                hasher.update(&piece);
-                stored.size += piece.len() as u64;
+                md5.update(&chunk);
+                hasher.update(&chunk);
+                stored.size += chunk.len() as u64;
                 writer
-                    .write_all(&piece)
+                    .write_all(&chunk)
                     .await
                     .map_err(S3Error::internal_error)?;
             }
@@ -223,10 +226,10 @@ pub(super) async fn send(path: &Path, range: Range<u64>) -> S3Result<StreamingBl
             .await
             .map_err(S3Error::internal_error)?;
     }
-    Ok(StreamingBlob::wrap(pieces(file, range.end - range.start)))
+    Ok(StreamingBlob::wrap(chunks(file, range.end - range.start)))
 }
 
-fn pieces(
+fn chunks(
     file: File,
     length: u64,
 ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
@@ -234,12 +237,12 @@ fn pieces(
         if left == 0 {
             return Ok(None);
         }
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE);
-        let mut piece = BytesMut::with_capacity(wanted);
-        let read = (&mut file).take(wanted as u64).read_buf(&mut piece).await?;
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+        let mut chunk = BytesMut::with_capacity(wanted);
+        let read = (&mut file).take(wanted as u64).read_buf(&mut chunk).await?;
         if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(Some((piece.freeze(), (file, left - read as u64))))
+        Ok(Some((chunk.freeze(), (file, left - read as u64))))
     })
 }

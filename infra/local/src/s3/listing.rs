@@ -18,6 +18,7 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b'*');
 
+/// The maximum number of entries of a page in S3.
 const MAX_KEYS: i32 = 1000;
 
 impl Store {
@@ -125,7 +126,9 @@ impl Store {
         let truncated = max.0 > 0 && (entries.len() > max.0 || page.next.is_some());
         entries.truncate(max.0);
         let (next_key, next_version) = match entries.last().filter(|_| truncated) {
-            Some(Entry::Version(key, version, _)) => (Some(encode(key)), Some(version.id.clone())),
+            Some(Entry::Version { key, version, .. }) => {
+                (Some(encode(key)), Some(version.id.clone()))
+            }
             Some(Entry::Prefix(prefix)) => (Some(encode(prefix)), None),
             None => (None, None),
         };
@@ -149,10 +152,15 @@ impl Store {
     }
 }
 
+/// One entry of a listing of versions.
 enum Entry<'a> {
     Prefix(&'a str),
-    /// A version of a key. The boolean is true for the newest version.
-    Version(&'a str, &'a Version, bool),
+    /// A version of a key.
+    Version {
+        key: &'a str,
+        version: &'a Version,
+        is_latest: bool,
+    },
 }
 
 /// The entries of a response, by kind.
@@ -171,10 +179,14 @@ impl Listed {
                 Entry::Prefix(prefix) => listed.prefixes.push(CommonPrefix {
                     prefix: Some(encode(prefix)),
                 }),
-                Entry::Version(key, version, latest) => match &version.object {
+                Entry::Version {
+                    key,
+                    version,
+                    is_latest,
+                } => match &version.object {
                     Some(object) => listed.versions.push(ObjectVersion {
                         e_tag: Some(ETag::Strong(object.etag.clone())),
-                        is_latest: Some(latest),
+                        is_latest: Some(is_latest),
                         key: Some(encode(key)),
                         last_modified: Some(timestamp(version.last_modified)),
                         size: i64::try_from(object.size).ok(),
@@ -183,7 +195,7 @@ impl Listed {
                         ..ObjectVersion::default()
                     }),
                     None => listed.markers.push(DeleteMarkerEntry {
-                        is_latest: Some(latest),
+                        is_latest: Some(is_latest),
                         key: Some(encode(key)),
                         last_modified: Some(timestamp(version.last_modified)),
                         version_id: Some(version.id.clone()),
@@ -211,7 +223,11 @@ fn older_versions<'a>(
             .rev()
             .skip_while(move |version| version.id != marker)
             .skip(1);
-        older.map(move |version| Entry::Version(key, version, false))
+        older.map(move |version| Entry::Version {
+            key,
+            version,
+            is_latest: false,
+        })
     })
 }
 
@@ -228,7 +244,11 @@ fn entries_of<'a>(page: &'a Page<'a>) -> Vec<Entry<'a>> {
             None => entries.push(Entry::Prefix(name)),
             Some(versions) => {
                 let newest = versions.iter().rev().enumerate();
-                entries.extend(newest.map(|(at, version)| Entry::Version(name, version, at == 0)));
+                entries.extend(newest.map(|(index, version)| Entry::Version {
+                    key: name,
+                    version,
+                    is_latest: index == 0,
+                }));
             }
         }
     }
@@ -247,6 +267,7 @@ fn encoder(encoding: Option<&EncodingType>) -> impl Fn(&str) -> String + use<> {
     }
 }
 
+/// Returns the maximum number of entries of a page, as a length and as the response contains it.
 fn max_keys(asked: Option<i32>) -> S3Result<(usize, i32)> {
     let max = asked.unwrap_or(MAX_KEYS).min(MAX_KEYS);
     let len = usize::try_from(max)

@@ -36,5 +36,5 @@ pub(crate) fn router(store: Arc<Store>) -> Router {
     });
     Router::new()
         .fallback_service(service)
-        .layer(middleware::from_fn(wire::unsign))
+        .layer(middleware::from_fn(wire::strip_signature))
 }

@@ -16,7 +16,7 @@ use super::store::{Conditions, Put, Store, now};
 use super::upload::{Stored, Upload, UploadedPart};
 
 /// The minimum size of every part except the last, in bytes.
-const MIN_PART: u64 = 5 * 1024 * 1024;
+const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
 
 type Uploads = std::collections::HashMap<String, Upload>;
 
@@ -133,7 +133,7 @@ impl Store {
         let (headers, initiated, bodies, etag) = {
             let mut uploads = self.uploads();
             let upload = find(&mut uploads, &input.upload_id, &input.bucket, &input.key)?;
-            let (bodies, etag) = choose(upload, &wanted)?;
+            let (bodies, etag) = select_parts(upload, &wanted)?;
             (upload.headers.clone(), upload.initiated, bodies, etag)
         };
         let mut stored = self.join(bodies).await?;
@@ -242,6 +242,7 @@ impl Store {
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a stored part to its upload.
     fn keep_part(
         &self,
         id: &str,
@@ -264,6 +265,7 @@ impl Store {
     }
 }
 
+/// Returns an upload. It is an error if there is no such upload of the key.
 fn find<'a>(
     uploads: &'a mut Uploads,
     id: &str,
@@ -277,7 +279,7 @@ fn find<'a>(
 }
 
 /// Returns the bodies of the parts that the client lists, in that order, and the ETag of the whole object.
-fn choose(upload: &Upload, wanted: &[CompletedPart]) -> S3Result<(Vec<String>, String)> {
+fn select_parts(upload: &Upload, wanted: &[CompletedPart]) -> S3Result<(Vec<String>, String)> {
     if wanted.is_empty() {
         return Err(s3_error!(
             MalformedXML,
@@ -309,7 +311,7 @@ fn choose(upload: &Upload, wanted: &[CompletedPart]) -> S3Result<(Vec<String>, S
         {
             return Err(invalid());
         }
-        if at + 1 < wanted.len() && uploaded.stored.size < MIN_PART {
+        if at + 1 < wanted.len() && uploaded.stored.size < MIN_PART_BYTES {
             return Err(s3_error!(
                 EntityTooSmall,
                 "Your proposed upload is smaller than the minimum allowed size"

@@ -16,14 +16,14 @@ use crate::template::REGION;
 pub(super) struct Service(pub(super) Arc<Store>);
 
 /// The result of an operation.
-type Answer<T> = S3Result<S3Response<T>>;
+type OperationResult<T> = S3Result<S3Response<T>>;
 
 #[async_trait]
 impl S3 for Service {
     async fn create_bucket(
         &self,
         request: S3Request<CreateBucketInput>,
-    ) -> Answer<CreateBucketOutput> {
+    ) -> OperationResult<CreateBucketOutput> {
         let bucket = request.input.bucket;
         let mut index = self.0.index();
         if index.buckets.contains_key(&bucket) {
@@ -42,7 +42,7 @@ impl S3 for Service {
     async fn delete_bucket(
         &self,
         request: S3Request<DeleteBucketInput>,
-    ) -> Answer<DeleteBucketOutput> {
+    ) -> OperationResult<DeleteBucketOutput> {
         let bucket = request.input.bucket;
         let mut index = self.0.index();
         if !bucket_of(&index, &bucket)?.keys.is_empty() {
@@ -57,7 +57,10 @@ impl S3 for Service {
         Ok(S3Response::new(DeleteBucketOutput {}))
     }
 
-    async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
+    async fn head_bucket(
+        &self,
+        request: S3Request<HeadBucketInput>,
+    ) -> OperationResult<HeadBucketOutput> {
         bucket_of(&self.0.index(), &request.input.bucket)?;
         Ok(S3Response::new(HeadBucketOutput {
             bucket_region: Some(REGION.to_owned()),
@@ -65,7 +68,10 @@ impl S3 for Service {
         }))
     }
 
-    async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
+    async fn list_buckets(
+        &self,
+        _: S3Request<ListBucketsInput>,
+    ) -> OperationResult<ListBucketsOutput> {
         let index = self.0.index();
         let buckets = index.buckets.iter().map(|(name, bucket)| Bucket {
             creation_date: Some(timestamp(bucket.created)),
@@ -87,7 +93,7 @@ impl S3 for Service {
     async fn get_bucket_location(
         &self,
         request: S3Request<GetBucketLocationInput>,
-    ) -> Answer<GetBucketLocationOutput> {
+    ) -> OperationResult<GetBucketLocationOutput> {
         bucket_of(&self.0.index(), &request.input.bucket)?;
         // An absent location means us-east-1.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
@@ -96,7 +102,7 @@ impl S3 for Service {
     async fn get_bucket_versioning(
         &self,
         request: S3Request<GetBucketVersioningInput>,
-    ) -> Answer<GetBucketVersioningOutput> {
+    ) -> OperationResult<GetBucketVersioningOutput> {
         let status = match bucket_of(&self.0.index(), &request.input.bucket)?.versioning {
             Versioning::Never => None,
             Versioning::Enabled => Some(BucketVersioningStatus::ENABLED.to_owned().into()),
@@ -111,7 +117,7 @@ impl S3 for Service {
     async fn put_bucket_versioning(
         &self,
         request: S3Request<PutBucketVersioningInput>,
-    ) -> Answer<PutBucketVersioningOutput> {
+    ) -> OperationResult<PutBucketVersioningOutput> {
         let asked = request.input.versioning_configuration.status;
         let status = match asked.as_ref().map(BucketVersioningStatus::as_str) {
             Some(BucketVersioningStatus::ENABLED) => Versioning::Enabled,
@@ -127,72 +133,87 @@ impl S3 for Service {
         Ok(S3Response::new(PutBucketVersioningOutput {}))
     }
 
-    async fn put_object(&self, request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
+    async fn put_object(
+        &self,
+        request: S3Request<PutObjectInput>,
+    ) -> OperationResult<PutObjectOutput> {
         self.0.put_object(request).await.map(S3Response::new)
     }
 
-    async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
+    async fn get_object(
+        &self,
+        request: S3Request<GetObjectInput>,
+    ) -> OperationResult<GetObjectOutput> {
         self.0.get_object(request.input).await
     }
 
-    async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
+    async fn head_object(
+        &self,
+        request: S3Request<HeadObjectInput>,
+    ) -> OperationResult<HeadObjectOutput> {
         self.0.head_object(&request.input)
     }
 
-    async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
+    async fn copy_object(
+        &self,
+        request: S3Request<CopyObjectInput>,
+    ) -> OperationResult<CopyObjectOutput> {
         self.0.copy_object(request.input).await.map(S3Response::new)
     }
 
     async fn delete_object(
         &self,
         request: S3Request<DeleteObjectInput>,
-    ) -> Answer<DeleteObjectOutput> {
+    ) -> OperationResult<DeleteObjectOutput> {
         self.0.delete_object(&request.input).map(S3Response::new)
     }
 
     async fn delete_objects(
         &self,
         request: S3Request<DeleteObjectsInput>,
-    ) -> Answer<DeleteObjectsOutput> {
+    ) -> OperationResult<DeleteObjectsOutput> {
         self.0.delete_objects(request.input).map(S3Response::new)
     }
 
     async fn list_objects(
         &self,
         request: S3Request<ListObjectsInput>,
-    ) -> Answer<ListObjectsOutput> {
+    ) -> OperationResult<ListObjectsOutput> {
         self.0.list_v1(request.input).map(S3Response::new)
     }
 
     async fn list_objects_v2(
         &self,
         request: S3Request<ListObjectsV2Input>,
-    ) -> Answer<ListObjectsV2Output> {
+    ) -> OperationResult<ListObjectsV2Output> {
         self.0.list_v2(request.input).map(S3Response::new)
     }
 
     async fn list_object_versions(
         &self,
         request: S3Request<ListObjectVersionsInput>,
-    ) -> Answer<ListObjectVersionsOutput> {
+    ) -> OperationResult<ListObjectVersionsOutput> {
         self.0.list_versions(request.input).map(S3Response::new)
     }
 
     async fn create_multipart_upload(
         &self,
         request: S3Request<CreateMultipartUploadInput>,
-    ) -> Answer<CreateMultipartUploadOutput> {
+    ) -> OperationResult<CreateMultipartUploadOutput> {
         self.0.create_upload(request.input).map(S3Response::new)
     }
 
-    async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
+    async fn upload_part(
+        &self,
+        request: S3Request<UploadPartInput>,
+    ) -> OperationResult<UploadPartOutput> {
         self.0.upload_part(request).await.map(S3Response::new)
     }
 
     async fn upload_part_copy(
         &self,
         request: S3Request<UploadPartCopyInput>,
-    ) -> Answer<UploadPartCopyOutput> {
+    ) -> OperationResult<UploadPartCopyOutput> {
         self.0
             .upload_part_copy(request.input)
             .await
@@ -202,7 +223,7 @@ impl S3 for Service {
     async fn complete_multipart_upload(
         &self,
         request: S3Request<CompleteMultipartUploadInput>,
-    ) -> Answer<CompleteMultipartUploadOutput> {
+    ) -> OperationResult<CompleteMultipartUploadOutput> {
         self.0
             .complete_upload(request.input)
             .await
@@ -212,18 +233,21 @@ impl S3 for Service {
     async fn abort_multipart_upload(
         &self,
         request: S3Request<AbortMultipartUploadInput>,
-    ) -> Answer<AbortMultipartUploadOutput> {
+    ) -> OperationResult<AbortMultipartUploadOutput> {
         self.0.abort_upload(&request.input).map(S3Response::new)
     }
 
-    async fn list_parts(&self, request: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
+    async fn list_parts(
+        &self,
+        request: S3Request<ListPartsInput>,
+    ) -> OperationResult<ListPartsOutput> {
         self.0.list_parts(request.input).map(S3Response::new)
     }
 
     async fn list_multipart_uploads(
         &self,
         request: S3Request<ListMultipartUploadsInput>,
-    ) -> Answer<ListMultipartUploadsOutput> {
+    ) -> OperationResult<ListMultipartUploadsOutput> {
         self.0.list_uploads(request.input).map(S3Response::new)
     }
 }

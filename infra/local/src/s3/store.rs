@@ -16,7 +16,7 @@ use super::index::{Change, Index, NULL, Object, Version, Versioning};
 use super::upload::Upload;
 
 /// The number of puts that a subscriber can lag behind before it misses some.
-const WAITERS_BUFFER: usize = 4096;
+const SUBSCRIBER_BUFFER: usize = 4096;
 
 /// A created object, with the data for its notification.
 #[derive(Debug, Clone)]
@@ -86,13 +86,13 @@ impl Store {
             index: Mutex::new(index),
             uploads: Mutex::default(),
             notifications,
-            created: broadcast::Sender::new(WAITERS_BUFFER),
+            created: broadcast::Sender::new(SUBSCRIBER_BUFFER),
         };
         store.remove_orphans()?;
         Ok(store)
     }
 
-    /// Creates a bucket if it does not exist. `versioned` enables versions, also for an existing bucket.
+    /// Creates a bucket if it does not exist. Sets `versioning` for an existing bucket too, unless it is [`Versioning::Never`].
     pub(crate) fn ensure_bucket(&self, bucket: &str, versioning: Versioning) -> io::Result<()> {
         let mut index = self.index();
         index.commit(Change::CreateBucket {
@@ -142,6 +142,7 @@ impl Store {
         (name, path)
     }
 
+    /// Returns the path of a body.
     pub(super) fn body(&self, name: &str) -> PathBuf {
         self.folder.join("bodies").join(name)
     }
@@ -170,7 +171,7 @@ impl Store {
         };
         match &version.object {
             Some(object) => Ok((version.clone(), object.clone())),
-            None => Err(is_marker(version, version_id.is_some())),
+            None => Err(delete_marker_error(version, version_id)),
         }
     }
 
@@ -379,6 +380,7 @@ pub(super) fn now() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
+/// Returns a bucket. It is an error if the bucket does not exist.
 pub(super) fn bucket_of<'a>(index: &'a Index, bucket: &str) -> S3Result<&'a super::index::Bucket> {
     index
         .buckets
@@ -386,9 +388,10 @@ pub(super) fn bucket_of<'a>(index: &'a Index, bucket: &str) -> S3Result<&'a supe
         .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
 }
 
-/// Returns the error of S3 for a delete marker. Without a version id the key does not exist; with one, the method is not allowed.
-fn is_marker(version: &Version, named: bool) -> S3Error {
-    let mut error = if named {
+/// Returns the error of S3 for a delete marker. If the request has no version id, the key does not exist. If it has one, the method
+/// is not allowed.
+fn delete_marker_error(version: &Version, requested: Option<&str>) -> S3Error {
+    let mut error = if requested.is_some() {
         s3_error!(
             MethodNotAllowed,
             "The specified method is not allowed against this resource."

@@ -29,7 +29,7 @@ const SIGNATURE_PARAMETERS: [&str; 10] = [
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// The maximum size of a chunk's header line or of a trailer line, in bytes.
-const MAX_LINE: usize = 16 * 1024;
+const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// The trailers of an `aws-chunked` body, with names in lowercase. Available after the body has been read to its end.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl Trailers {
 }
 
 /// Removes the signature from a request and decodes its chunked body.
-pub(super) async fn unsign(mut request: Request, next: Next) -> Response {
+pub(super) async fn strip_signature(mut request: Request, next: Next) -> Response {
     request.headers_mut().remove(header::AUTHORIZATION);
     if let Some(uri) = without_signature(request.uri()) {
         *request.uri_mut() = uri;
@@ -70,6 +70,7 @@ pub(super) async fn unsign(mut request: Request, next: Next) -> Response {
     next.run(Request::from_parts(parts, body)).await
 }
 
+/// Returns a URI without the parameters of its signature; `None` if it has none.
 fn without_signature(uri: &Uri) -> Option<Uri> {
     let query = uri.query()?;
     let is_signature = |pair: &&str| {
@@ -97,6 +98,7 @@ fn without_signature(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// Adapts the headers to the decoded body.
 fn unchunk_headers(headers: &mut HeaderMap) {
     match headers.remove(DECODED_LENGTH) {
         Some(length) => headers.insert(header::CONTENT_LENGTH, length),
@@ -121,6 +123,7 @@ fn unchunk_headers(headers: &mut HeaderMap) {
     }
 }
 
+/// The decoder of an `aws-chunked` body.
 struct Chunks<S> {
     body: Pin<Box<S>>,
     buffer: BytesMut,
@@ -150,6 +153,7 @@ where
 }
 
 impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
+    /// Returns the next bytes of the decoded body; `None` at its end.
     async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
         if self.left == 0 {
             if self.started && !self.line().await?.is_empty() {
@@ -201,7 +205,7 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
                     .map_err(|_| invalid("a chunk's header is not text"))?;
                 return Ok(line.trim_end_matches('\r').to_owned());
             }
-            if self.buffer.len() > MAX_LINE {
+            if self.buffer.len() > MAX_LINE_BYTES {
                 return Err(invalid("a chunk's header is too long"));
             }
             if !self.fill().await? {
@@ -212,6 +216,7 @@ impl<S: Stream<Item = std::io::Result<Bytes>>> Chunks<S> {
         }
     }
 
+    /// Reads more of the body. Returns `false` at its end.
     async fn fill(&mut self) -> std::io::Result<bool> {
         match self.body.next().await {
             Some(bytes) => {
@@ -232,12 +237,12 @@ mod tests {
     use super::*;
 
     async fn decode(wire: &[u8], step: usize) -> std::io::Result<(Vec<u8>, Trailers)> {
-        let pieces: Vec<_> = wire
+        let chunks: Vec<_> = wire
             .chunks(step)
-            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
             .collect();
         let trailers = Trailers::default();
-        let mut body = Box::pin(unchunk(futures::stream::iter(pieces), trailers.clone()));
+        let mut body = Box::pin(unchunk(futures::stream::iter(chunks), trailers.clone()));
         let mut out = Vec::new();
         while let Some(bytes) = body.next().await {
             out.extend_from_slice(&bytes?);

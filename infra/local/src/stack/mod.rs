@@ -33,7 +33,7 @@ use crate::logs::Logs;
 use crate::s3::{Created, Store};
 
 /// The maximum time that a shutdown waits for requests in progress.
-const GRACE: Duration = Duration::from_millis(500);
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
 /// A running stack. Dropping it kills its processes immediately; [`Stack::shutdown`] stops it gracefully.
 #[derive(Debug)]
@@ -194,7 +194,7 @@ impl Stack {
 
     /// Waits until no notification is left. Every event of the objects put so far, and of the objects created as a result, has
     /// then been processed or dead-lettered.
-    pub async fn at_rest(&self) {
+    pub async fn wait_idle(&self) {
         let (asked, answer) = oneshot::channel();
         if self.rest.send(asked).is_ok() {
             let _ = answer.await;
@@ -227,7 +227,7 @@ impl Stack {
         self.stop.send_replace(true);
         let servers = std::mem::take(&mut self.servers);
         let aborts: Vec<_> = servers.iter().map(JoinHandle::abort_handle).collect();
-        let _ = tokio::time::timeout(GRACE, futures::future::join_all(servers)).await;
+        let _ = tokio::time::timeout(SHUTDOWN_GRACE, futures::future::join_all(servers)).await;
         aborts.iter().for_each(tokio::task::AbortHandle::abort);
     }
 

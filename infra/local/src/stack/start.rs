@@ -172,7 +172,7 @@ fn open_store(
 fn target(endpoint: Option<String>, lambda: &Arc<Lambda>) -> Target {
     match endpoint {
         Some(endpoint) => Target::Endpoint(endpoint, reqwest::Client::new()),
-        None => Target::Here(Arc::clone(lambda)),
+        None => Target::InProcess(Arc::clone(lambda)),
     }
 }
 

@@ -238,8 +238,11 @@ impl<'a> Resolver<'a> {
             "AWS::SQS::Queue" => "QueueName",
             _ => "Name",
         };
-        let again = self.resolving.borrow().iter().any(|name| name == id);
-        let Some(given) = resource["Properties"].get(property).filter(|_| !again) else {
+        let is_resolving = self.resolving.borrow().iter().any(|name| name == id);
+        let Some(given) = resource["Properties"]
+            .get(property)
+            .filter(|_| !is_resolving)
+        else {
             return String::new();
         };
         self.resolving.borrow_mut().push(id.to_owned());
@@ -248,6 +251,7 @@ impl<'a> Resolver<'a> {
         name
     }
 
+    /// Returns the result of an intrinsic function.
     fn call(&self, name: &str, argument: &Value) -> Value {
         match name {
             "Ref" => self.reference(as_str(argument)),
@@ -294,6 +298,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Resolves `Ref`: a pseudo parameter, a parameter, or the name of a resource.
     fn reference(&self, id: &str) -> Value {
         if id == NO_VALUE {
             return no_value();
@@ -316,6 +321,7 @@ impl<'a> Resolver<'a> {
         Value::String(self.name_of(id))
     }
 
+    /// Resolves an attribute of a resource, for `Fn::GetAtt` and `Fn::Sub`.
     fn attribute(&self, id: &str, attribute: &str) -> String {
         let name = self.name_of(id);
         match (as_str(&self.document["Resources"][id]["Type"]), attribute) {
@@ -332,7 +338,7 @@ impl<'a> Resolver<'a> {
 
     /// Resolves both forms of `Fn::Sub`.
     fn substitute(&self, argument: &Value) -> String {
-        let (text, own) = match argument {
+        let (text, variables) = match argument {
             Value::Array(parts) => (parts.first().map_or("", as_str), parts.get(1)),
             other => (as_str(other), None),
         };
@@ -347,7 +353,7 @@ impl<'a> Resolver<'a> {
             };
             rest = after;
             let name = name.trim();
-            if let Some(value) = own.and_then(|own| own.get(name)) {
+            if let Some(value) = variables.and_then(|variables| variables.get(name)) {
                 out.push_str(&self.text(value));
             } else if let Some((id, attribute)) = name.split_once('.') {
                 out.push_str(&self.attribute(id, attribute));
@@ -359,6 +365,7 @@ impl<'a> Resolver<'a> {
         out
     }
 
+    /// Returns whether a condition of the template is true.
     fn condition(&self, name: &str) -> bool {
         self.document["Conditions"]
             .get(name)

@@ -93,6 +93,7 @@ fn text<'a>(data: &'a Map, name: &str) -> Option<Cow<'a, str>> {
     }
 }
 
+/// Parses a field of a record as an identifier. Returns `None` if a lookup would reject it.
 fn identifier(
     field: &str,
     value: &str,

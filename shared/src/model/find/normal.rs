@@ -79,24 +79,27 @@ pub(super) fn name_form(name: &str) -> Option<String> {
     (!words.is_empty() && !is_placeholder(&words)).then(|| words.join(" "))
 }
 
+/// Returns whether a name consists of placeholder words. `sorted` are its words, sorted.
 fn is_placeholder(sorted: &[&str]) -> bool {
-    let is_one = |word: &&str| PLACEHOLDERS.contains(word);
+    let is_placeholder_word = |word: &&str| PLACEHOLDERS.contains(word);
     if !sorted
         .iter()
-        .all(|word| is_one(word) || FILLERS.contains(word))
+        .all(|word| is_placeholder_word(word) || FILLERS.contains(word))
     {
         return false;
     }
     let mut distinct = sorted.to_vec();
     distinct.dedup();
-    distinct.iter().any(is_one) || PLACEHOLDER_NAMES.contains(&distinct.join(" ").as_str())
+    distinct.iter().any(is_placeholder_word)
+        || PLACEHOLDER_NAMES.contains(&distinct.join(" ").as_str())
 }
 
 /// Returns an order's number or id without case, whitespace and leading `#`. `None` if the value is not valid as an
 /// identifier.
 pub(super) fn order_form(order: &str) -> Option<String> {
-    let is_before = |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, '#' | '＃' | '№');
-    let order = order.trim_start_matches(is_before);
+    let is_ignored =
+        |c: char| c.is_whitespace() || is_invisible(c) || matches!(c, '#' | '＃' | '№');
+    let order = order.trim_start_matches(is_ignored);
     let order = identifier(
         "customer_id",
         order,
@@ -121,6 +124,7 @@ struct Words {
 }
 
 impl Words {
+    /// Adds a character. Punctuation within a word is left out; any other character that is not a letter ends the word.
     fn push(&mut self, c: char) {
         match c {
             // `O'Neill` is `ONeill`, `J.P.` is `JP`.
@@ -154,6 +158,7 @@ const fn is_continued(c: char) -> bool {
     is_voicing(c) || matches!(c, '\u{1160}'..='\u{11ff}' | 'ー')
 }
 
+/// Returns whether a character is a combining voicing mark of kana, which distinguishes syllables.
 const fn is_voicing(c: char) -> bool {
     matches!(c, '\u{3099}' | '\u{309a}')
 }

@@ -10,6 +10,7 @@ use super::{Refusal, placeholder, text};
 const MAX_LOCAL_BYTES: usize = 64;
 /// The maximum size of a label of a domain, in bytes (RFC 1035, 2.3.4).
 const MAX_LABEL_BYTES: usize = 63;
+/// The maximum size of a domain in ASCII, in bytes (RFC 1035, 2.3.4, without the root).
 const MAX_DOMAIN_BYTES: usize = 253;
 
 const ADDRESS: Refusal = Refusal::invalid("must be one email address such as jane@example.com.");

@@ -2,7 +2,7 @@
 
 use super::{CallingCode, IdentifierRules, Refusal, number, placeholder};
 
-/// E.164 numbers have at most 15 digits. Numbers with fewer than 7 are short codes.
+/// The bounds of a number with its country code, in digits. E.164 allows at most 15. A number with fewer than 7 is a short code.
 const MIN_DIGITS: usize = 7;
 const MAX_DIGITS: usize = 15;
 
@@ -25,11 +25,11 @@ pub(super) fn normal_form(value: &str, rules: IdentifierRules) -> Result<String,
     if number::is_rounded(value) || is_exponential(value) {
         return Err(number::ROUNDED);
     }
-    let Written { digits, has_plus } = read(without_fraction(value))?;
-    if placeholder::is_phone(&digits) {
+    let written = read(without_fraction(value))?;
+    if placeholder::is_phone(&written.digits) {
         return Err(PLACEHOLDER);
     }
-    let number = international(digits, has_plus, rules.calling_code)?;
+    let number = international(written, rules.calling_code)?;
     if number.starts_with('0') {
         return Err(LEADING_ZERO);
     }
@@ -69,9 +69,10 @@ fn without_fraction(value: &str) -> &str {
     value.strip_suffix(".0").filter(digits).unwrap_or(value)
 }
 
-/// The digits of a number, and whether it begins with a plus sign.
+/// A number as it was written, without separators.
 struct Written {
     digits: String,
+    /// Whether a plus sign precedes the digits, so that they begin with the country code.
     has_plus: bool,
 }
 
@@ -110,6 +111,7 @@ fn is_hyphen(c: char) -> bool {
     matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
+/// Returns whether the digits so far can be a country code alone.
 fn is_country_code(digits: &str) -> bool {
     let code = digits.strip_prefix("00").unwrap_or(digits);
     (1..=3).contains(&code.len()) && !code.starts_with('0')
@@ -124,11 +126,8 @@ fn trunk_zero(text: &str) -> Option<&str> {
 }
 
 /// Adds the country code to a number, if the code is known.
-fn international(
-    digits: String,
-    has_plus: bool,
-    calling_code: Option<CallingCode>,
-) -> Result<String, Refusal> {
+fn international(written: Written, calling_code: Option<CallingCode>) -> Result<String, Refusal> {
+    let Written { digits, has_plus } = written;
     if has_plus {
         return Ok(digits);
     }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::{MAX_PART_BYTES, Refusal};
 
 /// The maximum number of digits that every double keeps in an integer.
-const EXACT_DIGITS: usize = 15;
+const DOUBLE_DIGITS: usize = 15;
 /// The maximum number of digits that every single-precision float keeps in an integer.
-const SHORT_DIGITS: usize = 7;
+const FLOAT_DIGITS: usize = 7;
 
 pub(super) const ROUNDED: Refusal = Refusal::rounded(
     "is a rounded number such as 1.2E+11, so digits are missing. Format the column as text, or send a string.",
@@ -42,12 +42,13 @@ pub(super) fn plain(number: &str) -> Result<Cow<'_, str>, Refusal> {
         rest => rest.to_owned(),
     };
     let plain = without_zero_fraction(&plain);
+    // Zeros that the exponent appends stand for digits that a float may have lost.
     let appended = usize::try_from(point)
         .unwrap_or(0)
         .saturating_sub(digits.len());
-    let is_rounded = plain.len() > EXACT_DIGITS
+    let is_rounded = plain.len() > DOUBLE_DIGITS
         || appended > 0
-            && plain.len() > SHORT_DIGITS
+            && plain.len() > FLOAT_DIGITS
             && fraction.bytes().any(|digit| digit != b'0');
     if is_rounded && !plain.contains('.') {
         return Err(ROUNDED);

@@ -83,7 +83,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A field and its value.
+/// The name of a field, for errors, and its value.
 type Named<'a> = (&'static str, &'a Scalar<'a>);
 
 /// The notation and rules with which values are parsed.
@@ -134,6 +134,7 @@ impl Parser {
         }
     }
 
+    /// Builds an identifier from the normal forms of its value and its system.
     fn identifier(
         self,
         kind: IdentifierType,
@@ -141,7 +142,7 @@ impl Parser {
         system: Option<Named<'_>>,
     ) -> Result<Identifier, IdentifierError> {
         let system = system.map(|(field, system)| {
-            self.part(system)
+            self.system(system)
                 .map_err(|refusal| IdentifierError::refused(field, refusal))
         });
         Ok(Identifier {
@@ -153,6 +154,7 @@ impl Parser {
         })
     }
 
+    /// Parses the legacy form of an identifier object.
     fn legacy(self, legacy: &Legacy<'_>) -> Result<Identifier, IdentifierError> {
         let missing = |field, problem| {
             IdentifierError::field(field, IdentifierErrorCode::MissingField, problem)
@@ -214,6 +216,7 @@ impl Parser {
         }
     }
 
+    /// Returns the normal form of an id.
     fn id(self, text: Cow<'_, str>) -> Result<String, Refusal> {
         let id = match self.notation {
             Notation::Json => &text,
@@ -232,11 +235,12 @@ impl Parser {
     }
 
     /// Returns the normal form of a system's name.
-    fn part(self, value: &Scalar<'_>) -> Result<String, Refusal> {
+    fn system(self, value: &Scalar<'_>) -> Result<String, Refusal> {
         Ok(text::normal_form(&value.text()?, self.notation)?.into_owned())
     }
 }
 
+/// Returns the normal form of a hexadecimal hash with this number of digits; `refusal` is the error for anything else.
 fn digest(text: &str, digits: usize, refusal: Refusal) -> Result<String, Refusal> {
     if text.len() != digits || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(refusal);

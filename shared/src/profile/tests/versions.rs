@@ -1,7 +1,7 @@
 //! Versions: among events of one id that are less than 24 hours apart, the newest version is shown.
 
 use super::*;
-use crate::profile::versions::{self, Place};
+use crate::profile::versions::{self, EventPosition};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -140,12 +140,12 @@ fn a_first_pages_cursor_knows_what_it_replaces() {
     let next = |items: &[Item]| {
         let document: serde_json::Value = serde_json::from_str(&document(items)).unwrap();
         let cursor = document["history"]["next"].as_str().unwrap().to_owned();
-        Place::parse(&cursor::decode(Listing::History, "", &cursor).unwrap()).unwrap()
+        EventPosition::parse(&cursor::decode(Listing::History, "", &cursor).unwrap()).unwrap()
     };
     let purchase = items.last().unwrap().event().unwrap().clone();
     assert_eq!(
         next(&items),
-        Place {
+        EventPosition {
             after: purchase.clone(),
             since: None
         }
@@ -153,7 +153,7 @@ fn a_first_pages_cursor_knows_what_it_replaces() {
     items.push(sent(0, EventType::Purchase, "a", -26 * HOUR, 1));
     assert_eq!(
         next(&items),
-        Place {
+        EventPosition {
             since: Some(purchase.at()),
             after: purchase
         }

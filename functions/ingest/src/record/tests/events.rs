@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{LAST_MODIFIED, LINK, expect_fault, placed, purchase, sort_keys};
+use super::{LAST_MODIFIED, LINK, expect_fault, mapped, purchase, sort_keys};
 
 /// Returns an event's key, which depends on `fields`.
 fn event_key(kind: &str, fields: &str) -> String {
@@ -90,7 +90,7 @@ fn a_large_body_is_stored_apart() {
             r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z","sms_id":"s","body":"{}"}}"#,
             "x".repeat(bytes)
         );
-        placed(Some("sms_send"), &row).unwrap()
+        mapped(Some("sms_send"), &row).unwrap()
     };
     let inline = shared::model::body::MAX_INLINE_BYTES;
     assert!(sent(inline).body.is_none());
@@ -116,7 +116,7 @@ fn what_does_not_fit_is_said_to_be_truncated() {
     let body: String = pieces.collect();
     let row =
         format!(r#"{{{LINK},"action_at":"2026-01-02T03:04:05Z","sms_id":"s","body":"{body}"}}"#);
-    assert!(placed(Some("sms_send"), &row).unwrap().truncated);
+    assert!(mapped(Some("sms_send"), &row).unwrap().truncated);
 }
 
 #[test]

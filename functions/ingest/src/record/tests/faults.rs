@@ -342,8 +342,8 @@ fn faults_state_problem_and_fix() {
             "must be identity in a `reinstate` row. Name each identity to reinstate.",
         ),
     ] {
-        let fault = place_as(Some(record_type), &row).unwrap_err();
-        assert_eq!(fault.problem, expected, "{row}");
+        let error = place_as(Some(record_type), &row).unwrap_err();
+        assert_eq!(error.problem, expected, "{row}");
     }
 }
 
@@ -358,9 +358,9 @@ fn rejects_reserved_namespaces() {
             format!(r#""loyalty.tier":"gold"," {namespace} .employee_flag":{{"value":true}}"#),
         ] {
             let row = format!(r#"{{{LINK},"attributes":{{{attributes}}}}}"#);
-            let fault = place_as(Some("attributes"), &row).unwrap_err();
-            assert_eq!(fault.code.as_str(), "reserved_namespace", "{row}");
-            assert!(fault.problem.contains("customer_record"), "{fault}");
+            let error = place_as(Some("attributes"), &row).unwrap_err();
+            assert_eq!(error.code.as_str(), "reserved_namespace", "{row}");
+            assert!(error.problem.contains("customer_record"), "{error}");
         }
     }
     let row = format!(r#"{{{LINK},"attributes":{{"customers.a":1,"segments.b":true}}}}"#);

@@ -196,7 +196,7 @@ fn check_kind(listed: &Listed, documented: &'static str, kind: &Kind) {
 }
 
 fn take(record_type: &str, row: &str) {
-    placed(Some(record_type), row).unwrap_or_else(|fault| panic!("{row}: {fault}"));
+    mapped(Some(record_type), row).unwrap_or_else(|error| panic!("{row}: {error}"));
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn templates_are_taken() {
             assert!(
                 taken > 0 && taken == csv.lines().count() - 1,
                 "{title}: {:?}",
-                rows.broken()
+                rows.error()
             );
             types.push(title.parse::<RecordType>().unwrap());
         }

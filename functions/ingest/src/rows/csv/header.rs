@@ -14,9 +14,10 @@ const MAX_COLUMNS: usize = 1_000;
 /// The maximum nesting depth of columns, the same as in JSON.
 const MAX_DEPTH: usize = crate::rows::json::MAX_DEPTH;
 
-/// The record that the columns form together.
+/// A parsed header: the record that the columns form together.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
+    /// The number of columns.
     columns: usize,
     record: Vec<(String, Node)>,
 }
@@ -52,34 +53,34 @@ impl Header {
         let mut record = Vec::new();
         for (column, cell) in cells.iter().enumerate() {
             let name = cell.trim();
-            let place = || format!("Column {} of the header", column + 1);
+            let position = || format!("Column {} of the header", column + 1);
             let steps = steps(name).ok_or_else(|| {
                 format!(
                     "{} is not a name such as link.email or products[0].quantity. Rename it.",
-                    place()
+                    position()
                 )
             })?;
             if steps.len() > MAX_DEPTH {
                 return Err(format!(
                     "{} has {} levels; the limit is {MAX_DEPTH}. Remove levels.",
-                    place(),
+                    position(),
                     steps.len()
                 ));
             }
             let Some((Step::Name(first), rest)) = steps.split_first() else {
                 return Err(format!(
                     "{} begins with an index. Begin it with a field name.",
-                    place()
+                    position()
                 ));
             };
             add(&mut record, first, rest, column).map_err(|conflict| match conflict {
-                Conflict::Taken => format!(
+                Conflict::Overlap => format!(
                     "{} overlaps an earlier column. Rename or remove one of them.",
-                    place()
+                    position()
                 ),
                 Conflict::Gap => format!(
                     "{} skips an index. Number the items from 0, in order and without gaps.",
-                    place()
+                    position()
                 ),
             })?;
         }
@@ -103,50 +104,55 @@ impl Header {
     }
 }
 
+/// Why a column does not fit the columns before it.
 enum Conflict {
-    Taken,
+    /// It overlaps an earlier column.
+    Overlap,
+    /// Its index skips one that no earlier column has.
     Gap,
 }
 
+/// Adds a column to an object.
 fn add(
     object: &mut Vec<(String, Node)>,
     name: &str,
     rest: &[Step<'_>],
     column: usize,
 ) -> Result<(), Conflict> {
-    if let Some((_, node)) = object.iter_mut().find(|(own, _)| own == name) {
+    if let Some((_, node)) = object.iter_mut().find(|(known, _)| known == name) {
         return extend(node, rest, column);
     }
-    object.push((name.to_owned(), node(rest, column)?));
+    object.push((name.to_owned(), new_node(rest, column)?));
     Ok(())
 }
 
 /// Adds a column to the node that earlier columns have built.
-fn extend(held: &mut Node, rest: &[Step<'_>], column: usize) -> Result<(), Conflict> {
-    match (held, rest.split_first()) {
+fn extend(node: &mut Node, rest: &[Step<'_>], column: usize) -> Result<(), Conflict> {
+    match (node, rest.split_first()) {
         (Node::Object(object), Some((Step::Name(name), rest))) => add(object, name, rest, column),
         (Node::List(list), Some((Step::Index(index), rest))) => {
             let length = list.len();
             match list.get_mut(*index) {
-                Some(held) => extend(held, rest, column),
+                Some(item) => extend(item, rest, column),
                 None if *index == length => {
-                    list.push(node(rest, column)?);
+                    list.push(new_node(rest, column)?);
                     Ok(())
                 }
                 None => Err(Conflict::Gap),
             }
         }
-        _ => Err(Conflict::Taken),
+        _ => Err(Conflict::Overlap),
     }
 }
 
-fn node(rest: &[Step<'_>], column: usize) -> Result<Node, Conflict> {
+/// Creates the node of a column whose path has the steps `rest` from here.
+fn new_node(rest: &[Step<'_>], column: usize) -> Result<Node, Conflict> {
     Ok(match rest.split_first() {
         None => Node::Cell(column),
         Some((Step::Name(name), rest)) => {
-            Node::Object(vec![((*name).to_owned(), node(rest, column)?)])
+            Node::Object(vec![((*name).to_owned(), new_node(rest, column)?)])
         }
-        Some((Step::Index(0), rest)) => Node::List(vec![node(rest, column)?]),
+        Some((Step::Index(0), rest)) => Node::List(vec![new_node(rest, column)?]),
         Some((Step::Index(_), _)) => return Err(Conflict::Gap),
     })
 }
@@ -172,6 +178,7 @@ fn steps(text: &str) -> Option<Vec<Step<'_>>> {
     Some(steps)
 }
 
+/// Builds an object from the cells of a record.
 fn object(fields: &[(String, Node)], cells: &[Cow<'_, str>]) -> Map {
     let present = fields
         .iter()
@@ -179,6 +186,7 @@ fn object(fields: &[(String, Node)], cells: &[Cow<'_, str>]) -> Map {
     present.collect()
 }
 
+/// Builds the value of a node from the cells of a record. Returns `None` if all its cells are empty.
 fn value(node: &Node, cells: &[Cow<'_, str>]) -> Option<Value> {
     match node {
         Node::Cell(column) => cells

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use bytes::{Buf as _, BytesMut};
 use shared::model::value::Map;
 
-use super::{BOM, FileError, FileErrorKind, Flaw, MAX_ROW, Row, beginning};
+use super::{BOM, FileError, FileErrorKind, FramingError, MAX_ROW_BYTES, Row, beginning};
 use crate::rows::{RowError, RowErrorCode};
 
 mod header;
@@ -31,58 +31,59 @@ enum State {
 /// Splits chunks into records. The first record is the header.
 #[derive(Debug)]
 pub(crate) struct Csv {
-    cutter: Cutter,
+    splitter: Splitter,
     header: Option<Header>,
-    broken: Option<FileError>,
+    /// Why no rows follow, if the header is invalid.
+    error: Option<FileError>,
 }
 
 impl Csv {
     pub(crate) fn new() -> Self {
         Self {
-            cutter: Cutter::new(),
+            splitter: Splitter::new(),
             header: None,
-            broken: None,
+            error: None,
         }
     }
 
     pub(crate) fn push(&mut self, chunk: &[u8]) {
-        self.cutter.buffer.extend_from_slice(chunk);
+        self.splitter.buffer.extend_from_slice(chunk);
     }
 
     pub(crate) fn next(&mut self) -> Option<Row> {
-        if self.broken.is_some() {
+        if self.error.is_some() {
             return None;
         }
-        let row = self.cutter.next()?;
+        let row = self.splitter.next()?;
         if self.header.is_some() {
             return Some(row);
         }
-        self.begin(&row);
+        self.parse_header(&row);
         self.next()
     }
 
     pub(crate) fn finish(&mut self) -> Option<Row> {
-        if self.broken.is_some() {
+        if self.error.is_some() {
             return None;
         }
-        let row = self.cutter.finish()?;
+        let row = self.splitter.finish()?;
         if self.header.is_some() {
             return Some(row);
         }
-        self.begin(&row);
+        self.parse_header(&row);
         None
     }
 
-    pub(crate) fn broken(&self) -> Option<&FileError> {
-        self.broken.as_ref()
+    pub(crate) fn error(&self) -> Option<&FileError> {
+        self.error.as_ref()
     }
 
     pub(crate) fn position(&self) -> u64 {
-        self.cutter.offset
+        self.splitter.offset
     }
 
     pub(crate) fn line(&self) -> u64 {
-        self.cutter.line
+        self.splitter.line
     }
 
     /// Builds the fields of a record from its cells, as the header specifies.
@@ -97,39 +98,40 @@ impl Csv {
         header.map_or_else(|| Ok(Map::new()), |header| header.fields(&cells))
     }
 
-    fn begin(&mut self, row: &Row) {
-        let broken = |detail: &str| FileError::new(FileErrorKind::InvalidCsvHeader, detail);
+    /// Parses the first record as the header.
+    fn parse_header(&mut self, row: &Row) {
+        let invalid = |detail: &str| FileError::new(FileErrorKind::InvalidCsvHeader, detail);
         let bytes = row.bytes.strip_prefix(BOM).unwrap_or(&row.bytes);
-        let header = match (row.flaw, std::str::from_utf8(bytes).map(cells)) {
-            (Some(Flaw::TooLarge), _) => Err(broken(
+        let header = match (row.framing_error, std::str::from_utf8(bytes).map(cells)) {
+            (Some(FramingError::TooLarge), _) => Err(invalid(
                 "The header is larger than 1 MiB, the limit. Shorten it.",
             )),
-            (Some(Flaw::UnclosedQuote), _) => {
-                Err(broken("A quote in the header is not closed. Close it."))
+            (Some(FramingError::UnclosedQuote), _) => {
+                Err(invalid("A quote in the header is not closed. Close it."))
             }
-            (None, Err(_)) => Err(broken(
+            (None, Err(_)) => Err(invalid(
                 "The header is not valid UTF-8. Save the file as UTF-8.",
             )),
-            (None, Ok(None)) => Err(broken(
+            (None, Ok(None)) => Err(invalid(
                 "The header has a character after a closing quote. Only a comma or a line end may follow.",
             )),
-            (None, Ok(Some(cells))) => Header::new(&cells).map_err(|detail| broken(&detail)),
+            (None, Ok(Some(cells))) => Header::new(&cells).map_err(|detail| invalid(&detail)),
         };
         match header {
             Ok(header) => self.header = Some(header),
-            Err(broken) => self.broken = Some(broken),
+            Err(error) => self.error = Some(error),
         }
     }
 }
 
-/// Finds the ends of records.
+/// Splits chunks into records, without parsing their cells.
 #[derive(Debug)]
-struct Cutter {
+struct Splitter {
     buffer: BytesMut,
     /// How many bytes of the buffer have been searched.
     searched: usize,
     state: State,
-    /// The last record ended with CR. An LF that follows belongs to the same line end.
+    /// Whether the last record ended with CR. An LF that follows belongs to the same line end.
     after_cr: bool,
     /// Where the buffer begins in the object, in bytes.
     offset: u64,
@@ -138,7 +140,7 @@ struct Cutter {
     skipping: Option<(Row, u64)>,
 }
 
-impl Cutter {
+impl Splitter {
     fn new() -> Self {
         Self {
             buffer: BytesMut::new(),
@@ -174,19 +176,23 @@ impl Cutter {
     }
 
     fn finish(&mut self) -> Option<Row> {
-        let open = self.state == State::Quoted;
+        let is_unclosed = self.state == State::Quoted;
         let row = self.take(self.buffer.len())?;
-        let flaw = if open {
-            Some(Flaw::UnclosedQuote)
+        let framing_error = if is_unclosed {
+            Some(FramingError::UnclosedQuote)
         } else {
-            row.flaw
+            row.framing_error
         };
-        let bytes = if open {
+        let bytes = if is_unclosed {
             beginning(&row.bytes)
         } else {
             row.bytes
         };
-        Some(Row { bytes, flaw, ..row })
+        Some(Row {
+            bytes,
+            framing_error,
+            ..row
+        })
     }
 
     /// Returns where in the buffer the record ends, if it does.
@@ -235,13 +241,13 @@ impl Cutter {
         (self.searched, self.state) = (0, State::Start);
         let (offset, line) = (self.offset, self.line);
         self.offset += end as u64;
-        let inner = memchr::memchr_iter(b'\n', &record).count() as u64;
+        let line_ends = memchr::memchr_iter(b'\n', &record).count() as u64;
         if let Some((row, lines)) = self.skipping.take() {
-            self.line += lines + inner;
+            self.line += lines + line_ends;
             return Some(row);
         }
-        self.line += inner;
-        let too_large = record.len() > MAX_ROW;
+        self.line += line_ends;
+        let too_large = record.len() > MAX_ROW_BYTES;
         (!record.is_empty()).then(|| Row {
             offset,
             line,
@@ -250,7 +256,7 @@ impl Cutter {
             } else {
                 record
             },
-            flaw: too_large.then_some(Flaw::TooLarge),
+            framing_error: too_large.then_some(FramingError::TooLarge),
         })
     }
 
@@ -261,7 +267,7 @@ impl Cutter {
 
     /// Discards a record that has grown too large, before its end is read.
     fn skip_if_too_large(&mut self) {
-        if self.buffer.len() <= MAX_ROW {
+        if self.buffer.len() <= MAX_ROW_BYTES {
             return;
         }
         let dropped = self.buffer.split();
@@ -273,7 +279,7 @@ impl Cutter {
                     offset: self.offset,
                     line: self.line,
                     bytes: beginning(&dropped),
-                    flaw: Some(Flaw::TooLarge),
+                    framing_error: Some(FramingError::TooLarge),
                 };
                 self.skipping = Some((row, lines));
             }
@@ -289,7 +295,7 @@ fn cells(record: &str) -> Option<Vec<Cow<'_, str>>> {
     let mut rest = record;
     loop {
         let (cell, after) = match rest.strip_prefix('"') {
-            Some(quoted) => closed(quoted)?,
+            Some(quoted) => quoted_cell(quoted)?,
             None => {
                 let end = memchr::memchr(b',', rest.as_bytes()).unwrap_or(rest.len());
                 (Cow::Borrowed(&rest[..end]), &rest[end..])
@@ -303,8 +309,8 @@ fn cells(record: &str) -> Option<Vec<Cow<'_, str>>> {
     }
 }
 
-/// Returns the text of a quoted cell up to its closing quote, and the rest of the record; `None` if the quote is not closed.
-fn closed(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
+/// Returns the text of a quoted cell, after its opening quote and up to its closing one, and the rest of the record; `None` if the quote is not closed.
+fn quoted_cell(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
     let mut text = Cow::Borrowed("");
     let mut rest = quoted;
     loop {

@@ -3,17 +3,20 @@ use proptest::prelude::*;
 use super::*;
 
 fn rows_of(text: &[u8], chunk: usize) -> Vec<Row> {
-    let mut cutter = Cutter::new();
+    let mut splitter = Splitter::new();
     let mut found = Vec::new();
     for chunk in text.chunks(chunk.max(1)) {
-        cutter.buffer.extend_from_slice(chunk);
-        while let Some(row) = cutter.next() {
+        splitter.buffer.extend_from_slice(chunk);
+        while let Some(row) = splitter.next() {
             found.push(row);
         }
-        assert!(cutter.buffer.len() <= MAX_ROW, "what is held is bounded");
+        assert!(
+            splitter.buffer.len() <= MAX_ROW_BYTES,
+            "what is held is bounded"
+        );
     }
-    found.extend(cutter.finish());
-    assert_eq!(cutter.finish(), None, "nothing follows the last record");
+    found.extend(splitter.finish());
+    assert_eq!(splitter.finish(), None, "nothing follows the last record");
     found
 }
 
@@ -59,33 +62,42 @@ fn quotes_are_special_only_where_a_cell_begins() {
 fn an_unclosed_quote_is_one_record_to_the_end() {
     let rows = rows_of(b"a\n\"b\nc\nd", 3);
     assert_eq!(
-        (rows.len(), rows[1].line, rows[1].flaw),
-        (2, 2, Some(Flaw::UnclosedQuote))
+        (rows.len(), rows[1].line, rows[1].framing_error),
+        (2, 2, Some(FramingError::UnclosedQuote))
     );
     let mut long = b"a\n\"".to_vec();
-    long.resize(3 * MAX_ROW, b'x');
+    long.resize(3 * MAX_ROW_BYTES, b'x');
     let rows = rows_of(&long, 1 << 16);
-    assert_eq!((rows.len(), rows[1].flaw), (2, Some(Flaw::UnclosedQuote)));
-    assert!(rows[1].bytes.len() <= crate::rows::MAX_RAW_BYTES);
+    assert_eq!(
+        (rows.len(), rows[1].framing_error),
+        (2, Some(FramingError::UnclosedQuote))
+    );
+    assert!(rows[1].bytes.len() <= crate::rows::MAX_REJECT_BYTES);
 }
 
 #[test]
 fn a_record_too_large_is_cut_and_the_next_one_is_found() {
     let mut text = b"\"".to_vec();
-    text.resize(4 * MAX_ROW, b'\n');
+    text.resize(4 * MAX_ROW_BYTES, b'\n');
     text.extend_from_slice(b"\"\nnext");
     for chunk in [1 << 12, 1 << 18, 1 << 23] {
         let rows = rows_of(&text, chunk);
-        assert_eq!((rows[0].line, rows[0].flaw), (1, Some(Flaw::TooLarge)));
+        assert_eq!(
+            (rows[0].line, rows[0].framing_error),
+            (1, Some(FramingError::TooLarge))
+        );
         assert_eq!(
             (rows[1].offset, &rows[1].bytes[..]),
-            (4 * MAX_ROW as u64 + 2, &b"next"[..])
+            (4 * MAX_ROW_BYTES as u64 + 2, &b"next"[..])
         );
-        assert_eq!(rows[1].line, 4 * MAX_ROW as u64 + 1);
+        assert_eq!(rows[1].line, 4 * MAX_ROW_BYTES as u64 + 1);
     }
-    for (bytes, flaw) in [(MAX_ROW, None), (MAX_ROW + 1, Some(Flaw::TooLarge))] {
+    for (bytes, framing_error) in [
+        (MAX_ROW_BYTES, None),
+        (MAX_ROW_BYTES + 1, Some(FramingError::TooLarge)),
+    ] {
         let rows = rows_of(&vec![b'x'; bytes], 1 << 16);
-        assert_eq!((rows.len(), rows[0].flaw), (1, flaw));
+        assert_eq!((rows.len(), rows[0].framing_error), (1, framing_error));
     }
 }
 
@@ -103,7 +115,7 @@ fn the_header_may_follow_a_byte_order_mark_and_breaks_the_file_if_it_is_none() {
         csv.push(text.as_bytes());
         let rows = std::iter::from_fn(|| csv.next()).count() + usize::from(csv.finish().is_some());
         assert_eq!(
-            (csv.broken().is_some(), rows),
+            (csv.error().is_some(), rows),
             (
                 text != "a\"\n\"b\"c\n",
                 usize::from(text == "a\"\n\"b\"c\n")
@@ -130,7 +142,7 @@ fn rows_are_those_of_pythons_csv_module() {
             .map(|row| {
                 let cells = cells(std::str::from_utf8(&row.bytes).unwrap())?;
                 let cells = cells.into_iter().map(Cow::into_owned).collect();
-                row.flaw.is_none().then_some(cells)
+                row.framing_error.is_none().then_some(cells)
             })
             .collect();
         assert_eq!(serde_json::json!(read), case["rows"], "{text:?}");

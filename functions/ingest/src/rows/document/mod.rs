@@ -5,11 +5,13 @@
 
 use bytes::{Buf as _, BytesMut};
 
-use super::{BOM, FileError, FileErrorKind, Flaw, Lines, MAX_ROW, RecordsField, Row, beginning};
+use super::{
+    BOM, FileError, FileErrorKind, FramingError, Lines, MAX_ROW_BYTES, RecordsField, Row, beginning,
+};
 
 mod shape;
 
-use shape::{Scan, Shape};
+use shape::{Input, Scan, Shape};
 
 /// Splits chunks into rows.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub(crate) struct Document {
     reader: Reader,
 }
 
+/// The reader for the shape of the file.
 #[derive(Debug)]
 enum Reader {
     /// The bytes read before the shape was known.
@@ -43,7 +46,7 @@ impl Document {
     }
 
     pub(crate) fn next(&mut self) -> Option<Row> {
-        self.decide(false);
+        self.decide(Input::Partial);
         match &mut self.reader {
             Reader::Undecided(_) => None,
             Reader::Lines(lines) => lines.next(),
@@ -52,7 +55,7 @@ impl Document {
     }
 
     pub(crate) fn finish(&mut self) -> Option<Row> {
-        self.decide(true);
+        self.decide(Input::Complete);
         match &mut self.reader {
             Reader::Undecided(_) => None,
             Reader::Lines(lines) => lines.next().or_else(|| lines.finish()),
@@ -60,9 +63,9 @@ impl Document {
         }
     }
 
-    pub(crate) fn broken(&self) -> Option<&FileError> {
+    pub(crate) fn error(&self) -> Option<&FileError> {
         match &self.reader {
-            Reader::Values(values) => values.broken.as_ref(),
+            Reader::Values(values) => values.error.as_ref(),
             _ => None,
         }
     }
@@ -83,11 +86,12 @@ impl Document {
         }
     }
 
-    fn decide(&mut self, at_end: bool) {
+    /// Chooses the reader, as soon as the shape is known.
+    fn decide(&mut self, input: Input) {
         let Reader::Undecided(buffer) = &mut self.reader else {
             return;
         };
-        let Some(shape) = shape::of(buffer, self.records, at_end) else {
+        let Some(shape) = shape::of(buffer, self.records, input) else {
             return;
         };
         let buffer = std::mem::take(buffer);
@@ -133,6 +137,7 @@ enum State {
 #[derive(Debug)]
 struct Values {
     buffer: BytesMut,
+    /// How many bytes of the buffer belong to the current value.
     searched: usize,
     state: State,
     list: List,
@@ -142,7 +147,8 @@ struct Values {
     line: u64,
     /// The beginning of a value that is too large. The rest of the value is skipped.
     skipping: Option<Row>,
-    broken: Option<FileError>,
+    /// Why no more values follow, if the file has an error.
+    error: Option<FileError>,
 }
 
 impl Values {
@@ -164,12 +170,12 @@ impl Values {
             offset: from as u64,
             line,
             skipping: None,
-            broken: None,
+            error: None,
         }
     }
 
     fn next(&mut self) -> Option<Row> {
-        while self.broken.is_none() {
+        while self.error.is_none() {
             if self.state == State::Value {
                 while self.searched < self.buffer.len() {
                     match self.scan.step(self.buffer[self.searched]) {
@@ -184,7 +190,7 @@ impl Values {
                 self.skip_if_too_large();
                 return None;
             }
-            self.skip_blanks();
+            self.skip_whitespace();
             let byte = *self.buffer.first()?;
             self.between(byte);
         }
@@ -193,7 +199,7 @@ impl Values {
 
     /// Returns the last value, if the file ends in the middle of it.
     fn finish(&mut self) -> Option<Row> {
-        if self.broken.is_some() {
+        if self.error.is_some() {
             return None;
         }
         let row = if self.state == State::Value {
@@ -202,7 +208,7 @@ impl Values {
             None
         };
         if self.list == List::Bracketed && self.state != State::Over {
-            self.break_off("ends without its closing bracket");
+            self.fail("ends without its closing bracket");
         }
         row
     }
@@ -212,20 +218,20 @@ impl Values {
         match (self.list, self.state, byte) {
             (_, State::Over, _) => {
                 let rest = self.buffer.len();
-                self.pass(rest);
+                self.skip(rest);
             }
             (List::Bracketed, State::First | State::After, b']') => {
-                self.pass(1);
+                self.skip(1);
                 self.state = State::Over;
             }
             (List::Bracketed, State::After, b',') => {
-                self.pass(1);
+                self.skip(1);
                 self.state = State::Next;
             }
             (List::Bracketed, State::After, _) => {
-                self.break_off("lacks a comma or a closing bracket after a value")
+                self.fail("lacks a comma or a closing bracket after a value")
             }
-            (List::Bracketed, _, b',' | b']') => self.break_off("lacks a value"),
+            (List::Bracketed, _, b',' | b']') => self.fail("lacks a value"),
             _ => {
                 self.scan = Scan::default();
                 self.state = State::Value;
@@ -233,8 +239,9 @@ impl Values {
         }
     }
 
-    fn break_off(&mut self, what: &str) {
-        self.broken = Some(FileError::new(
+    /// Ends the list with an error at the current position.
+    fn fail(&mut self, what: &str) {
+        self.error = Some(FileError::new(
             FileErrorKind::BrokenJson,
             format!(
                 "The JSON array {what}, at byte {}, line {}. Only the rows before it were processed. Correct the array and drop \
@@ -244,19 +251,26 @@ impl Values {
         ));
     }
 
-    fn skip_blanks(&mut self) {
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let blanks = self.buffer.iter().take_while(|byte| blank(byte)).count();
-        self.pass(blanks);
+    /// Skips whitespace between values.
+    fn skip_whitespace(&mut self) {
+        let is_whitespace = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let count = self
+            .buffer
+            .iter()
+            .take_while(|byte| is_whitespace(byte))
+            .count();
+        self.skip(count);
     }
 
-    fn pass(&mut self, bytes: usize) {
+    /// Removes bytes from the start of the buffer, and counts them and their line ends.
+    fn skip(&mut self, bytes: usize) {
         self.line += line_ends(&self.buffer[..bytes]);
         self.offset += bytes as u64;
         self.buffer.advance(bytes);
         self.searched = 0;
     }
 
+    /// Takes the value that ends at `searched`.
     fn take(&mut self) -> Option<Row> {
         let value = self.buffer.split_to(self.searched).freeze();
         let (offset, line) = (self.offset, self.line);
@@ -270,18 +284,18 @@ impl Values {
         if let Some(row) = self.skipping.take() {
             return Some(row);
         }
-        let too_large = value.len() > MAX_ROW;
+        let too_large = value.len() > MAX_ROW_BYTES;
         Some(Row {
             offset,
             line,
             bytes: if too_large { beginning(&value) } else { value },
-            flaw: too_large.then_some(Flaw::TooLarge),
+            framing_error: too_large.then_some(FramingError::TooLarge),
         })
     }
 
     /// Discards a value that has grown too large, before its end is read.
     fn skip_if_too_large(&mut self) {
-        if self.buffer.len() <= MAX_ROW {
+        if self.buffer.len() <= MAX_ROW_BYTES {
             return;
         }
         let dropped = self.buffer.split();
@@ -290,7 +304,7 @@ impl Values {
                 offset: self.offset,
                 line: self.line,
                 bytes: beginning(&dropped),
-                flaw: Some(Flaw::TooLarge),
+                framing_error: Some(FramingError::TooLarge),
             });
         }
         self.offset += dropped.len() as u64;
@@ -299,6 +313,7 @@ impl Values {
     }
 }
 
+/// Counts line ends.
 fn line_ends(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }

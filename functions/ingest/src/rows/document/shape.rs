@@ -1,7 +1,7 @@
 //! Detects the shape of a `.json` file from its first bytes, and finds the end of a JSON value. Values are not validated here;
 //! their rows are parsed later.
 
-use super::super::{BOM, MAX_ROW, RecordsField};
+use super::super::{BOM, MAX_ROW_BYTES, RecordsField};
 
 /// The nesting depth of a field of the object.
 const IN_OBJECT: u64 = 1;
@@ -33,23 +33,33 @@ pub(super) enum Shape {
     List { from: usize },
 }
 
-/// Detects the shape; `None` if more of the file is needed.
-pub(super) fn of(start: &[u8], field: RecordsField, at_end: bool) -> Option<Shape> {
-    if !at_end && start.len() < BOM.len() && BOM.starts_with(start) {
+/// Whether more of a file follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// More bytes may follow.
+    Partial,
+    /// These are all bytes of the file.
+    Complete,
+}
+
+/// Detects the shape from the first bytes of a file. Returns `None` if more of the file is needed.
+pub(super) fn of(start: &[u8], field: RecordsField, input: Input) -> Option<Shape> {
+    let is_complete = input == Input::Complete;
+    if !is_complete && start.len() < BOM.len() && BOM.starts_with(start) {
         return None;
     }
     let bom = if start.starts_with(BOM) { BOM.len() } else { 0 };
-    let blanks = start[bom..]
+    let whitespace = start[bom..]
         .iter()
         .take_while(|byte| byte.is_ascii_whitespace())
         .count();
-    let from = bom + blanks;
+    let from = bom + whitespace;
     match start.get(from) {
-        None => at_end.then_some(Shape::Lines),
+        None => is_complete.then_some(Shape::Lines),
         Some(b'[') => Some(Shape::List { from: from + 1 }),
         // Only these bytes are used, so that the result does not depend on the size of the chunks.
-        Some(b'{') => object(&start[..start.len().min(MAX_ROW + 1)], from, field)
-            .or_else(|| (at_end || start.len() > MAX_ROW).then_some(Shape::Sequence)),
+        Some(b'{') => object(&start[..start.len().min(MAX_ROW_BYTES + 1)], from, field)
+            .or_else(|| (is_complete || start.len() > MAX_ROW_BYTES).then_some(Shape::Sequence)),
         Some(_) => Some(Shape::Lines),
     }
 }
@@ -69,7 +79,7 @@ fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape>
     for (at, byte) in start.iter().enumerate().skip(from) {
         if let Some(name) = field.take_if(|_| !byte.is_ascii_whitespace()) {
             match (name.as_str(), meaning) {
-                ("record_type", RecordsField::Undecided) if holds_links(&start[at..]) => {
+                ("record_type", RecordsField::Undecided) if contains_links(&start[at..]) => {
                     meaning = RecordsField::Links;
                 }
                 ("records", RecordsField::Rows) if *byte == b'[' => {
@@ -93,7 +103,7 @@ fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape>
                 (IN_OBJECT, _) => field = text(last_string),
                 (IN_VALUE, Some(records)) => match text(last_string).as_deref() {
                     Some("record_type") => return Some(Shape::List { from: records.from }),
-                    name => records.note(name),
+                    name => records.add_name(name),
                 },
                 _ => {}
             }
@@ -104,8 +114,8 @@ fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape>
         }
         if step == Step::EndsAfter {
             // An object on one line is the first of many rows. An object on several lines was written by hand.
-            let one_line = !start[from..at].contains(&b'\n');
-            return Some(if one_line {
+            let is_one_line = !start[from..at].contains(&b'\n');
+            return Some(if is_one_line {
                 Shape::Lines
             } else {
                 Shape::Sequence
@@ -113,7 +123,8 @@ fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape>
         }
     }
     // No record is this large. The list belongs to an envelope, unless all its names so far are those of links.
-    let records = records.filter(|records| start.len() > MAX_ROW && records.links != Some(true))?;
+    let records =
+        records.filter(|records| start.len() > MAX_ROW_BYTES && records.links != Some(true))?;
     Some(Shape::List { from: records.from })
 }
 
@@ -131,14 +142,14 @@ impl Records {
     }
 
     /// Records a name in one of the values; `None` if it cannot be read.
-    fn note(&mut self, name: Option<&str>) {
+    fn add_name(&mut self, name: Option<&str>) {
         let is_links = name.is_some_and(|name| LINK.contains(&name));
         self.links = Some(is_links && self.links != Some(false));
     }
 }
 
 /// Returns whether the next bytes are a record type whose records contain links.
-fn holds_links(start: &[u8]) -> bool {
+fn contains_links(start: &[u8]) -> bool {
     start.starts_with(b"\"unify\"") || start.starts_with(b"\"forget\"")
 }
 
@@ -150,15 +161,19 @@ fn text(string: &[u8]) -> Option<String> {
 /// Finds the end of a value.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scan {
+    /// The nesting depth after the last byte.
     depth: u64,
     in_string: bool,
-    escaped: bool,
-    began: bool,
+    /// Whether the next byte of a string is escaped.
+    is_escaped: bool,
+    /// Whether a byte was scanned.
+    has_begun: bool,
 }
 
 /// The position of a byte relative to the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    /// The byte is part of the value, and more may follow.
     Inside,
     /// The byte is the value's last.
     EndsAfter,
@@ -169,11 +184,11 @@ pub(super) enum Step {
 impl Scan {
     /// Scans the next byte of the value.
     pub(super) fn step(&mut self, byte: u8) -> Step {
-        let first = !std::mem::replace(&mut self.began, true);
+        let first = !std::mem::replace(&mut self.has_begun, true);
         if self.in_string {
             match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = true,
                 b'"' => {
                     self.in_string = false;
                     return if self.depth == 0 {

@@ -15,12 +15,12 @@ fn rows_of(text: &[u8], records: RecordsField, chunk: usize) -> (Vec<Row>, Optio
             Reader::Values(values) => values.buffer.len(),
             _ => 0,
         };
-        assert!(held <= MAX_ROW, "what is held is bounded");
+        assert!(held <= MAX_ROW_BYTES, "what is held is bounded");
     }
     while let Some(row) = document.finish() {
         found.push(row);
     }
-    (found, document.broken().map(|broken| broken.kind.as_str()))
+    (found, document.error().map(|broken| broken.kind.as_str()))
 }
 
 /// Returns the rows as one line of text.
@@ -130,7 +130,7 @@ fn an_odd_first_row_of_an_envelope_is_odd_alone() {
 
 #[test]
 fn a_first_row_of_an_envelope_that_is_too_large_is_so_alone() {
-    let long = "x".repeat(2 * MAX_ROW);
+    let long = "x".repeat(2 * MAX_ROW_BYTES);
     for first in [
         format!(r#"{{"record_type":"email_send","body":"{long}"}}"#),
         format!(r#"{{"body":"{long}","record_type":"email_send"}}"#),
@@ -141,8 +141,11 @@ fn a_first_row_of_an_envelope_that_is_too_large_is_so_alone() {
     ] {
         let text = format!(r#"{{"records":[{first},{GOOD}]}}"#);
         let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Undecided, 1 << 18);
-        let flaws: Vec<_> = rows.iter().map(|row| row.flaw).collect();
-        assert_eq!((flaws, broken), (vec![Some(Flaw::TooLarge), None], None));
+        let flaws: Vec<_> = rows.iter().map(|row| row.framing_error).collect();
+        assert_eq!(
+            (flaws, broken),
+            (vec![Some(FramingError::TooLarge), None], None)
+        );
         assert_eq!(rows[1].bytes, GOOD);
     }
 }
@@ -167,11 +170,14 @@ fn links_are_no_rows_of_an_envelope() {
         );
     }
     for link in [r#"{"mobile":"1"},"#, r#"{"link":{"customer_id":"1"}},"#] {
-        let links = link.repeat(2 * MAX_ROW / link.len());
+        let links = link.repeat(2 * MAX_ROW_BYTES / link.len());
         let text = format!("{{\"records\":[{links}{{}}],\"record_type\":\"unify\"}}\n{GOOD}");
         let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Undecided, 1 << 18);
-        let flaws: Vec<_> = rows.iter().map(|row| row.flaw).collect();
-        assert_eq!((flaws, broken), (vec![Some(Flaw::TooLarge), None], None));
+        let flaws: Vec<_> = rows.iter().map(|row| row.framing_error).collect();
+        assert_eq!(
+            (flaws, broken),
+            (vec![Some(FramingError::TooLarge), None], None)
+        );
     }
 }
 
@@ -195,26 +201,26 @@ fn a_list_that_breaks_off_keeps_the_rows_before() {
 
 #[test]
 fn a_value_too_large_is_cut_and_the_next_one_is_found() {
-    let text = format!("[\"{}\",\n1]", "x".repeat(3 * MAX_ROW));
+    let text = format!("[\"{}\",\n1]", "x".repeat(3 * MAX_ROW_BYTES));
     let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Rows, 1 << 16);
     assert_eq!(
-        (rows[0].line, rows[0].offset, rows[0].flaw),
-        (1, 1, Some(Flaw::TooLarge))
+        (rows[0].line, rows[0].offset, rows[0].framing_error),
+        (1, 1, Some(FramingError::TooLarge))
     );
     assert_eq!(
-        (rows[1].line, rows[1].offset, rows[1].flaw),
-        (2, 3 * MAX_ROW as u64 + 5, None)
+        (rows[1].line, rows[1].offset, rows[1].framing_error),
+        (2, 3 * MAX_ROW_BYTES as u64 + 5, None)
     );
     assert_eq!((rows.len(), broken), (2, None));
-    for (more, flaw) in [(0, None), (1, Some(Flaw::TooLarge))] {
-        let text = format!("[\"{}\"]", "x".repeat(MAX_ROW - 2 + more));
+    for (more, framing_error) in [(0, None), (1, Some(FramingError::TooLarge))] {
+        let text = format!("[\"{}\"]", "x".repeat(MAX_ROW_BYTES - 2 + more));
         let (rows, _) = rows_of(text.as_bytes(), RecordsField::Rows, 1 << 16);
-        assert_eq!((rows.len(), rows[0].flaw), (1, flaw));
+        assert_eq!((rows.len(), rows[0].framing_error), (1, framing_error));
     }
-    let one = format!("{{\"a\":\n\"{}\"}}", "x".repeat(2 * MAX_ROW));
+    let one = format!("{{\"a\":\n\"{}\"}}", "x".repeat(2 * MAX_ROW_BYTES));
     assert_eq!(
-        rows_of(one.as_bytes(), RecordsField::Rows, 1 << 16).0[0].flaw,
-        Some(Flaw::TooLarge)
+        rows_of(one.as_bytes(), RecordsField::Rows, 1 << 16).0[0].framing_error,
+        Some(FramingError::TooLarge)
     );
 }
 

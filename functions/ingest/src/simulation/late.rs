@@ -10,6 +10,7 @@ use super::*;
 
 const FORGET: &str = "drop/forget/privacy/f.ndjson";
 
+/// Handles one event. Returns `false` if the invocation died at the gate.
 async fn run(
     world: &Arc<World>,
     chunk_bytes: u64,
@@ -38,8 +39,17 @@ fn items(world: &World, id: &IdentityId) -> Vec<String> {
         .collect()
 }
 
-/// The late invocation is for the event of the drop, or for that of the first manifest.
-fn taken_back(chunk_bytes: u64, is_manifest: bool) {
+/// The event of the late invocation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LateEvent {
+    /// That of the dropped object.
+    Drop,
+    /// That of the first manifest.
+    Manifest,
+}
+
+/// Runs the late invocation, the erasure and the retry, and checks that no item of the erased identity is left.
+fn purges_late_writes(chunk_bytes: u64, late: LateEvent) {
     let link = json!({"mobile": "5550001"});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
     let id = IdentityKey::new("simulation")
@@ -54,7 +64,7 @@ fn taken_back(chunk_bytes: u64, is_manifest: bool) {
             json!({"link": link}).to_string(),
         );
         let mut key = events.try_recv().unwrap();
-        if is_manifest {
+        if late == LateEvent::Manifest {
             assert!(run(&world, chunk_bytes, &key, VERSION, None).await);
             key = events.try_recv().unwrap();
         }
@@ -85,12 +95,12 @@ fn taken_back(chunk_bytes: u64, is_manifest: bool) {
 }
 
 #[test]
-fn what_a_late_run_of_a_drop_stored_is_taken_back_by_its_retry() {
-    taken_back(ONE_RANGE, false);
+fn retry_of_drop_purges_late_writes() {
+    purges_late_writes(ONE_RANGE, LateEvent::Drop);
 }
 
 #[test]
-fn what_a_late_run_of_a_manifest_stored_is_taken_back_by_its_retry() {
+fn retry_of_manifest_purges_late_writes() {
     // The object has two ranges: the first invocation imports one of them, and a manifest represents the other.
-    taken_back(file().len() as u64 / 2 + 1, true);
+    purges_late_writes(file().len() as u64 / 2 + 1, LateEvent::Manifest);
 }

@@ -21,18 +21,18 @@ pub(crate) fn line(key: &str, report: &Value) -> String {
     if let Some(rejects) = rejects(report) {
         line += &format!(" → {rejects}");
     }
-    shown(line.trim_end())
+    escape_control(line.trim_end())
 }
 
 /// Returns the line for an import that failed.
 pub(crate) fn failed(key: &str, reason: &str) -> String {
-    shown(&format!("{key}: failed: {reason}"))
+    escape_control(&format!("{key}: failed: {reason}"))
 }
 
 /// Returns the file name on a progress bar. A long name is cut at the start, because the end distinguishes files.
 pub(crate) fn name(key: &str) -> String {
     const LONGEST: usize = 48;
-    let name = shown(key.strip_prefix("drop/").unwrap_or(key));
+    let name = escape_control(key.strip_prefix("drop/").unwrap_or(key));
     let length = name.chars().count();
     if length <= LONGEST {
         return name;
@@ -114,7 +114,7 @@ fn count(report: &Value, name: &str) -> u64 {
 }
 
 /// Escapes control characters. Keys and reasons come from users, and a terminal must not interpret them.
-fn shown(text: &str) -> String {
+fn escape_control(text: &str) -> String {
     let escaped = |c: char| match c {
         c if c.is_control() => c.escape_default().to_string(),
         c => c.to_string(),
