@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::{profile::{cursor::{self, Listing}, note, versions::Place}, model::{identity::IdentityId, keys::{EventKey, SortKey}, time::Instant, version::{ImportId, Version}}};
+use shared::{profile::{cursor::{self, Listing}, note, versions::EventPosition}, model::{identity::IdentityId, keys::{EventKey, SortKey}, time::Instant, version::{ImportId, Version}}};
 
 const LISTINGS: [Listing; 4] = [
     Listing::History,
@@ -29,7 +29,7 @@ fuzz_target!(|input: (u8, &str, &str)| {
         assert_eq!(key.as_str(), text);
         assert!(text.starts_with(&key.at().fixed()));
     }
-    if let Some(place) = Place::parse(text) {
+    if let Some(place) = EventPosition::parse(text) {
         assert_eq!(place.to_text(), text);
     }
     if let Some(key) = SortKey::parse(text) {
