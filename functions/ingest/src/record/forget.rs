@@ -74,7 +74,7 @@ impl Mapper<'_> {
         let records = match (fields.remove("link"), fields.remove("records")) {
             (Some(link), None | Some(Value::Null)) => {
                 let path = Path::Field(&Path::Record, "link");
-                return Ok(vec![self.identifier(link, &path)?]);
+                return Ok(vec![self.only_identifier(link, &path)?]);
             }
             (None | Some(Value::Null), Some(Value::List(records))) => records,
             (Some(_), Some(_)) => {

@@ -29,8 +29,22 @@ impl Mapper<'_> {
                 RowErrorCode::MissingField,
                 "is missing. Add exactly one identifier.",
             )),
-            Some(value) => self.identifier(value, &path),
+            Some(value) => self.only_identifier(value, &path),
         }
+    }
+
+    /// Parses the `link` of a record. Without this identifier, the row has no customer, so its error suggests to omit the row.
+    pub(super) fn only_identifier(
+        &self,
+        value: Value,
+        path: &Path<'_>,
+    ) -> Result<Identifier, RowError> {
+        self.identifier(value, path).map_err(|mut error| {
+            if error.code == RowErrorCode::PlaceholderIdentifier {
+                error.problem += " If there is none, omit the row.";
+            }
+            error
+        })
     }
 
     /// Parses the identifiers of a `unify` row. Also returns the errors of those that are left out.
@@ -68,7 +82,7 @@ impl Mapper<'_> {
     }
 
     /// Parses an identifier object.
-    pub(super) fn identifier(&self, value: Value, path: &Path<'_>) -> Result<Identifier, RowError> {
+    fn identifier(&self, value: Value, path: &Path<'_>) -> Result<Identifier, RowError> {
         let Value::Map(map) = value else {
             return Err(RowError::at(
                 path,

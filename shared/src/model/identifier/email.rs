@@ -29,8 +29,7 @@ const DOMAIN: Refusal = Refusal::invalid(
     "has an invalid domain. Use two or more names of letters, digits and hyphens, separated by dots, without a dot at the end.",
 );
 const PLACEHOLDER: Refusal = Refusal::placeholder(
-    "is a placeholder address. It would merge all customers who have it. Send the customer's own address, or remove the \
-     identifier.",
+    "is a placeholder address. It would merge all customers who have it. Use another identifier of the customer.",
 );
 
 /// Returns the normal form of an address that is already in NFC and trimmed.

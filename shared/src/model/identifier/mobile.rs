@@ -16,8 +16,8 @@ const LEADING_ZERO: Refusal = Refusal::invalid(
      DefaultCallingCode.",
 );
 const PLACEHOLDER: Refusal = Refusal::placeholder(
-    "is a placeholder of one repeated digit. It would merge all customers who have it. Send the customer's own number, or \
-     remove the identifier.",
+    "is a placeholder of one repeated digit. It would merge all customers who have it. Use another identifier of the \
+     customer.",
 );
 
 /// Returns the normal form of a number that is already in NFC and trimmed.

@@ -8,12 +8,12 @@ use super::{
 };
 
 const PLACEHOLDER_ID: Refusal = Refusal::placeholder(
-    "is a placeholder such as null, 0 or N/A. It would merge all customers who have it. Send the customer's own ID, or \
-     remove the identifier.",
+    "is a placeholder such as null, 0 or N/A. It would merge all customers who have it. Use another identifier of the \
+     customer.",
 );
 const PLACEHOLDER_DIGEST: Refusal = Refusal::placeholder(
-    "is the hash of a placeholder such as an empty string. It would merge all customers who have it. Send the hash of the \
-     customer's own address, or remove the identifier.",
+    "is the hash of a placeholder such as an empty string. It would merge all customers who have it. Use another \
+     identifier of the customer.",
 );
 const SHA256: Refusal = Refusal::invalid("must be 64 hexadecimal digits.");
 const MD5: Refusal = Refusal::invalid("must be 32 hexadecimal digits.");

@@ -332,6 +332,24 @@ fn faults_state_problem_and_fix() {
             "has 1,200 items; the limit is 1,000. Remove items or split the record.",
         ),
         (
+            "email_open",
+            r#"{"link":{"customer_id":"null"}}"#.to_owned(),
+            "is a placeholder such as null, 0 or N/A. It would merge all customers who have it. Use another identifier of the \
+             customer. If there is none, omit the row.",
+        ),
+        (
+            "forget",
+            r#"{"link":{"email":"noemail@example.com"}}"#.to_owned(),
+            "is a placeholder address. It would merge all customers who have it. Use another identifier of the customer. If there \
+             is none, omit the row.",
+        ),
+        (
+            "unify",
+            r#"{"records":[{"mobile":"5550001"},{"mobile":"0000000000"}]}"#.to_owned(),
+            "is a placeholder of one repeated digit. It would merge all customers who have it. Use another identifier of the \
+             customer.",
+        ),
+        (
             "forget",
             r#"{"link":{"mobile":"5550001"},"scope":"all"}"#.to_owned(),
             "must be identity or profile.",
