@@ -16,7 +16,7 @@ const SHOTS = process.env.CONSOLE_SHOTS ?? path.resolve(import.meta.dirname, "..
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Whom the README shows: an address of the sample data that has everything. */
+/** The customer in the README's screenshots: an address of the sample data that has everything. */
 export const SAMPLE = { email: "minh.mokoena.0@example.com" };
 
 let browser;
@@ -75,7 +75,7 @@ export async function lookUp(page, text, { kind, system } = {}) {
   await page.getByRole("tab", { name: "Summary" }).waitFor();
 }
 
-/** Scrolls the history until it says that nothing is left. */
+/** Scrolls the history until nothing is left. */
 export async function scrollToTheEnd(page) {
   const end = page.getByText("End of history");
   for (let turns = 0; turns < 200 && !(await end.isVisible()); turns++) {
@@ -130,7 +130,7 @@ export async function allEvents(id, query = "") {
   return items;
 }
 
-/** Drops records of one type as a source would, and waits until the API answers with the customer. */
+/** Drops records of one type as a source would, and waits until the API returns the customer. */
 export async function drop(recordType, records, identifier, seen = () => true) {
   const answer = await fetch(`${S3}/drop/${recordType}/tests/${recordType}-${process.pid}-${Date.now()}.ndjson`, {
     method: "PUT", body: records.map((record) => JSON.stringify(record)).join("\n"),

@@ -122,7 +122,7 @@ test("a note is added, edited, pinned and deleted, here and in the API", withPag
   for (const text of ["First note", "Second note"]) {
     await page.getByLabel("New note").fill(text);
     await page.getByRole("button", { name: "Add note" }).click();
-    // It stands there before the API has answered.
+    // The note is shown before the API has responded.
     await page.getByText(text, { exact: true }).waitFor();
     await page.getByText("Saving…").waitFor({ state: "detached" });
   }

@@ -19,7 +19,7 @@ async function everyTab(page, what) {
   for (const name of ["Summary", "Attributes", "History"]) {
     await page.getByRole("tab", { name }).click();
     if (name === "History") {
-      // A screenshot shows pictures that nobody has scrolled to.
+      // A screenshot includes pictures that have not been scrolled into view.
       await page.waitForFunction(() => {
         const images = [...document.querySelector("customer-profile").shadowRoot.querySelectorAll("img")];
         for (const image of images) image.loading = "eager";
@@ -39,12 +39,18 @@ for (const width of [1440, 768, 360]) {
       await lookUp(page, SAMPLE.email);
       const [red] = await page.locator("customer-profile").evaluate((element) => getComputedStyle(element).color.match(/\d+/g).map(Number));
       assert.equal(red > 128, scheme === "dark");
+      if (width > 1000) {
+        const channels = page.locator(".figures > div").filter({ hasText: "Channels" }).locator("dd");
+        const tops = await channels.evaluate((list) => [...list.children].map((part) => part.getBoundingClientRect().top));
+        assert.ok(tops.length > 1);
+        assert.equal(new Set(tops).size, 1, `the channels are not on one line: ${tops}`);
+      }
       await everyTab(page, `${width}-${scheme}`);
     }));
   }
 }
 
-test("the page's own choice of colours wins over the system's", withPage({ scheme: "light" }, async (page) => {
+test("the page's own choice of colors wins over the system's", withPage({ scheme: "light" }, async (page) => {
   await page.getByLabel("Colors").selectOption("dark");
   await lookUp(page, SAMPLE.email);
   const [red] = await page.locator("customer-profile").evaluate((element) => getComputedStyle(element).color.match(/\d+/g).map(Number));

@@ -1,4 +1,4 @@
-/** What the console says when something is missing, refused or slow: the API's answers are changed on their way. */
+/** What the console shows when something is missing, refused or slow: the API's responses are changed on their way. */
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -246,7 +246,7 @@ test("a profile without personal data: every hidden value is shown as hidden", w
   assert.deepEqual(await bad(), []);
   assert.equal(await page.locator("header .hidden").count(), 1 + 2 * profile.identities.length);
   assert.equal(await page.locator(".note .hidden").count(), 2);
-  // The channel, and a list of e-mails and of texts.
+  // The channel, and a list of emails and of text messages.
   assert.equal(await hidden.count(), 3);
   await accessible(page, "redacted Summary");
   await shot(page, "redacted-summary");

@@ -1,4 +1,4 @@
-/** The text of e-mails: what the page shows of their HTML, and that hostile HTML costs no more time than any other. */
+/** The text of emails: what the page shows of their HTML, and that hostile HTML costs no more time than any other. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,8 @@
 //! The Lambda function. It only connects the library to the Lambda runtime.
 
+// The futures of an import nest more than 128 deep, the compiler's default.
+#![recursion_limit = "256"]
+
 use ingest::{App, Deadline, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 

@@ -104,11 +104,11 @@ impl Function {
         Ok(asked.ok_or("it never asked for an event")? - self.began)
     }
 
-    /// Sends an event and waits for the answer.
+    /// Sends an event and waits for the response.
     pub(crate) async fn invoke(&mut self, event: &Value) -> Result<Bytes, Failure> {
         self.events.send(event.to_string().into()).await?;
         tokio::select! {
-            answer = self.answers.recv() => Ok(answer.ok_or("it did not answer")??),
+            answer = self.answers.recv() => Ok(answer.ok_or("it did not respond")??),
             status = self.child.wait() => Err(format!("it ended: {status:?}").into()),
         }
     }
@@ -141,7 +141,7 @@ impl Function {
         Ok(())
     }
 
-    /// Ends it and answers the instructions that it executed; 0 where they were not counted.
+    /// Ends it and returns the instructions that it executed; 0 if they were not counted.
     pub(crate) async fn end(mut self) -> Result<u64, Failure> {
         let id = self.child.id().ok_or("it has ended")?;
         Command::new("kill").arg(id.to_string()).status().await?;

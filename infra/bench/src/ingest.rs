@@ -75,10 +75,10 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
 
     into_table(&ingest, &python, &mut report).await?;
     report.note(format!(
-        "Files of e-mails sent, about 460 bytes a row: {ROWS} into the sink, {ROWS_TO_TABLE} into the table; boto3 writes {ROWS_OF_BOTO3} and \
+        "The files contain sent emails, about 460 bytes a row: {ROWS} into the sink, {ROWS_TO_TABLE} into the table. boto3 writes {ROWS_OF_BOTO3} and \
          pandas {ROWS_OF_PANDAS} of the same rows under the same keys. CPU is the process's, user and system, without its start. Of what varies \
-         {ROUNDS} runs were made by turns; the middle one counts. The requests that were made beforehand are those of ingest, taken down \
-         on their way into a sink, and sent to a new table each time."
+         {ROUNDS} runs were made by turns; the middle one counts. The requests that were made beforehand are those of ingest. They were \
+         recorded on their way into a sink, and sent to a new table each time."
     ));
     Ok(report)
 }
@@ -103,7 +103,7 @@ async fn into_sink(
     services.table.swallow_statements(false);
     let (own, theirs) = (median(own), median(theirs));
     report.at_most(
-        "CPU of a row, against boto3's `batch_writer`, into a sink that validates and answers at once",
+        "CPU of a row, against boto3's `batch_writer`, into a sink that validates and responds immediately",
         format!("{own:.1} µs to {theirs:.0} µs: 1/{}", short(theirs / own)),
         own / theirs,
         1.0 / 25.0,

@@ -21,7 +21,7 @@ mod tls;
 
 use report::Report;
 
-/// Why a measurement came to nothing.
+/// Why a measurement failed.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measures, prints, and writes infra/bench/results.md
@@ -41,7 +41,7 @@ struct Arguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// From exec to the first event and the first answer; the binaries' sizes
+    /// From exec to the first event and the first response; the binaries' sizes
     Start,
     /// Instructions, requests and read units of profiles and history
     Read,
@@ -110,7 +110,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         println!("{}", subject.name());
         let report = subject.measure().await?;
-        // What was measured stands, also if the next subject comes to nothing.
+        // Written now, so that the figures are kept if the next subject fails.
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         std::fs::write(
             &path,

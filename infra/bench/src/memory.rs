@@ -65,7 +65,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     }
     report.note(
         "Each file is one range, imported by one invocation into a sink; memory is the process's highest resident set (`VmHWM`). \
-         Every row is another person's e-mail.",
+         Every row is another person's email.",
     );
     Ok(report)
 }
@@ -117,7 +117,7 @@ async fn measure_file(
     if bytes == LARGE && name != "ndjson" {
         let passed = pass_over(services, program, &event, &key, version).await?;
         report.say(
-            format!("{name}: going on at the end of {} MB", bytes / 1_000_000),
+            format!("{name}: resuming at the end of {} MB", bytes / 1_000_000),
             format!(
                 "{passed:.1} s, {:.0} MB/s",
                 bytes as f64 / 1_000_000.0 / passed
@@ -128,7 +128,7 @@ async fn measure_file(
     Ok(peak)
 }
 
-/// How long a run takes to come to the end of a file that it can't enter in the middle, in seconds.
+/// How long an invocation takes to reach the end of a file that it can't enter in the middle, in seconds.
 async fn pass_over(
     services: &Services,
     program: &Program,

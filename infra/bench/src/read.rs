@@ -46,7 +46,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     largest(&services, &ingest, &profile_read, &mut report).await?;
     report.note(format!(
         "Instructions are callgrind's: {READS} reads more, of the same process, divided by {READS}; over TLS. The Query alone is a function with the \
-         same client that answers the number of items. Requests and units are counted at the wire."
+         same client that returns the number of items. Requests and units are counted at the wire."
     ));
     Ok(report)
 }
@@ -66,7 +66,7 @@ async fn profile_units(
         1.0,
     );
     report.at_most(
-        format!("read units of a profile with {EVENTS} e-mails sent, all that can be said of each"),
+        format!("read units of a profile with {EVENTS} sent emails, all fields of each"),
         short(units),
         units,
         8.0,
@@ -84,7 +84,7 @@ async fn profile_units(
     .await?;
     let (_, units) = read_profile(services, &opens).await?;
     report.at_most(
-        format!("read units of a profile with {EVENTS} e-mails opened, id and campaign of each"),
+        format!("read units of a profile with {EVENTS} opened emails, ID and campaign of each"),
         short(units),
         units,
         8.0,
@@ -113,7 +113,7 @@ async fn history_units(services: &Services, id: &str, report: &mut Report) -> Re
     Ok(())
 }
 
-/// Imports the customer and answers the profile's id.
+/// Imports the customer and returns the profile's ID.
 pub(crate) async fn import_customer(
     services: &Services,
     ingest: &Program,
@@ -121,7 +121,7 @@ pub(crate) async fn import_customer(
     import_emails(services, ingest, EMAIL, EVENTS).await
 }
 
-/// Imports a customer who was sent one e-mail and answers the profile's id.
+/// Imports a customer with one sent email and returns the profile's ID.
 pub(crate) async fn import_new_customer(
     services: &Services,
     ingest: &Program,
@@ -129,7 +129,7 @@ pub(crate) async fn import_new_customer(
     import_emails(services, ingest, "new@example.com", 1).await
 }
 
-/// Imports so many e-mails to one address and answers the profile's id.
+/// Imports `count` emails to one address and returns the profile's ID.
 async fn import_emails(
     services: &Services,
     ingest: &Program,
@@ -143,7 +143,7 @@ async fn import_emails(
     import(services, ingest, &key, file, address).await
 }
 
-/// Imports a file of one address's rows and answers the profile's id.
+/// Imports a file of one address's rows and returns the profile's ID.
 async fn import(
     services: &Services,
     ingest: &Program,
@@ -192,7 +192,7 @@ pub(crate) async fn warm(services: &Services, program: &Program, id: &str) -> Re
     Ok((more - few) / READS)
 }
 
-/// Instructions of a process, from exec to its so many reads' last answer.
+/// Instructions of a process, from exec to the last response of `reads` reads.
 pub(crate) async fn instructions(
     services: &Services,
     program: &Program,
@@ -231,7 +231,7 @@ async fn read_profile(services: &Services, id: &str) -> Result<(u64, f64), Failu
     .await
 }
 
-/// Requests and read units of a warm function's answer.
+/// Requests and read units of a warm function's response.
 async fn read_once(
     services: &Services,
     function: &str,
@@ -254,7 +254,7 @@ fn sum(counts: &BTreeMap<String, Count>) -> (u64, f64) {
     })
 }
 
-/// What a range of a partition costs as it lies there.
+/// The read units of a range of a partition, as it is stored.
 async fn units_of(
     services: &Services,
     id: &str,

@@ -18,8 +18,8 @@ use crate::Failure;
 /// Dynoxide asks for a signature, and does not check it.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
 
-/// Sends the bodies of `BatchExecuteStatement` over so many connections at a time, and answers how many seconds it took until
-/// all statements were carried out.
+/// Sends the bodies of `BatchExecuteStatement` over `connections` concurrent connections. Returns the seconds until all
+/// statements were executed.
 pub(crate) async fn replay(
     endpoint: &str,
     bodies: Vec<Bytes>,

@@ -12,6 +12,9 @@ use crate::{
     services::{Services, request},
 };
 
+/// The name of all record types together.
+const ALL: &str = "all";
+
 /// A request that is sent once for each customer.
 struct Kind {
     name: &'static str,
@@ -88,13 +91,13 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     }
     report.note(format!(
         "Each request was asked for once for every one of {} customers of the sample data, over TLS, of one warm process of each function. CPU is the \
-         process's, of a whole core; time ends with the answer, the local table's work within it. Units are counted at the wire.",
+         process's, of a whole core; time ends with the response and includes the local table's work. Units are counted at the wire.",
         customers.len()
     ));
     Ok(report)
 }
 
-/// Imports the sample data and answers its customers.
+/// Imports the sample data and returns its customers.
 async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<Value>, Failure> {
     let ingest = services.program(&build::function("ingest").await?);
     let mut function = Function::start(&ingest, None).await?;
@@ -110,13 +113,18 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
             return Err(format!("not every row of {key} was written").into());
         }
         let kind = key.split('/').nth(1).unwrap_or_default();
-        for name in [kind, "all"] {
+        for name in [kind, ALL] {
             let (rows, units) = costs.entry(name.to_owned()).or_default();
             *rows += account["written"].as_f64().unwrap_or_default();
             *units += account["capacity_units"].as_f64().unwrap_or_default();
         }
     }
     for (kind, (rows, units)) in costs {
+        let kind = if kind == ALL {
+            kind
+        } else {
+            format!("`{kind}`")
+        };
         report.say(
             format!("write units of a row: {kind}"),
             format!("{} ({units} of {rows} rows)", short(units / rows)),
@@ -128,7 +136,7 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
     Ok(customers.collect::<Result<_, _>>()?)
 }
 
-/// Sends the events one after the other, says what they cost, and answers the answers.
+/// Sends the events one after the other, reports their costs, and returns the responses.
 async fn ask(
     services: &Services,
     kind: &Kind,

@@ -1,22 +1,22 @@
-//! Rows to import: e-mails that were sent, each to another person unless it is said who.
+//! Rows to import: emails sent, each to another person unless the caller names one.
 
 use std::fmt::Write as _;
 
 const SECONDS_OF_DAY: u64 = 86_400;
 
-/// One e-mail, as a line of NDJSON.
+/// One email, as a line of NDJSON.
 pub(crate) fn email(number: u64, person: Option<&str>) -> String {
     let email = address(number, person);
     let at = at(number);
     let campaign = number % 97;
     format!(
         "{{\"link\":{{\"email\":\"{email}\"}},\"action_at\":\"{at}\",\"email_id\":\"E{number:09}\",\"campaign_id\":\"campaign-{campaign}\",\
-         \"subject\":\"Letter {campaign}: two days before everybody else\",\"from\":{{\"email\":\"hello@shop.example.com\",\"name\":\"Harbour Outfitters\"}},\
+         \"subject\":\"Letter {campaign}: two days before public release\",\"from\":{{\"email\":\"hello@shop.example.com\",\"name\":\"Harbour Outfitters\"}},\
          \"to\":{{\"email\":\"{email}\",\"name\":\"Customer {number}\"}},\"list\":{{\"id\":\"newsletter\",\"name\":\"Newsletter\"}}}}\n"
     )
 }
 
-/// An e-mail that was opened, with what has to be said and its campaign, as a line of NDJSON.
+/// An opened email, with the required fields and its campaign, as a line of NDJSON.
 pub(crate) fn opened_email(number: u64, person: &str) -> String {
     let (at, campaign) = (at(number), number % 97);
     format!(
@@ -27,18 +27,18 @@ pub(crate) fn opened_email(number: u64, person: &str) -> String {
 /// The columns of [`csv_email`].
 pub(crate) const CSV_HEADER: &str = "link.email,action_at,email_id,campaign_id,subject,from.email,from.name,to.email,to.name,list.id,list.name\r\n";
 
-/// The same e-mail, as a line of CSV.
+/// The same email, as a line of CSV.
 pub(crate) fn csv_email(number: u64) -> String {
     let email = address(number, None);
     let at = at(number);
     let campaign = number % 97;
     format!(
-        "{email},{at},E{number:09},campaign-{campaign},\"Letter {campaign}: two days before everybody else\",hello@shop.example.com,\
+        "{email},{at},E{number:09},campaign-{campaign},\"Letter {campaign}: two days before public release\",hello@shop.example.com,\
          Harbour Outfitters,{email},Customer {number},newsletter,Newsletter\r\n"
     )
 }
 
-/// A file of so many e-mails.
+/// A file of `count` emails.
 pub(crate) fn emails(count: u64) -> String {
     let mut file = String::new();
     for number in 0..count {

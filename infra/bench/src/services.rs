@@ -25,11 +25,11 @@ pub(crate) struct Services {
 
 impl Services {
     pub(crate) async fn start() -> Result<Self, Failure> {
-        // The functions are run here, one by one: nobody is notified of files.
+        // The bench invokes the functions itself: notifications of files go to a server that ignores them.
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let nobody = axum::Router::new().fallback(|| async { axum::http::StatusCode::ACCEPTED });
-        tokio::spawn(async move { axum::serve(listener, nobody).await });
+        let ignoring = axum::Router::new().fallback(|| async { axum::http::StatusCode::ACCEPTED });
+        tokio::spawn(async move { axum::serve(listener, ignoring).await });
         let stack = Stack::start(Options {
             lambda_endpoint: Some(endpoint),
             ..Options::default()
@@ -89,7 +89,7 @@ impl Services {
         program
     }
 
-    /// Puts a file and answers S3's notification of it.
+    /// Puts a file and returns S3's notification of it.
     pub(crate) async fn drop_file(
         &self,
         key: &str,
@@ -115,7 +115,7 @@ impl Services {
         Ok(serde_json::from_slice(&report)?)
     }
 
-    /// Deletes a file for good: it may be large.
+    /// Deletes a file permanently: it may be large.
     pub(crate) async fn remove(&self, key: &str, version: &str) -> Result<(), Failure> {
         let client = self.stack.s3_client();
         let request = client.delete_object().bucket(self.stack.bucket()).key(key);

@@ -1,4 +1,4 @@
-//! What a start costs: until the first `/next`, and until the first profile is answered.
+//! What a start costs: until the first `/next`, and until the first profile is returned.
 
 use std::{collections::BTreeMap, io::Write as _, path::Path};
 
@@ -43,14 +43,14 @@ async fn report_times(
     services: &Services,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    // Each is a copy made now, for how a file lies in the machine's memory depends on when it was written.
+    // Each program is copied now: the page cache stores a file differently, depending on when it was written.
     for (name, program) in programs.iter_mut() {
         let copy = services.folder.path().join(name);
         tokio::fs::copy(&program.binary, &copy).await?;
         program.binary = copy;
     }
 
-    // One of each by turns, so that what else the machine does befalls all alike, and what the one before leaves behind.
+    // Programs alternate, so that other load on the machine, and the state that a program leaves, affect all of them alike.
     let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let all: Vec<_> = programs.iter().collect();
     for round in 0..ROUNDS {
@@ -137,7 +137,7 @@ async fn report_instructions(
         let own = read::instructions(services, &programs["profile-read"], &id, 1).await?;
         let peer = read::instructions(services, &programs["default SDK"], &id, 1).await?;
         let what = format!(
-            "instructions from exec to the first answered profile, of {whose}, over TLS, against the default SDK"
+            "instructions from exec to the first returned profile, of {whose}, over TLS, against the default SDK"
         );
         let figure = format!(
             "{} to {}: 1/{}",

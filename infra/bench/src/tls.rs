@@ -12,7 +12,7 @@ use crate::Failure;
 /// Where the machine keeps the certificates that it trusts: about as many as Lambda's image does.
 const TRUSTED: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Listens with TLS before `upstream` (`http://host:port`), until this process ends. Answers the URL, and writes the
+/// Listens with TLS before `upstream` (`http://host:port`), until this process ends. Returns the URL, and writes the
 /// certificate to `own`, and the machine's list with it to `trusted`.
 pub(crate) async fn serve(upstream: &str, own: &Path, trusted: &Path) -> Result<String, Failure> {
     let CertifiedKey { cert, signing_key } =

@@ -169,7 +169,7 @@ const KINDS: [Kind; 12] = [
         subcategory: "backpacks",
         cents: 13_900,
         sizes: ONE,
-        description: "Eighteen litres, a sleeve for a laptop, and straps that don't slip.",
+        description: "Eighteen liters, a sleeve for a laptop, and straps that don't slip.",
         path: "M36 40 Q36 18 60 18 Q84 18 84 40 L88 100 L32 100Z M44 66 L76 66 L76 88 L44 88Z",
     },
     Kind {

@@ -19,7 +19,7 @@ const CAMPAIGN_DAYS: i64 = 30;
 const CAMPAIGNS: [(&str, &str); 6] = [
     (
         "New in this week",
-        "Fresh knits and a bag or two have landed, in colours that go with rain.",
+        "Fresh knits and a bag or two have landed, in colors that go with rain.",
     ),
     (
         "Twenty per cent off boots",

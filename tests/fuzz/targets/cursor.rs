@@ -1,4 +1,4 @@
-//! Cursors and keys: what is no cursor is refused, and what is one says the same both ways.
+//! Cursors and keys: a text that is not a cursor is rejected. A cursor stays the same when it is parsed and written again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
 //! The gateway's events, through the three HTTP functions, before a table that holds a little of everything: every
-//! request is answered, with JSON, and never with a 5xx.
+//! request gets a response, with JSON, and never a 5xx.
 #![no_main]
 
 use std::{
@@ -205,8 +205,8 @@ fn path(segments: &[Segment<'_>]) -> String {
     path
 }
 
-/// The event as the gateway sends it, read as the runtime reads it. What makes `lambda_http` panic is answered with an
-/// error by the runtime; that is tested with the processes.
+/// The event as the gateway sends it, read as the runtime reads it. If `lambda_http` panics, the runtime responds with an
+/// error; that is tested with the processes.
 fn read(event: &Event<'_>) -> Option<Request> {
     let method = METHODS[usize::from(event.method) % METHODS.len()];
     let path = path(&event.path);

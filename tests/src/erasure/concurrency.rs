@@ -16,7 +16,7 @@ async fn erased_while_imported(app: &TestApp, kill: bool) {
         .put("drop/message/desk/a.ndjson", rows)
         .await
         .unwrap();
-    // Wait until a part of the file is stored.
+    // Wait until some of the rows are stored.
     while !has_message(app).await {
         tokio::task::yield_now().await;
     }

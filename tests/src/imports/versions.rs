@@ -13,7 +13,7 @@ use crate::support::{
     files::mixed_rows,
 };
 
-/// Starts a stack in which one invocation imports a part of the file only.
+/// Starts a stack in which one invocation imports only some of a file's rows.
 async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> FaultyApp {
     let environment = environment
         .iter()

@@ -1,5 +1,5 @@
-//! Splits files into rows. In: the chunks of a file, in any format. Out: its rows, one at a time, and the fields of each. `record`
-//! defines their meaning.
+//! Splits files into rows. In: a file's bytes, chunk by chunk, in any format. Out: its rows, one at a time, and the fields of
+//! each. `record` defines their meaning.
 
 use bytes::Bytes;
 use shared::model::{identifier::Notation, value::Map};

@@ -232,7 +232,7 @@ async fn deliver(
     loop {
         assert!(
             runs.fetch_add(1, Ordering::Relaxed) < MAX_RUNS,
-            "it goes on and on"
+            "the import did not end after {MAX_RUNS} invocations"
         );
         let (killer, killed) = tokio::sync::oneshot::channel();
         // Each invocation has its own process.

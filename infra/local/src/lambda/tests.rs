@@ -5,7 +5,7 @@ use super::*;
 /// Responds to each event with its process id, or acts as the event specifies.
 const SCRIPT: &str = r#"#!/bin/sh
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime"
-echo "started with $COLOUR and HOME=$HOME"
+echo "started with $COLOR and HOME=$HOME"
 while true; do
   headers=$(mktemp)
   event=$(curl -sf -D "$headers" "$api/invocation/next") || exit 0
@@ -49,7 +49,7 @@ fn fixture() -> Fixture {
         routes: Vec::new(),
         notifications: Vec::new(),
     };
-    let environment = BTreeMap::from([("COLOUR".to_owned(), "green".to_owned())]);
+    let environment = BTreeMap::from([("COLOR".to_owned(), "green".to_owned())]);
     let logs = Logs::default();
     let programs = BTreeMap::from([("f".to_owned(), Program { path, environment })]);
     let lambda = Lambda::new(

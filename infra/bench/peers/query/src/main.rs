@@ -1,4 +1,4 @@
-//! The floor of a read: the Query that profile-read sends, by the same client, answered with the number of items.
+//! The floor of a read: the Query that profile-read sends, by the same client. It returns the number of items.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use lambda_http::{Error, Request, run, service_fn};
