@@ -301,13 +301,38 @@ fn alarms() -> Vec<(String, String)> {
     found
 }
 
+/// Returns the rows of the runbook's table of alarms: section, severity and logical name. A row may have several names.
+fn listed_alarms() -> BTreeSet<(&'static str, &'static str, &'static str)> {
+    let alarms = RUNBOOK.split("\n## Alarms\n").nth(1).expect("alarms");
+    let header = "| Alarm | Severity | Logical name | Goes off if |";
+    let rows = alarms.lines().skip_while(|line| *line != header).skip(2);
+    let mut found = BTreeSet::new();
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [link, severity, names, _] = cells[..] else {
+            panic!("{row}")
+        };
+        let (slug, target) = link
+            .strip_prefix('[')
+            .and_then(|link| link.strip_suffix(')'))
+            .and_then(|link| link.split_once("](#"))
+            .unwrap_or_else(|| panic!("{row}"));
+        assert_eq!(slug, target, "{row}");
+        for name in names.split(", ") {
+            let name = name.trim_matches('`');
+            assert!(found.insert((slug, severity, name)), "{name} twice");
+        }
+    }
+    found
+}
+
 /// The description of each alarm states severity and first action, and links to its section of the runbook.
 #[test]
 fn alarms_link_to_the_runbook() {
     let sections = alarm_sections();
     let alarms = alarms();
     assert!(alarms.len() >= 21, "{alarms:?}");
-    let mut linked = BTreeSet::new();
+    let (mut linked, mut named) = (BTreeSet::new(), BTreeSet::new());
     for (id, description) in &alarms {
         let (_, slug) = description
             .split_once(RUNBOOK_LINK)
@@ -323,13 +348,23 @@ fn alarms_link_to_the_runbook() {
             section.contains(&format!("- **Severity**: {severity}.\n")),
             "{id}: the runbook has another severity"
         );
-        let row = format!("| [{slug}](#{slug}) | {severity} |");
-        assert!(RUNBOOK.contains(&row), "{id}: the table lacks {row}");
         assert!(description.contains(" First action: "), "{id}");
         linked.insert(slug);
+        named.insert((slug, severity, id.as_str()));
     }
+    assert_eq!(listed_alarms(), named, "the runbook's table of alarms");
     let sections: BTreeSet<_> = sections.into_keys().collect();
     assert_eq!(sections, linked, "a section is about no alarm");
+}
+
+/// The example of an email shows the description of its alarm.
+#[test]
+fn runbook_shows_an_email() {
+    let name = "IngestFailuresWait";
+    assert!(RUNBOOK.contains(&format!("-{name}-")));
+    let alarms = alarms();
+    let (_, description) = alarms.iter().find(|(id, _)| id == name).expect(name);
+    assert!(RUNBOOK.contains(&format!("\nDescription: {description}\n```")));
 }
 
 /// Each section about an alarm has all parts, and a command to paste.
