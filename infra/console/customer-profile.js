@@ -391,7 +391,7 @@ function summaryPanel({ summary, history }, format, openHistory) {
 		card("Segments", h("div.chips", summary.segments.map((name) => h(`span.chip${name === "vip" ? ".accent" : ""}`, words(name)))),
 			!summary.segments.length && h("p.fine", "No segments"),
 			h("dl.figures", ["orders", "items", "returns"].map((name) => figure(words(name), format.number(summary[name]))),
-				figure("Last activity", summary.last_event_at ? format.time(summary.last_event_at, format.ago) : "–"), figure("Channels", summary.channels.length ? h("span", joined(", ", summary.channels.map(words))) : "–"))),
+				figure("Last activity", summary.last_event_at ? format.time(summary.last_event_at, format.ago) : "–"), figure("Channels", summary.channels.length ? joined(", ", summary.channels.map(words)) : "–"))),
 		card("Spend over time", summary.spend_by_month.length ? chart(summary.spend_by_month, format) : empty("purchase", "No orders yet", "The chart starts with the first order.")),
 		h("div.pair", ["email", "sms"].map((sign) => engagement(sign, summary[sign], format))),
 		card(["Latest", latest.length > 0 && button("link", "All history", openHistory)], latest.length ? h("ol.timeline", latest.map((item) =>
