@@ -305,6 +305,7 @@ impl Table {
     /// # Errors
     /// The request failed. Any of the items may have been deleted.
     pub async fn delete(&self, items: &[&Item]) -> Result<Vec<Verdict>, TableError> {
+        let table = write::quoted(&self.name);
         let mut statements = Vec::with_capacity(items.len());
         for item in items {
             let mut parameters = vec![
@@ -314,11 +315,10 @@ impl Table {
             let condition = match &item.version {
                 Some(version) => {
                     parameters.push(attribute::version(version));
-                    "\"version\" = ?"
+                    "\"version\" = ?".to_owned()
                 }
-                None => write::UNVERSIONED,
+                None => format!("({})", write::UNVERSIONED),
             };
-            let table = write::quoted(&self.name);
             let statement = BatchStatementRequest::builder()
                 .statement(format!(
                     "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ? AND {condition}"

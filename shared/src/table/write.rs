@@ -19,9 +19,9 @@ use crate::model::{
 const STATEMENT_BYTES: usize = 1024;
 /// The condition of an update: the stored item is older. Escaped for a JSON string.
 const OLDER: &str = r#"\"version\" < ?"#;
-/// The condition of a replacement: the stored item is older, or its `version` is not 31 bytes, for example after a
-/// manual repair. Escaped for a JSON string.
-const OLDER_OR_UNVERSIONED: &str = r#"(\"version\" < ? OR \"version\" IS MISSING OR NOT attribute_type(\"version\", 'B') OR size(\"version\") <> 31)"#;
+/// The condition that the stored item has no valid version, for example after a manual repair: its `version` is not 31 bytes.
+pub(super) const UNVERSIONED: &str =
+    r#""version" IS MISSING OR NOT attribute_type("version", 'B') OR size("version") <> 31"#;
 
 /// A write that succeeds only if its key is absent or the stored item is older.
 ///
@@ -38,10 +38,6 @@ pub struct Write {
     find: Find,
     expires_at: Option<i64>,
 }
-
-/// The condition that the stored item has no valid version.
-pub(super) const UNVERSIONED: &str =
-    r#"("version" IS MISSING OR NOT attribute_type("version", 'B') OR size("version") <> 31)"#;
 
 /// The statement of each write in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,15 +131,31 @@ impl Write {
     pub const fn version(&self) -> Version {
         self.version
     }
-}
 
-impl Write {
+    /// Returns the data as DynamoDB JSON.
+    pub fn data_json(&self) -> &str {
+        self.data.as_str()
+    }
+
+    /// Returns whether the item contains the identifier of its customer.
+    pub const fn has_link(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Returns when the item expires, in seconds since 1970.
+    pub const fn expires_at(&self) -> Option<i64> {
+        self.expires_at
+    }
+
     /// Appends a statement. `table` is the quoted table name, escaped for a JSON string.
     fn encode(&self, statement: Statement, table: &str, out: &mut String) {
         match statement {
             Statement::Insert => self.insert(table, out),
             Statement::Update => self.update(OLDER, table, out),
-            Statement::Replace => self.update(OLDER_OR_UNVERSIONED, table, out),
+            Statement::Replace => {
+                let unversioned = UNVERSIONED.replace('"', r#"\""#);
+                self.update(&format!("({OLDER} OR {unversioned})"), table, out);
+            }
         }
     }
 
@@ -470,9 +482,13 @@ mod tests {
         assert_eq!(encoded(&full, Statement::Update)[returns], "ALL_OLD");
         assert_eq!(encoded(&full, Statement::Replace)[returns], "ALL_OLD");
         assert!(encoded(&full, Statement::Insert).get(returns).is_none());
-        assert!(UNVERSIONED.contains(&format!("<> {VERSION_BYTES})")));
-        let condition = OLDER_OR_UNVERSIONED.replace('\\', "");
-        assert!(condition.ends_with(UNVERSIONED.trim_start_matches('(')));
+        assert!(UNVERSIONED.ends_with(&format!("<> {VERSION_BYTES}")));
+        let statement = encoded(&full, Statement::Replace)["Statement"].clone();
+        let condition = format!(r#" AND ("version" < ? OR {UNVERSIONED})"#);
+        assert!(
+            statement.as_str().unwrap().ends_with(&condition),
+            "{statement}"
+        );
     }
 
     /// Returns the Find attributes of a customer record with these fields.
