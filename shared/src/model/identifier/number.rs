@@ -42,7 +42,7 @@ pub(super) fn plain(number: &str) -> Result<Cow<'_, str>, Refusal> {
         rest => rest.to_owned(),
     };
     let plain = without_zero_fraction(&plain);
-    // Zeros that the exponent appends stand for digits that a float may have lost.
+    // The number of zeros that the exponent appends. In a rounded float, such zeros replace the lost digits.
     let appended = usize::try_from(point)
         .unwrap_or(0)
         .saturating_sub(digits.len());
