@@ -233,13 +233,8 @@ impl Fields {
                     fields.pinned = Some(pinned);
                 }
                 unknown => {
-                    let name: String = unknown
-                        .chars()
-                        .filter(|c| !c.is_control())
-                        .take(64)
-                        .collect();
                     return Err(Problem::invalid_body(
-                        Some(&name),
+                        Some(unknown),
                         "The field is unknown. A note has the fields `text` and `pinned`.",
                     ));
                 }

@@ -108,9 +108,10 @@ impl<'a> Call<'a> {
     /// Returns the profile id in the path.
     ///
     /// # Errors
-    /// The path has no id, or the text is not one: the profile is not found.
+    /// The path has no valid id, so the profile is not found.
     pub fn profile_id(&self) -> Result<IdentityId, Problem> {
-        self.route.profile_id()
+        let id = self.route.parameter("id");
+        id.parse().map_err(|_| Problem::profile_not_found())
     }
 
     /// Returns what the principal sees of profiles at this time.

@@ -35,10 +35,7 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     if bytes.len() > MAX_BODY_BYTES {
         return Err(Problem::invalid_body(
             None,
-            format!(
-                "The body has {} bytes; the limit is {MAX_BODY_BYTES}. Send a smaller body.",
-                bytes.len()
-            ),
+            "The body is larger than 256 KiB, the limit. Send a smaller body.",
         ));
     }
     let json = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);

@@ -52,7 +52,6 @@ impl<'a> Parameters<'a> {
                 accepted.push((name, value));
                 continue;
             };
-            let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             return Err(Problem::new(Kind::INVALID_PARAMETER, detail).field(name));
         }
         Ok(Self(accepted))

@@ -14,6 +14,9 @@ use crate::{
     table::{FactsError, TableError},
 };
 
+/// The maximum number of characters of a field's name in a problem.
+const MAX_FIELD_CHARS: usize = 64;
+
 /// A kind of problem: the last segment of its type, its status and its title. Types are stable, because clients
 /// distinguish problems by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,10 +108,12 @@ impl Problem {
         }
     }
 
-    /// Names the parameter, header or body field that caused the problem.
+    /// Names the parameter, header or body field that caused the problem. A client may have chosen the name, so it is
+    /// shortened to 64 characters without control characters.
     #[must_use]
-    pub fn field(mut self, field: impl Into<String>) -> Self {
-        self.field = Some(field.into());
+    pub fn field(mut self, field: &str) -> Self {
+        let printable = field.chars().filter(|c| !c.is_control());
+        self.field = Some(printable.take(MAX_FIELD_CHARS).collect());
         self
     }
 
@@ -265,6 +270,14 @@ mod tests {
             body,
             r#"{"type":"/problems/invalid-parameter","title":"Invalid query parameter","status":400,"detail":"`limit` must be an integer.","field":"limit","request_id":"r-1"}"#
         );
+    }
+
+    #[test]
+    fn shortens_field_names() {
+        let name = format!("a\u{1b}{}", "b".repeat(99));
+        let problem = Problem::new(Kind::INVALID_PARAMETER, "").field(&name);
+        let expected = format!("a{}", "b".repeat(63));
+        assert_eq!(problem.field, Some(expected));
     }
 
     #[test]

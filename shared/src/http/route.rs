@@ -2,9 +2,6 @@
 
 use lambda_http::{Request, RequestExt as _, http::Method, request::RequestContext};
 
-use super::problem::Problem;
-use crate::model::identity::IdentityId;
-
 /// The route of a request and its path parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -68,15 +65,6 @@ impl Route {
     pub fn parameter(&self, name: &str) -> &str {
         let parameter = self.parameters.iter().find(|(known, _)| known == name);
         parameter.map_or("", |(_, value)| value)
-    }
-
-    /// Returns the profile id in the path.
-    ///
-    /// # Errors
-    /// The parameter is not an id: the profile is not found.
-    pub fn profile_id(&self) -> Result<IdentityId, Problem> {
-        let id = self.parameter("id");
-        id.parse().map_err(|_| Problem::profile_not_found())
     }
 }
 
