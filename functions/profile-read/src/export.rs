@@ -9,7 +9,7 @@ use std::{
 use data_encoding::BASE64URL_NOPAD;
 use lambda_http::{
     Body, Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, header},
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -204,7 +204,6 @@ pub(crate) async fn page(
     text.push_str(&serde_json::to_string(&end).map_err(Problem::internal)?);
     text.push('\n');
     let mut response = Response::new(Body::from(text));
-    *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
