@@ -28,7 +28,6 @@ const MAX_RANGES: u64 = 32;
 /// S3 sends 90 MB/s to one connection, so these bytes take 6 of the 15 minutes of an invocation. Decompression is faster
 /// (`infra/bench/results.md`, Large files).
 const MAX_RESCANNED_BYTES: u64 = 32 << 30;
-
 /// The maximum number of excluded links that a report lists.
 const MAX_EXCLUDED: usize = 100;
 
@@ -94,8 +93,8 @@ pub(crate) struct Progress {
     /// Links that erasures of whole profiles did not follow.
     #[serde(rename = "excluded_links", skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded: Vec<ExcludedLinks>,
-    #[serde(flatten)]
     /// Why the range ended early, if it did.
+    #[serde(flatten)]
     pub(crate) end: Option<EarlyEnd>,
 }
 
@@ -140,16 +139,15 @@ impl Content {
     /// Returns an error if an object cannot be read from `offset` on. Unless it is splittable, each invocation would read more
     /// than [`MAX_RESCANNED_BYTES`] bytes again.
     pub(crate) fn exceeds_rescan_limit(self, offset: u64) -> Option<FileError> {
-        (!self.is_splittable() && offset > MAX_RESCANNED_BYTES).then(|| {
-        FileError::new(
-            FileErrorKind::FileTooLarge,
-            format!(
-                "The file contains more than {} GiB decompressed, the limit for CSV, JSON and compressed files. Split it, or drop \
-                 it as uncompressed NDJSON, which has no limit.",
-                MAX_RESCANNED_BYTES >> 30
-            ),
-        )
-    })
+        if self.is_splittable() || offset <= MAX_RESCANNED_BYTES {
+            return None;
+        }
+        let detail = format!(
+            "The file contains more than {} GiB decompressed, the limit for CSV, JSON and compressed files. Split it, or drop it \
+             as uncompressed NDJSON, which has no limit.",
+            MAX_RESCANNED_BYTES >> 30
+        );
+        Some(FileError::new(FileErrorKind::FileTooLarge, detail))
     }
 }
 

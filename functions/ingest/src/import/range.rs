@@ -13,7 +13,7 @@ use crate::{
     record::{self, Context, Erasures, Forget, MappedRecord},
     report::Status,
     report::rejects::Rejects,
-    rows::{Format, Row, Rows},
+    rows::{Format, Row, RowError, Rows},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<Progress, IngestError> {
         let (mut rows, from) = self.rows();
-        match self.read(source, (&mut rows, from), deadline).await {
+        match self.read(source, &mut rows, from, deadline).await {
             Ok(()) => {}
             Err(ReadError::Ingest(error)) => return Err(error),
             Err(ReadError::File(error)) => self.end(Status::Rejected, error),
@@ -98,11 +98,13 @@ impl<'a> Run<'a> {
         Ok(self.work.progress)
     }
 
-    /// Reads rows until the range is done or the deadline passes, and writes them.
+    /// Reads rows until the range is done or the deadline passes, and writes them. Opens the object at byte `from` unless `source`
+    /// is open.
     async fn read(
         &mut self,
         source: Option<Inflated<'a>>,
-        (rows, from): (&mut Rows, u64),
+        rows: &mut Rows,
+        from: u64,
         mut deadline: Deadline,
     ) -> Result<(), ReadError> {
         let Some(mut source) = self.source(source, from).await? else {
@@ -235,8 +237,8 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
         self.work.progress.counts.read += 1;
-        let fields = || rows.fields(&row).and_then(record::unwrap_reject);
-        let mapped = fields().and_then(|fields| {
+        let fields = rows.fields(&row).and_then(record::unwrap_reject);
+        let mapped = fields.and_then(|fields| {
             record::map_record(&self.context, self.version.at(row.offset), fields)
         });
         match mapped {
@@ -251,12 +253,8 @@ impl<'a> Run<'a> {
             }
             Ok(mapped) => self.write(row, mapped).await?,
             Err(error) => {
-                self.work.progress.counts.rejected += 1;
                 self.work.progress.counts.unread += self.rows_within(rows, &row);
-                let line = self.work.progress.line.and(Some(row.line));
-                self.rejects
-                    .add(&row, line, fields().ok().as_ref(), &error)
-                    .await?;
+                self.reject(rows, &row, &error).await?;
             }
         }
         self.account(rows).await?;
@@ -332,17 +330,24 @@ impl<'a> Run<'a> {
             match verdict {
                 RowVerdict::Written => self.work.progress.counts.written += 1,
                 RowVerdict::Stale => self.work.progress.counts.stale += 1,
-                RowVerdict::Rejected(row, error) => {
-                    self.work.progress.counts.rejected += 1;
-                    let line = self.work.progress.line.and(Some(row.line));
-                    let fields = rows.fields(&row).and_then(record::unwrap_reject).ok();
-                    self.rejects
-                        .add(&row, line, fields.as_ref(), &error)
-                        .await?;
-                }
+                RowVerdict::Rejected(row, error) => self.reject(rows, &row, &error).await?,
             }
         }
         Ok(())
+    }
+
+    /// Counts a rejected row and adds it to the rejects.
+    async fn reject(
+        &mut self,
+        rows: &Rows,
+        row: &Row,
+        error: &RowError,
+    ) -> Result<(), IngestError> {
+        self.work.progress.counts.rejected += 1;
+        let line = self.work.progress.line.and(Some(row.line));
+        // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
+        let fields = rows.fields(row).and_then(record::unwrap_reject).ok();
+        self.rejects.add(row, line, fields.as_ref(), error).await
     }
 
     /// Logs the progress at most once per [`PROGRESS_LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are

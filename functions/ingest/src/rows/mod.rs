@@ -70,7 +70,7 @@ pub(crate) enum FramingError {
 
 /// The maximum number of bytes of a row that a reject contains if the row could not be parsed.
 pub(crate) const MAX_REJECT_BYTES: usize = 64 * 1024;
-/// The notation of a rejected CSV row. If it is dropped again as JSON, its identifiers are still read as cells.
+/// The notation of a rejected CSV row. If the row is dropped again as JSON, its identifiers are still read as cells.
 pub(crate) const CSV_NOTATION: &str = "csv";
 
 /// The fields of a row, and their notation.
