@@ -13,8 +13,7 @@ use shared::{
 
 use super::{
     Mapper,
-    check::field_error,
-    check::{self, Path},
+    check::{self, Path, field_error},
     schema,
 };
 use crate::{

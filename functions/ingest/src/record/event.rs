@@ -14,8 +14,7 @@ use shared::{
 
 use super::{
     MappedRecord, Mapper,
-    check::field_error,
-    check::{self, Path},
+    check::{self, Path, field_error},
     kind::Field,
     schema,
 };

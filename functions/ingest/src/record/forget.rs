@@ -8,7 +8,11 @@ use shared::model::{
     version::Version,
 };
 
-use super::{MappedRecord, Mapper, check::Path, check::field_error, flag};
+use super::{
+    MappedRecord, Mapper,
+    check::{Path, field_error},
+    flag,
+};
 use crate::rows::{RowError, RowErrorCode};
 
 /// The maximum number of identifiers in one row.

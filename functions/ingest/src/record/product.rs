@@ -7,8 +7,7 @@ use shared::{
 
 use super::{
     Mapper,
-    check::field_error,
-    check::{self, Path},
+    check::{self, Path, field_error},
     schema,
 };
 use crate::rows::{RowError, RowErrorCode};
