@@ -44,20 +44,15 @@ change() {
 }
 
 # Prints an output of a stack: `stack_output STACK KEY`.
-stack_output() {
-  local found
-  found=$(aws cloudformation describe-stacks --stack-name "$1" --output text \
-    --query "Stacks[0].Outputs[?OutputKey=='$2'].OutputValue")
-  [ -n "$found" ] && [ "$found" != None ] || fail "Stack $1 has no output $2."
-  printf '%s\n' "$found"
-}
+stack_output() { stack_value "$1" Output "$2"; }
 
 # Prints a parameter of a stack: `stack_parameter STACK KEY`.
-stack_parameter() {
+stack_parameter() { stack_value "$1" Parameter "$2"; }
+
+stack_value() {
   local found
-  found=$(aws cloudformation describe-stacks --stack-name "$1" --output text \
-    --query "Stacks[0].Parameters[?ParameterKey=='$2'].ParameterValue")
-  [ -n "$found" ] && [ "$found" != None ] || fail "Stack $1 has no parameter $2."
+  found=$(aws cloudformation describe-stacks --stack-name "$1" --output text --query "Stacks[0].${2}s[?${2}Key=='$3'].${2}Value")
+  [ -n "$found" ] && [ "$found" != None ] || fail "Stack $1 has no $3 in its ${2}s."
   printf '%s\n' "$found"
 }
 

@@ -8,8 +8,9 @@ usage() {
   cat <<'END'
 Usage: move-alias.sh --stack STACK --function NAME [--to VERSION] [--dry-run]
 
-Moves the alias `live` of one function to another published version, immediately and for all requests. The next
-deployment moves it again. Without --to, the script lists the ten newest versions and changes nothing.
+Moves the alias `live` of one function to another published version, immediately and for all requests. Before the next
+deployment, move it back to the newest version: otherwise, CodeDeploy may reject the deployment. Without --to, the
+script lists the ten newest versions and changes nothing.
 
   --stack STACK      The stack.
   --function NAME    profile-read, note-write, history or ingest.

@@ -9,7 +9,7 @@ usage() {
 Usage: pause-ingest.sh --stack STACK [--resume] [--dry-run]
 
 Stops ingest: no file is imported until you run the script with --resume. While ingest is stopped, Lambda moves the
-events of new files to the on-failure queue, and the alarm `ingest-failures` goes off. After --resume, run
+events of new files to the failure queue, and the alarm `ingest-failures` goes off. After --resume, run
 redrive-failures.sh.
 
   --stack STACK  The stack.

@@ -9,11 +9,11 @@ usage() {
 Usage: redrive-failures.sh --stack STACK [--dry-run]
        redrive-failures.sh --queue URL --function NAME [--dry-run]
 
-Sends the events in the on-failure queue to ingest again. An event is deleted from the queue only after Lambda accepted
+Sends the events in the failure queue to ingest again. An event is deleted from the queue only after Lambda accepted
 it. Imports continue from their stored progress, so sending an event twice does no harm.
 
   --stack STACK    The stack, from which queue and function are read.
-  --queue URL      The URL of the queue.
+  --queue URL      The URL of the failure queue.
   --function NAME  The name of the function; its alias `live` receives the events.
   --dry-run        Print up to ten events with their errors. Change nothing.
   --help           Print this text.

@@ -86,7 +86,7 @@ fi
 has_key() {
   local found
   found=$(aws lambda get-function-configuration --function-name "$1" --qualifier live --output json |
-    jq --raw-output '.Environment.Variables.IDENTITY_KEY // empty')
+    jq --raw-output '.Environment.Variables.IDENTITY_KEY // empty') || fail "The configuration of $1 cannot be read."
   if [ "$found" = "$key" ]; then
     printf '%s has the key.\n' "$1"
   else

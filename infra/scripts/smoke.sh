@@ -8,7 +8,7 @@ Usage: smoke.sh STACK
        TOKEN=... smoke.sh STACK
 
 Checks a deployed stack: the API rejects requests without a valid token, a dropped file is imported, and roles, table,
-bucket and deployments are as the template says. Each line shows one check. The exit status is 1 if a check failed.
+bucket and deployments are as the template specifies. Each line shows one check. The exit status is 1 if a check failed.
 
 The script makes one change: it drops a file with one made-up customer, smoke@customer-profiles.invalid.
 
@@ -25,13 +25,12 @@ case ${1:-} in
   '' | -*) usage >&2 && exit 2 ;;
 esac
 stack=$1
-outputs=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json)
-output() { jq --exit-status --raw-output --arg key "$1" '.[] | select(.OutputKey == $key).OutputValue' <<<"$outputs"; }
+description=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0]' --output json)
+output() { jq --exit-status --raw-output --arg key "$1" '.Outputs[] | select(.OutputKey == $key).OutputValue' <<<"$description"; }
+parameter() { jq --raw-output --arg key "$1" '.Parameters[] | select(.ParameterKey == $key).ParameterValue' <<<"$description"; }
 api=$(output ApiUrl) bucket=$(output BucketName) table=$(output TableName) queue=$(output IngestFailuresUrl)
 profile_read=$(output ProfileReadFunctionName) note_write=$(output NoteWriteFunctionName)
 history=$(output HistoryFunctionName) ingest=$(output IngestFunctionName)
-parameters=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Parameters' --output json)
-parameter() { jq --raw-output --arg key "$1" '.[] | select(.ParameterKey == $key).ParameterValue' <<<"$parameters"; }
 
 failed=0
 # check WHAT EXPECTED ACTUAL
@@ -137,10 +136,10 @@ check 'S3 with TLS' 200 "$(status "$signed")"
 check 'S3 without TLS' 403 "$(status "${signed/#https:/http:}")"
 
 echo '== Deployments'
+application=$(ask cloudformation describe-stack-resources --stack-name "$stack" \
+  --query "StackResources[?ResourceType=='AWS::CodeDeploy::Application'].PhysicalResourceId")
 for group in $(ask cloudformation describe-stack-resources --stack-name "$stack" \
   --query "StackResources[?ResourceType=='AWS::CodeDeploy::DeploymentGroup'].PhysicalResourceId"); do
-  application=$(ask cloudformation describe-stack-resources --stack-name "$stack" \
-    --query "StackResources[?ResourceType=='AWS::CodeDeploy::Application'].PhysicalResourceId")
   last=$(ask deploy list-deployments --application-name "$application" --deployment-group-name "$group" --query 'deployments[0]')
   # The first deployment of a stack needs none.
   [ "$last" = None ] || check "$group" Succeeded "$(ask deploy get-deployment --deployment-id "$last" --query deploymentInfo.status)"

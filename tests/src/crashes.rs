@@ -129,7 +129,7 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
     }
     // There is one kill and one retry.
     if let Some(key) = stack.list("failed/").first() {
-        panic!("dead-lettered: {}", setting.json(key).await);
+        panic!("dead-lettered: {}", setting.app.json(key).await);
     }
     (end(&setting, file, &version_id).await, sprang)
 }

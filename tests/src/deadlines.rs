@@ -1,18 +1,17 @@
 //! Deadlines with the real binary: an invocation saves its progress or fails, and at most one batch is repeated. Ingest's own
 //! tests cover finer steps on a simulated clock.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use local::Options;
 use tests::faults::Faults;
 
 use crate::support::{
     environment::env_number,
-    faults::{FaultyApp, import_without_faults},
+    faults::{FaultyApp, KEY, ONE_RANGE, import_without_faults, ingest_timeout},
     files::mixed_rows,
 };
 
-const KEY: &str = "drop/mixed/crm/file.ndjson";
 /// DynamoDB's limit of statements in a request, which is the size of ingest's batches.
 const BATCH: u64 = 25;
 
@@ -27,17 +26,17 @@ async fn repeats_at_most_one_batch() {
         counts["BatchExecuteStatement"].statements
     };
     let once = {
-        let setting = FaultyApp::start(0, 1 << 40, Options::default()).await;
+        let setting = FaultyApp::start(0, ONE_RANGE, Options::default()).await;
         setting.drop(KEY, &file).await;
         statements(&setting)
     };
     let (mut ended, mut failed) = (0, 0);
     for time in (900..=4_500).step_by(env_number("DEADLINE_STEP", 1_200) as usize) {
         let options = Options {
-            timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_millis(time))]),
+            timeouts: ingest_timeout(Duration::from_millis(time)),
             ..Options::default()
         };
-        let setting = FaultyApp::start(0, 1 << 40, options).await;
+        let setting = FaultyApp::start(0, ONE_RANGE, options).await;
         let slow = Faults::default().with_bandwidth(40_000);
         setting.s3.set_faults(slow);
         let version_id = setting.drop(KEY, &file).await;
@@ -50,7 +49,7 @@ async fn repeats_at_most_one_batch() {
                 assert_eq!(setting.app.stack.list("reports/"), [""; 0], "{time} ms");
                 continue;
             }
-            setting.redrive().await;
+            setting.app.redrive().await;
         } else {
             ended += 1;
         }

@@ -1,12 +1,17 @@
 //! The facts of the table: what a process writes into a new table, and which tables it rejects.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::Options;
 use serde_json::json;
 
-use crate::support::{api::problem_of, app::TestApp, events::s3_event, table::rows};
+use crate::support::{
+    api::problem_of,
+    app::TestApp,
+    events::s3_event,
+    table::{Row, rows},
+};
 
 const ROW: &str = r#"{"link": {"email": "ada@example.com"}, "first_name": "Ada"}"#;
 
@@ -29,10 +34,8 @@ async fn put_facts(app: &TestApp, facts: &[(&str, AttributeValue)]) {
 }
 
 /// Returns the fact with a sort key.
-async fn fact(app: &TestApp, sort: &str) -> Option<HashMap<String, AttributeValue>> {
-    let is_it = |row: &HashMap<String, AttributeValue>| {
-        row["PK"] == text("config") && row["SK"] == text(sort)
-    };
+async fn fact(app: &TestApp, sort: &str) -> Option<Row> {
+    let is_it = |row: &Row| row["PK"] == text("config") && row["SK"] == text(sort);
     rows(app).await.into_iter().find(is_it)
 }
 

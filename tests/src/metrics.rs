@@ -456,3 +456,25 @@ fn scripts_have_help() {
     }
     assert!(scripts >= 10, "{scripts}");
 }
+
+/// A listing that fails does not make a bucket empty.
+#[test]
+fn empty_bucket_fails_without_access() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Every request fails.
+    std::os::unix::fs::symlink("/bin/false", folder.path().join("aws")).expect("a link");
+    let path = std::env::var("PATH").expect("PATH");
+    let script = format!(
+        "{}/../infra/scripts/empty-bucket.sh",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let output = std::process::Command::new(script)
+        .args(["--bucket", "files", "--yes"])
+        .env("PATH", format!("{}:{path}", folder.path().display()))
+        .output()
+        .expect("it starts");
+    assert_eq!(
+        (output.status.success(), &*output.stdout),
+        (false, &b""[..])
+    );
+}

@@ -1,14 +1,18 @@
 //! Least privilege. In every test, the local stack rejects what a function's role does not allow, so no permission is missing.
 //! These tests show that none is unused, and check writes that a policy cannot restrict.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Options, Permission};
 use serde_json::json;
 
-use crate::support::{app::TestApp, events::s3_event, files::JANE, table::rows};
+use crate::support::{
+    app::TestApp,
+    events::s3_event,
+    files::JANE,
+    table::{Row, rows},
+};
 
 /// Uses every permission of the functions once. A new permission has to be used here.
 async fn everything() -> TestApp {
@@ -139,8 +143,6 @@ async fn note_write_writes_only_notes() {
         .collect();
     assert_eq!(kinds, ["agent#note", "agent#request"]);
 }
-
-type Row = HashMap<String, AttributeValue>;
 
 /// Returns all items of the table by key.
 async fn items(app: &TestApp) -> BTreeMap<(String, String), Row> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use local::{ImportEvent, Options};
 use serde_json::json;
 
-use crate::support::app::TestApp;
+use crate::support::{app::TestApp, faults::ingest_timeout};
 
 const KEY: &str = "drop/email_open/mail/long.ndjson";
 
@@ -97,7 +97,7 @@ async fn reports_progress() {
 async fn reports_dead_letter_as_error() {
     // An invocation reserves a second for its end. With a shorter timeout it never processes a row.
     let app = TestApp::start_with(Options {
-        timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(1))]),
+        timeouts: ingest_timeout(Duration::from_secs(1)),
         ..Options::default()
     })
     .await;

@@ -1,6 +1,6 @@
 //! Erasures that take several invocations.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use local::{Options, Stack};
 use serde_json::json;
@@ -15,15 +15,20 @@ use shared::{
 use tests::faults::Faults;
 
 use super::{identifier, mobile};
-use crate::support::{app::TestApp, erasures::unerased_items, faults::FaultyApp, table::rows};
+use crate::support::{
+    app::TestApp,
+    erasures::unerased_items,
+    faults::{FaultyApp, ONE_RANGE, ingest_timeout},
+    table::rows,
+};
 
 /// Starts a stack whose ingest times out after `seconds`. Each request to the table takes `delay` milliseconds longer.
 async fn slow(seconds: u64, delay: u64) -> FaultyApp {
     let options = Options {
-        timeouts: BTreeMap::from([("ingest".to_owned(), Duration::from_secs(seconds))]),
+        timeouts: ingest_timeout(Duration::from_secs(seconds)),
         ..Options::default()
     };
-    let setting = FaultyApp::start(0, 1 << 40, options).await;
+    let setting = FaultyApp::start(0, ONE_RANGE, options).await;
     let faults = Faults::default().with_delay(Duration::from_millis(delay));
     setting.dynamodb.set_faults(faults);
     setting
@@ -102,7 +107,7 @@ async fn resumes_after_erased_identities() {
     let version_id = setting.drop(key, &file).await;
     // On a busy machine, an event may have failed.
     setting.dynamodb.set_faults(Faults::default());
-    setting.redrive().await;
+    setting.app.redrive().await;
     let report = setting.report(key, &version_id).await;
     assert_eq!(
         (&report["written"], &report["erased"]["identities"]),

@@ -1,9 +1,15 @@
 //! Imports after an erasure: what is suppressed, and what a reinstatement admits.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use super::{ada_and_bo, marked, soon, status};
-use crate::support::{app::TestApp, erasures::unerased_items, events::s3_event, table::rows};
+use crate::support::{
+    app::TestApp,
+    erasures::unerased_items,
+    events::s3_event,
+    table::{Row, delete_row, rows},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reinstates_within_file() {
@@ -194,39 +200,16 @@ async fn exports_do_not_reinstate() {
 
 /// Deletes the state of an import, so that its event is processed as a new one.
 async fn delete_import_state(app: &TestApp, key: &str, version: &str) {
-    for row in rows(app).await {
-        let partition = row["PK"].as_s().unwrap();
-        let is_it = row
-            .get("data")
-            .and_then(|data| data.as_m().ok())
-            .is_some_and(|data| {
-                data.get("key")
-                    .and_then(|own| own.as_s().ok())
-                    .is_some_and(|own| own == key)
-                    && data
-                        .get("version_id")
-                        .and_then(|own| own.as_s().ok())
-                        .is_some_and(|own| own == version)
-            });
-        if is_it {
-            let partition = partition.clone();
-            for row in rows(app)
-                .await
-                .into_iter()
-                .filter(|row| *row["PK"].as_s().unwrap() == partition)
-            {
-                let delete = app
-                    .stack
-                    .dynamodb_client()
-                    .delete_item()
-                    .table_name(app.stack.table());
-                delete
-                    .key("PK", row["PK"].clone())
-                    .key("SK", row["SK"].clone())
-                    .send()
-                    .await
-                    .expect("the item goes");
-            }
-        }
+    let rows = rows(app).await;
+    let is_import = |row: &&Row| {
+        let Some(Ok(data)) = row.get("data").map(AttributeValue::as_m) else {
+            return false;
+        };
+        let has = |name, value: &str| data.get(name) == Some(&AttributeValue::S(value.to_owned()));
+        has("key", key) && has("version_id", version)
+    };
+    let import = rows.iter().find(is_import).expect("the import's row");
+    for row in rows.iter().filter(|row| row["PK"] == import["PK"]) {
+        delete_row(app, row).await;
     }
 }

@@ -52,7 +52,7 @@ async fn recovers_from_faults() {
         let version_id = setting.drop(KEY, &file).await;
         let passed = began.elapsed();
         setting.set_faults(&none());
-        let again = setting.redrive().await;
+        let again = setting.app.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await, expected, "{name}");
         let faults = [&setting.dynamodb, &setting.s3].map(|proxy| {
             let counts = proxy.counts();
@@ -86,7 +86,7 @@ async fn reports_after_redrive() {
         let version_id = setting.drop(KEY, &file).await;
         let failed = setting.stack().list("failed/");
         assert_eq!(failed.len(), 1, "{operation} {fault:?}");
-        let failed = setting.json(&failed[0]).await;
+        let failed = setting.app.json(&failed[0]).await;
         assert_eq!(failed["requestContext"]["approximateInvokeCount"], 3);
         assert_eq!(setting.stack().list("reports/"), [""; 0], "{operation}");
         let last = |line: &String| line.contains("this attempt may be the last");
@@ -99,7 +99,7 @@ async fn reports_after_redrive() {
         assert_eq!(warned, 1, "{operation} {fault:?}");
         // After the fault, the event can be sent again.
         setting.set_faults(&Faults::default());
-        setting.redrive().await;
+        setting.app.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");
         assert_eq!(statuses(&setting, &version_id).await, ["completed"]);
     });
@@ -134,7 +134,7 @@ async fn dead_letters_killed_range() {
     }
     assert_eq!(setting.stack().list("reports/"), [""; 0]);
     setting.dynamodb.set_faults(Faults::default());
-    setting.redrive().await;
+    setting.app.redrive().await;
     assert_eq!(setting.outcome(KEY, &version_id).await.status, "completed");
     assert_eq!(statuses(&setting, &version_id).await, ["completed"]);
 }

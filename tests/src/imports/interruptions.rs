@@ -6,10 +6,9 @@ use local::{Delivery, Options};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tests::faults::Faults;
 
-use super::timeout;
 use crate::support::{
     environment::env_number,
-    faults::{FaultyApp, KEY, ONE_RANGE, import_without_faults},
+    faults::{FaultyApp, KEY, ONE_RANGE, import_without_faults, ingest_timeout},
     files::mixed_rows,
 };
 
@@ -20,7 +19,7 @@ async fn continuations_change_nothing() {
     let expected = import_without_faults(&file).await;
     for (chunk_bytes, least_invocations) in [(ONE_RANGE, 3), (file.len() as u64 / 4, 5)] {
         let options = Options {
-            timeouts: timeout(Duration::from_secs(env_number("IMPORT_SECONDS", 3))),
+            timeouts: ingest_timeout(Duration::from_secs(env_number("IMPORT_SECONDS", 3))),
             delivery: Delivery {
                 duplicates: 1,
                 scatter: Duration::from_secs(1),
@@ -37,7 +36,7 @@ async fn continuations_change_nothing() {
         let version_id = setting.drop(KEY, &file).await;
         // On a busy machine, an event may have failed.
         setting.set_faults(&Faults::default());
-        let again = setting.redrive().await;
+        let again = setting.app.redrive().await;
         assert_eq!(setting.outcome(KEY, &version_id).await, expected);
         let invocations = setting.invocations().await;
         assert!(invocations >= least_invocations, "{invocations}");
@@ -74,7 +73,7 @@ async fn random_kills_change_nothing() {
             duplicates: random.random_range(0..2),
             scatter: Duration::from_millis(300),
         };
-        let timeouts = timeout(Duration::from_secs(5));
+        let timeouts = ingest_timeout(Duration::from_secs(5));
         let setting = FaultyApp::start(
             seed,
             chunk_bytes,
@@ -107,7 +106,7 @@ async fn random_kills_change_nothing() {
         setting.stack().wait_idle().await;
         lost += setting.stack().list("failed/").len();
         setting.set_faults(&Faults::default());
-        again += setting.redrive().await;
+        again += setting.app.redrive().await;
         assert_eq!(
             setting.outcome(KEY, &version_id).await,
             expected,

@@ -8,10 +8,9 @@ use serde_json::json;
 use shared::model::{keys, version::ImportId};
 use tests::faults::Faults;
 
-use super::timeout;
 use crate::support::{
     events::s3_event,
-    faults::{FaultyApp, ONE_RANGE},
+    faults::{FaultyApp, ONE_RANGE, ingest_timeout},
     files::mixed_rows,
     table::clear_table,
 };
@@ -19,7 +18,7 @@ use crate::support::{
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_every_record_of_event() {
     let options = Options {
-        timeouts: timeout(Duration::from_secs(4)),
+        timeouts: ingest_timeout(Duration::from_secs(4)),
         ..Options::default()
     };
     let setting = FaultyApp::start(5, ONE_RANGE, options).await;
@@ -57,7 +56,7 @@ async fn imports_every_record_of_event() {
     setting.stack().wait_idle().await;
     assert!(setting.invocations().await >= 8);
     for report in reports {
-        let report = setting.json(&report).await;
+        let report = setting.app.json(&report).await;
         assert_eq!(report["status"], "completed", "{report}");
     }
     assert_eq!(setting.stack().list("work/"), [""; 0]);

@@ -6,15 +6,9 @@ mod interruptions;
 mod limits;
 mod versions;
 
-use std::{collections::BTreeMap, time::Duration};
-
 use serde_json::Value;
 
 use crate::support::faults::{FaultyApp, KEY};
-
-pub(super) fn timeout(time: Duration) -> BTreeMap<String, Duration> {
-    BTreeMap::from([("ingest".to_owned(), time)])
-}
 
 /// Returns the statuses of all versions of the file's report.
 pub(super) async fn statuses(setting: &FaultyApp, version_id: &str) -> Vec<String> {

@@ -6,10 +6,9 @@ use local::Options;
 use serde_json::json;
 use tests::faults::Faults;
 
-use super::timeout;
 use crate::support::{
     events::s3_event,
-    faults::{FaultyApp, KEY, ONE_RANGE},
+    faults::{FaultyApp, KEY, ONE_RANGE, ingest_timeout},
     files::mixed_rows,
 };
 
@@ -20,7 +19,7 @@ async fn slow(chunk_bytes: u64, environment: &[(&str, &str)]) -> FaultyApp {
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let options = Options {
         environment: BTreeMap::from([("ingest".to_owned(), environment.collect())]),
-        timeouts: timeout(Duration::from_secs(4)),
+        timeouts: ingest_timeout(Duration::from_secs(4)),
         ..Options::default()
     };
     let setting = FaultyApp::start(6, chunk_bytes, options).await;
@@ -92,7 +91,10 @@ async fn reports_superseded_object() {
         .unwrap();
     put(1).await;
     setting.stack().wait_idle().await;
-    let report = setting.json(&format!("reports/{KEY}/{etag}-0A.json")).await;
+    let report = setting
+        .app
+        .json(&format!("reports/{KEY}/{etag}-0A.json"))
+        .await;
     assert_eq!(
         (&report["status"], &report["problem"]["type"]),
         (&json!("superseded"), &json!("/problems/object-superseded"))
@@ -101,7 +103,10 @@ async fn reports_superseded_object() {
     // Another event of the version that no longer exists.
     event["Records"][0]["s3"]["object"]["sequencer"] = json!("0B");
     setting.stack().invoke("ingest", event).await.unwrap();
-    let report = setting.json(&format!("reports/{KEY}/{etag}-0B.json")).await;
+    let report = setting
+        .app
+        .json(&format!("reports/{KEY}/{etag}-0B.json"))
+        .await;
     assert_eq!(
         (&report["status"], &report["read"]),
         (&json!("superseded"), &json!(0))

@@ -55,6 +55,37 @@ impl TestApp {
         text(key, self.stack.get(key).await.expect("S3 responds"))
     }
 
+    /// Returns the content of an object as JSON.
+    pub(crate) async fn json(&self, key: &str) -> Value {
+        serde_json::from_str(&self.object(key).await).expect("JSON")
+    }
+
+    /// Invokes ingest with dead-lettered events, as an operator does, until none fails. Returns their number.
+    pub(crate) async fn redrive(&self) -> usize {
+        let mut sent = Vec::new();
+        loop {
+            let failed = self.stack.list("failed/");
+            let failed: Vec<_> = failed
+                .into_iter()
+                .filter(|key| !sent.contains(key))
+                .collect();
+            if failed.is_empty() {
+                return sent.len();
+            }
+            for key in failed {
+                let event = self.json(&key).await["requestPayload"].clone();
+                let mut tries = 0;
+                while let Err(error) = self.stack.invoke("ingest", event.clone()).await {
+                    tries += 1;
+                    // On a busy machine, an invocation can exceed its short timeout.
+                    assert!(tries < 20, "the fault has passed, but: {error}");
+                }
+                sent.push(key);
+            }
+            self.stack.wait_idle().await;
+        }
+    }
+
     pub(crate) async fn note(
         &self,
         id: &str,

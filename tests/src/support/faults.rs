@@ -1,6 +1,6 @@
 //! A stack whose ingest reaches DynamoDB and S3 through proxies that inject faults, and the result of an import.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use local::{Options, Stack};
@@ -16,6 +16,11 @@ pub(crate) const KEY: &str = "drop/mixed/crm/file.ndjson";
 
 /// Larger than any file of the tests, so that a file is one range.
 pub(crate) const ONE_RANGE: u64 = 1 << 40;
+
+/// Returns the timeout of ingest as an option of a stack.
+pub(crate) fn ingest_timeout(timeout: Duration) -> BTreeMap<String, Duration> {
+    BTreeMap::from([("ingest".to_owned(), timeout)])
+}
 
 /// The result of an import.
 #[derive(Debug, PartialEq)]
@@ -85,38 +90,10 @@ impl FaultyApp {
         version_id
     }
 
-    /// Invokes ingest with dead-lettered events, as an operator does, until none fails. Returns their number.
-    pub(crate) async fn redrive(&self) -> usize {
-        let mut sent = Vec::new();
-        loop {
-            let failed = self.stack().list("failed/");
-            let failed: Vec<_> = failed
-                .into_iter()
-                .filter(|key| !sent.contains(key))
-                .collect();
-            if failed.is_empty() {
-                return sent.len();
-            }
-            for key in failed {
-                let event = self.json(&key).await["requestPayload"].clone();
-                let mut tries = 0;
-                while let Err(error) = self.stack().invoke("ingest", event.clone()).await {
-                    tries += 1;
-                    // On a busy machine, an invocation can exceed its short timeout.
-                    assert!(tries < 20, "the fault has passed, but: {error}");
-                }
-                sent.push(key);
-            }
-            self.stack().wait_idle().await;
-        }
-    }
-
-    pub(crate) async fn json(&self, key: &str) -> Value {
-        serde_json::from_str(&self.app.object(key).await).unwrap()
-    }
-
     pub(crate) async fn report(&self, key: &str, version_id: &str) -> Value {
-        self.json(&format!("reports/{key}/{version_id}.json")).await
+        self.app
+            .json(&format!("reports/{key}/{version_id}.json"))
+            .await
     }
 
     /// Returns the result of a version's import. Fails if a manifest is left.

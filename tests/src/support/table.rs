@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 
 use super::app::TestApp;
 
+/// An item of the table.
+pub(crate) type Row = HashMap<String, AttributeValue>;
+
 /// Returns all items of the table.
-pub(crate) async fn rows(app: &TestApp) -> Vec<HashMap<String, AttributeValue>> {
+pub(crate) async fn rows(app: &TestApp) -> Vec<Row> {
     let scan = app
         .stack
         .dynamodb_client()
@@ -20,7 +23,7 @@ pub(crate) async fn rows(app: &TestApp) -> Vec<HashMap<String, AttributeValue>> 
         .send()
         .collect::<Result<Vec<_>, _>>()
         .await
-        .expect("the table answers")
+        .expect("the table responds")
 }
 
 /// Returns a value as JSON in DynamoDB's notation, which can be compared.
@@ -47,7 +50,7 @@ fn map_to_json(map: &HashMap<String, AttributeValue>) -> Value {
 }
 
 /// Returns whether a name or a string in a row contains `part`.
-pub(crate) fn contains_text(row: &HashMap<String, AttributeValue>, part: &str) -> bool {
+pub(crate) fn contains_text(row: &Row, part: &str) -> bool {
     fn contains(value: &Value, part: &str) -> bool {
         match value {
             Value::String(text) => text.contains(part),
@@ -61,18 +64,23 @@ pub(crate) fn contains_text(row: &HashMap<String, AttributeValue>, part: &str) -
     contains(&map_to_json(row), part)
 }
 
+/// Deletes all items of the table.
 pub(crate) async fn clear_table(app: &TestApp) {
     for row in rows(app).await {
-        let delete = app
-            .stack
-            .dynamodb_client()
-            .delete_item()
-            .table_name(app.stack.table());
-        delete
-            .key("PK", row["PK"].clone())
-            .key("SK", row["SK"].clone())
-            .send()
-            .await
-            .expect("the item goes");
+        delete_row(app, &row).await;
     }
+}
+
+pub(crate) async fn delete_row(app: &TestApp, row: &Row) {
+    let delete = app
+        .stack
+        .dynamodb_client()
+        .delete_item()
+        .table_name(app.stack.table());
+    delete
+        .key("PK", row["PK"].clone())
+        .key("SK", row["SK"].clone())
+        .send()
+        .await
+        .expect("the item is deleted");
 }

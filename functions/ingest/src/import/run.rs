@@ -280,13 +280,13 @@ async fn continue_range(
     import_range(app, work, before, None, deadline).await
 }
 
-/// Warns that the event of a range goes to the on-failure queue if this attempt fails.
+/// Warns that the event of a range goes to the failure queue if this attempt fails.
 ///
 /// There is no report in that case. The event can be sent again, and the import continues from the stored progress. Duplicate
 /// events share their attempts, so another attempt may remain.
 fn warn_last_attempt(app: &App, import: ImportId, range: usize, attempts: u64) {
     if attempts > app.max_retries {
-        tracing::warn!(%import, range, attempts, "this attempt may be the last; if it fails, the event goes to the on-failure queue");
+        tracing::warn!(%import, range, attempts, "this attempt may be the last; if it fails, the event goes to the failure queue");
     }
 }
 

@@ -134,4 +134,10 @@ mod tests {
         assert!(parsed("--empty generate --customers 1 --out x").is_err());
         assert!(parsed("--api-port 70000").is_err());
     }
+
+    #[test]
+    fn lambda_endpoint_requires_services_only() {
+        assert!(parsed("--lambda-endpoint http://127.0.0.1:1").is_err());
+        assert!(parsed("--lambda-endpoint http://127.0.0.1:1 --services-only").is_ok());
+    }
 }
