@@ -15,15 +15,16 @@ there. Items that exist are kept. The script can be interrupted and run again wi
   --stack STACK     The stack whose table is written.
   --table TABLE     The table that is written.
   --restored NAME   The restored table. If it does not exist, it is created.
-  --at TIME         The point in time, for example 2026-10-31T12:00:00Z. Needed to create the restored table.
+  --at TIME         The point in time in UTC, for example 2026-10-31T12:00:00Z. Needed to create the restored table.
   --identity ID     An identity of the customer. Repeat it for each one.
   --overwrite       Also replace items that differ from the restored ones.
   --prefix PREFIX   Only items whose sort key begins with this, for example profile#record#crm.
   --dry-run         List the items that would be written. Change nothing.
   --help            Print this text.
 
-The script refuses an identity that was erased after TIME. It never copies erasure markers, idempotency records, expired
-items, or links to an identity that was erased after TIME.
+The script refuses an identity that was erased after TIME. It checks this before it restores the table, and again before it
+copies. It never copies erasure markers, idempotency records, expired items, or links to an identity that was erased after
+TIME.
 
 Permissions: dynamodb:DescribeTable, dynamodb:RestoreTableToPointInTime, dynamodb:Query, dynamodb:GetItem,
 dynamodb:PutItem, dynamodb:ConditionCheckItem, kms:Decrypt. DynamoDB also needs the permissions to write the new table:
@@ -73,9 +74,54 @@ restored_status() {
   fi
 }
 
+# Prints the items of a partition whose sort key begins with a text: `items TABLE ID TEXT`.
+items() {
+  local condition='PK = :id' values
+  values=$(jq --null-input --compact-output --arg id "$2" --arg begin "$3" \
+    '{":id": {S: $id}} + if $begin == "" then {} else {":begin": {S: $begin}} end')
+  [ -z "$3" ] || condition+=' AND begins_with(SK, :begin)'
+  aws dynamodb query --table-name "$1" --consistent-read --key-condition-expression "$condition" \
+    --expression-attribute-values "$values" --output json | jq --compact-output .Items
+}
+
+# Prints the versions of an identity's erasure markers in a table: `versions TABLE ID`. The object has the fields `erased` and
+# `suppressed`.
+versions() {
+  items "$1" "$2" 'profile#marker#' | jq --compact-output \
+    'map({key: .SK.S, value: .version}) | from_entries | {erased: .["profile#marker#erased"], suppressed: .["profile#marker#suppressed"]}'
+}
+
+# Prints the versions of an identity's erasure markers in both tables: `{id, held, restored}`.
+markers() {
+  local held before
+  held=$(versions "$table" "$1")
+  before=$(versions "$restored" "$1")
+  jq --null-input --compact-output --arg id "$1" --argjson held "$held" --argjson restored "$before" '$ARGS.named'
+}
+
+# Ends the script for an identity whose items must not be restored: `refuse ID VERSIONS`, with the versions of its markers.
+refuse() {
+  jq --exit-status '.suppressed == null' <<<"$2" >/dev/null ||
+    fail "Identity $1 is suppressed. Its items are not restored. It cannot be reinstated either."
+  fail "Identity $1 was erased after the point in time. Its items are not restored. Reinstate it instead: see" \
+    '"Reinstate a customer" in infra/docs/guides/erasing-and-exporting.md.'
+}
+
 status=$(restored_status)
 if [ -z "$status" ]; then
   [ -n "$at" ] || usage_error "Table $restored does not exist. Specify --at to create it."
+  seconds=$(jq --null-input --arg at "$at" '$at | fromdate' 2>/dev/null) ||
+    usage_error "Not a time such as 2026-10-31T12:00:00Z: $at"
+  # The restore takes long, so erased identities are refused before it. The first five bytes of a version are the time when the
+  # file of the erasure was dropped, in seconds since 1970.
+  for id in "${identities[@]}"; do
+    held=$(versions "$table" "$id")
+    jq --exit-status --argjson at "$seconds" '
+      def seconds: reduce (.[:7] / "")[] as $digit
+        (0; . * 64 + ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/" | index($digit))) / 4 | floor;
+      .suppressed == null and (.erased == null or (.erased.B | seconds) <= $at)
+    ' <<<"$held" >/dev/null || refuse "$id" "$held"
+  done
   # Without indexes: the items are read by key, and building indexes takes longer than the rest.
   change aws dynamodb restore-table-to-point-in-time --source-table-name "$table" --target-table-name "$restored" \
     --restore-date-time "$at" --global-secondary-index-override '[]' --output text --query TableDescription.TableStatus
@@ -98,31 +144,11 @@ umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Prints the items of a partition whose sort key begins with a text: `items TABLE ID TEXT`.
-items() {
-  local condition='PK = :id' values
-  values=$(jq --null-input --compact-output --arg id "$2" --arg begin "$3" \
-    '{":id": {S: $id}} + if $begin == "" then {} else {":begin": {S: $begin}} end')
-  [ -z "$3" ] || condition+=' AND begins_with(SK, :begin)'
-  aws dynamodb query --table-name "$1" --consistent-read --key-condition-expression "$condition" \
-    --expression-attribute-values "$values" --output json | jq --compact-output .Items
-}
-
-# Prints the erasure markers of an identity in both tables: `{id, held, restored}`. Each is an object with the versions of the
-# markers `erased` and `suppressed`.
-markers() {
-  local program='map({key: .SK.S, value: .version}) | from_entries | {erased: .["profile#marker#erased"], suppressed: .["profile#marker#suppressed"]}'
-  local held before
-  held=$(items "$table" "$1" 'profile#marker#' | jq --compact-output "$program")
-  before=$(items "$restored" "$1" 'profile#marker#' | jq --compact-output "$program")
-  jq --null-input --compact-output --arg id "$1" --argjson held "$held" --argjson restored "$before" '$ARGS.named'
-}
-
 written=0
 for id in "${identities[@]}"; do
   markers "$id" >"$folder/markers.json"
   jq --exit-status '.held == .restored and .held.suppressed == null' "$folder/markers.json" >/dev/null ||
-    fail "Identity $id was erased. Its items are not restored."
+    refuse "$id" "$(jq --compact-output .held "$folder/markers.json")"
 
   items "$restored" "$id" '' >"$folder/restored.json"
   items "$table" "$id" '' >"$folder/held.json"
