@@ -20,7 +20,7 @@ use crate::{
     import::manifest::Manifest,
     record::Erasures,
     record::{self, Context},
-    rows::{CSV_NOTATION, Fields, Row, Rows, json},
+    rows::{CSV_NOTATION, Fields, Layout, Row, Rows, json},
     source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification,
@@ -39,7 +39,10 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let Ok(drop) = DropKey::parse(key) else {
         return 0;
     };
-    let new = || Rows::new(drop.format, drop.records_field());
+    let Ok(Some(layout)) = Layout::detect(drop.format, text, true) else {
+        return 0;
+    };
+    let new = || Rows::new(layout, drop.records_field());
     let (rows, found, broken) = cut(new(), text, text.len());
     let (_, in_pieces, broken_in_pieces) = cut(new(), text, piece);
     assert_eq!((&found, &broken), (&in_pieces, &broken_in_pieces));

@@ -24,8 +24,8 @@ pub(crate) struct DropKey {
     pub(crate) record_type: Option<RecordType>,
     /// The source that delivers the file.
     pub(crate) source: String,
-    /// The format that the extension specifies. Compression is detected from the content instead.
-    pub(crate) format: Format,
+    /// The format that the extension specifies; `None` if the content decides. Compression is always detected from the content.
+    pub(crate) format: Option<Format>,
 }
 
 fn unknown_record_type() -> FileError {
@@ -70,7 +70,7 @@ impl DropKey {
             folder: folder.to_owned(),
             record_type,
             source: source.to_owned(),
-            format,
+            format: Some(format),
         })
     }
 
@@ -186,7 +186,7 @@ mod tests {
             ("x/y/a.Csv", Format::Csv),
         ] {
             let key = DropKey::parse(&format!("drop/purchase/s/{name}")).unwrap();
-            assert_eq!(key.format, expected, "{name}");
+            assert_eq!(key.format, Some(expected), "{name}");
         }
     }
 

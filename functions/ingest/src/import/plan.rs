@@ -15,12 +15,12 @@ use crate::{
     counts::{self, Counts, Erased},
     erasure::PlanFacts,
     report::Status,
-    rows::Format,
+    rows::{Encoding, Format, Layout},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
 
 /// The version number of the plan format. An invocation leaves a plan of another version to a release that can read it.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 /// The maximum number of ranges of an import.
 const MAX_RANGES: u64 = 32;
 /// The maximum number of decompressed bytes that an invocation reads again before it reaches the rest of the range.
@@ -41,6 +41,9 @@ pub(crate) struct Plan {
     /// The size of the stored object, in bytes.
     pub(crate) size: u64,
     pub(crate) compressed: bool,
+    /// How the file is written.
+    #[serde(flatten)]
+    pub(crate) layout: Layout,
     /// How often the erasure list had changed when the import was planned.
     pub(crate) erasure_changes: u64,
     /// Where each range begins, in bytes. The last range ends with the object.
@@ -125,7 +128,7 @@ impl EarlyEnd {
 /// The properties of an object's content that decide how it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
-    pub(crate) format: Format,
+    pub(crate) layout: Layout,
     pub(crate) compressed: bool,
 }
 
@@ -133,7 +136,9 @@ impl Content {
     /// Returns whether an object can be read from the middle, because its stored bytes have one row per line. Each invocation
     /// reads other objects from their start.
     pub(crate) fn is_splittable(self) -> bool {
-        self.format == Format::Ndjson && !self.compressed
+        self.layout.format == Format::Ndjson
+            && self.layout.encoding == Encoding::Utf8
+            && !self.compressed
     }
 
     /// Returns an error if an object cannot be read from `offset` on. Unless it is splittable, each invocation would read more
@@ -276,7 +281,11 @@ mod tests {
     use super::*;
 
     const LINES: Content = Content {
-        format: Format::Ndjson,
+        layout: Layout {
+            format: Format::Ndjson,
+            encoding: Encoding::Utf8,
+            delimiter: None,
+        },
         compressed: false,
     };
 
@@ -303,7 +312,7 @@ mod tests {
                 1 << 40,
                 chunk,
                 Content {
-                    format: Format::Csv,
+                    layout: Layout::new(Format::Csv),
                     ..LINES
                 }
             ),
@@ -319,7 +328,10 @@ mod tests {
             (Format::Json, false),
             (Format::Ndjson, true),
         ] {
-            let content = Content { format, compressed };
+            let content = Content {
+                layout: Layout::new(format),
+                compressed,
+            };
             assert_eq!(content.exceeds_rescan_limit(MAX_RESCANNED_BYTES), None);
             let error = content.exceeds_rescan_limit(MAX_RESCANNED_BYTES + 1);
             assert_eq!(error.unwrap().kind, FileErrorKind::FileTooLarge);
@@ -330,7 +342,7 @@ mod tests {
     #[test]
     fn plans_of_another_form_are_not_read() {
         let mut map = plan(vec![0]).to_map().unwrap();
-        map.insert("form", 2_u64);
+        map.insert("form", 1_u64);
         assert!(matches!(Plan::from_map(&map), Err(IngestError::OtherForm)));
     }
 
@@ -346,6 +358,7 @@ mod tests {
             last_modified: 7,
             size: 9,
             compressed: true,
+            layout: Layout::new(Format::Csv),
             erasure_changes: 3,
             starts,
             started_at: Instant::from_seconds(5).unwrap(),
@@ -391,8 +404,8 @@ mod tests {
     fn pins_stored_plan() {
         let mut plan = plan(vec![0, 4]);
         let mut expected = serde_json::json!({
-            "form": 1, "bucket": "b", "key": "drop/purchase/a.csv", "version_id": "v", "etag": "e", "sequencer": "01",
-            "last_modified": 7, "size": 9, "compressed": true, "erasure_changes": 3, "starts": [0, 4],
+            "form": 2, "bucket": "b", "key": "drop/purchase/a.csv", "version_id": "v", "etag": "e", "sequencer": "01",
+            "last_modified": 7, "size": 9, "compressed": true, "format": "csv", "encoding": "utf-8", "delimiter": ",", "erasure_changes": 3, "starts": [0, 4],
             "started_at": "1970-01-01T00:00:05Z",
         });
         assert_eq!(serde_json::json!(plan.to_map().unwrap()), expected);
@@ -408,7 +421,7 @@ mod tests {
         let map = progress().to_map().unwrap();
         let expected = serde_json::json!({
             "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4,
-            "suppressed": 0, "truncated": 0, "unread": 1, "erased_identities": 1, "erased_note_requests": 2,
+            "suppressed": 0, "truncated": 0, "unread": 1, "skipped": 0, "replaced": 0, "erased_identities": 1, "erased_note_requests": 2,
             "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"],
             "excluded_links": [{"identity": "a".repeat(26), "source": "crm", "links": 40}],
             "status": "failed", "problem": "/problems/object-gone", "detail": "gone",
@@ -423,7 +436,7 @@ mod tests {
         assert_eq!(units, Some(Value::Number("1000000000000000".into())));
         let empty = serde_json::json!({
             "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "suppressed": 0,
-            "truncated": 0, "unread": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
+            "truncated": 0, "unread": 0, "skipped": 0, "replaced": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
         });
         let stored = Progress::default().to_map().unwrap();
         assert_eq!(serde_json::json!(stored), empty);

@@ -10,10 +10,10 @@ use crate::{
     erasure::{self, ForgetRow},
     import::drop_key::DropKey,
     import::plan::{self, Content, EarlyEnd, Plan, Progress, Range},
-    record::{self, Context, Erasures, Forget, MappedRecord},
+    record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
     report::rejects::Rejects,
-    rows::{Format, Row, RowError, Rows},
+    rows::{Format, Row, Rows},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
     /// Returns the properties of the object's content.
     const fn content(&self) -> Content {
         Content {
-            format: self.work.drop.format,
+            layout: self.work.plan.layout,
             compressed: self.work.plan.compressed,
         }
     }
@@ -197,7 +197,7 @@ impl<'a> Run<'a> {
             return (lines, offset.saturating_sub(1));
         }
         (
-            Rows::new(self.work.drop.format, self.work.drop.records_field()),
+            Rows::new(self.work.plan.layout, self.work.drop.records_field()),
             0,
         )
     }
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
     ) -> Result<bool, IngestError> {
         self.work.progress.counts.read += 1;
         let fields = rows.fields(&row).and_then(record::unwrap_reject);
-        let mapped = fields.and_then(|fields| {
+        let mapped = fields.map_err(Rejection::from).and_then(|fields| {
             record::map_record(&self.context, self.version.at(row.offset), fields)
         });
         match mapped {
@@ -252,9 +252,9 @@ impl<'a> Run<'a> {
                 }
             }
             Ok(mapped) => self.write(row, mapped).await?,
-            Err(error) => {
+            Err(rejection) => {
                 self.work.progress.counts.unread += self.rows_within(rows, &row);
-                self.reject(rows, &row, &error).await?;
+                self.reject(rows, &row, &rejection).await?;
             }
         }
         self.account(rows).await?;
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
         let before = self.work.progress.counts.read.saturating_sub(1).max(1);
         let average = row.offset / before;
         let bytes = rows.position().saturating_sub(row.offset);
-        if self.work.drop.format == Format::Csv && bytes > SUSPECT_LENGTH_FACTOR * average {
+        if self.work.plan.layout.format == Format::Csv && bytes > SUSPECT_LENGTH_FACTOR * average {
             lines
         } else {
             0
@@ -330,7 +330,7 @@ impl<'a> Run<'a> {
             match verdict {
                 RowVerdict::Written => self.work.progress.counts.written += 1,
                 RowVerdict::Stale => self.work.progress.counts.stale += 1,
-                RowVerdict::Rejected(row, error) => self.reject(rows, &row, &error).await?,
+                RowVerdict::Rejected(row, error) => self.reject(rows, &row, &error.into()).await?,
             }
         }
         Ok(())
@@ -341,13 +341,15 @@ impl<'a> Run<'a> {
         &mut self,
         rows: &Rows,
         row: &Row,
-        error: &RowError,
+        rejection: &Rejection,
     ) -> Result<(), IngestError> {
         self.work.progress.counts.rejected += 1;
         let line = self.work.progress.line.and(Some(row.line));
         // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
         let fields = rows.fields(row).and_then(record::unwrap_reject).ok();
-        self.rejects.add(row, line, fields.as_ref(), error).await
+        self.rejects
+            .add(row, line, fields.as_ref(), &rejection.errors)
+            .await
     }
 
     /// Logs the progress at most once per [`PROGRESS_LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are

@@ -20,6 +20,7 @@ use crate::{
     record::Erasures,
     report::Status,
     report::measure,
+    rows::{Format, Layout},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
@@ -83,10 +84,11 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     } = dropped;
     let compressed = stream.is_compressed();
     // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
-    let content = Content {
-        format: drop.format,
-        compressed,
+    let layout = match Layout::detect(drop.format, &[], false) {
+        Ok(layout) => layout.unwrap_or(Layout::new(Format::Ndjson)),
+        Err(error) => return report_unread(app, object, Status::Rejected, error).await,
     };
+    let content = Content { layout, compressed };
     if let Some(error) = content.exceeds_rescan_limit(size) {
         return report_unread(app, object, Status::Rejected, error).await;
     }
@@ -97,6 +99,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         last_modified,
         size,
         compressed,
+        layout,
         erasure_changes: erasures.changes(),
         starts: plan::starts(size, app.chunk_bytes, content),
         started_at: Instant::now(),

@@ -30,7 +30,7 @@ mod schema;
 mod tests;
 mod unify;
 
-use crate::rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, json};
+use crate::rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, Warning, json};
 use check::field_error;
 pub(crate) use erasures::Erasures;
 pub(crate) use forget::Forget;
@@ -101,6 +101,36 @@ pub(crate) struct MappedRecord {
         expect(dead_code, reason = "warnings of the report read it next")
     )]
     pub(crate) left_out: Vec<RowError>,
+    /// What was changed or left out.
+    pub(crate) warnings: Vec<Warning>,
+    /// The fields that no record type defines. They are stored unchanged.
+    pub(crate) unknown: Vec<UnknownField>,
+}
+
+/// A field that the record type does not define.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownField {
+    /// The path of the field, without array indexes, such as `products[].price`.
+    pub(crate) name: String,
+    /// The known field with a similar name: only case, separators or one letter differ.
+    pub(crate) like: Option<&'static str>,
+}
+
+/// Why a record is rejected: every error of the row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// The errors, in the order of the fields. At least one.
+    pub(crate) errors: Vec<RowError>,
+    pub(crate) unknown: Vec<UnknownField>,
+}
+
+impl From<RowError> for Rejection {
+    fn from(error: RowError) -> Self {
+        Self {
+            errors: vec![error],
+            unknown: Vec::new(),
+        }
+    }
 }
 
 impl From<Vec<Write>> for MappedRecord {
@@ -120,15 +150,16 @@ pub(crate) fn map_record(
     context: &Context<'_>,
     version: Version,
     fields: impl Into<Fields>,
-) -> Result<MappedRecord, RowError> {
+) -> Result<MappedRecord, Rejection> {
     let Fields {
         map: mut fields,
         notation,
+        warnings,
     } = fields.into();
     let named = match fields.remove("record_type") {
         None => None,
         Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
-        Some(_) => return Err(unknown_type()),
+        Some(_) => return Err(unknown_type().into()),
     };
     let record_type = match (context.record_type, named) {
         (Some(folder), Some(named)) if folder != named => {
@@ -136,7 +167,8 @@ pub(crate) fn map_record(
                 "record_type",
                 RowErrorCode::InvalidValue,
                 "must be the record type of the file's folder. Remove the field, or drop the row into another folder.",
-            ));
+            )
+            .into());
         }
         (Some(record_type), _) | (None, Some(record_type)) => record_type,
         (None, None) => {
@@ -144,7 +176,8 @@ pub(crate) fn map_record(
                 "record_type",
                 RowErrorCode::MissingField,
                 "is missing. Add the record type of the row, such as purchase.",
-            ));
+            )
+            .into());
         }
     };
     let mapper = Mapper {
@@ -152,14 +185,17 @@ pub(crate) fn map_record(
         version,
         notation,
     };
-    match record_type {
+    let mapped = match record_type {
         RecordType::CustomerRecord => mapper.customer_record(fields).map(MappedRecord::from),
         RecordType::Product => mapper.product(fields).map(MappedRecord::from),
         RecordType::Event(kind) => mapper.event(kind, fields),
         RecordType::Unify => mapper.unify(fields),
         RecordType::Attributes => mapper.attributes(fields).map(MappedRecord::from),
         RecordType::Forget => mapper.forget(fields),
-    }
+    };
+    let mut mapped = mapped?;
+    mapped.warnings.extend(warnings);
+    Ok(mapped)
 }
 
 /// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
@@ -171,6 +207,7 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
     let Fields {
         map: mut fields,
         mut notation,
+        warnings,
     } = fields.into();
     loop {
         let is_reject = fields.iter().all(|(name, _)| NAMES.contains(&name))
@@ -181,6 +218,7 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
             return Ok(Fields {
                 map: fields,
                 notation,
+                warnings,
             });
         }
         if fields.text("notation") == Some(CSV_NOTATION) {

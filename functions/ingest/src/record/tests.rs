@@ -39,7 +39,12 @@ fn context<'a>(key: &'a IdentityKey, record_type: Option<&str>) -> Context<'a> {
 
 fn mapped(record_type: Option<&str>, row: &str) -> Result<MappedRecord, RowError> {
     let fields = json::object(row)?;
-    map_record(&context(&key(), record_type), version(7), fields)
+    map_record(&context(&key(), record_type), version(7), fields).map_err(first)
+}
+
+/// Returns the first error of a rejected record.
+fn first(rejection: Rejection) -> RowError {
+    rejection.errors.into_iter().next().unwrap()
 }
 
 fn place_as(record_type: Option<&str>, row: &str) -> Result<Vec<Write>, RowError> {

@@ -5,6 +5,7 @@ pub(crate) mod measure;
 #[cfg(test)]
 mod page;
 pub(crate) mod rejects;
+pub(crate) mod tally;
 
 use aws_sdk_s3::{
     Client,
@@ -249,6 +250,8 @@ impl Report {
             suppressed,
             truncated,
             unread,
+            skipped,
+            replaced,
         } = self.counts;
         tracing::info!(
             import = self.import,
@@ -262,6 +265,8 @@ impl Report {
             suppressed,
             truncated,
             unread,
+            skipped,
+            replaced,
             requests = self.requests,
             capacity_units = self.capacity_units,
             "import reported"

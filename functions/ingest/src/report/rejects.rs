@@ -66,14 +66,17 @@ impl<'a> Rejects<'a> {
         }
     }
 
-    /// Adds a rejected row, with its fields if it could be parsed.
+    /// Adds a rejected row with its errors, and with its fields if it could be parsed.
     pub(crate) async fn add(
         &mut self,
         row: &Row,
         line: Option<u64>,
         fields: Option<&Fields>,
-        error: &RowError,
+        errors: &[RowError],
     ) -> Result<(), IngestError> {
+        let Some(error) = errors.first() else {
+            return Ok(());
+        };
         let record = match fields {
             Some(fields) => Record::Fields(&fields.map),
             None => Record::Text(

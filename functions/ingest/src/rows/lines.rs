@@ -115,6 +115,8 @@ impl Lines {
             line: self.number,
             bytes: if too_large { beginning(&bytes) } else { bytes },
             framing_error: too_large.then_some(FramingError::TooLarge),
+            rows: 1,
+            skipped: 0,
         }
     }
 

@@ -10,30 +10,23 @@ mod csv;
 mod document;
 mod error;
 pub(crate) mod json;
+mod layout;
 mod lines;
 #[cfg(test)]
 mod tests;
+mod warning;
 
 use csv::Csv;
 use document::Document;
 pub(crate) use error::{RowError, RowErrorCode};
+pub(crate) use layout::{Encoding, Format, Layout};
 use lines::Lines;
+pub(crate) use warning::{Warning, WarningCode};
 
 /// The maximum size of a row, in bytes.
 pub(crate) const MAX_ROW_BYTES: usize = 1 << 20;
 /// The byte order mark in UTF-8, which some programs write at the beginning of a file.
 const BOM: &[u8] = b"\xEF\xBB\xBF";
-
-/// The format of a file, which defines how its rows are separated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// One JSON object per line.
-    Ndjson,
-    /// JSON. The content determines the shape: an array, an envelope, one object, or NDJSON.
-    Json,
-    /// Comma-separated values. The first record names the columns.
-    Csv,
-}
 
 /// The meaning of a field `records` in a JSON object that a file begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +39,7 @@ pub(crate) enum RecordsField {
     Undecided,
 }
 
-/// One row.
+/// One row, or the adjacent CSV rows of one order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     /// Where the row begins in the decompressed object, in bytes.
@@ -57,6 +50,24 @@ pub(crate) struct Row {
     pub(crate) bytes: Bytes,
     /// Why the row is invalid, as far as splitting detects it.
     pub(crate) framing_error: Option<FramingError>,
+    /// The number of rows of the file in this one: 1, or the lines of an order.
+    pub(crate) rows: u64,
+    /// The number of rows directly before this one that are skipped, because they are blank or repeat the header.
+    pub(crate) skipped: u64,
+}
+
+impl Row {
+    /// Creates a single row.
+    pub(crate) const fn new(offset: u64, line: u64, bytes: Bytes) -> Self {
+        Self {
+            offset,
+            line,
+            bytes,
+            framing_error: None,
+            rows: 1,
+            skipped: 0,
+        }
+    }
 }
 
 /// An error in a row that is found before its fields are parsed.
@@ -78,6 +89,8 @@ pub(crate) const CSV_NOTATION: &str = "csv";
 pub(crate) struct Fields {
     pub(crate) map: Map,
     pub(crate) notation: Notation,
+    /// What reading changed or left out.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Marks fields as parsed from JSON.
@@ -86,6 +99,7 @@ impl From<Map> for Fields {
         Self {
             map,
             notation: Notation::Json,
+            warnings: Vec::new(),
         }
     }
 }
@@ -103,8 +117,8 @@ pub(crate) enum Rows {
 
 impl Rows {
     /// Splits a whole file.
-    pub(crate) fn new(format: Format, records: RecordsField) -> Self {
-        match format {
+    pub(crate) fn new(layout: Layout, records: RecordsField) -> Self {
+        match layout.format {
             Format::Ndjson => Self::Lines(Lines::new()),
             Format::Csv => Self::Csv(Csv::new()),
             Format::Json => Self::Document(Box::new(Document::new(records))),
@@ -179,6 +193,11 @@ impl Rows {
         }
     }
 
+    /// Returns the number of rows that are skipped after the last row. Valid after [`Self::finish`] returned `None`.
+    pub(crate) fn skipped_at_end(&self) -> u64 {
+        0
+    }
+
     /// Parses the fields of a row that this value returned.
     ///
     /// # Errors
@@ -209,6 +228,7 @@ impl Rows {
             Self::Csv(csv) => Ok(Fields {
                 map: csv.fields(text)?,
                 notation: Notation::Csv,
+                warnings: Vec::new(),
             }),
             Self::Lines(_) | Self::Document(_) => json::object(text).map(Fields::from),
         }

@@ -37,7 +37,7 @@ fn every_format_says_where_its_rows_stand_and_what_they_hold() {
     ];
     for (format, text, offsets, lines) in files {
         for chunk in [1, 3, 100] {
-            let new = Rows::new(format, RecordsField::Rows);
+            let new = Rows::new(Layout::new(format), RecordsField::Rows);
             assert_eq!((new.position(), new.line()), (0, 1), "{format:?}");
             let (found, rows) = read(new, text.as_bytes(), chunk);
             assert_eq!((rows.error(), rows.is_over()), (None, false));
@@ -81,19 +81,25 @@ fn a_file_that_breaks_off_says_so() {
         (Format::Json, "[{\"a\":1},", "/problems/broken-json"),
         (Format::Csv, "a,a\n1,2\n", "/problems/invalid-csv-header"),
     ] {
-        let (_, rows) = read(Rows::new(format, RecordsField::Rows), text.as_bytes(), 100);
+        let (_, rows) = read(
+            Rows::new(Layout::new(format), RecordsField::Rows),
+            text.as_bytes(),
+            100,
+        );
         assert_eq!(rows.error().map(|broken| broken.kind.as_str()), Some(slug));
     }
 }
 
 #[test]
 fn what_is_no_row_is_refused() {
-    let rows = Rows::new(Format::Ndjson, RecordsField::Rows);
+    let rows = Rows::new(Layout::new(Format::Ndjson), RecordsField::Rows);
     let row = |bytes: &'static [u8], framing_error| Row {
         offset: 0,
         line: 1,
         bytes: Bytes::from_static(bytes),
         framing_error,
+        rows: 1,
+        skipped: 0,
     };
     for (row, code) in [
         (row(b"{}", Some(FramingError::TooLarge)), "record_too_large"),

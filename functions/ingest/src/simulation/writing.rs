@@ -100,6 +100,8 @@ fn row(offset: u64) -> Row {
         line: offset + 1,
         bytes: bytes::Bytes::from_static(b"{}"),
         framing_error: None,
+        rows: 1,
+        skipped: 0,
     }
 }
 

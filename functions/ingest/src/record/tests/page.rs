@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     record::kind::{Field, Kind, Number},
-    rows::{Format, RecordsField, Rows},
+    rows::{Format, Layout, RecordsField, Rows},
 };
 
 const PAGE: &str = include_str!("../../../../../infra/docs/reference/records.md");
@@ -288,7 +288,7 @@ fn templates_are_taken() {
         let (title, section) = section.split_once('`').unwrap();
         for csv in section.split("```csv\n").skip(1) {
             let (csv, _) = csv.split_once("```").unwrap();
-            let mut rows = Rows::new(Format::Csv, RecordsField::Rows);
+            let mut rows = Rows::new(Layout::new(Format::Csv), RecordsField::Rows);
             rows.push(csv.as_bytes());
             let mut taken = 0;
             while let Some(row) = rows.next() {

@@ -124,7 +124,16 @@ fn reads_identifiers_by_notation() {
     };
     let partition = |link: &str, notation| {
         let map = object(&format!(r#"{{"link":{link}}}"#)).unwrap();
-        let mapped = map_record(&context, version(7), Fields { map, notation }).unwrap();
+        let mapped = map_record(
+            &context,
+            version(7),
+            Fields {
+                map,
+                notation,
+                warnings: Vec::new(),
+            },
+        )
+        .unwrap();
         mapped.writes[0].key().0.to_owned()
     };
     for (cell, text) in [

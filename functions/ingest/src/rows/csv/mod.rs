@@ -257,6 +257,8 @@ impl Splitter {
                 record
             },
             framing_error: too_large.then_some(FramingError::TooLarge),
+            rows: 1,
+            skipped: 0,
         })
     }
 
@@ -280,6 +282,8 @@ impl Splitter {
                     line: self.line,
                     bytes: beginning(&dropped),
                     framing_error: Some(FramingError::TooLarge),
+                    rows: 1,
+                    skipped: 0,
                 };
                 self.skipping = Some((row, lines));
             }

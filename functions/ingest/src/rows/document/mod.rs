@@ -290,6 +290,8 @@ impl Values {
             line,
             bytes: if too_large { beginning(&value) } else { value },
             framing_error: too_large.then_some(FramingError::TooLarge),
+            rows: 1,
+            skipped: 0,
         })
     }
 
@@ -305,6 +307,8 @@ impl Values {
                 line: self.line,
                 bytes: beginning(&dropped),
                 framing_error: Some(FramingError::TooLarge),
+                rows: 1,
+                skipped: 0,
             });
         }
         self.offset += dropped.len() as u64;
