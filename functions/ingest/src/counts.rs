@@ -42,9 +42,8 @@ counters! {
         /// Rows that were not read and are not in `read`. The number is a minimum if a rejected row contains them. It is an
         /// estimate if the file ended early.
         unread,
-        /// Rows that are not in `read`, because they are blank or repeat the header of a CSV file.
-        skipped,
-        /// Rows, also counted in `written` or `stale`, that a later row of the file certainly replaced.
+        /// Rows, also counted in `written`, `stale` or `suppressed`, that a later row of the file replaced. A minimum unless the rows
+        /// are adjacent.
         replaced,
     }
 }

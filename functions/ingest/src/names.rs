@@ -15,6 +15,7 @@ macro_rules! named {
         impl $name {
             /// All values, in the order of their definition.
             #[cfg(test)]
+            #[allow(dead_code, reason = "only some have a table in the documentation")]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// Returns the name.

@@ -6,4 +6,5 @@ pub(crate) mod manifest;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod range;
+mod replaced;
 pub(crate) mod run;

@@ -32,6 +32,9 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
             unread_bytes += bytes.saturating_sub(range.consumed).max(1);
         }
         report.counts.add(&range.counts);
+        report.rows.read += range.counts.read;
+        report.rows.skipped += range.skipped;
+        report.tally.add(&range.tally);
         report.requests += range.requests;
         report.capacity_units += range.capacity_units;
         report
@@ -46,6 +49,7 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
             report.problem = Some(end.problem());
         }
     }
+    report.tally.sort();
     report.counts.unread += unread_rows(report.counts.read, plan.size, unread_bytes);
     report
 }

@@ -14,7 +14,7 @@ use crate::{
     IngestError,
     counts::{self, Counts, Erased},
     erasure::PlanFacts,
-    report::Status,
+    report::{Status, tally::Tally},
     rows::{Encoding, Format, Layout},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
@@ -82,6 +82,13 @@ pub(crate) struct Progress {
     pub(crate) hops: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
+    /// The number of rows that are not in `counts`, because they are blank or repeat the header of a CSV file.
+    pub(crate) skipped: u64,
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
+    /// The hashes of the last row and its item, to recognize that the next row replaces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_row: Option<String>,
     /// The number of write requests.
     pub(crate) requests: u64,
     /// The consumed write capacity units.
@@ -279,6 +286,7 @@ mod tests {
     use shared::model::value::Value;
 
     use super::*;
+    use crate::rows::{Warning, WarningCode};
 
     const LINES: Content = Content {
         layout: Layout {
@@ -377,8 +385,16 @@ mod tests {
                 written: 5,
                 rejected: 4,
                 unread: 1,
+                replaced: 3,
                 ..Counts::default()
             },
+            skipped: 2,
+            tally: {
+                let mut tally = Tally::default();
+                tally.warn(&Warning::whole(WarningCode::EmptyFile), None);
+                tally
+            },
+            last_row: Some("1-2".into()),
             requests: 6,
             capacity_units: 12.5,
             consumed: 11,
@@ -421,7 +437,7 @@ mod tests {
         let map = progress().to_map().unwrap();
         let expected = serde_json::json!({
             "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4,
-            "suppressed": 0, "truncated": 0, "unread": 1, "skipped": 0, "replaced": 0, "erased_identities": 1, "erased_note_requests": 2,
+            "suppressed": 0, "truncated": 0, "unread": 1, "replaced": 3, "skipped": 2, "last_row": "1-2", "warnings": [{"code": "empty_file", "count": 1}], "erased_identities": 1, "erased_note_requests": 2,
             "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"],
             "excluded_links": [{"identity": "a".repeat(26), "source": "crm", "links": 40}],
             "status": "failed", "problem": "/problems/object-gone", "detail": "gone",
@@ -436,7 +452,7 @@ mod tests {
         assert_eq!(units, Some(Value::Number("1000000000000000".into())));
         let empty = serde_json::json!({
             "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "suppressed": 0,
-            "truncated": 0, "unread": 0, "skipped": 0, "replaced": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
+            "truncated": 0, "unread": 0, "replaced": 0, "skipped": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
         });
         let stored = Progress::default().to_map().unwrap();
         assert_eq!(serde_json::json!(stored), empty);
@@ -472,7 +488,7 @@ mod tests {
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
             let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
-                offset, line, done, hops, requests, consumed, rejects,
+                offset, line, done, hops, requests, consumed, rejects, skipped: consumed / 2, last_row: None, tally: Tally::default(),
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },

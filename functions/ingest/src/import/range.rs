@@ -10,10 +10,12 @@ use crate::{
     erasure::{self, ForgetRow},
     import::drop_key::DropKey,
     import::plan::{self, Content, EarlyEnd, Plan, Progress, Range},
+    import::replaced::{self, Preceding, Relation},
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
     report::rejects::Rejects,
-    rows::{Format, Row, Rows},
+    report::tally::Place,
+    rows::{Format, Row, Rows, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
@@ -44,6 +46,7 @@ pub(crate) struct Run<'a> {
     context: Context<'a>,
     writer: Writer<'a>,
     rejects: Rejects<'a>,
+    preceding: Preceding,
     logged_at: Instant,
 }
 
@@ -65,6 +68,7 @@ impl<'a> Run<'a> {
             },
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(&app.s3, &plan.object, work.range.number),
+            preceding: Preceding::from_text(work.progress.last_row.as_deref()),
             logged_at: Instant::now(),
             work,
         }
@@ -92,6 +96,7 @@ impl<'a> Run<'a> {
         erasure::catch_up(self.app, planned, known, &mut self.work.progress.erased).await?;
         self.rejects.put().await?;
         self.work.progress.rejects.append(&mut self.rejects.names);
+        self.work.progress.last_row = self.preceding.to_text();
         self.work.progress.requests += self.writer.requests;
         self.work.progress.capacity_units += self.writer.capacity_units;
         self.work.progress.hops += 1;
@@ -147,6 +152,9 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             if at_end || rows.is_over() {
+                if at_end {
+                    self.work.progress.skipped += rows.skipped_at_end();
+                }
                 self.work.progress.offset = self.work.progress.offset.max(rows.position());
                 self.work.progress.done = true;
                 return Ok(());
@@ -236,7 +244,8 @@ impl<'a> Run<'a> {
         row: Row,
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
-        self.work.progress.counts.read += 1;
+        let skipped = row.skipped;
+        self.work.progress.counts.read += row.rows;
         let fields = rows.fields(&row).and_then(record::unwrap_reject);
         let mapped = fields.map_err(Rejection::from).and_then(|fields| {
             record::map_record(&self.context, self.version.at(row.offset), fields)
@@ -247,18 +256,69 @@ impl<'a> Run<'a> {
                 ..
             }) => {
                 if !self.forget(&row, &forget, deadline).await? {
-                    self.work.progress.counts.read -= 1;
+                    self.work.progress.counts.read -= row.rows;
                     return Ok(false);
                 }
             }
-            Ok(mapped) => self.write(row, mapped).await?,
+            Ok(mapped) => {
+                self.tally(rows, &row, &mapped);
+                self.write(row, mapped).await?;
+            }
             Err(rejection) => {
                 self.work.progress.counts.unread += self.rows_within(rows, &row);
                 self.reject(rows, &row, &rejection).await?;
             }
         }
+        self.work.progress.skipped += skipped;
         self.account(rows).await?;
         Ok(true)
+    }
+
+    /// Counts the warnings and unknown fields of a row, and the row that it replaces.
+    fn tally(&mut self, rows: &Rows, row: &Row, mapped: &MappedRecord) {
+        let place = self.place(row);
+        let tally = &mut self.work.progress.tally;
+        for warning in &mapped.warnings {
+            tally.warn(warning, Some(place));
+        }
+        for field in &mapped.unknown {
+            tally.unknown(field);
+        }
+        let Some(write) = mapped.writes.first() else {
+            return;
+        };
+        let before = match self.preceding.add(row, write.key()) {
+            Relation::New => return,
+            Relation::Identical => {
+                tally.warn(&Warning::whole(WarningCode::IdenticalRows), Some(place));
+                return;
+            }
+            Relation::Adjacent(before) => before,
+            Relation::Earlier => None,
+        };
+        self.work.progress.counts.replaced += before.as_ref().map_or(1, |before| before.rows);
+        let fields = before.and_then(|before| {
+            let (before, after) = (rows.fields(&before).ok()?, rows.fields(row).ok()?);
+            Some(replaced::different_fields(&before.map, &after.map))
+        });
+        let fields = fields.unwrap_or_default();
+        for field in &fields {
+            tally.warn(
+                &Warning::at(WarningCode::ReplacedInFile, field),
+                Some(place),
+            );
+        }
+        if fields.is_empty() {
+            tally.warn(&Warning::whole(WarningCode::ReplacedInFile), Some(place));
+        }
+    }
+
+    /// Returns where a row begins.
+    fn place(&self, row: &Row) -> Place {
+        Place {
+            line: self.work.progress.line.and(Some(row.line)),
+            offset: row.offset,
+        }
     }
 
     /// Returns how many rows a rejected CSV record contains besides its own, usually because of a stray quote.
@@ -287,7 +347,7 @@ impl<'a> Run<'a> {
             .await?;
         }
         if mapped.writes.is_empty() && mapped.links.is_empty() {
-            self.work.progress.counts.suppressed += 1;
+            self.work.progress.counts.suppressed += row.rows;
             return Ok(());
         }
         self.work.progress.counts.truncated += u64::from(mapped.truncated);
@@ -328,8 +388,8 @@ impl<'a> Run<'a> {
     async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
         for verdict in self.writer.take_verdicts() {
             match verdict {
-                RowVerdict::Written => self.work.progress.counts.written += 1,
-                RowVerdict::Stale => self.work.progress.counts.stale += 1,
+                RowVerdict::Written(row) => self.work.progress.counts.written += row.rows,
+                RowVerdict::Stale(row) => self.work.progress.counts.stale += row.rows,
                 RowVerdict::Rejected(row, error) => self.reject(rows, &row, &error.into()).await?,
             }
         }
@@ -343,12 +403,19 @@ impl<'a> Run<'a> {
         row: &Row,
         rejection: &Rejection,
     ) -> Result<(), IngestError> {
-        self.work.progress.counts.rejected += 1;
-        let line = self.work.progress.line.and(Some(row.line));
+        let place = self.place(row);
+        let progress = &mut self.work.progress;
+        progress.counts.rejected += row.rows;
+        for error in &rejection.errors {
+            progress.tally.reject(error, place);
+        }
+        for field in &rejection.unknown {
+            progress.tally.unknown(field);
+        }
         // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
         let fields = rows.fields(row).and_then(record::unwrap_reject).ok();
         self.rejects
-            .add(row, line, fields.as_ref(), &rejection.errors)
+            .add(row, place.line, fields.as_ref(), &rejection.errors)
             .await
     }
 

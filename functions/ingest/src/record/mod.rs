@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use data_encoding::BASE64;
 use shared::{
     model::{
         find::Find,
@@ -201,19 +202,28 @@ pub(crate) fn map_record(
 /// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
 pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowError> {
     // The fields of a reject. A row with any other field is not one.
-    const NAMES: [&str; 7] = [
-        "code", "field", "line", "message", "notation", "offset", "record",
+    const NAMES: [&str; 9] = [
+        "code",
+        "errors",
+        "field",
+        "line",
+        "message",
+        "notation",
+        "offset",
+        "record",
+        "record_base64",
     ];
     let Fields {
         map: mut fields,
         mut notation,
-        warnings,
+        mut warnings,
     } = fields.into();
     loop {
         let is_reject = fields.iter().all(|(name, _)| NAMES.contains(&name))
-            && ["code", "message", "offset", "record"]
+            && ["code", "message", "offset"]
                 .iter()
-                .all(|name| fields.get(name).is_some());
+                .all(|name| fields.get(name).is_some())
+            && (fields.get("record").is_some() || fields.get("record_base64").is_some());
         if !is_reject {
             return Ok(Fields {
                 map: fields,
@@ -224,10 +234,22 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
         if fields.text("notation") == Some(CSV_NOTATION) {
             notation = Notation::Csv;
         }
-        fields = match fields.remove("record") {
-            Some(Value::Map(record)) => record,
-            // Each record is shorter than the reject that contains it, so the loop ends.
-            Some(Value::Text(record)) => json::object(&record)?,
+        // Each record is shorter than the reject that contains it, so the loop ends.
+        fields = match (fields.remove("record"), fields.remove("record_base64")) {
+            (Some(Value::Map(record)), _) => record,
+            (Some(Value::Text(record)), None) => json::object(&record)?,
+            (None, Some(Value::Text(bytes))) => {
+                let Ok(bytes) = BASE64.decode(bytes.as_bytes()) else {
+                    return Err(field_error(
+                        "record_base64",
+                        RowErrorCode::InvalidValue,
+                        "is not valid base64. Drop the original file again.",
+                    ));
+                };
+                let read = json::fields(&bytes)?;
+                warnings.extend(read.warnings);
+                read.map
+            }
             _ => {
                 return Err(field_error(
                     "record",

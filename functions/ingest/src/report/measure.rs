@@ -1,7 +1,10 @@
 //! Measures an import for CloudWatch. The metrics are written with an import's first report, so that a duplicate event is counted
 //! once. If the response to that put is lost, they may be written again.
 
-use shared::runtime::metrics::{self, Unit};
+use shared::{
+    model::keys::EventType,
+    runtime::metrics::{self, Unit},
+};
 
 use crate::report::{Report, Status};
 
@@ -29,7 +32,14 @@ fn measured(report: &Report, last_modified: Option<i64>) -> Vec<(&'static str, U
         ("RowsStale", Unit::Count, counts.stale as f64),
         ("RowsRejected", Unit::Count, counts.rejected as f64),
         ("RowsSuppressed", Unit::Count, counts.suppressed as f64),
-        ("RowsUnread", Unit::Count, counts.unread as f64),
+        (
+            "RowsUnread",
+            Unit::Count,
+            (counts.unread + replaced_events(report)) as f64,
+        ),
+        ("RowsReplaced", Unit::Count, counts.replaced as f64),
+        ("RowsSkipped", Unit::Count, report.rows.skipped as f64),
+        ("Warnings", Unit::Count, warnings(report) as f64),
         (
             "FilesRejected",
             Unit::Count,
@@ -50,6 +60,20 @@ fn measured(report: &Report, last_modified: Option<i64>) -> Vec<(&'static str, U
         measured.push(("RejectedShare", Unit::Percent, share));
     }
     measured
+}
+
+/// Returns the number of replaced rows, if they are events. Two rows of one event are almost always lines of one order that were not
+/// recognized. Other records may be changed several times in a file.
+fn replaced_events(report: &Report) -> u64 {
+    let record_type = report.record_type.as_deref();
+    let is_event =
+        record_type.is_some_and(|name| name == "mixed" || name.parse::<EventType>().is_ok());
+    if is_event { report.counts.replaced } else { 0 }
+}
+
+/// Returns the number of warnings, each counted as often as it occurred.
+fn warnings(report: &Report) -> u64 {
+    report.tally.warnings.iter().map(|entry| entry.count).sum()
 }
 
 /// Returns whether a file was not read, or not to its end. A superseded file is not counted, because the object that replaced it
@@ -117,6 +141,24 @@ mod tests {
             };
             assert_eq!(metric(&report, "RejectedShare"), Some(expected));
             assert_eq!(metric(&report, "RowsUnread"), Some(unread as f64));
+        }
+    }
+
+    #[test]
+    fn replaced_events_count_as_unread() {
+        for (record_type, expected) in [
+            ("purchase", 12.0),
+            ("mixed", 12.0),
+            ("customer_record", 5.0),
+        ] {
+            let mut report = Report::new(&object(), Some(record_type.into()), None);
+            (report.counts.unread, report.counts.replaced) = (5, 7);
+            assert_eq!(
+                metric(&report, "RowsUnread"),
+                Some(expected),
+                "{record_type}"
+            );
+            assert_eq!(metric(&report, "RowsReplaced"), Some(7.0));
         }
     }
 }

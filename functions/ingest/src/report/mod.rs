@@ -21,6 +21,7 @@ use crate::{
     IngestError,
     counts::{Counts, Erased},
     names::named,
+    report::tally::Tally,
     source::{FileError, notification::ObjectVersion},
 };
 
@@ -84,6 +85,15 @@ pub(crate) fn remaining_copies(
 const DATED_AHEAD_ADVICE: &str = "Deleted events were dated after the erasure (`dated_ahead`). Files that are imported within 48 hours may \
     contain these events. Drop the same rows again after that time.";
 
+/// The rows of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct RowCounts {
+    /// The same as `read` of the report.
+    pub(crate) read: u64,
+    /// Rows that are not read, because they are blank or repeat the header of a CSV file.
+    pub(crate) skipped: u64,
+}
+
 /// The report of an import.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
@@ -95,6 +105,9 @@ pub(crate) struct Report {
     pub(crate) source: Option<String>,
     #[serde(flatten)]
     pub(crate) counts: Counts,
+    pub(crate) rows: RowCounts,
+    #[serde(flatten)]
+    pub(crate) tally: Tally,
     pub(crate) requests: u64,
     pub(crate) capacity_units: f64,
     pub(crate) started_at: Instant,
@@ -133,6 +146,8 @@ impl Report {
             record_type,
             source,
             counts: Counts::default(),
+            rows: RowCounts::default(),
+            tally: Tally::default(),
             requests: 0,
             capacity_units: 0.0,
             started_at: now,
@@ -250,7 +265,6 @@ impl Report {
             suppressed,
             truncated,
             unread,
-            skipped,
             replaced,
         } = self.counts;
         tracing::info!(
@@ -265,8 +279,8 @@ impl Report {
             suppressed,
             truncated,
             unread,
-            skipped,
             replaced,
+            skipped = self.rows.skipped,
             requests = self.requests,
             capacity_units = self.capacity_units,
             "import reported"

@@ -3,10 +3,14 @@
 
 use shared::model::closure::ExcludedLinks;
 
-use super::{DATED_AHEAD_ADVICE, Report, Status, remaining_copies};
+use super::{
+    DATED_AHEAD_ADVICE, Report, Status, remaining_copies,
+    tally::{Place, Tally},
+};
 use crate::{
     counts::Erased,
-    rows::RowErrorCode,
+    record::UnknownField,
+    rows::{RowError, RowErrorCode, Warning, WarningCode},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
 
@@ -67,6 +71,38 @@ fn lists_every_row_error_code() {
 }
 
 #[test]
+fn lists_every_warning_code() {
+    let names: Vec<_> = WarningCode::ALL.iter().map(|code| code.as_str()).collect();
+    let header = "| Code | Cause | What you can do |";
+    let rows = section("Warning codes").lines();
+    let rows = rows.skip_while(|line| *line != header).skip(2);
+    let listed: Vec<_> = rows
+        .map_while(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(listed, names);
+}
+
+/// Returns a tally with one entry in each list.
+fn full_tally() -> Tally {
+    let mut tally = Tally::default();
+    let place = Place {
+        line: None,
+        offset: 0,
+    };
+    tally.warn(&Warning::whole(WarningCode::EmptyFile), None);
+    tally.reject(
+        &RowError::whole(RowErrorCode::InvalidJson, "is wrong."),
+        place,
+    );
+    tally.unknown(&UnknownField {
+        name: "x".into(),
+        like: None,
+    });
+    tally
+}
+
+#[test]
 fn lists_every_field_of_report() {
     let object = ObjectVersion {
         bucket: "b".into(),
@@ -89,6 +125,7 @@ fn lists_every_field_of_report() {
             source: "crm".into(),
             links: 40,
         }],
+        tally: full_tally(),
         advice: Some(DATED_AHEAD_ADVICE),
         erased: Some(Erased::default()),
         still_held: remaining_copies(always.started_at, None, None),

@@ -2,13 +2,16 @@
 //! can be dropped again.
 
 use aws_sdk_s3::{Client, primitives::ByteStream};
+use data_encoding::BASE64;
 use serde::Serialize;
 use shared::model::{identifier::Notation, value::Map};
 
 use crate::{
     IngestError,
     report::ReportKeys,
-    rows::{CSV_NOTATION, Fields, MAX_REJECT_BYTES, Row, RowError, RowErrorCode},
+    rows::{
+        CSV_NOTATION, Fields, MAX_REJECT_BYTES, Row, RowError, RowErrorCode, Warning, WarningCode,
+    },
     source::notification::ObjectVersion,
 };
 
@@ -24,17 +27,83 @@ struct Reject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
     message: String,
+    /// All errors, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault<'a>>,
+    #[serde(flatten)]
     record: Record<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notation: Option<&'static str>,
 }
 
-/// The row itself: an object if it could be parsed, also for CSV, and otherwise a string.
+/// An error of a rejected row.
+#[derive(Serialize)]
+struct Fault<'a> {
+    code: RowErrorCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    message: String,
+}
+
+impl<'a> Fault<'a> {
+    fn new(error: &'a RowError) -> Self {
+        Self {
+            code: error.code,
+            field: error.field.as_deref(),
+            message: error.to_string(),
+        }
+    }
+}
+
+/// The row itself.
+#[derive(Default, Serialize)]
+struct Record<'a> {
+    /// The fields, also of a CSV row. If the row could not be parsed, its text.
+    #[serde(rename = "record", skip_serializing_if = "Option::is_none")]
+    parsed: Option<Content<'a>>,
+    /// The bytes of the row in base64, if they are not UTF-8.
+    #[serde(rename = "record_base64", skip_serializing_if = "Option::is_none")]
+    bytes: Option<String>,
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Record<'a> {
+enum Content<'a> {
     Fields(&'a Map),
-    Text(String),
+    Text(&'a str),
+}
+
+impl<'a> Record<'a> {
+    /// Returns the form of a row that loses nothing.
+    ///
+    /// Bytes that are not UTF-8 are given back as they are. The fields of such a CSV row are given back too, because its bytes
+    /// mean nothing without the header; but not if bytes were replaced.
+    fn new(row: &'a Row, fields: Option<&'a Fields>) -> Self {
+        let bytes = &row.bytes[..row.bytes.len().min(MAX_REJECT_BYTES)];
+        let fields_of = |fields: &'a Fields| Some(Content::Fields(&fields.map));
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => Some(text),
+            // The row was cut within a character.
+            Err(error) if error.error_len().is_none() && bytes.len() == MAX_REJECT_BYTES => {
+                std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
+            }
+            Err(_) => None,
+        };
+        if let Some(text) = text {
+            return Self {
+                parsed: fields.map_or(Some(Content::Text(text)), fields_of),
+                bytes: None,
+            };
+        }
+        let is_whole = |fields: &&Fields| {
+            let replaced = |warning: &Warning| warning.code == WarningCode::ReplacedCharacters;
+            fields.notation == Notation::Csv && !fields.warnings.iter().any(replaced)
+        };
+        Self {
+            parsed: fields.filter(is_whole).and_then(fields_of),
+            bytes: Some(BASE64.encode(bytes)),
+        }
+    }
 }
 
 /// The rows that an invocation rejects.
@@ -77,20 +146,19 @@ impl<'a> Rejects<'a> {
         let Some(error) = errors.first() else {
             return Ok(());
         };
-        let record = match fields {
-            Some(fields) => Record::Fields(&fields.map),
-            None => Record::Text(
-                String::from_utf8_lossy(&row.bytes[..row.bytes.len().min(MAX_REJECT_BYTES)])
-                    .into_owned(),
-            ),
-        };
+        let all = errors.iter().map(Fault::new);
         let reject = Reject {
             line,
             offset: row.offset,
             code: error.code,
             field: error.field.as_deref(),
             message: error.to_string(),
-            record,
+            errors: if errors.len() > 1 {
+                all.collect()
+            } else {
+                Vec::new()
+            },
+            record: Record::new(row, fields),
             notation: fields
                 .is_some_and(|fields| fields.notation == Notation::Csv)
                 .then_some(CSV_NOTATION),
@@ -123,5 +191,74 @@ impl<'a> Rejects<'a> {
         put.map_err(|error| IngestError::S3(error.into()))?;
         self.names.push(name);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::rows::json;
+
+    fn record(bytes: &[u8], fields: Option<&Fields>) -> serde_json::Value {
+        let row = Row::new(0, 1, Bytes::copy_from_slice(bytes));
+        serde_json::to_value(Record::new(&row, fields)).unwrap()
+    }
+
+    fn fields(notation: Notation, warnings: Vec<Warning>) -> Fields {
+        Fields {
+            map: json::object(r#"{"a":"Zo\u00eb"}"#).unwrap(),
+            notation,
+            warnings,
+        }
+    }
+
+    #[test]
+    fn gives_back_what_was_given() {
+        let json = fields(Notation::Json, Vec::new());
+        for (bytes, fields, expected) in [
+            ("x", None, serde_json::json!({"record": "x"})),
+            (
+                "{…}",
+                Some(&json),
+                serde_json::json!({"record": {"a": "Zoë"}}),
+            ),
+        ] {
+            assert_eq!(record(bytes.as_bytes(), fields), expected);
+        }
+        // A long row is cut before a character.
+        let long = "€".repeat(MAX_REJECT_BYTES);
+        let kept = record(long.as_bytes(), None);
+        assert_eq!(kept["record"], "€".repeat(MAX_REJECT_BYTES / 3));
+    }
+
+    #[test]
+    fn gives_back_bytes_that_are_not_utf8() {
+        let bytes = b"{\"a\":\"Zo\xEB\"}";
+        let encoded = serde_json::json!(BASE64.encode(bytes));
+        let only_bytes = serde_json::json!({"record_base64": encoded});
+        assert_eq!(record(bytes, None), only_bytes);
+        let read = Warning::at(WarningCode::Windows1252, &"a");
+        let json = fields(Notation::Json, vec![read.clone()]);
+        assert_eq!(record(bytes, Some(&json)), only_bytes);
+        let csv = fields(Notation::Csv, vec![read]);
+        let both = serde_json::json!({"record": {"a": "Zoë"}, "record_base64": encoded});
+        assert_eq!(record(bytes, Some(&csv)), both);
+        let replaced = Warning::at(WarningCode::ReplacedCharacters, &"a");
+        let csv = fields(Notation::Csv, vec![replaced]);
+        assert_eq!(record(bytes, Some(&csv)), only_bytes);
+    }
+
+    #[test]
+    fn lists_all_errors_of_a_row() {
+        let error =
+            |field: &str| RowError::at(&field, RowErrorCode::WrongType, "must be a string.");
+        let faults =
+            [error("a"), error("b")].map(|error| serde_json::to_value(Fault::new(&error)).unwrap());
+        assert_eq!(
+            faults[1],
+            serde_json::json!({"code": "wrong_type", "field": "b", "message": "`b` must be a string."})
+        );
     }
 }

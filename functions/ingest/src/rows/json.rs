@@ -2,7 +2,7 @@
 
 use shared::model::value::{Map, Value};
 
-use super::{RowError, RowErrorCode};
+use super::{Fields, RowError, RowErrorCode};
 
 /// The maximum nesting depth of a record.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -29,6 +29,17 @@ pub(crate) fn object(row: &str) -> Result<Map, RowError> {
             "must be a JSON object.",
         )),
     }
+}
+
+/// Parses the bytes of a row that contains one JSON object.
+pub(crate) fn fields(row: &[u8]) -> Result<Fields, RowError> {
+    let text = std::str::from_utf8(row).map_err(|_| {
+        RowError::whole(
+            RowErrorCode::InvalidUtf8,
+            "is not valid UTF-8. Save the file as UTF-8.",
+        )
+    })?;
+    object(text).map(Fields::from)
 }
 
 struct Parser<'a> {

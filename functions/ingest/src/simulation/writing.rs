@@ -215,7 +215,7 @@ fn replaces_link_without_valid_version() {
                 }
                 let verdict = link(&app, vec![sides]).await.unwrap();
                 assert!(
-                    matches!(verdict, RowVerdict::Written),
+                    matches!(verdict, RowVerdict::Written(_)),
                     "{old:?} {by_hand:?}"
                 );
                 assert_eq!(versions(&world), vec![spelled(version); 2], "{old:?}");
@@ -336,7 +336,7 @@ fn rejects_row_whose_link_is_refused() {
                 other => panic!("{other:?}"),
             }
             let verdict = link(&app, vec![sides(1, 2, version)]).await.unwrap();
-            assert!(matches!(verdict, RowVerdict::Written), "{verdict:?}");
+            assert!(matches!(verdict, RowVerdict::Written(_)), "{verdict:?}");
         });
     }
 }
@@ -379,7 +379,7 @@ fn counts_every_row_with_a_link() {
             match verdict {
                 Ok(verdict) => {
                     assert_eq!(failures, 2);
-                    assert!(matches!(verdict, RowVerdict::Written), "{verdict:?}");
+                    assert!(matches!(verdict, RowVerdict::Written(_)), "{verdict:?}");
                 }
                 Err(error) => {
                     assert_eq!(failures, usize::MAX);
@@ -432,8 +432,8 @@ async fn counts(before: &[Before], rows: &[(u64, Keys)], sent_after: &[bool]) ->
     let (mut written, mut stale) = (0, 0);
     for verdict in writer.take_verdicts() {
         match verdict {
-            RowVerdict::Written => written += 1,
-            RowVerdict::Stale => stale += 1,
+            RowVerdict::Written(_) => written += 1,
+            RowVerdict::Stale(_) => stale += 1,
             RowVerdict::Rejected(_, error) => panic!("{error}"),
         }
     }

@@ -37,9 +37,9 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 pub(crate) enum RowVerdict {
     /// At least one of its items is stored: by this row, by an earlier invocation for the same import, or by a later row of the
     /// import that replaces the item.
-    Written,
+    Written(Row),
     /// For each of its items, the table has a newer version from another import.
-    Stale,
+    Stale(Row),
     /// One of its items cannot be stored.
     Rejected(Row, RowError),
 }
@@ -303,8 +303,8 @@ impl<'a> Writer<'a> {
             self.verdicts
                 .push(match (waiting.error, waiting.is_stored) {
                     (Some(error), _) => RowVerdict::Rejected(waiting.row, error),
-                    (None, true) => RowVerdict::Written,
-                    (None, false) => RowVerdict::Stale,
+                    (None, true) => RowVerdict::Written(waiting.row),
+                    (None, false) => RowVerdict::Stale(waiting.row),
                 });
         }
     }

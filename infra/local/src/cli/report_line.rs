@@ -7,7 +7,10 @@ use serde_json::Value;
 /// The shortest duration for which a rate is shown, in seconds.
 const SHORT: f64 = 0.1;
 
-/// Returns the line for a finished import.
+/// The maximum number of warnings, reasons and unknown fields that are listed of each.
+const MAX_LISTED: usize = 3;
+
+/// Returns the line for a finished import, and one more for each kind of warning, reason and unknown field.
 pub(crate) fn line(key: &str, report: &Value) -> String {
     let mut line = format!("{key}: ");
     if let Some(problem) = problem(report) {
@@ -21,7 +24,55 @@ pub(crate) fn line(key: &str, report: &Value) -> String {
     if let Some(rejects) = rejects(report) {
         line += &format!(" → {rejects}");
     }
-    escape_control(line.trim_end())
+    let mut lines = vec![escape_control(line.trim_end())];
+    lines.extend(listed(report, "reasons", "rejected", entry));
+    lines.extend(listed(report, "warnings", "warning", entry));
+    lines.extend(listed(report, "unknown_fields", "unknown field", unknown));
+    lines.join("\n")
+}
+
+/// Returns a line for each entry of a list in the report, up to [`MAX_LISTED`].
+fn listed(report: &Value, list: &str, name: &str, text: fn(&Value) -> String) -> Vec<String> {
+    let entries = report[list].as_array().map_or(&[][..], Vec::as_slice);
+    let shown = entries.iter().take(MAX_LISTED);
+    let mut lines: Vec<_> = shown
+        .map(|entry| format!("  {name}: {}", escape_control(&text(entry))))
+        .collect();
+    if entries.len() > MAX_LISTED {
+        let more = entries.len() - MAX_LISTED;
+        lines.push(format!("  … {more} more under `{list}` in the report"));
+    }
+    lines
+}
+
+/// Returns a warning or reason with its field, its count and its first place.
+fn entry(entry: &Value) -> String {
+    let mut text = entry["code"].as_str().unwrap_or_default().to_owned();
+    if let Some(field) = entry["field"].as_str() {
+        text += &format!(" {field}");
+    }
+    let count = count(entry, "count");
+    if count > 1 {
+        text += &format!(", {} times", HumanCount(count));
+    }
+    let first = &entry["first"];
+    let place = match (first["line"].as_u64(), first["offset"].as_u64()) {
+        (Some(line), _) => format!("line {line}"),
+        (None, Some(offset)) => format!("byte {offset}"),
+        (None, None) => return text,
+    };
+    let first = if count > 1 { "first at" } else { "at" };
+    format!("{text}, {first} {place}")
+}
+
+/// Returns an unknown field with its count and the known field that it resembles.
+fn unknown(field: &Value) -> String {
+    let name = field["name"].as_str().unwrap_or_default();
+    let rows = HumanCount(count(field, "count"));
+    match field["like"].as_str() {
+        Some(like) => format!("{name}, {rows} times; did you mean {like}?"),
+        None => format!("{name}, {rows} times"),
+    }
 }
 
 /// Returns the line for an import that failed.
@@ -62,6 +113,14 @@ fn rows(report: &Value) -> String {
     let truncated = count(report, "truncated");
     if truncated > 0 {
         parts.push(format!("of these {} truncated", HumanCount(truncated)));
+    }
+    for (name, counter) in [
+        ("replaced", &report["replaced"]),
+        ("skipped", &report["rows"]["skipped"]),
+    ] {
+        if let Some(count) = counter.as_u64().filter(|count| *count > 0) {
+            parts.push(format!("{} {name}", HumanCount(count)));
+        }
     }
     let unread = count(report, "unread");
     if unread > 0 {
@@ -136,6 +195,30 @@ mod tests {
             "started_at": "2026-01-01T00:00:00.000000Z", "finished_at": format!("2026-01-01T00:00:00.{milliseconds:03}Z"),
             "rejects": ["rejects/drop/purchase/pos/a.csv/v/0-7-7.ndjson"],
         })
+    }
+
+    #[test]
+    fn lists_warnings_reasons_and_unknown_fields() {
+        let mut report = report(20);
+        report["replaced"] = json!(4);
+        report["rows"] = json!({"read": 1204, "skipped": 12});
+        report["rejects"] = json!([]);
+        report["reasons"] =
+            json!([{"code": "invalid_json", "count": 1, "first": {"line": 3, "offset": 9}}]);
+        let warning = |field| json!({"code": "invalid_field", "field": field, "count": 1204, "first": {"line": null, "offset": 7}});
+        report["warnings"] = json!([{"code": "new_source", "count": 1}, warning("a"), warning("b\u{1b}"), warning("c"), warning("d")]);
+        report["unknown_fields"] = json!([{"name": "Currency", "count": 2, "like": "currency"}, {"name": "x", "count": 3}]);
+        let expected = [
+            "drop/purchase/pos/a.csv: 1,204 read, 1,200 written, 3 stale, 1 rejected, 4 replaced, 12 skipped in less than 0.1 s",
+            "  rejected: invalid_json, at line 3",
+            "  warning: new_source",
+            "  warning: invalid_field a, 1,204 times, first at byte 7",
+            "  warning: invalid_field b\\u{1b}, 1,204 times, first at byte 7",
+            "  … 2 more under `warnings` in the report",
+            "  unknown field: Currency, 2 times; did you mean currency?",
+            "  unknown field: x, 3 times",
+        ];
+        assert_eq!(line(KEY, &report), expected.join("\n"));
     }
 
     #[test]

@@ -39,6 +39,15 @@ fn unwraps_rejects() {
             "{given}"
         );
     }
+    // The bytes of a row in base64: {"email_id":"e"}
+    let of_bytes = r#"{"code":"c","message":"m","offset":0,"errors":[],"record_base64":"eyJlbWFpbF9pZCI6ImUifQ=="}"#;
+    let expected = Fields::from(object(row));
+    assert_eq!(unwrap_reject(object(of_bytes)), Ok(expected));
+    let broken = of_bytes.replace("==", "");
+    assert_eq!(
+        unwrap_reject(object(&broken)).unwrap_err().code.as_str(),
+        "invalid_value"
+    );
     for (record, code) in [("7", "wrong_type"), ("\"{\"", "invalid_json")] {
         let error = unwrap_reject(object(&reject(record))).unwrap_err();
         assert_eq!(error.code.as_str(), code, "{record}");
