@@ -15,7 +15,7 @@ use crate::{
     report::Status,
     report::rejects::Rejects,
     report::tally::Place,
-    rows::{Format, Row, Rows, Warning, WarningCode},
+    rows::{Format, Row, Rows, Start, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
@@ -201,7 +201,12 @@ impl<'a> Run<'a> {
     fn rows(&self) -> (Rows, u64) {
         if self.content().is_splittable() {
             let Progress { offset, line, .. } = self.work.progress;
-            let lines = Rows::lines(offset, line, self.work.range.end);
+            let start = if offset == self.work.range.start {
+                Start::Cut(offset)
+            } else {
+                Start::Value(offset)
+            };
+            let lines = Rows::lines(start, line, self.work.range.end);
             return (lines, offset.saturating_sub(1));
         }
         (

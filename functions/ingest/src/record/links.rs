@@ -8,12 +8,13 @@ use shared::model::{
 };
 
 use super::{Mapper, check::Path};
-use crate::rows::{RowError, RowErrorCode};
+use crate::rows::{RowError, RowErrorCode, Warning, WarningCode};
 
 /// The errors for which a `unify` row leaves an identifier out, if two remain: it is absent, or its value cannot be used. Other
 /// errors are mistakes of the file's layout.
-const LEFT_OUT: [RowErrorCode; 4] = [
+const LEFT_OUT: [RowErrorCode; 5] = [
     RowErrorCode::MissingField,
+    RowErrorCode::InvalidUtf8,
     RowErrorCode::InvalidValue,
     RowErrorCode::PlaceholderIdentifier,
     RowErrorCode::RoundedIdentifier,
@@ -99,8 +100,11 @@ impl Mapper<'_> {
                 "must be a string.",
             ));
         }
+        let warned = self.warned_fields(&map, path)?;
         let fields = map.iter().filter_map(|(name, value)| {
             let scalar = match value {
+                // A number that was too long to be kept as one.
+                Value::Text(text) if warned.contains(&name) => Scalar::Number(Cow::Borrowed(text)),
                 Value::Text(text) => Scalar::Text(Cow::Borrowed(text)),
                 Value::Number(number) => Scalar::Number(Cow::Borrowed(number)),
                 _ => return None,
@@ -114,6 +118,47 @@ impl Mapper<'_> {
             }
             None => RowError::at(path, error.code.into(), error.problem),
         })
+    }
+}
+
+impl Mapper<'_> {
+    /// Returns the fields of an identifier object that are numbers which reading kept as strings.
+    ///
+    /// # Errors
+    /// Reading guessed or replaced characters of the identifier, so it may name another customer.
+    fn warned_fields<'a>(
+        &self,
+        map: &'a Map,
+        path: &Path<'_>,
+    ) -> Result<Vec<&'a str>, RowError> {
+        let mut numbers = Vec::new();
+        for (name, value) in map.iter() {
+            let has_replaced = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+            let mut is_unreadable = has_replaced(name) || value.as_text().is_some_and(has_replaced);
+            if !self.reading.is_empty() {
+                let path = Path::Field(path, name).to_string();
+                let concerns = |warning: &&Warning| {
+                    warning.field.as_ref().is_none_or(|field| *field == path)
+                };
+                for warning in self.reading.iter().filter(concerns) {
+                    match warning.code {
+                        WarningCode::NumberAsText if warning.field.is_some() => numbers.push(name),
+                        WarningCode::Windows1252 | WarningCode::ReplacedCharacters => {
+                            is_unreadable = true;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            if is_unreadable {
+                return Err(RowError::at(
+                    &Path::Field(path, name),
+                    RowErrorCode::InvalidUtf8,
+                    "has characters that are not valid UTF-8, so it may name another customer. Save the file as UTF-8.",
+                ));
+            }
+        }
+        Ok(numbers)
     }
 }
 

@@ -185,6 +185,7 @@ pub(crate) fn map_record(
         context,
         version,
         notation,
+        reading: warnings.clone(),
     };
     let mapped = match record_type {
         RecordType::CustomerRecord => mapper.customer_record(fields).map(MappedRecord::from),
@@ -235,9 +236,9 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
             notation = Notation::Csv;
         }
         // Each record is shorter than the reject that contains it, so the loop ends.
-        fields = match (fields.remove("record"), fields.remove("record_base64")) {
-            (Some(Value::Map(record)), _) => record,
-            (Some(Value::Text(record)), None) => json::object(&record)?,
+        let read = match (fields.remove("record"), fields.remove("record_base64")) {
+            (Some(Value::Map(record)), _) => record.into(),
+            (Some(Value::Text(record)), None) => json::fields(record.as_bytes())?,
             (None, Some(Value::Text(bytes))) => {
                 let Ok(bytes) = BASE64.decode(bytes.as_bytes()) else {
                     return Err(field_error(
@@ -246,9 +247,7 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
                         "is not valid base64. Drop the original file again.",
                     ));
                 };
-                let read = json::fields(&bytes)?;
-                warnings.extend(read.warnings);
-                read.map
+                json::fields(&bytes)?
             }
             _ => {
                 return Err(field_error(
@@ -258,6 +257,16 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
                 ));
             }
         };
+        fields = read.map;
+        // Warnings about the reject itself concern its record.
+        for warning in &mut warnings {
+            if let Some(field) = &mut warning.field
+                && let Some(path) = field.strip_prefix("record.")
+            {
+                *field = path.to_owned();
+            }
+        }
+        warnings.extend(read.warnings);
     }
 }
 
@@ -267,6 +276,8 @@ struct Mapper<'a> {
     version: Version,
     /// How the row is written, which decides how its identifiers are read.
     notation: Notation,
+    /// What reading the row changed.
+    reading: Vec<Warning>,
 }
 
 impl Mapper<'_> {

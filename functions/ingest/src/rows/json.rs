@@ -1,8 +1,11 @@
-//! Parses the JSON of a row. Numbers are kept as written, and the nesting depth is bounded.
+//! Parses the JSON of a row. Numbers are kept as written, the nesting depth is bounded, and damage is repaired with a warning.
 
 use shared::model::value::{Map, Value};
 
-use super::{Fields, RowError, RowErrorCode};
+use super::{
+    Fields, RowError, RowErrorCode, Warning, WarningCode,
+    encoding::{self, Change, Decoded},
+};
 
 /// The maximum nesting depth of a record.
 pub(crate) const MAX_DEPTH: usize = 32;
@@ -13,59 +16,110 @@ const MAX_DIGITS: usize = 38;
 /// DynamoDB's maximum magnitude of a number, as a power of ten.
 const MAX_EXPONENT: i64 = 125;
 
-/// Parses a row that contains one JSON object (RFC 8259). If two fields have the same name, the later one wins.
+/// The maximum number of warnings of a row that name their fields. One more for each code covers all others.
+const MAX_WARNINGS: usize = 64;
+/// The maximum length of a name in the path of a warning, in bytes.
+const MAX_NAME_BYTES: usize = 256;
+
+/// Parses a row that contains one JSON object. If two fields have the same name, the later one wins.
+///
+/// Accepts RFC 8259 and, with warnings, what common programs write beyond it: text that is not UTF-8, halves of surrogate pairs, `NaN`
+/// and infinities, control characters in strings, and numbers that DynamoDB cannot store exactly.
 ///
 /// Library parsers convert numbers to floats, or read the text that they keep at least twice. This parser reads each byte once.
+pub(crate) fn fields(row: &[u8]) -> Result<Fields, RowError> {
+    match std::str::from_utf8(row) {
+        Ok(text) => parse(text, &[]),
+        Err(_) => {
+            let Decoded { text, changes } = encoding::json(row);
+            parse(&text, &changes)
+        }
+    }
+}
+
+/// Parses the fields of a row, without its warnings.
+#[cfg(any(test, fuzzing))]
 pub(crate) fn object(row: &str) -> Result<Map, RowError> {
-    let mut parser = Parser { text: row, at: 0 };
+    fields(row.as_bytes()).map(|fields| fields.map)
+}
+
+/// Returns whether a row is valid JSON, as [`fields`] accepts it.
+pub(super) fn is_valid(row: &[u8]) -> bool {
+    !fields(row).is_err_and(|error| error.code == RowErrorCode::InvalidJson)
+}
+
+/// Parses the text of a row, of which the strings in `changes` were not UTF-8.
+fn parse(row: &str, changes: &[Change]) -> Result<Fields, RowError> {
+    let mut parser = Parser {
+        text: row,
+        at: 0,
+        changes,
+        warnings: Vec::new(),
+    };
     let value = parser.value(1)?;
     if parser.peek().is_some() {
         return Err(parser.syntax_error());
     }
-    match value {
-        Value::Map(map) => Ok(map),
-        _ => Err(RowError::whole(
+    let Some(Value::Map(map)) = value else {
+        return Err(RowError::whole(
             RowErrorCode::NotAnObject,
             "must be a JSON object.",
-        )),
-    }
-}
-
-/// Parses the bytes of a row that contains one JSON object.
-pub(crate) fn fields(row: &[u8]) -> Result<Fields, RowError> {
-    let text = std::str::from_utf8(row).map_err(|_| {
-        RowError::whole(
-            RowErrorCode::InvalidUtf8,
-            "is not valid UTF-8. Save the file as UTF-8.",
-        )
-    })?;
-    object(text).map(Fields::from)
+        ));
+    };
+    let warnings = parser.warnings.into_iter().map(Warning::from).collect();
+    Ok(Fields {
+        warnings,
+        ..Fields::from(map)
+    })
 }
 
 struct Parser<'a> {
     text: &'a str,
     /// The index of the next byte.
     at: usize,
+    /// The strings from here on that were not UTF-8.
+    changes: &'a [Change],
+    warnings: Vec<Found>,
+}
+
+/// A warning, and the path of its field within the current value.
+struct Found {
+    code: WarningCode,
+    path: String,
+    /// Whether it covers all further warnings with its code, without their paths.
+    is_further: bool,
+}
+
+impl From<Found> for Warning {
+    fn from(found: Found) -> Self {
+        if found.is_further {
+            return Self::whole(found.code);
+        }
+        Self::at(found.code, &found.path)
+    }
 }
 
 impl<'a> Parser<'a> {
-    /// Parses a value at this nesting depth, from 1.
-    fn value(&mut self, depth: usize) -> Result<Value, RowError> {
+    /// Parses a value at this nesting depth, from 1. Returns `None` for `NaN` or an infinity.
+    fn value(&mut self, depth: usize) -> Result<Option<Value>, RowError> {
         if depth > MAX_DEPTH {
             return Err(RowError::whole(
                 RowErrorCode::TooDeep,
                 format!("has more than {MAX_DEPTH} levels of nesting, the limit. Remove levels."),
             ));
         }
-        match self.peek() {
-            Some(b'{') => self.map(depth).map(Value::Map),
-            Some(b'[') => self.list(depth).map(Value::List),
-            Some(b'"') => self.string().map(Value::Text),
-            Some(b't') => self.literal("true", Value::Bool(true)),
-            Some(b'f') => self.literal("false", Value::Bool(false)),
-            Some(b'n') => self.literal("null", Value::Null),
-            _ => self.number().map(Value::Number),
-        }
+        let value = match self.peek() {
+            Some(b'{') => Value::Map(self.map(depth)?),
+            Some(b'[') => Value::List(self.list(depth)?),
+            Some(b'"') => Value::Text(self.string()?),
+            Some(b't') => self.literal("true", Value::Bool(true))?,
+            Some(b'f') => self.literal("false", Value::Bool(false))?,
+            Some(b'n') => self.literal("null", Value::Null)?,
+            Some(b'N' | b'I') => return self.not_a_number(),
+            Some(b'-') if self.text[self.at..].starts_with("-I") => return self.not_a_number(),
+            _ => self.number()?,
+        };
+        Ok(Some(value))
     }
 
     fn map(&mut self, depth: usize) -> Result<Map, RowError> {
@@ -78,11 +132,20 @@ impl<'a> Parser<'a> {
             if self.peek() != Some(b'"') {
                 return Err(self.syntax_error());
             }
-            let name = self.string()?;
+            let warnings = self.warnings.len();
+            let name = self.name()?;
             if !self.skip_next(b':') {
                 return Err(self.syntax_error());
             }
-            entries.push((name, self.value(depth + 1)?));
+            let value = self.value(depth + 1)?;
+            if self.warnings.len() > warnings {
+                self.prepend_name(warnings, &name);
+            }
+            match value {
+                Some(value) => entries.push((name, value)),
+                // The later field wins, even if it is left out.
+                None => entries.retain(|(earlier, _)| *earlier != name),
+            }
             if self.skip_next(b'}') {
                 return Ok(entries.into_iter().collect());
             }
@@ -99,7 +162,14 @@ impl<'a> Parser<'a> {
             return Ok(items);
         }
         loop {
-            items.push(self.value(depth + 1)?);
+            let warnings = self.warnings.len();
+            // An item that is left out becomes `null`, so that the others keep their places.
+            let value = self.value(depth + 1)?.unwrap_or(Value::Null);
+            for found in &mut self.warnings[warnings..] {
+                let separator = separator(&found.path);
+                found.path = format!("[{}]{separator}{}", items.len(), found.path);
+            }
+            items.push(value);
             if self.skip_next(b']') {
                 return Ok(items);
             }
@@ -109,25 +179,91 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Parses the name of a field. A name in which characters are missing is an error, because it may mean another field.
+    fn name(&mut self) -> Result<String, RowError> {
+        let warnings = self.warnings.len();
+        let name = self.string()?;
+        let is_replaced = |found: &Found| found.code == WarningCode::ReplacedCharacters;
+        if self.warnings[warnings..].iter().any(is_replaced) {
+            return Err(RowError::whole(
+                RowErrorCode::InvalidUtf8,
+                "has a field name with characters that cannot be read. Correct the name, and save the file as UTF-8.",
+            ));
+        }
+        Ok(name)
+    }
+
+    /// Adds a name in front of the paths of the warnings from `first` on.
+    fn prepend_name(&mut self, first: usize, name: &str) {
+        let name = &name[..name.floor_char_boundary(MAX_NAME_BYTES)];
+        for found in &mut self.warnings[first..] {
+            found.path = format!("{name}{}{}", separator(&found.path), found.path);
+        }
+    }
+
+    /// Adds a warning about the current value.
+    fn warn(&mut self, code: WarningCode) {
+        let further = self.warnings.get(MAX_WARNINGS..);
+        if further.is_some_and(|further| further.iter().any(|found| found.code == code)) {
+            return;
+        }
+        self.warnings.push(Found {
+            code,
+            path: String::new(),
+            is_further: further.is_some(),
+        });
+    }
+
     fn string(&mut self) -> Result<String, RowError> {
         self.at += 1;
+        self.warn_of_change();
         let plain = self.plain();
         if self.byte() == Some(b'"') {
             self.at += 1;
             return Ok(plain.to_owned());
         }
-        let mut text = plain.to_owned();
+        self.rest_of_string(plain.to_owned())
+    }
+
+    /// Reads the rest of a string, from its first escape or control character on.
+    fn rest_of_string(&mut self, mut text: String) -> Result<String, RowError> {
+        let (mut is_replaced, mut has_control) = (false, false);
         loop {
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(text);
+                    break;
                 }
-                Some(b'\\') => text.push(self.escaped().ok_or_else(|| self.syntax_error())?),
-                // A control character, or the end of the row.
-                _ => return Err(self.syntax_error()),
+                Some(b'\\') => {
+                    let escaped = self.escaped().ok_or_else(|| self.syntax_error())?;
+                    is_replaced |= escaped == Escaped::HalfPair;
+                    text.push(escaped.character());
+                }
+                Some(control) => {
+                    has_control = true;
+                    text.push(char::from(control));
+                    self.at += 1;
+                }
+                None => return Err(self.syntax_error()),
             }
             text.push_str(self.plain());
+        }
+        if is_replaced {
+            self.warn(WarningCode::ReplacedCharacters);
+        }
+        if has_control {
+            self.warn(WarningCode::ControlCharacters);
+        }
+        Ok(text)
+    }
+
+    /// Adds a warning if the string that begins here was not UTF-8.
+    fn warn_of_change(&mut self) {
+        if let Some((change, rest)) = self.changes.split_first()
+            && change.at == self.at
+        {
+            self.changes = rest;
+            self.warn(change.code);
         }
     }
 
@@ -139,33 +275,44 @@ impl<'a> Parser<'a> {
         plain
     }
 
-    /// Reads an escape sequence and returns its character.
-    fn escaped(&mut self) -> Option<char> {
+    /// Reads an escape sequence.
+    fn escaped(&mut self) -> Option<Escaped> {
         self.at += 1;
         let escape = self.byte()?;
         self.at += 1;
-        Some(match escape {
+        Some(Escaped::Character(match escape {
             b'"' | b'\\' | b'/' => char::from(escape),
             b'b' => '\u{8}',
             b'f' => '\u{c}',
             b'n' => '\n',
             b'r' => '\r',
             b't' => '\t',
-            b'u' => {
-                let high = self.four_digits()?;
-                if !(0xd800..0xdc00).contains(&high) {
-                    return char::from_u32(high);
-                }
-                // A pair of surrogates encodes one character.
-                let low = self.text[self.at..].starts_with("\\u").then(|| {
-                    self.at += 2;
-                    self.four_digits()
-                })??;
-                let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
-                return char::from_u32(0x10000 + ((high - 0xd800) << 10) + low);
-            }
+            b'u' => return self.unicode(),
             _ => return None,
-        })
+        }))
+    }
+
+    /// Reads the rest of a `\u` escape, and the second one of a surrogate pair.
+    fn unicode(&mut self) -> Option<Escaped> {
+        let high = self.four_digits()?;
+        if !(0xd800..0xdc00).contains(&high) {
+            let half = Some(Escaped::HalfPair);
+            return char::from_u32(high).map(Escaped::Character).or(half);
+        }
+        let end = self.at;
+        let low = self.text[end..].starts_with("\\u").then(|| {
+            self.at += 2;
+            self.four_digits()
+        });
+        let low = low.flatten().and_then(|low| low.checked_sub(0xdc00));
+        let pair = low
+            .filter(|low| *low < 0x400)
+            .and_then(|low| char::from_u32(0x10000 + ((high - 0xd800) << 10) + low));
+        if pair.is_none() {
+            // What follows is read for itself.
+            self.at = end;
+        }
+        Some(pair.map_or(Escaped::HalfPair, Escaped::Character))
     }
 
     /// Reads the four hexadecimal digits of a `\u` escape.
@@ -186,7 +333,21 @@ impl<'a> Parser<'a> {
         Err(self.syntax_error())
     }
 
-    fn number(&mut self) -> Result<String, RowError> {
+    /// Parses `NaN`, `Infinity` or `-Infinity`, as Python writes them.
+    fn not_a_number(&mut self) -> Result<Option<Value>, RowError> {
+        self.skip(b'-');
+        let word = if self.byte() == Some(b'N') {
+            "NaN"
+        } else {
+            "Infinity"
+        };
+        self.literal(word, Value::Null)?;
+        self.warn(WarningCode::NotANumber);
+        Ok(None)
+    }
+
+    /// Parses a number. One that DynamoDB cannot store exactly becomes a string with its digits.
+    fn number(&mut self) -> Result<Value, RowError> {
         let begin = self.at;
         self.skip(b'-');
         let whole = self.digits();
@@ -202,16 +363,12 @@ impl<'a> Parser<'a> {
         if !(is_whole && has_fraction && has_exponent) {
             return Err(self.syntax_error());
         }
-        let number = number(&self.text[begin..self.at]).ok_or_else(|| {
-            RowError::whole(
-                RowErrorCode::InvalidValue,
-                format!(
-                    "contains a number that cannot be stored exactly. The limits are {MAX_DIGITS} digits and an exponent of \
-                     {MAX_EXPONENT}. Send it as a string."
-                ),
-            )
-        })?;
-        Ok(number.to_owned())
+        let text = &self.text[begin..self.at];
+        if let Some(number) = number(text) {
+            return Ok(Value::Number(number.to_owned()));
+        }
+        self.warn(WarningCode::NumberAsText);
+        Ok(Value::Text(text.to_owned()))
     }
 
     fn digits(&mut self) -> &'a str {
@@ -259,6 +416,32 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// What an escape sequence means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escaped {
+    Character(char),
+    /// Half of a surrogate pair, without the other one.
+    HalfPair,
+}
+
+impl Escaped {
+    const fn character(self) -> char {
+        match self {
+            Self::Character(character) => character,
+            Self::HalfPair => char::REPLACEMENT_CHARACTER,
+        }
+    }
+}
+
+/// Returns what separates a name or an index from the rest of its path.
+fn separator(rest: &str) -> &'static str {
+    if rest.is_empty() || rest.starts_with('[') {
+        ""
+    } else {
+        "."
+    }
+}
+
 /// Returns the number as written, without a plus sign; `None` if it is invalid or DynamoDB cannot store it exactly.
 pub(crate) fn number(text: &str) -> Option<&str> {
     let text = text.strip_prefix('+').unwrap_or(text);
@@ -284,6 +467,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::rows::MAX_ROW_BYTES;
 
     fn code(row: &str) -> &'static str {
         object(row).unwrap_err().code.as_str()
@@ -296,11 +480,6 @@ mod tests {
             serde_json::to_string(&map).unwrap(),
             r#"{"a":12.50,"b":-0.1e2,"c":100000000000000000000.5}"#
         );
-        assert_eq!(
-            code(&format!(r#"{{"a": {}}}"#, "1".repeat(39))),
-            "invalid_value"
-        );
-        assert_eq!(code(r#"{"a": 1e126}"#), "invalid_value");
         assert_eq!(number("1."), None);
         assert_eq!(number(".5"), None);
         assert_eq!(number("1_000"), None);
@@ -331,15 +510,9 @@ mod tests {
         assert_eq!(code(""), "invalid_json");
         assert_eq!(code(r#"{"a":1} {"#), "invalid_json");
         for broken in [
-            r#"{"a":"\ud800"}"#,
-            r#"{"a":"\ud800\u0041"}"#,
-            r#"{"a":"\udc00"}"#,
-            r#"{"a":"\ud800\ue000"}"#,
-            r#"{"a":"\ud800 udc00"}"#,
             r#"{"a":"\u+123"}"#,
             r#"{"a":"\u00"}"#,
             r#"{"a":"\x"}"#,
-            "{\"a\":\"\u{1}\"}",
             r#"{"a":01}"#,
             r#"{"a":-}"#,
             r#"{"a":1.}"#,
@@ -347,6 +520,15 @@ mod tests {
             r#"{"a":1e}"#,
             r#"{"a":+1}"#,
             r#"{"a":nul}"#,
+            r#"{"a":nan}"#,
+            r#"{"a":Nan}"#,
+            r#"{"a":Infinit}"#,
+            r#"{"a":+Infinity}"#,
+            r#"{"a":-NaN}"#,
+            r#"{"a":--Infinity}"#,
+            r#"{"a":"\ud800\u12"}"#,
+            r#"{"a":'b'}"#,
+            r#"{"a":1} // b"#,
             r#"{"a":1,}"#,
             r#"{"a" 1}"#,
             r#"{"a":[1,]}"#,
@@ -373,6 +555,101 @@ mod tests {
         assert_eq!(code(&nested(32)), "too_deep");
     }
 
+    /// Returns the fields of a row as JSON, and its warnings.
+    fn read(row: &[u8]) -> (String, Vec<String>) {
+        let fields = fields(row).unwrap();
+        let warnings = fields.warnings.iter().map(|warning| {
+            let field = warning.field.as_deref().unwrap_or("-");
+            format!("{} {field}", warning.code.as_str())
+        });
+        let map = serde_json::to_string(&fields.map).unwrap();
+        (map, warnings.collect())
+    }
+
+    #[test]
+    fn replaces_half_surrogate_pairs() {
+        for (escaped, text) in [
+            (r"\ud83d", "\u{FFFD}"),
+            (r"ok \ud83d", "ok \u{FFFD}"),
+            (r"\ud83d\n", "\u{FFFD}\\n"),
+            (r"\ude00!", "\u{FFFD}!"),
+            (r"\ud83d\u0041", "\u{FFFD}A"),
+            (r"\ud83d\ud83d\ude00", "\u{FFFD}\u{1F600}"),
+            (r"\ud83d\ue000", "\u{FFFD}\u{E000}"),
+            (r"\ud83d ude00", "\u{FFFD} ude00"),
+        ] {
+            let (map, warnings) = read(format!(r#"{{"a":[1,"{escaped}"]}}"#).as_bytes());
+            assert_eq!(map, format!(r#"{{"a":[1,"{text}"]}}"#), "{escaped}");
+            assert_eq!(warnings, ["replaced_characters a[1]"], "{escaped}");
+        }
+        let pair = read(br#"{"a":"ok \ud83d\ude00"}"#);
+        assert_eq!(pair, ("{\"a\":\"ok \u{1F600}\"}".to_owned(), vec![]));
+        assert_eq!(code(r#"{"\ud83d":1}"#), "invalid_utf8");
+    }
+
+    #[test]
+    fn leaves_out_what_is_not_a_number() {
+        let (map, warnings) =
+            read(br#"{"a":{"b":NaN,"c":[{"d":-Infinity},Infinity,[NaN]]},"e":1,"e":NaN,"f":NaN,"f":2}"#);
+        assert_eq!(map, r#"{"a":{"c":[{},null,[null]]},"f":2}"#);
+        assert_eq!(
+            warnings,
+            [
+                "not_a_number a.b",
+                "not_a_number a.c[0].d",
+                "not_a_number a.c[1]",
+                "not_a_number a.c[2][0]",
+                "not_a_number e",
+                "not_a_number f"
+            ]
+        );
+        assert_eq!(code("NaN"), "not_an_object");
+    }
+
+    #[test]
+    fn keeps_long_numbers_as_strings() {
+        let long = "1".repeat(39);
+        let (map, warnings) = read(format!(r#"{{"a":{long},"b":[-1E+126]}}"#).as_bytes());
+        assert_eq!(map, format!(r#"{{"a":"{long}","b":["-1E+126"]}}"#));
+        assert_eq!(warnings, ["number_as_text a", "number_as_text b[0]"]);
+    }
+
+    #[test]
+    fn keeps_control_characters() {
+        let (map, warnings) = read(b"{\"a\":\"b\tc\x01\r\n\",\"d\":\"\x7F\"}");
+        assert_eq!(map, "{\"a\":\"b\\tc\\u0001\\r\\n\",\"d\":\"\u{7f}\"}");
+        assert_eq!(warnings, ["control_characters a"]);
+    }
+
+    #[test]
+    fn reads_strings_that_are_not_utf8() {
+        let (map, warnings) =
+            read(b"{\"a\":{\"Gr\xF6\xDFe\":\"\xC4\"},\"b\":[\"\xC3\xA9\xFF\",\"\xC3\xA9\"]}");
+        assert_eq!(map, "{\"a\":{\"Größe\":\"Ä\"},\"b\":[\"é\u{FFFD}\",\"é\"]}");
+        assert_eq!(
+            warnings,
+            [
+                "windows_1252 a.Größe",
+                "windows_1252 a.Größe",
+                "replaced_characters b[0]"
+            ]
+        );
+        for row in [&b"{\"\xC3\xA9\xFF\":1}"[..], b"{\"a\":{\"\xC3\xA9\xFF\":1}}"] {
+            assert_eq!(fields(row).unwrap_err().code.as_str(), "invalid_utf8");
+        }
+        assert_eq!(fields(b"{\xFF}").unwrap_err().code.as_str(), "invalid_json");
+    }
+
+    #[test]
+    fn limits_the_warnings_of_a_row() {
+        let name = "é".repeat(MAX_ROW_BYTES / 4);
+        let many = vec!["NaN"; 1000].join(",");
+        let (_, warnings) = read(format!("{{\"{name}\":[{many},1e999,1e999]}}").as_bytes());
+        assert_eq!(warnings.len(), MAX_WARNINGS + 2);
+        assert_eq!(warnings[0], format!("not_a_number {}[0]", "é".repeat(MAX_NAME_BYTES / 2)));
+        assert_eq!(warnings[MAX_WARNINGS..], ["not_a_number -", "number_as_text -"]);
+    }
+
     proptest! {
         #[test]
         fn any_json_comes_back(text in "[a-z\"\\\\\u{1F600}\u{e9}]{0,12}", number in any::<i64>(), flag: bool) {
@@ -381,23 +658,30 @@ mod tests {
             prop_assert_eq!(serde_json::to_value(&map).unwrap(), json);
         }
 
-        /// Another parser accepts the same texts and returns the same values.
+        /// Another parser accepts the same texts and returns the same values, unless there is a warning.
         #[test]
         fn it_reads_as_another_parser_does(
-            text in "(\\{|\\}|\\[|\\]|,|:|\"[a-zé]{0,2}\"|\"(\\\\([nt/u\"b]|u00e9|ud83d\\\\ude00|ud83d|ude00)){1,2}\"|-?[0-9]{1,3}|[0-9][.]?[0-9]?([eE][+-]?[0-9])?|true|null|nul| |\n|\t|\u{1}){0,12}",
+            text in "(\\{|\\}|\\[|\\]|,|:|\"[a-zé]{0,2}\"|\"(\\\\([nt/u\"b]|u00e9|ud83d\\\\ude00|ud83d|ude00)){1,2}\"|-?[0-9]{1,3}|[0-9][.]?[0-9]?([eE][+-]?[0-9])?|true|null|nul|NaN|-?Infinity| |\n|\t|\u{1}){0,12}",
             object_around: bool,
         ) {
             let text = if object_around { format!("{{\"a\":{text}}}") } else { text };
-            let own = object(&text);
+            let own = fields(text.as_bytes());
             let other = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
             match (own, other) {
                 (Ok(own), Ok(other)) => {
-                    let own: serde_json::Value = serde_json::from_str(&serde_json::to_string(&own).unwrap()).unwrap();
-                    prop_assert_eq!(own, serde_json::Value::Object(other));
+                    let map: serde_json::Value = serde_json::from_str(&serde_json::to_string(&own.map).unwrap()).unwrap();
+                    prop_assert_eq!(map, serde_json::Value::Object(other));
+                    prop_assert_eq!(own.warnings, []);
                 }
                 (Err(_), Err(_)) => {}
+                (Ok(own), Err(_)) if !own.warnings.is_empty() => {}
                 (own, other) => prop_assert!(false, "{text:?}: {own:?}, {other:?}"),
             }
+        }
+
+        #[test]
+        fn no_bytes_panic(row in prop::collection::vec(prop::sample::select(b"{}[]\":,a\\\t0\xC3\xA9\xED\xA0\x80".to_vec()), 0..40)) {
+            let _ = fields(&row);
         }
 
         #[test]

@@ -6,8 +6,10 @@ use shared::model::{identifier::Notation, value::Map};
 
 use crate::source::{FileError, FileErrorKind};
 
+mod border;
 mod csv;
 mod document;
+pub(crate) mod encoding;
 mod error;
 pub(crate) mod json;
 mod layout;
@@ -21,6 +23,7 @@ use document::Document;
 pub(crate) use error::{RowError, RowErrorCode};
 pub(crate) use layout::{Encoding, Format, Layout};
 use lines::Lines;
+pub(crate) use lines::Start;
 pub(crate) use warning::{Warning, WarningCode};
 
 /// The maximum size of a row, in bytes.
@@ -125,9 +128,9 @@ impl Rows {
         }
     }
 
-    /// Splits the lines that begin at `start` or after it, and before `end`. Unless `start` is 0, the pushed bytes begin one byte
-    /// before it: if that byte ends a line, another line begins at `start`.
-    pub(crate) fn lines(start: u64, line: Option<u64>, end: Option<u64>) -> Self {
+    /// Splits the lines from `start` on that begin before `end`. Unless the start is 0, the pushed bytes begin one byte before it: if
+    /// that byte ends a line, another line begins at `start`.
+    pub(crate) fn lines(start: Start, line: Option<u64>, end: Option<u64>) -> Self {
         Self::Lines(Lines::from(start, line.unwrap_or(1), end))
     }
 
@@ -218,20 +221,20 @@ impl Rows {
             }
             None => {}
         }
+        let Self::Csv(csv) = self else {
+            return json::fields(&row.bytes);
+        };
         let text = std::str::from_utf8(&row.bytes).map_err(|_| {
             RowError::whole(
                 RowErrorCode::InvalidUtf8,
                 "is not valid UTF-8. Save the file as UTF-8.",
             )
         })?;
-        match self {
-            Self::Csv(csv) => Ok(Fields {
-                map: csv.fields(text)?,
-                notation: Notation::Csv,
-                warnings: Vec::new(),
-            }),
-            Self::Lines(_) | Self::Document(_) => json::object(text).map(Fields::from),
-        }
+        Ok(Fields {
+            map: csv.fields(text)?,
+            notation: Notation::Csv,
+            warnings: Vec::new(),
+        })
     }
 }
 

@@ -17,6 +17,10 @@ named! {
         ReplacedCharacters = "replaced_characters",
         /// `NaN` or an infinity was left out.
         NotANumber = "not_a_number",
+        /// A number that cannot be stored exactly was kept as a string.
+        NumberAsText = "number_as_text",
+        /// A JSON string contains control characters that should be escaped. They were kept.
+        ControlCharacters = "control_characters",
         /// A cell in a column without a name was left out.
         UnnamedColumn = "unnamed_column",
         /// Adjacent rows of one order are identical, and count once.
