@@ -1,17 +1,19 @@
 //! Splits a `.json` file into rows. The content determines its shape: an array, an envelope `{"records":[…]}`, one or several
-//! objects, or NDJSON.
+//! objects, or NDJSON. Several arrays or envelopes may follow one another.
 //!
 //! Keeps at most one row in memory, and up to 1 MiB until the shape is known.
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::{
-    BOM, FileError, FileErrorKind, FramingError, Lines, MAX_ROW_BYTES, RecordsField, Row, beginning,
+    FileError, FileErrorKind, FramingError, Lines, MAX_ROW_BYTES, RecordsField, Row, beginning,
+    border::{self, Borders, MAX_WHITESPACE, RECORD_SEPARATOR},
+    lines::Input,
 };
 
 mod shape;
 
-use shape::{Input, Scan, Shape};
+use shape::{Scan, Shape};
 
 /// Splits chunks into rows.
 #[derive(Debug)]
@@ -20,46 +22,72 @@ pub(crate) struct Document {
     reader: Reader,
 }
 
-/// The reader for the shape of the file.
+/// The reader for the shape of the file, or of what follows an array or envelope.
 #[derive(Debug)]
 enum Reader {
-    /// The bytes read before the shape was known.
-    Undecided(BytesMut),
+    Undecided(Undecided),
     Lines(Lines),
     Values(Values),
+}
+
+/// The bytes read before the shape is known, without whitespace in front of them.
+#[derive(Debug)]
+struct Undecided {
+    buffer: BytesMut,
+    /// Where the buffer begins in the object, in bytes.
+    offset: u64,
+    line: u64,
+    /// Whether a record separator precedes the buffer.
+    is_separated: bool,
 }
 
 impl Document {
     pub(crate) fn new(records: RecordsField) -> Self {
         Self {
             records,
-            reader: Reader::Undecided(BytesMut::new()),
+            reader: Reader::Undecided(Undecided {
+                buffer: BytesMut::new(),
+                offset: 0,
+                line: 1,
+                is_separated: false,
+            }),
         }
     }
 
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         match &mut self.reader {
-            Reader::Undecided(buffer) => buffer.extend_from_slice(chunk),
+            Reader::Undecided(undecided) => undecided.buffer.extend_from_slice(chunk),
             Reader::Lines(lines) => lines.push(chunk),
             Reader::Values(values) => values.buffer.extend_from_slice(chunk),
         }
     }
 
     pub(crate) fn next(&mut self) -> Option<Row> {
-        self.decide(Input::Partial);
-        match &mut self.reader {
-            Reader::Undecided(_) => None,
-            Reader::Lines(lines) => lines.next(),
-            Reader::Values(values) => values.next(),
-        }
+        self.split(Input::Partial)
     }
 
+    /// Returns the next of the last rows. Call it until it returns `None`.
     pub(crate) fn finish(&mut self) -> Option<Row> {
-        self.decide(Input::Complete);
-        match &mut self.reader {
-            Reader::Undecided(_) => None,
-            Reader::Lines(lines) => lines.next().or_else(|| lines.finish()),
-            Reader::Values(values) => values.next().or_else(|| values.finish()),
+        self.split(Input::Complete)
+    }
+
+    fn split(&mut self, input: Input) -> Option<Row> {
+        loop {
+            let row = match &mut self.reader {
+                Reader::Undecided(undecided) => {
+                    let reader = undecided.decide(self.records, input)?;
+                    self.reader = reader;
+                    continue;
+                }
+                Reader::Lines(lines) => return lines.split(input),
+                Reader::Values(values) => values.split(input),
+            };
+            match (row, &mut self.reader) {
+                (None, Reader::Values(values)) => {
+                    self.reader = Reader::Undecided(values.take_rest()?);
+                }
+                (row, _) => return row,
+            }
         }
     }
 
@@ -72,39 +100,51 @@ impl Document {
 
     pub(crate) fn position(&self) -> u64 {
         match &self.reader {
-            Reader::Undecided(_) => 0,
+            Reader::Undecided(undecided) => undecided.offset,
             Reader::Lines(lines) => lines.position(),
-            Reader::Values(values) => values.offset,
+            Reader::Values(values) => values.position(),
         }
     }
 
     pub(crate) fn line(&self) -> u64 {
         match &self.reader {
-            Reader::Undecided(_) => 1,
+            Reader::Undecided(undecided) => undecided.line,
             Reader::Lines(lines) => lines.line(),
             Reader::Values(values) => values.line,
         }
     }
+}
 
-    /// Chooses the reader, as soon as the shape is known.
-    fn decide(&mut self, input: Input) {
-        let Reader::Undecided(buffer) = &mut self.reader else {
-            return;
-        };
-        let Some(shape) = shape::of(buffer, self.records, input) else {
-            return;
-        };
-        let buffer = std::mem::take(buffer);
-        self.reader = match shape {
-            Shape::Lines => {
-                let mut lines = Lines::new();
+impl Undecided {
+    /// Returns the reader for the shape, as soon as it is known.
+    fn decide(&mut self, records: RecordsField, input: Input) -> Option<Reader> {
+        let blanks = border::blanks(&self.buffer);
+        let before = self.buffer.split_to(blanks);
+        self.offset += blanks as u64;
+        self.line += line_ends(&before);
+        self.is_separated |= before.contains(&RECORD_SEPARATOR);
+        let shape = shape::of(&self.buffer, records, input)?;
+        let buffer = std::mem::take(&mut self.buffer);
+        Some(match shape {
+            // Values after record separators may take several lines.
+            Shape::Lines if !self.is_separated => {
+                let mut lines = Lines::at(self.offset, self.line);
                 lines.push(&buffer);
                 Reader::Lines(lines)
             }
-            Shape::Sequence => Reader::Values(Values::new(buffer, 0, List::Bare)),
-            // Everything in front of the list is skipped.
-            Shape::List { from } => Reader::Values(Values::new(buffer, from, List::Bracketed)),
-        };
+            Shape::Lines | Shape::Sequence => Reader::Values(Values::new(self, buffer, List::Bare)),
+            Shape::List { from } => {
+                let list = if from == 1 {
+                    List::Bracketed
+                } else {
+                    List::Enveloped
+                };
+                let mut values = Values::new(self, buffer, list);
+                // Everything in front of the list is skipped.
+                values.skip(from);
+                Reader::Values(values)
+            }
+        })
     }
 }
 
@@ -113,9 +153,10 @@ impl Document {
 enum List {
     /// Values follow one another, to the end of the file.
     Bare,
-    /// Commas separate the values, and a closing bracket ends them. Everything after the bracket belongs to the envelope and is
-    /// ignored.
+    /// Commas separate the values, and a closing bracket ends them.
     Bracketed,
+    /// A bracketed list in an object, whose other fields are ignored.
+    Enveloped,
 }
 
 /// The position in a list.
@@ -129,8 +170,12 @@ enum State {
     Value,
     /// After a value.
     After,
-    /// After the closing bracket.
+    /// In the envelope, after the closing bracket.
+    Envelope,
+    /// After the array or the envelope.
     Over,
+    /// After text that follows the array or the envelope and is not a value.
+    Ignored,
 }
 
 /// Splits a list into values.
@@ -142,6 +187,7 @@ struct Values {
     state: State,
     list: List,
     scan: Scan,
+    borders: Borders,
     /// Where the buffer begins in the object, in bytes.
     offset: u64,
     line: u64,
@@ -152,91 +198,173 @@ struct Values {
 }
 
 impl Values {
-    /// Starts at byte `from` of the buffer, which contains the object's beginning.
-    fn new(mut buffer: BytesMut, from: usize, list: List) -> Self {
-        let from = if from == 0 && buffer.starts_with(BOM) {
-            BOM.len()
-        } else {
-            from
-        };
-        let line = 1 + line_ends(&buffer[..from]);
-        buffer.advance(from);
+    /// Starts at the first byte of the buffer.
+    fn new(start: &Undecided, buffer: BytesMut, list: List) -> Self {
         Self {
             buffer,
             searched: 0,
             state: State::First,
             list,
             scan: Scan::default(),
-            offset: from as u64,
-            line,
+            borders: Borders::default(),
+            offset: start.offset,
+            line: start.line,
             skipping: None,
             error: None,
         }
     }
 
-    fn next(&mut self) -> Option<Row> {
+    /// Returns where the next row begins at the earliest.
+    fn position(&self) -> u64 {
+        self.skipping.as_ref().map_or(self.offset, |row| row.offset)
+    }
+
+    fn split(&mut self, input: Input) -> Option<Row> {
+        let is_complete = input == Input::Complete;
         while self.error.is_none() {
             if self.state == State::Value {
-                while self.searched < self.buffer.len() {
-                    match self.scan.step(self.buffer[self.searched]) {
-                        shape::Step::Inside => self.searched += 1,
-                        shape::Step::EndsAfter => {
-                            self.searched += 1;
-                            return self.take();
-                        }
-                        shape::Step::EndsBefore => return self.take(),
-                    }
+                match self.find_end() {
+                    Some(end) => self.searched = end,
+                    None if is_complete => self.searched = self.borders.end(&self.buffer),
+                    None => return None,
                 }
-                self.skip_if_too_large();
-                return None;
+                return Some(self.take());
             }
-            self.skip_whitespace();
-            let byte = *self.buffer.first()?;
-            self.between(byte);
+            self.skip(border::blanks(&self.buffer));
+            match self.buffer.first() {
+                Some(_) if !is_complete && border::is_part_of_mark(&self.buffer) => return None,
+                Some(byte) => self.between(*byte),
+                None if is_complete && self.list != List::Bare && !self.has_ended() => {
+                    self.fail("ends without its closing bracket");
+                }
+                None => return None,
+            }
         }
         None
     }
 
-    /// Returns the last value, if the file ends in the middle of it.
-    fn finish(&mut self) -> Option<Row> {
-        if self.error.is_some() {
+    /// Returns what follows the array or the envelope, if it is another value.
+    fn take_rest(&mut self) -> Option<Undecided> {
+        let is_value = self.state == State::Over && !self.buffer.is_empty();
+        is_value.then(|| Undecided {
+            buffer: self.buffer.split(),
+            offset: self.offset,
+            line: self.line,
+            is_separated: false,
+        })
+    }
+
+    /// Returns whether the list has ended.
+    const fn has_ended(&self) -> bool {
+        matches!(self.state, State::Envelope | State::Over | State::Ignored)
+    }
+
+    /// Returns where the current value ends, if the buffer contains its end.
+    fn find_end(&mut self) -> Option<usize> {
+        while self.searched < self.buffer.len() {
+            let at = self.searched;
+            let byte = self.buffer[at];
+            if byte == b'{'
+                && self.list == List::Bare
+                && border::follows_value(&self.buffer[..at])
+                && let Some(end) = self.border(at)
+            {
+                return Some(end);
+            }
+            let end = match self.scan.step(byte) {
+                shape::Step::Inside => {
+                    self.searched += 1;
+                    continue;
+                }
+                shape::Step::EndsAfter => at + 1,
+                shape::Step::EndsBefore => at,
+            };
+            let limit = self.limit(end);
+            return limit.or_else(|| Some(self.borders.end(&self.buffer[..end])));
+        }
+        let limit = self.limit(self.buffer.len());
+        if self.skipping.is_some() {
+            // A border can be recognized by these bytes.
+            let rest = self.buffer.len().saturating_sub(MAX_WHITESPACE);
+            self.skip(rest);
+            self.searched = self.buffer.len();
+        }
+        limit
+    }
+
+    /// Returns where the current value ends, if the border at `at` ends it.
+    fn border(&mut self, at: usize) -> Option<usize> {
+        let limit = self.limit(at);
+        if limit.is_none() && self.skipping.is_some() {
+            return Some(at);
+        }
+        limit.or_else(|| self.borders.end_at(at, &self.buffer))
+    }
+
+    /// Limits the size of a value that reaches to `at` or beyond. If it is too large, it ends at the first border in a string. If
+    /// there is none, it is skipped.
+    fn limit(&mut self, at: usize) -> Option<usize> {
+        if at <= MAX_ROW_BYTES || self.skipping.is_some() {
             return None;
         }
-        let row = if self.state == State::Value {
-            self.take()
-        } else {
-            None
-        };
-        if self.list == List::Bracketed && self.state != State::Over {
-            self.fail("ends without its closing bracket");
+        let border = self.borders.first_in_string();
+        if border.is_none() {
+            self.skipping = Some(Row {
+                bytes: beginning(&self.buffer),
+                framing_error: Some(FramingError::TooLarge),
+                ..Row::new(self.offset, self.line, Bytes::new())
+            });
         }
-        row
+        border
     }
 
     /// Handles a byte between values.
     fn between(&mut self, byte: u8) {
         match (self.list, self.state, byte) {
-            (_, State::Over, _) => {
-                let rest = self.buffer.len();
-                self.skip(rest);
+            (_, State::Envelope, _) => self.skip_envelope(),
+            (_, State::Over, b'{' | b'[') => {
+                // Another value, with a shape of its own.
             }
-            (List::Bracketed, State::First | State::After, b']') => {
+            (_, State::Over | State::Ignored, _) => {
+                self.state = State::Ignored;
+                self.skip(self.buffer.len());
+            }
+            (List::Bare, ..) => self.begin_value(),
+            (_, State::First | State::After, b']') => {
                 self.skip(1);
                 self.state = State::Over;
+                if self.list == List::Enveloped {
+                    self.state = State::Envelope;
+                    self.scan = Scan::in_object();
+                }
             }
-            (List::Bracketed, State::After, b',') => {
+            (_, State::After, b',') => {
                 self.skip(1);
                 self.state = State::Next;
             }
-            (List::Bracketed, State::After, _) => {
-                self.fail("lacks a comma or a closing bracket after a value")
-            }
-            (List::Bracketed, _, b',' | b']') => self.fail("lacks a value"),
-            _ => {
-                self.scan = Scan::default();
-                self.state = State::Value;
+            (_, State::After, _) => self.fail("lacks a comma or a closing bracket after a value"),
+            (_, _, b',' | b']') => self.fail("lacks a value"),
+            _ => self.begin_value(),
+        }
+    }
+
+    fn begin_value(&mut self) {
+        self.scan = Scan::default();
+        self.borders = Borders::default();
+        self.state = State::Value;
+    }
+
+    /// Skips the rest of the envelope, as far as the buffer contains it.
+    fn skip_envelope(&mut self) {
+        let mut count = 0;
+        for byte in &self.buffer {
+            count += 1;
+            if self.scan.step(*byte) == shape::Step::EndsAfter {
+                self.state = State::Over;
+                break;
             }
         }
+        self.skip(count);
     }
 
     /// Ends the list with an error at the current position.
@@ -251,17 +379,6 @@ impl Values {
         ));
     }
 
-    /// Skips whitespace between values.
-    fn skip_whitespace(&mut self) {
-        let is_whitespace = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let count = self
-            .buffer
-            .iter()
-            .take_while(|byte| is_whitespace(byte))
-            .count();
-        self.skip(count);
-    }
-
     /// Removes bytes from the start of the buffer, and counts them and their line ends.
     fn skip(&mut self, bytes: usize) {
         self.line += line_ends(&self.buffer[..bytes]);
@@ -271,49 +388,22 @@ impl Values {
     }
 
     /// Takes the value that ends at `searched`.
-    fn take(&mut self) -> Option<Row> {
-        let value = self.buffer.split_to(self.searched).freeze();
+    fn take(&mut self) -> Row {
+        let text = self.buffer.split_to(self.searched).freeze();
         let (offset, line) = (self.offset, self.line);
-        self.offset += value.len() as u64;
-        self.line += line_ends(&value);
+        self.offset += text.len() as u64;
+        self.line += line_ends(&text);
         self.searched = 0;
-        self.state = State::After;
-        if self.list == List::Bare {
-            self.state = State::First;
-        }
+        self.state = if self.list == List::Bare {
+            State::First
+        } else {
+            State::After
+        };
         if let Some(row) = self.skipping.take() {
-            return Some(row);
+            return row;
         }
-        let too_large = value.len() > MAX_ROW_BYTES;
-        Some(Row {
-            offset,
-            line,
-            bytes: if too_large { beginning(&value) } else { value },
-            framing_error: too_large.then_some(FramingError::TooLarge),
-            rows: 1,
-            skipped: 0,
-        })
-    }
-
-    /// Discards a value that has grown too large, before its end is read.
-    fn skip_if_too_large(&mut self) {
-        if self.buffer.len() <= MAX_ROW_BYTES {
-            return;
-        }
-        let dropped = self.buffer.split();
-        if self.skipping.is_none() {
-            self.skipping = Some(Row {
-                offset: self.offset,
-                line: self.line,
-                bytes: beginning(&dropped),
-                framing_error: Some(FramingError::TooLarge),
-                rows: 1,
-                skipped: 0,
-            });
-        }
-        self.offset += dropped.len() as u64;
-        self.line += line_ends(&dropped);
-        self.searched = 0;
+        let (_, value) = border::trim(&text);
+        Row::new(offset, line, text.slice(..value.len()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Detects the shape of a `.json` file from its first bytes, and finds the end of a JSON value. Values are not validated here;
 //! their rows are parsed later.
 
-use super::super::{BOM, MAX_ROW_BYTES, RecordsField};
+use super::super::{MAX_ROW_BYTES, RecordsField, border, lines::Input};
 
 /// The nesting depth of a field of the object.
 const IN_OBJECT: u64 = 1;
@@ -33,32 +33,15 @@ pub(super) enum Shape {
     List { from: usize },
 }
 
-/// Whether more of a file follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Input {
-    /// More bytes may follow.
-    Partial,
-    /// These are all bytes of the file.
-    Complete,
-}
-
-/// Detects the shape from the first bytes of a file. Returns `None` if more of the file is needed.
+/// Detects the shape from the first bytes of a file, without whitespace in front of them. Returns `None` if more of the file is needed.
 pub(super) fn of(start: &[u8], field: RecordsField, input: Input) -> Option<Shape> {
     let is_complete = input == Input::Complete;
-    if !is_complete && start.len() < BOM.len() && BOM.starts_with(start) {
-        return None;
-    }
-    let bom = if start.starts_with(BOM) { BOM.len() } else { 0 };
-    let whitespace = start[bom..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_whitespace())
-        .count();
-    let from = bom + whitespace;
-    match start.get(from) {
+    match start.first() {
         None => is_complete.then_some(Shape::Lines),
-        Some(b'[') => Some(Shape::List { from: from + 1 }),
+        Some(_) if !is_complete && border::is_part_of_mark(start) => None,
+        Some(b'[') => Some(Shape::List { from: 1 }),
         // Only these bytes are used, so that the result does not depend on the size of the chunks.
-        Some(b'{') => object(&start[..start.len().min(MAX_ROW_BYTES + 1)], from, field)
+        Some(b'{') => object(&start[..start.len().min(MAX_ROW_BYTES + 1)], field)
             .or_else(|| (is_complete || start.len() > MAX_ROW_BYTES).then_some(Shape::Sequence)),
         Some(_) => Some(Shape::Lines),
     }
@@ -69,14 +52,14 @@ pub(super) fn of(start: &[u8], field: RecordsField, input: Input) -> Option<Shap
 /// If each row specifies its own type, the object is an envelope if a value of its `records` has a type, because links have none.
 /// That value need not be the first one, which may be broken. A unify or forget record contains links, whatever fields these
 /// have.
-fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape> {
+fn object(start: &[u8], mut meaning: RecordsField) -> Option<Shape> {
     let mut scan = Scan::default();
     let mut string_began = 0;
     let mut last_string: &[u8] = b"";
     // The field of the object whose value comes next.
     let mut field: Option<String> = None;
     let mut records: Option<Records> = None;
-    for (at, byte) in start.iter().enumerate().skip(from) {
+    for (at, byte) in start.iter().enumerate() {
         if let Some(name) = field.take_if(|_| !byte.is_ascii_whitespace()) {
             match (name.as_str(), meaning) {
                 ("record_type", RecordsField::Undecided) if contains_links(&start[at..]) => {
@@ -114,7 +97,7 @@ fn object(start: &[u8], from: usize, mut meaning: RecordsField) -> Option<Shape>
         }
         if step == Step::EndsAfter {
             // An object on one line is the first of many rows. An object on several lines was written by hand.
-            let is_one_line = !start[from..at].contains(&b'\n');
+            let is_one_line = !start[..at].contains(&b'\n');
             return Some(if is_one_line {
                 Shape::Lines
             } else {
@@ -182,6 +165,15 @@ pub(super) enum Step {
 }
 
 impl Scan {
+    /// Starts inside an object.
+    pub(super) fn in_object() -> Self {
+        Self {
+            depth: 1,
+            has_begun: true,
+            ..Self::default()
+        }
+    }
+
     /// Scans the next byte of the value.
     pub(super) fn step(&mut self, byte: u8) -> Step {
         let first = !std::mem::replace(&mut self.has_begun, true);

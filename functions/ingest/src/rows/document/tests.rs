@@ -184,6 +184,7 @@ fn links_are_no_rows_of_an_envelope() {
 #[test]
 fn a_list_that_breaks_off_keeps_the_rows_before() {
     for (text, rows) in [
+        ("[1][2", "1 2"),
         ("[{\"a\":1},{\"a\"", "{\"a\":1} {\"a\""),
         ("[{\"a\":1} {\"a\":2}]", "{\"a\":1}"),
         ("[{\"a\":1},,2]", "{\"a\":1}"),
@@ -224,6 +225,60 @@ fn a_value_too_large_is_cut_and_the_next_one_is_found() {
     );
 }
 
+#[test]
+fn values_side_by_side_are_rows() {
+    for (text, rows) in [
+        (r#"{"a":1}{"b":{}} {"c":2}"#, r#"{"a":1} {"b":{}} {"c":2}"#),
+        ("{\"a\":1}{\"b\":2}\n{\"c\":3}", r#"{"a":1} {"b":2} {"c":3}"#),
+        ("\u{1E}{\"a\":1}\n\u{1E}{\"b\":\n2}\n", "{\"a\":1} {\"b\":~2}"),
+        ("{\"a\":\n1}\u{1E}{\"b\":2}\u{feff}{}", "{\"a\":~1} {\"b\":2} {}"),
+        ("\u{feff}\u{1E}\u{feff}{}", "{}"),
+        // Broken values.
+        (r#"{"a":}{"b":1}"#, r#"{"a":} {"b":1}"#),
+        ("{\"a\":\n[{}}{\"b\":1}", "{\"a\":~[{}} {\"b\":1}"),
+        ("{\"a\":\n\"x}\n{\"b\":1}", "{\"a\":~\"x} {\"b\":1}"),
+        ("{\"a\":\n\"x}\n{\"b\":\"y}{\"c\":\"z\"}", "{\"a\":~\"x} {\"b\":\"y} {\"c\":\"z\"}"),
+        ("{\"a\":\n\u{1E}{\"b\":1}", "{\"a\": {\"b\":1}"),
+        ("{\n}{\"a\":\"}{\"}", "{~} {\"a\":\"}{\"}"),
+    ] {
+        let expected = (rows.to_owned(), false);
+        assert_eq!(texts(text, RecordsField::Rows), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn arrays_and_envelopes_may_follow_one_another() {
+    for (text, rows) in [
+        ("[1,2][3]\n[]\u{feff}[4]", "1 2 3 4"),
+        (r#"{"records":[1],"next":"]}["}{"records":[2]}[3]"#, "1 2 3"),
+        ("[1]\n{\"a\":2}\n{\"a\":3}", "1 {\"a\":2} {\"a\":3}"),
+        ("[1]\n{\"a\":\n2}", "1 {\"a\":~2}"),
+        // Other text is ignored.
+        ("[1];[2]", "1"),
+        (r#"{"records":[1]},{"records":[2]}"#, "1"),
+    ] {
+        let expected = (rows.to_owned(), false);
+        assert_eq!(texts(text, RecordsField::Rows), expected, "{text:?}");
+    }
+    let text = "\n[1]\n\n{\"a\":2}\n{\"a\":3}";
+    let (rows, _) = rows_of(text.as_bytes(), RecordsField::Rows, 1);
+    let places: Vec<_> = rows.iter().map(|row| (row.offset, row.line)).collect();
+    assert_eq!(places, [(2, 2), (6, 4), (14, 5)]);
+}
+
+#[test]
+fn a_value_of_a_sequence_that_is_too_large_is_so_alone() {
+    let long = "x".repeat(2 * MAX_ROW_BYTES);
+    for first in [format!("{{\"a\":\n\"{long}\"}}"), format!("{{\"a\":\n\"{long}}}")] {
+        for chunk in [1 << 12, 1 << 23] {
+            let text = format!("{first} {{\"b\":1}}{{\"c\":2}}");
+            let (rows, _) = rows_of(text.as_bytes(), RecordsField::Rows, chunk);
+            let errors: Vec<_> = rows.iter().map(|row| row.framing_error).collect();
+            assert_eq!(errors, [Some(FramingError::TooLarge), None, None]);
+        }
+    }
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
@@ -258,7 +313,7 @@ fn text() -> impl Strategy<Value = String> {
         "\"email\":",
     ];
     prop_oneof![
-        "\u{feff}?[{}\\[\\]\",:a1 \n\\\\]{0,40}",
+        "\u{feff}?[{}\\[\\]\",:a1 \n\\\\\u{1E}\u{feff}]{0,40}",
         prop::collection::vec(prop::sample::select(PARTS), 0..24).prop_map(|parts| parts.concat()),
     ]
 }
