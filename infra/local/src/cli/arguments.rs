@@ -34,7 +34,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) services_only: bool,
     /// Lambda endpoint that receives S3's notifications; requires --services-only
-    #[arg(long, value_name = "URL", requires = "services_only", default_value = "http://127.0.0.1:3001")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "services_only",
+        default_value = "http://127.0.0.1:3001"
+    )]
     lambda_endpoint: String,
     /// Set a parameter of the template instead of its default; repeatable
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
