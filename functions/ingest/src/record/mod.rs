@@ -17,23 +17,31 @@ use shared::{
 };
 
 mod attributes;
+mod cards;
 mod check;
 mod customer_record;
 mod erasures;
 mod event;
+mod findings;
 mod forget;
 mod kind;
 mod links;
+mod number;
+mod path;
 mod product;
 mod schema;
+mod similar;
 #[cfg(test)]
 mod tests;
 mod unify;
 
 use crate::rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, Warning, json};
-use check::field_error;
+use check::Checker;
 pub(crate) use erasures::Erasures;
+use findings::Findings;
 pub(crate) use forget::Forget;
+use kind::Field;
+use path::{Path, field_error};
 
 /// The types of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,12 +103,6 @@ pub(crate) struct MappedRecord {
     pub(crate) forget: Option<Forget>,
     /// Sides of links that an erasure suppresses. They have to be deleted, because an earlier invocation may have stored them.
     pub(crate) suppressed_links: Vec<Item>,
-    /// Why identifiers of a `unify` row were left out, while two or more remain.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "warnings of the report read it next")
-    )]
-    pub(crate) left_out: Vec<RowError>,
     /// What was changed or left out.
     pub(crate) warnings: Vec<Warning>,
     /// The fields that no record type defines. They are stored unchanged.
@@ -145,7 +147,7 @@ impl From<Vec<Write>> for MappedRecord {
 /// Maps a record to the items that it stores, or to the erasure that it requests.
 ///
 /// # Errors
-/// The record breaks a rule of its type. The error names the first field in error.
+/// The record cannot be placed or counted. The rejection contains all of its errors.
 pub(crate) fn map_record(
     context: &Context<'_>,
     version: Version,
@@ -185,17 +187,31 @@ pub(crate) fn map_record(
         version,
         notation,
     };
+    let mut findings = Findings::default();
+    findings.warnings = warnings;
+    findings.take_given(&mut fields);
     let mapped = match record_type {
-        RecordType::CustomerRecord => mapper.customer_record(fields).map(MappedRecord::from),
-        RecordType::Product => mapper.product(fields).map(MappedRecord::from),
-        RecordType::Event(kind) => mapper.event(kind, fields),
-        RecordType::Unify => mapper.unify(fields),
-        RecordType::Attributes => mapper.attributes(fields).map(MappedRecord::from),
-        RecordType::Forget => mapper.forget(fields),
+        RecordType::CustomerRecord => mapper.customer_record(fields, &mut findings),
+        RecordType::Product => mapper.product(fields, &mut findings),
+        RecordType::Event(kind) => mapper.event(kind, fields, &mut findings),
+        RecordType::Unify => mapper.unify(fields, &mut findings),
+        RecordType::Attributes => mapper.attributes(fields, &mut findings),
+        RecordType::Forget => mapper.forget(fields, &mut findings),
     };
-    let mut mapped = mapped?;
-    mapped.warnings.extend(warnings);
-    Ok(mapped)
+    let Findings {
+        errors,
+        warnings,
+        unknown,
+        ..
+    } = findings;
+    match mapped {
+        Some(mapped) if errors.is_empty() => Ok(MappedRecord {
+            warnings,
+            unknown,
+            ..mapped
+        }),
+        _ => Err(Rejection { errors, unknown }),
+    }
 }
 
 /// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
@@ -248,6 +264,38 @@ struct Mapper<'a> {
 }
 
 impl Mapper<'_> {
+    /// Checks the fields of a record and converts them in place. `own` are the fields that the record type reads itself.
+    fn check(
+        &self,
+        schema: &[Field],
+        own: &'static [&'static str],
+        fields: &mut Map,
+        findings: &mut Findings,
+    ) {
+        let mut checker = Checker {
+            last_modified: self.context.last_modified,
+            own,
+            findings,
+        };
+        checker.fields(schema, fields, &Path::Record);
+    }
+
+    /// Checks the fields of a record. Returns its data, with the values of invalid fields; `None` if the record is rejected.
+    fn checked(
+        &self,
+        schema: &[Field],
+        own: &'static [&'static str],
+        mut fields: Map,
+        findings: &mut Findings,
+    ) -> Option<Map> {
+        self.check(schema, own, &mut fields, findings);
+        if !findings.errors.is_empty() {
+            return None;
+        }
+        findings.store_invalid(&mut fields);
+        Some(fields)
+    }
+
     /// Creates an item of the identity that `link` names, with its expiry, source and find attributes.
     fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);

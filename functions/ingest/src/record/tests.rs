@@ -9,6 +9,7 @@ mod faults;
 mod forget;
 mod keys;
 mod laws;
+mod lenient;
 mod page;
 mod rejects;
 mod unify;
@@ -70,6 +71,25 @@ fn error(record_type: &str, row: &str) -> (&'static str, String) {
 
 fn expect_fault(record_type: &str, row: &str, code: &str, field: &str) {
     assert_eq!(error(record_type, row), (code, field.to_owned()), "{row}");
+}
+
+/// Returns the codes and fields of the warnings of a row, which is accepted.
+fn warned(record_type: &str, row: &str) -> Vec<(&'static str, String)> {
+    let mapped = mapped(Some(record_type), row).unwrap_or_else(|error| panic!("{row}: {error}"));
+    let warnings = mapped.warnings.into_iter();
+    warnings
+        .map(|warning| (warning.code.as_str(), warning.field.unwrap_or_default()))
+        .collect()
+}
+
+/// Returns the codes and fields of all errors of a rejected row.
+fn errors(record_type: &str, row: &str) -> Vec<(&'static str, String)> {
+    let fields = json::object(row).unwrap();
+    let rejection = map_record(&context(&key(), Some(record_type)), version(7), fields);
+    let errors = rejection.unwrap_err().errors.into_iter();
+    errors
+        .map(|error| (error.code.as_str(), error.field.unwrap_or_default()))
+        .collect()
 }
 
 const LINK: &str = r#""link":{"email":"jane@example.com"}"#;

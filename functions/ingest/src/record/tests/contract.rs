@@ -105,7 +105,7 @@ impl Contract {
         let schema = self.resolved(schema);
         let of_type = schema["type"].as_str();
         match kind {
-            Kind::Text | Kind::Id | Kind::Url | Kind::Date => {
+            Kind::Text | Kind::Free | Kind::Id | Kind::Url | Kind::BirthDate => {
                 assert_eq!(of_type, Some("string"), "{path}");
             }
             Kind::Flag => assert_eq!(of_type, Some("boolean"), "{path}"),
@@ -116,7 +116,8 @@ impl Contract {
             }
             Kind::Amount(_) => assert_eq!(schema, self.schema("Amount"), "{path}"),
             Kind::Latitude | Kind::Longitude => assert_eq!(of_type, Some("number"), "{path}"),
-            Kind::Time => assert_eq!(schema, self.schema("Time"), "{path}"),
+            Kind::Quantity => assert_eq!(of_type, Some("number"), "{path}"),
+            Kind::Time | Kind::UpdateTime => assert_eq!(schema, self.schema("Time"), "{path}"),
             Kind::Currency => assert_eq!(schema, self.schema("Currency"), "{path}"),
             Kind::OneOf(words) => assert_eq!(schema["enum"], serde_json::json!(words), "{path}"),
             Kind::List(kind, most) => {
@@ -131,7 +132,9 @@ impl Contract {
                 let fields: Vec<_> = fields.iter().collect();
                 self.compare_object(path, schema, &fields, rules);
             }
-            Kind::MapOf(_) | Kind::Open => assert_eq!(of_type, Some("object"), "{path}"),
+            Kind::MapOf(_) | Kind::Open | Kind::Attributes => {
+                assert_eq!(of_type, Some("object"), "{path}")
+            }
         }
     }
 }
