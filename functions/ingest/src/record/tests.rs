@@ -133,6 +133,11 @@ fn redaction_knows_every_field() {
         }
     }
     for kind in EventType::ALL {
+        let rules = redact::event_fields(kind);
+        let is_rule = |(name, rule): &&(&str, redact::Rule)| {
+            *name == findings::INVALID_FIELDS && matches!(rule, redact::Rule::Hidden)
+        };
+        assert!(rules.iter().any(|rule| is_rule(&rule)), "{kind:?}");
         check(
             event::event_fields(kind),
             redact::event_fields(kind),
