@@ -311,6 +311,18 @@ mod tests {
         }
     }
 
+    /// The values of invalid fields may be personal, and so may their paths.
+    #[test]
+    fn hides_invalid_fields() {
+        for kind in EventType::ALL {
+            let invalid = map(&[("custom_fields.Vera", text("Lindt"))]);
+            let data = map(&[("invalid_fields", invalid.into())]);
+            let expected = map(&[("invalid_fields", hidden())]);
+            assert_eq!(object(data, event_fields(kind)), expected, "{kind:?}");
+        }
+        assert!(record_field("invalid_fields").is_none());
+    }
+
     const LINES: Fields = &[("a", Rule::Number)];
 
     #[test]
