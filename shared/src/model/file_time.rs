@@ -42,7 +42,7 @@ const MAX_EPOCH: i128 = 100_000_000_000_000_000_000;
 /// - a date with the year first, a time of day, and a zone, each also after a space: `2026-11-20 1:15 PM`, `2026/11/20 01:15:00
 ///   UTC`, `2026-11-20 01:15:00.123 +1000`, `2026-11-20T24:00:00Z`, `20261120011500`;
 /// - RFC 2822: `Fri, 20 Nov 2026 01:15:00 GMT`;
-/// - seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their magnitude.
+/// - seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by their magnitude.
 ///
 /// # Errors
 /// The text has another form, or a form with several meanings.
@@ -120,7 +120,7 @@ fn epoch(number: Decimal) -> Option<Instant> {
         .find(|(below, _)| number < Decimal::from(*below));
     let microseconds = match unit {
         Some((_, factor)) => number.checked_mul(Decimal::from(*factor))?,
-        None if number < Decimal::try_from(MAX_EPOCH).ok()? => number / Decimal::from(1_000),
+        None if number < Decimal::from(MAX_EPOCH) => number / Decimal::from(1_000),
         None => return None,
     };
     Instant::from_microseconds(microseconds.floor().to_i64()?)

@@ -158,30 +158,7 @@ pub(crate) fn map_record(
         notation,
         warnings,
     } = fields.into();
-    let named = match fields.remove("record_type") {
-        None => None,
-        Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
-        Some(_) => return Err(unknown_type().into()),
-    };
-    let record_type = match (context.record_type, named) {
-        (Some(folder), Some(named)) if folder != named => {
-            return Err(field_error(
-                "record_type",
-                RowErrorCode::InvalidValue,
-                "must be the record type of the file's folder. Remove the field, or drop the row into another folder.",
-            )
-            .into());
-        }
-        (Some(record_type), _) | (None, Some(record_type)) => record_type,
-        (None, None) => {
-            return Err(field_error(
-                "record_type",
-                RowErrorCode::MissingField,
-                "is missing. Add the record type of the row, such as purchase.",
-            )
-            .into());
-        }
-    };
+    let record_type = take_record_type(&mut fields, context.record_type)?;
     let mapper = Mapper {
         context,
         version,
@@ -211,6 +188,28 @@ pub(crate) fn map_record(
             ..mapped
         }),
         _ => Err(Rejection { errors, unknown }),
+    }
+}
+
+/// Removes the record type that a row specifies, and returns the type of the record. `folder` is that of the file's folder.
+fn take_record_type(fields: &mut Map, folder: Option<RecordType>) -> Result<RecordType, RowError> {
+    let named = match fields.remove("record_type") {
+        None => None,
+        Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
+        Some(_) => return Err(unknown_type()),
+    };
+    match (folder, named) {
+        (Some(folder), Some(named)) if folder != named => Err(field_error(
+            "record_type",
+            RowErrorCode::InvalidValue,
+            "must be the record type of the file's folder. Remove the field, or drop the row into another folder.",
+        )),
+        (Some(record_type), _) | (None, Some(record_type)) => Ok(record_type),
+        (None, None) => Err(field_error(
+            "record_type",
+            RowErrorCode::MissingField,
+            "is missing. Add the record type of the row, such as purchase.",
+        )),
     }
 }
 
