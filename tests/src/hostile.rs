@@ -120,18 +120,6 @@ async fn rejects_harmful_files() {
             1,
         ),
         (
-            "zero.ndjson",
-            rows(&record(r#""updated_at":"0000-01-01T00:00:00Z""#)),
-            "invalid_value",
-            1,
-        ),
-        (
-            "late.ndjson",
-            rows(&record(r#""updated_at":"10000-01-01T00:00:00Z""#)),
-            "invalid_value",
-            1,
-        ),
-        (
             "bytes.ndjson",
             [
                 b"{\"link\":{\"mobile\":\"5550001\"},\"first_name\":\"\xff\xfe\"}\n".as_slice(),

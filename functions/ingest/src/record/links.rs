@@ -7,7 +7,7 @@ use shared::model::{
     value::{Map, Value},
 };
 
-use super::{Mapper, check::Path};
+use super::{Mapper, path::Path};
 use crate::rows::{RowError, RowErrorCode};
 
 /// The errors for which a `unify` row leaves an identifier out, if two remain: it is absent, or its value cannot be used. Other
