@@ -4,6 +4,7 @@
 use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, Config},
+    primitives::ByteStream,
 };
 use shared::{
     model::{
@@ -184,7 +185,8 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         sequencer: String::new(),
     };
     let read = async {
-        let mut inflated = Inflated::new(Body::of(&client, &object, bytes)).await?;
+        let (length, stream) = (bytes.len() as u64, ByteStream::from(bytes));
+        let mut inflated = Inflated::new(Body::of(&client, &object, length, stream)).await?;
         let mut all = Vec::new();
         while let Some(chunk) = inflated.next().await? {
             all.extend_from_slice(&chunk);

@@ -2,6 +2,7 @@
 //! read.
 
 pub(crate) mod inflate;
+mod input;
 pub(crate) mod notification;
 pub(crate) mod object;
 
