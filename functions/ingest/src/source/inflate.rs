@@ -64,6 +64,13 @@ pub(crate) struct Peeked<'a> {
     pub(crate) is_broken: bool,
 }
 
+impl Peeked<'_> {
+    /// Returns whether no more content will be read ahead.
+    pub(crate) const fn is_last(&self) -> bool {
+        self.is_all || self.start.len() == MAX_PEEKED_BYTES
+    }
+}
+
 /// Why the content cannot be read.
 pub(crate) enum ReadError {
     /// The object could not be read.
@@ -148,12 +155,13 @@ impl<'a> Inflated<'a> {
             }
             // The next attempt has twice as many bytes as this one, so that the work is linear.
             goal = (2 * self.ahead.len()).min(MAX_PEEKED_BYTES);
-            let decision = decide(Peeked {
+            let peeked = Peeked {
                 start: &self.ahead[..self.ahead.len().min(MAX_PEEKED_BYTES)],
                 is_all: self.end.is_some() && self.ahead.len() <= MAX_PEEKED_BYTES,
                 is_broken: matches!(self.end, Some(End::Broken(_))),
-            });
-            let is_last = self.end.is_some() || self.ahead.len() >= MAX_PEEKED_BYTES;
+            };
+            let is_last = peeked.is_last();
+            let decision = decide(peeked);
             if decision.is_some() || is_last {
                 return Ok(decision);
             }
