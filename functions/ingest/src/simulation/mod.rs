@@ -23,6 +23,7 @@ use crate::{App, Deadline, handle};
 mod deadlines;
 mod erasing;
 mod failures;
+mod inspected;
 mod late;
 mod newest;
 mod schedules;
