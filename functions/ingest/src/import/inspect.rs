@@ -199,6 +199,7 @@ mod tests {
             "link.email,name\na@b.c,Ann,x\nb@b.c,Bea,y\n",
             "link.email,name,city\na@b.c,Ann\nb@b.c,Bea",
             &format!("link.email,name\n{}", "a@b.c,Ann,x\n".repeat(30)),
+            "link.email;name\na@b.c;Ann;x\nb@b.c;Bea;y\n",
         ] {
             let error = inspected("customer_record/a.csv", text).unwrap_err();
             assert_eq!(error.kind, FileErrorKind::InvalidCsvHeader);
@@ -218,6 +219,8 @@ mod tests {
             "link.email,name\na@b.c,Ann,x\n",
             "link.email,name\na@b.c,Ann,x\nb@b.c,Bea\n",
             &format!("link.email,name\nb@b.c,Bea\n{}", "a@b.c,Ann,x\n".repeat(30)),
+            // Cells after the last column are empty.
+            "link.email,name\na@b.c,Ann,,\nb@b.c,Bea,,\n",
             "link.email,name\n\"a\"x,Ann,x\n\"b\"y,Bea,y\n",
         ] {
             assert_eq!(

@@ -18,6 +18,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use table::is_separator;
+
 /// The number of bytes without which nothing is detected, unless the content ends before: a block of a tar archive.
 const MIN_START_BYTES: usize = 512;
 /// The number of bytes in which the encoding is detected.

@@ -32,9 +32,19 @@ fn content_decides() {
         include_bytes!("../../../../tests/fixtures/cases/12-zero-padded.ndjson.gz"),
         include_bytes!("../../../../tests/fixtures/cases/12-two-members.ndjson.gz"),
     );
-    let written: [(&str, &[u8], u64); 10] = [
+    let written: [(&str, &[u8], u64); 12] = [
         ("crm/part-0000", two.as_bytes(), 2),
         ("crm/a.txt", b"link.mobile,first_name\n1234567,Ann\n", 1),
+        (
+            "crm/a.tsv",
+            b"\xEF\xBB\xBFlink.mobile\tfirst_name\r\n1234567\tAnn\r\n",
+            1,
+        ),
+        (
+            "crm/sep.csv",
+            b"sep=;\nlink.mobile;first_name\n1234567;Ann\n",
+            1,
+        ),
         ("crm/b.log", array.as_bytes(), 2),
         ("crm/a.csv", two.as_bytes(), 2),
         ("crm/a.ndjson", array.as_bytes(), 2),

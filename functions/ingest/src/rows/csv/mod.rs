@@ -8,6 +8,7 @@ use shared::model::{
     value::{Map, Value},
 };
 
+use super::layout::is_separator;
 use super::{Fields, FileError, FileErrorKind, FramingError, Row, RowError, Warning, WarningCode};
 
 mod cells;
@@ -139,15 +140,7 @@ impl Csv {
 
     /// Returns whether a record in front of the header is blank, or `sep=` with the delimiter, which Excel reads.
     fn is_preamble(&self, row: &Row) -> bool {
-        let mut text = row.bytes.trim_ascii();
-        if let Some(quoted) = text.strip_prefix(b"\"") {
-            text = quoted.strip_suffix(b"\"").unwrap_or(quoted);
-        }
-        let is_separator = text.len() <= 5
-            && text
-                .get(..4)
-                .is_some_and(|sep| sep.eq_ignore_ascii_case(b"sep="));
-        is_separator || self.is_blank(row)
+        is_separator(&row.bytes) || self.is_blank(row)
     }
 
     /// Returns whether all cells of a record are empty or whitespace.

@@ -40,10 +40,19 @@ pub(super) fn format(text: Text<'_>, named: Option<Format>) -> Result<Option<For
 /// bytes are needed.
 pub(super) fn delimiter(text: Text<'_>) -> Option<Result<u8, FileError>> {
     let text = without_blank_lines(text)?;
-    let (line, _) = text.first_line()?;
+    let (line, rest) = text.first_line()?;
     match separator(line) {
         None => header(text).map(most_frequent).map(Ok),
-        delimiter => delimiter,
+        Some([]) => header(without_blank_lines(rest)?)
+            .map(most_frequent)
+            .map(Ok),
+        Some(value) => Some(match DELIMITERS.iter().find(|byte| value.contains(byte)) {
+            Some(delimiter) => Ok(*delimiter),
+            None => Err(FileError::new(
+                FileErrorKind::InvalidCsvHeader,
+                "The line `sep=` specifies an unsupported separator. Separate cells by commas, semicolons, tabs or vertical bars.",
+            )),
+        }),
     }
 }
 
@@ -126,26 +135,22 @@ fn most_frequent(header: &[u8]) -> u8 {
     DELIMITERS[best]
 }
 
-/// Returns the delimiter that a line such as `sep=;` specifies, which Excel reads and writes; `None` if the line is another one.
-fn separator(line: &[u8]) -> Option<Result<u8, FileError>> {
+/// Returns what a line such as `sep=;`, which Excel reads and writes, specifies; `None` if the line is another one.
+fn separator(line: &[u8]) -> Option<&[u8]> {
     // Programs that save the line again put it into quotes, or add empty cells.
     let line = line.trim_ascii_start();
     let line = line.strip_prefix(b"\"").unwrap_or(line);
     let (name, value) = line.split_at_checked(4)?;
-    let (delimiter, rest) = value.split_first()?;
-    let rest = rest.trim_ascii();
-    let rest = rest.strip_prefix(b"\"").unwrap_or(rest);
-    if !name.eq_ignore_ascii_case(b"sep=") || !rest.iter().all(|byte| byte == delimiter) {
-        return None;
-    }
-    Some(if DELIMITERS.contains(delimiter) {
-        Ok(*delimiter)
-    } else {
-        Err(FileError::new(
-            FileErrorKind::InvalidCsvHeader,
-            "The line `sep=` specifies an unsupported separator. Separate cells by commas, semicolons, tabs or vertical bars.",
-        ))
-    })
+    let value = value.strip_suffix(b"\"").unwrap_or(value);
+    let (value, rest) = value.split_at(value.len().min(1));
+    let is_padding =
+        |byte: &u8| value.contains(byte) || *byte == b'"' || byte.is_ascii_whitespace();
+    (name.eq_ignore_ascii_case(b"sep=") && rest.iter().all(is_padding)).then_some(value)
+}
+
+/// Returns whether a record in front of the header only specifies the delimiter.
+pub(in crate::rows) fn is_separator(record: &[u8]) -> bool {
+    separator(record).is_some()
 }
 
 /// Returns whether all cells of a line can be names of columns, as `is_valid` defines, or are empty.

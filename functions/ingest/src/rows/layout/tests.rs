@@ -192,6 +192,9 @@ fn detects_delimiter() {
         ("sep=,,,\na;b\n", ','),
         ("\u{feff}sep=;\na,b\n", ';'),
         ("sep=;", ';'),
+        ("sep=\na|b\n", '|'),
+        ("\"sep=\"\na|b\n", '|'),
+        ("\"sep=;\";;\na,b\n", ';'),
         ("sep=xyz;b\n", ';'),
         ("separator;b\n", ';'),
     ] {
