@@ -236,3 +236,55 @@ async fn exported(app: &TestApp, id: &str, limit: usize) -> (Vec<Value>, usize) 
         }
     }
 }
+
+/// The values of invalid fields are exported, shown with the scope `pii:read`, and erased with their item.
+#[tokio::test(flavor = "multi_thread")]
+async fn contains_invalid_fields() {
+    let app = TestApp::start().await;
+    let link = json!({"email": "invalid@example.com"});
+    let record = json!({"link": link, "first_name": "Ann", "date_of_birth": "0000-00-00"});
+    let line = json!({"price_paid": "5", "quantity": 1, "discount": "n/a"});
+    let order =
+        json!({"link": link, "action_at": "2026-01-02", "purchase_id": "1", "products": [line]});
+    for (folder, row) in [("customer_record", &record), ("purchase", &order)] {
+        let report = app
+            .import(&format!("drop/{folder}/pos/a.ndjson"), &row.to_string())
+            .await;
+        assert_eq!(report["written"], 1, "{report}");
+    }
+    let profile = app.profile("invalid@example.com").await;
+    let other = profile["attributes"]["other"].as_array().unwrap();
+    let birth = json!({"date_of_birth": "0000-00-00"});
+    let discount = json!({"products[0].discount": "n/a"});
+    assert_eq!(
+        (&other[0]["name"], &other[0]["value"]),
+        (&"invalid_fields".into(), &birth)
+    );
+    let event = &profile["history"]["items"][0];
+    assert_eq!(event["purchase"]["invalid_fields"], discount);
+    let url = app.url(&format!(
+        "/profiles/{}/export",
+        profile["id"].as_str().unwrap()
+    ));
+    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let exported: Vec<_> = lines
+        .map(|line| line["data"]["invalid_fields"].clone())
+        .filter(|fields| !fields.is_null())
+        .collect();
+    assert!(
+        exported.contains(&birth) && exported.contains(&discount),
+        "{text}"
+    );
+    let forget = json!({"link": link}).to_string();
+    app.import("drop/forget/pos/a.ndjson", &forget).await;
+    let table = app
+        .stack
+        .dynamodb_client()
+        .scan()
+        .table_name(app.stack.table());
+    let stored = format!("{:?}", table.send().await.unwrap());
+    assert!(!stored.contains("0000-00-00") && !stored.contains("n/a"));
+}

@@ -30,6 +30,9 @@ struct Digit {
 /// sequence of digits, or whole groups of one. Digits within a longer number, or next to a letter, are not a card
 /// number.
 pub fn mask(text: &str) -> (Cow<'_, str>, usize) {
+    if !may_contain_card(text.as_bytes()) {
+        return (Cow::Borrowed(text), 0);
+    }
     let mut masked: Vec<Digit> = Vec::new();
     let mut count = 0;
     for run in runs(text) {
@@ -59,6 +62,37 @@ pub fn mask(text: &str) -> (Cow<'_, str>, usize) {
     }
     kept.push_str(&text[end..]);
     (Cow::Owned(kept), count)
+}
+
+/// Returns `false` only for texts without card numbers. Takes a fraction of the time of the search itself, which allocates:
+/// ingest looks for card numbers in every body.
+///
+/// A card number is a sequence of digits, separators and other non-ASCII characters. At least five of its digits and non-ASCII bytes are
+/// in one of the chunks that the sequence touches: if it has few separators it touches three chunks at
+/// most, and if it has many wide ones those count too.
+fn may_contain_card(text: &[u8]) -> bool {
+    const CHUNK_BYTES: usize = 64;
+    const MIN_PER_CHUNK: u8 = 5;
+    let counts = |byte: u8| byte.is_ascii_digit() || !byte.is_ascii();
+    let is_dense = |chunk: &[u8]| {
+        let counted = chunk.iter().map(|byte| u8::from(counts(*byte)));
+        counted.sum::<u8>() >= MIN_PER_CHUNK
+    };
+    text.len() >= *LENGTHS.start() && text.chunks(CHUNK_BYTES).any(is_dense) && has_long_run(text)
+}
+
+/// Returns whether enough digits, or bytes of digits of other scripts, follow each other with at most [`MAX_SEPARATORS`]
+/// separators between two of them.
+fn has_long_run(text: &[u8]) -> bool {
+    let (mut digits, mut separators) = (0, 0);
+    text.iter().any(|byte| {
+        match byte {
+            b'0'..=b'9' | 0x80.. => (digits, separators) = (digits + 1, 0),
+            b' ' | b'-' | b'.' | b'\t' if separators < MAX_SEPARATORS => separators += 1,
+            _ => (digits, separators) = (0, 0),
+        }
+        digits >= *LENGTHS.start()
+    })
 }
 
 /// Returns the sequences of digits in a text, each divided into groups by its separators. Sequences next to a letter
@@ -256,6 +290,26 @@ mod tests {
         ] {
             assert_eq!(mask(text), (Cow::Borrowed(text), 0));
         }
+    }
+
+    /// Every published number, with every number of separators and at every place in its chunk, passes the quick test.
+    #[test]
+    fn finds_cards_at_every_place() {
+        for separator in ["", " ", "-  ", ".\t-", "\u{2009}\u{2009}\u{2009}", "\u{a0}"] {
+            for card in ["4222222222222", "4111111111111111", "4000000000000000006"] {
+                let digits: Vec<_> = card.chars().map(String::from).collect();
+                let spaced = digits.join(separator);
+                for place in 0..70 {
+                    let text = format!("{}{spaced} and more words after it", " ".repeat(place));
+                    assert_eq!(mask(&text).1, 1, "{text}");
+                }
+            }
+        }
+        let arabic: String = "4111111111111111"
+            .chars()
+            .filter_map(|c| char::from_u32(0x660 + c.to_digit(10)?))
+            .collect();
+        assert_eq!(mask(&arabic).1, 1);
     }
 
     proptest! {

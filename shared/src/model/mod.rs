@@ -5,6 +5,7 @@ pub mod body;
 pub mod card;
 pub mod closure;
 pub mod erasure;
+pub mod file_time;
 pub mod find;
 pub mod identifier;
 pub mod identity;

@@ -32,6 +32,11 @@ impl Instant {
         Self::truncated(Timestamp::from_millisecond(milliseconds).ok()?)
     }
 
+    /// Returns the instant `microseconds` after 1970 began. `None` if it is outside the years 1 to 9999.
+    pub fn from_microseconds(microseconds: i64) -> Option<Self> {
+        Self::truncated(Timestamp::from_microsecond(microseconds).ok()?)
+    }
+
     /// Parses ISO 8601: a date and a time, with `Z`, an offset, or no zone, which means UTC. A date alone is its
     /// midnight. Times in the last 26 hours of the year 9999, which often mean "never", become the latest instant.
     pub fn parse(text: &str) -> Option<Self> {

@@ -155,6 +155,21 @@ impl Map {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    /// Returns the entries in key order. Their values can be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
+        self.0.iter_mut().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Keeps the entries for which `keeps` returns `true`. It is called once for each entry, in key order.
+    pub fn retain(&mut self, mut keeps: impl FnMut(&str, &mut Value) -> bool) {
+        self.0.retain_mut(|(key, value)| keeps(key, value));
+    }
+
+    /// Returns the number of entries.
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Returns whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

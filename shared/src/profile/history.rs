@@ -1,12 +1,13 @@
 //! The history: every event in the same shape, with a title for display.
 
+use rust_decimal::Decimal;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
 use super::{
     View,
     channel::channel,
     money::{currency, paid, scaled, with_amounts},
-    product::{Product, ProductReference},
+    product::{Product, ProductReference, is_web_address},
     versions::EventPosition,
 };
 use crate::{
@@ -205,8 +206,8 @@ fn direction(kind: EventType, data: &Map) -> Option<&str> {
 /// Returns a line for display from data that the client can see.
 fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
     match kind {
-        EventType::Purchase => format!("Bought {}", goods(data, view)),
-        EventType::Return => format!("Returned {}", goods(data, view)),
+        EventType::Purchase => format!("Bought {}", goods(data, Decimal::ONE, view)),
+        EventType::Return => format!("Returned {}", goods(data, Decimal::NEGATIVE_ONE, view)),
         EventType::EmailSend => match data.text("subject") {
             Some(subject) => format!("Was sent \u{201c}{subject}\u{201d}"),
             None => "Was sent an email".to_owned(),
@@ -230,7 +231,8 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
             let channel = data.text("channel").unwrap_or("unknown channel");
             match data.text("direction") {
                 Some("outbound") => format!("Was sent a message by {channel}"),
-                _ => format!("Wrote by {channel}"),
+                Some("inbound") => format!("Wrote by {channel}"),
+                _ => format!("Message by {channel}"),
             }
         }
     }
@@ -261,9 +263,9 @@ fn link(data: &Map) -> String {
     }
 }
 
-/// Returns the scheme and host of a URL.
+/// Returns the scheme and host of an HTTP or HTTPS URL.
 fn site(url: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, rest) = url.split_once("://").filter(|_| is_web_address(url))?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
     (!host.is_empty()).then_some((scheme, host))
@@ -280,14 +282,16 @@ fn status(data: &Map) -> String {
     data.text("status").unwrap_or("unknown").replace('_', " ")
 }
 
-/// Returns `2 items for 31.90 AUD`, followed by `(canceled)` or `(voided)` if the order was.
-fn goods(data: &Map, view: &View<'_>) -> String {
-    let mut quantity = rust_decimal::Decimal::ZERO;
+/// Returns `2 items for 31.90 AUD`, followed by `(canceled)` or `(voided)` if the order was. `sign` is the sign of the quantities
+/// that count: lines of the other sign are the other side of an exchange.
+fn goods(data: &Map, sign: Decimal, view: &View<'_>) -> String {
+    let mut quantity = Decimal::ZERO;
     for line in data.list("products").iter().filter_map(Value::as_map) {
-        quantity = quantity.saturating_add(line.decimal("quantity").unwrap_or_default());
+        let own = sign * line.decimal("quantity").unwrap_or_default();
+        quantity = quantity.saturating_add(own.max(Decimal::ZERO));
     }
-    let (quantity, total) = (quantity.abs().normalize(), paid(data).abs());
-    let noun = if quantity == rust_decimal::Decimal::ONE {
+    let (quantity, total) = (quantity.normalize(), sign * paid(data));
+    let noun = if quantity == Decimal::ONE {
         "item"
     } else {
         "items"
@@ -327,7 +331,7 @@ mod tests {
 
     #[test]
     fn titles_say_what_was_opened_and_followed() {
-        use EventType::{EmailBounce, EmailClick, EmailOpen, EmailSubscribe, SmsClick};
+        use EventType::{EmailBounce, EmailClick, EmailOpen, EmailSubscribe, Message, SmsClick};
         let list = json!({"id": "1", "name": "Weekly news"});
         for (kind, data, expected) in [
             (
@@ -356,6 +360,12 @@ mod tests {
                 json!({"clicked_link": {"url": "https://jane:secret@a.example?who=jane"}}),
                 "Followed a link to a.example in an email",
             ),
+            (
+                EmailClick,
+                json!({"clicked_link": {"url": "tel://61491570006"}}),
+                "Followed a link in an email",
+            ),
+            (Message, json!({"channel": "x"}), "Message by x"),
             (
                 SmsClick,
                 json!({"campaign_id": "c1"}),

@@ -53,13 +53,18 @@ impl Product {
     /// Selects the visible data of a product record.
     pub fn of(data: &Map) -> Self {
         let mut shown = Map::new();
-        for name in ["name", "brand", "url"] {
+        for name in ["name", "brand"] {
             if let Some(text) = data.text(name) {
                 shown.insert(name, text);
             }
         }
-        if let Some(image) = data.list("images").first() {
-            shown.insert("image", image.clone());
+        // Clients render these as links and pictures.
+        if let Some(url) = data.text("url").filter(|url| is_web_address(url)) {
+            shown.insert("url", url);
+        }
+        let mut images = data.list("images").iter().filter_map(Value::as_text);
+        if let Some(image) = images.find(|url| is_web_address(url)) {
+            shown.insert("image", image);
         }
         let options = data.map("options");
         let listed = options.map_or(&[][..], |options| options.list("category"));
@@ -73,5 +78,42 @@ impl Product {
                 .into_iter()
                 .collect(),
         }
+    }
+}
+
+/// Returns whether a URL is absolute and has the scheme HTTP or HTTPS. Others, such as `javascript:`, must not become links.
+pub fn is_web_address(url: &str) -> bool {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_only_web_addresses() {
+        let product = |url: &str, images: &[&str]| {
+            let mut data = Map::new();
+            data.insert("url", url);
+            let images = images.iter().map(|image| Value::from(*image)).collect();
+            data.insert("images", Value::List(images));
+            Product::of(&data).shown
+        };
+        let shown = product(
+            "/products/lamp",
+            &[
+                "//cdn.example.com/a.jpg",
+                "javascript:alert(1)",
+                "HTTPS://cdn.example.com/b.jpg",
+            ],
+        );
+        assert_eq!(shown.text("url"), None);
+        assert_eq!(shown.text("image"), Some("HTTPS://cdn.example.com/b.jpg"));
+        let shown = product("http://a.example", &["data:image/png;base64,AA", "cid:1"]);
+        assert_eq!(shown.text("url"), Some("http://a.example"));
+        assert_eq!(shown.text("image"), None);
     }
 }

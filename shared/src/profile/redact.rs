@@ -40,6 +40,8 @@ pub enum Rule {
 pub type Fields = &'static [(&'static str, Rule)];
 
 const SALE_TYPES: Rule = Rule::OneOf(&["physical", "ecommerce"]);
+/// The values of invalid fields, which may be of any kind.
+const INVALID_FIELDS: (&str, Rule) = ("invalid_fields", Rule::Hidden);
 const STATUSES: Rule = Rule::OneOf(&["canceled", "cancelled", "voided"]);
 const SUBSCRIPTIONS: Rule = Rule::OneOf(&[
     "subscribed",
@@ -85,6 +87,7 @@ const PURCHASE: Fields = &[
     ("adjustments", ADJUSTMENT),
     ("store", STORE),
     ("custom_fields", Rule::Hidden),
+    INVALID_FIELDS,
 ];
 const RETURN: Fields = &[
     ("type", SALE_TYPES),
@@ -95,6 +98,7 @@ const RETURN: Fields = &[
     ("adjustments", ADJUSTMENT),
     ("store", STORE),
     ("custom_fields", Rule::Hidden),
+    INVALID_FIELDS,
 ];
 /// The fields of sent, opened, clicked and bounced emails and text messages.
 const ENGAGEMENT: Fields = &[
@@ -109,12 +113,14 @@ const ENGAGEMENT: Fields = &[
     ("body", Rule::Hidden),
     ("body_bytes", Rule::Number),
     ("body_truncated", Rule::Flag),
+    INVALID_FIELDS,
 ];
 const SUBSCRIBE: Fields = &[
     ("email_id", Rule::Hidden),
     ("sms_id", Rule::Hidden),
     ("status", SUBSCRIPTIONS),
     ("list", Rule::Hidden),
+    INVALID_FIELDS,
 ];
 const MESSAGE: Fields = &[
     ("message_id", Rule::Hidden),
@@ -128,6 +134,7 @@ const MESSAGE: Fields = &[
     ("body_truncated", Rule::Flag),
     ("attachments", Rule::Hidden),
     ("state", Rule::Hidden),
+    INVALID_FIELDS,
 ];
 
 /// The fields of a customer record.
@@ -302,6 +309,18 @@ mod tests {
             }
             assert_eq!(value(Rule::Hidden, visible), hidden());
         }
+    }
+
+    /// The values of invalid fields may be personal, and so may their paths.
+    #[test]
+    fn hides_invalid_fields() {
+        for kind in EventType::ALL {
+            let invalid = map(&[("custom_fields.Vera", text("Lindt"))]);
+            let data = map(&[("invalid_fields", invalid.into())]);
+            let expected = map(&[("invalid_fields", hidden())]);
+            assert_eq!(object(data, event_fields(kind)), expected, "{kind:?}");
+        }
+        assert!(record_field("invalid_fields").is_none());
     }
 
     const LINES: Fields = &[("a", Rule::Number)];

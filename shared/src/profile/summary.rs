@@ -134,7 +134,8 @@ pub struct Summary {
     pub relationship: Relationship,
     /// The number of purchases. Canceled and voided orders are left out, here and in all figures below that concern orders.
     pub orders: usize,
-    /// The number of items bought.
+    /// The number of items bought. Returns are not subtracted. Fractions, such as kilograms, are added exactly, and the sum is
+    /// rounded half to even.
     pub items: u64,
     /// The number of returns.
     pub returns: usize,
@@ -228,8 +229,10 @@ fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
             let Some(product) = ProductReference::of(line) else {
                 continue;
             };
-            let quantity = line.decimal("quantity").unwrap_or_default();
-            add(bought.entry(product).or_default(), quantity);
+            let quantity = bought_quantity(line);
+            if !quantity.is_zero() {
+                add(bought.entry(product).or_default(), quantity);
+            }
         }
     }
     let mut all: Vec<_> = bought
@@ -285,8 +288,7 @@ fn orders(events: &[&Item], view: &View<'_>) -> Orders {
         orders.newest = orders.newest.or(Some(at));
         orders.oldest = Some(at);
         for line in data.list("products").iter().filter_map(Value::as_map) {
-            let quantity = line.decimal("quantity").unwrap_or_default();
-            add(&mut orders.items, quantity);
+            add(&mut orders.items, bought_quantity(line));
         }
         let (total, count) = orders.bought.entry(currency).or_default();
         add(total, paid);
@@ -327,7 +329,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
             Relationship::Prospect
         },
         orders,
-        items: items.to_u64().unwrap_or(u64::MAX),
+        items: items.round().to_u64().unwrap_or(u64::MAX),
         returns,
         total_spend: spend.into_iter().map(money).collect(),
         average_order_value: bought
@@ -364,6 +366,12 @@ fn typed<'a>(events: &[&'a Item]) -> impl Iterator<Item = (EventType, Instant, &
         let key = item.event()?;
         Some((key.kind(), key.at(), &item.data))
     })
+}
+
+/// Returns the quantity that a line of a purchase adds to the items bought: none if the line is a return within an exchange.
+fn bought_quantity(line: &Map) -> Decimal {
+    let quantity = line.decimal("quantity").unwrap_or_default();
+    quantity.max(Decimal::ZERO)
 }
 
 /// Adds an amount to a sum. A sum beyond the range of `Decimal` becomes the largest value.

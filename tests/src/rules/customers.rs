@@ -21,6 +21,11 @@ pub(super) fn links() -> Rules {
             link(json!({"link_type": "email", "link_value": "legacy@example.com"})),
             link(json!({"link_type": "engage.id", "link_value": "9", "id_type": "default"})),
             json!({"link": {"mobile": "5550002"}, "employee_flag": "true", "date_of_birth": "1985-03-06", "custom_fields": {"a": 1.50, "b": null}, "updated_at": "2026-01-01"}),
+            json!({"link": {"mobile": "5550001"}, "employee_flag": "perhaps"}),
+            json!({"link": {"mobile": "5550001"}, "date_of_birth": "6 March"}),
+            json!({"link": {"mobile": "5550001"}, "custom_fields": "x"}),
+            json!({"link": {"mobile": "5550001"}, "first_name": {"a": 1}}),
+            json!({"link": {"mobile": "5550001"}, "updated_at": "soon"}),
         ],
         rejected: vec![
             (json!({"first_name": "A"}), "missing_field", "link"),
@@ -64,31 +69,6 @@ pub(super) fn links() -> Rules {
                 "link.customer_id",
             ),
             (
-                json!({"link": {"mobile": "5550001"}, "employee_flag": "perhaps"}),
-                "invalid_value",
-                "employee_flag",
-            ),
-            (
-                json!({"link": {"mobile": "5550001"}, "date_of_birth": "6 March"}),
-                "invalid_value",
-                "date_of_birth",
-            ),
-            (
-                json!({"link": {"mobile": "5550001"}, "custom_fields": "x"}),
-                "wrong_type",
-                "custom_fields",
-            ),
-            (
-                json!({"link": {"mobile": "5550001"}, "first_name": {"a": 1}}),
-                "wrong_type",
-                "first_name",
-            ),
-            (
-                json!({"link": {"mobile": "5550001"}, "updated_at": "soon"}),
-                "invalid_value",
-                "updated_at",
-            ),
-            (
                 json!({"link": {"mobile": "5550001"}, "record_type": "product"}),
                 "invalid_value",
                 "record_type",
@@ -118,6 +98,7 @@ pub(super) fn others() -> [Rules; 2] {
                     &attributes(json!({"segments.vip": true})),
                     json!({"updated_at": "2026-01-01T00:00:00Z"}),
                 ),
+                attributes(json!({"tier": "gold", "loyalty.tier": "gold"})),
             ],
             rejected: vec![
                 (json!({"link": link}), "missing_field", "attributes"),

@@ -69,6 +69,16 @@ pub(super) fn event(
             "invalid_value",
             "action_at",
         ),
+        (
+            with(&base, json!({"action_at": "1970-01-01T00:00:00Z"})),
+            "invalid_value",
+            "action_at",
+        ),
+        (
+            with(&base, json!({"action_at": "20/11/2026"})),
+            "invalid_value",
+            "action_at",
+        ),
         (with(&base, json!({id: null})), "missing_field", id),
         (
             with(&base, json!({id: "x".repeat(257)})),
@@ -96,6 +106,11 @@ pub(super) fn event(
                     json!({id: "3", "action_at": "2026-01-02 03:04:05+10:00"}),
                 ),
                 with(&base, json!({id: "4", "unknown_field": [1]})),
+                with(
+                    &base,
+                    json!({id: "5", "action_at": "2026-01-02 03:04:05 UTC"}),
+                ),
+                with(&base, json!({id: "6", "action_at": 1_767_323_045})),
             ])
             .chain(accepted.into_iter().enumerate().map(|(number, change)| {
                 with(&with(&base, json!({id: format!("a{number}")})), change)

@@ -12,8 +12,9 @@ use shared::{
 };
 
 use super::{
-    Mapper,
-    check::{self, Path, field_error},
+    MappedRecord, Mapper, cards, check,
+    findings::Findings,
+    path::{Path, field_error},
     schema,
 };
 use crate::{
@@ -21,6 +22,8 @@ use crate::{
     text::grouped,
 };
 
+/// The fields that a record of attributes has besides its data.
+const OWN: &[&str] = &["link", "record_type"];
 /// The maximum number of namespaces of a record. Each is an item that repeats the record's other fields.
 const MAX_NAMESPACES: usize = 100;
 /// The maximum number of bytes that a record repeats: its fields except `attributes`, once for each namespace after the first.
@@ -28,81 +31,125 @@ const MAX_REPEATED_BYTES: usize = 1 << 20;
 
 impl Mapper<'_> {
     /// Maps a record of attributes. Returns one write for each namespace that no erasure suppresses.
-    pub(super) fn attributes(&self, mut fields: Map) -> Result<Vec<Write>, RowError> {
-        let link = self.link(&mut fields)?;
-        let mut data = check::fields(schema::ATTRIBUTES, fields, &Path::Record)?;
-        self.not_ahead(&data, "updated_at")?;
-        let Some(Value::Map(attributes)) = data.remove("attributes") else {
-            return Err(field_error(
-                "attributes",
-                RowErrorCode::MissingField,
-                "is missing. Add an object of attributes.",
-            ));
+    pub(super) fn attributes(
+        &self,
+        mut fields: Map,
+        findings: &mut Findings,
+    ) -> Option<MappedRecord> {
+        let link = findings.keep(self.link(&mut fields));
+        self.check(schema::ATTRIBUTES, OWN, &mut fields, findings);
+        let mut data = fields;
+        let attributes = match data.remove("attributes") {
+            Some(Value::Map(attributes)) => by_namespace(attributes, findings),
+            // An error, which is noted already.
+            _ => None,
         };
-        let namespaces = by_namespace(attributes)?;
+        let (link, namespaces) = (link?, attributes?);
         let repeats = namespaces.len() - 1;
         if repeats > 0 && repeats * Write::map_bytes(&data) > MAX_REPEATED_BYTES {
-            return Err(RowError::whole(
+            findings.errors.push(RowError::whole(
                 RowErrorCode::RecordTooLarge,
                 "repeats more than 1 MiB, the limit: its fields except `attributes`, once for each namespace after the first. Split \
                  the row.",
             ));
+        }
+        if !findings.errors.is_empty() {
+            return None;
         }
         let items = namespaces
             .into_iter()
             .filter_map(|(namespace, attributes)| {
                 let mut data = data.clone();
                 data.insert("attributes", attributes);
+                // Only the first item contains them.
+                findings.store_invalid(&mut data);
                 let source = self.context.source.to_owned();
                 self.write(self.item(&link, SortKey::Attributes { source, namespace }, data))
             });
-        Ok(items.collect())
+        let writes: Vec<_> = items.collect();
+        Some(writes.into())
     }
 }
 
-/// Checks attributes and groups them by their namespaces.
-fn by_namespace(attributes: Map) -> Result<BTreeMap<String, Map>, RowError> {
+/// Checks attributes and groups them by their namespaces. Attributes that break a rule are left out while one remains. Returns
+/// `None` if none remains, or if there are too many namespaces.
+fn by_namespace(attributes: Map, findings: &mut Findings) -> Option<BTreeMap<String, Map>> {
+    let parent = Path::Field(&Path::Record, "attributes");
     let mut namespaces: BTreeMap<String, Map> = BTreeMap::new();
-    for (name, value) in flattened(attributes) {
-        let path = Path::Field(&Path::Record, "attributes");
-        let path = Path::Field(&path, &name);
-        let parts = name
-            .split_once('.')
-            .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
-        let (namespace, name) = parts.ok_or_else(|| {
-            RowError::at(
-                &path,
-                RowErrorCode::InvalidValue,
-                "must have a name such as sizes.top: a namespace, a dot and a name.",
-            )
-        })?;
-        if is_reserved(namespace) {
-            return Err(reserved(&path));
+    let mut invalid = Vec::new();
+    for (name, mut value) in flattened(attributes) {
+        let path = Path::Field(&parent, &name);
+        match checked(&name, &mut value, &path) {
+            Ok((namespace, name)) => {
+                mask(&mut value, name, &path, findings);
+                let attributes = namespaces.entry(namespace.to_owned()).or_default();
+                attributes.insert(name, value);
+            }
+            Err(error) => invalid.push((name, value, error)),
         }
-        let value = attribute_value(value, &path)?;
-        namespaces
-            .entry(namespace.to_owned())
-            .or_default()
-            .insert(name, value);
     }
-    if namespaces.len() > MAX_NAMESPACES {
-        return Err(field_error(
-            "attributes",
+    let problem = match namespaces.len() {
+        0 if invalid.is_empty() => (
+            RowErrorCode::InvalidValue,
+            "is empty. Add at least one attribute.".to_owned(),
+        ),
+        0 => {
+            let errors = invalid.into_iter().map(|(.., error)| error);
+            findings.errors.extend(errors);
+            return None;
+        }
+        1..=MAX_NAMESPACES => {
+            for (name, value, _) in invalid {
+                findings.leave_out(value, &Path::Field(&parent, &name));
+            }
+            return Some(namespaces);
+        }
+        count => (
             RowErrorCode::TooMany,
             format!(
                 "has {} namespaces; the limit is {MAX_NAMESPACES}. Split the row.",
-                grouped(namespaces.len())
+                grouped(count)
             ),
-        ));
+        ),
+    };
+    let error = field_error("attributes", problem.0, problem.1);
+    findings.errors.push(error);
+    None
+}
+
+/// Masks card numbers in the value of an attribute.
+fn mask(value: &mut Value, name: &str, path: &Path<'_>, findings: &mut Findings) {
+    match value {
+        Value::Map(map) => {
+            if let Some(value) = map.get_mut("value") {
+                cards::mask_value(value, name, path, findings);
+            }
+        }
+        value => cards::mask_value(value, name, path, findings),
     }
-    if namespaces.is_empty() {
-        return Err(field_error(
-            "attributes",
+}
+
+/// Checks an attribute, and converts its value to its stored form. Returns its namespace and its name.
+fn checked<'a>(
+    name: &'a str,
+    value: &mut Value,
+    path: &Path<'_>,
+) -> Result<(&'a str, &'a str), RowError> {
+    let parts = name
+        .split_once('.')
+        .and_then(|(namespace, name)| Some((check::id(namespace)?, check::id(name)?)));
+    let (namespace, name) = parts.ok_or_else(|| {
+        RowError::at(
+            path,
             RowErrorCode::InvalidValue,
-            "is empty. Add at least one attribute.",
-        ));
+            "must have a name such as sizes.top: a namespace, a dot and a name.",
+        )
+    })?;
+    if is_reserved(namespace) {
+        return Err(reserved(path));
     }
-    Ok(namespaces)
+    attribute_value(value, path)?;
+    Ok((namespace, name))
 }
 
 /// Creates the error of an attribute in a reserved namespace.
@@ -132,39 +179,40 @@ fn flattened(attributes: Map) -> Vec<(String, Value)> {
     flat
 }
 
-/// Checks an attribute: a plain value, or an object with a value and the source's confidence in it.
-fn attribute_value(value: Value, path: &Path<'_>) -> Result<Value, RowError> {
-    let Value::Map(mut map) = value else {
-        return Ok(value);
+/// Checks an attribute: a plain value, or an object with a value and the source's confidence in it. The value stays unchanged if
+/// it breaks a rule.
+fn attribute_value(value: &mut Value, path: &Path<'_>) -> Result<(), RowError> {
+    let Value::Map(map) = value else {
+        return Ok(());
     };
-    let given = map
-        .remove("value")
-        .ok_or_else(|| RowError::at(path, RowErrorCode::MissingField, "has no `value`. Add it."))?;
-    let confidence = map.remove("confidence");
-    if let Some((unknown, _)) = map.iter().next() {
+    if map.get("value").is_none() {
+        let problem = "has no `value`. Add it.";
+        return Err(RowError::at(path, RowErrorCode::MissingField, problem));
+    }
+    let is_known = |name: &str| matches!(name, "value" | "confidence");
+    if let Some((unknown, _)) = map.iter().find(|(name, _)| !is_known(name)) {
         return Err(RowError::at(
             &Path::Field(path, unknown),
             RowErrorCode::UnknownField,
             "is not a field of an attribute. Use `value` and `confidence`.",
         ));
     }
-    let mut kept = Map::new();
-    kept.insert("value", given);
-    if let Some(confidence) = confidence {
-        let number = match &confidence {
-            Value::Number(text) | Value::Text(text) => json::number(text.trim()),
-            _ => None,
-        };
-        let sure = number
-            .filter(|text| decimal(text).is_some_and(|sure| sure >= 0.into() && sure <= 2.into()));
-        let Some(sure) = sure else {
-            return Err(RowError::at(
-                &Path::Field(path, "confidence"),
-                RowErrorCode::InvalidValue,
-                "must be a number from 0 to 2.",
-            ));
-        };
-        kept.insert("confidence", Value::Number(sure.to_owned()));
-    }
-    Ok(Value::Map(kept))
+    let Some(confidence) = map.get_mut("confidence") else {
+        return Ok(());
+    };
+    let number = match &*confidence {
+        Value::Number(text) | Value::Text(text) => json::number(text.trim()),
+        _ => None,
+    };
+    let sure = number
+        .filter(|text| decimal(text).is_some_and(|sure| sure >= 0.into() && sure <= 2.into()));
+    let Some(sure) = sure else {
+        return Err(RowError::at(
+            &Path::Field(path, "confidence"),
+            RowErrorCode::InvalidValue,
+            "must be a number from 0 to 2.",
+        ));
+    };
+    *confidence = Value::Number(sure.to_owned());
+    Ok(())
 }

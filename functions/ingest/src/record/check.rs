@@ -1,207 +1,344 @@
 //! Checks a value against the kind of its field and converts it to its stored form.
 
-use std::fmt;
-
 use jiff::civil;
 use rust_decimal::Decimal;
 use shared::model::{
+    file_time::{self, TimeError},
     identifier::MAX_PART_BYTES,
     time::Instant,
     value::{Map, Value, decimal},
 };
 
-use super::kind::{Field, Kind, Number};
+use super::{
+    cards,
+    findings::Findings,
+    kind::{Field, Kind, Number, OnError},
+    number,
+    path::Path,
+    similar::similar,
+};
 use crate::{
-    rows::{RowError, RowErrorCode, json},
+    rows::{RowError, RowErrorCode, WarningCode, json},
     text::grouped,
 };
 
-/// The maximum number of digits before the decimal point of an amount, so that every sum in a profile is exact.
-const MAX_DIGITS: u32 = 15;
-/// Amounts must be below this.
-const MAX_AMOUNT: i64 = 10_i64.pow(MAX_DIGITS);
-/// The maximum number of decimal places of an amount.
-const MAX_PLACES: u32 = 9;
+/// How far an event, or a record's `updated_at`, may be after its file's last modification, in seconds.
+const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
+/// The first second of 1971. Earlier times are placeholders of systems that have no time.
+const EARLIEST_SECOND: i64 = 31_536_000;
+/// The earliest date of birth.
+const EARLIEST_BIRTH: civil::Date = civil::Date::constant(1880, 1, 1);
+const QUANTITY: Number = Number {
+    integer: false,
+    low: None,
+    high: None,
+};
 
-/// The path of a value in a record, such as `products[1].quantity`.
-#[derive(Clone, Copy)]
-pub(crate) enum Path<'a> {
-    /// The record itself.
-    Record,
-    /// A field of an object.
-    Field(&'a Path<'a>, &'a str),
-    /// An item of an array, counted from 0.
-    Index(&'a Path<'a>, usize),
+/// Checks the fields of a row.
+pub(super) struct Checker<'a> {
+    /// When the file was last modified, in seconds since 1970.
+    pub(super) last_modified: i64,
+    /// The top-level fields that the record type reads itself. A misspelled name may mean one of them.
+    pub(super) own: &'a [&'static str],
+    pub(super) findings: &'a mut Findings,
 }
 
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Record => Ok(()),
-            Self::Field(Self::Record, name) => f.write_str(name),
-            Self::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
-        }
-    }
-}
-
-/// Creates the error of a top-level field of a record.
-pub(super) fn field_error(field: &str, code: RowErrorCode, problem: impl Into<String>) -> RowError {
-    RowError::at(&Path::Field(&Path::Record, field), code, problem)
-}
-
-/// Checks the fields of an object. A field that is `null` counts as absent.
-pub(crate) fn fields(fields: &[Field], mut map: Map, path: &Path<'_>) -> Result<Map, RowError> {
-    for field in fields {
-        let path = Path::Field(path, field.name);
-        match map.get_mut(field.name) {
-            None | Some(Value::Null) if field.required => {
-                return Err(RowError::at(
-                    &path,
-                    RowErrorCode::MissingField,
-                    format!("is missing. Add {}.", expectation(&field.kind)),
-                ));
-            }
-            None => {}
-            Some(Value::Null) => {
+impl Checker<'_> {
+    /// Checks the fields of an object and converts them in place. A field that is `null` counts as absent.
+    pub(super) fn fields(&mut self, known: &[Field], map: &mut Map, path: &Path<'_>) {
+        let mut present = 0;
+        for field in known {
+            let path = Path::Field(path, field.name);
+            let stays = match map.get_mut(field.name) {
+                None => {
+                    self.missing(field, &path);
+                    continue;
+                }
+                Some(value) if is_absent(&field.kind, value) => {
+                    self.missing(field, &path);
+                    false
+                }
+                Some(value) => self.stays(&field.kind, field.on_error, value, &path),
+            };
+            if stays {
+                present += 1;
+            } else {
                 map.remove(field.name);
             }
-            Some(value) => {
-                *value = check(&field.kind, std::mem::replace(value, Value::Null), &path)?
+        }
+        if present < map.len() {
+            self.unknown(known, map, path);
+        }
+    }
+
+    /// Notes that a field is absent, if each row should have it.
+    fn missing(&mut self, field: &Field, path: &Path<'_>) {
+        match field.on_error {
+            _ if !field.required => {}
+            OnError::LeaveOut => self.findings.warn(WarningCode::MissingField, path),
+            OnError::Reject => {
+                let problem = format!("is missing. Add {}.", expectation(&field.kind));
+                let code = RowErrorCode::MissingField;
+                self.findings.errors.push(RowError::at(path, code, problem));
             }
         }
     }
-    Ok(map)
-}
 
-/// Checks a value and converts it to its stored form.
-fn check(kind: &Kind, value: Value, path: &Path<'_>) -> Result<Value, RowError> {
-    let wrong_type = || RowError::at(path, RowErrorCode::WrongType, must_be(kind));
-    let invalid = || RowError::at(path, RowErrorCode::InvalidValue, must_be(kind));
-    match (kind, value) {
-        (Kind::Flag, Value::Bool(flag)) => Ok(Value::Bool(flag)),
-        (Kind::Flag, Value::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" => Ok(Value::Bool(true)),
-            "false" => Ok(Value::Bool(false)),
-            _ => Err(invalid()),
-        },
-        (Kind::Amount(bounds), Value::Number(text)) => amount(*bounds, &text).ok_or_else(invalid),
-        (Kind::Amount(bounds), Value::Text(text)) => {
-            amount(*bounds, text.trim()).ok_or_else(invalid)
-        }
-        (Kind::Latitude, value) => degrees(value, 90).ok_or_else(invalid),
-        (Kind::Longitude, value) => degrees(value, 180).ok_or_else(invalid),
-        (Kind::List(kind, most), Value::List(list)) => {
-            if list.len() > *most {
-                return Err(RowError::at(
-                    path,
-                    RowErrorCode::TooMany,
-                    format!(
-                        "has {} items; the limit is {}. Remove items or split the record.",
-                        grouped(list.len()),
-                        grouped(*most)
-                    ),
-                ));
+    /// Checks a value. If it breaks its rule, notes the error as `on_error` requires and returns `false`.
+    fn stays(
+        &mut self,
+        kind: &Kind,
+        on_error: OnError,
+        value: &mut Value,
+        path: &Path<'_>,
+    ) -> bool {
+        let checked = self.check(kind, on_error, value, path);
+        let Err((code, problem)) = checked else {
+            return true;
+        };
+        match on_error {
+            OnError::Reject => {
+                let error = RowError::at(path, code, problem);
+                self.findings.errors.push(error);
             }
-            let items = list.into_iter().enumerate();
-            let checked = items.map(|(index, item)| check(kind, item, &Path::Index(path, index)));
-            Ok(Value::List(checked.collect::<Result<_, _>>()?))
+            OnError::LeaveOut => {
+                let value = std::mem::replace(value, Value::Null);
+                self.findings.leave_out(value, path);
+            }
         }
-        (Kind::Object(known), Value::Map(map)) => Ok(Value::Map(fields(known, map, path)?)),
-        (Kind::MapOf(kind), Value::Map(map)) => {
-            let entries = map.into_iter().map(|(name, value)| {
-                let value = check(kind, value, &Path::Field(path, &name))?;
-                Ok((name, value))
-            });
-            Ok(Value::Map(entries.collect::<Result<_, RowError>>()?))
+        false
+    }
+
+    /// Checks a value and converts it to its stored form. If it breaks the rule, it is not changed.
+    fn check(
+        &mut self,
+        kind: &Kind,
+        on_error: OnError,
+        value: &mut Value,
+        path: &Path<'_>,
+    ) -> Result<(), (RowErrorCode, String)> {
+        match (kind, &mut *value) {
+            (Kind::Text, Value::Text(_))
+            | (Kind::Flag, Value::Bool(_))
+            | (Kind::Attributes, Value::Map(_)) => {}
+            (Kind::Free, Value::Text(text)) => cards::mask_text(text, path, self.findings),
+            (Kind::Text | Kind::Free, Value::Number(text)) => {
+                *value = Value::Text(std::mem::take(text));
+            }
+            (Kind::Amount(bounds), Value::Number(_) | Value::Text(_)) => {
+                self.number(*bounds, value, path)?;
+            }
+            (Kind::Quantity, Value::Number(_) | Value::Text(_)) => {
+                self.number(QUANTITY, value, path)?;
+            }
+            (Kind::List(kind, most), Value::List(list)) => {
+                if list.len() > *most {
+                    return Err((
+                        RowErrorCode::TooMany,
+                        format!(
+                            "has {} items; the limit is {}. Remove items or split the record.",
+                            grouped(list.len()),
+                            grouped(*most)
+                        ),
+                    ));
+                }
+                let mut index = 0;
+                list.retain_mut(|item| {
+                    index += 1;
+                    self.stays(kind, on_error, item, &Path::Index(path, index - 1))
+                });
+            }
+            (Kind::Object(known), Value::Map(map)) => self.fields(known, map, path),
+            (Kind::MapOf(kind), Value::Map(map)) => map
+                .retain(|name, value| self.stays(kind, on_error, value, &Path::Field(path, name))),
+            (Kind::Open, Value::Map(map)) => {
+                for (name, value) in map.iter_mut() {
+                    cards::mask_value(value, name, &Path::Field(path, name), self.findings);
+                }
+            }
+            (kind, Value::Text(text) | Value::Number(text)) => {
+                let stored = self.of_text(kind, text);
+                *value = stored.ok_or_else(|| self.problem(kind, value))?;
+            }
+            _ => return Err((RowErrorCode::WrongType, must_be(kind))),
         }
-        (Kind::Open, Value::Map(map)) => Ok(Value::Map(map)),
-        // The other kinds are strings.
-        (Kind::Text | Kind::Id, Value::Number(text)) => of_text(kind, text).ok_or_else(invalid),
-        (
-            Kind::Text
-            | Kind::Id
-            | Kind::Date
+        Ok(())
+    }
+
+    /// Checks an exact number and stores it as a number.
+    fn number(
+        &mut self,
+        bounds: Number,
+        value: &mut Value,
+        path: &Path<'_>,
+    ) -> Result<(), (RowErrorCode, String)> {
+        let (Value::Number(text) | Value::Text(text)) = &mut *value else {
+            return Ok(());
+        };
+        let given = text.trim();
+        let exact = number::exact(bounds, given)
+            .map_err(|problem| (RowErrorCode::InvalidValue, problem))?;
+        if exact.rounded {
+            self.findings.warn(WarningCode::RoundedAmount, path);
+        }
+        let stored = match exact.stored {
+            Some(stored) => stored,
+            None if given.len() < text.len() => given.to_owned(),
+            None => std::mem::take(text),
+        };
+        *value = Value::Number(stored);
+        Ok(())
+    }
+
+    /// Converts a string, or the text of a number, to the stored form of its kind. Returns `None` if it is not valid.
+    fn of_text(&self, kind: &Kind, text: &str) -> Option<Value> {
+        match kind {
+            Kind::Id => id(text).map(Value::from),
+            Kind::Flag if text.trim().eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
+            Kind::Flag if text.trim().eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
+            Kind::Latitude => degrees(text, 90),
+            Kind::Longitude => degrees(text, 180),
+            Kind::BirthDate => self.birth_date(text).map(Value::from),
+            Kind::Time | Kind::UpdateTime => {
+                let at = file_time::instant(text).ok()?;
+                let is_late = matches!(kind, Kind::UpdateTime) && is_ahead(at, self.last_modified);
+                (!is_placeholder(at) && !is_late).then(|| at.to_string().into())
+            }
+            Kind::Url => {
+                let text = text.trim();
+                (!text.contains(char::is_control)).then(|| text.into())
+            }
+            Kind::Currency => {
+                let code = text.trim();
+                (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_alphabetic()))
+                    .then(|| code.to_ascii_uppercase().into())
+            }
+            Kind::OneOf(words) => {
+                let text = text.trim();
+                words
+                    .iter()
+                    .find(|word| word.eq_ignore_ascii_case(text))
+                    .map(|word| (*word).into())
+            }
+            _ => None,
+        }
+    }
+
+    /// Parses a date of birth. Returns it in the form `1985-12-31`.
+    fn birth_date(&self, text: &str) -> Option<String> {
+        let date = file_time::date(text)?;
+        // The file's date, in the time zone in which it is the latest.
+        let latest = Instant::from_seconds(self.last_modified.saturating_add(14 * 60 * 60))?.date();
+        (EARLIEST_BIRTH..=latest)
+            .contains(&date)
+            .then(|| date.to_string())
+    }
+
+    /// Returns the code and the problem of a string or number that is not valid.
+    fn problem(&self, kind: &Kind, value: &Value) -> (RowErrorCode, String) {
+        let is_text = matches!(value, Value::Text(_));
+        let code = match kind {
+            Kind::Id
+            | Kind::Latitude
+            | Kind::Longitude
             | Kind::Time
-            | Kind::Url
-            | Kind::Currency
-            | Kind::OneOf(_),
-            Value::Text(text),
-        ) => of_text(kind, text).ok_or_else(invalid),
-        _ => Err(wrong_type()),
+            | Kind::UpdateTime
+            | Kind::BirthDate => RowErrorCode::InvalidValue,
+            Kind::List(..) | Kind::Object(_) | Kind::MapOf(_) | Kind::Open | Kind::Attributes => {
+                RowErrorCode::WrongType
+            }
+            _ if is_text => RowErrorCode::InvalidValue,
+            _ => RowErrorCode::WrongType,
+        };
+        (code, must_be(kind))
+    }
+
+    /// Notes the fields of an object that no rule names, and masks card numbers in them.
+    fn unknown(&mut self, known: &[Field], map: &mut Map, path: &Path<'_>) {
+        let own = match path {
+            Path::Record => self.own,
+            _ => &[],
+        };
+        for (name, value) in map.iter_mut() {
+            if known.iter().any(|field| field.name == name) {
+                continue;
+            }
+            let path = Path::Field(path, name);
+            let names = known.iter().map(|field| field.name);
+            let like = similar(name, names.chain(own.iter().copied()));
+            self.findings.add_unknown(&path, like);
+            cards::mask_value(value, name, &path, self.findings);
+        }
     }
 }
 
-/// Converts a string to the stored form of its kind. Returns `None` if it is not valid.
-fn of_text(kind: &Kind, text: String) -> Option<Value> {
-    match kind {
-        Kind::Text => Some(text.into()),
-        Kind::Id => id(&text).map(Value::from),
-        Kind::Date => date(text.trim()).map(Value::from),
-        Kind::Time => Some(Instant::parse(&text)?.to_string().into()),
-        Kind::Url => is_url(text.trim()).then(|| text.trim().into()),
-        Kind::Currency => {
-            let code = text.trim().to_ascii_uppercase();
-            (code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()))
-                .then(|| code.into())
+/// Returns whether a value means that its field is absent: `null`, or an empty string where a string is not free text. PHP
+/// writes an empty object as `[]`.
+fn is_absent(kind: &Kind, value: &Value) -> bool {
+    match (kind, value) {
+        (_, Value::Null) => true,
+        (Kind::Text | Kind::Free, _) => false,
+        (_, Value::Text(text)) => text.trim().is_empty(),
+        (Kind::Object(_) | Kind::MapOf(_) | Kind::Open | Kind::Attributes, Value::List(list)) => {
+            list.is_empty()
         }
-        Kind::OneOf(words) => {
-            let text = text.trim();
-            words
-                .iter()
-                .find(|word| word.eq_ignore_ascii_case(text))
-                .map(|word| (*word).into())
-        }
-        _ => None,
+        _ => false,
     }
 }
 
 /// Trims a value that becomes part of a key. Returns `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes or contains a control character.
-pub(crate) fn id(text: &str) -> Option<&str> {
+pub(super) fn id(text: &str) -> Option<&str> {
     let text = text.trim();
     let fits =
         !text.is_empty() && text.len() <= MAX_PART_BYTES && !text.chars().any(char::is_control);
     fits.then_some(text)
 }
 
-/// Checks an exact number against its bounds. Returns `None` if it is outside of them or has too many digits.
-fn amount(bounds: Number, text: &str) -> Option<Value> {
-    let number = decimal(json::number(text)?)?;
-    let fits = number.abs() < Decimal::from(MAX_AMOUNT)
-        && number.normalize().scale() <= MAX_PLACES
-        && (!bounds.integer || number.fract().is_zero())
-        && bounds.low.is_none_or(|low| number >= Decimal::from(low))
-        && bounds.high.is_none_or(|high| number <= Decimal::from(high));
-    fits.then(|| Value::Number(number.to_string()))
-}
-
 /// Checks degrees: from `-bound`, inclusive, to `bound`, exclusive.
-fn degrees(value: Value, bound: i64) -> Option<Value> {
-    let (Value::Number(text) | Value::Text(text)) = value else {
-        return None;
-    };
+fn degrees(text: &str, bound: i64) -> Option<Value> {
     let text = json::number(text.trim())?;
     let number = decimal(text)?;
     (number >= Decimal::from(-bound) && number < Decimal::from(bound))
         .then(|| Value::Number(text.to_owned()))
 }
 
-/// Parses the date of a date or a time. Returns it in the form `1985-12-31`.
-fn date(text: &str) -> Option<String> {
-    // The date of a time is the one that is written, whatever the zone.
-    let date: civil::Date = text.strip_suffix('Z').unwrap_or(text).parse().ok()?;
-    (1..=9999).contains(&date.year()).then(|| date.to_string())
+/// Parses the time of an event. `last_modified` is that of its file, in seconds since 1970.
+///
+/// # Errors
+/// The value is not a time, or the time is more than [`MAX_AHEAD_SECONDS`] after the file. Such a record would stay the newest,
+/// and could not be corrected or erased. The error states the problem and its fix.
+pub(super) fn event_time(
+    value: &Value,
+    last_modified: i64,
+) -> Result<Instant, (RowErrorCode, String)> {
+    let (Value::Text(text) | Value::Number(text)) = value else {
+        return Err((RowErrorCode::WrongType, must_be(&Kind::Time)));
+    };
+    let invalid = |problem: &str| (RowErrorCode::InvalidValue, problem.to_owned());
+    let at = file_time::instant(text).map_err(|error| match error {
+        TimeError::Ambiguous => invalid(
+            "has a form that can be read in several ways. Write the year, the month and the day in this order, such as 2026-11-20.",
+        ),
+        TimeError::ZoneName => invalid(
+            "names a time zone. Write its offset instead, such as 2026-11-20T01:15:00+10:00.",
+        ),
+        TimeError::Unreadable => (RowErrorCode::InvalidValue, must_be(&Kind::Time)),
+    })?;
+    if is_ahead(at, last_modified) {
+        return Err(invalid(
+            "is more than 48 hours after the file was last modified, the limit. Correct the time.",
+        ));
+    }
+    Ok(at)
 }
 
-/// Returns whether a string is an HTTP or HTTPS URL with a host and without whitespace.
-fn is_url(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return false;
-    };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
-        && !host.is_empty()
-        && !text.contains(|c: char| c.is_control() || c.is_whitespace())
+/// Returns whether a time is a placeholder for a missing one.
+pub(super) fn is_placeholder(at: Instant) -> bool {
+    at.seconds() < EARLIEST_SECOND
+}
+
+fn is_ahead(at: Instant, last_modified: i64) -> bool {
+    at.seconds() > last_modified.saturating_add(MAX_AHEAD_SECONDS)
 }
 
 fn must_be(kind: &Kind) -> String {
@@ -211,32 +348,19 @@ fn must_be(kind: &Kind) -> String {
 /// Describes the values of a kind, with their limits.
 fn expectation(kind: &Kind) -> String {
     match kind {
-        Kind::Text => "a string".to_owned(),
+        Kind::Text | Kind::Free => "a string".to_owned(),
         Kind::Id => format!("1 to {MAX_PART_BYTES} bytes without control characters"),
         Kind::Flag => "true or false".to_owned(),
-        Kind::Amount(bounds) => {
-            let (what, digits) = if bounds.integer {
-                ("an integer", format!("with at most {MAX_DIGITS} digits"))
-            } else {
-                let digits = format!(
-                    "with at most {MAX_DIGITS} digits before the point and {MAX_PLACES} after it"
-                );
-                ("a decimal", digits)
-            };
-            match (bounds.low, bounds.high) {
-                (Some(low), _) => format!("{what} of at least {low}, {digits}"),
-                (_, Some(high)) => format!("{what} of at most {high}, {digits}"),
-                _ => format!("{what} {digits}"),
-            }
-        }
+        Kind::Amount(bounds) => number::expectation(*bounds),
+        Kind::Quantity => number::expectation(QUANTITY),
         Kind::Latitude => "a number of degrees from -90 to below 90".to_owned(),
         Kind::Longitude => "a number of degrees from -180 to below 180".to_owned(),
-        Kind::Date => "a date such as 1985-12-31".to_owned(),
-        Kind::Time => "a time such as 2026-10-31T23:59:59Z".to_owned(),
-        Kind::Url => "an http or https URL".to_owned(),
+        Kind::BirthDate => "a date such as 1985-12-31, from 1880 to the day of the file".to_owned(),
+        Kind::Time | Kind::UpdateTime => "a time such as 2026-10-31T23:59:59Z".to_owned(),
+        Kind::Url => "a URL".to_owned(),
         Kind::Currency => "an ISO 4217 code of three letters, such as AUD".to_owned(),
         Kind::OneOf(words) => format!("one of {}", words.join(", ")),
         Kind::List(..) => "an array".to_owned(),
-        Kind::Object(_) | Kind::MapOf(_) | Kind::Open => "an object".to_owned(),
+        Kind::Object(_) | Kind::MapOf(_) | Kind::Open | Kind::Attributes => "an object".to_owned(),
     }
 }

@@ -13,41 +13,51 @@ use shared::{
 };
 
 use super::{
-    MappedRecord, Mapper,
-    check::{self, Path, field_error},
+    MappedRecord, Mapper, check,
+    findings::Findings,
     kind::Field,
+    path::{Path, field_error},
     schema,
 };
 use crate::rows::{RowError, RowErrorCode};
 
-/// How far an event, or a record's `updated_at`, may be after its file's last modification, in seconds.
-const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
-const MUST_BE_TIME: &str = "must be a time such as 2026-10-31T23:59:59Z.";
+/// The fields that an event has besides those of its type.
+const OWN: &[&str] = &["action_at", "link", "record_type", "replaces_action_at"];
+
+const NEGATIVE_PRICE: &str = "is negative, but `quantity` is positive. For returned goods, make both negative. For a discount, lower the \
+                              price of its line.";
+const NEGATIVE_QUANTITY: &str =
+    "is negative, but `price_paid` is positive. For returned goods, make both negative.";
 
 impl Mapper<'_> {
     /// Maps an event. If the event was moved, also returns a tombstone under its earlier time.
-    pub(super) fn event(&self, kind: EventType, mut fields: Map) -> Result<MappedRecord, RowError> {
-        let link = self.link(&mut fields)?;
-        let at = self.time(&mut fields, "action_at")?.ok_or_else(|| {
-            field_error(
-                "action_at",
-                RowErrorCode::MissingField,
-                "is missing. Add a time such as 2026-10-31T23:59:59Z.",
-            )
-        })?;
-        let moved_from = self
-            .time(&mut fields, "replaces_action_at")?
-            .filter(|old| *old != at);
-        let mut data = check::fields(event_fields(kind), fields, &Path::Record)?;
+    pub(super) fn event(
+        &self,
+        kind: EventType,
+        mut fields: Map,
+        findings: &mut Findings,
+    ) -> Option<MappedRecord> {
+        let link = findings.keep(self.link(&mut fields));
+        let at = findings.keep(self.action_at(&mut fields));
+        let moved_from = findings.keep(self.time(&mut fields, "replaces_action_at"));
+        let checked = self.checked(event_fields(kind), OWN, fields, findings);
+        let (link, at, moved_from, mut data) = (link?, at?, moved_from?, checked?);
+        let signs = sign_errors(kind, &data);
+        if !signs.is_empty() {
+            findings.errors.extend(signs);
+            return None;
+        }
         let natural_id = natural_id(kind, &data);
         let context = self.context;
         let key = |at| EventKey::new(context.key, at, kind, context.source, &natural_id);
+        let moved_from = moved_from.filter(|old| *old != at);
         let (new_key, old_key) = (key(at), moved_from.map(key));
-        let (body, truncated) = self.body(&link, &new_key, &mut data)?;
+        let body = self.body(&link, &new_key, &mut data);
+        let (body, truncated) = findings.keep(body)?;
         let tombstone =
             old_key.and_then(|key| self.write(self.item(&link, SortKey::Event(key), Map::new())));
         let event = self.write(self.item(&link, SortKey::Event(new_key), data));
-        Ok(MappedRecord {
+        Some(MappedRecord {
             body,
             writes: event.into_iter().chain(tombstone).collect(),
             truncated,
@@ -88,37 +98,104 @@ impl Mapper<'_> {
         Ok((self.write(body), packed.truncated))
     }
 
-    /// Removes a field and parses it as a time, which must not be too far after the file's last modification.
-    fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, RowError> {
-        let text = match fields.remove(name) {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::Text(text)) => text,
-            Some(_) => {
-                return Err(field_error(name, RowErrorCode::WrongType, MUST_BE_TIME));
-            }
-        };
-        let at = Instant::parse(&text)
-            .ok_or_else(|| field_error(name, RowErrorCode::InvalidValue, MUST_BE_TIME))?;
-        self.bounded(name, at).map(Some)
-    }
-
-    /// Rejects a time too far after its file's last modification. Such a record would stay the newest, and could not be corrected
-    /// or erased.
-    pub(super) fn not_ahead(&self, data: &Map, name: &str) -> Result<(), RowError> {
-        let at = data.text(name).and_then(Instant::parse);
-        at.map_or(Ok(()), |at| self.bounded(name, at).map(|_| ()))
-    }
-
-    /// Returns a time, unless it is more than [`MAX_AHEAD_SECONDS`] after the file's last modification.
-    fn bounded(&self, name: &str, at: Instant) -> Result<Instant, RowError> {
-        if at.seconds() > self.context.last_modified + MAX_AHEAD_SECONDS {
+    /// Removes and parses the time of an event.
+    fn action_at(&self, fields: &mut Map) -> Result<Instant, RowError> {
+        let at = self.time(fields, "action_at")?.ok_or_else(|| {
+            field_error(
+                "action_at",
+                RowErrorCode::MissingField,
+                "is missing. Add a time such as 2026-10-31T23:59:59Z.",
+            )
+        })?;
+        if check::is_placeholder(at) {
             return Err(field_error(
-                name,
+                "action_at",
                 RowErrorCode::InvalidValue,
-                "is more than 48 hours after the file was last modified, the limit. Correct the time.",
+                "is before 1971, which means that the time is unknown. Send the time of the event.",
             ));
         }
         Ok(at)
+    }
+
+    /// Removes a field and parses it as a time, which must not be too far after the file's last modification.
+    fn time(&self, fields: &mut Map, name: &str) -> Result<Option<Instant>, RowError> {
+        match fields.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Text(text)) if text.trim().is_empty() => Ok(None),
+            Some(value) => check::event_time(&value, self.context.last_modified)
+                .map(Some)
+                .map_err(|(code, problem)| field_error(name, code, problem)),
+        }
+    }
+}
+
+/// Returns the errors of a purchase or return whose signs do not say what was sold and what came back.
+///
+/// Price and quantity of a line must not have different signs. A purchase may contain returned lines (an exchange), but not only
+/// those, and a return may contain sold lines, but not only those: it would be counted with the wrong sign.
+fn sign_errors(kind: EventType, data: &Map) -> Vec<RowError> {
+    let (opposite, problem) = match kind {
+        EventType::Purchase => (
+            Sign::Negative,
+            "is negative in every line, so nothing was bought. Send a `return` instead.",
+        ),
+        EventType::Return => (
+            Sign::Positive,
+            "is positive in every line, so nothing was returned. Make price and quantity negative, or send a `purchase` instead.",
+        ),
+        _ => return Vec::new(),
+    };
+    let products = Path::Field(&Path::Record, "products");
+    let error = |index, name, problem| {
+        let line = Path::Index(&products, index);
+        let path = Path::Field(&line, name);
+        RowError::at(&path, RowErrorCode::InvalidValue, problem)
+    };
+    let mut errors = Vec::new();
+    let mut is_opposite = None;
+    for (index, line) in data.list("products").iter().enumerate() {
+        let sign = |name| {
+            let number = line.as_map().and_then(|line| line.get(name));
+            number.map_or(Sign::Zero, Sign::of)
+        };
+        let (price, quantity) = (sign("price_paid"), sign("quantity"));
+        match (price, quantity) {
+            (Sign::Negative, Sign::Positive) => {
+                errors.push(error(index, "price_paid", NEGATIVE_PRICE))
+            }
+            (Sign::Positive, Sign::Negative) => {
+                errors.push(error(index, "quantity", NEGATIVE_QUANTITY))
+            }
+            _ => {}
+        }
+        let line_is_opposite = price == opposite || quantity == opposite;
+        is_opposite = Some(is_opposite.unwrap_or(true) && line_is_opposite);
+    }
+    if errors.is_empty() && is_opposite == Some(true) {
+        errors.push(error(0, "price_paid", problem));
+    }
+    errors
+}
+
+/// The sign of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    Negative,
+    Zero,
+    Positive,
+}
+
+impl Sign {
+    /// Returns the sign of a number in its stored form, without parsing it.
+    fn of(value: &Value) -> Self {
+        let Value::Number(text) = value else {
+            return Self::Zero;
+        };
+        match text.strip_prefix('-') {
+            _ if !text.bytes().any(|byte| matches!(byte, b'1'..=b'9')) => Self::Zero,
+            Some(_) => Self::Negative,
+            None => Self::Positive,
+        }
     }
 }
 

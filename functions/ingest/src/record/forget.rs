@@ -10,11 +10,21 @@ use shared::model::{
 
 use super::{
     MappedRecord, Mapper,
-    check::{Path, field_error},
+    findings::Findings,
     flag,
+    path::{Path, field_error},
 };
 use crate::rows::{RowError, RowErrorCode};
 
+/// The fields of a forget record.
+const OWN: &[&str] = &[
+    "link",
+    "record_type",
+    "records",
+    "reinstate",
+    "scope",
+    "suppress",
+];
 /// The maximum number of identifiers in one row.
 const MAX_FORGOTTEN: usize = 100;
 
@@ -51,10 +61,13 @@ impl Forget {
 
 impl Mapper<'_> {
     /// Maps a forget record to the erasure that it requests.
-    pub(super) fn forget(&self, mut fields: Map) -> Result<MappedRecord, RowError> {
-        let kind = kind(&mut fields)?;
-        let whole_profile = is_whole_profile(&mut fields, kind)?;
-        let links = self.forgotten(&mut fields)?;
+    pub(super) fn forget(&self, mut fields: Map, findings: &mut Findings) -> Option<MappedRecord> {
+        let kind = findings.keep(kind(&mut fields));
+        let scope = is_whole_profile(&mut fields, kind.unwrap_or(ForgetKind::Erase));
+        let whole_profile = findings.keep(scope);
+        let links = findings.keep(self.forgotten(&mut fields));
+        self.check(&[], OWN, &mut fields, findings);
+        let (kind, whole_profile, links) = (kind?, whole_profile?, links?);
         // An email address has a second identity, under its MD5, which no other address has.
         let all = links
             .iter()
@@ -63,7 +76,7 @@ impl Mapper<'_> {
         let mut identities: Vec<_> = all.map(|link| self.context.key.identity(&link)).collect();
         identities.sort();
         identities.dedup();
-        Ok(MappedRecord {
+        Some(MappedRecord {
             forget: Some(Forget {
                 identities,
                 whole_profile,

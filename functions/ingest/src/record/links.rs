@@ -7,7 +7,7 @@ use shared::model::{
     value::{Map, Value},
 };
 
-use super::{Mapper, check::Path};
+use super::{Mapper, path::Path};
 use crate::rows::{RowError, RowErrorCode, Warning, WarningCode};
 
 /// The errors for which a `unify` row leaves an identifier out, if two remain: it is absent, or its value cannot be used. Other
@@ -126,20 +126,15 @@ impl Mapper<'_> {
     ///
     /// # Errors
     /// Reading guessed or replaced characters of the identifier, so it may name another customer.
-    fn warned_fields<'a>(
-        &self,
-        map: &'a Map,
-        path: &Path<'_>,
-    ) -> Result<Vec<&'a str>, RowError> {
+    fn warned_fields<'a>(&self, map: &'a Map, path: &Path<'_>) -> Result<Vec<&'a str>, RowError> {
         let mut numbers = Vec::new();
         for (name, value) in map.iter() {
             let has_replaced = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
             let mut is_unreadable = has_replaced(name) || value.as_text().is_some_and(has_replaced);
             if !self.reading.is_empty() {
                 let path = Path::Field(path, name).to_string();
-                let concerns = |warning: &&Warning| {
-                    warning.field.as_ref().is_none_or(|field| *field == path)
-                };
+                let concerns =
+                    |warning: &&Warning| warning.field.as_ref().is_none_or(|field| *field == path);
                 for warning in self.reading.iter().filter(concerns) {
                     match warning.code {
                         WarningCode::NumberAsText if warning.field.is_some() => numbers.push(name),

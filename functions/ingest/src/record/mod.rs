@@ -18,23 +18,32 @@ use shared::{
 };
 
 mod attributes;
+mod cards;
 mod check;
 mod customer_record;
 mod erasures;
 mod event;
+mod findings;
 mod forget;
+pub(crate) mod header;
 mod kind;
 mod links;
+mod number;
+mod path;
 mod product;
 mod schema;
+mod similar;
 #[cfg(test)]
 mod tests;
 mod unify;
 
 use crate::rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, Warning, json};
-use check::field_error;
+use check::Checker;
 pub(crate) use erasures::Erasures;
+use findings::Findings;
 pub(crate) use forget::Forget;
+use kind::Field;
+use path::{Path, field_error};
 
 /// The types of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +105,6 @@ pub(crate) struct MappedRecord {
     pub(crate) forget: Option<Forget>,
     /// Sides of links that an erasure suppresses. They have to be deleted, because an earlier invocation may have stored them.
     pub(crate) suppressed_links: Vec<Item>,
-    /// Why identifiers of a `unify` row were left out, while two or more remain.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "warnings of the report read it next")
-    )]
-    pub(crate) left_out: Vec<RowError>,
     /// What was changed or left out.
     pub(crate) warnings: Vec<Warning>,
     /// The fields that no record type defines. They are stored unchanged.
@@ -146,7 +149,7 @@ impl From<Vec<Write>> for MappedRecord {
 /// Maps a record to the items that it stores, or to the erasure that it requests.
 ///
 /// # Errors
-/// The record breaks a rule of its type. The error names the first field in error.
+/// The record cannot be placed or counted. The rejection contains all of its errors.
 pub(crate) fn map_record(
     context: &Context<'_>,
     version: Version,
@@ -157,47 +160,60 @@ pub(crate) fn map_record(
         notation,
         warnings,
     } = fields.into();
-    let named = match fields.remove("record_type") {
-        None => None,
-        Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
-        Some(_) => return Err(unknown_type().into()),
-    };
-    let record_type = match (context.record_type, named) {
-        (Some(folder), Some(named)) if folder != named => {
-            return Err(field_error(
-                "record_type",
-                RowErrorCode::InvalidValue,
-                "must be the record type of the file's folder. Remove the field, or drop the row into another folder.",
-            )
-            .into());
-        }
-        (Some(record_type), _) | (None, Some(record_type)) => record_type,
-        (None, None) => {
-            return Err(field_error(
-                "record_type",
-                RowErrorCode::MissingField,
-                "is missing. Add the record type of the row, such as purchase.",
-            )
-            .into());
-        }
-    };
+    let record_type = take_record_type(&mut fields, context.record_type)?;
     let mapper = Mapper {
         context,
         version,
         notation,
         reading: warnings.clone(),
     };
+    let mut findings = Findings::default();
+    findings.warnings = warnings;
+    findings.take_given(&mut fields);
     let mapped = match record_type {
-        RecordType::CustomerRecord => mapper.customer_record(fields).map(MappedRecord::from),
-        RecordType::Product => mapper.product(fields).map(MappedRecord::from),
-        RecordType::Event(kind) => mapper.event(kind, fields),
-        RecordType::Unify => mapper.unify(fields),
-        RecordType::Attributes => mapper.attributes(fields).map(MappedRecord::from),
-        RecordType::Forget => mapper.forget(fields),
+        RecordType::CustomerRecord => mapper.customer_record(fields, &mut findings),
+        RecordType::Product => mapper.product(fields, &mut findings),
+        RecordType::Event(kind) => mapper.event(kind, fields, &mut findings),
+        RecordType::Unify => mapper.unify(fields, &mut findings),
+        RecordType::Attributes => mapper.attributes(fields, &mut findings),
+        RecordType::Forget => mapper.forget(fields, &mut findings),
     };
-    let mut mapped = mapped?;
-    mapped.warnings.extend(warnings);
-    Ok(mapped)
+    let Findings {
+        errors,
+        warnings,
+        unknown,
+        ..
+    } = findings;
+    match mapped {
+        Some(mapped) if errors.is_empty() => Ok(MappedRecord {
+            warnings,
+            unknown,
+            ..mapped
+        }),
+        _ => Err(Rejection { errors, unknown }),
+    }
+}
+
+/// Removes the record type that a row specifies, and returns the type of the record. `folder` is that of the file's folder.
+fn take_record_type(fields: &mut Map, folder: Option<RecordType>) -> Result<RecordType, RowError> {
+    let named = match fields.remove("record_type") {
+        None => None,
+        Some(Value::Text(name)) => Some(name.parse().map_err(|()| unknown_type())?),
+        Some(_) => return Err(unknown_type()),
+    };
+    match (folder, named) {
+        (Some(folder), Some(named)) if folder != named => Err(field_error(
+            "record_type",
+            RowErrorCode::InvalidValue,
+            "must be the record type of the file's folder. Remove the field, or drop the row into another folder.",
+        )),
+        (Some(record_type), _) | (None, Some(record_type)) => Ok(record_type),
+        (None, None) => Err(field_error(
+            "record_type",
+            RowErrorCode::MissingField,
+            "is missing. Add the record type of the row, such as purchase.",
+        )),
+    }
 }
 
 /// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
@@ -281,6 +297,38 @@ struct Mapper<'a> {
 }
 
 impl Mapper<'_> {
+    /// Checks the fields of a record and converts them in place. `own` are the fields that the record type reads itself.
+    fn check(
+        &self,
+        schema: &[Field],
+        own: &'static [&'static str],
+        fields: &mut Map,
+        findings: &mut Findings,
+    ) {
+        let mut checker = Checker {
+            last_modified: self.context.last_modified,
+            own,
+            findings,
+        };
+        checker.fields(schema, fields, &Path::Record);
+    }
+
+    /// Checks the fields of a record. Returns its data, with the values of invalid fields; `None` if the record is rejected.
+    fn checked(
+        &self,
+        schema: &[Field],
+        own: &'static [&'static str],
+        mut fields: Map,
+        findings: &mut Findings,
+    ) -> Option<Map> {
+        self.check(schema, own, &mut fields, findings);
+        if !findings.errors.is_empty() {
+            return None;
+        }
+        findings.store_invalid(&mut fields);
+        Some(fields)
+    }
+
     /// Creates an item of the identity that `link` names, with its expiry, source and find attributes.
     fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);

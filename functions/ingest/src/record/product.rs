@@ -6,32 +6,40 @@ use shared::{
 };
 
 use super::{
-    Mapper,
-    check::{self, Path, field_error},
+    MappedRecord, Mapper,
+    findings::Findings,
+    path::{Path, field_error},
     schema,
 };
-use crate::rows::{RowError, RowErrorCode};
+use crate::rows::{RowErrorCode, WarningCode};
+
+/// The fields that a product has besides its data.
+const OWN: &[&str] = &["record_type"];
 
 impl Mapper<'_> {
     /// Maps a product. Returns one write for each of its IDs.
-    pub(super) fn product(&self, fields: Map) -> Result<Vec<Write>, RowError> {
-        let mut data = check::fields(schema::PRODUCT, fields, &Path::Record)?;
-        let named_by = match data.remove("product_reference_type") {
-            Some(Value::Text(name)) => name,
-            _ => "product_id".to_owned(),
-        };
-        if data.get(&named_by).is_none() {
-            return Err(field_error(
-                &named_by,
-                RowErrorCode::MissingField,
-                "is missing. Add the ID that `product_reference_type` names.",
-            ));
+    pub(super) fn product(&self, fields: Map, findings: &mut Findings) -> Option<MappedRecord> {
+        let mut data = self.checked(schema::PRODUCT, OWN, fields, findings)?;
+        if let Some(Value::Text(named_by)) = data.remove("product_reference_type")
+            && data.get(&named_by).is_none()
+        {
+            let path = Path::Field(&Path::Record, &named_by);
+            findings.warn(WarningCode::MissingField, &path);
         }
         let ids = ["product_id", "sku", "upc"]
             .into_iter()
             .filter_map(|id_type| Some((id_type, data.text(id_type)?)));
-        Ok(ids
+        let writes: Vec<_> = ids
             .map(|(id_type, id)| Write::product(id_type, id, self.version, &data))
-            .collect())
+            .collect();
+        if writes.is_empty() {
+            findings.errors.push(field_error(
+                "product_id",
+                RowErrorCode::MissingField,
+                "is missing. Add `product_id`, `sku` or `upc`.",
+            ));
+            return None;
+        }
+        Some(writes.into())
     }
 }

@@ -1,21 +1,47 @@
 //! Defines the fields of every record type, as `infra/docs/reference/records.md` documents them. `check` defines the meaning of a
 //! rule.
 
-use super::kind::{Field, Kind, Kind::*, Number};
+use super::kind::{Field, Kind, Kind::*, Number, OnError};
 
+/// Creates a field without which a row cannot be placed or counted: IDs of events, amounts and quantities of figures. If it is
+/// missing or invalid, the row is rejected.
+const fn needed(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        required: true,
+        on_error: OnError::Reject,
+    }
+}
+
+/// Creates a field that a row may omit, but whose value decides how the row is placed or counted. If it is invalid, the row is
+/// rejected.
+const fn needed_if_given(name: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        kind,
+        required: false,
+        on_error: OnError::Reject,
+    }
+}
+
+/// Creates a field that each row should have. If it is missing or invalid, the row is stored with a warning.
 const fn required(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
         required: true,
+        on_error: OnError::LeaveOut,
     }
 }
 
+/// Creates a field that a row may omit. If it is invalid, the row is stored with a warning.
 const fn optional(name: &'static str, kind: Kind) -> Field {
     Field {
         name,
         kind,
         required: false,
+        on_error: OnError::LeaveOut,
     }
 }
 
@@ -23,11 +49,6 @@ const NOT_NEGATIVE: Number = Number {
     integer: false,
     low: Some(0),
     high: None,
-};
-const NOT_POSITIVE: Number = Number {
-    integer: false,
-    low: None,
-    high: Some(0),
 };
 const ANY_AMOUNT: Number = Number {
     integer: false,
@@ -38,16 +59,6 @@ const ANY_INTEGER: Number = Number {
     integer: true,
     low: None,
     high: None,
-};
-const AT_LEAST_ONE: Number = Number {
-    integer: true,
-    low: Some(1),
-    high: None,
-};
-const AT_MOST_MINUS_ONE: Number = Number {
-    integer: true,
-    low: None,
-    high: Some(-1),
 };
 
 /// The maximum number of lines of a purchase or return.
@@ -60,21 +71,21 @@ pub(crate) const CUSTOMER_RECORD: &[Field] = &[
     optional("email_sha256", Text),
     optional("mobile", Text),
     optional("customer_id", Text),
-    optional("first_name", Text),
-    optional("last_name", Text),
+    optional("first_name", Free),
+    optional("last_name", Free),
     optional("gender", Text),
-    optional("date_of_birth", Date),
+    optional("date_of_birth", BirthDate),
     optional("country", Text),
     optional("state", Text),
     optional("city", Text),
     optional("postcode", Text),
     optional("zip", Text),
-    optional("address_1", Text),
-    optional("address_2", Text),
+    optional("address_1", Free),
+    optional("address_2", Free),
     optional("employee_flag", Flag),
     optional("customer_type", Text),
     optional("custom_fields", Open),
-    optional("updated_at", Time),
+    optional("updated_at", UpdateTime),
 ];
 
 pub(crate) const PRODUCT: &[Field] = &[
@@ -135,15 +146,15 @@ const PRODUCT_REFERENCE: Field = optional(
     ]),
 );
 const ORDER_TYPE: Field = required("type", OneOf(&["physical", "ecommerce"]));
-const CURRENCY: Field = optional("currency", Currency);
+const CURRENCY: Field = needed_if_given("currency", Currency);
 const CUSTOM_FIELDS: Field = optional("custom_fields", Open);
-const ADJUSTMENTS: Field = optional(
+const ADJUSTMENTS: Field = needed_if_given(
     "adjustments",
     List(
         &Object(&[
-            required("price_adjustment", Amount(ANY_AMOUNT)),
+            needed("price_adjustment", Amount(ANY_AMOUNT)),
             optional("adjusted_at", Time),
-            optional("reason", Text),
+            optional("reason", Free),
         ]),
         MAX_LINES,
     ),
@@ -175,13 +186,13 @@ const STORE: Field = optional(
 
 pub(crate) const PURCHASE: &[Field] = &[
     ORDER_TYPE,
-    required("purchase_id", Id),
-    required(
+    needed("purchase_id", Id),
+    needed(
         "products",
         List(
             &Object(&[
-                required("price_paid", Amount(NOT_NEGATIVE)),
-                required("quantity", Amount(AT_LEAST_ONE)),
+                needed("price_paid", Amount(ANY_AMOUNT)),
+                needed("quantity", Quantity),
                 PRODUCT_REFERENCE,
                 optional("full_price", Amount(ANY_AMOUNT)),
                 optional("discount", Amount(ANY_AMOUNT)),
@@ -207,13 +218,13 @@ pub(crate) const PURCHASE: &[Field] = &[
 
 pub(crate) const RETURN: &[Field] = &[
     ORDER_TYPE,
-    required("return_id", Id),
-    required(
+    needed("return_id", Id),
+    needed(
         "products",
         List(
             &Object(&[
-                required("price_paid", Amount(NOT_POSITIVE)),
-                required("quantity", Amount(AT_MOST_MINUS_ONE)),
+                needed("price_paid", Amount(ANY_AMOUNT)),
+                needed("quantity", Quantity),
                 PRODUCT_REFERENCE,
                 optional("full_price", Amount(ANY_AMOUNT)),
                 optional("discount", Amount(ANY_AMOUNT)),
@@ -227,23 +238,27 @@ pub(crate) const RETURN: &[Field] = &[
     CUSTOM_FIELDS,
 ];
 
-const EMAIL_ID: Field = required("email_id", Id);
-const SMS_ID: Field = required("sms_id", Id);
+const EMAIL_ID: Field = needed("email_id", Id);
+const SMS_ID: Field = needed("sms_id", Id);
 const CAMPAIGN: Field = optional("campaign_id", Text);
 const LIST: Field = optional(
     "list",
     Object(&[required("id", Id), required("name", Text)]),
 );
+/// The list of a subscription. Its ID is part of the event's key.
+const SUBSCRIBED_LIST: Field =
+    needed_if_given("list", Object(&[needed("id", Id), required("name", Text)]));
 const EMAIL_PARTY: Kind = Object(&[required("email", Text), optional("name", Text)]);
 const EMAIL_FROM: Field = optional("from", EMAIL_PARTY);
 const EMAIL_TO: Field = optional("to", EMAIL_PARTY);
 const SMS_PARTY: Kind = Object(&[optional("name", Text), optional("number", Text)]);
 const SMS_FROM: Field = optional("from", SMS_PARTY);
 const SMS_TO: Field = optional("to", SMS_PARTY);
-const BODY: Field = optional("body", Text);
-const CLICKED_LINK: Field = optional(
+const BODY: Field = optional("body", Free);
+/// The link of a click. Its URL is part of the event's key.
+const CLICKED_LINK: Field = needed_if_given(
     "clicked_link",
-    Object(&[optional("name", Text), optional("url", Url)]),
+    Object(&[optional("name", Text), needed_if_given("url", Url)]),
 );
 
 pub(crate) const EMAIL_SEND: &[Field] = &[
@@ -252,7 +267,7 @@ pub(crate) const EMAIL_SEND: &[Field] = &[
     LIST,
     EMAIL_FROM,
     EMAIL_TO,
-    optional("subject", Text),
+    optional("subject", Free),
     BODY,
 ];
 pub(crate) const EMAIL_OPEN: &[Field] = &[EMAIL_ID, CAMPAIGN, LIST, EMAIL_FROM, EMAIL_TO];
@@ -261,7 +276,7 @@ pub(crate) const EMAIL_CLICK: &[Field] =
 pub(crate) const EMAIL_BOUNCE: &[Field] = &[EMAIL_ID, LIST, EMAIL_FROM, EMAIL_TO];
 pub(crate) const EMAIL_SUBSCRIBE: &[Field] = &[
     EMAIL_ID,
-    required(
+    needed(
         "status",
         OneOf(&[
             "subscribed",
@@ -270,13 +285,13 @@ pub(crate) const EMAIL_SUBSCRIBE: &[Field] = &[
             "undeliverable",
         ]),
     ),
-    LIST,
+    SUBSCRIBED_LIST,
 ];
 pub(crate) const SMS_SEND: &[Field] = &[SMS_ID, CAMPAIGN, LIST, SMS_FROM, SMS_TO, BODY];
 pub(crate) const SMS_CLICK: &[Field] = &[SMS_ID, CAMPAIGN, LIST, SMS_FROM, SMS_TO, CLICKED_LINK];
 pub(crate) const SMS_SUBSCRIBE: &[Field] = &[
     SMS_ID,
-    required(
+    needed(
         "status",
         OneOf(&[
             "subscribed",
@@ -287,11 +302,11 @@ pub(crate) const SMS_SUBSCRIBE: &[Field] = &[
             "list_unsubscribed",
         ]),
     ),
-    LIST,
+    SUBSCRIBED_LIST,
 ];
 
 pub(crate) const MESSAGE: &[Field] = &[
-    required("message_id", Id),
+    needed("message_id", Id),
     required("channel", Id),
     required("direction", OneOf(&["inbound", "outbound"])),
     optional(
@@ -322,5 +337,7 @@ pub(crate) const MESSAGE: &[Field] = &[
     optional("state", Text),
 ];
 
-pub(crate) const ATTRIBUTES: &[Field] =
-    &[required("attributes", Open), optional("updated_at", Time)];
+pub(crate) const ATTRIBUTES: &[Field] = &[
+    needed("attributes", Attributes),
+    optional("updated_at", UpdateTime),
+];

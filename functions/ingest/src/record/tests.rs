@@ -9,6 +9,7 @@ mod faults;
 mod forget;
 mod keys;
 mod laws;
+mod lenient;
 mod page;
 mod rejects;
 mod unify;
@@ -72,6 +73,25 @@ fn expect_fault(record_type: &str, row: &str, code: &str, field: &str) {
     assert_eq!(error(record_type, row), (code, field.to_owned()), "{row}");
 }
 
+/// Returns the codes and fields of the warnings of a row, which is accepted.
+fn warned(record_type: &str, row: &str) -> Vec<(&'static str, String)> {
+    let mapped = mapped(Some(record_type), row).unwrap_or_else(|error| panic!("{row}: {error}"));
+    let warnings = mapped.warnings.into_iter();
+    warnings
+        .map(|warning| (warning.code.as_str(), warning.field.unwrap_or_default()))
+        .collect()
+}
+
+/// Returns the codes and fields of all errors of a rejected row.
+fn errors(record_type: &str, row: &str) -> Vec<(&'static str, String)> {
+    let fields = json::object(row).unwrap();
+    let rejection = map_record(&context(&key(), Some(record_type)), version(7), fields);
+    let errors = rejection.unwrap_err().errors.into_iter();
+    errors
+        .map(|error| (error.code.as_str(), error.field.unwrap_or_default()))
+        .collect()
+}
+
 const LINK: &str = r#""link":{"email":"jane@example.com"}"#;
 
 fn purchase(fields: &str) -> String {
@@ -113,6 +133,11 @@ fn redaction_knows_every_field() {
         }
     }
     for kind in EventType::ALL {
+        let rules = redact::event_fields(kind);
+        let is_rule = |(name, rule): &&(&str, redact::Rule)| {
+            *name == findings::INVALID_FIELDS && matches!(rule, redact::Rule::Hidden)
+        };
+        assert!(rules.iter().any(|rule| is_rule(&rule)), "{kind:?}");
         check(
             event::event_fields(kind),
             redact::event_fields(kind),

@@ -9,46 +9,23 @@ use shared::model::{
     value::{Map, Value},
 };
 
-use super::{MappedRecord, Mapper, check::field_error, flag};
-use crate::rows::{RowError, RowErrorCode};
+use super::{MappedRecord, Mapper, findings::Findings, flag, path::field_error};
+use crate::rows::{RowErrorCode, Warning, WarningCode};
+
+/// The fields of a unify record.
+const OWN: &[&str] = &["record_type", "records", "unlink"];
 
 /// The maximum number of identifiers in one row.
 const MAX_UNIFIED: usize = 8;
 
 impl Mapper<'_> {
     /// Maps a unify record. Returns both sides of each link, those that an erasure suppresses apart from the others.
-    pub(super) fn unify(&self, mut fields: Map) -> Result<MappedRecord, RowError> {
-        let unlink = flag(&mut fields, "unlink")?;
-        let Some(Value::List(records)) = fields.remove("records") else {
-            let problem = format!(
-                "is missing. Add an array of 2 to {MAX_UNIFIED} identifiers of one customer."
-            );
-            return Err(field_error("records", RowErrorCode::MissingField, problem));
-        };
-        let count = records.len();
-        if !(2..=MAX_UNIFIED).contains(&count) {
-            let problem = format!(
-                "has {count} identifiers; it must have 2 to {MAX_UNIFIED}. Split the row if it has more."
-            );
-            return Err(field_error("records", RowErrorCode::InvalidValue, problem));
-        }
-        let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
-        let (identifiers, left_out) = self.unified(records)?;
-        for identifier in identifiers {
-            members.insert(self.context.key.identity(&identifier), identifier);
-        }
-        if members.len() < 2 {
-            let differ = || {
-                let problem = "must have at least 2 different identifiers.";
-                field_error("records", RowErrorCode::InvalidValue, problem)
-            };
-            return Err(left_out.into_iter().next().unwrap_or_else(differ));
-        }
-        let mut mapped = MappedRecord {
-            left_out,
-            ..MappedRecord::default()
-        };
-        let members: Vec<_> = members.into_iter().collect();
+    pub(super) fn unify(&self, mut fields: Map, findings: &mut Findings) -> Option<MappedRecord> {
+        let unlink = findings.keep(flag(&mut fields, "unlink"));
+        let members = self.members(&mut fields, findings);
+        self.check(&[], OWN, &mut fields, findings);
+        let (unlink, members) = (unlink?, members?);
+        let mut mapped = MappedRecord::default();
         for (index, a) in members.iter().enumerate() {
             for b in &members[..index] {
                 let sides = [(a, b), (b, a)].map(|((_, link), (other_id, other))| {
@@ -70,6 +47,53 @@ impl Mapper<'_> {
                 }
             }
         }
-        Ok(mapped)
+        Some(mapped)
+    }
+
+    /// Removes and parses the identifiers of a record, without repetitions. Unusable ones are left out while two remain.
+    fn members(
+        &self,
+        fields: &mut Map,
+        findings: &mut Findings,
+    ) -> Option<Vec<(IdentityId, Identifier)>> {
+        let reject = |findings: &mut Findings, code, problem: String| {
+            findings.errors.push(field_error("records", code, problem));
+        };
+        let Some(Value::List(records)) = fields.remove("records") else {
+            let problem = format!(
+                "is missing. Add an array of 2 to {MAX_UNIFIED} identifiers of one customer."
+            );
+            reject(findings, RowErrorCode::MissingField, problem);
+            return None;
+        };
+        let count = records.len();
+        if !(2..=MAX_UNIFIED).contains(&count) {
+            let problem = format!(
+                "has {count} identifiers; it must have 2 to {MAX_UNIFIED}. Split the row if it has more."
+            );
+            reject(findings, RowErrorCode::InvalidValue, problem);
+            return None;
+        }
+        let (identifiers, left_out) = findings.keep(self.unified(records))?;
+        let mut members: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
+        for identifier in identifiers {
+            members.insert(self.context.key.identity(&identifier), identifier);
+        }
+        if members.len() >= 2 {
+            findings
+                .warnings
+                .extend(left_out.into_iter().map(|error| Warning {
+                    code: WarningCode::IdentifierLeftOut,
+                    field: error.field,
+                }));
+            return Some(members.into_iter().collect());
+        }
+        if left_out.is_empty() {
+            let problem = "must have at least 2 different identifiers.";
+            let code = RowErrorCode::InvalidValue;
+            findings.errors.push(field_error("records", code, problem));
+        }
+        findings.errors.extend(left_out);
+        None
     }
 }

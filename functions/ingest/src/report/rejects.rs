@@ -10,7 +10,8 @@ use crate::{
     IngestError,
     report::ReportKeys,
     rows::{
-        CSV_NOTATION, Fields, MAX_REJECT_BYTES, Row, RowError, RowErrorCode, Warning, WarningCode,
+        CSV_NOTATION, Fields, MAX_REJECT_BYTES, MAX_ROW_BYTES, Row, RowError, RowErrorCode,
+        Warning, WarningCode,
     },
     source::notification::ObjectVersion,
 };
@@ -79,12 +80,18 @@ impl<'a> Record<'a> {
     /// Bytes that are not UTF-8 are given back as they are. The fields of such a CSV row are given back too, because its bytes
     /// mean nothing without the header; but not if bytes were replaced.
     fn new(row: &'a Row, fields: Option<&'a Fields>) -> Self {
-        let bytes = &row.bytes[..row.bytes.len().min(MAX_REJECT_BYTES)];
+        // An order is given back whole.
+        let limit = if row.rows == 1 {
+            MAX_REJECT_BYTES
+        } else {
+            MAX_ROW_BYTES
+        };
+        let bytes = &row.bytes[..row.bytes.len().min(limit)];
         let fields_of = |fields: &'a Fields| Some(Content::Fields(&fields.map));
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => Some(text),
             // The row was cut within a character.
-            Err(error) if error.error_len().is_none() && bytes.len() == MAX_REJECT_BYTES => {
+            Err(error) if error.error_len().is_none() && bytes.len() == limit => {
                 std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
             }
             Err(_) => None,

@@ -17,7 +17,7 @@ const WINDOWS_1252: [char; 32] = [
 ///
 /// Bytes that contain no character of several bytes in UTF-8 are Windows-1252. Otherwise the text is damaged UTF-8, and each part that
 /// cannot be read becomes U+FFFD.
-pub(crate) fn cell(bytes: &[u8]) -> (Cow<'_, str>, Option<WarningCode>) {
+pub(super) fn cell(bytes: &[u8]) -> (Cow<'_, str>, Option<WarningCode>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (Cow::Borrowed(text), None),
         Err(_) if is_damaged_utf8(bytes) => (
@@ -57,12 +57,12 @@ pub(super) fn json(row: &[u8]) -> Decoded {
         let (string, after) = string.split_at(string_end(string));
         let (text, code) = cell(string);
         let at = decoded.text.len();
-        decoded
-            .changes
-            .extend(code.map(|code| Change { at, code }));
+        decoded.changes.extend(code.map(|code| Change { at, code }));
         decoded.text.push_str(&text);
         // The closing quote.
-        decoded.text.push_str(if after.is_empty() { "" } else { "\"" });
+        decoded
+            .text
+            .push_str(if after.is_empty() { "" } else { "\"" });
         rest = after.get(1..).unwrap_or_default();
     }
     decoded.text.push_str(&replaced(rest));

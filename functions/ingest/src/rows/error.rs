@@ -13,6 +13,8 @@ named! {
         NotAnObject = "not_an_object",
         UnclosedQuote = "unclosed_quote",
         WrongCellCount = "wrong_cell_count",
+        BrokenOrder = "broken_order",
+        OrderTooLarge = "order_too_large",
         MissingField = "missing_field",
         WrongType = "wrong_type",
         InvalidValue = "invalid_value",

@@ -589,8 +589,9 @@ mod tests {
 
     #[test]
     fn leaves_out_what_is_not_a_number() {
-        let (map, warnings) =
-            read(br#"{"a":{"b":NaN,"c":[{"d":-Infinity},Infinity,[NaN]]},"e":1,"e":NaN,"f":NaN,"f":2}"#);
+        let (map, warnings) = read(
+            br#"{"a":{"b":NaN,"c":[{"d":-Infinity},Infinity,[NaN]]},"e":1,"e":NaN,"f":NaN,"f":2}"#,
+        );
         assert_eq!(map, r#"{"a":{"c":[{},null,[null]]},"f":2}"#);
         assert_eq!(
             warnings,
@@ -634,7 +635,10 @@ mod tests {
                 "replaced_characters b[0]"
             ]
         );
-        for row in [&b"{\"\xC3\xA9\xFF\":1}"[..], b"{\"a\":{\"\xC3\xA9\xFF\":1}}"] {
+        for row in [
+            &b"{\"\xC3\xA9\xFF\":1}"[..],
+            b"{\"a\":{\"\xC3\xA9\xFF\":1}}",
+        ] {
             assert_eq!(fields(row).unwrap_err().code.as_str(), "invalid_utf8");
         }
         assert_eq!(fields(b"{\xFF}").unwrap_err().code.as_str(), "invalid_json");
@@ -646,8 +650,14 @@ mod tests {
         let many = vec!["NaN"; 1000].join(",");
         let (_, warnings) = read(format!("{{\"{name}\":[{many},1e999,1e999]}}").as_bytes());
         assert_eq!(warnings.len(), MAX_WARNINGS + 2);
-        assert_eq!(warnings[0], format!("not_a_number {}[0]", "é".repeat(MAX_NAME_BYTES / 2)));
-        assert_eq!(warnings[MAX_WARNINGS..], ["not_a_number -", "number_as_text -"]);
+        assert_eq!(
+            warnings[0],
+            format!("not_a_number {}[0]", "é".repeat(MAX_NAME_BYTES / 2))
+        );
+        assert_eq!(
+            warnings[MAX_WARNINGS..],
+            ["not_a_number -", "number_as_text -"]
+        );
     }
 
     proptest! {

@@ -400,13 +400,25 @@ mod tests {
     #[test]
     fn splits_values_side_by_side() {
         for (text, rows) in [
-            (r#"{"a":1}{"b":{}}{"c":[{},{}]}"#, &[r#"{"a":1}"#, r#"{"b":{}}"#, r#"{"c":[{},{}]}"#][..]),
-            ("{\"a\":1} \t{\"b\":2}\r\n{\"c\":3}", &["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"]),
+            (
+                r#"{"a":1}{"b":{}}{"c":[{},{}]}"#,
+                &[r#"{"a":1}"#, r#"{"b":{}}"#, r#"{"c":[{},{}]}"#][..],
+            ),
+            (
+                "{\"a\":1} \t{\"b\":2}\r\n{\"c\":3}",
+                &["{\"a\":1}", "{\"b\":2}", "{\"c\":3}"],
+            ),
             ("\u{1E}{}\n\u{1E}{}\n", &["{}", "{}"]),
             ("\u{1E}{}\u{1E}{} \u{1E} {}\u{1E}", &["{}", "{}", "{}"]),
-            ("\u{feff}{}\n\u{feff}{}{}\u{feff}{}\n\u{feff}\n", &["{}", "{}", "{}", "{}"]),
+            (
+                "\u{feff}{}\n\u{feff}{}{}\u{feff}{}\n\u{feff}\n",
+                &["{}", "{}", "{}", "{}"],
+            ),
             // Within a string.
-            (r#"{"a":"}{ \"}{"}{"b":"}{"}"#, &[r#"{"a":"}{ \"}{"}"#, r#"{"b":"}{"}"#]),
+            (
+                r#"{"a":"}{ \"}{"}{"b":"}{"}"#,
+                &[r#"{"a":"}{ \"}{"}"#, r#"{"b":"}{"}"#],
+            ),
             ("{\"a\":\"\u{1E}{\"}", &["{\"a\":\"\u{1E}{\"}"]),
         ] {
             assert_eq!(texts(text), rows, "{text}");
@@ -421,12 +433,21 @@ mod tests {
             (r#"{"a":1}garbage{"b":1}"#, &[r#"{"a":1}garbage{"b":1}"#]),
             (r#"garbage}{"b":1}"#, &["garbage}", r#"{"b":1}"#]),
             // A bracket is missing.
-            (r#"{"a":[{"b":1}{"c":2}{"d":3}"#, &[r#"{"a":[{"b":1}"#, r#"{"c":2}"#, r#"{"d":3}"#]),
+            (
+                r#"{"a":[{"b":1}{"c":2}{"d":3}"#,
+                &[r#"{"a":[{"b":1}"#, r#"{"c":2}"#, r#"{"d":3}"#],
+            ),
             ("{\"a\":\u{1E}{\"b\":1}", &["{\"a\":", "{\"b\":1}"]),
             // A quote is missing.
             (r#"{"a":"x}{"b":1}"#, &[r#"{"a":"x}"#, r#"{"b":1}"#]),
-            (r#"{"a":"x}{"b":"y"}{"c":"z"}"#, &[r#"{"a":"x}"#, r#"{"b":"y"}"#, r#"{"c":"z"}"#]),
-            (r#"{"a":"x}{"b":"y"}{"c":"z}"#, &[r#"{"a":"x}"#, r#"{"b":"y"}"#, r#"{"c":"z}"#]),
+            (
+                r#"{"a":"x}{"b":"y"}{"c":"z"}"#,
+                &[r#"{"a":"x}"#, r#"{"b":"y"}"#, r#"{"c":"z"}"#],
+            ),
+            (
+                r#"{"a":"x}{"b":"y"}{"c":"z}"#,
+                &[r#"{"a":"x}"#, r#"{"b":"y"}"#, r#"{"c":"z}"#],
+            ),
             (r#"{"a":\"x}{"b":"y"}"#, &[r#"{"a":\"x}"#, r#"{"b":"y"}"#]),
         ] {
             assert_eq!(texts(text), rows, "{text}");
@@ -436,7 +457,10 @@ mod tests {
     #[test]
     fn a_value_too_large_ends_at_the_next_border() {
         let long = "x".repeat(3 * MAX_ROW_BYTES);
-        for first in [format!(r#"{{"a":"{long}"}}"#), format!(r#"{{"a":"{long}}}"#)] {
+        for first in [
+            format!(r#"{{"a":"{long}"}}"#),
+            format!(r#"{{"a":"{long}}}"#),
+        ] {
             let text = format!(r#"{first} {{"b":"y"}}{{"c":"z"}}"#);
             for chunk in [1 << 12, 1 << 18, 1 << 23] {
                 let rows = cut(text.as_bytes(), chunk);
@@ -450,7 +474,10 @@ mod tests {
         let good = r#"{"b":"y"}"#.repeat(300_000);
         for chunk in [1 << 12, 1 << 23] {
             let rows = cut(format!(r#"{{"a":"x}}{good}"#).as_bytes(), chunk);
-            assert_eq!((rows.len(), &*rows[0].bytes), (300_001, &br#"{"a":"x}"#[..]));
+            assert_eq!(
+                (rows.len(), &*rows[0].bytes),
+                (300_001, &br#"{"a":"x}"#[..])
+            );
         }
     }
 
@@ -460,7 +487,10 @@ mod tests {
         let text = format!("{blanks}{{}}\n{blanks}\n{blanks}\u{feff}{{}} {{}}");
         for chunk in [1 << 12, 1 << 23] {
             let rows = cut(text.as_bytes(), chunk);
-            let places: Vec<_> = rows.iter().map(|row| (row.line, row.framing_error)).collect();
+            let places: Vec<_> = rows
+                .iter()
+                .map(|row| (row.line, row.framing_error))
+                .collect();
             assert_eq!(places, [(1, None), (3, None), (3, None)]);
             assert_eq!(rows[0].offset, blanks.len() as u64);
         }
@@ -518,7 +548,8 @@ mod tests {
     }
 
     /// Lines with values side by side, and broken ones.
-    const VALUES: &str = "(\\{|\\}|\\{\"a\":1\\}|\\{\"\\}\\{\"\\}|\"|\\\\|\u{1E}|\u{FEFF}|x| |\n|\r){0,30}";
+    const VALUES: &str =
+        "(\\{|\\}|\\{\"a\":1\\}|\\{\"\\}\\{\"\\}|\"|\\\\|\u{1E}|\u{FEFF}|x| |\n|\r){0,30}";
 
     proptest! {
         #[test]

@@ -9,7 +9,7 @@ use crate::source::{FileError, FileErrorKind};
 mod border;
 mod csv;
 mod document;
-pub(crate) mod encoding;
+mod encoding;
 mod error;
 pub(crate) mod json;
 mod layout;
@@ -21,7 +21,7 @@ mod warning;
 use csv::Csv;
 use document::Document;
 pub(crate) use error::{RowError, RowErrorCode};
-pub(crate) use layout::{Encoding, Format, Layout};
+pub(crate) use layout::{Encoding, Format, Layout, is_blank};
 use lines::Lines;
 pub(crate) use lines::Start;
 pub(crate) use warning::{Warning, WarningCode};
@@ -78,8 +78,14 @@ impl Row {
 pub(crate) enum FramingError {
     /// The row is larger than 1 MiB.
     TooLarge,
-    /// CSV: a quoted cell is not closed. Everything after it may be part of it.
+    /// CSV: a quoted cell is not closed, or is closed on a later line on which other text follows.
     UnclosedQuote,
+    /// CSV: a record over several lines has another number of cells than the header.
+    WrongCellCount,
+    /// CSV: a record between the lines of an order cannot be read.
+    BrokenOrder,
+    /// CSV: an order has more than 1,000 lines, or more than 1 MiB.
+    OrderTooLarge,
 }
 
 /// The maximum number of bytes of a row that a reject contains if the row could not be parsed.
@@ -123,7 +129,7 @@ impl Rows {
     pub(crate) fn new(layout: Layout, records: RecordsField) -> Self {
         match layout.format {
             Format::Ndjson => Self::Lines(Lines::new()),
-            Format::Csv => Self::Csv(Csv::new()),
+            Format::Csv => Self::Csv(Csv::new(layout.delimiter.unwrap_or(','))),
             Format::Json => Self::Document(Box::new(Document::new(records))),
         }
     }
@@ -198,7 +204,10 @@ impl Rows {
 
     /// Returns the number of rows that are skipped after the last row. Valid after [`Self::finish`] returned `None`.
     pub(crate) fn skipped_at_end(&self) -> u64 {
-        0
+        match self {
+            Self::Csv(csv) => csv.skipped_at_end(),
+            Self::Lines(_) | Self::Document(_) => 0,
+        }
     }
 
     /// Parses the fields of a row that this value returned.
@@ -206,35 +215,42 @@ impl Rows {
     /// # Errors
     /// The row cannot be parsed.
     pub(crate) fn fields(&self, row: &Row) -> Result<Fields, RowError> {
-        match row.framing_error {
-            Some(FramingError::TooLarge) => {
-                return Err(RowError::whole(
-                    RowErrorCode::RecordTooLarge,
-                    "is larger than 1 MiB, the limit. Shorten or split it.",
-                ));
-            }
-            Some(FramingError::UnclosedQuote) => {
-                return Err(RowError::whole(
-                    RowErrorCode::UnclosedQuote,
-                    "has a quote that is not closed, so the row runs to the end of the file. Close the quote.",
-                ));
-            }
-            None => {}
+        if let Some(error) = row.framing_error {
+            return Err(error.into());
         }
-        let Self::Csv(csv) = self else {
-            return json::fields(&row.bytes);
+        if let Self::Csv(csv) = self {
+            return csv.fields(row);
+        }
+        json::fields(&row.bytes)
+    }
+}
+
+impl From<FramingError> for RowError {
+    fn from(error: FramingError) -> Self {
+        let (code, problem) = match error {
+            FramingError::TooLarge => (
+                RowErrorCode::RecordTooLarge,
+                "is larger than 1 MiB, the limit. Shorten or split it.",
+            ),
+            FramingError::UnclosedQuote => (
+                RowErrorCode::UnclosedQuote,
+                "has a quote that is not closed. Close it, or double it if it is part of the text.",
+            ),
+            FramingError::WrongCellCount => (
+                RowErrorCode::WrongCellCount,
+                "has a quote that is closed on a later line, but not as many cells as the header. Close the quote, or double it if it \
+                 is part of the text.",
+            ),
+            FramingError::BrokenOrder => (
+                RowErrorCode::BrokenOrder,
+                "is an order with a line that cannot be read. Correct the line, and drop all lines of the order again.",
+            ),
+            FramingError::OrderTooLarge => (
+                RowErrorCode::OrderTooLarge,
+                "is an order with more than 1,000 lines or 1 MiB, the limit. Split the order.",
+            ),
         };
-        let text = std::str::from_utf8(&row.bytes).map_err(|_| {
-            RowError::whole(
-                RowErrorCode::InvalidUtf8,
-                "is not valid UTF-8. Save the file as UTF-8.",
-            )
-        })?;
-        Ok(Fields {
-            map: csv.fields(text)?,
-            notation: Notation::Csv,
-            warnings: Vec::new(),
-        })
+        Self::whole(code, problem)
     }
 }
 

@@ -148,3 +148,58 @@ fn spellings_of_a_channel_are_one() {
         serde_json::json!(["***", "WhatsApp", "email", "web chat"])
     );
 }
+
+/// An exchange is one order: its spend is the difference, and only what was bought counts as items.
+#[test]
+fn exchanges_count_what_was_bought() {
+    let line = |price: &str, quantity: &str, product: &str| {
+        let reference = map(&[("id", product.into())]);
+        Value::from(map(&[
+            ("price_paid", number(price)),
+            ("quantity", number(quantity)),
+            ("product_reference", reference.into()),
+        ]))
+    };
+    let purchase = |lines: Vec<Value>| {
+        let data = map(&[
+            ("purchase_id", "x".into()),
+            ("products", Value::List(lines)),
+        ]);
+        event(0, 1, EventType::Purchase, "x", 1, data)
+    };
+    for (lines, spend, items, title) in [
+        (
+            vec![line("80.00", "1", "new"), line("-60.00", "-1", "old")],
+            "20.00",
+            1,
+            "Bought 1 item for 20.00 USD",
+        ),
+        (
+            vec![line("40.00", "2", "new"), line("-60.00", "-1", "old")],
+            "-20.00",
+            2,
+            "Bought 2 items for -20.00 USD",
+        ),
+        (
+            vec![line("7.50", "1.5", "new"), line("0", "0", "old")],
+            "7.50",
+            2,
+            "Bought 1.5 items for 7.50 USD",
+        ),
+    ] {
+        let text = document(&[purchase(lines)]);
+        let profile: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let summary = &profile["summary"];
+        assert_eq!(summary["total_spend"][0]["amount"], spend);
+        assert_eq!(
+            (&summary["orders"], &summary["items"]),
+            (&1.into(), &items.into())
+        );
+        let top = summary["top_products"].as_array().unwrap();
+        assert_eq!((top.len(), &top[0]["id"]), (1, &"new".into()));
+        assert_eq!(profile["history"]["items"][0]["title"], title);
+    }
+    let back = map(&[("products", Value::List(vec![line("0", "-1", "old")]))]);
+    let text = document(&[event(0, 1, EventType::Return, "r", 1, back)]);
+    assert!(text.contains("Returned 1 item for 0.00 USD"), "{text}");
+}

@@ -139,7 +139,7 @@ fn each_event_has_its_title_channel_and_direction() {
             "outbound",
         ),
         (Message, &by("inbound"), "Wrote by chat", "chat", "inbound"),
-        (Message, &[], "Wrote by unknown channel", "", ""),
+        (Message, &[], "Message by unknown channel", "", ""),
     ];
     for (kind, data, title, channel, direction) in cases {
         let item = shown(kind, map(data));
@@ -150,13 +150,11 @@ fn each_event_has_its_title_channel_and_direction() {
             "{item}"
         );
     }
-    for kind in [Purchase, Return] {
-        let item = shown(kind, order("1", "31.9", "2"));
-        let verb = if kind == Purchase {
-            "Bought"
-        } else {
-            "Returned"
-        };
+    for (kind, verb, price, quantity) in [
+        (Purchase, "Bought", "31.9", "2"),
+        (Return, "Returned", "-31.9", "-2"),
+    ] {
+        let item = shown(kind, order("1", price, quantity));
         assert_eq!(item["title"], format!("{verb} 2 items for 31.90 USD"));
         assert_eq!(
             (&item["channel"], item.get("direction")),
@@ -297,8 +295,8 @@ fn shows_known_enumerations_numbers_and_times() {
 #[test]
 fn hides_unknown_channels() {
     for (channel, title) in [
-        ("whatsapp", "Wrote by whatsapp"),
-        ("Vera's phone", "Wrote by unknown channel"),
+        ("whatsapp", "Message by whatsapp"),
+        ("Vera's phone", "Message by unknown channel"),
     ] {
         let item = redacted(EventType::Message, fields(&json!({"channel": channel})));
         assert_eq!(item["title"], title);

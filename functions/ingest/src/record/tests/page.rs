@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    record::kind::{Field, Kind, Number},
+    record::kind::{Field, Kind, Number, OnError},
     rows::{Format, Layout, RecordsField, Rows},
 };
 
@@ -32,9 +32,27 @@ fn object(title: &str) -> &'static str {
 struct Listed {
     name: &'static str,
     kind: &'static str,
-    required: bool,
+    need: Need,
     description: &'static str,
     example: &'static str,
+}
+
+/// What happens to a row without a field, as the page documents it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Yes,
+    Expected,
+    No,
+}
+
+impl Need {
+    fn of(field: &Field) -> Self {
+        match (field.required, field.on_error) {
+            (true, OnError::Reject) => Self::Yes,
+            (true, OnError::LeaveOut) => Self::Expected,
+            (false, _) => Self::No,
+        }
+    }
 }
 
 /// Returns the fields in the first table of a text.
@@ -55,9 +73,10 @@ fn listed(text: &'static str) -> Vec<Listed> {
             Listed {
                 name: code(name),
                 kind,
-                required: match required {
-                    "yes" => true,
-                    "no" => false,
+                need: match required {
+                    "yes" => Need::Yes,
+                    "expected" => Need::Expected,
+                    "no" => Need::No,
                     other => panic!("{name}: {other}"),
                 },
                 description,
@@ -67,10 +86,10 @@ fn listed(text: &'static str) -> Vec<Listed> {
         .collect()
 }
 
-/// A field's name, its type on the page, and whether it is required.
-type Own = (&'static str, &'static str, bool);
+/// A field's name, its type on the page, and what happens without it.
+type Own = (&'static str, &'static str, Need);
 
-const LINKED: Own = ("link", "[identifier](#identifiers)", true);
+const LINKED: Own = ("link", "[identifier](#identifiers)", Need::Yes);
 
 /// Returns the fields of a record type: those that the code removes itself, and the rest.
 fn fields(record_type: RecordType) -> (&'static [Own], &'static [Field]) {
@@ -80,26 +99,26 @@ fn fields(record_type: RecordType) -> (&'static [Own], &'static [Field]) {
         RecordType::Event(kind) => (
             &[
                 LINKED,
-                ("action_at", "time", true),
-                ("replaces_action_at", "time", false),
+                ("action_at", "time", Need::Yes),
+                ("replaces_action_at", "time", Need::No),
             ],
             event::event_fields(kind),
         ),
         RecordType::Attributes => (&[LINKED], schema::ATTRIBUTES),
         RecordType::Unify => (
             &[
-                ("records", "array of [identifiers](#identifiers)", true),
-                ("unlink", "boolean", false),
+                ("records", "array of [identifiers](#identifiers)", Need::Yes),
+                ("unlink", "boolean", Need::No),
             ],
             &[],
         ),
         RecordType::Forget => (
             &[
-                ("link", "[identifier](#identifiers)", false),
-                ("records", "array of [identifiers](#identifiers)", false),
-                ("scope", "enum", false),
-                ("suppress", "boolean", false),
-                ("reinstate", "boolean", false),
+                ("link", "[identifier](#identifiers)", Need::No),
+                ("records", "array of [identifiers](#identifiers)", Need::No),
+                ("scope", "enum", Need::No),
+                ("suppress", "boolean", Need::No),
+                ("reinstate", "boolean", Need::No),
             ],
             &[],
         ),
@@ -110,21 +129,33 @@ fn fields(record_type: RecordType) -> (&'static [Own], &'static [Field]) {
 fn check_fields(listed: &[Listed], fields: &[Field]) {
     let names: Vec<_> = listed
         .iter()
-        .map(|field| (field.name, field.required))
+        .map(|field| (field.name, field.need))
         .collect();
     let expected: Vec<_> = fields
         .iter()
-        .map(|field| (field.name, field.required))
+        .map(|field| (field.name, Need::of(field)))
         .collect();
     assert_eq!(names, expected);
     for (listed, field) in listed.iter().zip(fields) {
         check_kind(listed, listed.kind, &field.kind);
         let row = format!(r#"{{"{}": {}}}"#, listed.name, listed.example);
         let row = json::object(&row).unwrap_or_else(|error| panic!("{row}: {error}"));
-        let field = std::slice::from_ref(field);
-        check::fields(field, row, &check::Path::Record)
-            .unwrap_or_else(|error| panic!("{listed:?}: {error}"));
+        let mut findings = Findings::default();
+        check_clean(std::slice::from_ref(field), row, &mut findings);
+        assert!(
+            findings.errors.is_empty() && findings.warnings.is_empty(),
+            "{listed:?}: {findings:?}"
+        );
     }
+}
+
+fn check_clean(fields: &[Field], mut row: Map, findings: &mut Findings) {
+    let mut checker = Checker {
+        last_modified: LAST_MODIFIED,
+        own: &[],
+        findings,
+    };
+    checker.fields(fields, &mut row, &Path::Record);
 }
 
 /// Checks the documented type and the description of a field against its kind.
@@ -135,6 +166,7 @@ fn check_kind(listed: &Listed, documented: &'static str, kind: &Kind) {
     };
     let expected = match kind {
         Kind::Text => "string",
+        Kind::Free => "text",
         Kind::Id => "id",
         Kind::Flag => "boolean",
         Kind::Amount(Number { integer, low, high }) => {
@@ -146,6 +178,7 @@ fn check_kind(listed: &Listed, documented: &'static str, kind: &Kind) {
             }
             if *integer { "integer" } else { "decimal" }
         }
+        Kind::Quantity => "decimal",
         Kind::Latitude => {
             describes("from -90 to under 90");
             "decimal"
@@ -154,8 +187,8 @@ fn check_kind(listed: &Listed, documented: &'static str, kind: &Kind) {
             describes("from -180 to under 180");
             "decimal"
         }
-        Kind::Date => "date",
-        Kind::Time => "time",
+        Kind::BirthDate => "date",
+        Kind::Time | Kind::UpdateTime => "time",
         Kind::Url => "URL",
         Kind::Currency => "currency",
         Kind::OneOf(words) => {
@@ -190,7 +223,7 @@ fn check_kind(listed: &Listed, documented: &'static str, kind: &Kind) {
             describes("at most 10,000");
             "object of arrays of strings"
         }
-        Kind::Open => "object",
+        Kind::Open | Kind::Attributes => "object",
     };
     assert_eq!(documented, expected, "{}", listed.name);
 }
@@ -224,7 +257,7 @@ fn each_section_has_the_fields_of_its_type() {
         let names: Vec<_> = listed
             .iter()
             .take(own.len())
-            .map(|field| (field.name, field.kind, field.required))
+            .map(|field| (field.name, field.kind, field.need))
             .collect();
         assert_eq!(names, own, "{title}");
         check_fields(&listed[own.len()..], schema);
@@ -270,11 +303,16 @@ fn the_rows_of_each_section_are_taken() {
                     "{title}: {name}"
                 );
             }
-            for field in listed.iter().filter(|field| field.required) {
+            for field in &listed {
                 let mut without = fields.clone();
                 without.remove(field.name);
                 let without = serde_json::to_string(&without).unwrap();
-                expect_fault(title, &without, "missing_field", field.name);
+                let missing = ("missing_field", field.name.to_owned());
+                match field.need {
+                    Need::Yes => assert_eq!(error(title, &without), missing),
+                    Need::Expected => assert_eq!(warned(title, &without), [missing]),
+                    Need::No => {}
+                }
             }
         }
     }
@@ -291,10 +329,10 @@ fn templates_are_taken() {
             let mut rows = Rows::new(Layout::new(Format::Csv), RecordsField::Rows);
             rows.push(csv.as_bytes());
             let mut taken = 0;
-            while let Some(row) = rows.next() {
+            while let Some(row) = rows.next().or_else(|| rows.finish()) {
                 let fields = rows.fields(&row).unwrap();
                 take(title, &serde_json::to_string(&fields.map).unwrap());
-                taken += 1;
+                taken += row.rows as usize;
             }
             assert!(
                 taken > 0 && taken == csv.lines().count() - 1,

@@ -82,23 +82,23 @@ fn leaves_out_unusable_identifiers() {
     let row = r#"{"records":[{"email":"a@example.com"},{"customer_id":"null"},null,{"mobile":"12"},{"link":{"customer_id":"1.2E+11"}},{"customer_id":"7"}]}"#;
     let mapped = mapped(Some("unify"), row).unwrap();
     assert_eq!(mapped.links.len(), 1);
-    let left_out = mapped.left_out.iter();
-    let left_out: Vec<_> = left_out
-        .map(|error| {
-            (
-                error.code.as_str(),
-                error.field.as_deref().unwrap_or_default(),
-            )
+    let warnings: Vec<_> = mapped
+        .warnings
+        .iter()
+        .map(|warning| {
+            let field = warning.field.as_deref().unwrap_or_default();
+            (warning.code.as_str(), field)
         })
         .collect();
     assert_eq!(
-        left_out,
+        warnings,
         [
-            ("placeholder_identifier", "records[1].customer_id"),
-            ("missing_field", "records[2]"),
-            ("invalid_value", "records[3].mobile"),
-            ("rounded_identifier", "records[4].link.customer_id"),
+            "records[1].customer_id",
+            "records[2]",
+            "records[3].mobile",
+            "records[4].link.customer_id",
         ]
+        .map(|field| ("identifier_left_out", field))
     );
     for (records, code, field) in [
         (

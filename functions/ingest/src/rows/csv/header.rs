@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use shared::model::value::{Map, Value};
 
+use super::split::Columns;
 use crate::{
     rows::{RowError, RowErrorCode},
     text::grouped,
@@ -14,12 +15,18 @@ const MAX_COLUMNS: usize = 1_000;
 /// The maximum nesting depth of columns, the same as in JSON.
 const MAX_DEPTH: usize = crate::rows::json::MAX_DEPTH;
 
+/// The beginning of columns with the lines of an order.
+const ITEMS: &str = "products[";
+const FIRST_ITEM: &str = "products[0]";
+
 /// A parsed header: the record that the columns form together.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// The number of columns.
-    columns: usize,
+    /// The names of the columns, without surrounding whitespace. A name may be empty.
+    names: Vec<String>,
     record: Vec<(String, Node)>,
+    /// The columns of the lines of an order, `products[0]…`, if the header has no other item of `products`.
+    lines: Vec<bool>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +60,9 @@ impl Header {
         let mut record = Vec::new();
         for (column, cell) in cells.iter().enumerate() {
             let name = cell.trim();
+            if name.is_empty() {
+                continue;
+            }
             let position = || format!("Column {} of the header", column + 1);
             let steps = steps(name).ok_or_else(|| {
                 format!(
@@ -84,23 +94,75 @@ impl Header {
                 ),
             })?;
         }
+        if record.is_empty() {
+            return Err(
+                "The header has no names. Add a first line that names the columns.".to_owned(),
+            );
+        }
+        let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+        let is_item = |name: &String| name.starts_with(ITEMS);
+        let is_line = |name: &String| name.starts_with(FIRST_ITEM);
+        let has_lines =
+            names.iter().any(is_line) && names.iter().filter(|name| is_item(name)).all(is_line);
         Ok(Self {
-            columns: cells.len(),
+            lines: names
+                .iter()
+                .map(|name| has_lines && is_line(name))
+                .collect(),
+            names,
             record,
         })
     }
 
+    /// Returns the number of cells that a record must have.
+    pub(super) fn columns(&self) -> Columns {
+        let last = self.names.iter().rposition(|name| !name.is_empty());
+        Columns {
+            least: last.map_or(0, |last| last + 1),
+            most: self.names.len(),
+        }
+    }
+
+    /// Returns the name of a column; `None` if it has none, or there is no such column.
+    pub(super) fn name(&self, column: usize) -> Option<&str> {
+        let name = self.names.get(column).map(String::as_str);
+        name.filter(|name| !name.is_empty())
+    }
+
+    /// Returns the names of the columns.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns whether adjacent records can be lines of one order.
+    pub(super) fn has_lines(&self) -> bool {
+        self.lines.contains(&true)
+    }
+
+    /// Returns whether a column belongs to a line of an order.
+    pub(super) fn is_line(&self, column: usize) -> bool {
+        self.lines.get(column) == Some(&true)
+    }
+
     /// Builds the fields of a record from its cells. An empty cell is absent. An object or array is absent if all its cells are.
     pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
-        if cells.len() != self.columns {
-            let problem = format!(
-                "has {} cells, but the header has {}. Quote cells that contain a comma or a line end.",
-                grouped(cells.len()),
-                grouped(self.columns)
-            );
-            return Err(RowError::whole(RowErrorCode::WrongCellCount, problem));
+        let end = cells.iter().rposition(|cell| !cell.trim().is_empty());
+        let filled = end.map_or(0, |end| end + 1);
+        let Columns { least, most } = self.columns();
+        if cells.len() < least || filled > most {
+            return Err(self.wrong_cell_count(cells.len()));
         }
         Ok(object(&self.record, cells))
+    }
+
+    /// Creates the error of a record that has another number of cells than the header.
+    pub(super) fn wrong_cell_count(&self, cells: usize) -> RowError {
+        let problem = format!(
+            "has {} cells, but the header has {}. Quote cells that contain a delimiter or a line end.",
+            grouped(cells),
+            grouped(self.names.len())
+        );
+        RowError::whole(RowErrorCode::WrongCellCount, problem)
     }
 }
 
@@ -251,7 +313,6 @@ mod tests {
             ("a.b,a[0]", "Column 2"),
             ("a[1]", "Column 1"),
             ("a[0],a[2]", "Column 2"),
-            ("a,", "Column 2"),
             ("[0]", "Column 1"),
             ("a..b", "Column 1"),
             ("a[x]", "Column 1"),
@@ -267,15 +328,47 @@ mod tests {
 
     #[test]
     fn a_record_has_as_many_cells_as_the_header() {
-        let cells = [Cow::from("1")];
+        let code = |row: &str| {
+            let cells: Vec<_> = row.split(',').map(Cow::from).collect();
+            let fields = header("a,b").unwrap().fields(&cells);
+            fields.map_err(|error| error.code.as_str()).err()
+        };
+        assert_eq!(code("1"), Some("wrong_cell_count"));
+        assert_eq!(code("1,2,3"), Some("wrong_cell_count"));
+        assert_eq!(code("1,,3"), Some("wrong_cell_count"));
+        // Empty cells may follow.
+        for row in ["1,2", "1,2,", "1,,, ", ",,"] {
+            assert_eq!(code(row), None, "{row}");
+        }
+    }
+
+    #[test]
+    fn columns_may_have_no_name() {
+        let header = header("a,, b ,").unwrap();
+        assert_eq!(header.columns(), Columns { least: 3, most: 4 });
         assert_eq!(
-            header("a,b")
-                .unwrap()
-                .fields(&cells)
-                .unwrap_err()
-                .code
-                .as_str(),
-            "wrong_cell_count"
+            [0, 1, 2, 3, 4].map(|column| header.name(column)),
+            [Some("a"), None, Some("b"), None, None]
         );
+        assert!(Header::new(&[Cow::from(""), Cow::from(" ")]).is_err());
+    }
+
+    #[test]
+    fn lines_of_orders_are_in_the_first_item() {
+        let lines = |head: &str| {
+            let header = header(head).unwrap();
+            (0..header.names().len())
+                .filter(|column| header.is_line(*column))
+                .count()
+        };
+        assert_eq!(
+            lines("purchase_id,products[0].price_paid,products[0].product_reference.id"),
+            2
+        );
+        assert_eq!(
+            lines("purchase_id,products[0].price_paid,products[1].price_paid"),
+            0
+        );
+        assert_eq!(lines("purchase_id,payment_types[0].name"), 0);
     }
 }

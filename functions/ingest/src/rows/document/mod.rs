@@ -233,6 +233,8 @@ impl Values {
             self.skip(border::blanks(&self.buffer));
             match self.buffer.first() {
                 Some(_) if !is_complete && border::is_part_of_mark(&self.buffer) => return None,
+                // Another value, with a shape of its own.
+                Some(b'{' | b'[') if self.state == State::Over => return None,
                 Some(byte) => self.between(*byte),
                 None if is_complete && self.list != List::Bare && !self.has_ended() => {
                     self.fail("ends without its closing bracket");
@@ -322,9 +324,6 @@ impl Values {
     fn between(&mut self, byte: u8) {
         match (self.list, self.state, byte) {
             (_, State::Envelope, _) => self.skip_envelope(),
-            (_, State::Over, b'{' | b'[') => {
-                // Another value, with a shape of its own.
-            }
             (_, State::Over | State::Ignored, _) => {
                 self.state = State::Ignored;
                 self.skip(self.buffer.len());

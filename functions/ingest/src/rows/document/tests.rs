@@ -229,15 +229,27 @@ fn a_value_too_large_is_cut_and_the_next_one_is_found() {
 fn values_side_by_side_are_rows() {
     for (text, rows) in [
         (r#"{"a":1}{"b":{}} {"c":2}"#, r#"{"a":1} {"b":{}} {"c":2}"#),
-        ("{\"a\":1}{\"b\":2}\n{\"c\":3}", r#"{"a":1} {"b":2} {"c":3}"#),
-        ("\u{1E}{\"a\":1}\n\u{1E}{\"b\":\n2}\n", "{\"a\":1} {\"b\":~2}"),
-        ("{\"a\":\n1}\u{1E}{\"b\":2}\u{feff}{}", "{\"a\":~1} {\"b\":2} {}"),
+        (
+            "{\"a\":1}{\"b\":2}\n{\"c\":3}",
+            r#"{"a":1} {"b":2} {"c":3}"#,
+        ),
+        (
+            "\u{1E}{\"a\":1}\n\u{1E}{\"b\":\n2}\n",
+            "{\"a\":1} {\"b\":~2}",
+        ),
+        (
+            "{\"a\":\n1}\u{1E}{\"b\":2}\u{feff}{}",
+            "{\"a\":~1} {\"b\":2} {}",
+        ),
         ("\u{feff}\u{1E}\u{feff}{}", "{}"),
         // Broken values.
         (r#"{"a":}{"b":1}"#, r#"{"a":} {"b":1}"#),
         ("{\"a\":\n[{}}{\"b\":1}", "{\"a\":~[{}} {\"b\":1}"),
         ("{\"a\":\n\"x}\n{\"b\":1}", "{\"a\":~\"x} {\"b\":1}"),
-        ("{\"a\":\n\"x}\n{\"b\":\"y}{\"c\":\"z\"}", "{\"a\":~\"x} {\"b\":\"y} {\"c\":\"z\"}"),
+        (
+            "{\"a\":\n\"x}\n{\"b\":\"y}{\"c\":\"z\"}",
+            "{\"a\":~\"x} {\"b\":\"y} {\"c\":\"z\"}",
+        ),
         ("{\"a\":\n\u{1E}{\"b\":1}", "{\"a\": {\"b\":1}"),
         ("{\n}{\"a\":\"}{\"}", "{~} {\"a\":\"}{\"}"),
     ] {
@@ -269,7 +281,10 @@ fn arrays_and_envelopes_may_follow_one_another() {
 #[test]
 fn a_value_of_a_sequence_that_is_too_large_is_so_alone() {
     let long = "x".repeat(2 * MAX_ROW_BYTES);
-    for first in [format!("{{\"a\":\n\"{long}\"}}"), format!("{{\"a\":\n\"{long}}}")] {
+    for first in [
+        format!("{{\"a\":\n\"{long}\"}}"),
+        format!("{{\"a\":\n\"{long}}}"),
+    ] {
         for chunk in [1 << 12, 1 << 23] {
             let text = format!("{first} {{\"b\":1}}{{\"c\":2}}");
             let (rows, _) = rows_of(text.as_bytes(), RecordsField::Rows, chunk);

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::config::BehaviorVersion;
 use lambda_http::{Error, run, service_fn, tracing};
-use profile_read::{App, handle};
-use shared::{runtime::config::Config, table::Table};
+use profile_read::handle;
+use shared::{http::App, runtime::config::Config, table::Table};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -11,6 +11,6 @@ async fn main() -> Result<(), Error> {
     let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let config = Config::from_env()?;
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), config.table.clone());
-    let app = App::new(config, table)?;
+    let app = App::new(config, table);
     run(service_fn(|request| handle(&app, request))).await
 }
