@@ -95,7 +95,7 @@ async fn rejects_harmful_files() {
         (
             "nested.ndjson.gz",
             gzip([gzip(line(1))].into_iter()),
-            "invalid_json|invalid_utf8",
+            "/problems/archive",
             0,
         ),
         (

@@ -137,7 +137,7 @@ async fn reports_rejected_files() {
         ("drop/purchase/agents/a.ndjson", "invalid-source"),
         ("drop/purchase/a.xml", "unsupported-format"),
     ] {
-        let report = app.import(key, "{}").await;
+        let report = app.import(key, "<?xml version=\"1.0\"?>").await;
         assert_eq!(
             (&report["status"], &report["read"]),
             (&json!("rejected"), &json!(0))

@@ -4,6 +4,7 @@
 use aws_sdk_s3::{
     Client,
     config::{BehaviorVersion, Config},
+    primitives::ByteStream,
 };
 use shared::{
     model::{
@@ -19,7 +20,7 @@ use crate::{
     import::drop_key::DropKey,
     import::manifest::Manifest,
     record::Erasures,
-    record::{self, Context},
+    record::{self, Context, header},
     rows::{CSV_NOTATION, Fields, Layout, Row, Rows, json},
     source::FileError,
     source::inflate::{Inflated, ReadError},
@@ -39,9 +40,17 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let Ok(drop) = DropKey::parse(key) else {
         return 0;
     };
-    let Ok(Some(layout)) = Layout::detect(drop.format, text, true) else {
+    let detected = Layout::detect(drop.format, text, true);
+    let part = &text[..text.len().min(piece * 16)];
+    match Layout::detect(drop.format, part, false) {
+        Ok(None) => {}
+        of_part => assert_eq!(of_part, detected, "detection depends on the size of chunks"),
+    }
+    let Ok(Some(layout)) = detected else {
         return 0;
     };
+    let columns = layout.columns(text, true).unwrap_or_default();
+    let _ = header::check(&columns, drop.record_type);
     let new = || Rows::new(layout, drop.records_field());
     let (rows, found, broken) = cut(new(), text, text.len());
     let (_, in_pieces, broken_in_pieces) = cut(new(), text, piece);
@@ -101,8 +110,8 @@ fn maps(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
     let mapped = record::map_record(context, version, fields);
     let mapped = match mapped {
         Ok(mapped) => mapped,
-        Err(error) => {
-            assert!(!error.to_string().is_empty());
+        Err(rejection) => {
+            assert!(!rejection.errors.is_empty());
             return false;
         }
     };
@@ -184,7 +193,8 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         sequencer: String::new(),
     };
     let read = async {
-        let mut inflated = Inflated::new(Body::of(&client, &object, bytes)).await?;
+        let (length, stream) = (bytes.len() as u64, ByteStream::from(bytes));
+        let mut inflated = Inflated::new(Body::of(&client, &object, length, stream)).await?;
         let mut all = Vec::new();
         while let Some(chunk) = inflated.next().await? {
             all.extend_from_slice(&chunk);

@@ -141,7 +141,7 @@ async fn keeps_rows_before_error() {
         ),
         (
             "h.ndjson",
-            b"\xff\xfe{\0}\0".to_vec(),
+            b"\xff\xfe\0\0{\0\0\0}\0\0\0".to_vec(),
             "unsupported-encoding",
             0,
         ),

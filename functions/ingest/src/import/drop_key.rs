@@ -1,4 +1,4 @@
-//! Parses the key of a dropped object: `drop/{record_type}/[{source}/]{anything}.{extension}`.
+//! Parses the key of a dropped object: `drop/{record_type}/[{source}/]{anything}[.{extension}]`.
 //!
 //! A folder after the record type that is not a valid source, such as a year, is part of the file name.
 
@@ -12,6 +12,8 @@ use crate::{
 const DEFAULT_SOURCE: &str = "default";
 /// The maximum length of a source's name, in characters.
 const MAX_SOURCE_CHARS: usize = 64;
+/// The end of the name of an empty object that Hadoop puts for a folder.
+const FOLDER_MARKER: &str = "_$folder$";
 /// Sources of records that do not come from files: decisions of support agents, and records of the system itself.
 const RESERVED_SOURCES: [&str; 2] = ["agents", "system"];
 
@@ -42,11 +44,14 @@ fn reserved_source() -> FileError {
     )
 }
 
-fn unsupported_format() -> FileError {
-    FileError::new(
-        FileErrorKind::UnsupportedFormat,
-        "The file name has an unsupported extension. End it in .ndjson, .jsonl, .json or .csv, and add .gz or .zst if compressed.",
-    )
+/// Returns whether an object is not meant to be imported: a folder marker, or a file whose name, or the name of one of its folders,
+/// begins with `_` or `.`. Spark, Hive and operating systems name their own files so, such as `_SUCCESS`, `_temporary/` and
+/// `.DS_Store`. As in Spark, a folder such as `_date=2026` is a partition.
+pub(crate) fn is_hidden(key: &str) -> bool {
+    let names = key.strip_prefix("drop/").unwrap_or(key).split('/');
+    let is_own =
+        |name: &str| name.starts_with('.') || (name.starts_with('_') && !name.contains('='));
+    key.ends_with('/') || key.ends_with(FOLDER_MARKER) || names.into_iter().any(is_own)
 }
 
 impl DropKey {
@@ -65,12 +70,11 @@ impl DropKey {
         if RESERVED_SOURCES.contains(&source) {
             return Err(reserved_source());
         }
-        let format = format(&key.to_ascii_lowercase()).ok_or_else(unsupported_format)?;
         Ok(Self {
             folder: folder.to_owned(),
             record_type,
             source: source.to_owned(),
-            format: Some(format),
+            format: format(&rest.to_ascii_lowercase()),
         })
     }
 
@@ -93,16 +97,16 @@ fn is_source(folder: &str) -> bool {
         && folder.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-/// Returns the format that the extension of a lowercase name specifies.
+/// Returns the format that the extension of a lowercase name specifies. `.txt` and other extensions specify none.
 fn format(name: &str) -> Option<Format> {
-    let compressed = [".gz", ".zst"]
+    let compressed = [".gz", ".gzip", ".zst", ".zstd", ".zz"]
         .iter()
         .find_map(|end| name.strip_suffix(end));
     let (_, extension) = compressed.unwrap_or(name).rsplit_once('.')?;
     match extension {
         "ndjson" | "jsonl" => Some(Format::Ndjson),
         "json" => Some(Format::Json),
-        "csv" => Some(Format::Csv),
+        "csv" | "tsv" | "tab" | "psv" => Some(Format::Csv),
         _ => None,
     }
 }
@@ -167,12 +171,31 @@ mod tests {
             // A file name may be a reserved word.
             assert!(parse(&format!("drop/purchase/{reserved}.ndjson")).is_ok());
         }
-        for name in ["a.xml", "a", "a.gz", "csv", "a.csv.bz2", "a.ndjson.gz.zst"] {
-            assert_eq!(
-                parse(&format!("drop/purchase/{name}")),
-                Err(FileErrorKind::UnsupportedFormat),
-                "{name}"
-            );
+    }
+
+    #[test]
+    fn ignores_hidden_files() {
+        for key in [
+            "drop/purchase/",
+            "drop/purchase/2026_$folder$",
+            "drop/purchase/_SUCCESS",
+            "drop/purchase/pos/.DS_Store",
+            "drop/purchase/pos/._orders.csv",
+            "drop/purchase/pos/_temporary/0/part-0.json",
+            "drop/purchase/_tmp/a.ndjson",
+            "drop/.hidden/a.ndjson",
+            "drop/_SUCCESS",
+        ] {
+            assert!(is_hidden(key), "{key}");
+        }
+        for key in [
+            "drop/purchase/pos/a_b.csv",
+            "drop/purchase/pos/_date=2026-01-01/a.csv",
+            "drop/purchase/a.",
+            "drop/purchase/a",
+            "drop/purchase/po_s/a..csv",
+        ] {
+            assert!(!is_hidden(key), "{key}");
         }
     }
 
@@ -181,12 +204,25 @@ mod tests {
         for (name, expected) in [
             ("a.ndjson", Format::Ndjson),
             ("a.b.JSONL.GZ", Format::Ndjson),
-            (".json", Format::Json),
             ("a.json.zst", Format::Json),
             ("x/y/a.Csv", Format::Csv),
+            ("a.tsv.gz", Format::Csv),
         ] {
             let key = DropKey::parse(&format!("drop/purchase/s/{name}")).unwrap();
             assert_eq!(key.format, Some(expected), "{name}");
+        }
+        for name in [
+            "a",
+            "a.gz",
+            "csv",
+            "a.txt",
+            "a.xml",
+            "a.csv.bz2",
+            "a.ndjson.gz.zst",
+            "a.csv/part-0",
+        ] {
+            let key = DropKey::parse(&format!("drop/purchase/{name}")).unwrap();
+            assert_eq!(key.format, None, "{name}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! bucket, after one or more invocations.
 
 pub(crate) mod drop_key;
+mod inspect;
 pub(crate) mod manifest;
 pub(crate) mod outcome;
 pub(crate) mod plan;

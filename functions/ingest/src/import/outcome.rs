@@ -21,6 +21,7 @@ pub(crate) fn unread(object: &ObjectVersion) -> Report {
 pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
     let mut report = Report {
         started_at: plan.started_at,
+        known_sources: plan.known_sources().cloned(),
         ..unread(&plan.object)
     };
     let keys = ReportKeys::new(&plan.object);

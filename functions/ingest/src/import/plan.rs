@@ -15,7 +15,7 @@ use crate::{
     counts::{self, Counts, Erased},
     erasure::PlanFacts,
     report::{Status, tally::Tally},
-    rows::{Encoding, Format, Layout},
+    rows::{Encoding, Format, Layout, Warning, WarningCode},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
 
@@ -211,6 +211,13 @@ impl Plan {
         })
     }
 
+    /// Returns the sources of earlier files, if the file is the first of its source and there are others.
+    pub(crate) fn known_sources(&self) -> Option<&Vec<String>> {
+        self.new_among
+            .as_ref()
+            .filter(|sources| !sources.is_empty())
+    }
+
     /// Returns the size of a range, in bytes of the stored object.
     pub(crate) fn bytes(&self, range: Range) -> u64 {
         range.end.unwrap_or(self.size).saturating_sub(range.start)
@@ -254,9 +261,14 @@ impl Progress {
         self.excluded.truncate(MAX_EXCLUDED);
     }
 
-    /// Returns the progress of a range that has not begun.
+    /// Returns the progress of a range that has not begun. The first range has the warning that the source is new.
     pub(crate) fn at_start(plan: &Plan, range: Range) -> Self {
+        let mut tally = Tally::default();
+        if plan.known_sources().is_some() && range.number == 0 {
+            tally.warn(&Warning::whole(WarningCode::NewSource), None);
+        }
         Self {
+            tally,
             offset: range.start,
             // An invocation that starts in the middle of an object cannot count the lines before.
             line: (plan.starts.len() == 1).then_some(1),
@@ -286,7 +298,6 @@ mod tests {
     use shared::model::value::Value;
 
     use super::*;
-    use crate::rows::{Warning, WarningCode};
 
     const LINES: Content = Content {
         layout: Layout {
@@ -430,6 +441,23 @@ mod tests {
         expected.as_object_mut().unwrap().remove("version_id");
         expected["new_among"] = serde_json::json!(["crm"]);
         assert_eq!(serde_json::json!(plan.to_map().unwrap()), expected);
+    }
+
+    #[test]
+    fn warns_of_new_source_once() {
+        let mut plan = plan(vec![0, 4]);
+        for (known, expected) in [
+            (None, 0),
+            (Some(vec![]), 0),
+            (Some(vec!["crm".to_owned()]), 1),
+        ] {
+            plan.new_among = known;
+            let warnings = [0, 1].map(|number| {
+                let progress = Progress::at_start(&plan, plan.range(number).unwrap());
+                progress.tally.warnings.len()
+            });
+            assert_eq!(warnings, [expected, 0]);
+        }
     }
 
     #[test]

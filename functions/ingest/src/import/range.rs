@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
             OpenResult::Open(body) if self.work.plan.compressed => {
                 Ok(Some(Inflated::new(body).await?))
             }
-            OpenResult::Open(body) => Ok(Some(Inflated::Plain(None, body))),
+            OpenResult::Open(body) => Ok(Some(Inflated::plain(body))),
             OpenResult::Gone => {
                 let detail =
                     "The object version was deleted before its end was read. Drop the file again.";

@@ -12,15 +12,16 @@ use crate::{
     counts::Erased,
     deadline::Deadline,
     erasure,
-    import::drop_key::DropKey,
+    import::drop_key::{DropKey, is_hidden},
+    import::inspect::{Inspected, inspect},
     import::manifest::{self, Manifest},
     import::outcome,
     import::plan::{self, Content, EarlyEnd, Plan, Progress, expiry},
     import::range::{Run, Work},
     record::Erasures,
-    report::Status,
     report::measure,
-    rows::{Format, Layout},
+    report::{Report, Status},
+    rows::{Warning, WarningCode},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
@@ -46,15 +47,15 @@ pub(crate) async fn run(
     object: &ObjectVersion,
     deadline: Deadline,
 ) -> Result<(), IngestError> {
-    if object.key.ends_with('/') {
-        // A folder marker has no content.
-        return Ok(());
-    }
     if object.key.starts_with(manifest::PREFIX) {
         return match Manifest::parse(&object.key) {
             Some(manifest) => resume(app, object, manifest, deadline).await,
             None => Ok(()),
         };
+    }
+    if is_hidden(&object.key) {
+        tracing::info!(import = %object.import(), "object ignored: its name, or that of a folder, marks it as hidden");
+        return Ok(());
     }
     begin(app, object, deadline).await
 }
@@ -68,7 +69,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
             return report_unread(app, object, Status::Rejected, error).await;
         }
     };
-    let dropped = match open_or_count(app, object, import).await? {
+    let dropped = match open_or_count(app, object, &drop).await? {
         OpenResult::Open(dropped) => dropped,
         // The import was planned before. Its stored progress stays valid.
         _ if app.table.import(import).await?.plan.is_some() => {
@@ -79,16 +80,18 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
     };
     let Dropped {
         stream,
+        inspected,
         size,
         last_modified,
     } = dropped;
-    let compressed = stream.is_compressed();
-    // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
-    let layout = match Layout::detect(drop.format, &[], false) {
-        Ok(layout) => layout.unwrap_or(Layout::new(Format::Ndjson)),
+    let layout = match inspected {
+        Ok(Inspected::Content(layout)) => layout,
+        Ok(Inspected::Empty) => return report_empty(app, object).await,
         Err(error) => return report_unread(app, object, Status::Rejected, error).await,
     };
+    let compressed = stream.is_compressed();
     let content = Content { layout, compressed };
+    // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
     if let Some(error) = content.exceeds_rescan_limit(size) {
         return report_unread(app, object, Status::Rejected, error).await;
     }
@@ -161,9 +164,20 @@ async fn report_unread(
     problem: FileError,
 ) -> Result<(), IngestError> {
     let report = outcome::unread(object).with_problem(status, problem);
-    let is_first = report.put_first(&app.s3, object).await?;
-    if is_first {
-        measure::import(&report, None);
+    put_first(app, object, &report).await
+}
+
+/// Writes the report of a file without content, unless there is a report.
+async fn report_empty(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
+    let mut report = outcome::unread(object);
+    let warning = Warning::whole(WarningCode::EmptyFile);
+    report.tally.warn(&warning, None);
+    put_first(app, object, &report).await
+}
+
+async fn put_first(app: &App, object: &ObjectVersion, report: &Report) -> Result<(), IngestError> {
+    if report.put_first(&app.s3, object).await? {
+        measure::import(report, None);
     }
     Ok(())
 }
@@ -172,11 +186,12 @@ async fn report_unread(
 async fn open_or_count<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
-    import: ImportId,
+    drop: &DropKey,
 ) -> Result<OpenResult<Dropped<'a>>, IngestError> {
-    match open(app, object).await {
+    match open(app, object, drop).await {
         Ok(found) => Ok(found),
         Err(error) => {
+            let import = object.import();
             let failures = app.table.count_attempt(import, 0, expiry()).await?;
             warn_last_attempt(app, import, 0, failures);
             Err(error)
@@ -187,22 +202,27 @@ async fn open_or_count<'a>(
 /// An open dropped object.
 struct Dropped<'a> {
     stream: Box<Inflated<'a>>,
+    /// What the beginning of the object shows, or why it cannot be read.
+    inspected: Result<Inspected, FileError>,
     /// The size of the stored object, in bytes.
     size: u64,
     /// When the object was last modified, in seconds since 1970.
     last_modified: i64,
 }
 
-/// Opens a dropped object and reads its first bytes.
+/// Opens a dropped object and looks at its beginning.
 async fn open<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
+    drop: &DropKey,
 ) -> Result<OpenResult<Dropped<'a>>, IngestError> {
     Ok(match Body::open(&app.s3, object, 0).await? {
         OpenResult::Open(body) => {
             let (size, last_modified) = (body.size(), body.last_modified);
+            let mut stream = Box::new(Inflated::new(body).await?);
             OpenResult::Open(Dropped {
-                stream: Box::new(Inflated::new(body).await?),
+                inspected: inspect(&mut stream, drop).await?,
+                stream,
                 size,
                 last_modified,
             })

@@ -25,6 +25,7 @@ mod erasures;
 mod event;
 mod findings;
 mod forget;
+pub(crate) mod header;
 mod kind;
 mod links;
 mod number;

@@ -108,6 +108,9 @@ pub(crate) struct Report {
     pub(crate) rows: RowCounts,
     #[serde(flatten)]
     pub(crate) tally: Tally,
+    /// The sources of earlier files, at most 50, if the file is the first of its source and there are others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) known_sources: Option<Vec<String>>,
     pub(crate) requests: u64,
     pub(crate) capacity_units: f64,
     pub(crate) started_at: Instant,
@@ -148,6 +151,7 @@ impl Report {
             counts: Counts::default(),
             rows: RowCounts::default(),
             tally: Tally::default(),
+            known_sources: None,
             requests: 0,
             capacity_units: 0.0,
             started_at: now,

@@ -126,6 +126,7 @@ fn lists_every_field_of_report() {
             links: 40,
         }],
         tally: full_tally(),
+        known_sources: Some(Vec::new()),
         advice: Some(DATED_AHEAD_ADVICE),
         erased: Some(Erased::default()),
         still_held: remaining_copies(always.started_at, None, None),

@@ -11,8 +11,8 @@ use crate::{
 const MAX_ENTRIES: usize = 50;
 /// The code or name of the entry that counts what has no entry of its own.
 const OTHER: &str = "other";
-/// The maximum length of an unknown field's name, in characters.
-const MAX_NAME_CHARS: usize = 128;
+/// The maximum length of a field's path, in characters. Names of fields come from the file.
+const MAX_PATH_CHARS: usize = 128;
 
 /// A place in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl Tally {
 
     /// Counts an unknown field.
     pub(crate) fn unknown(&mut self, field: &UnknownField) {
-        let name = field.name.chars().take(MAX_NAME_CHARS).collect();
+        let name = field.name.chars().take(MAX_PATH_CHARS).collect();
         count_unknown(
             &mut self.unknown_fields,
             UnknownEntry {
@@ -160,7 +160,7 @@ fn count_unknown(entries: &mut Vec<UnknownEntry>, mut entry: UnknownEntry) {
     entries.push(entry);
 }
 
-/// Replaces array indexes in a path by `[]`, so that all items of an array share an entry.
+/// Replaces array indexes in a path by `[]`, so that all items of an array share an entry. Cuts a long path.
 fn without_indexes(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
@@ -169,7 +169,7 @@ fn without_indexes(path: &str) -> String {
         text += "[";
         rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
     }
-    text + rest
+    (text + rest).chars().take(MAX_PATH_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -201,10 +201,15 @@ mod tests {
             &Warning::at(WarningCode::InvalidField, &"a[0][7]"),
             Some(place(5)),
         );
+        tally.warn(
+            &Warning::at(WarningCode::InvalidField, &"x".repeat(200)),
+            Some(place(6)),
+        );
         let expected = serde_json::json!({
             "warnings": [
                 {"code": "new_source", "count": 1},
                 {"code": "invalid_field", "field": "a[][]", "count": 1, "first": {"line": 6, "offset": 5}},
+                {"code": "invalid_field", "field": "x".repeat(128), "count": 1, "first": {"line": 7, "offset": 6}},
             ],
             "reasons": [
                 {"code": "wrong_type", "field": "products[].quantity", "count": 2, "first": {"line": 4, "offset": 3}},

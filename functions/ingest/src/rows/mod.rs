@@ -20,7 +20,7 @@ mod warning;
 use csv::Csv;
 use document::Document;
 pub(crate) use error::{RowError, RowErrorCode};
-pub(crate) use layout::{Encoding, Format, Layout};
+pub(crate) use layout::{Encoding, Format, Layout, is_blank};
 use lines::Lines;
 pub(crate) use warning::{Warning, WarningCode};
 

@@ -23,6 +23,7 @@ use crate::{App, Deadline, handle};
 mod deadlines;
 mod erasing;
 mod failures;
+mod inspected;
 mod late;
 mod newest;
 mod orders;
@@ -355,13 +356,17 @@ fn outcome_of(world: &World, key: &str) -> Outcome {
         "rejects",
         // Rows far before a row are known only to the invocation that read them.
         "replaced",
+        "known_sources",
     ] {
         report[name].take();
     }
     for list in ["warnings", "reasons"] {
         let entries = report[list].as_array_mut().into_iter();
         for entries in entries {
-            entries.retain(|entry| entry["code"] != "replaced_in_file");
+            // If the invocation that first saw the source dies before it stores its plan, no import has the warning `new_source`.
+            entries.retain(|entry| {
+                entry["code"] != "replaced_in_file" && entry["code"] != "new_source"
+            });
             for entry in entries {
                 entry["first"]["line"].take();
             }

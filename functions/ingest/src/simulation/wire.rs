@@ -242,9 +242,15 @@ struct Dropped {
 }
 
 impl Bucket {
-    pub(super) fn take(&mut self, key: &str, version: &str, last_modified: &str, body: String) {
+    pub(super) fn take(
+        &mut self,
+        key: &str,
+        version: &str,
+        last_modified: &str,
+        body: impl Into<Vec<u8>>,
+    ) {
         let dropped = Dropped {
-            body: Some(body.into_bytes()),
+            body: Some(body.into()),
             last_modified: last_modified.to_owned(),
             is_read: false,
         };

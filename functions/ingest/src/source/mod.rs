@@ -2,8 +2,10 @@
 //! read.
 
 pub(crate) mod inflate;
+mod input;
 pub(crate) mod notification;
 pub(crate) mod object;
+pub(crate) mod signature;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,7 @@ named! {
     FileErrorKind {
         UnknownRecordType = "/problems/unknown-record-type",
         InvalidSource = "/problems/invalid-source",
+        Archive = "/problems/archive",
         UnsupportedFormat = "/problems/unsupported-format",
         UnsupportedEncoding = "/problems/unsupported-encoding",
         InvalidCsvHeader = "/problems/invalid-csv-header",

@@ -108,18 +108,23 @@ impl<'a> Body<'a> {
     }
 }
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 impl<'a> Body<'a> {
     /// Returns a body of these bytes, whatever the object contains.
-    pub(crate) fn of(client: &'a Client, object: &'a ObjectVersion, bytes: Vec<u8>) -> Self {
+    pub(crate) fn of(
+        client: &'a Client,
+        object: &'a ObjectVersion,
+        length: u64,
+        stream: ByteStream,
+    ) -> Self {
         Self {
             client,
             object,
             position: 0,
-            length: bytes.len() as u64,
+            length,
             breaks: 0,
             last_modified: 0,
-            stream: ByteStream::from(bytes),
+            stream,
         }
     }
 }

@@ -11,7 +11,7 @@ use shared::model::{
 
 use super::{
     Fields, FileError, FileErrorKind, FramingError, MAX_ROW_BYTES, Row, RowError, Warning,
-    WarningCode, beginning,
+    WarningCode, beginning, layout::is_separator,
 };
 
 mod cells;
@@ -172,26 +172,11 @@ impl Csv {
                 self.skipped += u64::from(!bytes.is_empty());
                 return;
             }
-            if self.is_separator_line(&bytes) {
+            if is_separator(&bytes) {
                 return;
             }
         }
         self.parse_header(record.framing_error, &bytes);
-    }
-
-    /// Returns whether a record is a line such as `sep=;`. A spreadsheet may have added empty cells.
-    fn is_separator_line(&self, record: &[u8]) -> bool {
-        let is_padding =
-            |byte: &u8| *byte == self.delimiter || *byte == b'"' || is_whitespace(*byte);
-        let start = record.iter().take_while(|byte| **byte == b'"').count();
-        let Some((name, rest)) = record[start..].split_at_checked(4) else {
-            return false;
-        };
-        let rest = match rest.split_first() {
-            Some((b',' | b';' | b'\t' | b'|', rest)) => rest,
-            _ => return false,
-        };
-        name.eq_ignore_ascii_case(b"sep=") && rest.iter().all(is_padding)
     }
 
     /// Returns whether all cells of a record are empty or whitespace.
@@ -211,7 +196,7 @@ impl Csv {
         let start = unquoted(record, self.delimiter);
         let repeats = |cells: Cells<'_>| header.is_repeated(&cells.texts);
         (start.starts_with(&self.header_start) && cells(record, self.delimiter).is_ok_and(repeats))
-            || self.is_separator_line(record)
+            || is_separator(record)
             || self.is_blank(record)
     }
 

@@ -131,6 +131,8 @@ fn reads_other_delimiters() {
         ("a|b\n1,5|x;y\n", '|'),
         ("sep=;\r\na;b\r\n1,5;x;y\r\n", ';'),
         ("\"SEP=;\"\r\na;b\r\n1,5;\"x;y\"\r\n", ';'),
+        ("\u{feff}sep=;\na;b\n1,5;\"x;y\"\n", ';'),
+        ("sep=;;;\na;b\n1,5;\"x;y\"\n", ';'),
         ("\n;;\na;b\n1,5;\"x;y\" \n", ';'),
     ] {
         let read = fields_of(text.as_bytes(), delimiter);
