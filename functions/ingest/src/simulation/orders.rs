@@ -120,3 +120,30 @@ fn orders_survive_many_deaths_in_any_order() {
         assert_eq!(outcome, expected, "seed {seed}: {effort:?}");
     }
 }
+
+/// Returns a file with two short orders around one with many lines, of which one cannot be read.
+fn broken_order() -> String {
+    let row =
+        |order: u32, line: u32| format!("5550001,2026-01-01,physical,{order},P-{line},1,{PRICE},");
+    let mut rows = vec![HEADER.to_owned(), row(1, 0)];
+    rows.extend((0..30).map(|line| row(2, line)));
+    rows.extend(["\"stray".to_owned(), row(2, 30), row(3, 0)]);
+    rows.join("\n")
+}
+
+#[test]
+fn rows_of_rejected_order_are_read() {
+    let file = Dropped {
+        key: ORDERS.key,
+        text: broken_order,
+    };
+    let (outcome, _) = clock().block_on(play(file, 0, ONE_RANGE, 1, Deaths::default()));
+    let report = &outcome.report;
+    let counts = ["read", "written", "rejected", "unread"].map(|name| report[name].as_u64());
+    assert_eq!(counts, [34, 2, 32, 0].map(Some), "{report}");
+    assert_eq!(outcome.rejects.len(), 1);
+    let reject: Value = serde_json::from_str(outcome.rejects.first().unwrap()).unwrap();
+    let given_back = reject["record"].as_str().unwrap();
+    assert_eq!(given_back.lines().count(), 32);
+    assert!(broken_order().contains(given_back));
+}
