@@ -282,7 +282,7 @@ fn a_line_that_is_too_large_is_cut_and_the_next_one_is_found() {
     }
     // A quote that is open for more than the limit costs its line.
     let mut text = b"\"x".to_vec();
-    text.resize(4 * MAX_ROW_BYTES, b'\n');
+    text.resize(2 * MAX_ROW_BYTES, b'\n');
     text.extend_from_slice(b"\"\nnext");
     for chunk in [1 << 12, 1 << 18] {
         let rows = rows_of(&text, chunk);

@@ -231,6 +231,55 @@ fn holds_a_bounded_number_of_bytes_after_an_order() {
     }
 }
 
+/// A shop exports 10,000 orders with one to six lines, one row per line.
+#[test]
+fn shop_keeps_its_spend() {
+    const ORDERS: u64 = 10_000;
+    let header = "link.email,action_at,purchase_id,note,products[0].name,products[0].quantity,products[0].price_paid\r\n";
+    let (mut text, mut cents, mut rows) = (header.to_owned(), 0, 0);
+    // A generator of Lehmer.
+    let mut state = 1_u64;
+    let mut random = |below: u64| {
+        state = state * 48_271 % 0x7fff_ffff;
+        state % below
+    };
+    for order in 0..ORDERS {
+        let note = [
+            "",
+            "leave at the door",
+            "\"two\r\nlines\"",
+            "\"a, \"\"b\"\"\"",
+        ][order as usize % 4];
+        for line in 0..=random(6) {
+            let price = 100 + random(90_000);
+            let (whole, part) = (price / 100, price % 100);
+            text += &format!(
+                "c{}@example.com,2026-01-01,{order},{note},item {line},1,{whole}.{part:02}\r\n",
+                order % 977
+            );
+            (cents, rows) = (cents + price, rows + 1);
+        }
+        match random(100) {
+            0 => text += header,
+            1..3 => text += ",,,,,,\r\n",
+            _ => {}
+        }
+    }
+    let (found, csv) = read(text.as_bytes(), ',', 1 << 13);
+    assert_eq!(found.len() as u64, ORDERS);
+    assert_eq!(found.iter().map(|row| row.rows).sum::<u64>(), rows);
+    let mut read_cents = 0;
+    for row in &found {
+        let fields = csv.fields(row).unwrap();
+        assert_eq!(fields.map.list("products").len() as u64, row.rows);
+        for line in fields.map.list("products") {
+            let price = line.as_map().unwrap().text("price_paid").unwrap();
+            read_cents += price.replace('.', "").parse::<u64>().unwrap();
+        }
+    }
+    assert_eq!(read_cents, cents);
+}
+
 /// Splits a small file as the rules say, without any care for time.
 fn reference(text: &[u8], columns: Option<usize>) -> Vec<(usize, Vec<u8>, bool)> {
     let is_end = |byte: u8| matches!(byte, b'\n' | b'\r');
