@@ -88,7 +88,11 @@ async fn rejects_harmful_files() {
         ),
         (
             "quote.csv",
-            format!("link.mobile,first_name\n\"1,{}\n", "x\n".repeat(2 << 20)).into_bytes(),
+            format!(
+                "link.mobile,first_name\n\"1,{}\n",
+                format!("{}\n", "x".repeat(1_000)).repeat(4 << 10)
+            )
+            .into_bytes(),
             "unclosed_quote",
             0,
         ),

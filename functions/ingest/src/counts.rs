@@ -39,8 +39,7 @@ counters! {
         suppressed,
         /// Rows whose body was truncated.
         truncated,
-        /// Rows that were not read and are not in `read`. The number is a minimum if a rejected row contains them. It is an
-        /// estimate if the file ended early.
+        /// Rows that were not read and are not in `read`, because the file ended early. The number is an estimate.
         unread,
         /// Rows, also counted in `written`, `stale` or `suppressed`, that a later row of the file replaced. A minimum unless the rows
         /// are adjacent.

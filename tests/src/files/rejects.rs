@@ -33,7 +33,7 @@ async fn reimports_rejects() {
             json!([3, 52, "invalid_value", "action_at", {"link": {"mobile": "5550001"}, "action_at": "never", "email_id": "b"}]),
             json!([4, 68, "wrong_cell_count", null, "5550001,2026-01-01"]),
             json!([5, 87, "invalid_csv", null, "\"1\"x,2026-01-01,c"]),
-            json!([6, 105, "unclosed_quote", null, "5550001,2026-01-01,\"d\n"]),
+            json!([6, 105, "unclosed_quote", null, "5550001,2026-01-01,\"d"]),
         ]
     );
 

@@ -15,15 +15,13 @@ use crate::{
     report::Status,
     report::rejects::Rejects,
     report::tally::Place,
-    rows::{Format, Row, Rows, Start, Warning, WarningCode},
+    rows::{Row, Rows, Start, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
     store::write::{RowVerdict, Writer},
 };
 
-/// A rejected CSV record that is more than this many times as long as the average record before it probably contains other rows.
-const SUSPECT_LENGTH_FACTOR: u64 = 10;
 /// The minimum time between two progress messages in the log.
 const PROGRESS_LOG_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -269,10 +267,7 @@ impl<'a> Run<'a> {
                 self.tally(rows, &row, &mapped);
                 self.write(row, mapped).await?;
             }
-            Err(rejection) => {
-                self.work.progress.counts.unread += self.rows_within(rows, &row);
-                self.reject(rows, &row, &rejection).await?;
-            }
+            Err(rejection) => self.reject(rows, &row, &rejection).await?,
         }
         self.work.progress.skipped += skipped;
         self.account(rows).await?;
@@ -323,22 +318,6 @@ impl<'a> Run<'a> {
         Place {
             line: self.work.progress.line.and(Some(row.line)),
             offset: row.offset,
-        }
-    }
-
-    /// Returns how many rows a rejected CSV record contains besides its own, usually because of a stray quote.
-    ///
-    /// These are its lines except the first, if it is more than [`SUSPECT_LENGTH_FACTOR`] times as long as the average record before it.
-    /// The first record is compared with the header.
-    fn rows_within(&self, rows: &Rows, row: &Row) -> u64 {
-        let lines = rows.line().saturating_sub(row.line).saturating_sub(1);
-        let before = self.work.progress.counts.read.saturating_sub(1).max(1);
-        let average = row.offset / before;
-        let bytes = rows.position().saturating_sub(row.offset);
-        if self.work.plan.layout.format == Format::Csv && bytes > SUSPECT_LENGTH_FACTOR * average {
-            lines
-        } else {
-            0
         }
     }
 

@@ -10,8 +10,8 @@ use crate::{
     IngestError,
     report::ReportKeys,
     rows::{
-        CSV_NOTATION, Fields, MAX_REJECT_BYTES, MAX_ROW_BYTES, Row, RowError, RowErrorCode,
-        Warning, WarningCode,
+        CSV_NOTATION, Fields, FramingError, MAX_REJECT_BYTES, MAX_ROW_BYTES, Row, RowError,
+        RowErrorCode, Warning, WarningCode,
     },
     source::notification::ObjectVersion,
 };
@@ -81,10 +81,10 @@ impl<'a> Record<'a> {
     /// mean nothing without the header; but not if bytes were replaced.
     fn new(row: &'a Row, fields: Option<&'a Fields>) -> Self {
         // An order is given back whole.
-        let limit = if row.rows == 1 {
-            MAX_REJECT_BYTES
-        } else {
-            MAX_ROW_BYTES
+        let limit = match row.framing_error {
+            Some(FramingError::BrokenOrder | FramingError::OrderTooLarge) => MAX_ROW_BYTES,
+            _ if row.rows > 1 => MAX_ROW_BYTES,
+            _ => MAX_REJECT_BYTES,
         };
         let bytes = &row.bytes[..row.bytes.len().min(limit)];
         let fields_of = |fields: &'a Fields| Some(Content::Fields(&fields.map));

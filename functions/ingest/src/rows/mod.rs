@@ -119,7 +119,7 @@ pub(crate) enum Rows {
     /// NDJSON, or a byte range of it.
     Lines(Lines),
     /// CSV.
-    Csv(Csv),
+    Csv(Box<Csv>),
     /// JSON.
     Document(Box<Document>),
 }
@@ -129,7 +129,7 @@ impl Rows {
     pub(crate) fn new(layout: Layout, records: RecordsField) -> Self {
         match layout.format {
             Format::Ndjson => Self::Lines(Lines::new()),
-            Format::Csv => Self::Csv(Csv::new(layout.delimiter.unwrap_or(','))),
+            Format::Csv => Self::Csv(Box::new(Csv::new(layout.delimiter.unwrap_or(',')))),
             Format::Json => Self::Document(Box::new(Document::new(records))),
         }
     }

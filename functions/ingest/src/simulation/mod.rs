@@ -26,6 +26,7 @@ mod failures;
 mod inspected;
 mod late;
 mod newest;
+mod orders;
 mod schedules;
 mod wire;
 mod writing;
@@ -41,6 +42,19 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 const BACKOFF: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
 /// The maximum number of invocations of an import here. More would mean that the import never ends.
 const MAX_RUNS: usize = 400;
+
+/// A file that is dropped.
+#[derive(Clone, Copy, Debug)]
+struct Dropped {
+    key: &'static str,
+    text: fn() -> String,
+}
+
+/// The file of [`file`].
+const MIXED: Dropped = Dropped {
+    key: KEY,
+    text: file,
+};
 
 /// The table and the bucket of one test, and the failures that are injected.
 struct World {
@@ -102,10 +116,18 @@ impl std::fmt::Debug for World {
 impl World {
     /// Creates a world in which a file was dropped, and a receiver of its event and those of manifests.
     fn with_file(seed: u64, deaths: Deaths) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
+        Self::with(MIXED, seed, deaths)
+    }
+
+    fn with(
+        file: Dropped,
+        seed: u64,
+        deaths: Deaths,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
         let mut bucket = Bucket::default();
-        bucket.take(KEY, VERSION, LAST_MODIFIED, file());
+        bucket.take(file.key, VERSION, LAST_MODIFIED, (file.text)());
         let (world, events) = Self::new(wire::database(), bucket, seed, deaths);
-        world.events.send(KEY.to_owned()).unwrap();
+        world.events.send(file.key.to_owned()).unwrap();
         (world, events)
     }
 
@@ -183,8 +205,14 @@ fn file() -> String {
 }
 
 /// Drops the file and delivers events until none is left. Events that failed in every attempt are sent again after all others.
-async fn play(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
-    let (world, mut events) = World::with_file(seed, deaths);
+async fn play(
+    file: Dropped,
+    seed: u64,
+    chunk_bytes: u64,
+    copies: usize,
+    deaths: Deaths,
+) -> (Outcome, Effort) {
+    let (world, mut events) = World::with(file, seed, deaths);
     let mut effort = Effort::default();
     let runs = Arc::new(AtomicUsize::new(0));
     let died = Arc::new(AtomicUsize::new(0));
@@ -217,7 +245,7 @@ async fn play(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Ou
     effort.requests = world.requests.load(Ordering::Relaxed);
     effort.runs = runs.load(Ordering::Relaxed);
     effort.deaths = died.load(Ordering::Relaxed);
-    (outcome(&world), effort)
+    (outcome_of(&world, file.key), effort)
 }
 
 /// Delivers an event with Lambda's retries. Returns its key if every attempt failed.
@@ -294,9 +322,13 @@ fn event(key: &str, version: &str, sequencer: &str) -> Value {
 /// Returns the final content of the table and the bucket. Asserts that no manifest is left and that the report's status never
 /// changed.
 fn outcome(world: &World) -> Outcome {
+    outcome_of(world, KEY)
+}
+
+fn outcome_of(world: &World, key: &str) -> Outcome {
     let bucket = lock(&world.bucket);
     assert_eq!(bucket.keys("work/"), [""; 0]);
-    let key = format!("reports/{KEY}/{VERSION}.json");
+    let key = format!("reports/{key}/{VERSION}.json");
     let text = bucket.get(&key);
     let mut report: Value = serde_json::from_slice(&text.expect("a report")).unwrap();
     let status = report["status"].as_str().unwrap();
@@ -361,7 +393,7 @@ fn clock() -> tokio::runtime::Runtime {
 
 /// Runs one schedule on its own clock.
 fn schedule(seed: u64, chunk_bytes: u64, copies: usize, deaths: Deaths) -> (Outcome, Effort) {
-    clock().block_on(play(seed, chunk_bytes, copies, deaths))
+    clock().block_on(play(MIXED, seed, chunk_bytes, copies, deaths))
 }
 
 /// A maximum size of ranges that leaves every file here in one.

@@ -2,10 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    super::{RowError, RowErrorCode, WarningCode, encoding},
-    split::is_whitespace,
-};
+use super::super::{RowError, RowErrorCode, WarningCode, encoding};
 
 /// The cells of a record, decoded.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -51,6 +48,16 @@ fn decoded(cell: Cow<'_, [u8]>) -> (Cow<'_, str>, Option<WarningCode>) {
             }
         },
     }
+}
+
+/// Returns whether a byte may surround a quoted cell. A tab that is the delimiter is handled before.
+pub(super) const fn is_whitespace(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+/// Returns whether a cell is empty or contains only whitespace.
+pub(super) fn is_blank(cell: &[u8]) -> bool {
+    cell.is_empty() || std::str::from_utf8(cell).is_ok_and(|text| text.trim().is_empty())
 }
 
 /// Splits one record, without its line end, into cells. An item is `None`, and the last one, if something else than a delimiter

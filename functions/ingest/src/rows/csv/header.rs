@@ -25,8 +25,11 @@ pub(super) struct Header {
     /// The names of the columns, without surrounding whitespace. A name may be empty.
     names: Vec<String>,
     record: Vec<(String, Node)>,
-    /// The columns of the lines of an order, `products[0]…`, if the header has no other item of `products`.
+    columns: Columns,
+    /// The columns of the lines of an order, `products[0]…`, if the header has no other item of `products`. Empty if there are none.
     lines: Vec<bool>,
+    /// Whether a column has no name.
+    has_unnamed: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -50,16 +53,17 @@ impl Header {
     /// # Errors
     /// There are too many columns, or a column's name cannot be used. The message names the column and the reason.
     pub(super) fn new(cells: &[Cow<'_, str>]) -> Result<Self, String> {
-        if cells.len() > MAX_COLUMNS {
+        let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+        let named = names.iter().filter(|name| !name.is_empty()).count();
+        if named > MAX_COLUMNS {
             return Err(format!(
                 "The header has {} columns; the limit is {}. Remove columns.",
-                grouped(cells.len()),
+                grouped(named),
                 grouped(MAX_COLUMNS)
             ));
         }
         let mut record = Vec::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let name = cell.trim();
+        for (column, name) in names.iter().enumerate() {
             if name.is_empty() {
                 continue;
             }
@@ -99,28 +103,30 @@ impl Header {
                 "The header has no names. Add a first line that names the columns.".to_owned(),
             );
         }
-        let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
         let is_item = |name: &String| name.starts_with(ITEMS);
         let is_line = |name: &String| name.starts_with(FIRST_ITEM);
         let has_lines =
             names.iter().any(is_line) && names.iter().filter(|name| is_item(name)).all(is_line);
+        let last = names.iter().rposition(|name| !name.is_empty());
         Ok(Self {
-            lines: names
-                .iter()
-                .map(|name| has_lines && is_line(name))
-                .collect(),
+            columns: Columns {
+                least: last.map_or(0, |last| last + 1),
+                most: names.len(),
+            },
+            lines: if has_lines {
+                names.iter().map(is_line).collect()
+            } else {
+                Vec::new()
+            },
+            has_unnamed: named < names.len(),
             names,
             record,
         })
     }
 
     /// Returns the number of cells that a record must have.
-    pub(super) fn columns(&self) -> Columns {
-        let last = self.names.iter().rposition(|name| !name.is_empty());
-        Columns {
-            least: last.map_or(0, |last| last + 1),
-            most: self.names.len(),
-        }
+    pub(super) const fn columns(&self) -> Columns {
+        self.columns
     }
 
     /// Returns the name of a column; `None` if it has none, or there is no such column.
@@ -129,14 +135,34 @@ impl Header {
         name.filter(|name| !name.is_empty())
     }
 
-    /// Returns the names of the columns.
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
+    /// Returns whether a column has no name.
+    pub(super) const fn has_unnamed(&self) -> bool {
+        self.has_unnamed
+    }
+
+    /// Returns the columns that have no name.
+    pub(super) fn unnamed(&self) -> impl Iterator<Item = usize> {
+        let columns = self.names.iter().enumerate();
+        columns.filter_map(|(column, name)| name.is_empty().then_some(column))
+    }
+
+    /// Returns whether cells repeat the names of the columns. Empty cells after the last name make no difference.
+    pub(super) fn is_repeated(&self, cells: &[Cow<'_, str>]) -> bool {
+        let (names, others) = self.names.split_at(self.columns.least);
+        debug_assert!(others.iter().all(String::is_empty));
+        let cells = cells.iter().map(|cell| cell.trim());
+        let named = cells.clone().take(names.len());
+        names.iter().map(String::as_str).eq(named) && cells.skip(names.len()).all(str::is_empty)
     }
 
     /// Returns whether adjacent records can be lines of one order.
-    pub(super) fn has_lines(&self) -> bool {
-        self.lines.contains(&true)
+    pub(super) const fn has_lines(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// Returns whether a column belongs to the record as a whole, and not to a line of an order.
+    pub(super) fn is_of_record(&self, column: usize) -> bool {
+        self.name(column).is_some() && !self.is_line(column)
     }
 
     /// Returns whether a column belongs to a line of an order.
@@ -148,7 +174,7 @@ impl Header {
     pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
         let end = cells.iter().rposition(|cell| !cell.trim().is_empty());
         let filled = end.map_or(0, |end| end + 1);
-        let Columns { least, most } = self.columns();
+        let Columns { least, most } = self.columns;
         if cells.len() < least || filled > most {
             return Err(self.wrong_cell_count(cells.len()));
         }
@@ -357,7 +383,7 @@ mod tests {
     fn lines_of_orders_are_in_the_first_item() {
         let lines = |head: &str| {
             let header = header(head).unwrap();
-            (0..header.names().len())
+            (0..header.names.len())
                 .filter(|column| header.is_line(*column))
                 .count()
         };

@@ -1,30 +1,51 @@
 //! Joins adjacent records that are lines of one order: they agree in everything except the columns `products[0]…`.
+//!
+//! A record that cannot be read may be a line of the order around it. It waits for the next record that can be read. If that one
+//! belongs to the order too, the order is incomplete, and is rejected with all its records.
 
 use std::collections::VecDeque;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::{
     super::{FramingError, MAX_ROW_BYTES, Row},
     cells::Split,
     header::Header,
-    split::Record,
 };
 
-/// The maximum number of lines of an order.
+/// The maximum number of lines of an order, and of records that cannot be read and may be lines of an order.
 const MAX_LINES: u64 = 1_000;
+
+/// A record of the file.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) row: Row,
+    /// The bytes from the end of the record before to the end of this one. Only defined if they are not more than 1 MiB.
+    pub(super) bytes: Bytes,
+    pub(super) is_readable: bool,
+}
 
 /// The order whose lines are being read.
 #[derive(Debug)]
 struct Order {
+    /// The first line, with which others are compared.
+    model: Bytes,
+    /// The lines that wait; `None` if no line waits, because all so far are rejected.
+    lines: Option<Lines>,
+    /// Why the order is rejected.
+    framing_error: Option<FramingError>,
+}
+
+/// The lines of an order, or the last part of them.
+#[derive(Debug)]
+struct Lines {
     /// The first line, with the number of lines so far.
     row: Row,
-    /// The bytes of all lines, if there are several. A line feed separates them.
-    joined: BytesMut,
-    /// The last line, with which the next one is compared.
-    last: Row,
+    /// The bytes after the first line, up to the end of the last one.
+    more: Vec<Bytes>,
     /// Records after the last line that cannot be read. The next line shows whether they are part of the order.
-    unreadable: Vec<Row>,
+    unreadable: Vec<Line>,
+    unreadable_bytes: usize,
 }
 
 /// Joins records.
@@ -52,104 +73,139 @@ impl Orders {
 
     /// Returns where the first row that was not returned begins: its offset and its line.
     pub(super) fn position(&self) -> Option<(u64, u64)> {
-        let order = self.order.as_ref().map(|order| &order.row);
-        self.ready
-            .front()
-            .or(order)
-            .map(|row| (row.offset, row.line))
+        let lines = self.order.as_ref().and_then(|order| order.lines.as_ref());
+        let row = self.ready.front().or_else(|| Some(&lines?.row));
+        row.map(|row| (row.offset, row.line))
     }
 
     /// Adds the next record of the file.
-    pub(super) fn add(&mut self, record: Record, header: &Header) {
-        let Record { row, is_readable } = record;
+    pub(super) fn add(&mut self, line: Line, header: &Header) {
+        if !line.is_readable {
+            self.add_unreadable(line);
+            return;
+        }
+        let delimiter = self.delimiter;
+        let order = self.order.as_mut();
+        match order.filter(|order| is_same(&order.model, &line.row.bytes, header, delimiter)) {
+            Some(order) => order.add(line, &mut self.ready),
+            None => {
+                self.finish();
+                self.order = Some(Order {
+                    model: line.row.bytes.clone(),
+                    lines: Some(Lines::new(line.row)),
+                    framing_error: None,
+                });
+            }
+        }
+    }
+
+    fn add_unreadable(&mut self, line: Line) {
         let Some(order) = &mut self.order else {
-            self.begin(row, is_readable);
+            self.ready.push_back(line.row);
             return;
         };
-        if !is_readable {
-            // The next readable record shows whether this one is inside the order.
-            let held = order.joined.len()
-                + order
-                    .unreadable
-                    .iter()
-                    .map(|row| row.bytes.len())
-                    .sum::<usize>();
-            if order.unreadable.len() as u64 >= MAX_LINES || held > MAX_ROW_BYTES {
-                self.finish();
-                self.begin(row, false);
-            } else {
-                order.unreadable.push(row);
-            }
+        let Some(lines) = &mut order.lines else {
+            self.ready.push_back(line.row);
             return;
+        };
+        lines.unreadable_bytes += line.bytes.len();
+        lines.unreadable.push(line);
+        if lines.unreadable.len() as u64 > MAX_LINES || lines.unreadable_bytes > MAX_ROW_BYTES {
+            // No other line of the order is expected. If there is one, it is rejected.
+            order.complete(&mut self.ready);
+            order.framing_error = Some(FramingError::BrokenOrder);
         }
-        if !is_same_order(&order.last, &row, header, self.delimiter) {
-            self.finish();
-            self.begin(row, true);
-            return;
-        }
-        if !order.unreadable.is_empty() {
-            order.row.framing_error = Some(FramingError::BrokenOrder);
-        }
-        for unreadable in std::mem::take(&mut order.unreadable) {
-            order.join(&unreadable);
-        }
-        order.join(&row);
-        order.last = row;
     }
 
     /// Completes the order at the end of the file.
     pub(super) fn finish(&mut self) {
-        let Some(order) = self.order.take() else {
-            return;
-        };
-        let mut row = order.row;
-        if !order.joined.is_empty() {
-            row.bytes = order.joined.freeze();
+        if let Some(mut order) = self.order.take() {
+            order.complete(&mut self.ready);
         }
-        self.ready.push_back(row);
-        self.ready.extend(order.unreadable);
-    }
-
-    fn begin(&mut self, row: Row, is_readable: bool) {
-        if !is_readable {
-            self.ready.push_back(row);
-            return;
-        }
-        self.order = Some(Order {
-            last: row.clone(),
-            row,
-            joined: BytesMut::new(),
-            unreadable: Vec::new(),
-        });
     }
 }
 
 impl Order {
-    /// Adds a line.
-    fn join(&mut self, line: &Row) {
-        self.row.rows += 1;
-        self.row.skipped += line.skipped;
-        if self.joined.is_empty() {
-            self.joined.extend_from_slice(&self.row.bytes);
+    /// Adds a line. If the lines are too large together, those before become ready as a part of the rejected order, so that a bounded
+    /// number of bytes is in memory and all of them are given back.
+    fn add(&mut self, line: Line, ready: &mut VecDeque<Row>) {
+        let end = line.row.offset + line.row.bytes.len() as u64;
+        let Some(lines) = &mut self.lines else {
+            self.lines = Some(Lines::new(line.row));
+            return;
+        };
+        if !lines.unreadable.is_empty() {
+            self.framing_error = Some(FramingError::BrokenOrder);
         }
-        if self.row.rows > MAX_LINES || self.joined.len() + line.bytes.len() >= MAX_ROW_BYTES {
-            self.row.framing_error = Some(FramingError::OrderTooLarge);
+        if end - lines.row.offset > MAX_ROW_BYTES as u64 {
+            self.framing_error
+                .get_or_insert(FramingError::OrderTooLarge);
+            self.complete(ready);
+            self.lines = Some(Lines::new(line.row));
             return;
         }
-        self.joined.extend_from_slice(b"\n");
-        self.joined.extend_from_slice(&line.bytes);
+        for unreadable in std::mem::take(&mut lines.unreadable) {
+            lines.join(unreadable);
+        }
+        lines.join(line);
+        if lines.row.rows > MAX_LINES {
+            self.framing_error
+                .get_or_insert(FramingError::OrderTooLarge);
+        }
+    }
+
+    /// Moves the lines, and the records after them that cannot be read, to the rows that are ready.
+    fn complete(&mut self, ready: &mut VecDeque<Row>) {
+        if let Some(lines) = self.lines.take() {
+            ready.push_back(Row {
+                bytes: joined(&lines.row.bytes, &lines.more),
+                framing_error: self.framing_error,
+                ..lines.row
+            });
+            ready.extend(lines.unreadable.into_iter().map(|line| line.row));
+        }
     }
 }
 
-/// Returns whether two records agree in all cells except those of an order's lines.
-fn is_same_order(before: &Row, row: &Row, header: &Header, delimiter: u8) -> bool {
-    let mut before = Split::new(&before.bytes, delimiter);
-    let mut row = Split::new(&row.bytes, delimiter);
+impl Lines {
+    const fn new(row: Row) -> Self {
+        Self {
+            row,
+            more: Vec::new(),
+            unreadable: Vec::new(),
+            unreadable_bytes: 0,
+        }
+    }
+
+    fn join(&mut self, line: Line) {
+        self.row.rows += 1;
+        self.row.skipped += line.row.skipped;
+        self.more.push(line.bytes);
+        self.unreadable_bytes = 0;
+    }
+}
+
+/// Returns the bytes of all lines.
+fn joined(first: &Bytes, more: &[Bytes]) -> Bytes {
+    if more.is_empty() {
+        return first.clone();
+    }
+    let length = first.len() + more.iter().map(Bytes::len).sum::<usize>();
+    let mut bytes = BytesMut::with_capacity(length);
+    bytes.extend_from_slice(first);
+    more.iter().for_each(|line| bytes.extend_from_slice(line));
+    bytes.freeze()
+}
+
+/// Returns whether two records agree in all cells except those of an order's lines and those of columns without a name.
+fn is_same(before: &[u8], record: &[u8], header: &Header, delimiter: u8) -> bool {
+    let mut before = Split::new(before, delimiter);
+    let mut record = Split::new(record, delimiter);
     for column in 0..header.columns().least {
-        let (Some(Some(before)), Some(Some(cell))) = (before.next(), row.next()) else {
+        let (Some(Some(before)), Some(Some(cell))) = (before.next(), record.next()) else {
             return false;
         };
-        if !header.is_line(column) && before.trim_ascii() != cell.trim_ascii() {
+        if header.is_of_record(column) && before.trim_ascii() != cell.trim_ascii() {
             return false;
         }
     }

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::{split::Columns, *};
 use crate::rows::MAX_ROW_BYTES;
 
+mod damage;
+
 /// Returns the records of a file with this delimiter, and how many bytes were searched. `columns` is the number of cells that each must
 /// have.
 fn split(text: &[u8], delimiter: u8, columns: Option<usize>, chunk: usize) -> (Vec<Row>, usize) {
@@ -13,23 +15,33 @@ fn split(text: &[u8], delimiter: u8, columns: Option<usize>, chunk: usize) -> (V
         most: columns,
     });
     let mut splitter = Splitter::new(delimiter);
+    if let Some(columns) = columns {
+        splitter.expect(columns);
+    }
     let mut found = Vec::new();
     for chunk in text.chunks(chunk.max(1)) {
         splitter.push(chunk);
-        while let Some(record) = splitter.next(columns) {
-            found.push(record.row);
-        }
+        found.extend(rows(&mut splitter));
+        splitter.discard_before(splitter.position());
         assert!(splitter.held() <= MAX_ROW_BYTES, "memory is bounded");
     }
-    while let Some(record) = splitter.finish(columns) {
-        found.push(record.row);
-    }
-    assert_eq!(
-        splitter.finish(columns),
-        None,
-        "nothing follows the last record"
-    );
+    splitter.complete();
+    found.extend(rows(&mut splitter));
+    assert_eq!(splitter.next(), None, "nothing follows the last record");
+    assert_eq!(splitter.position(), text.len() as u64);
+    found.retain(|row| !row.bytes.is_empty());
     (found, splitter.examined)
+}
+
+/// Takes the records that are complete.
+fn rows(splitter: &mut Splitter) -> Vec<Row> {
+    let mut found = Vec::new();
+    while let Some(record) = splitter.next() {
+        let mut row = Row::new(record.start, record.line, splitter.take(&record));
+        row.framing_error = record.framing_error;
+        found.push(row);
+    }
+    found
 }
 
 fn rows_of(text: &[u8], chunk: usize) -> Vec<Row> {
@@ -270,7 +282,7 @@ fn a_line_that_is_too_large_is_cut_and_the_next_one_is_found() {
     }
     // A quote that is open for more than the limit costs its line.
     let mut text = b"\"x".to_vec();
-    text.resize(4 * MAX_ROW_BYTES, b'\n');
+    text.resize(2 * MAX_ROW_BYTES, b'\n');
     text.extend_from_slice(b"\"\nnext");
     for chunk in [1 << 12, 1 << 18] {
         let rows = rows_of(&text, chunk);
@@ -433,7 +445,9 @@ fn orders_have_a_limit() {
     ];
     assert_eq!(orders_of(&file(1_001, "a"), 1 << 16), too_many);
     let long = "a".repeat(MAX_ROW_BYTES / 2);
-    let too_large = [("order_too_large".to_owned(), 3, 0), ("z".to_owned(), 1, 0)];
+    // One row for each part of at most 1 MiB.
+    let part = ("order_too_large".to_owned(), 1, 0);
+    let too_large = [part.clone(), part.clone(), part, ("z".to_owned(), 1, 0)];
     assert_eq!(orders_of(&file(3, &long), 1 << 16), too_large);
 }
 
