@@ -21,7 +21,7 @@ use crate::{
     import::manifest::Manifest,
     record::Erasures,
     record::{self, Context, header},
-    rows::{CSV_NOTATION, Fields, Layout, Row, Rows, json},
+    rows::{CSV_NOTATION, Fields, Layout, Row, Rows, Start, json},
     source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification,
@@ -146,7 +146,7 @@ fn maps(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
 /// Splits lines in ranges that begin at these places. The result must be the lines of the whole.
 pub fn ranges(text: &[u8], starts: &[usize]) {
     let lines = |start: usize, end: Option<usize>| {
-        let rows = Rows::lines(start as u64, None, end.map(|end| end as u64));
+        let rows = Rows::lines(Start::Cut(start as u64), None, end.map(|end| end as u64));
         let (_, rows, _) = cut(rows, &text[start.saturating_sub(1)..], text.len());
         rows.into_iter().map(|row| (row.offset, row.bytes))
     };

@@ -391,7 +391,7 @@ impl<'a> Run<'a> {
         let progress = &mut self.work.progress;
         progress.counts.rejected += row.rows;
         for error in &rejection.errors {
-            progress.tally.reject(error, place);
+            progress.tally.reject(error, row.rows, place);
         }
         for field in &rejection.unknown {
             progress.tally.unknown(field);

@@ -133,11 +133,10 @@ impl Mapper<'_> {
             let mut is_unreadable = has_replaced(name) || value.as_text().is_some_and(has_replaced);
             if !self.reading.is_empty() {
                 let path = Path::Field(path, name).to_string();
-                let concerns =
-                    |warning: &&Warning| warning.field.as_ref().is_none_or(|field| *field == path);
+                let concerns = |warning: &&Warning| warning.field.as_ref() == Some(&path);
                 for warning in self.reading.iter().filter(concerns) {
                     match warning.code {
-                        WarningCode::NumberAsText if warning.field.is_some() => numbers.push(name),
+                        WarningCode::NumberAsText => numbers.push(name),
                         WarningCode::Windows1252 | WarningCode::ReplacedCharacters => {
                             is_unreadable = true;
                         }

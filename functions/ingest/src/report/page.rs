@@ -93,6 +93,7 @@ fn full_tally() -> Tally {
     tally.warn(&Warning::whole(WarningCode::EmptyFile), None);
     tally.reject(
         &RowError::whole(RowErrorCode::InvalidJson, "is wrong."),
+        1,
         place,
     );
     tally.unknown(&UnknownField {

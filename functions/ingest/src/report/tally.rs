@@ -72,14 +72,14 @@ impl Tally {
         );
     }
 
-    /// Counts an error of a rejected row.
-    pub(crate) fn reject(&mut self, error: &RowError, place: Place) {
+    /// Counts an error of a rejected row, or of an order of several rows.
+    pub(crate) fn reject(&mut self, error: &RowError, rows: u64, place: Place) {
         count(
             &mut self.reasons,
             Entry {
                 code: error.code.as_str().to_owned(),
                 field: error.field.as_deref().map(without_indexes),
-                count: 1,
+                count: rows,
                 first: Some(place),
             },
         );
@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn counts_by_code_and_field() {
         let mut tally = Tally::default();
-        tally.reject(&error("products[1].quantity"), place(9));
-        tally.reject(&error("products[12].quantity"), place(3));
-        tally.reject(&error("purchase_id"), place(4));
+        tally.reject(&error("products[1].quantity"), 4, place(9));
+        tally.reject(&error("products[12].quantity"), 1, place(3));
+        tally.reject(&error("purchase_id"), 1, place(4));
         tally.warn(&Warning::whole(WarningCode::NewSource), None);
         tally.warn(
             &Warning::at(WarningCode::InvalidField, &"a[0][7]"),
@@ -212,7 +212,7 @@ mod tests {
                 {"code": "invalid_field", "field": "x".repeat(128), "count": 1, "first": {"line": 7, "offset": 6}},
             ],
             "reasons": [
-                {"code": "wrong_type", "field": "products[].quantity", "count": 2, "first": {"line": 4, "offset": 3}},
+                {"code": "wrong_type", "field": "products[].quantity", "count": 5, "first": {"line": 4, "offset": 3}},
                 {"code": "wrong_type", "field": "purchase_id", "count": 1, "first": {"line": 5, "offset": 4}},
             ],
         });
@@ -241,13 +241,13 @@ mod tests {
     fn limits_entries() {
         let mut tally = Tally::default();
         for number in 0..60 {
-            tally.reject(&error(&format!("f{number}")), place(number));
+            tally.reject(&error(&format!("f{number}")), 1, place(number));
             tally.unknown(&UnknownField {
                 name: format!("f{number}"),
                 like: None,
             });
         }
-        tally.reject(&error("f7"), place(99));
+        tally.reject(&error("f7"), 1, place(99));
         assert_eq!(tally.reasons.len(), MAX_ENTRIES + 1);
         let last = serde_json::json!(tally.reasons.last());
         let expected =
@@ -265,7 +265,7 @@ mod tests {
             let tally = |rows: &[(u8, u64)]| {
                 let mut tally = Tally::default();
                 for (field, offset) in rows {
-                    tally.reject(&error(&format!("f{field}")), place(*offset));
+                    tally.reject(&error(&format!("f{field}")), 1, place(*offset));
                 }
                 tally
             };

@@ -16,6 +16,7 @@ mod layout;
 mod lines;
 #[cfg(test)]
 mod tests;
+mod utf16;
 mod warning;
 
 use csv::Csv;
@@ -24,6 +25,7 @@ pub(crate) use error::{RowError, RowErrorCode};
 pub(crate) use layout::{Encoding, Format, Layout, is_blank};
 use lines::Lines;
 pub(crate) use lines::Start;
+use utf16::Transcoder;
 pub(crate) use warning::{Warning, WarningCode};
 
 /// The maximum size of a row, in bytes.
@@ -115,7 +117,15 @@ impl From<Map> for Fields {
 
 /// The rows of one file.
 #[derive(Debug)]
-pub(crate) enum Rows {
+pub(crate) struct Rows {
+    reader: Reader,
+    /// Converts the file, if it is UTF-16. The reader's positions are then those of the UTF-8 text.
+    transcoder: Option<Transcoder>,
+}
+
+/// The reader for the format of a file.
+#[derive(Debug)]
+enum Reader {
     /// NDJSON, or a byte range of it.
     Lines(Lines),
     /// CSV.
@@ -127,86 +137,111 @@ pub(crate) enum Rows {
 impl Rows {
     /// Splits a whole file.
     pub(crate) fn new(layout: Layout, records: RecordsField) -> Self {
-        match layout.format {
-            Format::Ndjson => Self::Lines(Lines::new()),
-            Format::Csv => Self::Csv(Box::new(Csv::new(layout.delimiter.unwrap_or(',')))),
-            Format::Json => Self::Document(Box::new(Document::new(records))),
+        let reader = match layout.format {
+            Format::Ndjson => Reader::Lines(Lines::new()),
+            Format::Csv => Reader::Csv(Box::new(Csv::new(layout.delimiter.unwrap_or(',')))),
+            Format::Json => Reader::Document(Box::new(Document::new(records))),
+        };
+        Self {
+            reader,
+            transcoder: Transcoder::new(layout.encoding),
         }
     }
 
     /// Splits the lines from `start` on that begin before `end`. Unless the start is 0, the pushed bytes begin one byte before it: if
     /// that byte ends a line, another line begins at `start`.
     pub(crate) fn lines(start: Start, line: Option<u64>, end: Option<u64>) -> Self {
-        Self::Lines(Lines::from(start, line.unwrap_or(1), end))
+        Self {
+            reader: Reader::Lines(Lines::from(start, line.unwrap_or(1), end)),
+            transcoder: None,
+        }
     }
 
     /// Returns the earliest byte at which the next row can begin.
     pub(crate) fn position(&self) -> u64 {
-        match self {
-            Self::Lines(lines) => lines.position(),
-            Self::Csv(csv) => csv.position(),
-            Self::Document(document) => document.position(),
-        }
+        self.original(self.reader.position())
+    }
+
+    /// Returns the position in the file of a position in the text that the reader reads.
+    fn original(&self, position: u64) -> u64 {
+        let transcoder = self.transcoder.as_ref();
+        transcoder.map_or(position, |transcoder| transcoder.original(position))
     }
 
     /// Returns the line of that position, from 1.
     pub(crate) fn line(&self) -> u64 {
-        match self {
-            Self::Lines(lines) => lines.line(),
-            Self::Csv(csv) => csv.line(),
-            Self::Document(document) => document.line(),
+        match &self.reader {
+            Reader::Lines(lines) => lines.line(),
+            Reader::Csv(csv) => csv.line(),
+            Reader::Document(document) => document.line(),
         }
     }
 
     /// Returns whether the end of the byte range is reached.
     pub(crate) fn is_over(&self) -> bool {
-        match self {
-            Self::Lines(lines) => lines.is_over(),
-            Self::Csv(_) | Self::Document(_) => false,
+        match &self.reader {
+            Reader::Lines(lines) => lines.is_over(),
+            Reader::Csv(_) | Reader::Document(_) => false,
         }
     }
 
     /// Adds the next chunk of the object.
     pub(crate) fn push(&mut self, chunk: &[u8]) {
-        match self {
-            Self::Lines(lines) => lines.push(chunk),
-            Self::Csv(csv) => csv.push(chunk),
-            Self::Document(document) => document.push(chunk),
+        match &mut self.transcoder {
+            None => self.reader.push(chunk),
+            Some(transcoder) => {
+                let text = transcoder.push(chunk, self.reader.position());
+                self.reader.push(text.as_bytes());
+            }
         }
     }
 
     /// Returns the next complete row, if the chunks so far contain one.
     pub(crate) fn next(&mut self) -> Option<Row> {
-        match self {
-            Self::Lines(lines) => lines.next(),
-            Self::Csv(csv) => csv.next(),
-            Self::Document(document) => document.next(),
-        }
+        let row = match &mut self.reader {
+            Reader::Lines(lines) => lines.next(),
+            Reader::Csv(csv) => csv.next(),
+            Reader::Document(document) => document.next(),
+        }?;
+        Some(self.placed(row))
     }
 
     /// Returns the last row, if the object does not end with a row's end. Call it until it returns `None`.
     pub(crate) fn finish(&mut self) -> Option<Row> {
-        match self {
-            Self::Lines(lines) => lines.finish(),
-            Self::Csv(csv) => csv.finish(),
-            Self::Document(document) => document.finish(),
+        if let Some(transcoder) = &mut self.transcoder {
+            let text = transcoder.finish();
+            self.reader.push(text.as_bytes());
+        }
+        let row = match &mut self.reader {
+            Reader::Lines(lines) => lines.finish(),
+            Reader::Csv(csv) => csv.finish(),
+            Reader::Document(document) => document.finish(),
+        }?;
+        Some(self.placed(row))
+    }
+
+    /// Returns a row with its position in the file.
+    fn placed(&self, row: Row) -> Row {
+        Row {
+            offset: self.original(row.offset),
+            ..row
         }
     }
 
     /// Returns why no more rows follow, if the file has an error.
     pub(crate) fn error(&self) -> Option<&FileError> {
-        match self {
-            Self::Lines(_) => None,
-            Self::Csv(csv) => csv.error(),
-            Self::Document(document) => document.error(),
+        match &self.reader {
+            Reader::Lines(_) => None,
+            Reader::Csv(csv) => csv.error(),
+            Reader::Document(document) => document.error(),
         }
     }
 
     /// Returns the number of rows that are skipped after the last row. Valid after [`Self::finish`] returned `None`.
     pub(crate) fn skipped_at_end(&self) -> u64 {
-        match self {
-            Self::Csv(csv) => csv.skipped_at_end(),
-            Self::Lines(_) | Self::Document(_) => 0,
+        match &self.reader {
+            Reader::Csv(csv) => csv.skipped_at_end(),
+            Reader::Lines(_) | Reader::Document(_) => 0,
         }
     }
 
@@ -218,10 +253,36 @@ impl Rows {
         if let Some(error) = row.framing_error {
             return Err(error.into());
         }
-        if let Self::Csv(csv) = self {
-            return csv.fields(row);
+        let mut fields = match &self.reader {
+            Reader::Csv(csv) => csv.fields(row),
+            Reader::Lines(_) | Reader::Document(_) => json::fields(&row.bytes),
+        }?;
+        if self.transcoder.is_some() && memchr::memmem::find(&row.bytes, REPLACED).is_some() {
+            let warning = Warning::whole(WarningCode::ReplacedCharacters);
+            fields.warnings.push(warning);
         }
-        json::fields(&row.bytes)
+        Ok(fields)
+    }
+}
+
+/// The character, in UTF-8, that replaces half a surrogate pair of UTF-16.
+const REPLACED: &[u8] = "\u{fffd}".as_bytes();
+
+impl Reader {
+    fn position(&self) -> u64 {
+        match self {
+            Self::Lines(lines) => lines.position(),
+            Self::Csv(csv) => csv.position(),
+            Self::Document(document) => document.position(),
+        }
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Lines(lines) => lines.push(chunk),
+            Self::Csv(csv) => csv.push(chunk),
+            Self::Document(document) => document.push(chunk),
+        }
     }
 }
 

@@ -113,3 +113,61 @@ fn what_is_no_row_is_refused() {
         assert_eq!(rows.fields(&row).unwrap_err().code.as_str(), code);
     }
 }
+
+#[test]
+fn reads_utf16() {
+    let files = [
+        (
+            Format::Ndjson,
+            "\u{feff}{\"a\":\"1\"}\n\n{\"a\":\"\u{1F600}\"}\n{\"a\":\"é\"}",
+        ),
+        (
+            Format::Json,
+            "[{\"a\":\"1\"},\n {\"a\":\"\u{1F600}\"}, {\"a\":\"é\"}]",
+        ),
+        (Format::Csv, "\u{feff}a;b\r\n1;\r\n\u{1F600};\r\n\"é\";"),
+    ];
+    for encoding in [Encoding::Utf16Le, Encoding::Utf16Be] {
+        for (format, text) in files {
+            let layout = Layout {
+                format,
+                encoding,
+                delimiter: Some(';'),
+            };
+            let bytes = utf16::encode(text, encoding);
+            for chunk in [1, 2, 3, 100] {
+                let new = Rows::new(layout, RecordsField::Rows);
+                let (found, rows) = read(new, &bytes, chunk);
+                let values = found.iter().map(|(row, ..)| rows.fields(row).unwrap());
+                let values: Vec<_> = values
+                    .map(|fields| fields.map.text("a").unwrap().to_owned())
+                    .collect();
+                assert_eq!(values, ["1", "\u{1F600}", "é"]);
+                for (row, position, _) in &found {
+                    // Offsets are those of the file.
+                    let begin = usize::try_from(row.offset).unwrap();
+                    let own = utf16::encode(std::str::from_utf8(&row.bytes).unwrap(), encoding);
+                    assert_eq!(
+                        bytes[begin..begin + own.len()],
+                        own,
+                        "{format:?} {encoding:?}"
+                    );
+                    assert!(*position >= row.offset + own.len() as u64 || format == Format::Csv);
+                }
+                assert!(found.last().unwrap().1 <= bytes.len() as u64);
+            }
+        }
+    }
+    // Half a surrogate pair.
+    let mut bytes = utf16::encode("{\"a\":\"x\"}", Encoding::Utf16Le);
+    bytes[12..14].copy_from_slice(&[0x00, 0xD8]);
+    let layout = Layout {
+        encoding: Encoding::Utf16Le,
+        ..Layout::new(Format::Ndjson)
+    };
+    let (found, rows) = read(Rows::new(layout, RecordsField::Rows), &bytes, 3);
+    let fields = rows.fields(&found[0].0).unwrap();
+    assert_eq!(fields.map.text("a"), Some("\u{fffd}"));
+    let warning = Warning::whole(WarningCode::ReplacedCharacters);
+    assert_eq!(fields.warnings, [warning]);
+}
