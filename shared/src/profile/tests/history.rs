@@ -225,6 +225,37 @@ fn adds_products_to_lines() {
 }
 
 #[test]
+fn lines_name_products_that_the_catalog_does_not() {
+    let own = json!({"name": "Vera's scarf", "image": "https://a.example/1.jpg"});
+    let data = json!({"products": [
+        {"price_paid": 1, "product_reference": {"id": "7"}, "name": own["name"], "image": own["image"], "url": "javascript:1"},
+        {"price_paid": 2, "name": own["name"], "image": own["image"], "color": "Red"},
+        {"price_paid": 3, "product_reference": {"id": "7"}},
+    ]});
+    let product = crate::profile::product::Product {
+        shown: map(&[("name", "Scarf".into())]),
+        categories: Vec::new(),
+    };
+    let products = |personal, is_known| {
+        let item = event(0, 1, EventType::Purchase, "1", 1, fields(&data));
+        let view = View { personal, ..view() };
+        let mut item = HistoryItem::new(&item, &view).unwrap();
+        item.add_products(|_| Some(&product).filter(|_| is_known));
+        let item = serde_json::to_value(item).unwrap();
+        let lines = item["purchase"]["products"].as_array().unwrap();
+        assert!(personal || !item.to_string().contains("Vera"));
+        let lines: Vec<_> = lines.iter().map(|line| line["product"].clone()).collect();
+        serde_json::Value::from(lines)
+    };
+    let known = json!({"name": "Scarf"});
+    let both = json!({"name": "Scarf", "image": own["image"]});
+    assert_eq!(products(true, true), json!([both, own, known]));
+    assert_eq!(products(true, false), json!([own, own, null]));
+    assert_eq!(products(false, true), json!([known, null, known]));
+    assert_eq!(products(false, false), json!([null, null, null]));
+}
+
+#[test]
 fn amounts_and_no_other_numbers_are_decimal_strings() {
     let item = shown(EventType::Purchase, order("1", "31.9", "2"));
     let line = &item["purchase"]["products"][0];
