@@ -236,7 +236,8 @@ fn direction(kind: EventType, data: &Map) -> Option<&str> {
         | EventType::Return
         | EventType::EmailBounce
         | EventType::EmailSubscribe
-        | EventType::SmsSubscribe => None,
+        | EventType::SmsSubscribe
+        | EventType::Event => None,
     }
 }
 
@@ -264,6 +265,7 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
         EventType::SmsSubscribe => {
             format!("Text message subscription{}: {}", list(data), status(data))
         }
+        EventType::Event => happening(data),
         EventType::Message => {
             let channel = data.text("channel").unwrap_or("unknown channel");
             match data.text("direction") {
@@ -273,6 +275,14 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
             }
         }
     }
+}
+
+/// Returns the title of a general event: its title, or else its name.
+fn happening(data: &Map) -> String {
+    let texts = ["title", "name"].map(|name| data.text(name).map(str::trim));
+    let mut texts = texts.into_iter().flatten();
+    let text = texts.find(|text| !text.is_empty());
+    text.unwrap_or("Event").to_owned()
 }
 
 /// Returns the label of an email or a text message: its subject, or else its list or its campaign.

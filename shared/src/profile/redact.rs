@@ -156,6 +156,17 @@ const MESSAGE: Fields = &[
     INVALID_FIELDS,
 ];
 
+/// The name can be a customer's own words, such as the title of a review or of a page.
+const EVENT: Fields = &[
+    ("event_id", Rule::Hidden),
+    ("name", Rule::Hidden),
+    ("title", Rule::Hidden),
+    ("url", Rule::Hidden),
+    ("image", Rule::Hidden),
+    ("properties", Rule::Hidden),
+    INVALID_FIELDS,
+];
+
 /// The fields of a customer record.
 const CUSTOMER_RECORD: Fields = &[
     ("address_1", Rule::Hidden),
@@ -190,6 +201,7 @@ pub const fn event_fields(kind: EventType) -> Fields {
         | EventType::SmsClick => ENGAGEMENT,
         EventType::EmailSubscribe | EventType::SmsSubscribe => SUBSCRIBE,
         EventType::Message => MESSAGE,
+        EventType::Event => EVENT,
     }
 }
 

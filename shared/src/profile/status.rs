@@ -2,11 +2,12 @@
 
 use crate::model::value::Map;
 
-/// Statuses of orders. Other statuses are hidden from clients without `pii:read`.
+/// Statuses of orders, first those that [`cancellation`] knows. Other statuses are hidden from clients without `pii:read`.
 pub(super) const ORDER: &[&str] = &[
-    "authorized",
     "canceled",
     "cancelled",
+    "voided",
+    "authorized",
     "checkout-draft",
     "closed",
     "completed",
@@ -24,7 +25,6 @@ pub(super) const ORDER: &[&str] = &[
     "processing",
     "refunded",
     "shipped",
-    "voided",
 ];
 
 /// Statuses of fulfillments. Other statuses are hidden from clients without `pii:read`.

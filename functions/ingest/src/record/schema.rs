@@ -376,6 +376,15 @@ pub(crate) const MESSAGE: &[Field] = &[
     optional("state", Text),
 ];
 
+pub(crate) const EVENT: &[Field] = &[
+    needed("event_id", Id),
+    required("name", Free),
+    optional("title", Free),
+    optional("url", Url),
+    optional("image", Url),
+    optional("properties", Open),
+];
+
 pub(crate) const ATTRIBUTES: &[Field] = &[
     needed("attributes", Attributes),
     optional("updated_at", UpdateTime),

@@ -43,14 +43,15 @@ type Case<'a> = (EventType, &'a [(&'a str, Value)], &'a str, &'a str, &'a str);
 #[test]
 fn each_event_has_its_title_channel_and_direction() {
     use EventType::{
-        EmailBounce, EmailClick, EmailOpen, EmailSend, EmailSubscribe, Message, Purchase, Return,
-        SmsClick, SmsSend, SmsSubscribe,
+        EmailBounce, EmailClick, EmailOpen, EmailSend, EmailSubscribe, Event, Message, Purchase,
+        Return, SmsClick, SmsSend, SmsSubscribe,
     };
     let text = |name: &'static str, value: &str| (name, Value::from(value));
     let list = || ("list", map(&[text("name", "Weekly")]).into());
     let link = |name: &'static str, value: &str| ("clicked_link", map(&[text(name, value)]).into());
     let by = |direction: &str| [text("channel", "chat"), text("direction", direction)];
-    let cases: [Case<'_>; 17] = [
+    let happened = |name: &str, title: &str| [text("name", name), text("title", title)];
+    let cases: [Case<'_>; 20] = [
         (
             EmailSend,
             &[text("subject", "Hi")],
@@ -140,6 +141,21 @@ fn each_event_has_its_title_channel_and_direction() {
         ),
         (Message, &by("inbound"), "Wrote by chat", "chat", "inbound"),
         (Message, &[], "Message by unknown channel", "", ""),
+        (
+            Event,
+            &happened("points_earned", " "),
+            "points_earned",
+            "",
+            "",
+        ),
+        (
+            Event,
+            &happened("points_earned", "Earned 80 points"),
+            "Earned 80 points",
+            "",
+            "",
+        ),
+        (Event, &[], "Event", "", ""),
     ];
     for (kind, data, title, channel, direction) in cases {
         let item = shown(kind, map(data));
@@ -267,7 +283,7 @@ fn amounts_and_no_other_numbers_are_decimal_strings() {
 
 #[test]
 fn shows_known_enumerations_numbers_and_times() {
-    use EventType::{EmailSend, EmailSubscribe, Message, Purchase, Return, SmsSubscribe};
+    use EventType::{EmailSend, EmailSubscribe, Event, Message, Purchase, Return, SmsSubscribe};
     let hidden = json!({"redacted": true});
     let list = json!({"id": "1", "name": "Weekly"});
     let order = |id: &str| {
@@ -287,6 +303,7 @@ fn shows_known_enumerations_numbers_and_times() {
         })
     };
     let subscription = |status: &str| json!({"status": status, "list": list});
+    let parcel = json!({"status": "in_transit", "carrier": "Post", "tracking_number": "3", "tracking_url": "https://a.example/3", "shipped_at": "2026-01-02T03:04:05Z"});
     let message = json!({"message_id": "m", "channel": "WhatsApp", "direction": "inbound", "account": {"id": "a"}, "conversation_id": "c", "state": "open", "body_bytes": 9000, "body_truncated": true});
     for (kind, data, expected) in [
         (Purchase, order("purchase_id"), visible("purchase_id")),
@@ -310,6 +327,18 @@ fn shows_known_enumerations_numbers_and_times() {
             Message,
             message,
             json!({"message_id": hidden, "conversation_id": hidden, "state": hidden, "body_bytes": 9000, "body_truncated": true}),
+        ),
+        (
+            Purchase,
+            json!({"currency": "AUD", "order_number": "#1", "status": "on hold: call Vera", "fulfillments": [parcel]}),
+            json!({"currency": "AUD", "order_number": hidden, "status": hidden, "fulfillments": [
+                {"status": "in_transit", "carrier": hidden, "tracking_number": hidden, "tracking_url": hidden, "shipped_at": parcel["shipped_at"]},
+            ]}),
+        ),
+        (
+            Event,
+            json!({"event_id": "1", "name": "points_earned", "title": "Vera earned 80", "properties": {"points": 80}, "source": "x"}),
+            json!({"event_id": hidden, "name": hidden, "title": hidden, "properties": hidden, "redacted_fields": 1}),
         ),
     ] {
         let item = redacted(kind, fields(&data));
