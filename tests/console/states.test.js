@@ -222,6 +222,9 @@ test("a profile without personal data: every hidden value is shown as hidden", w
     event("14", "sms_send", { sms_id: redacted, body: redacted, from: redacted, to: redacted }),
     event("13", "sms_click", { sms_id: redacted, clicked_link: redacted }),
     event("12", "sms_subscribe", { status: "subscribed", list: redacted }),
+    event("11", "purchase", { currency: "EUR", purchase_id: redacted, order_number: redacted, status: "on_hold", products: [{ price_paid: "1.00", quantity: 1, name: redacted, image: redacted, url: redacted, size: redacted, color: redacted }],
+      fulfillments: [{ status: "in_transit", carrier: redacted, tracking_number: redacted, tracking_url: redacted, shipped_at: at }, { status: redacted }, redacted] }),
+    event("10", "event", { event_id: redacted, name: redacted, title: redacted, url: redacted, image: redacted, properties: redacted }),
   ];
   profile.name = redacted;
   for (const identity of profile.identities) Object.assign(identity, { value: redacted, system_name: redacted });
@@ -278,6 +281,7 @@ test("a profile without personal data: every hidden value is shown as hidden", w
     17: "An event Hidden Clicked https://shop.example Mar 17, 2026, 10:00 AM",
     15: "An event Hidden Unsubscribed Mar 15, 2026, 10:00 AM",
     14: "An event Sent Mar 14, 2026, 10:00 AM Hidden",
+    10: "An event Mar 10, 2026, 10:00 AM Hidden",
   };
   const found = {};
   for (const day of Object.keys(expected)) found[day] = (await of(day).innerText()).replace(/\s+/g, " ");
@@ -307,7 +311,9 @@ test("links and pictures carry no user name and password", withPage({ allowed: [
   const event = (type, data) => ({ id: `${profile.id}.${type}`, type, at: "2026-03-01T10:00:00Z", title: "An event", identity: profile.id, [type]: data });
   const secret = (path) => `https://jane:pass@shop.example/${path}`;
   profile.history = { as_of: null, next: null, items: [
-    event("purchase", { currency: "EUR", products: [{ price_paid: "1", quantity: 1, product: { name: "Mug", url: secret("mug"), image: secret("mug.png") } }] }),
+    event("purchase", { currency: "EUR", products: [{ price_paid: "1", quantity: 1, product: { name: "Mug", url: secret("mug"), image: secret("mug.png") } }],
+      fulfillments: [{ tracking_number: "T1", tracking_url: "javascript:alert(1)" }, { tracking_number: "T2", tracking_url: secret("track") }] }),
+    event("event", { event_id: "e2", name: "x", url: "javascript:alert(1)", image: "javascript:alert(1)" }),
     event("email_click", { email_id: "e1", clicked_link: { url: secret("sale") } }),
     event("message", { author: { name: "Jane" }, attachments: [{ url: secret("bill.pdf"), type: "pdf" }, { name: "Script", url: "javascript:alert(1)" }, { name: "File", url: "ftp://jane:pass@files.example/" }] }),
   ] };
@@ -319,7 +325,7 @@ test("links and pictures carry no user name and password", withPage({ allowed: [
   await page.getByRole("tabpanel").evaluate((panel) => { for (const image of panel.querySelectorAll("img")) image.loading = "eager"; });
   assert.equal((await picture).url(), "https://shop.example/mug.png");
   const links = await page.locator("customer-profile a").evaluateAll((nodes) => nodes.map((node) => [node.textContent, node.href, node.rel, node.referrerPolicy]));
-  assert.deepEqual(links, [["Mug", "mug"], ["https://shop.example/sale", "sale"], ["pdf", "bill.pdf"]].map(([text, path]) => [text, `https://shop.example/${path}`, "noreferrer", "no-referrer"]));
+  assert.deepEqual(links, [["Mug", "mug"], ["T2", "track"], ["https://shop.example/sale", "sale"], ["pdf", "bill.pdf"]].map(([text, path]) => [text, `https://shop.example/${path}`, "noreferrer", "no-referrer"]));
   assert.doesNotMatch(await page.getByRole("tabpanel").evaluate((panel) => panel.outerHTML), /pass/);
 }));
 

@@ -316,6 +316,10 @@ fn rows_of_every_type(mobile: &str) -> Vec<Written> {
             "message",
             json!({"message_id": "1", "channel": "chat", "direction": "inbound"}),
         ),
+        event(
+            "event",
+            json!({"event_id": "1", "name": "points_earned", "properties": {"points": 80}}),
+        ),
         written(
             "attributes",
             "attributes",

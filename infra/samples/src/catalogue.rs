@@ -248,6 +248,14 @@ impl Product {
         format!("http://localhost:3000/images/{}.svg", self.slug())
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "https://shop.example.com/{}/{}",
+            self.kind.category,
+            self.slug()
+        )
+    }
+
     pub(crate) fn row(&self) -> Value {
         let kind = self.kind;
         json!({
@@ -267,7 +275,7 @@ impl Product {
                 "subcategory": [kind.subcategory],
                 "sizes": kind.sizes,
             },
-            "url": format!("https://shop.example.com/{}/{}", kind.category, self.slug()),
+            "url": self.url(),
             "images": [self.image_url()],
             "availability": {"available": self.number % 9 != 4},
             "inventory": {"quantity": (self.number * 37) % 120, "tracked": true},

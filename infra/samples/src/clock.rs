@@ -28,6 +28,11 @@ impl Moment {
         Self(self.0 + SignedDuration::from_mins(minutes))
     }
 
+    /// Returns whether the time is in the two years.
+    pub(crate) fn is_past(self) -> bool {
+        self.0 < START + SignedDuration::from_hours(24 * DAYS)
+    }
+
     /// Returns the time in the format of the files.
     pub(crate) fn text(self) -> String {
         self.0.to_string()

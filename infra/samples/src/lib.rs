@@ -15,6 +15,7 @@ mod catalogue;
 mod clock;
 mod customer;
 mod engagement;
+mod events;
 mod files;
 mod habits;
 mod images;

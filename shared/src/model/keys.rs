@@ -69,11 +69,13 @@ pub enum EventType {
     SmsSubscribe,
     /// A message on a channel, from or to the customer.
     Message,
+    /// Anything else that happened, such as a review or a page view.
+    Event,
 }
 
 impl EventType {
     /// Every type.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Purchase,
         Self::Return,
         Self::EmailSend,
@@ -85,6 +87,7 @@ impl EventType {
         Self::SmsClick,
         Self::SmsSubscribe,
         Self::Message,
+        Self::Event,
     ];
 
     /// Returns the name of the record type.
@@ -101,6 +104,7 @@ impl EventType {
             Self::SmsClick => "sms_click",
             Self::SmsSubscribe => "sms_subscribe",
             Self::Message => "message",
+            Self::Event => "event",
         }
     }
 }

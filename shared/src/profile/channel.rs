@@ -78,6 +78,7 @@ pub fn channel(kind: EventType, data: &Map) -> Option<&str> {
         | EventType::EmailSubscribe => Some("email"),
         EventType::SmsSend | EventType::SmsClick | EventType::SmsSubscribe => Some("sms"),
         EventType::Message => data.text("channel"),
+        EventType::Event => None,
     }
 }
 

@@ -7,7 +7,8 @@ use super::{
     View,
     channel::channel,
     money::{currency, paid, scaled, with_amounts},
-    product::{Product, ProductReference, is_web_address},
+    product::{self, Product, ProductReference, is_web_address},
+    status::cancellation,
     versions::EventPosition,
 };
 use crate::{
@@ -22,12 +23,13 @@ use crate::{
 };
 
 /// Fields of a purchase or return whose numbers are not amounts of the order.
-const WITHOUT_AMOUNTS: [&str; 6] = [
+const WITHOUT_AMOUNTS: [&str; 7] = [
     "attachments",
     "author",
     "body",
     "custom_fields",
     "from",
+    "fulfillments",
     "to",
 ];
 
@@ -52,12 +54,21 @@ pub struct HistoryItem {
     pub identity: IdentityId,
     /// The part of the event's own data that the client can see.
     pub data: Map,
-    /// The product of each line of a purchase or return, if the line names one.
-    references: Vec<Option<ProductReference>>,
+    /// The product of each line of a purchase or return.
+    products: Vec<LineProduct>,
     /// Whether the client can see a reference only if the catalog contains its product.
     hides_references: bool,
     /// The position at which a page ends whose last event this is.
     pub(super) position: EventPosition,
+}
+
+/// The product of a line.
+#[derive(Clone, Debug, Default)]
+struct LineProduct {
+    /// The product of the catalog, if the line names one.
+    reference: Option<ProductReference>,
+    /// Name, URL and image of the line itself, if the client can see them.
+    own: Option<Map>,
 }
 
 impl HistoryItem {
@@ -74,11 +85,10 @@ impl HistoryItem {
             channel(kind, &data).map(str::to_owned),
             direction(kind, &data).map(str::to_owned),
         );
-        let mut references = Vec::new();
+        let mut products = Vec::new();
         match kind {
             EventType::Purchase | EventType::Return => {
-                let lines = item.data.list("products").iter();
-                references.extend(lines.map(|line| ProductReference::of(line.as_map()?)));
+                products = line_products(&item.data, view);
                 let currency = currency(&data, view);
                 let entries = data.into_iter().map(|(name, value)| {
                     let value = if WITHOUT_AMOUNTS.contains(&name.as_str()) {
@@ -89,6 +99,7 @@ impl HistoryItem {
                     (name, value)
                 });
                 data = entries.collect();
+                insert_products(&mut data, &products, |line| line.own.clone());
                 // An order without a currency has amounts in the default currency of the stack.
                 data.insert("currency", currency);
             }
@@ -109,7 +120,7 @@ impl HistoryItem {
             direction,
             identity: item.identity.clone(),
             data,
-            references,
+            products,
             hides_references: !view.personal,
             position: EventPosition {
                 after: key.clone(),
@@ -125,26 +136,63 @@ impl HistoryItem {
 
     /// Returns the product references in the lines of a purchase or return.
     pub fn references(&self) -> impl Iterator<Item = &ProductReference> {
-        self.references.iter().flatten()
+        self.products
+            .iter()
+            .filter_map(|line| line.reference.as_ref())
     }
 
     /// Adds `product` to each line for which `known` returns a product. Such a line then shows its reference too.
     pub fn add_products<'a>(&mut self, known: impl Fn(&ProductReference) -> Option<&'a Product>) {
-        let Some(Value::List(lines)) = self.data.get_mut("products") else {
+        let known = |line: &LineProduct| known(line.reference.as_ref()?);
+        insert_products(&mut self.data, &self.products, |line| {
+            Some(known(line)?.completed(line.own.as_ref()))
+        });
+        if !self.hides_references {
             return;
-        };
-        for (line, reference) in lines.iter_mut().zip(&self.references) {
-            let (Value::Map(line), Some(reference)) = (line, reference) else {
-                continue;
-            };
-            let Some(product) = known(reference) else {
-                continue;
-            };
-            line.insert("product", product.shown.clone());
-            if self.hides_references {
+        }
+        for (line, product) in lines_mut(&mut self.data).zip(&self.products) {
+            let reference = product
+                .reference
+                .as_ref()
+                .filter(|_| known(product).is_some());
+            if let (Value::Map(line), Some(reference)) = (line, reference) {
                 line.insert("product_reference", reference.to_map());
             }
         }
+    }
+}
+
+/// Returns the product of each line of an order.
+fn line_products(data: &Map, view: &View<'_>) -> Vec<LineProduct> {
+    let of = |line: &Value| {
+        let line = line.as_map()?;
+        Some(LineProduct {
+            reference: ProductReference::of(line),
+            own: view.personal.then(|| product::of_line(line)).flatten(),
+        })
+    };
+    let lines = data.list("products").iter();
+    lines.map(|line| of(line).unwrap_or_default()).collect()
+}
+
+/// Adds the `product` that `shown` returns to each line of an order.
+fn insert_products(
+    data: &mut Map,
+    products: &[LineProduct],
+    shown: impl Fn(&LineProduct) -> Option<Map>,
+) {
+    for (line, product) in lines_mut(data).zip(products) {
+        if let (Value::Map(line), Some(shown)) = (line, shown(product)) {
+            line.insert("product", shown);
+        }
+    }
+}
+
+/// Returns the lines of an order.
+fn lines_mut(data: &mut Map) -> std::slice::IterMut<'_, Value> {
+    match data.get_mut("products") {
+        Some(Value::List(lines)) => lines.iter_mut(),
+        _ => [].iter_mut(),
     }
 }
 
@@ -178,17 +226,6 @@ pub fn event_id(identity: &IdentityId, key: &EventKey) -> String {
     )
 }
 
-/// Returns `canceled` or `voided` if the status of a purchase or return means that. Such an order is shown, but no figure counts
-/// it.
-pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
-    let status = data.text("status")?.trim().to_ascii_lowercase();
-    match status.as_str() {
-        "cancelled" | "canceled" => Some("canceled"),
-        "voided" => Some("voided"),
-        _ => None,
-    }
-}
-
 /// Returns the direction of an event. Events that neither side sends have none.
 fn direction(kind: EventType, data: &Map) -> Option<&str> {
     match kind {
@@ -199,7 +236,8 @@ fn direction(kind: EventType, data: &Map) -> Option<&str> {
         | EventType::Return
         | EventType::EmailBounce
         | EventType::EmailSubscribe
-        | EventType::SmsSubscribe => None,
+        | EventType::SmsSubscribe
+        | EventType::Event => None,
     }
 }
 
@@ -227,6 +265,7 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
         EventType::SmsSubscribe => {
             format!("Text message subscription{}: {}", list(data), status(data))
         }
+        EventType::Event => happening(data),
         EventType::Message => {
             let channel = data.text("channel").unwrap_or("unknown channel");
             match data.text("direction") {
@@ -236,6 +275,14 @@ fn title(kind: EventType, data: &Map, view: &View<'_>) -> String {
             }
         }
     }
+}
+
+/// Returns the title of a general event: its title, or else its name.
+fn happening(data: &Map) -> String {
+    let texts = ["title", "name"].map(|name| data.text(name).map(str::trim));
+    let mut texts = texts.into_iter().flatten();
+    let text = texts.find(|text| !text.is_empty());
+    text.unwrap_or("Event").to_owned()
 }
 
 /// Returns the label of an email or a text message: its subject, or else its list or its campaign.

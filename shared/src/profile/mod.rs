@@ -30,6 +30,7 @@ pub mod product;
 mod recency;
 pub mod redact;
 pub mod segments;
+mod status;
 pub mod subscriptions;
 pub mod summary;
 pub mod versions;

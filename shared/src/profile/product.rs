@@ -1,4 +1,4 @@
-//! Products of the catalog, as shown in the lines of orders and in the summary.
+//! Products, as shown in the lines of orders and in the summary: those of the catalog, completed with the name, URL and image of a line.
 
 use std::collections::BTreeSet;
 
@@ -58,14 +58,9 @@ impl Product {
                 shown.insert(name, text);
             }
         }
-        // Clients render these as links and pictures.
-        if let Some(url) = data.text("url").filter(|url| is_web_address(url)) {
-            shown.insert("url", url);
-        }
         let mut images = data.list("images").iter().filter_map(Value::as_text);
-        if let Some(image) = images.find(|url| is_web_address(url)) {
-            shown.insert("image", image);
-        }
+        insert_address(&mut shown, "url", data.text("url"));
+        insert_address(&mut shown, "image", images.find(|url| is_web_address(url)));
         let options = data.map("options");
         let listed = options.map_or(&[][..], |options| options.list("category"));
         Product {
@@ -78,6 +73,35 @@ impl Product {
                 .into_iter()
                 .collect(),
         }
+    }
+
+    /// Returns the visible data, completed with the name, URL and image of a line.
+    pub fn completed(&self, own: Option<&Map>) -> Map {
+        let mut shown = self.shown.clone();
+        for (name, value) in own.into_iter().flat_map(Map::iter) {
+            if shown.get(name).is_none() {
+                shown.insert(name, value.clone());
+            }
+        }
+        shown
+    }
+}
+
+/// Returns the name, URL and image of a line. `None` if it has none of them.
+pub fn of_line(line: &Map) -> Option<Map> {
+    let mut shown = Map::new();
+    if let Some(name) = line.text("name").filter(|name| !name.trim().is_empty()) {
+        shown.insert("name", name);
+    }
+    insert_address(&mut shown, "url", line.text("url"));
+    insert_address(&mut shown, "image", line.text("image"));
+    (!shown.is_empty()).then_some(shown)
+}
+
+/// Inserts a URL that clients render as a link or a picture. Any other text is left out.
+fn insert_address(shown: &mut Map, name: &str, text: Option<&str>) {
+    if let Some(text) = text.filter(|text| is_web_address(text)) {
+        shown.insert(name, text);
     }
 }
 
@@ -115,5 +139,55 @@ mod tests {
         let shown = product("http://a.example", &["data:image/png;base64,AA", "cid:1"]);
         assert_eq!(shown.text("url"), Some("http://a.example"));
         assert_eq!(shown.text("image"), None);
+    }
+    fn map(entries: &[(&str, Value)]) -> Map {
+        let mut map = Map::new();
+        for (name, value) in entries {
+            map.insert(*name, value.clone());
+        }
+        map
+    }
+
+    #[test]
+    fn only_web_addresses_are_shown() {
+        for url in ["https://a.example/x", "HTTP://a.example", "http://a"] {
+            let line = map(&[("url", url.into()), ("image", url.into())]);
+            assert_eq!(of_line(&line), Some(line), "{url}");
+        }
+        for url in [
+            "javascript:alert(1)",
+            "javascript://a.example/%0aalert(1)",
+            "data:text/html,x",
+            "//cdn.example/x.jpg",
+            "/x.jpg",
+            "mailto:a@b.example",
+            "",
+        ] {
+            let line = map(&[("url", url.into()), ("image", url.into())]);
+            assert_eq!(of_line(&line), None, "{url}");
+            let images = Value::List(vec![url.into()]);
+            let product = map(&[
+                ("name", "Scarf".into()),
+                ("url", url.into()),
+                ("images", images),
+            ]);
+            assert_eq!(
+                Product::of(&product).shown,
+                map(&[("name", "Scarf".into())])
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_completes_the_catalog() {
+        let image = "https://a.example/own.jpg";
+        let own = map(&[("name", "Own".into()), ("image", image.into())]);
+        let product = Product {
+            shown: map(&[("name", "Scarf".into())]),
+            categories: Vec::new(),
+        };
+        let both = map(&[("name", "Scarf".into()), ("image", image.into())]);
+        assert_eq!(product.completed(Some(&own)), both);
+        assert_eq!(product.completed(None), product.shown);
     }
 }

@@ -5,7 +5,7 @@
 //! and times, and products of the catalog. A known field with another value becomes `{"redacted": true}`.
 //! Unknown fields are left out, since their names may be personal too, and counted as `redacted_fields`.
 
-use super::{Personal, channel::is_known_channel};
+use super::{Personal, channel::is_known_channel, status};
 use crate::model::{
     keys::EventType,
     time::Instant,
@@ -42,7 +42,9 @@ pub type Fields = &'static [(&'static str, Rule)];
 const SALE_TYPES: Rule = Rule::OneOf(&["physical", "ecommerce"]);
 /// The values of invalid fields, which may be of any kind.
 const INVALID_FIELDS: (&str, Rule) = ("invalid_fields", Rule::Hidden);
-const STATUSES: Rule = Rule::OneOf(&["canceled", "cancelled", "voided"]);
+/// Any other status may be free text.
+const ORDER_STATUSES: Rule = Rule::OneOf(status::ORDER);
+const FULFILLMENT_STATUSES: Rule = Rule::OneOf(status::FULFILLMENT);
 const SUBSCRIPTIONS: Rule = Rule::OneOf(&[
     "subscribed",
     "unsubscribed",
@@ -58,11 +60,25 @@ const LINE: Rule = Rule::Object(&[
     ("full_price", Rule::Number),
     ("discount", Rule::Number),
     ("product_reference", Rule::Hidden),
+    ("name", Rule::Hidden),
+    ("image", Rule::Hidden),
+    ("url", Rule::Hidden),
+    ("size", Rule::Hidden),
+    ("color", Rule::Hidden),
 ]);
 const ADJUSTMENT: Rule = Rule::Object(&[
     ("price_adjustment", Rule::Number),
     ("adjusted_at", Rule::Time),
     ("reason", Rule::Hidden),
+]);
+/// The number and the address of a parcel lead to the address of its recipient.
+const FULFILLMENT: Rule = Rule::Object(&[
+    ("status", FULFILLMENT_STATUSES),
+    ("carrier", Rule::Hidden),
+    ("tracking_number", Rule::Hidden),
+    ("tracking_url", Rule::Hidden),
+    ("shipped_at", Rule::Time),
+    ("delivered_at", Rule::Time),
 ]);
 const STORE: Rule = Rule::Object(&[
     (
@@ -77,7 +93,8 @@ const STORE: Rule = Rule::Object(&[
 const PURCHASE: Fields = &[
     ("type", SALE_TYPES),
     ("purchase_id", Rule::Hidden),
-    ("status", STATUSES),
+    ("order_number", Rule::Hidden),
+    ("status", ORDER_STATUSES),
     ("products", LINE),
     ("currency", Rule::Currency),
     (
@@ -85,6 +102,7 @@ const PURCHASE: Fields = &[
         Rule::Object(&[("name", Rule::Hidden), ("total", Rule::Number)]),
     ),
     ("adjustments", ADJUSTMENT),
+    ("fulfillments", FULFILLMENT),
     ("store", STORE),
     ("custom_fields", Rule::Hidden),
     INVALID_FIELDS,
@@ -92,7 +110,8 @@ const PURCHASE: Fields = &[
 const RETURN: Fields = &[
     ("type", SALE_TYPES),
     ("return_id", Rule::Hidden),
-    ("status", STATUSES),
+    ("order_number", Rule::Hidden),
+    ("status", ORDER_STATUSES),
     ("products", LINE),
     ("currency", Rule::Currency),
     ("adjustments", ADJUSTMENT),
@@ -137,6 +156,17 @@ const MESSAGE: Fields = &[
     INVALID_FIELDS,
 ];
 
+/// The name can be a customer's own words, such as the title of a review or of a page.
+const EVENT: Fields = &[
+    ("event_id", Rule::Hidden),
+    ("name", Rule::Hidden),
+    ("title", Rule::Hidden),
+    ("url", Rule::Hidden),
+    ("image", Rule::Hidden),
+    ("properties", Rule::Hidden),
+    INVALID_FIELDS,
+];
+
 /// The fields of a customer record.
 const CUSTOMER_RECORD: Fields = &[
     ("address_1", Rule::Hidden),
@@ -171,6 +201,7 @@ pub const fn event_fields(kind: EventType) -> Fields {
         | EventType::SmsClick => ENGAGEMENT,
         EventType::EmailSubscribe | EventType::SmsSubscribe => SUBSCRIBE,
         EventType::Message => MESSAGE,
+        EventType::Event => EVENT,
     }
 }
 

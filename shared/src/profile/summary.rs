@@ -9,11 +9,11 @@ use super::{
     Personal, View,
     attributes::{self, Categories},
     channel::{channel, is_known_channel, normal_channel},
-    history::cancellation,
     money::{Money, currency, paid, scaled},
     newest_file,
-    product::{Product, ProductReference},
+    product::{self, Product, ProductReference},
     recency::{ENGAGED_DAYS, is_within},
+    status::cancellation,
     subscriptions::{self, Subscription},
 };
 use crate::model::{
@@ -106,7 +106,7 @@ pub struct TopProduct {
     pub id: Personal<String>,
     /// The number of items bought. Returns are not subtracted.
     pub quantity: Decimal,
-    /// Name, brand, image and URL, if the catalog contains the product.
+    /// Name, brand, image and URL of the catalog, completed with those that the newest line with any contains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<Map>,
 }
@@ -190,7 +190,7 @@ impl Summary {
             if let Some(brand) = product.shown.text("brand").filter(|name| !is_blank(name)) {
                 add(brands.entry(brand.to_owned()).or_default(), top.quantity);
             }
-            top.product = Some(product.shown.clone());
+            top.product = Some(product.completed(top.product.as_ref()));
             top.id = Personal::Shown(top.reference.id.clone());
         }
         self.top_categories = ranked(categories);
@@ -218,9 +218,9 @@ fn ranked(counts: BTreeMap<String, Decimal>) -> Vec<Top> {
     all
 }
 
-/// Returns the purchased quantity of each product, most bought first, at most [`MAX_RANKED`].
+/// Returns the purchased quantity of each product, most bought first, at most [`MAX_RANKED`]. `events` are newest first.
 fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
-    let mut bought: BTreeMap<ProductReference, Decimal> = BTreeMap::new();
+    let mut bought: BTreeMap<ProductReference, (Decimal, Option<Map>)> = BTreeMap::new();
     for (kind, _, data) in typed(events) {
         if kind != EventType::Purchase || cancellation(data).is_some() {
             continue;
@@ -230,19 +230,24 @@ fn most_bought(events: &[&Item], view: &View<'_>) -> Vec<TopProduct> {
                 continue;
             };
             let quantity = bought_quantity(line);
-            if !quantity.is_zero() {
-                add(bought.entry(product).or_default(), quantity);
+            if quantity.is_zero() {
+                continue;
+            }
+            let (total, own) = bought.entry(product).or_default();
+            add(total, quantity);
+            if view.personal && own.is_none() {
+                *own = product::of_line(line);
             }
         }
     }
     let mut all: Vec<_> = bought
         .into_iter()
-        .map(|(reference, quantity)| TopProduct {
+        .map(|(reference, (quantity, product))| TopProduct {
             id_type: reference.id_type.clone(),
             id: view.show(reference.id.clone()),
             reference,
             quantity,
-            product: None,
+            product,
         })
         .collect();
     all.sort_by_key(|top| std::cmp::Reverse(top.quantity));

@@ -540,3 +540,53 @@ fn what_is_most_bought_is_ranked() {
     );
     assert_eq!(names(&summary.top_categories), [pair("knit", "10")]);
 }
+
+#[test]
+fn top_products_are_named_by_the_newest_line_that_names_them() {
+    let bought = |number: u8, name: Option<&str>| {
+        let mut line = map(&[
+            ("price_paid", self::number("1.00")),
+            ("quantity", self::number("1")),
+            ("product_reference", map(&[("id", "s".into())]).into()),
+        ]);
+        if let Some(name) = name {
+            line.insert("name", name);
+        }
+        let mut data = order("o", "1.00", "1");
+        data.insert("products", Value::List(vec![line.into()]));
+        event(
+            0,
+            number,
+            EventType::Purchase,
+            &format!("p{number}"),
+            1,
+            data,
+        )
+    };
+    let items = [
+        bought(1, Some("Old")),
+        bought(2, Some("New")),
+        bought(3, None),
+    ];
+    let events: Vec<_> = items.iter().rev().collect();
+    let name = |view: &View<'_>, catalog: Option<&product::Product>| {
+        let mut summary = summary::fold(&Categories::new(), &events, view);
+        summary.rank(|_| catalog);
+        let top = &summary.top_products[0];
+        top.product
+            .as_ref()
+            .and_then(|shown| Some(shown.text("name")?.to_owned()))
+    };
+    let catalog = product::Product {
+        shown: map(&[("name", "Catalog".into())]),
+        categories: Vec::new(),
+    };
+    let hidden = View {
+        personal: false,
+        ..view()
+    };
+    assert_eq!(name(&view(), None).as_deref(), Some("New"));
+    assert_eq!(name(&view(), Some(&catalog)).as_deref(), Some("Catalog"));
+    assert_eq!(name(&hidden, None), None);
+    assert_eq!(name(&hidden, Some(&catalog)).as_deref(), Some("Catalog"));
+}

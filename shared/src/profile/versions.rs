@@ -35,15 +35,20 @@ type Class<'a> = (EventType, &'a str);
 
 /// Returns whether events of a type have versions. Openings, clicks and subscriptions do not, because they can repeat.
 pub const fn is_versioned(kind: EventType) -> bool {
-    matches!(
-        kind,
+    match kind {
         EventType::Purchase
-            | EventType::Return
-            | EventType::Message
-            | EventType::EmailSend
-            | EventType::SmsSend
-            | EventType::EmailBounce
-    )
+        | EventType::Return
+        | EventType::Message
+        | EventType::EmailSend
+        | EventType::SmsSend
+        | EventType::EmailBounce
+        | EventType::Event => true,
+        EventType::EmailOpen
+        | EventType::EmailClick
+        | EventType::EmailSubscribe
+        | EventType::SmsClick
+        | EventType::SmsSubscribe => false,
+    }
 }
 
 /// Returns whether two times are less than 24 hours apart.

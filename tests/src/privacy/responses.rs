@@ -200,6 +200,7 @@ async fn shows_titles_without_scope() {
         "Followed a link in a text message",
         "Text message subscription: subscribed",
         "Wrote by WhatsApp",
+        "Event",
     ];
     assert_eq!(titles, BTreeSet::from(expected));
     let summary = &profile["summary"];

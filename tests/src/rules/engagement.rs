@@ -1,4 +1,4 @@
-//! Email, text messages and conversations.
+//! Email, text messages, conversations and general events.
 
 use serde_json::json;
 
@@ -104,6 +104,18 @@ pub(super) fn engagement() -> Vec<Rules> {
                 json!({"account": {"id": "1"}}),
                 json!({"attachments": [{"type": "image"}]}),
                 json!({"author": {"avatar_url": "x"}}),
+            ],
+            vec![],
+        ),
+        event(
+            "event",
+            "event_id",
+            json!({"name": "points_earned"}),
+            vec![
+                json!({"title": "Earned 80 points", "url": "https://example.com", "image": "https://example.com/a.png", "properties": {"points": 80, "tags": ["a", {"b": null}]}}),
+                json!({"name": "Viewed product", "url": "/relative", "properties": {}}),
+                json!({"name": 7}),
+                json!({"name": null}),
             ],
             vec![],
         ),

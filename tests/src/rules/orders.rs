@@ -43,6 +43,8 @@ pub(super) fn orders() -> [Rules; 2] {
             json!({"products": [line(json!({"price_paid": 0})), line(json!({"quantity": "2", "full_price": "20.00", "discount": "0.10", "product_reference": {"id": "1", "id_type": "sku"}}))]}),
             json!({"currency": "aud", "payment_types": [{"name": "visa", "total": "9.95"}], "adjustments": [{"price_adjustment": "-1", "reason": "gift"}]}),
             at(json!(-90), json!("179.999")),
+            json!({"order_number": 1042, "status": "Paid", "products": [line(json!({"name": "Scarf", "image": "https://example.com/a.jpg", "url": "https://example.com", "size": 38, "color": "red"}))]}),
+            json!({"order_number": "#1042", "fulfillments": [{}, {"status": "shipped", "carrier": "C", "tracking_number": 36_450_u64, "tracking_url": "https://example.com/t", "shipped_at": "2026-01-03", "delivered_at": "2026-01-05 10:00"}]}),
             json!({"type": "ECOMMERCE", "replaces_action_at": "2026-01-01T00:00:00Z"}),
             json!({"type": null}),
             json!({"type": "wholesale"}),
@@ -102,6 +104,7 @@ pub(super) fn orders() -> [Rules; 2] {
         "return_id",
         json!({"type": "ecommerce", "products": [back(json!({}))]}),
         vec![
+            json!({"order_number": "#1042", "status": "refunded", "products": [back(json!({"name": "Scarf", "color": "red"}))]}),
             json!({"products": [back(json!({"price_paid": 0}))]}),
             json!({"products": [back(json!({"quantity": 0}))]}),
             json!({"products": [back(json!({})), line(json!({}))]}),

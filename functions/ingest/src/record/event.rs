@@ -213,6 +213,7 @@ pub(super) fn event_fields(kind: EventType) -> &'static [Field] {
         EventType::SmsClick => schema::SMS_CLICK,
         EventType::SmsSubscribe => schema::SMS_SUBSCRIBE,
         EventType::Message => schema::MESSAGE,
+        EventType::Event => schema::EVENT,
     }
 }
 
@@ -236,5 +237,6 @@ fn natural_id(kind: EventType, data: &Map) -> Vec<&str> {
         EventType::SmsClick => vec![text("sms_id"), of("clicked_link", "url")],
         EventType::SmsSubscribe => vec![text("sms_id"), of("list", "id"), text("status")],
         EventType::Message => vec![text("message_id")],
+        EventType::Event => vec![text("event_id")],
     }
 }

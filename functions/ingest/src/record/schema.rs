@@ -145,7 +145,16 @@ const PRODUCT_REFERENCE: Field = optional(
         optional("dataset_id", Text),
     ]),
 );
+/// The product of a line, as the source describes it.
+const LINE_NAME: Field = optional("name", Text);
+const LINE_IMAGE: Field = optional("image", Url);
+const LINE_URL: Field = optional("url", Url);
+const LINE_SIZE: Field = optional("size", Text);
+const LINE_COLOR: Field = optional("color", Text);
 const ORDER_TYPE: Field = required("type", OneOf(&["physical", "ecommerce"]));
+const ORDER_NUMBER: Field = optional("order_number", Id);
+/// Systems have their own words, so this is not an enumeration. The figures know the words for a canceled order.
+const ORDER_STATUS: Field = optional("status", Text);
 const CURRENCY: Field = needed_if_given("currency", Currency);
 const CUSTOM_FIELDS: Field = optional("custom_fields", Open);
 const ADJUSTMENTS: Field = needed_if_given(
@@ -184,9 +193,26 @@ const STORE: Field = optional(
     ]),
 );
 
+const FULFILLMENTS: Field = optional(
+    "fulfillments",
+    List(
+        &Object(&[
+            optional("status", Text),
+            optional("carrier", Text),
+            optional("tracking_number", Text),
+            optional("tracking_url", Url),
+            optional("shipped_at", Time),
+            optional("delivered_at", Time),
+        ]),
+        MAX_LINES,
+    ),
+);
+
 pub(crate) const PURCHASE: &[Field] = &[
     ORDER_TYPE,
     needed("purchase_id", Id),
+    ORDER_NUMBER,
+    ORDER_STATUS,
     needed(
         "products",
         List(
@@ -196,6 +222,11 @@ pub(crate) const PURCHASE: &[Field] = &[
                 PRODUCT_REFERENCE,
                 optional("full_price", Amount(ANY_AMOUNT)),
                 optional("discount", Amount(ANY_AMOUNT)),
+                LINE_NAME,
+                LINE_IMAGE,
+                LINE_URL,
+                LINE_SIZE,
+                LINE_COLOR,
             ]),
             MAX_LINES,
         ),
@@ -212,6 +243,7 @@ pub(crate) const PURCHASE: &[Field] = &[
         ),
     ),
     ADJUSTMENTS,
+    FULFILLMENTS,
     STORE,
     CUSTOM_FIELDS,
 ];
@@ -219,6 +251,8 @@ pub(crate) const PURCHASE: &[Field] = &[
 pub(crate) const RETURN: &[Field] = &[
     ORDER_TYPE,
     needed("return_id", Id),
+    ORDER_NUMBER,
+    ORDER_STATUS,
     needed(
         "products",
         List(
@@ -228,6 +262,11 @@ pub(crate) const RETURN: &[Field] = &[
                 PRODUCT_REFERENCE,
                 optional("full_price", Amount(ANY_AMOUNT)),
                 optional("discount", Amount(ANY_AMOUNT)),
+                LINE_NAME,
+                LINE_IMAGE,
+                LINE_URL,
+                LINE_SIZE,
+                LINE_COLOR,
             ]),
             MAX_LINES,
         ),
@@ -335,6 +374,15 @@ pub(crate) const MESSAGE: &[Field] = &[
         ),
     ),
     optional("state", Text),
+];
+
+pub(crate) const EVENT: &[Field] = &[
+    needed("event_id", Id),
+    required("name", Free),
+    optional("title", Free),
+    optional("url", Url),
+    optional("image", Url),
+    optional("properties", Open),
 ];
 
 pub(crate) const ATTRIBUTES: &[Field] = &[

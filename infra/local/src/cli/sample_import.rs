@@ -28,9 +28,12 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
         return Ok(());
     }
     for (key, path) in &files {
-        if key.starts_with("drop/product/") {
-            let products = pictured(path, api)?;
-            progress.imports.put(key, products).await?;
+        if ["drop/product/", "drop/event/"]
+            .iter()
+            .any(|folder| key.starts_with(folder))
+        {
+            let rows = pictured(path, api)?;
+            progress.imports.put(key, rows).await?;
         } else {
             progress.imports.put_file(key, path).await?;
         }
@@ -107,7 +110,7 @@ impl std::fmt::Display for Rows {
     }
 }
 
-/// Returns the products of a file, with image URLs of this stack. The files contain URLs with the default port.
+/// Returns the rows of a file, with image URLs of this stack. The files contain URLs with the default port.
 fn pictured(path: &Path, api: &str) -> Result<String, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Io {
         what: path.display().to_string(),
@@ -158,9 +161,13 @@ mod tests {
 
     #[test]
     fn pictures_are_where_the_stack_serves_them() {
-        let path = samples::folder().join("product/catalogue/product.ndjson");
-        let text = pictured(&path, "http://127.0.0.1:4321").unwrap();
-        assert!(text.contains(r#""http://127.0.0.1:4321/images/"#) && !text.contains(":3000"));
+        for file in [
+            "product/catalogue/product.ndjson",
+            "event/reviews/event.ndjson",
+        ] {
+            let text = pictured(&samples::folder().join(file), "http://127.0.0.1:4321").unwrap();
+            assert!(text.contains(r#""http://127.0.0.1:4321/images/"#) && !text.contains(":3000"));
+        }
     }
 
     #[test]

@@ -43,14 +43,15 @@ type Case<'a> = (EventType, &'a [(&'a str, Value)], &'a str, &'a str, &'a str);
 #[test]
 fn each_event_has_its_title_channel_and_direction() {
     use EventType::{
-        EmailBounce, EmailClick, EmailOpen, EmailSend, EmailSubscribe, Message, Purchase, Return,
-        SmsClick, SmsSend, SmsSubscribe,
+        EmailBounce, EmailClick, EmailOpen, EmailSend, EmailSubscribe, Event, Message, Purchase,
+        Return, SmsClick, SmsSend, SmsSubscribe,
     };
     let text = |name: &'static str, value: &str| (name, Value::from(value));
     let list = || ("list", map(&[text("name", "Weekly")]).into());
     let link = |name: &'static str, value: &str| ("clicked_link", map(&[text(name, value)]).into());
     let by = |direction: &str| [text("channel", "chat"), text("direction", direction)];
-    let cases: [Case<'_>; 17] = [
+    let happened = |name: &str, title: &str| [text("name", name), text("title", title)];
+    let cases: [Case<'_>; 20] = [
         (
             EmailSend,
             &[text("subject", "Hi")],
@@ -140,6 +141,21 @@ fn each_event_has_its_title_channel_and_direction() {
         ),
         (Message, &by("inbound"), "Wrote by chat", "chat", "inbound"),
         (Message, &[], "Message by unknown channel", "", ""),
+        (
+            Event,
+            &happened("points_earned", " "),
+            "points_earned",
+            "",
+            "",
+        ),
+        (
+            Event,
+            &happened("points_earned", "Earned 80 points"),
+            "Earned 80 points",
+            "",
+            "",
+        ),
+        (Event, &[], "Event", "", ""),
     ];
     for (kind, data, title, channel, direction) in cases {
         let item = shown(kind, map(data));
@@ -225,6 +241,37 @@ fn adds_products_to_lines() {
 }
 
 #[test]
+fn lines_name_products_that_the_catalog_does_not() {
+    let own = json!({"name": "Vera's scarf", "image": "https://a.example/1.jpg"});
+    let data = json!({"products": [
+        {"price_paid": 1, "product_reference": {"id": "7"}, "name": own["name"], "image": own["image"], "url": "javascript:1"},
+        {"price_paid": 2, "name": own["name"], "image": own["image"], "color": "Red"},
+        {"price_paid": 3, "product_reference": {"id": "7"}},
+    ]});
+    let product = crate::profile::product::Product {
+        shown: map(&[("name", "Scarf".into())]),
+        categories: Vec::new(),
+    };
+    let products = |personal, is_known| {
+        let item = event(0, 1, EventType::Purchase, "1", 1, fields(&data));
+        let view = View { personal, ..view() };
+        let mut item = HistoryItem::new(&item, &view).unwrap();
+        item.add_products(|_| Some(&product).filter(|_| is_known));
+        let item = serde_json::to_value(item).unwrap();
+        let lines = item["purchase"]["products"].as_array().unwrap();
+        assert!(personal || !item.to_string().contains("Vera"));
+        let lines: Vec<_> = lines.iter().map(|line| line["product"].clone()).collect();
+        serde_json::Value::from(lines)
+    };
+    let known = json!({"name": "Scarf"});
+    let both = json!({"name": "Scarf", "image": own["image"]});
+    assert_eq!(products(true, true), json!([both, own, known]));
+    assert_eq!(products(true, false), json!([own, own, null]));
+    assert_eq!(products(false, true), json!([known, null, known]));
+    assert_eq!(products(false, false), json!([null, null, null]));
+}
+
+#[test]
 fn amounts_and_no_other_numbers_are_decimal_strings() {
     let item = shown(EventType::Purchase, order("1", "31.9", "2"));
     let line = &item["purchase"]["products"][0];
@@ -236,7 +283,7 @@ fn amounts_and_no_other_numbers_are_decimal_strings() {
 
 #[test]
 fn shows_known_enumerations_numbers_and_times() {
-    use EventType::{EmailSend, EmailSubscribe, Message, Purchase, Return, SmsSubscribe};
+    use EventType::{EmailSend, EmailSubscribe, Event, Message, Purchase, Return, SmsSubscribe};
     let hidden = json!({"redacted": true});
     let list = json!({"id": "1", "name": "Weekly"});
     let order = |id: &str| {
@@ -256,6 +303,7 @@ fn shows_known_enumerations_numbers_and_times() {
         })
     };
     let subscription = |status: &str| json!({"status": status, "list": list});
+    let parcel = json!({"status": "in_transit", "carrier": "Post", "tracking_number": "3", "tracking_url": "https://a.example/3", "shipped_at": "2026-01-02T03:04:05Z"});
     let message = json!({"message_id": "m", "channel": "WhatsApp", "direction": "inbound", "account": {"id": "a"}, "conversation_id": "c", "state": "open", "body_bytes": 9000, "body_truncated": true});
     for (kind, data, expected) in [
         (Purchase, order("purchase_id"), visible("purchase_id")),
@@ -279,6 +327,18 @@ fn shows_known_enumerations_numbers_and_times() {
             Message,
             message,
             json!({"message_id": hidden, "conversation_id": hidden, "state": hidden, "body_bytes": 9000, "body_truncated": true}),
+        ),
+        (
+            Purchase,
+            json!({"currency": "AUD", "order_number": "#1", "status": "on hold: call Vera", "fulfillments": [parcel]}),
+            json!({"currency": "AUD", "order_number": hidden, "status": hidden, "fulfillments": [
+                {"status": "in_transit", "carrier": hidden, "tracking_number": hidden, "tracking_url": hidden, "shipped_at": parcel["shipped_at"]},
+            ]}),
+        ),
+        (
+            Event,
+            json!({"event_id": "1", "name": "points_earned", "title": "Vera earned 80", "properties": {"points": 80}, "source": "x"}),
+            json!({"event_id": hidden, "name": hidden, "title": hidden, "properties": hidden, "redacted_fields": 1}),
         ),
     ] {
         let item = redacted(kind, fields(&data));
