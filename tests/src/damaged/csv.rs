@@ -48,6 +48,21 @@ fn delimiters() -> Vec<Case> {
             &two,
         )
         .shows("pi2@example.com", named("a|b", "Bern")),
+        case(
+            "customer_record/55/sep-tab.txt",
+            "SEP=\t\nlink.email\tfirst_name\nst1@x.example\t\"Ann\tB\"\nst2@x.example\tBea,\n",
+            &two,
+        )
+        .shows("st1@x.example", json!({"name": "Ann\tB"}))
+        .shows("st2@x.example", json!({"name": "Bea,"})),
+        // A single column has no delimiter at all.
+        case(
+            "customer_record/55/one-column.csv",
+            "link.email\r\noc1@example.com\r\n\r\n\"oc2@example.com\"\r\n",
+            &two,
+        )
+        .shows("oc1@example.com", json!({"name": null}))
+        .shows("oc2@example.com", json!({"name": null})),
         // A decimal comma where the semicolon separates: the price cannot be read, the row is returned.
         case(
             "purchase/55/decimal-comma.csv",
@@ -148,6 +163,16 @@ fn quotes() -> Vec<Case> {
             &["rejected", "problem invalid-csv-header"],
         )
         .shows("fh1@example.com", json!(null)),
+        case(
+            "customer_record/9/crlf.csv",
+            "link.email;first_name;city\r\nqc1@example.com;\"Ann;Bonn\r\nqc2@example.com;\"Bea \"\"B\"\"\";Bern\r\nqc3@example.com;Cy;\"Rome\r\n\r\n",
+            &[
+                "completed: 3 read, 1 written, 2 rejected",
+                "rejected unclosed_quote 2 @2:28",
+            ],
+        )
+        .shows("qc1@example.com", json!(null))
+        .shows("qc2@example.com", json!({"name": "Bea \"B\"", "city": "Bern"})),
         // A quote inside a cell that does not begin with one is text.
         case(
             "customer_record/9/inch.csv",

@@ -53,6 +53,16 @@ fn rows_of_one_order() -> Vec<Case> {
              un@example.com,2026-11-20T01:15:00Z,physical,UN-1,5.00,1,outlet,\"Bay\n\
              un@example.com,2026-11-20T01:15:00Z,physical,UN-1,2.00,1,outlet,Bay"])
         .shows("un@example.com", json!({"orders": 1, "spend": "1.00"})),
+        case(
+            "purchase/4/unreadable-at-ends.csv",
+            file(&["ue|UE-1|10.00|\"1|Bay", "ue|UE-1|5.00|1|Bay", "ue|UE-1|2.00|1|Bay", "ue|UE-1|2.00"]),
+            &[
+                "completed: 4 read, 2 written, 2 rejected",
+                "rejected unclosed_quote 1 @2:104",
+                "rejected wrong_cell_count 1 @5:310",
+            ],
+        )
+        .shows("ue@example.com", json!({"orders": 1, "spend": "7.00"})),
         // Between two orders, an unreadable row costs itself alone.
         case(
             "purchase/4/unreadable-between.csv",

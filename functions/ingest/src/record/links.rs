@@ -101,6 +101,8 @@ impl Mapper<'_> {
         }
         let fields = map.iter().filter_map(|(name, value)| {
             let scalar = match value {
+                // Exports write an empty string for an identifier that the customer does not have.
+                Value::Text(text) if text.trim().is_empty() => return None,
                 Value::Text(text) => Scalar::Text(Cow::Borrowed(text)),
                 Value::Number(number) => Scalar::Number(Cow::Borrowed(number)),
                 _ => return None,
