@@ -8,6 +8,7 @@ mod concurrency;
 mod contract;
 mod cost;
 mod crashes;
+mod damaged;
 mod deadlines;
 mod erasure;
 mod events;

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{gzip, zstd};
-use crate::support::app::TestApp;
+use crate::support::{
+    app::TestApp,
+    files::{gzip, zstd},
+};
 
 const NDJSON: &str = concat!(
     r#"{"link":{"customer_id":"C1","system_name":"pos"},"action_at":"2026-01-02T03:04:05Z","type":"physical","purchase_id":"P1","currency":"AUD","products":[{"price_paid":"12.50","quantity":"2","product_reference":{"id":"s-1","id_type":"sku"}},{"price_paid":"1.00","quantity":"1"}],"store":{"type":"outlet","name":"St Kilda, \"the\" outlet"},"custom_fields":{"gift":"yes\nplease"}}"#,

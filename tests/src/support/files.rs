@@ -1,6 +1,6 @@
 //! Files and rows that several tests drop.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write as _};
 
 use serde_json::{Value, json};
 
@@ -104,4 +104,14 @@ pub(crate) fn sample_rows(count: usize) -> Vec<Value> {
     let longest = kinds.values().map(Vec::len).max().unwrap();
     let rows = (0..longest).flat_map(|at| kinds.values().filter_map(move |rows| rows.get(at)));
     rows.take(count).cloned().collect()
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 0).unwrap()
 }

@@ -2,6 +2,7 @@
 //! customers, which no other test names.
 
 use std::{
+    collections::BTreeMap,
     ops::Deref,
     sync::{Arc, Mutex, PoisonError, Weak, mpsc},
     thread::JoinHandle,
@@ -54,6 +55,40 @@ impl SharedApp {
         let import = async move { stack.import(&key, rows.into_bytes()).await };
         let report = self.shared.runtime.spawn(import).await;
         checked(report.expect("no panic").expect("the import ends"))
+    }
+
+    /// Drops files together. Returns their reports by key, whose counts have to add up.
+    pub(crate) async fn import_all(
+        &self,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> BTreeMap<String, Value> {
+        let stack = self.shared.stack();
+        let import = async move {
+            let mut imports = stack.imports();
+            for (key, content) in files {
+                imports.put(&key, content).await.expect("S3 responds");
+            }
+            let mut reports = BTreeMap::new();
+            while let Some(outcome) = imports.next().await {
+                let (key, report) = outcome.expect("the import ends");
+                reports.insert(key, checked(report));
+            }
+            reports
+        };
+        self.shared.runtime.spawn(import).await.expect("no panic")
+    }
+
+    /// Drops a file that is not imported.
+    pub(crate) async fn put(&self, key: &str, content: Vec<u8>) {
+        let (stack, key) = (self.shared.stack(), key.to_owned());
+        let put = async move { stack.put(&key, content).await };
+        let put = self.shared.runtime.spawn(put).await.expect("no panic");
+        put.expect("S3 responds");
+    }
+
+    /// Returns the keys of the objects whose keys begin with `prefix`.
+    pub(crate) fn list(&self, prefix: &str) -> Vec<String> {
+        self.shared.stack().list(prefix)
     }
 
     /// Returns the content of an object.

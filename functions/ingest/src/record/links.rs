@@ -105,6 +105,8 @@ impl Mapper<'_> {
             let scalar = match value {
                 // A number that was too long to be kept as one.
                 Value::Text(text) if warned.contains(&name) => Scalar::Number(Cow::Borrowed(text)),
+                // Exports write an empty string for an identifier that the customer does not have.
+                Value::Text(text) if text.trim().is_empty() => return None,
                 Value::Text(text) => Scalar::Text(Cow::Borrowed(text)),
                 Value::Number(number) => Scalar::Number(Cow::Borrowed(number)),
                 _ => return None,

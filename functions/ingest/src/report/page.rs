@@ -1,5 +1,7 @@
 //! `infra/docs/reference/errors.md`: its statuses, file problems and row error codes are those of the code. The fields of a report
-//! are in `infra/docs/reference/files.md`.
+//! are in `infra/docs/reference/files.md`. `infra/docs/reference/damaged-files.md` names both.
+
+use std::collections::BTreeSet;
 
 use shared::model::closure::ExcludedLinks;
 
@@ -14,6 +16,7 @@ use crate::{
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
 
+const DAMAGED: &str = include_str!("../../../../infra/docs/reference/damaged-files.md");
 const FILES: &str = include_str!("../../../../infra/docs/reference/files.md");
 const PAGE: &str = include_str!("../../../../infra/docs/reference/errors.md");
 
@@ -156,5 +159,34 @@ fn lists_every_field_of_report() {
         .keys()
     {
         assert!(text.contains(&format!("`{counter}`")), "{counter}");
+    }
+}
+
+/// Each code in the last column of the page is one of the code or a field of the report, and each warning has its kinds of damage.
+#[test]
+fn damaged_files_name_known_codes() {
+    let problems = FileErrorKind::ALL.iter().map(|kind| kind.as_str());
+    let known: BTreeSet<_> = problems
+        .filter_map(|kind| kind.strip_prefix("/problems/"))
+        .chain(WarningCode::ALL.iter().map(|code| code.as_str()))
+        .chain(RowErrorCode::ALL.iter().map(|code| code.as_str()))
+        .collect();
+    let mut named = BTreeSet::new();
+    let rows = DAMAGED.lines().filter(|line| line.starts_with("| "));
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        let [.., last] = cells[..] else {
+            panic!("{row} has no cells")
+        };
+        assert_eq!(cells.len(), 4, "{row}");
+        let codes = last.split('`').skip(1).step_by(2);
+        for code in codes {
+            let is_field = FILES.contains(&format!("`{code}`"));
+            assert!(known.contains(code) || is_field, "{code} in {row}");
+            named.insert(code);
+        }
+    }
+    for code in WarningCode::ALL {
+        assert!(named.contains(code.as_str()), "{}", code.as_str());
     }
 }

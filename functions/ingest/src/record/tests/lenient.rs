@@ -283,6 +283,13 @@ fn reads_empty_strings_as_absent() {
         stored("customer_record", &row),
         json!({"first_name": {"S": ""}})
     );
+    let row = r#"{"link":{"email":"jane@example.com","mobile":"","customer_id":" ","system_name":""},"first_name":"Jane"}"#;
+    assert_eq!(
+        stored("customer_record", row),
+        json!({"first_name": {"S": "Jane"}})
+    );
+    let row = r#"{"link":{"email":"","mobile":null}}"#;
+    expect_fault("customer_record", row, "missing_field", "link");
     let row = purchase(r#""products":[{"price_paid":"","quantity":1}]"#);
     expect_fault("purchase", &row, "missing_field", "products[0].price_paid");
 }
