@@ -28,6 +28,7 @@ mod late;
 mod newest;
 mod orders;
 mod schedules;
+mod values;
 mod wire;
 mod writing;
 
