@@ -1,4 +1,4 @@
-//! Files that people really have: damaged, written by other systems, or not what their name says. Each module is a table of cases:
+//! Files that people really have: damaged, written by other systems, or in another format than their name specifies. Each module is a table of cases:
 //! a file, and what its report and the profiles then contain. `infra/docs/reference/damaged-files.md` lists the kinds.
 //!
 //! The files in `tests/fixtures/cases` are modeled on public bug reports about comparable products. The number in a key is that of the

@@ -1,4 +1,4 @@
-//! Names and containers: extensions that say nothing, archives, compression in several pieces, and files without content.
+//! Names and containers: extensions that name no format, archives, compression in several pieces, and files without content.
 
 use std::io::Write as _;
 

@@ -135,7 +135,11 @@ impl Mapper<'_> {
             let mut is_unreadable = has_replaced(name) || value.as_text().is_some_and(has_replaced);
             if !self.reading.is_empty() {
                 let path = Path::Field(path, name).to_string();
-                let concerns = |warning: &&Warning| warning.field.as_ref() == Some(&path);
+                // Characters that were replaced are in the text. A warning without a path covers further fields.
+                let concerns = |warning: &&Warning| match &warning.field {
+                    Some(field) => *field == path,
+                    None => warning.code == WarningCode::Windows1252,
+                };
                 for warning in self.reading.iter().filter(concerns) {
                     match warning.code {
                         WarningCode::NumberAsText => numbers.push(name),

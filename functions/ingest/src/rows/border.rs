@@ -1,4 +1,4 @@
-//! Finds the borders between JSON values that stand side by side, without a line end between them, as Amazon Data Firehose writes
+//! Finds the borders between JSON values that are side by side, without a line end between them, as Amazon Data Firehose writes
 //! them.
 //!
 //! A `{` that follows a `}` or a record separator (RFC 7464) never occurs within valid JSON, except within a string. So it is a border

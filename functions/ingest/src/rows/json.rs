@@ -522,7 +522,7 @@ mod tests {
             r#"{"a":nul}"#,
             r#"{"a":nan}"#,
             r#"{"a":Nan}"#,
-            r#"{"a":Infinit}"#,
+            r#"{"a":Infinite}"#,
             r#"{"a":+Infinity}"#,
             r#"{"a":-NaN}"#,
             r#"{"a":--Infinity}"#,

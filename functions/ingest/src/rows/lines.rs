@@ -1,4 +1,4 @@
-//! Splits newline-delimited JSON into rows. Several values may stand side by side on a line. Keeps at most one row in memory.
+//! Splits newline-delimited JSON into rows. Several values may be side by side on a line. Keeps at most one row in memory.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 

@@ -7,7 +7,7 @@ use super::Encoding;
 /// The maximum number of bytes that are kept to map positions. Rows are smaller, except those that are skipped.
 const MAX_KEPT_BYTES: usize = 4 << 20;
 
-/// Converts the chunks of a file.
+/// Converts a file, chunk by chunk.
 #[derive(Debug)]
 pub(super) struct Transcoder {
     is_big_endian: bool,

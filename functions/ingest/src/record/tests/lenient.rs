@@ -570,7 +570,7 @@ fn masks_card_numbers() {
 fn keeps_the_warnings_of_reading() {
     let code = crate::rows::WarningCode::Windows1252;
     let fields = Fields {
-        warnings: vec![crate::rows::Warning::whole(code)],
+        warnings: vec![crate::rows::Warning::at(code, &"first_name")],
         ..object(&format!(r#"{{{LINK},"date_of_birth":"x"}}"#))
             .unwrap()
             .into()

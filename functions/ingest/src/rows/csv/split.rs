@@ -417,7 +417,7 @@ impl Splitter {
             delimiters: self.scan.delimiters + path.scan.delimiters,
         };
         self.scanned = self.index(path.end);
-        // The search of an unfinished path goes on.
+        // The search of an unfinished path continues.
         (path.stop != Stop::Bytes).then_some(path.stop)
     }
 
