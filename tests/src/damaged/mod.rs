@@ -7,6 +7,8 @@
 mod case;
 mod csv;
 mod customers;
+mod encodings;
+mod json;
 mod names;
 mod orders;
 mod values;
@@ -34,6 +36,16 @@ async fn reads_csv() {
 #[tokio::test(flavor = "multi_thread")]
 async fn joins_lines_of_orders() {
     check(orders::cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_json() {
+    check(json::cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_encodings() {
+    check(encodings::cases()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ fn rows_of_one_order() -> Vec<Case> {
             file(&["un|UN-1|10.00|1|Bay", "un|UN-1|5.00|1|\"Bay", "un|UN-1|2.00|1|Bay", "un|UN-2|1.00|1|Bay"]),
             &[
                 "completed: 4 read, 1 written, 3 rejected",
-                "rejected broken_order 1 @2:104",
+                "rejected broken_order 3 @2:104",
             ],
         )
         .rejects(&["broken_order un@example.com,2026-11-20T01:15:00Z,physical,UN-1,10.00,1,outlet,Bay\n\

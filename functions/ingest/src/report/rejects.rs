@@ -78,12 +78,13 @@ impl<'a> Record<'a> {
     /// Returns the form of a row that loses nothing.
     ///
     /// Bytes that are not UTF-8 are given back as they are. The fields of such a CSV row are given back too, because its bytes
-    /// mean nothing without the header; but not if bytes were replaced.
-    fn new(row: &'a Row, fields: Option<&'a Fields>) -> Self {
+    /// mean nothing without the header; but not if bytes were replaced, or if an identifier had to be guessed. A JSON row that
+    /// reading changed is given back as text, because its fields would be read without the warnings.
+    fn new(row: &'a Row, fields: Option<&'a Fields>, errors: &[RowError]) -> Self {
         // An order is given back whole.
         let limit = match row.framing_error {
             Some(FramingError::BrokenOrder | FramingError::OrderTooLarge) => MAX_ROW_BYTES,
-            _ if row.rows > 1 => MAX_ROW_BYTES,
+            _ if row.rows > 1 || fields.is_some() => MAX_ROW_BYTES,
             _ => MAX_REJECT_BYTES,
         };
         let bytes = &row.bytes[..row.bytes.len().min(limit)];
@@ -96,15 +97,20 @@ impl<'a> Record<'a> {
             }
             Err(_) => None,
         };
+        let is_csv = |fields: &&Fields| fields.notation == Notation::Csv;
         if let Some(text) = text {
+            let fields = fields.filter(|fields| is_csv(fields) || fields.warnings.is_empty());
             return Self {
                 parsed: fields.map_or(Some(Content::Text(text)), fields_of),
                 bytes: None,
             };
         }
+        let is_guessed = errors
+            .iter()
+            .any(|error| error.code == RowErrorCode::InvalidUtf8);
         let is_whole = |fields: &&Fields| {
             let replaced = |warning: &Warning| warning.code == WarningCode::ReplacedCharacters;
-            fields.notation == Notation::Csv && !fields.warnings.iter().any(replaced)
+            is_csv(fields) && !is_guessed && !fields.warnings.iter().any(replaced)
         };
         Self {
             parsed: fields.filter(is_whole).and_then(fields_of),
@@ -165,7 +171,7 @@ impl<'a> Rejects<'a> {
             } else {
                 Vec::new()
             },
-            record: Record::new(row, fields),
+            record: Record::new(row, fields, errors),
             notation: fields
                 .is_some_and(|fields| fields.notation == Notation::Csv)
                 .then_some(CSV_NOTATION),
@@ -209,8 +215,12 @@ mod tests {
     use crate::rows::json;
 
     fn record(bytes: &[u8], fields: Option<&Fields>) -> serde_json::Value {
+        record_of(bytes, fields, &[])
+    }
+
+    fn record_of(bytes: &[u8], fields: Option<&Fields>, errors: &[RowError]) -> serde_json::Value {
         let row = Row::new(0, 1, Bytes::copy_from_slice(bytes));
-        serde_json::to_value(Record::new(&row, fields)).unwrap()
+        serde_json::to_value(Record::new(&row, fields, errors)).unwrap()
     }
 
     fn fields(notation: Notation, warnings: Vec<Warning>) -> Fields {
@@ -255,6 +265,42 @@ mod tests {
         let replaced = Warning::at(WarningCode::ReplacedCharacters, &"a");
         let csv = fields(Notation::Csv, vec![replaced]);
         assert_eq!(record(bytes, Some(&csv)), only_bytes);
+    }
+
+    /// Dropped again, fields alone would be read without the warnings, and a guessed identifier would be accepted.
+    #[test]
+    fn gives_back_what_reading_changed() {
+        for code in [
+            WarningCode::NotANumber,
+            WarningCode::ReplacedCharacters,
+            WarningCode::Windows1252,
+        ] {
+            let warning = Warning::at(code, &"a");
+            let json = fields(Notation::Json, vec![warning.clone()]);
+            let text = r#"{"a":NaN}"#;
+            assert_eq!(
+                record(text.as_bytes(), Some(&json)),
+                serde_json::json!({"record": text})
+            );
+            let csv = fields(Notation::Csv, vec![warning]);
+            assert_eq!(
+                record(b"x,y", Some(&csv)),
+                serde_json::json!({"record": {"a": "Zo\u{eb}"}})
+            );
+        }
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_REJECT_BYTES));
+        let json = fields(
+            Notation::Json,
+            vec![Warning::at(WarningCode::NotANumber, &"a")],
+        );
+        assert_eq!(record(long.as_bytes(), Some(&json))["record"], long);
+        let guessed = RowError::at(&"a", RowErrorCode::InvalidUtf8, "is not UTF-8.");
+        let read = Warning::at(WarningCode::Windows1252, &"a");
+        let csv = fields(Notation::Csv, vec![read]);
+        assert_eq!(
+            record_of(b"Zo\xEB", Some(&csv), &[guessed]),
+            serde_json::json!({"record_base64": BASE64.encode(b"Zo\xEB")})
+        );
     }
 
     #[test]
