@@ -81,7 +81,7 @@ fn file(count: usize) -> String {
         .iter()
         .map(|row| row["record_type"].as_str().unwrap())
         .collect();
-    assert_eq!(types.len(), 15, "{types:?}");
+    assert_eq!(types.len(), 16, "{types:?}");
     let mut file = String::new();
     for (number, row) in rows.iter().enumerate() {
         writeln!(file, "{row}").unwrap();
