@@ -266,7 +266,7 @@ impl Rows {
 }
 
 /// The character, in UTF-8, that replaces half a surrogate pair of UTF-16.
-const REPLACED: &[u8] = "\u{fffd}".as_bytes();
+pub(crate) const REPLACED: &[u8] = "\u{fffd}".as_bytes();
 
 impl Reader {
     fn position(&self) -> u64 {
@@ -312,6 +312,15 @@ impl From<FramingError> for RowError {
             ),
         };
         Self::whole(code, problem)
+    }
+}
+
+/// Returns the bytes that a row has in a file with this encoding.
+#[cfg(fuzzing)]
+pub(crate) fn in_file(row: &[u8], encoding: Encoding) -> Vec<u8> {
+    match std::str::from_utf8(row) {
+        Ok(text) if encoding != Encoding::Utf8 => utf16::encode(text, encoding),
+        _ => row.to_vec(),
     }
 }
 

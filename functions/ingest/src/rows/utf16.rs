@@ -142,7 +142,8 @@ fn units_of(text: &[u8]) -> u64 {
     text.iter().map(units).sum()
 }
 
-#[cfg(test)]
+/// Encodes a text in UTF-16.
+#[cfg(any(test, fuzzing))]
 pub(super) fn encode(text: &str, encoding: Encoding) -> Vec<u8> {
     let bytes = |unit: u16| match encoding {
         Encoding::Utf16Be => unit.to_be_bytes(),
