@@ -67,12 +67,15 @@ fn entry(entry: &Value) -> String {
 
 /// Returns an unknown field with its count and the known field that it resembles.
 fn unknown(field: &Value) -> String {
-    let name = field["name"].as_str().unwrap_or_default();
-    let rows = HumanCount(count(field, "count"));
-    match field["like"].as_str() {
-        Some(like) => format!("{name}, {rows} times; did you mean {like}?"),
-        None => format!("{name}, {rows} times"),
+    let mut text = field["name"].as_str().unwrap_or_default().to_owned();
+    let count = count(field, "count");
+    if count > 1 {
+        text += &format!(", {} times", HumanCount(count));
     }
+    if let Some(like) = field["like"].as_str() {
+        text += &format!("; did you mean {like}?");
+    }
+    text
 }
 
 /// Returns the line for an import that failed.
