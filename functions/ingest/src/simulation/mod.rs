@@ -48,13 +48,13 @@ const MAX_RUNS: usize = 400;
 #[derive(Clone, Copy, Debug)]
 struct Dropped {
     key: &'static str,
-    text: fn() -> String,
+    bytes: fn() -> Vec<u8>,
 }
 
 /// The file of [`file`].
 const MIXED: Dropped = Dropped {
     key: KEY,
-    text: file,
+    bytes: || file().into_bytes(),
 };
 
 /// The table and the bucket of one test, and the failures that are injected.
@@ -126,7 +126,7 @@ impl World {
         deaths: Deaths,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
         let mut bucket = Bucket::default();
-        bucket.take(file.key, VERSION, LAST_MODIFIED, (file.text)());
+        bucket.take(file.key, VERSION, LAST_MODIFIED, (file.bytes)());
         let (world, events) = Self::new(wire::database(), bucket, seed, deaths);
         world.events.send(file.key.to_owned()).unwrap();
         (world, events)
@@ -166,8 +166,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns a file with rows that replace one another, events, a body beside its event, a link, and invalid rows.
+/// Returns a file with one row per line.
 fn file() -> String {
+    rows("no row", "[]").join("\n")
+}
+
+/// Returns rows that replace one another, events, a body beside its event, a link, and two invalid rows.
+fn rows(first_invalid: &str, second_invalid: &str) -> Vec<String> {
     let event = |number: usize| {
         format!(
             r#"{{"record_type":"email_open","link":{{"mobile":"555000{}"}},"action_at":"2026-01-01T00:00:{number:02}Z","email_id":"{number}"}}"#,
@@ -184,10 +189,10 @@ fn file() -> String {
         "word ".repeat(1_000)
     );
     let link = r#"{"record_type":"unify","records":[{"mobile":"5550001"},{"mobile":"5550002"}]}"#;
-    let rows = [
+    vec![
         record("Ann"),
         event(1),
-        "no row".to_owned(),
+        first_invalid.to_owned(),
         event(2),
         event(3),
         body,
@@ -196,13 +201,12 @@ fn file() -> String {
         link.to_owned(),
         event(5),
         event(6),
-        "[]".to_owned(),
+        second_invalid.to_owned(),
         event(7),
         event(8),
         record("Cleo"),
         event(9),
-    ];
-    rows.join("\n")
+    ]
 }
 
 /// Drops the file and delivers events until none is left. Events that failed in every attempt are sent again after all others.
