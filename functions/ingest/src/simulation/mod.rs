@@ -166,13 +166,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns a file with one row per line.
+/// Returns a file with rows that replace one another, events, a body beside its event, a link, and invalid rows.
 fn file() -> String {
-    rows("no row", "[]").join("\n")
-}
-
-/// Returns rows that replace one another, events, a body beside its event, a link, and two invalid rows.
-fn rows(first_invalid: &str, second_invalid: &str) -> Vec<String> {
     let event = |number: usize| {
         format!(
             r#"{{"record_type":"email_open","link":{{"mobile":"555000{}"}},"action_at":"2026-01-01T00:00:{number:02}Z","email_id":"{number}"}}"#,
@@ -189,10 +184,10 @@ fn rows(first_invalid: &str, second_invalid: &str) -> Vec<String> {
         "word ".repeat(1_000)
     );
     let link = r#"{"record_type":"unify","records":[{"mobile":"5550001"},{"mobile":"5550002"}]}"#;
-    vec![
+    let rows = [
         record("Ann"),
         event(1),
-        first_invalid.to_owned(),
+        "no row".to_owned(),
         event(2),
         event(3),
         body,
@@ -201,12 +196,13 @@ fn rows(first_invalid: &str, second_invalid: &str) -> Vec<String> {
         link.to_owned(),
         event(5),
         event(6),
-        second_invalid.to_owned(),
+        "[]".to_owned(),
         event(7),
         event(8),
         record("Cleo"),
         event(9),
-    ]
+    ];
+    rows.join("\n")
 }
 
 /// Drops the file and delivers events until none is left. Events that failed in every attempt are sent again after all others.
