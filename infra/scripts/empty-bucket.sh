@@ -52,12 +52,12 @@ umask 077
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 deleted=0
-while
-  aws s3api list-object-versions --bucket "$bucket" --max-keys 1000 --no-paginate --output json |
-    jq '{Objects: [.Versions[]?, .DeleteMarkers[]? | {Key, VersionId}], Quiet: true}' >"$folder/batch.json"
+while true; do
+  aws s3api list-object-versions --bucket "$bucket" --max-keys 1000 --no-paginate --output json >"$folder/list.json" ||
+    fail "The versions in $bucket cannot be listed."
+  jq '{Objects: [.Versions[]?, .DeleteMarkers[]? | {Key, VersionId}], Quiet: true}' "$folder/list.json" >"$folder/batch.json"
   count=$(jq '.Objects | length' "$folder/batch.json")
-  [ "$count" -gt 0 ]
-do
+  [ "$count" -gt 0 ] || break
   aws s3api delete-objects --bucket "$bucket" --delete "file://$folder/batch.json" --output json >"$folder/result.json"
   # With Quiet, the response contains only the objects that were not deleted.
   errors=$(jq --slurp --raw-output '.[] | .Errors[]? | "\(.Key): \(.Code): \(.Message)"' "$folder/result.json")

@@ -109,22 +109,6 @@ async fn rejects_harmful_files() {
             0,
         ),
         (
-            "exponent.ndjson",
-            rows(&record(r#""custom_fields":{"n":1e999999999}"#)),
-            "invalid_value",
-            1,
-        ),
-        (
-            "bytes.ndjson",
-            [
-                b"{\"link\":{\"mobile\":\"5550001\"},\"first_name\":\"\xff\xfe\"}\n".as_slice(),
-                good.as_bytes(),
-            ]
-            .concat(),
-            "invalid_utf8",
-            1,
-        ),
-        (
             "control.ndjson",
             rows(r#"{"link":{"customer_id":"a\u0000b"}}"#),
             "invalid_value",

@@ -218,7 +218,7 @@ fn two_bytes() -> Vec<Case> {
                 "completed: 4 read, 2 written, 2 rejected",
                 "rejected invalid_utf8 link.email 1 @4:132",
                 "rejected wrong_cell_count 1 @5:174",
-                "warning replaced_characters 1 @2:46",
+                "warning replaced_characters first_name 1 @2:46",
             ],
         )
         .shows("uhf1@example.com", json!({"name": "Zo\u{fffd}x"}))
