@@ -286,11 +286,13 @@ fn is_absent(kind: &Kind, value: &Value) -> bool {
     }
 }
 
-/// Trims a value that becomes part of a key. Returns `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes or contains a control character.
+/// Trims a value that becomes part of a key. Returns `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes, or contains a control
+/// character or U+FFFD. That character replaces others, so different values could become equal.
 pub(super) fn id(text: &str) -> Option<&str> {
     let text = text.trim();
-    let fits =
-        !text.is_empty() && text.len() <= MAX_PART_BYTES && !text.chars().any(char::is_control);
+    let is_bad =
+        |character: char| character.is_control() || character == char::REPLACEMENT_CHARACTER;
+    let fits = !text.is_empty() && text.len() <= MAX_PART_BYTES && !text.contains(is_bad);
     fits.then_some(text)
 }
 
@@ -349,7 +351,7 @@ fn must_be(kind: &Kind) -> String {
 fn expectation(kind: &Kind) -> String {
     match kind {
         Kind::Text | Kind::Free => "a string".to_owned(),
-        Kind::Id => format!("1 to {MAX_PART_BYTES} bytes without control characters"),
+        Kind::Id => format!("1 to {MAX_PART_BYTES} bytes without control characters and U+FFFD"),
         Kind::Flag => "true or false".to_owned(),
         Kind::Amount(bounds) => number::expectation(*bounds),
         Kind::Quantity => number::expectation(QUANTITY),

@@ -201,7 +201,7 @@ fn faults_state_problem_and_fix() {
         (
             "email_open",
             opened(r#""email_id":"\u0001""#),
-            "must be 1 to 256 bytes without control characters.",
+            "must be 1 to 256 bytes without control characters and U+FFFD.",
         ),
         (
             "purchase",
