@@ -21,7 +21,7 @@ use crate::{
     import::manifest::Manifest,
     record::Erasures,
     record::{self, Context, header},
-    rows::{self, CSV_NOTATION, Encoding, Fields, Layout, REPLACED, Row, Rows, Start, json},
+    rows::{self, CSV_NOTATION, Encoding, Fields, Format, Layout, Row, Rows, Start, json},
     source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification,
@@ -72,8 +72,9 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         assert!(start >= end, "rows overlap");
         let own = rows::in_file(&row.bytes, layout.encoding);
         end = start + own.len();
-        let is_replaced = memchr::memmem::find(&row.bytes, REPLACED).is_some();
-        if row.framing_error.is_none() && (layout.encoding == Encoding::Utf8 || !is_replaced) {
+        // The file may end within a unit of UTF-16.
+        let is_whole = layout.encoding == Encoding::Utf8 || end <= text.len();
+        if row.framing_error.is_none() && is_whole {
             assert_eq!(
                 own,
                 text[start..end],
@@ -83,6 +84,58 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         mapped += usize::from(maps(&context, &rows, row));
     }
     mapped
+}
+
+/// Splits a text as UTF-8 and as UTF-16. Both must have the same rows. Then continues reading it as UTF-8 after one of its rows.
+pub fn text(key: &str, text: &str, piece: usize, after: usize) {
+    let Ok(drop) = DropKey::parse(key) else {
+        return;
+    };
+    let Some(format) = drop.format else {
+        return;
+    };
+    let rows_of = |encoding, bytes: &[u8]| {
+        let layout = Layout {
+            encoding,
+            ..Layout::new(format)
+        };
+        let rows = Rows::new(layout, drop.records_field());
+        cut(rows, bytes, piece).1
+    };
+    let rows = rows_of(Encoding::Utf8, text.as_bytes());
+    for encoding in [Encoding::Utf16Le, Encoding::Utf16Be] {
+        let bytes = rows::in_file(text.as_bytes(), encoding);
+        let converted = rows_of(encoding, &bytes);
+        let places = converted.into_iter().zip(&rows).map(|(row, expected)| {
+            let before = &text.as_bytes()[..expected.offset as usize];
+            assert_eq!(row.offset, rows::in_file(before, encoding).len() as u64);
+            Row {
+                offset: expected.offset,
+                ..row
+            }
+        });
+        assert_eq!(places.collect::<Vec<_>>(), rows);
+    }
+    if format == Format::Ndjson {
+        continues(text.as_bytes(), &rows, after);
+    }
+}
+
+/// Continues reading lines at the position after one of their rows. The result must be the rows after it.
+fn continues(text: &[u8], rows: &[Row], after: usize) {
+    let Some(number) = after.checked_rem(rows.len()) else {
+        return;
+    };
+    let mut reader = Rows::lines(Start::Cut(0), None, None);
+    reader.push(text);
+    for _ in 0..=number {
+        let _ = reader.next().or_else(|| reader.finish());
+    }
+    let position = reader.position();
+    let rest = Rows::lines(Start::Value(position), Some(reader.line()), None);
+    let from = usize::try_from(position.saturating_sub(1)).expect("a position");
+    let (_, found, _) = cut(rest, &text[from..], text.len());
+    assert_eq!(found, rows[number + 1..]);
 }
 
 /// Returns whether a row contains a valid record. The row's reject, dropped again, must contain the same record.

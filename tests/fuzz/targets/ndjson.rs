@@ -16,6 +16,10 @@ const KEYS: [&str; 8] = [
 
 fuzz_target!(|input: (u8, u8, [u16; 3], &[u8])| {
     let (key, piece, starts, text) = input;
-    ingest::fuzz::file(KEYS[usize::from(key) % KEYS.len()], text, piece.into());
+    let key = KEYS[usize::from(key) % KEYS.len()];
+    ingest::fuzz::file(key, text, piece.into());
     ingest::fuzz::ranges(text, &starts.map(usize::from));
+    if let Ok(text) = std::str::from_utf8(text) {
+        ingest::fuzz::text(key, text, piece.into(), starts[0].into());
+    }
 });

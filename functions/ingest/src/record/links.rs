@@ -135,14 +135,12 @@ impl Mapper<'_> {
             let mut is_unreadable = has_replaced(name) || value.as_text().is_some_and(has_replaced);
             if !self.reading.is_empty() {
                 let path = Path::Field(path, name).to_string();
-                // Characters that were replaced are in the text. A warning without a path covers further fields.
-                let concerns = |warning: &&Warning| match &warning.field {
-                    Some(field) => *field == path,
-                    None => warning.code == WarningCode::Windows1252,
-                };
+                // A warning without a field covers all fields beyond the limit of a row's warnings.
+                let concerns =
+                    |warning: &&Warning| warning.field.as_ref().is_none_or(|field| *field == path);
                 for warning in self.reading.iter().filter(concerns) {
                     match warning.code {
-                        WarningCode::NumberAsText => numbers.push(name),
+                        WarningCode::NumberAsText if warning.field.is_some() => numbers.push(name),
                         WarningCode::Windows1252 | WarningCode::ReplacedCharacters => {
                             is_unreadable = true;
                         }

@@ -4,6 +4,7 @@ use shared::{model::version::ImportId, profile::redact};
 use super::*;
 
 mod contract;
+mod encoding;
 mod events;
 mod faults;
 mod forget;

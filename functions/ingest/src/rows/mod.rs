@@ -191,7 +191,7 @@ impl Rows {
             None => self.reader.push(chunk),
             Some(transcoder) => {
                 let text = transcoder.push(chunk, self.reader.position());
-                self.reader.push(text.as_bytes());
+                self.reader.push(&text);
             }
         }
     }
@@ -210,7 +210,7 @@ impl Rows {
     pub(crate) fn finish(&mut self) -> Option<Row> {
         if let Some(transcoder) = &mut self.transcoder {
             let text = transcoder.finish();
-            self.reader.push(text.as_bytes());
+            self.reader.push(&text);
         }
         let row = match &mut self.reader {
             Reader::Lines(lines) => lines.finish(),
@@ -221,11 +221,12 @@ impl Rows {
     }
 
     /// Returns a row with its position in the file.
-    fn placed(&self, row: Row) -> Row {
-        Row {
-            offset: self.original(row.offset),
-            ..row
+    fn placed(&mut self, row: Row) -> Row {
+        let offset = self.original(row.offset);
+        if let Some(transcoder) = &mut self.transcoder {
+            transcoder.forget(self.reader.position());
         }
+        Row { offset, ..row }
     }
 
     /// Returns why no more rows follow, if the file has an error.
@@ -253,20 +254,12 @@ impl Rows {
         if let Some(error) = row.framing_error {
             return Err(error.into());
         }
-        let mut fields = match &self.reader {
+        match &self.reader {
             Reader::Csv(csv) => csv.fields(row),
             Reader::Lines(_) | Reader::Document(_) => json::fields(&row.bytes),
-        }?;
-        if self.transcoder.is_some() && memchr::memmem::find(&row.bytes, REPLACED).is_some() {
-            let warning = Warning::whole(WarningCode::ReplacedCharacters);
-            fields.warnings.push(warning);
         }
-        Ok(fields)
     }
 }
-
-/// The character, in UTF-8, that replaces half a surrogate pair of UTF-16.
-pub(crate) const REPLACED: &[u8] = "\u{fffd}".as_bytes();
 
 impl Reader {
     fn position(&self) -> u64 {
@@ -318,9 +311,9 @@ impl From<FramingError> for RowError {
 /// Returns the bytes that a row has in a file with this encoding.
 #[cfg(fuzzing)]
 pub(crate) fn in_file(row: &[u8], encoding: Encoding) -> Vec<u8> {
-    match std::str::from_utf8(row) {
-        Ok(text) if encoding != Encoding::Utf8 => utf16::encode(text, encoding),
-        _ => row.to_vec(),
+    match encoding {
+        Encoding::Utf8 => row.to_vec(),
+        Encoding::Utf16Le | Encoding::Utf16Be => utf16::encode(row, encoding),
     }
 }
 

@@ -134,7 +134,7 @@ fn reads_utf16() {
                 encoding,
                 delimiter: Some(';'),
             };
-            let bytes = utf16::encode(text, encoding);
+            let bytes = utf16::encode(text.as_bytes(), encoding);
             for chunk in [1, 2, 3, 100] {
                 let new = Rows::new(layout, RecordsField::Rows);
                 let (found, rows) = read(new, &bytes, chunk);
@@ -146,7 +146,7 @@ fn reads_utf16() {
                 for (row, position, _) in &found {
                     // Offsets are those of the file.
                     let begin = usize::try_from(row.offset).unwrap();
-                    let own = utf16::encode(std::str::from_utf8(&row.bytes).unwrap(), encoding);
+                    let own = utf16::encode(&row.bytes, encoding);
                     assert_eq!(
                         bytes[begin..begin + own.len()],
                         own,
@@ -159,7 +159,7 @@ fn reads_utf16() {
         }
     }
     // Half a surrogate pair.
-    let mut bytes = utf16::encode("{\"a\":\"x\"}", Encoding::Utf16Le);
+    let mut bytes = utf16::encode(b"{\"a\":\"x\"}", Encoding::Utf16Le);
     bytes[12..14].copy_from_slice(&[0x00, 0xD8]);
     let layout = Layout {
         encoding: Encoding::Utf16Le,
@@ -168,6 +168,10 @@ fn reads_utf16() {
     let (found, rows) = read(Rows::new(layout, RecordsField::Rows), &bytes, 3);
     let fields = rows.fields(&found[0].0).unwrap();
     assert_eq!(fields.map.text("a"), Some("\u{fffd}"));
-    let warning = Warning::whole(WarningCode::ReplacedCharacters);
+    let warning = Warning::at(WarningCode::ReplacedCharacters, &"a");
     assert_eq!(fields.warnings, [warning]);
+    // A replacement character of the file itself.
+    let bytes = utf16::encode("{\"a\":\"\u{fffd}\"}".as_bytes(), Encoding::Utf16Le);
+    let (found, rows) = read(Rows::new(layout, RecordsField::Rows), &bytes, 3);
+    assert_eq!(rows.fields(&found[0].0).unwrap().warnings, []);
 }
