@@ -48,13 +48,13 @@ const MAX_RUNS: usize = 400;
 #[derive(Clone, Copy, Debug)]
 struct Dropped {
     key: &'static str,
-    text: fn() -> String,
+    bytes: fn() -> Vec<u8>,
 }
 
 /// The file of [`file`].
 const MIXED: Dropped = Dropped {
     key: KEY,
-    text: file,
+    bytes: || file().into_bytes(),
 };
 
 /// The table and the bucket of one test, and the failures that are injected.
@@ -126,7 +126,7 @@ impl World {
         deaths: Deaths,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<String>) {
         let mut bucket = Bucket::default();
-        bucket.take(file.key, VERSION, LAST_MODIFIED, (file.text)());
+        bucket.take(file.key, VERSION, LAST_MODIFIED, (file.bytes)());
         let (world, events) = Self::new(wire::database(), bucket, seed, deaths);
         world.events.send(file.key.to_owned()).unwrap();
         (world, events)

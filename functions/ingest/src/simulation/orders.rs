@@ -6,7 +6,7 @@ use super::*;
 
 const ORDERS: Dropped = Dropped {
     key: "drop/purchase/pos/orders.csv",
-    text: orders,
+    bytes: || orders().into_bytes(),
 };
 const HEADER: &str = "link.mobile,action_at,type,purchase_id,products[0].product_reference.id,products[0].quantity,products[0].price_paid,\
     custom_fields.gift_message";
@@ -135,7 +135,7 @@ fn broken_order() -> String {
 fn rows_of_rejected_order_are_read() {
     let file = Dropped {
         key: ORDERS.key,
-        text: broken_order,
+        bytes: || broken_order().into_bytes(),
     };
     let (outcome, _) = clock().block_on(play(file, 0, ONE_RANGE, 1, Deaths::default()));
     let report = &outcome.report;
