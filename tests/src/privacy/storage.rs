@@ -79,7 +79,18 @@ async fn logs_and_ids_contain_nothing_personal() {
             .import(&format!("drop/{folder}/crm/a.ndjson"), &text)
             .await;
         assert!(report["written"].as_u64().unwrap() > 0, "{report}");
-        seen.push((format!("report of {folder}"), report.to_string()));
+        // The file chose the names of its fields; the report contains them.
+        let mut values = report.clone();
+        for (list, name) in [
+            ("reasons", "field"),
+            ("warnings", "field"),
+            ("unknown_fields", "name"),
+        ] {
+            for entry in values[list].as_array_mut().into_iter().flatten() {
+                entry[name].take();
+            }
+        }
+        seen.push((format!("report of {folder}"), values.to_string()));
         let broken = app
             .import(
                 &format!("drop/{folder}/crm/b.ndjson"),
