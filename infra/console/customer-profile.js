@@ -210,17 +210,19 @@ const skeleton = lines => h("div.skeleton", UNSPOKEN, Array.from({length: lines}
 const empty = (sign, title, text) => h("div.empty", icon(sign), h("strong", title), h("p", text));
 const keyed = (container, key) => container.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
-/** Replaces the children and keeps the focus on the one with the same key. */
+/** Replaces the children and keeps the focus on the one with the same key. Children that stay are not moved: a click on them continues. */
 function refill(container, ...children) {
 	const focused = container.getRootNode().activeElement;
 	const key = container.contains(focused) && focused.dataset.key;
-	container.replaceChildren(...children.flat().filter(Boolean));
+	const wanted = children.flat().filter(Boolean);
+	for (const child of [...container.childNodes]) if (!wanted.includes(child)) child.remove();
+	for (const [at, child] of wanted.entries()) if (container.childNodes[at] !== child) container.insertBefore(child, container.childNodes[at] ?? null);
 	if (key) keyed(container, key)?.focus();
 }
 
 /**
  * The notes. A change is shown immediately and undone if the API refuses it; its text is never lost. An entry is
- * `{note, key?, mode: "read"|"edit"|"delete", draft, busy, gone, failure, hint}`; one with a `key` is not saved yet.
+ * `{note, key?, mode: "read"|"edit"|"delete", draft, busy, gone, failure, hint, drawn}`; one with a `key` is not saved yet.
  */
 function notesSection({format, send, say}, {items, next}, draft) {
 	let pageFailure;
@@ -238,7 +240,7 @@ function notesSection({format, send, say}, {items, next}, draft) {
 		const order = (a, b) => b.note.pinned - a.note.pinned || Date.parse(b.note.created_at) - Date.parse(a.note.created_at);
 		const there = entries.filter(({gone}) => !gone).sort(order);
 		count.textContent = there.length ? `${there.length}${next ? "+" : ""}` : "";
-		refill(list, there.length ? there.map(draw) : h("li", empty("edit", "No notes yet", "Every support agent sees the notes.")));
+		refill(list, there.length ? there.map(entry => entry.drawn ??= draw(entry)) : h("li", empty("edit", "No notes yet", "Every support agent sees the notes.")));
 		refill(more, pageFailure ? failureBox(pageFailure, older) : next && button("quiet", "Older notes", older, {"data-key": "older"}));
 	}
 
@@ -264,7 +266,7 @@ function notesSection({format, send, say}, {items, next}, draft) {
 
 	function set(entry, change) {
 		const before = entry.mode;
-		Object.assign(entry, change);
+		Object.assign(entry, change, {drawn: undefined});
 		render();
 		if (before !== entry.mode) keyed(list, (entry.mode === "read" ? before : entry.mode) + entry.note.id)?.focus();
 	}
