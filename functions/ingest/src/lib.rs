@@ -16,6 +16,11 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod import;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "imports use mappings next")
+)]
+mod mapping;
 mod names;
 mod record;
 mod report;

@@ -26,13 +26,13 @@ mod event;
 mod findings;
 mod forget;
 pub(crate) mod header;
-mod kind;
+pub(crate) mod kind;
 mod links;
 mod number;
-mod path;
+pub(crate) mod path;
 mod product;
-mod schema;
-mod similar;
+pub(crate) mod schema;
+pub(crate) mod similar;
 #[cfg(test)]
 mod tests;
 mod unify;
@@ -54,6 +54,19 @@ pub(crate) enum RecordType {
     Unify,
     Forget,
     Attributes,
+}
+
+impl RecordType {
+    /// Returns the fields of the type, without the links and the times of events, which have rules of their own.
+    pub(crate) fn fields(self) -> &'static [Field] {
+        match self {
+            Self::CustomerRecord => schema::CUSTOMER_RECORD,
+            Self::Product => schema::PRODUCT,
+            Self::Attributes => schema::ATTRIBUTES,
+            Self::Event(kind) => event::event_fields(kind),
+            Self::Unify | Self::Forget => &[],
+        }
+    }
 }
 
 impl FromStr for RecordType {

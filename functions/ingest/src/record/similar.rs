@@ -5,7 +5,7 @@ const MIN_LETTERS: usize = 4;
 
 /// Returns the known name that differs from `name` only by case, separators, or one letter: one more, one less, another one, or
 /// two that are swapped.
-pub(super) fn similar(
+pub(crate) fn similar(
     name: &str,
     known: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {

@@ -38,9 +38,20 @@ pub(crate) fn fields(row: &[u8]) -> Result<Fields, RowError> {
 }
 
 /// Parses the fields of a row, without its warnings.
-#[cfg(any(test, fuzzing))]
 pub(crate) fn object(row: &str) -> Result<Map, RowError> {
     fields(row.as_bytes()).map(|fields| fields.map)
+}
+
+/// Parses a text that is one JSON value, such as a cell. Returns `None` if it is not.
+pub(crate) fn value(text: &str) -> Option<Value> {
+    let mut parser = Parser {
+        text,
+        at: 0,
+        changes: &[],
+        warnings: Vec::new(),
+    };
+    let value = parser.value(1).ok()?;
+    parser.peek().is_none().then_some(value)?
 }
 
 /// Returns whether a row is valid JSON, as [`fields`] accepts it.

@@ -1,0 +1,319 @@
+//! What validation says of wrong mappings.
+
+use super::{support::*, *};
+
+/// A record entry that is right.
+const RIGHT: &str =
+    r#"{"type": "unify", "record": {"records": [{"email": "E"}, {"mobile": "M"}]}}"#;
+
+/// Returns the errors of a mapping, as messages.
+fn errors(text: &str) -> Vec<String> {
+    let faults = match Mapping::read(text.as_bytes()) {
+        Ok((_, warnings)) => warnings,
+        Err(faults) => faults,
+    };
+    faults
+        .iter()
+        .filter(|fault| fault.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// Wraps entries in a mapping.
+fn with_records(entries: &str) -> String {
+    format!(r#"{{"mapping": 1, "records": [{entries}]}}"#)
+}
+
+fn with_key(key: &str) -> String {
+    format!(r#"{{"mapping": 1, {key}, "records": [{RIGHT}]}}"#)
+}
+
+/// A purchase with these fields besides the required ones.
+fn purchase(fields: &str) -> String {
+    let record = format!(
+        r#"{{"link": {{"email": "E"}}, "action_at": "T", "type": {{"const": "physical"}}, "purchase_id": "I",
+        "products": [{{"quantity": "Q", "price_paid": "P"}}]{fields}}}"#
+    );
+    with_records(&format!(r#"{{"type": "purchase", "record": {record}}}"#))
+}
+
+#[test]
+fn wrong_mappings_are_explained() {
+    let subscribe = r#""link": {"email": "E"}, "action_at": "T", "email_id": "I""#;
+    let cases = [
+        (
+            "{".to_owned(),
+            "is not valid JSON: EOF while parsing an object at line 1 column 1.",
+        ),
+        ("[]".to_owned(), "must be a JSON object."),
+        (
+            with_key(r#""x": "y""#),
+            "`x` is not a key here. Use mapping, source, recognize, input, read, group, skip, records.",
+        ),
+        (
+            with_key(r#""skipp": {"a": null}"#),
+            "`skipp` is not a key here. Did you mean `skip`?",
+        ),
+        (
+            with_records(RIGHT).replace('1', "2"),
+            "`mapping` must be 1, the version of the format.",
+        ),
+        (
+            r#"{"mapping": 1, "records": []}"#.to_owned(),
+            "`records` must be a list of one or more kinds of records",
+        ),
+        (
+            with_key(r#""source": "agents""#),
+            "`source` is reserved. Use another name.",
+        ),
+        (
+            with_key(r#""source": "My shop""#),
+            "`source` must be 1 to 64 lowercase letters",
+        ),
+        (
+            with_key(r#""input": {"format": "xlsx"}"#),
+            "`input.format` must be csv, ndjson or json.",
+        ),
+        (
+            with_key(r#""input": {"rows": "data", "format": "csv"}"#),
+            "`input.rows` needs the format json.",
+        ),
+        (
+            with_key(r#""read": {"zone": "PST"}"#),
+            "`read.zone` must be a name of the IANA time zone database, such as Europe/Paris. Abbreviations such as PST have several meanings.",
+        ),
+        (
+            with_key(r#""read": {"time": ["%Y-%m-%d %H:%M %Z"]}"#),
+            "`read.time[0]` contains %Z. Abbreviations of zones have several meanings.",
+        ),
+        (
+            with_key(r#""read": {"time": ["%d/%m %H:%M"]}"#),
+            "`read.time[0]` is not a pattern with a whole date",
+        ),
+        (
+            with_key(r#""read": {"time": ["%Y-%K"]}"#),
+            "`read.time[0]` is not a pattern with a whole date",
+        ),
+        (
+            with_key(r#""read": {"decimal": ";"}"#),
+            "`read.decimal` must be \",\" or \".\".",
+        ),
+        (
+            with_key(r#""read": {"calling_code": "+61"}"#),
+            "`read.calling_code` must be a text such as \"61\"",
+        ),
+        (
+            with_key(r#""recognize": {"columns": []}"#),
+            "`recognize.columns` must be a list of one or more texts",
+        ),
+        (
+            with_key(r#""recognize": {}"#),
+            "`recognize` must contain either `columns` or `fields`.",
+        ),
+        (
+            with_key(r#""skip": {"A": {"matches": "x"}}"#),
+            "`skip.A.matches` is not a key here. Use present, above, below, starts, same.",
+        ),
+        (
+            with_key(r#""skip": {"A": {"above": "0"}}"#),
+            "`skip.A.above` must be a number.",
+        ),
+        (
+            with_key(r#""skip": "A""#),
+            "`skip` must be a condition such as",
+        ),
+        (
+            with_key(r#""group": []"#),
+            "`group` must be the name of a column or path, or a list of names.",
+        ),
+        (
+            with_records(r#"{"type": "order", "record": {}}"#),
+            "`records[0].type` is not a record type.",
+        ),
+        (
+            with_records(r#"{"type": "forget", "record": {"link": {"email": "E"}}}"#),
+            "`records[0].type` must not be forget.",
+        ),
+        (
+            with_records(r#"{"type": {"from": "A", "values": {"x": "email_sent"}}, "record": {}}"#),
+            "`records[0].type` yields a value that is not a record type.",
+        ),
+        (
+            with_records(r#"{"type": "purchase"}"#),
+            "`records[0].record` is missing.",
+        ),
+        (
+            with_records(r#"{"type": "customer_record", "record": {"email": "E"}}"#),
+            "`records[0].record.link` is missing. The record type requires it.",
+        ),
+        (
+            with_records(r#"{"type": "product", "record": {"name": "N"}}"#),
+            "`records[0].record.sku` is missing.",
+        ),
+        (
+            purchase(r#", "curency": "C""#),
+            "`records[0].record.curency` is not a field of the record type. Did you mean `currency`?",
+        ),
+        (
+            purchase(r#", "store": {"name": "S"}"#),
+            "`records[0].record.store.type` is missing. The object requires it.",
+        ),
+        (
+            purchase(r#", "store": "S", "adjustments": {"price_adjustment": "A"}"#),
+            "`records[0].record.adjustments` must be a list, as the field of the record type.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "regex": "x"}}"#),
+            "`records[0].record.custom_fields.a.regex` is not a key here.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "part": 1}}"#),
+            "`records[0].record.custom_fields.a.part` needs `split` beside it.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "split": ",", "part": 0}}"#),
+            "`records[0].record.custom_fields.a.part` must be the number of the element, from 1.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "times": [true]}}"#),
+            "`records[0].record.custom_fields.a.times` must be a name or a number",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "values": {"X": 1, "x": 2}}}"#),
+            "`records[0].record.custom_fields.a.values.x` is given twice",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"template": "{A"}}"#),
+            "`records[0].record.custom_fields.a.template` has a `{` without `}`.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"template": "A"}}"#),
+            "`records[0].record.custom_fields.a.template` must be a text with names",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": 5}"#),
+            "`records[0].record.custom_fields.a` must be a name, a value or an object.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": "^A"}"#),
+            "`records[0].record.custom_fields.a` leads out of the row.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"each": "L"}}"#),
+            "`records[0].record.custom_fields.a.as` is missing.",
+        ),
+        (
+            with_records(&format!(
+                r#"{{"type": "email_subscribe", "record": {{{subscribe}, "status": {{"const": "optout"}}}}}}"#
+            )),
+            "`records[0].record.status` must be one of subscribed, unsubscribed",
+        ),
+        (
+            with_records(&format!(
+                r#"{{"type": "email_subscribe", "record": {{{subscribe}, "status": {{"from": "S", "values": {{"x": "y"}}}}}}}}"#
+            )),
+            "`records[0].record.status.values.x` must be one of subscribed, unsubscribed",
+        ),
+        (
+            with_records(
+                r#"{"type": "unify", "record": {"records": [{"emial": "E"}, {"mobile": "M"}]}}"#,
+            ),
+            "`records[0].record.records[0].emial` is not an identifier.",
+        ),
+        (
+            with_records(
+                r#"{"type": "unify", "record": {"records": [{"email": "E", "mobile": "M"}]}}"#,
+            ),
+            "`records[0].record.records[0]` must contain exactly one identifier.",
+        ),
+        (
+            with_records(r#"{"type": "unify", "record": {"records": [{"external_id": "I"}]}}"#),
+            "`records[0].record.records[0].system_name` is missing.",
+        ),
+        (
+            with_records(
+                r#"{"type": "unify", "record": {"when": {"A": null}, "records": [{"email": "E"}]}}"#,
+            ),
+            "`records[0].record.when` is a condition. Put it beside `record`.",
+        ),
+    ];
+    for (mapping, expected) in cases {
+        let errors = errors(&mapping);
+        let is_explained = errors.iter().any(|error| {
+            error
+                .trim_start_matches("The mapping ")
+                .starts_with(expected)
+        });
+        assert!(
+            is_explained,
+            "{mapping}\nexpected {expected}\nfound {errors:#?}"
+        );
+    }
+    assert_eq!(errors(&with_records(RIGHT)), [""; 0]);
+    assert_eq!(errors(&purchase("")), [""; 0]);
+}
+
+#[test]
+fn all_faults_are_reported() {
+    let text = r#"{"mapping": 2, "sorce": "x", "read": {"zone": "EST"}, "records": [
+        {"type": "purchase", "record": {"purchase_id": "A", "products": {"each": "rows", "as": {"quantity": {"from": "Q", "time": 2}}}}}
+    ]}"#;
+    let places: Vec<_> = Mapping::read(text.as_bytes())
+        .unwrap_err()
+        .into_iter()
+        .map(|fault| fault.place)
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "sorce",
+            "mapping",
+            "read.zone",
+            "records[0].record.products.as.quantity.time",
+            "records[0].record.products.as.price_paid",
+            "records[0].record.action_at",
+            "records[0].record.link",
+            "records[0].record.type",
+        ]
+    );
+}
+
+#[test]
+fn unknown_fields_are_warnings() {
+    let text = purchase(r#", "gift_wrap": "G""#);
+    let (_, warnings) = Mapping::read(text.as_bytes()).unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].place, "records[0].record.gift_wrap");
+    assert_eq!(warnings[0].severity, Severity::Warning);
+}
+
+#[test]
+fn large_mappings_are_refused() {
+    let padded = format!("{}{}", with_records(RIGHT), " ".repeat(64 * 1024));
+    let error = "The mapping has 65,609 bytes; the limit is 65,536. Shorten it.";
+    assert_eq!(errors(&padded).len(), 1);
+    assert!(
+        errors(&padded)[0].ends_with("the limit is 65,536. Shorten it."),
+        "{error}"
+    );
+}
+
+#[test]
+fn types_chosen_by_a_value_are_checked_each() {
+    let text = with_records(
+        r#"{"type": {"from": "A", "values": {"s": "email_send", "c": "sms_send"}},
+            "record": {"link": {"email": "E"}, "action_at": "T", "email_id": "I"}}"#,
+    );
+    assert_eq!(
+        errors(&text),
+        ["`records[0].record.sms_id` is missing. The record type requires it."]
+    );
+}
+
+#[test]
+fn samples_have_no_errors() {
+    for (_, document) in BUILT_IN {
+        assert_eq!(errors(document), [""; 0]);
+    }
+    assert!(matches!(mapping(&purchase("")).records.len(), 1));
+}

@@ -1,0 +1,334 @@
+//! Each construct of the language.
+
+use super::{support::*, *};
+
+/// Maps one JSON row with one entry of attributes, and returns the attributes of the namespace `a` as JSON.
+fn attributes(values: &str, row: &str) -> String {
+    attributes_with("", values, row)
+}
+
+fn attributes_with(settings: &str, values: &str, row: &str) -> String {
+    let text = format!(
+        r#"{{"mapping": 1, {settings} "records": [{{"type": "attributes",
+            "record": {{"link": {{"email": {{"const": "a@b.co"}}}}, "attributes": {{"a": {values}}}}}}}]}}"#
+    );
+    made(&text, "", row, "attributes.a")
+}
+
+/// Maps one JSON row and returns the value at a path of the first record.
+fn made(text: &str, name: &str, row: &str, path: &str) -> String {
+    let rows = File::Json(vec![json::object(row).unwrap()]);
+    let mapped = map_file(&mapping(text), name, &rows).remove(0);
+    let record = mapped.records.into_iter().next();
+    let value = record
+        .as_ref()
+        .and_then(|record| super::name::find(&record.record, path));
+    value.map_or("absent".to_owned(), |value| {
+        serde_json::to_string(value).unwrap()
+    })
+}
+
+#[test]
+fn steps_change_cells() {
+    let row = r#"{"t": " ab-cd-ef ", "n": "1,240.50", "q": 3, "l": "x, y,,z", "j": "[1, {\"k\": 2}]", "b": true, "e": "",
+        "list": ["p", "q"], "guard": "'007", "bad": "12 apples", "name": "Jane van Dyk", "z": "0.00"}"#;
+    for (value, expected) in [
+        (r#""t""#, r#""ab-cd-ef""#),
+        (r#"{"from": "t", "after": "-"}"#, r#""cd-ef""#),
+        (r#"{"from": "t", "before": "-"}"#, r#""ab""#),
+        (r#"{"from": "t", "after": "-", "before": "-"}"#, r#""cd""#),
+        (r#"{"from": "name", "after": "|"}"#, r#""Jane van Dyk""#),
+        (r#"{"from": "name", "after": " "}"#, r#""van Dyk""#),
+        (r#"{"from": "l", "split": ","}"#, r#"["x","y","z"]"#),
+        (r#"{"from": "l", "split": ",", "part": 2}"#, r#""y""#),
+        (
+            r#"{"from": "l", "split": ",", "part": 9, "default": "d"}"#,
+            r#""d""#,
+        ),
+        (
+            r#"{"from": "l", "split": ",", "values": {"X": 1, "z": 2}}"#,
+            "[1,2]",
+        ),
+        (r#"{"from": "j", "json": true}"#, r#"[1,{"k":2}]"#),
+        (r#"{"from": "t", "json": true}"#, r#""ab-cd-ef""#),
+        (r#"{"from": ["e", "t"]}"#, r#""ab-cd-ef""#),
+        (r#"{"from": "e", "default": 5}"#, "absent"),
+        (
+            r#"{"from": "t", "values": {"AB-CD-EF": "found"}}"#,
+            r#""found""#,
+        ),
+        (r#"{"from": "t", "values": {"x": "found"}}"#, "absent"),
+        (
+            r#"{"from": "t", "values": {"x": "found"}, "other": "else"}"#,
+            r#""else""#,
+        ),
+        (
+            r#"{"from": "e", "values": {"x": "found"}, "other": "else"}"#,
+            "absent",
+        ),
+        (r#"{"from": "b", "values": {"true": "yes"}}"#, r#""yes""#),
+        (r#"{"from": "n", "times": "q"}"#, "3721.50"),
+        (
+            r#"{"from": "n", "times": 2, "plus": "q", "minus": ["q", 1, "nothing"]}"#,
+            "2480.00",
+        ),
+        (r#"{"from": "n", "negate": true}"#, "-1240.50"),
+        (r#"{"from": "q", "negate": true}"#, "-3"),
+        (r#"{"from": "z", "negate": true}"#, "0.00"),
+        (
+            r#"{"from": "bad", "times": 2}"#,
+            r#""not computed: 12 apples""#,
+        ),
+        (
+            r#"{"from": "q", "times": "bad"}"#,
+            r#""not computed: 12 apples""#,
+        ),
+        (r#"{"template": "{t}/{q}"}"#, r#""ab-cd-ef/3""#),
+        (r#"{"template": "{t}/{e}"}"#, "absent"),
+        (r#""list""#, r#"["p","q"]"#),
+        (r#""list[1]""#, r#""q""#),
+        (r#""guard""#, r#""007""#),
+        (
+            r#"{"first": ["e", {"from": "t", "when": {"q": 4}}, "guard"]}"#,
+            r#""007""#,
+        ),
+        (r#""t", "c": {"const": 1}"#, r#""ab-cd-ef""#),
+    ] {
+        let values = format!(r#"{{"x": {value}, "always": "q"}}"#);
+        let made = attributes(&values, row);
+        let object = json::object(&made).unwrap();
+        let found = object.get("x").map_or("absent".to_owned(), |value| {
+            serde_json::to_string(value).unwrap()
+        });
+        // A default does not come from the file, but stays where something else does.
+        let expected = if value.contains("\"default\": 5") {
+            "5"
+        } else {
+            expected
+        };
+        assert_eq!(found, expected, "{value}");
+    }
+}
+
+#[test]
+fn constants_do_not_come_from_the_file() {
+    assert_eq!(attributes(r#"{"x": {"const": 1}}"#, "{}"), "absent");
+    assert_eq!(
+        attributes(r#"{"x": {"const": 1}, "y": "b"}"#, r#"{"b": "2"}"#),
+        r#"{"x":1,"y":"2"}"#
+    );
+    assert_eq!(
+        attributes(r#"{"x": [{"const": 1}, "b"]}"#, r#"{"b": null}"#),
+        "absent"
+    );
+    assert_eq!(
+        attributes(r#"{"x": {"y": {"const": 1}}, "z": "b"}"#, r#"{"b": "2"}"#),
+        r#"{"z":"2"}"#
+    );
+}
+
+#[test]
+fn conditions_hold() {
+    let row = r#"{"s": "Paid", "n": "$40.00", "i": 7, "b": true, "e": "", "same": 7, "list": [1]}"#;
+    for (condition, holds) in [
+        (r#"{"s": "paid"}"#, true),
+        (r#"{"s": ["x", "PAID"]}"#, true),
+        (r#"{"s": ["x", null]}"#, false),
+        (r#"{"e": null}"#, true),
+        (r#"{"e": [null, "x"]}"#, true),
+        (r#"{"s": null}"#, false),
+        (r#"{"s": {"present": true}}"#, true),
+        (r#"{"e": {"present": true}}"#, false),
+        (r#"{"e": {"present": false}}"#, true),
+        (r#"{"n": {"above": 39.99}}"#, true),
+        (r#"{"n": {"above": 40}}"#, false),
+        (r#"{"n": {"above": 0, "below": 40.5}}"#, true),
+        (r#"{"s": {"above": 0}}"#, false),
+        (r#"{"s": {"starts": "PA"}}"#, true),
+        (r#"{"i": {"same": "same"}}"#, true),
+        (r#"{"e": {"same": "nothing"}}"#, false),
+        (r#"{"i": "7.0"}"#, true),
+        (r#"{"b": true}"#, true),
+        (r#"{"b": "true"}"#, true),
+        (r#"{"not": {"s": "paid"}}"#, false),
+        (r#"{"s": "paid", "i": 8}"#, false),
+        (r#"[{"i": 8}, {"s": "paid"}]"#, true),
+        (r#"{"list": "1"}"#, false),
+    ] {
+        let made = attributes(
+            &format!(r#"{{"x": {{"from": "s", "when": {condition}}}}}"#),
+            row,
+        );
+        assert_eq!(made != "absent", holds, "{condition}");
+    }
+}
+
+#[test]
+fn lists_make_values() {
+    let row = r#"{"id": 1, "items": [{"n": "a", "parts": [{"p": 1}, {"p": 2}]}, {"n": ""}, {"n": "c", "off": true}, 5]}"#;
+    for (value, expected) in [
+        (r#"{"each": "items", "as": "n"}"#, r#"["a","c"]"#),
+        (
+            r#"{"each": "items", "as": "n", "when": {"off": null}}"#,
+            r#"["a"]"#,
+        ),
+        (
+            r#"{"each": "items", "as": {"n": "n", "id": "^id", "c": {"const": 0}}}"#,
+            r#"[{"c":0,"id":1,"n":"a"},{"c":0,"id":1},{"c":0,"id":1,"n":"c"},{"c":0,"id":1}]"#,
+        ),
+        (
+            r#"{"each": "items", "as": {"each": "parts", "as": {"template": "{^^id}{^n}{p}"}}}"#,
+            r#"[["1a1","1a2"]]"#,
+        ),
+        (r#"{"each": "nothing", "as": "n"}"#, "absent"),
+    ] {
+        assert_eq!(
+            attributes(&format!(r#"{{"x": {value}}}"#), row),
+            if expected == "absent" {
+                expected.to_owned()
+            } else {
+                format!(r#"{{"x":{expected}}}"#)
+            },
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn columns_are_numbered_and_repeated() {
+    let text = r#"{"mapping": 1, "records": [{"type": "attributes", "record": {"link": {"email": "E"},
+        "attributes": {"a": {"items": {"each": "Item {n} ", "as": {"name": "Name", "price": "Price", "of": "^E"}}, "second": "T#2", "dots": "a.b[0]"}}}}]}"#;
+    let file = file(
+        "x.csv",
+        "E,Item 2 Name,Item 1 Name,Item 1 Price,T,T,a.b[0]\na@b.co,two,one,1,x,y,z\na@b.co,,,,,,\n",
+    );
+    let made = as_json(&mapping(text), "x.csv", &file);
+    assert_eq!(made.len(), 2);
+    let first = json::object(&made[0]).unwrap();
+    let values = super::name::find(&first, "attributes.a").unwrap();
+    assert_eq!(
+        serde_json::to_string(values).unwrap(),
+        r#"{"dots":"z","items":[{"name":"one","of":"a@b.co","price":"1"},{"name":"two","of":"a@b.co"}],"second":"y"}"#
+    );
+}
+
+#[test]
+fn optional_objects_without_a_required_field_are_left_out() {
+    let text = r#"{"mapping": 1, "records": [{"type": "purchase", "record": {"link": {"email": "E"}, "action_at": "T",
+        "type": {"const": "physical"}, "purchase_id": "I", "store": {"type": {"const": "outlet"}, "name": "S", "store_id": "Z"},
+        "products": [{"quantity": {"const": 1}, "price_paid": "P", "product_reference": {"id": "K", "id_type": {"const": "sku"}}}, {"quantity": "Q", "price_paid": "P2"}]}}]}"#;
+    let row = r#"{"E": "a@b.co", "T": "2026-01-01", "I": "1", "P": "2", "Z": "9", "Q": "1.0"}"#;
+    assert_eq!(made(text, "", row, "store"), "absent");
+    // A line of a required list stays, so that its record is rejected instead of counted without it.
+    assert_eq!(
+        made(text, "", row, "products"),
+        r#"[{"price_paid":"2","quantity":1},{"quantity":1}]"#
+    );
+}
+
+#[test]
+fn file_names_are_cells() {
+    let text = r#"{"mapping": 1, "records": [{"type": "attributes", "record": {"link": {"email": "E"},
+        "attributes": {"a": {"f": "@file", "s": {"from": "@stem", "before": "_"}}}}}]}"#;
+    let made = made(
+        text,
+        "drop/x/1_a.csv.gz",
+        r#"{"E": "a@b.co"}"#,
+        "attributes.a",
+    );
+    assert_eq!(made, r#"{"f":"1_a.csv.gz","s":"1"}"#);
+}
+
+#[test]
+fn groups_share_first_cells() {
+    let text = r#"{"mapping": 1, "group": ["G", "H"], "skip": {"S": "x"}, "records": [{"type": "attributes", "each": "rows", "when": {"V": {"present": true}},
+        "record": {"link": {"email": "^E"}, "attributes": {"a": {"v": "V", "shared": "^E", "own": "E", "all": {"each": "^rows", "as": "V"}}}}}]}"#;
+    let file = file(
+        "x.csv",
+        "G,H,E,V,S\n1,1,,a,\n1,1,a@b.co,,\n1,1,b@b.co,c,\n1,2,c@b.co,d,x\n",
+    );
+    let mapped = map_file(&mapping(text), "x.csv", &file);
+    assert_eq!(
+        mapped.iter().map(|it| it.skipped).collect::<Vec<_>>(),
+        [false, true]
+    );
+    let made: Vec<_> = mapped[0]
+        .records
+        .iter()
+        .map(|it| serde_json::to_string(it.record.get("attributes").unwrap()).unwrap())
+        .collect();
+    assert_eq!(
+        made,
+        [
+            r#"{"a":{"all":["a","c"],"shared":"a@b.co","v":"a"}}"#,
+            r#"{"a":{"all":["a","c"],"own":"b@b.co","shared":"a@b.co","v":"c"}}"#,
+        ]
+    );
+}
+
+#[test]
+fn records_that_erase_are_refused() {
+    let text = r#"{"mapping": 1, "records": [{"type": {"from": "K"}, "record": {"link": {"email": "E"}}}]}"#;
+    let rows = File::Json(vec![
+        json::object(r#"{"K": "forget", "E": "a@b.co"}"#).unwrap(),
+    ]);
+    let record = map_file(&mapping(text), "", &rows)
+        .remove(0)
+        .records
+        .remove(0);
+    let error = record.into_fields(Notation::Json).unwrap_err();
+    assert_eq!(error.field.as_deref(), Some("record_type"));
+}
+
+#[test]
+fn absent_cells_are_configured() {
+    let settings = r#""read": {"absent": ["-1", "0/0/00"]},"#;
+    let row = r#"{"a": "-1", "b": " 0/0/00", "c": "1", "d": -1}"#;
+    assert_eq!(
+        attributes_with(settings, r#"{"a": "a", "b": "b", "c": "c", "d": "d"}"#, row),
+        r#"{"c":"1"}"#
+    );
+    let own = r#"{"a": {"from": "a", "read": {"absent": ["1"]}}, "c": "c"}"#;
+    assert_eq!(attributes_with(settings, own, row), r#"{"a":"-1","c":"1"}"#);
+}
+
+#[test]
+fn missing_columns_are_named() {
+    let missing = |built_in_name: &str, header: &str| {
+        let mapping = mapping(built_in(built_in_name).unwrap());
+        let header: Vec<_> = header.split(',').collect();
+        missing_columns(&mapping, &Binding::new(&mapping, &header)).join(",")
+    };
+    let old = "Name,Email,Financial Status,Created at,Currency,Lineitem quantity,Lineitem name,Lineitem price";
+    assert_eq!(missing("shopify-orders", old), "Id");
+    assert_eq!(missing("shopify-orders", &format!("{old},Id")), "");
+    assert_eq!(
+        missing("shopify-orders", "Email,Id"),
+        "Name,Created at,Lineitem price,Lineitem quantity"
+    );
+    assert_eq!(
+        missing("klaviyo-suppressions", "Email"),
+        "Suppressed At,Reason"
+    );
+    // Entries whose condition cannot hold need nothing.
+    assert_eq!(missing("klaviyo-lists", "Email,Klaviyo ID"), "");
+    assert_eq!(missing("klaviyo-lists", "Klaviyo ID"), "Email,Phone Number");
+    assert_eq!(missing("mailchimp-clicks", "Email,Url"), "Timestamp");
+}
+
+#[test]
+fn options_of_the_file_are_read() {
+    let text = r#"{"mapping": 1, "source": "my-shop", "recognize": {"columns": ["A", "B"], "exact": true},
+        "input": {"format": "csv", "delimiter": ";", "encoding": "utf-16le", "skip_lines": 2},
+        "records": [{"type": "unify", "record": {"records": [{"email": "A"}, {"mobile": "B"}]}}]}"#;
+    let mapping = mapping(text);
+    assert_eq!(mapping.source.as_deref(), Some("my-shop"));
+    let recognize = mapping.recognize.unwrap();
+    let columns = vec!["A".to_owned(), "B".to_owned()];
+    assert_eq!(recognize.by, super::document::RecognizeBy::Columns(columns));
+    assert!(recognize.exact);
+    assert_eq!(mapping.input.format, Some(Format::Csv));
+    assert_eq!(mapping.input.delimiter, Some(';'));
+    assert_eq!(mapping.input.encoding, Some(Encoding::Utf16Le));
+    assert_eq!((mapping.input.skip_lines, mapping.input.rows), (2, None));
+}

@@ -1,0 +1,192 @@
+//! How cells are read for their fields.
+
+use super::{support::*, *};
+
+/// Returns a field of a customer record or purchase that is made from the cell `c`, under settings of `read`.
+fn field(settings: &str, field: &str, cell: &str) -> String {
+    let text = format!(
+        r#"{{"mapping": 1, "read": {{{settings}}}, "records": [{{"type": "customer_record",
+            "record": {{"link": {{"mobile": "m"}}, "{field}": "c"}}}}]}}"#
+    );
+    value(&text, field, cell)
+}
+
+/// Returns the price of a purchase that is made from the cell `c`.
+fn price(settings: &str, cell: &str) -> String {
+    let text = format!(
+        r#"{{"mapping": 1, "read": {{{settings}}}, "records": [{{"type": "purchase", "record": {{"link": {{"mobile": "m"}},
+            "action_at": "m", "type": {{"const": "physical"}}, "purchase_id": "m",
+            "products": [{{"quantity": "m", "price_paid": "c"}}]}}}}]}}"#
+    );
+    value(&text, "products[0].price_paid", cell)
+}
+
+fn value(text: &str, path: &str, cell: &str) -> String {
+    let mut row = Map::new();
+    row.insert("m", "+61491570006");
+    row.insert("c", cell);
+    let mapped = map_file(&mapping(text), "", &File::Json(vec![row])).remove(0);
+    match super::name::find(&mapped.records[0].record, path) {
+        Some(Value::Text(text) | Value::Number(text)) => text.clone(),
+        Some(Value::Bool(flag)) => flag.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn amounts_lose_what_is_not_the_number() {
+    for (cell, number) in [
+        ("$1,240.00", "1240.00"),
+        ("-$12.00", "-12.00"),
+        ("$-12.00", "-12.00"),
+        ("(1.00)", "-1.00"),
+        ("($1.00)", "-1.00"),
+        ("12.00-", "-12.00"),
+        ("\u{2212}5", "-5"),
+        ("+5", "5"),
+        ("AUD 1 240.5", "1240.5"),
+        ("12.50 EUR", "12.50"),
+        ("R$ 5", "5"),
+        ("US$5", "5"),
+        ("€5", "5"),
+        ("5 kr", "5"),
+        ("1'240.50", "1240.50"),
+        ("12,34,567.00", "1234567.00"),
+        ("1.240", "1.240"),
+        (".5", "0.5"),
+        ("19.99", "19.99"),
+        // Not an amount: the record's rules say so.
+        ("12,50", "12,50"),
+        ("1,2400", "1,2400"),
+        ("12 apples", "12 apples"),
+        ("--5", "--5"),
+        ("(-5)", "(-5)"),
+        ("n/a", "n/a"),
+        ("$", "$"),
+    ] {
+        assert_eq!(price("", cell), number, "{cell}");
+    }
+    for (cell, number) in [
+        ("1.240,50", "1240.50"),
+        ("12,5", "12.5"),
+        ("1 240,50 €", "1240.50"),
+        ("-1.000", "-1000"),
+        ("1.240", "1240"),
+        ("1,240.50", "1,240.50"),
+    ] {
+        assert_eq!(price(r#""decimal": ",""#, cell), number, "{cell}");
+    }
+}
+
+#[test]
+fn times_follow_patterns_and_zone() {
+    let paris = r#""zone": "Europe/Paris""#;
+    for (settings, cell, time) in [
+        (
+            r#""time": ["%d-%m-%Y %H:%M"]"#,
+            "13-04-2026 10:00",
+            "2026-04-13T10:00:00.000000Z",
+        ),
+        (
+            r#""time": ["%d-%m-%Y %H:%M"], "zone": "Europe/Paris""#,
+            "13-04-2026 10:00",
+            "2026-04-13T08:00:00.000000Z",
+        ),
+        (
+            r#""time": ["%d/%m/%Y"]"#,
+            "13/04/2026",
+            "2026-04-13T00:00:00.000000Z",
+        ),
+        (
+            r#""time": ["%Y-%m-%d %H:%M:%S %z"], "zone": "Europe/Paris""#,
+            "2026-10-06 10:37:33 +1100",
+            "2026-10-05T23:37:33.000000Z",
+        ),
+        (r#""time": ["unix"]"#, "1", "1970-01-01T00:00:01.000000Z"),
+        (
+            r#""time": "%m/%d/%Y %I:%M:%S %p""#,
+            "10/05/2026 2:30:00 PM",
+            "2026-10-05T14:30:00.000000Z",
+        ),
+        (paris, "2026-04-13 10:00", "2026-04-13T08:00:00.000000Z"),
+        (paris, "2026-04-13", "2026-04-12T22:00:00.000000Z"),
+        // The gap and the fold of summer time.
+        (paris, "2026-03-29 02:30:00", "2026-03-29T01:30:00.000000Z"),
+        (paris, "2026-10-25 02:30:00", "2026-10-25T00:30:00.000000Z"),
+        // What has a zone keeps it, and what cannot be read is left to the record.
+        (paris, "2026-04-13T10:00:00Z", "2026-04-13T10:00:00Z"),
+        (
+            paris,
+            "2026-04-13T10:00:00+10:00",
+            "2026-04-13T10:00:00+10:00",
+        ),
+        (paris, "1795137300", "1795137300"),
+        (paris, "13/04/2026", "13/04/2026"),
+        ("", "2026-04-13 10:00", "2026-04-13 10:00"),
+    ] {
+        assert_eq!(
+            field(settings, "updated_at", cell),
+            time,
+            "{settings} {cell}"
+        );
+    }
+    assert_eq!(
+        field(r#""date": ["%d.%m.%Y"]"#, "date_of_birth", "31.12.1985"),
+        "1985-12-31"
+    );
+    assert_eq!(field("", "date_of_birth", "1985-12-31"), "1985-12-31");
+}
+
+#[test]
+fn identifiers_have_their_normal_form() {
+    assert_eq!(field("", "email", " Jane@Example.COM "), "jane@example.com");
+    assert_eq!(field("", "mobile", "'+61 491 570 006"), "61491570006");
+    assert_eq!(
+        field(r#""calling_code": "61""#, "mobile", "0491 570 006"),
+        "61491570006"
+    );
+    assert_eq!(field("", "mobile", "0491 570 006"), "0491 570 006");
+    assert_eq!(field("", "customer_id", "'0012"), "0012");
+}
+
+#[test]
+fn mobiles_stay_unambiguous_for_the_stack() {
+    let text = r#"{"mapping": 1, "read": {"calling_code": "61"}, "records": [{"type": "customer_record", "record": {"link": {"mobile": "m"}}}]}"#;
+    let mapping = mapping(text);
+    let row = json::object(r#"{"m": "0491 570 006"}"#).unwrap();
+    let context = Context {
+        mapping: &mapping,
+        binding: &Binding::default(),
+        file: &FileName::new(""),
+        identifiers: Identifiers {
+            // Numbers of 11 digits are national ones.
+            rules: IdentifierRules {
+                calling_code: Some("49/11".parse().unwrap()),
+            },
+            notation: Notation::Json,
+        },
+    };
+    let mapped = map(&context, &[Row::Json(&row)]);
+    let link = super::name::find(&mapped.records[0].record, "link.mobile");
+    assert_eq!(link, Some(&text_value("+61491570006")));
+}
+
+#[test]
+fn flags_have_several_words() {
+    for (cell, flag) in [
+        ("Yes", "true"),
+        ("n", "false"),
+        ("1", "true"),
+        ("0", "false"),
+        ("TRUE", "true"),
+        ("maybe", "maybe"),
+    ] {
+        assert_eq!(field("", "employee_flag", cell), flag);
+    }
+}
+
+#[test]
+fn free_text_keeps_its_apostrophe() {
+    assert_eq!(field("", "first_name", "'90s kid"), "'90s kid");
+    assert_eq!(field("", "postcode", "'3182"), "3182");
+}

@@ -1,0 +1,154 @@
+//! The samples of exports give the records that they must give.
+
+use super::{support::*, *};
+
+/// The samples, and the built-in mapping of each.
+const SAMPLES: [(&str, &str); 20] = [
+    ("brevo/contacts.csv", "brevo-contacts"),
+    ("hubspot/contacts.csv", "hubspot-contacts"),
+    ("klaviyo/events.ndjson", "klaviyo-events"),
+    ("klaviyo/list_export.csv", "klaviyo-lists"),
+    ("klaviyo/suppressed_profiles.csv", "klaviyo-suppressions"),
+    (
+        "mailchimp/email_activity.ndjson",
+        "mailchimp-email-activity",
+    ),
+    (
+        "mailchimp/granular_activity/clicks/0f3e7a1b2c_winter-sale.csv",
+        "mailchimp-clicks",
+    ),
+    (
+        "mailchimp/granular_activity/opens/0f3e7a1b2c_winter-sale.csv",
+        "mailchimp-opens",
+    ),
+    (
+        "mailchimp/subscribed_members_export_15d17415eb.csv",
+        "mailchimp-subscribed",
+    ),
+    (
+        "mailchimp/unsubscribed_members_export_15d17415eb.csv",
+        "mailchimp-unsubscribed",
+    ),
+    ("segment/1759723711909.ndjson", "segment"),
+    ("sendgrid/events.json", "sendgrid"),
+    ("shopify/customers_export.csv", "shopify-customers"),
+    ("shopify/orders_export_1.csv", "shopify-orders"),
+    ("shopify/orders_webhook.ndjson", "shopify-order-webhooks"),
+    ("shopify/products_export_1.csv", "shopify-products"),
+    ("square/items-2026-09-13-2026-09-21.csv", "square-items"),
+    (
+        "square/transactions-2026-09-13-2026-09-21.csv",
+        "square-transactions",
+    ),
+    ("zendesk/tickets.json", "zendesk-tickets"),
+    ("zendesk/users.json", "zendesk-users"),
+];
+
+/// Compares what the records of a sample store with what the expected records store.
+fn check(mapping: &Mapping, name: &str, expected_text: &str) {
+    let file = file(name, &read(name));
+    let (made, expected) = (produced(mapping, name, &file), expected(expected_text));
+    let json = as_json(mapping, name, &file);
+    for (index, (made, expected)) in made.iter().zip(&expected).enumerate() {
+        let line = expected_text.lines().nth(index).unwrap();
+        let made_json = &json[index];
+        assert_eq!(
+            made, expected,
+            "{name}, record {index}\nmade     {made_json}\nexpected {line}"
+        );
+        assert!(made.is_ok(), "{name}, record {index}: {made:?}");
+    }
+    assert_eq!(made.len(), expected.len(), "{name}: {json:#?}");
+}
+
+/// Returns the records that the built-in mapping must give, which may be those of the mapping as it was handed over.
+fn expected_of_built_in(name: &str) -> String {
+    let own = sample(&format!("{name}.builtin.ndjson"));
+    fs::read_to_string(own).unwrap_or_else(|_| read(&format!("{name}.expected.ndjson")))
+}
+
+#[test]
+fn handed_over_mappings_give_their_records() {
+    for (name, _) in SAMPLES {
+        let mapping = mapping(&read(&format!("{name}.mapping.json")));
+        check(&mapping, name, &read(&format!("{name}.expected.ndjson")));
+    }
+}
+
+#[test]
+fn built_in_mappings_give_their_records() {
+    for (name, built_in_name) in SAMPLES {
+        let mapping = mapping(built_in(built_in_name).unwrap());
+        check(&mapping, name, &expected_of_built_in(name));
+    }
+    assert_eq!(SAMPLES.len(), BUILT_IN.len());
+}
+
+#[test]
+fn samples_are_recognized() {
+    let candidates = built_in_candidates(&[]);
+    assert_eq!(candidates.len(), BUILT_IN.len());
+    for (name, built_in) in SAMPLES {
+        let found = match file(name, &read(name)) {
+            File::Csv { header, .. } => recognize(Shown::Columns(&header), &candidates),
+            File::Json(rows) => recognize(Shown::Rows(&rows), &candidates),
+        };
+        assert_eq!(found, Recognized::Mapping(built_in.to_owned()), "{name}");
+    }
+}
+
+/// Exported again after a change of status, an order replaces itself: its key and the number of records stay.
+#[test]
+fn status_changes_no_key() {
+    let changes = [
+        (
+            "shopify/orders_export_1.csv",
+            vec![
+                ("paid,2026-10-06", "voided,2026-10-06"),
+                (",partially_refunded,", ",refunded,"),
+                (",voided,", ",paid,"),
+                (",2026-09-19 09:00:00 +1000,,", ",,,"),
+            ],
+        ),
+        (
+            "shopify/orders_webhook.ndjson",
+            vec![
+                (
+                    "\"cancelled_at\": null",
+                    "\"cancelled_at\": \"2026-11-01T00:00:00Z\"",
+                ),
+                (
+                    "\"financial_status\": \"paid\"",
+                    "\"financial_status\": \"refunded\"",
+                ),
+            ],
+        ),
+    ];
+    for (name, changes) in changes {
+        let built_in_name = SAMPLES
+            .iter()
+            .find(|(sample, _)| *sample == name)
+            .unwrap()
+            .1;
+        let mapping = mapping(built_in(built_in_name).unwrap());
+        let before = read(name);
+        let mut after = before.clone();
+        for (from, to) in changes {
+            assert!(after.contains(from), "{from}");
+            after = after.replacen(from, to, usize::MAX);
+        }
+        let without_status = |text: &str| -> Vec<_> {
+            let mapped = map_file(&mapping, name, &file(name, text));
+            let mut records: Vec<_> = mapped
+                .into_iter()
+                .flat_map(|mapped| mapped.records)
+                .collect();
+            for record in &mut records {
+                record.record.remove("status");
+            }
+            records
+        };
+        assert_eq!(without_status(&before), without_status(&after), "{name}");
+        assert_ne!(before, after);
+    }
+}
