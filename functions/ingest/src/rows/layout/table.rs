@@ -92,8 +92,11 @@ fn without_blank_lines(mut text: Text<'_>) -> Option<Text<'_>> {
     let is_blank = |byte: &u8| DELIMITERS.contains(byte) || b" \"\r\n".contains(byte);
     loop {
         let (line, rest) = text.first_line()?;
-        if rest.bytes.is_empty() || !line.iter().all(is_blank) {
+        if !line.iter().all(is_blank) {
             return Some(text);
+        }
+        if rest.bytes.is_empty() {
+            return text.is_last.then_some(text);
         }
         text = rest;
     }

@@ -248,6 +248,21 @@ fn looks_at_one_mebibyte_at_most() {
     assert!(long("\"a", "\n\0").is_err());
 }
 
+#[test]
+fn blank_line_is_not_the_header() {
+    let layout = Layout::new(Csv);
+    for start in ["\n", ";;\n", "\r\n \n", "sep=;\n\n"] {
+        assert_eq!(layout.columns(start.as_bytes(), false), None, "{start:?}");
+        let filled = format!("{}{start}", "\n".repeat(MIN_START_BYTES));
+        let partial = Layout::detect(Some(Csv), filled.as_bytes(), false);
+        let expected = start.starts_with("sep").then_some(Layout {
+            delimiter: Some(';'),
+            ..layout
+        });
+        assert_eq!(partial, Ok(expected), "{start:?}");
+    }
+}
+
 proptest! {
     /// A result is not changed by the bytes that follow, so it does not depend on the size of chunks.
     #[test]
