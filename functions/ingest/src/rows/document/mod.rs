@@ -1,25 +1,41 @@
 //! Splits a `.json` file into rows. The content determines its shape: an array, an envelope `{"records":[…]}`, one or several
-//! objects, or NDJSON. Several arrays or envelopes may follow one another.
+//! objects, or NDJSON. Several arrays or envelopes may follow one another. A mapping may instead specify the path of the list of rows
+//! in each document.
 //!
 //! Keeps at most one row in memory, and up to 1 MiB until the shape is known.
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::{
-    FileError, FileErrorKind, FramingError, Lines, MAX_ROW_BYTES, RecordsField, Row, beginning,
-    border::{self, Borders, MAX_WHITESPACE, RECORD_SEPARATOR},
+    FileError, Lines, RecordsField, Row,
+    border::{self, RECORD_SEPARATOR},
     lines::Input,
 };
 
+mod search;
 mod shape;
+mod values;
 
-use shape::{Scan, Shape};
+use search::{Found, Search};
+use shape::Shape;
+use values::{List, Values};
 
 /// Splits chunks into rows.
 #[derive(Debug)]
 pub(crate) struct Document {
-    records: RecordsField,
+    place: Place,
     reader: Reader,
+    /// Why no more documents follow, if a document lacks the list at the path.
+    error: Option<FileError>,
+}
+
+/// Where a file contains its rows.
+#[derive(Debug)]
+enum Place {
+    /// Its shape decides.
+    Shape(RecordsField),
+    /// In a list at a path of each document.
+    Path(Search),
 }
 
 /// The reader for the shape of the file, or of what follows an array or envelope.
@@ -43,14 +59,31 @@ struct Undecided {
 
 impl Document {
     pub(crate) fn new(records: RecordsField) -> Self {
+        Self::of(Place::Shape(records))
+    }
+
+    /// Reads the rows in the lists at `path`, such as `data.items`, of all documents of a file.
+    pub(crate) fn with_list_at(path: &str) -> Self {
+        Self::of(Place::Path(Search::new(path)))
+    }
+
+    fn of(place: Place) -> Self {
         Self {
-            records,
+            place,
             reader: Reader::Undecided(Undecided {
                 buffer: BytesMut::new(),
                 offset: 0,
                 line: 1,
                 is_separated: false,
             }),
+            error: None,
+        }
+    }
+
+    /// Begins at a position, before anything is pushed.
+    pub(super) fn begin_at(&mut self, offset: u64, line: u64) {
+        if let Reader::Undecided(undecided) = &mut self.reader {
+            (undecided.offset, undecided.line) = (offset, line);
         }
     }
 
@@ -58,7 +91,7 @@ impl Document {
         match &mut self.reader {
             Reader::Undecided(undecided) => undecided.buffer.extend_from_slice(chunk),
             Reader::Lines(lines) => lines.push(chunk),
-            Reader::Values(values) => values.buffer.extend_from_slice(chunk),
+            Reader::Values(values) => values.push(chunk),
         }
     }
 
@@ -72,11 +105,19 @@ impl Document {
     }
 
     fn split(&mut self, input: Input) -> Option<Row> {
-        loop {
+        while self.error.is_none() {
             let row = match &mut self.reader {
                 Reader::Undecided(undecided) => {
-                    let reader = undecided.decide(self.records, input)?;
-                    self.reader = reader;
+                    let reader = match &mut self.place {
+                        Place::Shape(records) => undecided.decide(*records, input),
+                        Place::Path(search) => {
+                            undecided.find(search, input).unwrap_or_else(|error| {
+                                self.error = Some(error);
+                                None
+                            })
+                        }
+                    };
+                    self.reader = reader?;
                     continue;
                 }
                 Reader::Lines(lines) => return lines.split(input),
@@ -89,12 +130,13 @@ impl Document {
                 (row, _) => return row,
             }
         }
+        None
     }
 
     pub(crate) fn error(&self) -> Option<&FileError> {
         match &self.reader {
-            Reader::Values(values) => values.error.as_ref(),
-            _ => None,
+            Reader::Values(values) => values.error(),
+            _ => self.error.as_ref(),
         }
     }
 
@@ -110,7 +152,7 @@ impl Document {
         match &self.reader {
             Reader::Undecided(undecided) => undecided.line,
             Reader::Lines(lines) => lines.line(),
-            Reader::Values(values) => values.line,
+            Reader::Values(values) => values.line(),
         }
     }
 }
@@ -118,10 +160,7 @@ impl Document {
 impl Undecided {
     /// Returns the reader for the shape, as soon as it is known.
     fn decide(&mut self, records: RecordsField, input: Input) -> Option<Reader> {
-        let blanks = border::blanks(&self.buffer);
-        let before = self.buffer.split_to(blanks);
-        self.offset += blanks as u64;
-        self.line += line_ends(&before);
+        let before = self.skip(border::blanks(&self.buffer));
         self.is_separated |= before.contains(&RECORD_SEPARATOR);
         let shape = shape::of(&self.buffer, records, input)?;
         let buffer = std::mem::take(&mut self.buffer);
@@ -146,263 +185,45 @@ impl Undecided {
             }
         })
     }
-}
 
-/// How values are separated, and how the list ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum List {
-    /// Values follow one another, to the end of the file.
-    Bare,
-    /// Commas separate the values, and a closing bracket ends them.
-    Bracketed,
-    /// A bracketed list in an object, whose other fields are ignored.
-    Enveloped,
-}
-
-/// The position in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Before the first value.
-    First,
-    /// Before another value, which must follow.
-    Next,
-    /// Inside a value.
-    Value,
-    /// After a value.
-    After,
-    /// In the envelope, after the closing bracket.
-    Envelope,
-    /// After the array or the envelope.
-    Over,
-    /// After text that follows the array or the envelope and is not a value.
-    Ignored,
-}
-
-/// Splits a list into values.
-#[derive(Debug)]
-struct Values {
-    buffer: BytesMut,
-    /// How many bytes of the buffer belong to the current value.
-    searched: usize,
-    state: State,
-    list: List,
-    scan: Scan,
-    borders: Borders,
-    /// Where the buffer begins in the object, in bytes.
-    offset: u64,
-    line: u64,
-    /// The beginning of a value that is too large. The rest of the value is skipped.
-    skipping: Option<Row>,
-    /// Why no more values follow, if the file has an error.
-    error: Option<FileError>,
-}
-
-impl Values {
-    /// Starts at the first byte of the buffer.
-    fn new(start: &Undecided, buffer: BytesMut, list: List) -> Self {
-        Self {
-            buffer,
-            searched: 0,
-            state: State::First,
-            list,
-            scan: Scan::default(),
-            borders: Borders::default(),
-            offset: start.offset,
-            line: start.line,
-            skipping: None,
-            error: None,
-        }
-    }
-
-    /// Returns where the next row begins at the earliest.
-    fn position(&self) -> u64 {
-        self.skipping.as_ref().map_or(self.offset, |row| row.offset)
-    }
-
-    fn split(&mut self, input: Input) -> Option<Row> {
-        let is_complete = input == Input::Complete;
-        while self.error.is_none() {
-            if self.state == State::Value {
-                match self.find_end() {
-                    Some(end) => self.searched = end,
-                    None if is_complete => self.searched = self.borders.end(&self.buffer),
-                    None => return None,
-                }
-                return Some(self.take());
-            }
+    /// Returns the reader for the list at a path in the next document, as soon as it is found.
+    ///
+    /// # Errors
+    /// The next document does not have the list.
+    fn find(&mut self, search: &mut Search, input: Input) -> Result<Option<Reader>, FileError> {
+        if !search.has_begun() {
             self.skip(border::blanks(&self.buffer));
             match self.buffer.first() {
-                Some(_) if !is_complete && border::is_part_of_mark(&self.buffer) => return None,
-                // Another value, with a shape of its own.
-                Some(b'{' | b'[') if self.state == State::Over => return None,
-                Some(byte) => self.between(*byte),
-                None if is_complete && self.list != List::Bare && !self.has_ended() => {
-                    self.fail("ends without its closing bracket");
+                None => return Ok(None),
+                Some(_) if input == Input::Partial && border::is_part_of_mark(&self.buffer) => {
+                    return Ok(None);
                 }
-                None => return None,
+                _ => search.begin(self.offset, self.line),
             }
         }
-        None
-    }
-
-    /// Returns what follows the array or the envelope, if it is another value.
-    fn take_rest(&mut self) -> Option<Undecided> {
-        let is_value = self.state == State::Over && !self.buffer.is_empty();
-        is_value.then(|| Undecided {
-            buffer: self.buffer.split(),
-            offset: self.offset,
-            line: self.line,
-            is_separated: false,
-        })
-    }
-
-    /// Returns whether the list has ended.
-    const fn has_ended(&self) -> bool {
-        matches!(self.state, State::Envelope | State::Over | State::Ignored)
-    }
-
-    /// Returns where the current value ends, if the buffer contains its end.
-    fn find_end(&mut self) -> Option<usize> {
-        while self.searched < self.buffer.len() {
-            let at = self.searched;
-            let byte = self.buffer[at];
-            if byte == b'{'
-                && self.list == List::Bare
-                && border::follows_value(&self.buffer[..at])
-                && let Some(end) = self.border(at)
-            {
-                return Some(end);
-            }
-            let end = match self.scan.step(byte) {
-                shape::Step::Inside => {
-                    self.searched += 1;
-                    continue;
+        let (scanned, found) = search.scan(&self.buffer);
+        self.skip(scanned);
+        match found {
+            Some(Found::List { depth, is_null }) => {
+                let buffer = std::mem::take(&mut self.buffer);
+                let mut values = Values::new(self, buffer, List::AtPath { depth });
+                if is_null {
+                    values.end_list();
                 }
-                shape::Step::EndsAfter => at + 1,
-                shape::Step::EndsBefore => at,
-            };
-            let limit = self.limit(end);
-            return limit.or_else(|| Some(self.borders.end(&self.buffer[..end])));
-        }
-        let limit = self.limit(self.buffer.len());
-        if self.skipping.is_some() {
-            // A border can be recognized by these bytes.
-            let rest = self.buffer.len().saturating_sub(MAX_WHITESPACE);
-            self.skip(rest);
-            self.searched = self.buffer.len();
-        }
-        limit
-    }
-
-    /// Returns where the current value ends, if the border at `at` ends it.
-    fn border(&mut self, at: usize) -> Option<usize> {
-        let limit = self.limit(at);
-        if limit.is_none() && self.skipping.is_some() {
-            return Some(at);
-        }
-        limit.or_else(|| self.borders.end_at(at, &self.buffer))
-    }
-
-    /// Limits the size of a value that reaches to `at` or beyond. If it is too large, it ends at the first border in a string. If
-    /// there is none, it is skipped.
-    fn limit(&mut self, at: usize) -> Option<usize> {
-        if at <= MAX_ROW_BYTES || self.skipping.is_some() {
-            return None;
-        }
-        let border = self.borders.first_in_string();
-        if border.is_none() {
-            self.skipping = Some(Row {
-                bytes: beginning(&self.buffer),
-                framing_error: Some(FramingError::TooLarge),
-                ..Row::new(self.offset, self.line, Bytes::new())
-            });
-        }
-        border
-    }
-
-    /// Handles a byte between values.
-    fn between(&mut self, byte: u8) {
-        match (self.list, self.state, byte) {
-            (_, State::Envelope, _) => self.skip_envelope(),
-            (_, State::Over | State::Ignored, _) => {
-                self.state = State::Ignored;
-                self.skip(self.buffer.len());
+                Ok(Some(Reader::Values(values)))
             }
-            (List::Bare, ..) => self.begin_value(),
-            (_, State::First | State::After, b']') => {
-                self.skip(1);
-                self.state = State::Over;
-                if self.list == List::Enveloped {
-                    self.state = State::Envelope;
-                    self.scan = Scan::in_object();
-                }
-            }
-            (_, State::After, b',') => {
-                self.skip(1);
-                self.state = State::Next;
-            }
-            (_, State::After, _) => self.fail("lacks a comma or a closing bracket after a value"),
-            (_, _, b',' | b']') => self.fail("lacks a value"),
-            _ => self.begin_value(),
+            Some(Found::Error(error)) => Err(error),
+            None if input == Input::Complete => Err(search.unfinished()),
+            None => Ok(None),
         }
     }
 
-    fn begin_value(&mut self) {
-        self.scan = Scan::default();
-        self.borders = Borders::default();
-        self.state = State::Value;
-    }
-
-    /// Skips the rest of the envelope, as far as the buffer contains it.
-    fn skip_envelope(&mut self) {
-        let mut count = 0;
-        for byte in &self.buffer {
-            count += 1;
-            if self.scan.step(*byte) == shape::Step::EndsAfter {
-                self.state = State::Over;
-                break;
-            }
-        }
-        self.skip(count);
-    }
-
-    /// Ends the list with an error at the current position.
-    fn fail(&mut self, what: &str) {
-        self.error = Some(FileError::new(
-            FileErrorKind::BrokenJson,
-            format!(
-                "The JSON array {what}, at byte {}, line {}. Only the rows before it were processed. Correct the array and drop \
-                 the file again.",
-                self.offset, self.line
-            ),
-        ));
-    }
-
-    /// Removes bytes from the start of the buffer, and counts them and their line ends.
-    fn skip(&mut self, bytes: usize) {
-        self.line += line_ends(&self.buffer[..bytes]);
+    /// Removes bytes from the start of the buffer, and counts them and their line ends. Returns them.
+    fn skip(&mut self, bytes: usize) -> BytesMut {
+        let skipped = self.buffer.split_to(bytes);
         self.offset += bytes as u64;
-        self.buffer.advance(bytes);
-        self.searched = 0;
-    }
-
-    /// Takes the value that ends at `searched`.
-    fn take(&mut self) -> Row {
-        let text = self.buffer.split_to(self.searched).freeze();
-        let (offset, line) = (self.offset, self.line);
-        self.offset += text.len() as u64;
-        self.line += line_ends(&text);
-        self.searched = 0;
-        self.state = if self.list == List::Bare {
-            State::First
-        } else {
-            State::After
-        };
-        if let Some(row) = self.skipping.take() {
-            return row;
-        }
-        let (_, value) = border::trim(&text);
-        Row::new(offset, line, text.slice(..value.len()))
+        self.line += line_ends(&skipped);
+        skipped
     }
 }
 

@@ -137,7 +137,7 @@ fn contains_links(start: &[u8]) -> bool {
 }
 
 /// Parses a string with its quotes; `None` if it is invalid.
-fn text(string: &[u8]) -> Option<String> {
+pub(super) fn text(string: &[u8]) -> Option<String> {
     serde_json::from_slice(string).ok()
 }
 
@@ -145,8 +145,8 @@ fn text(string: &[u8]) -> Option<String> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scan {
     /// The nesting depth after the last byte.
-    depth: u64,
-    in_string: bool,
+    pub(super) depth: u64,
+    pub(super) in_string: bool,
     /// Whether the next byte of a string is escaped.
     is_escaped: bool,
     /// Whether a byte was scanned.
@@ -165,10 +165,10 @@ pub(super) enum Step {
 }
 
 impl Scan {
-    /// Starts inside an object.
-    pub(super) fn in_object() -> Self {
+    /// Starts inside this number of nested objects.
+    pub(super) fn in_objects(depth: u64) -> Self {
         Self {
-            depth: 1,
+            depth,
             has_begun: true,
             ..Self::default()
         }

@@ -1,10 +1,19 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    super::{FramingError, MAX_ROW_BYTES},
+    *,
+};
+
+mod paths;
 
 fn rows_of(text: &[u8], records: RecordsField, chunk: usize) -> (Vec<Row>, Option<&'static str>) {
-    let mut document = Document::new(records);
+    let (found, document) = read(Document::new(records), text, chunk);
+    (found, document.error().map(|broken| broken.kind.as_str()))
+}
+
+fn read(mut document: Document, text: &[u8], chunk: usize) -> (Vec<Row>, Document) {
     let mut found = Vec::new();
     for chunk in text.chunks(chunk.max(1)) {
         document.push(chunk);
@@ -20,7 +29,7 @@ fn rows_of(text: &[u8], records: RecordsField, chunk: usize) -> (Vec<Row>, Optio
     while let Some(row) = document.finish() {
         found.push(row);
     }
-    (found, document.error().map(|broken| broken.kind.as_str()))
+    (found, document)
 }
 
 /// Returns the rows as one line of text.
@@ -276,6 +285,21 @@ fn arrays_and_envelopes_may_follow_one_another() {
     let (rows, _) = rows_of(text.as_bytes(), RecordsField::Rows, 1);
     let places: Vec<_> = rows.iter().map(|row| (row.offset, row.line)).collect();
     assert_eq!(places, [(2, 2), (6, 4), (14, 5)]);
+}
+
+#[test]
+fn what_follows_a_list_may_come_in_pieces() {
+    for text in [
+        // An escape, and a byte order mark before other text.
+        "{\"records\":[1],\"a\":\"\\ \"}[2]",
+        "[1,2]\u{feff}:",
+        "[1]\u{feff}[2]\u{feff}",
+    ] {
+        for chunk in 1..=text.len() {
+            let (rows, broken) = rows_of(text.as_bytes(), RecordsField::Rows, chunk);
+            assert_eq!((rows.len(), broken), (2, None), "{text} {chunk}");
+        }
+    }
 }
 
 #[test]
