@@ -81,9 +81,13 @@ impl<'a> Record<'a> {
     /// mean nothing without the header; but not if bytes were replaced, or if an identifier had to be guessed. A JSON row that
     /// reading changed is given back as text, because its fields would be read without the warnings.
     fn new(row: &'a Row, fields: Option<&'a Fields>, errors: &[RowError]) -> Self {
-        // An order is given back whole.
+        // An order or a group is given back whole.
         let limit = match row.framing_error {
-            Some(FramingError::BrokenOrder | FramingError::OrderTooLarge) => MAX_ROW_BYTES,
+            Some(
+                FramingError::BrokenOrder
+                | FramingError::OrderTooLarge
+                | FramingError::GroupNotAdjacent,
+            ) => MAX_ROW_BYTES,
             _ if row.rows > 1 || fields.is_some() => MAX_ROW_BYTES,
             _ => MAX_REJECT_BYTES,
         };

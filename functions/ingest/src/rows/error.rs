@@ -15,6 +15,7 @@ named! {
         WrongCellCount = "wrong_cell_count",
         BrokenOrder = "broken_order",
         OrderTooLarge = "order_too_large",
+        GroupNotAdjacent = "group_not_adjacent",
         MissingField = "missing_field",
         WrongType = "wrong_type",
         InvalidValue = "invalid_value",

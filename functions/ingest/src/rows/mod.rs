@@ -44,7 +44,7 @@ pub(crate) enum RecordsField {
     Undecided,
 }
 
-/// One row, or the adjacent CSV rows of one order.
+/// One row, or the adjacent CSV rows of one order or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     /// Where the row begins in the decompressed object, in bytes.
@@ -55,7 +55,7 @@ pub(crate) struct Row {
     pub(crate) bytes: Bytes,
     /// Why the row is invalid, as far as splitting detects it.
     pub(crate) framing_error: Option<FramingError>,
-    /// The number of rows of the file in this one: 1, or the lines of an order.
+    /// The number of rows of the file in this one: 1, or the lines of an order or group.
     pub(crate) rows: u64,
     /// The number of rows directly before this one that are skipped, because they are blank or repeat the header.
     pub(crate) skipped: u64,
@@ -84,10 +84,12 @@ pub(crate) enum FramingError {
     UnclosedQuote,
     /// CSV: a record over several lines has another number of cells than the header.
     WrongCellCount,
-    /// CSV: a record between the lines of an order cannot be read.
+    /// CSV: a record between the lines of an order, or between the records of a group, cannot be read.
     BrokenOrder,
-    /// CSV: an order has more than 1,000 lines, or more than 1 MiB.
+    /// CSV: an order or a group has more than 1,000 lines, or more than 1 MiB.
     OrderTooLarge,
+    /// CSV: an earlier group has the same key, and other groups are between them.
+    GroupNotAdjacent,
 }
 
 /// The maximum number of bytes of a row that a reject contains if the row could not be parsed.
@@ -297,11 +299,17 @@ impl From<FramingError> for RowError {
             ),
             FramingError::BrokenOrder => (
                 RowErrorCode::BrokenOrder,
-                "is an order with a line that cannot be read. Correct the line, and drop all lines of the order again.",
+                "is an order or group with a line that cannot be read. Correct the line, and drop all lines of the order or group \
+                 again.",
             ),
             FramingError::OrderTooLarge => (
                 RowErrorCode::OrderTooLarge,
-                "is an order with more than 1,000 lines or 1 MiB, the limit. Split the order.",
+                "is an order or group with more than 1,000 lines or 1 MiB, the limit. Split it.",
+            ),
+            FramingError::GroupNotAdjacent => (
+                RowErrorCode::GroupNotAdjacent,
+                "belongs to the group of earlier rows, but other groups are between them. Sort the file by the column that the mapping \
+                 groups by, and drop it again.",
             ),
         };
         Self::whole(code, problem)

@@ -1,10 +1,11 @@
-//! Maps the columns of a CSV header to places in a record. A dot nests an object; `[n]` is an array index.
+//! Maps the columns of a CSV header to places in a record. A dot nests an object; `[n]` is an array index. In a flat header, which a
+//! mapping reads, they mean nothing.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use shared::model::value::{Map, Value};
 
-use super::split::Columns;
+use super::{flat::flat_header, split::Columns};
 use crate::{
     rows::{RowError, RowErrorCode},
     text::grouped,
@@ -24,7 +25,10 @@ const FIRST_ITEM: &str = "products[0]";
 pub(super) struct Header {
     /// The names of the columns, without surrounding whitespace. A name may be empty.
     names: Vec<String>,
+    /// The fields of a record. Empty if the header is flat.
     record: Vec<(String, Node)>,
+    /// The names such as `Name#2` of columns in a flat header, whose own name an earlier column has.
+    renamed: HashMap<usize, String>,
     columns: Columns,
     /// The columns of the lines of an order, `products[0]…`, if the header has no other item of `products`. Empty if there are none.
     lines: Vec<bool>,
@@ -53,15 +57,7 @@ impl Header {
     /// # Errors
     /// There are too many columns, or a column's name cannot be used. The message names the column and the reason.
     pub(super) fn new(cells: &[Cow<'_, str>]) -> Result<Self, String> {
-        let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
-        let named = names.iter().filter(|name| !name.is_empty()).count();
-        if named > MAX_COLUMNS {
-            return Err(format!(
-                "The header has {} columns; the limit is {}. Remove columns.",
-                grouped(named),
-                grouped(MAX_COLUMNS)
-            ));
-        }
+        let names = names(cells)?;
         let mut record = Vec::new();
         for (column, name) in names.iter().enumerate() {
             if name.is_empty() {
@@ -98,30 +94,51 @@ impl Header {
                 ),
             })?;
         }
-        if record.is_empty() {
-            return Err(
-                "The header has no names. Add a first line that names the columns.".to_owned(),
-            );
-        }
         let is_item = |name: &String| name.starts_with(ITEMS);
         let is_line = |name: &String| name.starts_with(FIRST_ITEM);
         let has_lines =
             names.iter().any(is_line) && names.iter().filter(|name| is_item(name)).all(is_line);
-        let last = names.iter().rposition(|name| !name.is_empty());
         Ok(Self {
-            columns: Columns {
-                least: last.map_or(0, |last| last + 1),
-                most: names.len(),
-            },
+            columns: columns(&names),
             lines: if has_lines {
                 names.iter().map(is_line).collect()
             } else {
                 Vec::new()
             },
-            has_unnamed: named < names.len(),
+            has_unnamed: names.iter().any(String::is_empty),
             names,
+            renamed: HashMap::new(),
             record,
         })
+    }
+
+    /// Parses the cells of a flat header, whose names may be any text.
+    ///
+    /// # Errors
+    /// There are too many columns, or none has a name.
+    pub(super) fn flat(cells: &[Cow<'_, str>]) -> Result<Self, String> {
+        let names = names(cells)?;
+        let renamed = flat_header(&names).into_iter();
+        let renamed = renamed.filter(|(name, column)| names[*column] != *name);
+        Ok(Self {
+            columns: columns(&names),
+            lines: Vec::new(),
+            has_unnamed: names.iter().any(String::is_empty),
+            renamed: renamed.map(|(name, column)| (column, name)).collect(),
+            names,
+            record: Vec::new(),
+        })
+    }
+
+    /// Returns the cells of the header, without surrounding whitespace.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the name by which a mapping refers to a column; `None` if it has none, or there is no such column.
+    pub(super) fn flat_name(&self, column: usize) -> Option<&str> {
+        let renamed = self.renamed.get(&column).map(String::as_str);
+        renamed.or_else(|| self.name(column))
     }
 
     /// Returns the number of cells that a record must have.
@@ -172,13 +189,19 @@ impl Header {
 
     /// Builds the fields of a record from its cells. An empty cell is absent. An object or array is absent if all its cells are.
     pub(super) fn fields(&self, cells: &[Cow<'_, str>]) -> Result<Map, RowError> {
+        self.check_count(cells)?;
+        Ok(object(&self.record, cells))
+    }
+
+    /// Checks that a record has a cell for each column up to the last one with a name, and no value after the last column.
+    pub(super) fn check_count(&self, cells: &[Cow<'_, str>]) -> Result<(), RowError> {
         let end = cells.iter().rposition(|cell| !cell.trim().is_empty());
         let filled = end.map_or(0, |end| end + 1);
         let Columns { least, most } = self.columns;
         if cells.len() < least || filled > most {
             return Err(self.wrong_cell_count(cells.len()));
         }
-        Ok(object(&self.record, cells))
+        Ok(())
     }
 
     /// Creates the error of a record that has another number of cells than the header.
@@ -189,6 +212,32 @@ impl Header {
             grouped(self.names.len())
         );
         RowError::whole(RowErrorCode::WrongCellCount, problem)
+    }
+}
+
+/// Returns the names of the columns, without surrounding whitespace.
+///
+/// # Errors
+/// There are too many columns, or none has a name.
+fn names(cells: &[Cow<'_, str>]) -> Result<Vec<String>, String> {
+    let names: Vec<_> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+    match names.iter().filter(|name| !name.is_empty()).count() {
+        0 => Err("The header has no names. Add a first line that names the columns.".to_owned()),
+        named if named > MAX_COLUMNS => Err(format!(
+            "The header has {} columns; the limit is {}. Remove columns.",
+            grouped(named),
+            grouped(MAX_COLUMNS)
+        )),
+        _ => Ok(names),
+    }
+}
+
+/// Returns the number of cells that the records below a header with these names must have.
+fn columns(names: &[String]) -> Columns {
+    let last = names.iter().rposition(|name| !name.is_empty());
+    Columns {
+        least: last.map_or(0, |last| last + 1),
+        most: names.len(),
     }
 }
 

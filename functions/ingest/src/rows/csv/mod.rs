@@ -1,7 +1,9 @@
 //! Reads comma-separated values (RFC 4180), also with other delimiters. The first record names the columns.
 //!
-//! Blank records and records that repeat the header are skipped. Adjacent records of one order are one row. Keeps at most one record
-//! and one order in memory, each of 1 MiB, and the records after it that cannot be read, of 1 MiB together.
+//! Blank records and records that repeat the header are skipped. Adjacent records of one order or group are one row. Keeps at most one
+//! record and one group in memory, each of 1 MiB, and the records after it that cannot be read, of 1 MiB together.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use shared::model::{
@@ -15,13 +17,18 @@ use super::{
 };
 
 mod cells;
+mod flat;
+mod groups;
 mod header;
-mod orders;
+mod records;
 mod split;
+mod window;
 
 use cells::{Cells, Split, cells, is_blank, is_whitespace};
+pub(crate) use flat::flat_header;
+use groups::{Groups, Key, Line};
 use header::Header;
-use orders::{Line, Orders};
+pub(crate) use records::Records;
 use split::{Record, Splitter};
 
 /// The field that keeps cells of columns without a name.
@@ -29,15 +36,25 @@ const INVALID_FIELDS: &str = "invalid_fields";
 /// The array with the lines of an order.
 const PRODUCTS: &str = "products";
 
+/// What the names of the columns mean.
+#[derive(Debug)]
+enum Names {
+    /// Fields of a record, such as `products[0].price_paid`.
+    Fields,
+    /// Any text, for a mapping. Adjacent records with equal cells in the columns `group` are one row.
+    Any { group: Vec<String> },
+}
+
 /// Splits chunks into rows.
 #[derive(Debug)]
 pub(crate) struct Csv {
     delimiter: u8,
+    names: Names,
     splitter: Splitter,
     header: Option<Header>,
     /// The beginning of the header without quotes and whitespace, to recognize records that repeat the header.
     header_start: Vec<u8>,
-    orders: Orders,
+    groups: Groups,
     /// The number of records that were skipped after the last row.
     skipped: u64,
     /// Why no rows follow, if the header is invalid.
@@ -50,13 +67,28 @@ impl Csv {
         let delimiter = u8::try_from(delimiter).unwrap_or(b',');
         Self {
             delimiter,
+            names: Names::Fields,
             splitter: Splitter::new(delimiter),
             header: None,
             header_start: Vec::new(),
-            orders: Orders::new(delimiter),
+            groups: Groups::new(delimiter),
             skipped: 0,
             error: None,
         }
+    }
+
+    /// Reads the cells of a file for a mapping. Adjacent records with equal cells in the columns `group` are one row; if it is empty, each
+    /// record is a row.
+    pub(crate) fn mapped(delimiter: char, group: Vec<String>) -> Self {
+        Self {
+            names: Names::Any { group },
+            ..Self::new(delimiter)
+        }
+    }
+
+    /// Begins at a position, before anything is pushed.
+    pub(crate) const fn begin_at(&mut self, offset: u64, line: u64) {
+        self.splitter.begin_at(offset, line);
     }
 
     pub(crate) fn push(&mut self, chunk: &[u8]) {
@@ -65,7 +97,7 @@ impl Csv {
 
     pub(crate) fn next(&mut self) -> Option<Row> {
         loop {
-            if let Some(row) = self.orders.next() {
+            if let Some(row) = self.groups.next() {
                 return Some(row);
             }
             if self.error.is_some() {
@@ -87,8 +119,8 @@ impl Csv {
         if row.is_some() || self.error.is_some() {
             return row;
         }
-        self.orders.finish();
-        self.orders.next()
+        self.groups.finish();
+        self.groups.next()
     }
 
     pub(crate) fn error(&self) -> Option<&FileError> {
@@ -96,12 +128,12 @@ impl Csv {
     }
 
     pub(crate) fn position(&self) -> u64 {
-        let waiting = self.orders.position();
+        let waiting = self.groups.position();
         waiting.map_or_else(|| self.splitter.position(), |(offset, _)| offset)
     }
 
     pub(crate) fn line(&self) -> u64 {
-        let waiting = self.orders.position();
+        let waiting = self.groups.position();
         waiting.map_or_else(|| self.splitter.line(), |(_, line)| line)
     }
 
@@ -110,7 +142,7 @@ impl Csv {
         self.skipped
     }
 
-    /// Adds a record. Returns it as a row, unless it is the header, is skipped, or may be a line of an order.
+    /// Adds a record. Returns it as a row, unless it is the header, is skipped, or may be part of a group.
     fn add(&mut self, record: &Record) -> Option<Row> {
         let Some(header) = &self.header else {
             self.read_preamble(record);
@@ -126,11 +158,11 @@ impl Csv {
             self.limit_memory();
             return None;
         }
-        if !header.has_lines() {
+        if !self.groups.has_key() {
             let bytes = self.splitter.take(record);
             return Some(self.row(record, bytes));
         }
-        // The bytes before the record are part of an order that it may belong to.
+        // The bytes before the record are part of a group that it may belong to.
         let before = self.splitter.bytes_before(record);
         let bytes = self.splitter.take_through(record);
         let line = Line {
@@ -138,9 +170,7 @@ impl Csv {
             is_readable: record.is_readable,
             bytes,
         };
-        if let Some(header) = &self.header {
-            self.orders.add(line, header);
-        }
+        self.groups.add(line);
         self.limit_memory();
         None
     }
@@ -156,10 +186,10 @@ impl Csv {
         row
     }
 
-    /// Discards the bytes before the next record, unless they can be part of an order.
+    /// Discards the bytes before the next record, unless they can be part of a group.
     fn limit_memory(&mut self) {
         let position = self.splitter.position();
-        if self.orders.position().is_none() || self.splitter.kept() > MAX_ROW_BYTES {
+        if self.groups.position().is_none() || self.splitter.kept() > MAX_ROW_BYTES {
             self.splitter.discard_before(position);
         }
     }
@@ -208,10 +238,7 @@ impl Csv {
         if row.rows == 1 {
             return self.record(&row.bytes, header, 0);
         }
-        let mut splitter = Splitter::new(self.delimiter);
-        splitter.expect(header.columns());
-        splitter.push(&row.bytes);
-        splitter.complete();
+        let mut splitter = self.splitter_of(row, header);
         let mut order: Option<Fields> = None;
         let mut products = Vec::new();
         let mut before = Bytes::new();
@@ -247,6 +274,15 @@ impl Csv {
             order.map.insert(PRODUCTS, Value::List(products));
         }
         Ok(order)
+    }
+
+    /// Returns a splitter for the records of a row, without the rest of the file.
+    fn splitter_of(&self, row: &Row, header: &Header) -> Splitter {
+        let mut splitter = Splitter::new(self.delimiter);
+        splitter.expect(header.columns());
+        splitter.push(&row.bytes);
+        splitter.complete();
+        splitter
     }
 
     /// Builds the fields of one record. `line` is the number of the order's line, from 0, for the paths of warnings.
@@ -292,10 +328,12 @@ impl Csv {
             (None, Err(_)) => Err(invalid(
                 "The header has a character after a closing quote. Only a delimiter or a line end may follow.",
             )),
-            (None, Ok(cells)) => Header::new(&cells.texts).map_err(|detail| invalid(&detail)),
+            (None, Ok(cells)) => self
+                .header_of(&cells.texts)
+                .map_err(|detail| invalid(&detail)),
         };
         match header {
-            Ok(header) => {
+            Ok((header, key)) => {
                 let start = unquoted(record, self.delimiter);
                 let is_end =
                     |byte: &u8| *byte == self.delimiter || *byte == b'"' || is_whitespace(*byte);
@@ -303,10 +341,38 @@ impl Csv {
                 // If the first column has no name, the record begins with the delimiter.
                 self.header_start = start[..end.max(1).min(start.len())].to_vec();
                 self.splitter.expect(header.columns());
+                self.groups.join_by(key);
                 self.header = Some(header);
             }
             Err(error) => self.error = Some(error),
         }
+    }
+
+    /// Parses the cells of the header. Also returns by what records are joined.
+    ///
+    /// # Errors
+    /// The header cannot be used. The message contains the reason.
+    fn header_of(&self, cells: &[Cow<'_, str>]) -> Result<(Header, Option<Key>), String> {
+        let Names::Any { group } = &self.names else {
+            let header = Header::new(cells)?;
+            let key = header.has_lines().then(|| Key::of_order(&header));
+            return Ok((header, key));
+        };
+        let header = Header::flat(cells)?;
+        let columns = flat_header(header.names());
+        let columns: Vec<_> = group
+            .iter()
+            .map(|name| {
+                let column = columns.get(name.trim()).copied();
+                column.ok_or_else(|| {
+                    format!(
+                        "The header has no column `{name}`, by which the mapping groups rows. Export the file with this column."
+                    )
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let key = (!columns.is_empty()).then(|| Key::of_columns(&columns));
+        Ok((header, key))
     }
 }
 

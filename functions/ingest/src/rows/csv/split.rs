@@ -22,6 +22,8 @@
 //!
 //! At most 1 MiB and a chunk is kept, apart from what the caller has not taken.
 
+use std::ops::Range;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use super::{
@@ -244,6 +246,12 @@ impl Splitter {
         }
     }
 
+    /// Begins at a position of the object, before anything is pushed.
+    pub(super) const fn begin_at(&mut self, offset: u64, line: u64) {
+        self.offset = offset;
+        self.line = line;
+    }
+
     /// Sets the number of cells that the records after the header have.
     pub(super) const fn expect(&mut self, columns: Columns) {
         self.columns = Some(columns);
@@ -288,9 +296,14 @@ impl Splitter {
         self.buffer.len()
     }
 
+    /// Returns where a record is in the bytes that are neither taken nor discarded.
+    pub(super) const fn range(&self, record: &Record) -> Range<usize> {
+        self.index(record.start)..self.index(record.end)
+    }
+
     /// Returns the bytes of a record that is not taken.
     pub(super) fn bytes(&self, record: &Record) -> &[u8] {
-        &self.buffer[self.index(record.start)..self.index(record.end)]
+        &self.buffer[self.range(record)]
     }
 
     /// Takes the bytes of a record, and discards those before it.

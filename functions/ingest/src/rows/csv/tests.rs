@@ -6,6 +6,7 @@ use super::{split::Columns, *};
 use crate::rows::MAX_ROW_BYTES;
 
 mod damage;
+mod groups;
 
 /// Returns the records of a file with this delimiter, and how many bytes were searched. `columns` is the number of cells that each must
 /// have.
@@ -56,7 +57,10 @@ fn texts(record: &[u8], delimiter: u8) -> Option<Vec<String>> {
 
 /// Reads a file. Returns its rows and the reader.
 fn read(text: &[u8], delimiter: char, chunk: usize) -> (Vec<Row>, Csv) {
-    let mut csv = Csv::new(delimiter);
+    read_by(Csv::new(delimiter), text, chunk)
+}
+
+fn read_by(mut csv: Csv, text: &[u8], chunk: usize) -> (Vec<Row>, Csv) {
     let mut found = Vec::new();
     for chunk in text.chunks(chunk.max(1)) {
         csv.push(chunk);
