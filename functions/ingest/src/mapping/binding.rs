@@ -1,8 +1,7 @@
 //! Finds the columns of a mapping in the header of a file, once a file.
 
-use std::collections::HashMap;
-
 use super::document::Mapping;
+use crate::rows::flat_header;
 
 /// The column of each name of a mapping.
 pub(super) type Columns = Vec<Option<usize>>;
@@ -19,7 +18,7 @@ impl Binding {
     /// Finds the columns. The header is flat: names are trimmed, dots and brackets mean nothing, and the second column of a name
     /// is called `Name#2`.
     pub(crate) fn new(mapping: &Mapping, header: &[impl AsRef<str>]) -> Self {
-        let header = flat(header);
+        let header = flat_header(header);
         let of = |prefix: &str| -> Columns {
             let names = mapping.names.iter();
             names
@@ -67,27 +66,6 @@ impl Binding {
     }
 }
 
-/// Returns the columns by their names: trimmed, without empty ones, the second column of a name as `Name#2`.
-pub(super) fn flat(header: &[impl AsRef<str>]) -> HashMap<String, usize> {
-    let mut columns = HashMap::with_capacity(header.len());
-    let mut counts: HashMap<&str, usize> = HashMap::with_capacity(header.len());
-    for (column, name) in header.iter().enumerate() {
-        let name = name.as_ref().trim();
-        if name.is_empty() {
-            continue;
-        }
-        let count = counts.entry(name).or_insert(0);
-        *count += 1;
-        let name = if *count == 1 {
-            name.to_owned()
-        } else {
-            format!("{name}#{count}")
-        };
-        columns.entry(name).or_insert(column);
-    }
-    columns
-}
-
 /// Returns the number of a column such as `Item 3 name`.
 fn number(name: &str, before: &str, after: &str) -> Option<u32> {
     let rest = name.strip_prefix(before)?;
@@ -102,21 +80,6 @@ fn number(name: &str, before: &str, after: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn flattens_headers() {
-        let columns = flat(&[" a.b ", "", "c[0]", "d", "d", "d"]);
-        let mut names: Vec<_> = columns.into_iter().collect();
-        names.sort_by_key(|(_, column)| *column);
-        let names: Vec<_> = names
-            .iter()
-            .map(|(name, column)| (name.as_str(), *column))
-            .collect();
-        assert_eq!(
-            names,
-            [("a.b", 0), ("c[0]", 2), ("d", 3), ("d#2", 4), ("d#3", 5)]
-        );
-    }
 
     #[test]
     fn finds_numbers() {

@@ -3,14 +3,16 @@
 use shared::model::{keys::EventType, value::Map};
 
 use super::{
-    binding::flat,
     builtin::BUILT_IN,
     document::{Recognize, RecognizeBy},
     name::find,
     options,
     target::{extra, needed},
 };
-use crate::{record::RecordType, rows::json};
+use crate::{
+    record::RecordType,
+    rows::{flat_header, json},
+};
 
 /// What a file shows of itself.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +126,7 @@ fn missing<'a>(shown: Shown<'_>, candidate: &'a Candidate) -> Option<Vec<&'a str
     let names = names(&candidate.recognize).iter().map(String::as_str);
     match (shown, &candidate.recognize.by) {
         (Shown::Columns(columns), RecognizeBy::Columns(known)) => {
-            let columns = flat(columns);
+            let columns = flat_header(columns);
             if candidate.recognize.exact && columns.len() > known.len() {
                 return None;
             }

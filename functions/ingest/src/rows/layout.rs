@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::BOM;
+use super::{BOM, skip::SkippedLines};
 use crate::{
     names::named,
     source::{FileError, FileErrorKind, inflate::MAX_PEEKED_BYTES, signature},
@@ -123,6 +123,31 @@ impl Layout {
             .delimiter
             .and_then(|delimiter| u8::try_from(delimiter).ok());
         table::columns(text, delimiter.unwrap_or(b','))
+    }
+
+    /// Returns the layout of a CSV file whose header follows `skip_lines` lines, with the delimiter of that header. `start` and
+    /// `is_last` are those of [`Self::columns`]. Returns `None` if more of the content is needed.
+    ///
+    /// # Errors
+    /// The line `sep=` specifies an unsupported separator.
+    #[cfg_attr(not(test), expect(dead_code, reason = "imports use mappings next"))]
+    pub(crate) fn delimited_after(
+        self,
+        skip_lines: u64,
+        start: &[u8],
+        is_last: bool,
+    ) -> Option<Result<Self, FileError>> {
+        let text = decoded(self.encoding, start);
+        let skipped = SkippedLines::new(skip_lines).skip(&text);
+        let text = Text {
+            bytes: &text[skipped..],
+            is_last,
+        };
+        let layout = |delimiter| Self {
+            delimiter: Some(char::from(delimiter)),
+            ..self
+        };
+        table::delimiter(text).map(|delimiter| delimiter.map(layout))
     }
 }
 

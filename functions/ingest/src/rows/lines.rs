@@ -103,6 +103,12 @@ impl Lines {
         }
     }
 
+    /// Begins at a position of the object, before anything is pushed.
+    pub(super) const fn begin_at(&mut self, offset: u64, number: u64) {
+        self.offset = offset;
+        self.number = number;
+    }
+
     /// Returns where the next row begins at the earliest.
     pub(crate) fn position(&self) -> u64 {
         self.skipping.as_ref().map_or(self.offset, |row| row.offset)

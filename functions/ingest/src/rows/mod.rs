@@ -14,17 +14,30 @@ mod error;
 pub(crate) mod json;
 mod layout;
 mod lines;
+#[cfg_attr(
+    not(any(test, fuzzing)),
+    expect(dead_code, reason = "imports use mappings next")
+)]
+mod mapped;
+mod skip;
 #[cfg(test)]
 mod tests;
 mod utf16;
 mod warning;
 
 use csv::Csv;
+pub(crate) use csv::{Records, flat_header};
 use document::Document;
 pub(crate) use error::{RowError, RowErrorCode};
 pub(crate) use layout::{Encoding, Format, Layout, is_blank};
 use lines::Lines;
 pub(crate) use lines::Start;
+#[cfg_attr(
+    not(any(test, fuzzing)),
+    expect(unused_imports, reason = "imports use mappings next")
+)]
+pub(crate) use mapped::MappedInput;
+use skip::SkippedLines;
 use utf16::Transcoder;
 pub(crate) use warning::{Warning, WarningCode};
 
@@ -121,6 +134,8 @@ impl From<Map> for Fields {
 #[derive(Debug)]
 pub(crate) struct Rows {
     reader: Reader,
+    /// The lines before the header or the first row, which the reader does not get.
+    skipped_lines: SkippedLines,
     /// Converts the file, if it is UTF-16. The reader's positions are then those of the UTF-8 text.
     transcoder: Option<Transcoder>,
 }
@@ -146,6 +161,7 @@ impl Rows {
         };
         Self {
             reader,
+            skipped_lines: SkippedLines::default(),
             transcoder: Transcoder::new(layout.encoding),
         }
     }
@@ -155,6 +171,7 @@ impl Rows {
     pub(crate) fn lines(start: Start, line: Option<u64>, end: Option<u64>) -> Self {
         Self {
             reader: Reader::Lines(Lines::from(start, line.unwrap_or(1), end)),
+            skipped_lines: SkippedLines::default(),
             transcoder: None,
         }
     }
@@ -190,12 +207,22 @@ impl Rows {
     /// Adds the next chunk of the object.
     pub(crate) fn push(&mut self, chunk: &[u8]) {
         match &mut self.transcoder {
-            None => self.reader.push(chunk),
+            None => self.read(chunk),
             Some(transcoder) => {
                 let text = transcoder.push(chunk, self.reader.position());
-                self.reader.push(&text);
+                self.read(&text);
             }
         }
+    }
+
+    /// Passes text to the reader, without the lines that are skipped.
+    fn read(&mut self, text: &[u8]) {
+        let skipped = self.skipped_lines.skip(text);
+        if skipped > 0 {
+            let offset = self.reader.position() + skipped as u64;
+            self.reader.begin_at(offset, self.skipped_lines.line());
+        }
+        self.reader.push(&text[skipped..]);
     }
 
     /// Returns the next complete row, if the chunks so far contain one.
@@ -212,7 +239,7 @@ impl Rows {
     pub(crate) fn finish(&mut self) -> Option<Row> {
         if let Some(transcoder) = &mut self.transcoder {
             let text = transcoder.finish();
-            self.reader.push(&text);
+            self.read(&text);
         }
         let row = match &mut self.reader {
             Reader::Lines(lines) => lines.finish(),
@@ -269,6 +296,15 @@ impl Reader {
             Self::Lines(lines) => lines.position(),
             Self::Csv(csv) => csv.position(),
             Self::Document(document) => document.position(),
+        }
+    }
+
+    /// Begins at a position, before anything is pushed.
+    fn begin_at(&mut self, offset: u64, line: u64) {
+        match self {
+            Self::Lines(lines) => lines.begin_at(offset, line),
+            Self::Csv(csv) => csv.begin_at(offset, line),
+            Self::Document(document) => document.begin_at(offset, line),
         }
     }
 

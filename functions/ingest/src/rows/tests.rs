@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod mapped;
+
 /// Returns the rows of a file that is pushed `chunk` bytes at a time. Each row has the position and line after it. Also returns
 /// the reader.
 fn read(mut rows: Rows, text: &[u8], chunk: usize) -> (Vec<(Row, u64, u64)>, Rows) {

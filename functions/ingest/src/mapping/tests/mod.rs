@@ -23,4 +23,5 @@ mod properties;
 mod reading;
 mod recognition;
 mod samples;
+mod streamed;
 mod support;

@@ -3,7 +3,7 @@
 use super::{support::*, *};
 
 /// The samples, and the built-in mapping of each.
-const SAMPLES: [(&str, &str); 20] = [
+pub(super) const SAMPLES: [(&str, &str); 20] = [
     ("brevo/contacts.csv", "brevo-contacts"),
     ("hubspot/contacts.csv", "hubspot-contacts"),
     ("klaviyo/events.ndjson", "klaviyo-events"),
