@@ -21,7 +21,9 @@ use crate::{
     import::manifest::Manifest,
     record::Erasures,
     record::{self, Context, header},
-    rows::{self, CSV_NOTATION, Encoding, Fields, Format, Layout, Row, Rows, Start, json},
+    rows::{
+        self, CSV_NOTATION, Encoding, Fields, Format, Layout, MappedInput, Row, Rows, Start, json,
+    },
     source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification,
@@ -65,15 +67,21 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         erasures: Erasures::default(),
         event_retention_days: Some(30),
     };
-    let mut mapped = 0;
+    check_places(&found, layout.encoding, text);
+    let mapped = found.iter().filter(|row| maps(&context, &rows, row));
+    mapped.count()
+}
+
+/// Checks that rows do not overlap, and contain the bytes at their offset.
+fn check_places(found: &[Row], encoding: Encoding, text: &[u8]) {
     let mut end = 0;
-    for row in &found {
+    for row in found {
         let start = usize::try_from(row.offset).expect("an offset");
         assert!(start >= end, "rows overlap");
-        let own = rows::in_file(&row.bytes, layout.encoding);
+        let own = rows::in_file(&row.bytes, encoding);
         end = start + own.len();
         // The file may end within a unit of UTF-16.
-        let is_whole = layout.encoding == Encoding::Utf8 || end <= text.len();
+        let is_whole = encoding == Encoding::Utf8 || end <= text.len();
         if row.framing_error.is_none() && is_whole {
             assert_eq!(
                 own,
@@ -81,9 +89,80 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
                 "a row contains the bytes at its offset"
             );
         }
-        mapped += usize::from(maps(&context, &rows, row));
     }
-    mapped
+}
+
+/// Splits a CSV file as a mapping reads it. `choice` determines the number of lines before the header, from 0 to 3, and of columns that
+/// form groups, from 0 to 3. Returns how many records were decoded.
+pub fn mapped_csv(choice: u8, text: &[u8], piece: usize) -> usize {
+    let Ok(Some(layout)) = Layout::detect(Some(Format::Csv), text, true) else {
+        return 0;
+    };
+    let layout = Layout {
+        format: Format::Csv,
+        ..layout
+    };
+    let skip_lines = u64::from(choice % 4);
+    let columns = layout.columns_after(skip_lines, text, true);
+    let part = &text[..text.len().min(piece * 16)];
+    let of_part = layout.columns_after(skip_lines, part, false);
+    assert!(
+        of_part.is_none() || of_part == columns,
+        "the header depends on the size of chunks"
+    );
+    let names = columns.unwrap_or_default().into_iter();
+    let names = names.filter(|name| !name.is_empty());
+    let input = MappedInput {
+        group: names.take(usize::from(choice / 4 % 4)).collect(),
+        skip_lines,
+        rows: None,
+    };
+    let (rows, found) = mapped(layout, &input, text, piece);
+    let mut decoded = 0;
+    for row in &found {
+        if let Ok(records) = rows.records(row) {
+            assert_eq!(records.cells.len() as u64, row.rows);
+            decoded += records.cells.len();
+        }
+    }
+    decoded
+}
+
+/// Splits a JSON file as a mapping reads it. `choice` determines the path of the rows, if any. Returns how many rows were parsed.
+pub fn mapped_json(choice: u8, text: &[u8], piece: usize) -> usize {
+    const PATHS: [Option<&str>; 4] = [None, Some("records"), Some("a.records"), Some("data.items")];
+    let Ok(Some(layout)) = Layout::detect(None, text, true) else {
+        return 0;
+    };
+    let layout = Layout {
+        encoding: layout.encoding,
+        ..Layout::new(if choice / 4 % 2 == 0 {
+            Format::Json
+        } else {
+            Format::Ndjson
+        })
+    };
+    let input = MappedInput {
+        group: Vec::new(),
+        skip_lines: u64::from(choice / 8 % 4),
+        rows: PATHS[usize::from(choice % 4)].map(str::to_owned),
+    };
+    let (rows, found) = mapped(layout, &input, text, piece);
+    let parsed = found.iter().filter(|row| rows.fields(row).is_ok());
+    parsed.count()
+}
+
+/// Returns the rows of a file that a mapping reads. They must be the same, as a whole and `piece` bytes at a time.
+fn mapped(layout: Layout, input: &MappedInput, text: &[u8], piece: usize) -> (Rows, Vec<Row>) {
+    let (rows, found, broken) = cut(Rows::mapped(layout, input), text, text.len());
+    let (in_pieces, found_in_pieces, broken_in_pieces) =
+        cut(Rows::mapped(layout, input), text, piece);
+    assert_eq!(
+        (&found, broken, rows.header()),
+        (&found_in_pieces, broken_in_pieces, in_pieces.header())
+    );
+    check_places(&found, layout.encoding, text);
+    (rows, found)
 }
 
 /// Splits a text as UTF-8 and as UTF-16. Both must have the same rows. Then continues reading it as UTF-8 after one of its rows.

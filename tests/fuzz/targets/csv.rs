@@ -13,4 +13,5 @@ const KEYS: [&str; 4] = [
 fuzz_target!(|input: (u8, u8, &[u8])| {
     let (key, piece, text) = input;
     ingest::fuzz::file(KEYS[usize::from(key) % KEYS.len()], text, piece.into());
+    ingest::fuzz::mapped_csv(key, text, piece.into());
 });

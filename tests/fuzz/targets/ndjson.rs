@@ -16,6 +16,7 @@ const KEYS: [&str; 8] = [
 
 fuzz_target!(|input: (u8, u8, [u16; 3], &[u8])| {
     let (key, piece, starts, text) = input;
+    ingest::fuzz::mapped_json(key, text, piece.into());
     let key = KEYS[usize::from(key) % KEYS.len()];
     ingest::fuzz::file(key, text, piece.into());
     ingest::fuzz::ranges(text, &starts.map(usize::from));
