@@ -21,7 +21,7 @@ use crate::template::{ACCOUNT, Allow};
 /// One action of one function on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
-    /// The binary of the function.
+    /// The name of the function.
     pub function: String,
     /// The action, for example `dynamodb:Query`.
     pub action: String,
@@ -49,7 +49,7 @@ pub(crate) struct Refusal {
 }
 
 impl Permissions {
-    /// Creates the permissions. `by_function` is keyed by the functions' binaries, which are also their access keys.
+    /// Creates the permissions. `by_function` is keyed by the functions' names, which are also their access keys.
     pub(crate) fn new(by_function: BTreeMap<String, Vec<Allow>>, logs: &Logs) -> Self {
         Self {
             by_function,

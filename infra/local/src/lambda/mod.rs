@@ -80,7 +80,7 @@ struct Pool {
 }
 
 impl Lambda {
-    /// Creates the functions. `programs` is keyed by the functions' binaries; functions without a program are left out.
+    /// Creates the functions. `programs` is keyed by the functions' names; functions without a program are left out.
     pub(crate) fn new(
         functions: &BTreeMap<String, Function>,
         programs: &BTreeMap<String, Program>,
@@ -89,7 +89,7 @@ impl Lambda {
         let pools = functions.iter().filter_map(|(id, function)| {
             let pool = Pool {
                 arn: arn(id),
-                program: programs.get(&function.binary)?.clone(),
+                program: programs.get(&function.name)?.clone(),
                 logs: logs.clone(),
                 permits: Semaphore::new(function.concurrency),
                 idle: Mutex::default(),
@@ -104,12 +104,12 @@ impl Lambda {
         }
     }
 
-    /// Returns the logical id of the function with this binary.
-    pub(crate) fn with_binary(&self, binary: &str) -> Option<&str> {
+    /// Returns the logical id of the function with this name.
+    pub(crate) fn with_name(&self, name: &str) -> Option<&str> {
         let found = self
             .functions
             .iter()
-            .find(|(_, pool)| pool.function.binary == binary);
+            .find(|(_, pool)| pool.function.name == name);
         found.map(|(id, _)| id.as_str())
     }
 

@@ -76,10 +76,10 @@ impl Process {
             .spawn()
             .map_err(failed)?;
         if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(logs.clone().follow(function.binary.clone(), stdout));
+            tokio::spawn(logs.clone().follow(function.name.clone(), stdout));
         }
         if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(logs.clone().follow(function.binary.clone(), stderr));
+            tokio::spawn(logs.clone().follow(function.name.clone(), stderr));
         }
         Ok(Self {
             child,

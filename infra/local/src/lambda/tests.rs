@@ -40,6 +40,7 @@ fn fixture() -> Fixture {
     let function = Function {
         allows: Vec::new(),
         logical_id: "F".into(),
+        name: "f".into(),
         binary: "f".into(),
         timeout: Duration::from_secs(1),
         memory: 128,
@@ -143,7 +144,7 @@ async fn stopping_ends_every_process() {
     assert!(alive());
     fixture.lambda.stop().await;
     assert!(!alive());
-    assert_eq!(fixture.lambda.with_binary("f"), Some("F"));
+    assert_eq!(fixture.lambda.with_name("f"), Some("F"));
 }
 
 #[tokio::test]

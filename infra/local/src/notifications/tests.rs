@@ -66,6 +66,7 @@ async fn with_endpoint(
     let function = Function {
         allows: Vec::new(),
         logical_id: "IngestFunction".into(),
+        name: "ingest".into(),
         binary: "ingest".into(),
         timeout: Duration::from_secs(1),
         memory: 128,

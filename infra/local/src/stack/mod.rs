@@ -160,7 +160,7 @@ impl Stack {
         self.store.keys(&self.bucket, prefix)
     }
 
-    /// Invokes a function by the name of its binary and waits for its result.
+    /// Invokes a function by its name, such as `ingest`, and waits for its result.
     ///
     /// # Errors
     /// The function reported an error, its process failed, or the function does not exist.
@@ -171,7 +171,7 @@ impl Stack {
                 format!("no function {function}"),
             )
         };
-        let id = self.lambda.with_binary(function).ok_or_else(unknown)?;
+        let id = self.lambda.with_name(function).ok_or_else(unknown)?;
         let answer = self
             .lambda
             .invoke(
@@ -184,10 +184,9 @@ impl Stack {
             .map_err(|error| InvokeError::new("Local.InvalidJson", error))
     }
 
-    /// Kills the processes of a function that have an invocation. The function is named by its binary. Their invocations fail,
-    /// and events are retried.
+    /// Kills the processes of a function that have an invocation. Their invocations fail, and events are retried.
     pub fn kill_working(&self, function: &str) {
-        if let Some(id) = self.lambda.with_binary(function) {
+        if let Some(id) = self.lambda.with_name(function) {
             self.lambda.kill_working(id);
         }
     }

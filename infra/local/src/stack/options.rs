@@ -22,9 +22,9 @@ pub struct Options {
     pub dynamodb_port: u16,
     /// Values that replace the defaults of the template's parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Environment variables in addition to the template's, by the function's binary.
+    /// Environment variables in addition to the template's, by the function's name.
     pub environment: BTreeMap<String, BTreeMap<String, String>>,
-    /// Timeouts that replace the template's, by the function's binary.
+    /// Timeouts that replace the template's, by the function's name.
     pub timeouts: BTreeMap<String, Duration>,
     /// The delivery of S3's notifications.
     pub delivery: Delivery,

@@ -1,6 +1,6 @@
 //! Starts the services of a stack and connects them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl Stack {
 
         let logs = Logs::new(options.show_logs);
         let permissions = Arc::new(permissions(&functions, &logs));
-        let programs = programs(&functions, binaries, &urls, &options.environment);
+        let programs = programs(&functions, &binaries, &urls, &options.environment);
         let lambda = Arc::new(Lambda::new(&template.functions, &programs, &logs));
         let s3 = clients::s3(&urls.s3);
         let notifier = Notifier {
@@ -122,7 +122,7 @@ fn read_template(options: &Options) -> Result<Template, Error> {
     let path = workspace::root().join("template.yaml");
     let mut template = Template::read(&path, &options.parameters)?;
     for function in template.functions.values_mut() {
-        if let Some(timeout) = options.timeouts.get(&function.binary) {
+        if let Some(timeout) = options.timeouts.get(&function.name) {
             function.timeout = *timeout;
         }
     }
@@ -137,10 +137,11 @@ async fn build_functions(
     if options.lambda_endpoint.is_some() {
         return Ok(BTreeMap::new());
     }
-    let names: Vec<_> = functions
+    let names: BTreeSet<_> = functions
         .iter()
         .map(|function| function.binary.clone())
         .collect();
+    let names: Vec<_> = names.into_iter().collect();
     build::binaries(&names, options.show_build)
         .await
         .map_err(Error::Build)
@@ -179,28 +180,26 @@ fn target(endpoint: Option<String>, lambda: &Arc<Lambda>) -> Target {
 fn permissions(functions: &[Function], logs: &Logs) -> Permissions {
     let allows = functions
         .iter()
-        .map(|function| (function.binary.clone(), function.allows.clone()))
+        .map(|function| (function.name.clone(), function.allows.clone()))
         .collect();
     Permissions::new(allows, logs)
 }
 
-/// Returns the program and environment of each binary. Only `RUST_LOG` is inherited from this process.
+/// Returns the program and environment of each function, by its name. Only `RUST_LOG` is inherited from this process.
 fn programs(
     functions: &[Function],
-    binaries: BTreeMap<String, PathBuf>,
+    binaries: &BTreeMap<String, PathBuf>,
     urls: &Urls,
     overrides: &BTreeMap<String, BTreeMap<String, String>>,
 ) -> BTreeMap<String, Program> {
-    let with_environment = |(binary, path): (String, PathBuf)| {
-        let function = functions
-            .iter()
-            .find(|function| function.binary == binary)?;
+    let with_environment = |function: &Function| {
+        let path = binaries.get(&function.binary)?.clone();
         let mut environment = function.environment.clone();
         let local = [
             ("AWS_SAM_LOCAL", "true"),
             ("AWS_REGION", crate::template::REGION),
             // The access key identifies the function to DynamoDB and S3.
-            ("AWS_ACCESS_KEY_ID", binary.as_str()),
+            ("AWS_ACCESS_KEY_ID", function.name.as_str()),
             ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
             ("AWS_ENDPOINT_URL_DYNAMODB", &urls.dynamodb),
             ("AWS_ENDPOINT_URL_S3", &urls.s3),
@@ -216,8 +215,8 @@ fn programs(
                 .ok()
                 .map(|value| ("RUST_LOG".to_owned(), value)),
         );
-        environment.extend(overrides.get(&binary).cloned().unwrap_or_default());
-        Some((binary, Program { path, environment }))
+        environment.extend(overrides.get(&function.name).cloned().unwrap_or_default());
+        Some((function.name.clone(), Program { path, environment }))
     };
-    binaries.into_iter().filter_map(with_environment).collect()
+    functions.iter().filter_map(with_environment).collect()
 }

@@ -28,6 +28,7 @@ pub(super) fn function(
     };
     Some(Function {
         logical_id: id.to_owned(),
+        name: name(id),
         binary: binary.to_owned(),
         timeout: Duration::from_secs(number("Timeout").unwrap_or(3)),
         memory: number("MemorySize").unwrap_or(128),
@@ -48,6 +49,19 @@ pub(super) fn function(
             .collect(),
         allows: allows(document, resolver, properties),
     })
+}
+
+/// Returns the name of a function from its logical id.
+fn name(id: &str) -> String {
+    let id = id.strip_suffix("Function").unwrap_or(id);
+    let mut name = String::with_capacity(id.len() + 4);
+    for letter in id.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 /// Returns the environment variables. Those of later properties replace those of earlier ones.
@@ -115,4 +129,21 @@ fn allows(document: Document<'_>, resolver: &Resolver<'_>, properties: &Value) -
         }
     }
     allows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn names_are_in_kebab_case() {
+        for (id, expected) in [
+            ("IngestFunction", "ingest"),
+            ("IngestCheckFunction", "ingest-check"),
+            ("F", "f"),
+            ("Function", ""),
+        ] {
+            assert_eq!(name(id), expected, "{id}");
+        }
+    }
 }

@@ -58,6 +58,8 @@ pub(crate) struct Bucket {
 pub(crate) struct Function {
     /// The logical id in the template.
     pub(crate) logical_id: String,
+    /// The logical id without `Function`, in kebab case, for example `note-write`. Functions may share a binary, but not a name.
+    pub(crate) name: String,
     /// The Cargo package and binary, from `Metadata.BuildProperties.Binary`.
     pub(crate) binary: String,
     /// The maximum duration of one invocation.

@@ -178,7 +178,10 @@ fn routes_and_notifications_belong_to_their_functions() {
     // In the order of the events' names.
     assert_eq!(prefixes, ["work/", "drop/"]);
     let read = &template.functions["ProfileReadFunction"];
-    assert_eq!(read.binary, "profile-read");
+    assert_eq!(
+        (&*read.binary, &*read.name),
+        ("profile-read", "profile-read")
+    );
     assert!(read.notifications.is_empty());
     assert!(read.routes.contains(&Route {
         method: "GET".into(),
