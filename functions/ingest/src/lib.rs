@@ -29,9 +29,39 @@ mod rows;
 mod simulation;
 mod source;
 mod store;
+mod team_mapping;
 mod text;
 
-/// Imports the objects that an event names, until the deadline. Logs the error of the event, or of each object that failed.
+/// What to do with an object, by the prefix of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Import,
+    CheckMapping,
+}
+
+impl Task {
+    fn of(object: &ObjectVersion) -> Self {
+        if object.key.starts_with(team_mapping::name::PREFIX) {
+            Self::CheckMapping
+        } else {
+            Self::Import
+        }
+    }
+
+    async fn run(
+        self,
+        app: &App,
+        object: &ObjectVersion,
+        deadline: Deadline,
+    ) -> Result<(), IngestError> {
+        match self {
+            Self::Import => import::run::run(app, object, deadline).await,
+            Self::CheckMapping => team_mapping::check::check(app, object).await,
+        }
+    }
+}
+
+/// Imports or checks the objects that an event names, until the deadline. Logs the error of the event, or of each object that failed.
 ///
 /// # Errors
 /// A temporary failure occurred, so the event has to be sent again. A bad file is not an error; its report contains the problem.
@@ -50,7 +80,7 @@ pub async fn handle(
     // Concurrently: a slow or failing object does not delay the others.
     let runs = objects
         .iter()
-        .map(|object| import::run::run(app, object, deadline));
+        .map(|object| Task::of(object).run(app, object, deadline));
     let outcomes = futures::future::join_all(runs).await;
     let mut failures = Vec::new();
     for (object, outcome) in objects.iter().zip(outcomes) {
@@ -76,14 +106,17 @@ pub async fn handle(
     }
 }
 
-/// Returns the objects that an event names, if the table belongs to this configuration.
+/// Returns the objects that an event names. For imports, the table must belong to this configuration.
 async fn objects_of(
     app: &App,
     event: serde_json::Value,
 ) -> Result<Vec<ObjectVersion>, IngestError> {
     let objects =
         source::notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
-    if !objects.is_empty() {
+    if objects
+        .iter()
+        .any(|object| Task::of(object) == Task::Import)
+    {
         app.check_facts().await?;
     }
     Ok(objects)

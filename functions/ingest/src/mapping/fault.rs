@@ -17,6 +17,17 @@ pub(crate) struct Fault {
     pub(crate) severity: Severity,
 }
 
+impl Fault {
+    /// Creates an error of the document as a whole.
+    pub(crate) fn of_document(problem: impl Into<String>) -> Self {
+        Self {
+            place: String::new(),
+            problem: problem.into(),
+            severity: Severity::Error,
+        }
+    }
+}
+
 /// Whether a mapping with the fault can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

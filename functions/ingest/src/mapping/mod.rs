@@ -36,6 +36,9 @@ pub(crate) use recognize::{
 };
 pub(crate) use scope::{Context, FileName, Row};
 
+/// The maximum size of the document of a mapping, in bytes.
+pub(crate) const MAX_DOCUMENT_BYTES: usize = 64 << 10;
+
 impl Mapping {
     /// Reads a mapping. Returns it with its warnings.
     ///

@@ -37,10 +37,10 @@ const MAX_SKIPPED_LINES: u64 = 1_000;
 /// Parses the text of a mapping as a JSON object.
 pub(super) fn root(text: &[u8], max_bytes: usize, faults: &mut Faults) -> Option<Map> {
     if text.len() > max_bytes {
-        let (size, limit) = (grouped(text.len()), grouped(max_bytes));
+        let limit = grouped(max_bytes);
         faults.error(
             &ROOT,
-            format!("has {size} bytes; the limit is {limit}. Shorten it."),
+            format!("has more than {limit} bytes, the limit. Shorten it."),
         );
         return None;
     }

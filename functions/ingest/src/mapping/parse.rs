@@ -3,6 +3,7 @@
 use shared::model::value::{Map, Value, decimal};
 
 use super::{
+    MAX_DOCUMENT_BYTES,
     document::{
         Condition, Each, Entry, FromCell, KindOfRecord, List, Lookup, Make, Mapping, Node, Operand,
         Operation, Part, Steps, Template, Test,
@@ -14,8 +15,6 @@ use super::{
 };
 use crate::record::{path::Path, similar::similar};
 
-/// The maximum size of a mapping, in bytes.
-pub(crate) const MAX_BYTES: usize = 64 * 1024;
 /// The maximum size of a name, in bytes.
 const MAX_NAME_BYTES: usize = 256;
 const ROOT: Path<'static> = Path::Record;
@@ -29,7 +28,7 @@ const TESTS: [&str; 5] = ["present", "above", "below", "starts", "same"];
 
 /// Parses a mapping as far as possible.
 pub(super) fn parse(text: &[u8], faults: &mut Faults) -> Mapping {
-    let Some(root) = options::root(text, MAX_BYTES, faults) else {
+    let Some(root) = options::root(text, MAX_DOCUMENT_BYTES, faults) else {
         return Mapping::default();
     };
     let mut mapping = options::mapping(&root, faults);

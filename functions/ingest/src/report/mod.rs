@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The maximum length of an S3 key, in bytes.
-const MAX_KEY_BYTES: usize = 1024;
+pub(crate) const MAX_KEY_BYTES: usize = 1024;
 
 named! {
     /// The result of an import.

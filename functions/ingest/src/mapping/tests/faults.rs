@@ -290,12 +290,8 @@ fn unknown_fields_are_warnings() {
 #[test]
 fn large_mappings_are_refused() {
     let padded = format!("{}{}", with_records(RIGHT), " ".repeat(64 * 1024));
-    let error = "The mapping has 65,609 bytes; the limit is 65,536. Shorten it.";
-    assert_eq!(errors(&padded).len(), 1);
-    assert!(
-        errors(&padded)[0].ends_with("the limit is 65,536. Shorten it."),
-        "{error}"
-    );
+    let error = "The mapping has more than 65,536 bytes, the limit. Shorten it.";
+    assert_eq!(errors(&padded), [error]);
 }
 
 #[test]
