@@ -192,6 +192,11 @@ fn objects_expire() {
     assert_eq!((referred(&drop), drop_noncurrent), ("RawFileDays", 7));
     assert_eq!((referred(&rejects), rejects_noncurrent), ("RejectDays", 1));
     assert_eq!(days("work/"), (json!(14), 1));
+    assert_eq!(days("try/"), (json!(1), 1));
+    assert_eq!(days("reports/try/"), (json!(1), 1));
+    // Reports and mappings are kept. Only their older versions expire.
+    assert_eq!(days("reports/"), (json!(null), 1));
+    assert_eq!(days("mappings/"), (json!(null), 30));
     assert!(list(rules).iter().any(|rule| {
         rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].is_u64()
             && rule.get("Prefix").is_none()

@@ -54,6 +54,8 @@ pub(crate) struct RemainingCopy {
 /// How many days noncurrent versions stay after the bucket's rule has expired the object, by prefix.
 const NONCURRENT_DROP_DAYS: u64 = 7;
 const NONCURRENT_REJECT_DAYS: u64 = 1;
+/// How many days the bucket keeps tried files and their reports, with noncurrent versions.
+const TRY_DAYS: u64 = 1 + 1;
 /// How many days DynamoDB's point-in-time recovery reaches back.
 const BACKUP_DAYS: u64 = 35;
 
@@ -73,6 +75,14 @@ pub(crate) fn remaining_copies(
         RemainingCopy {
             what: "rejected rows under rejects/",
             until: reject_days.and_then(|days| after(days + NONCURRENT_REJECT_DAYS)),
+        },
+        RemainingCopy {
+            what: "tried files under try/, with their noncurrent versions",
+            until: after(TRY_DAYS),
+        },
+        RemainingCopy {
+            what: "reports of tried files under reports/try/",
+            until: after(TRY_DAYS),
         },
         RemainingCopy {
             what: "the table's backups for point-in-time recovery",
