@@ -51,7 +51,7 @@ def versions(values):
 # refuses to publish the same again and the deployment fails.
 assert source["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"], source["Transform"]
 before = versions(values)
-assert len(before) == 4, before
+assert len(before) == 5, before
 publishing = {}
 for name, parameter in parameters.items():
     allowed = map(str, parameter.get("AllowedValues", [values[name] + "1"]))
@@ -88,8 +88,9 @@ assert routes >= 5, routes
 # Both the API and S3 call the alias, so that a deployment can move them bit by bit and back.
 assert "Aliaslive" in json.dumps(api["Properties"]["Body"]["paths"])
 rules = resources["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
-assert [rule["Function"] for rule in rules] == [{"Ref": "IngestFunctionAliaslive"}] * 2, rules
-assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 4
+notified = sorted(rule["Function"]["Ref"] for rule in rules)
+assert notified == ["IngestCheckFunctionAliaslive"] + ["IngestFunctionAliaslive"] * 2, rules
+assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 5
 for name, permission in of_type("AWS::Lambda::Permission").items():
     assert permission["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
     assert {"SourceAccount", "SourceArn"} & permission["Properties"].keys(), f"{name} lets every account in"
@@ -98,8 +99,10 @@ for name, permission in of_type("AWS::Lambda::Permission").items():
 added = of_type("AWS::IAM::Role").keys() - source["Resources"].keys()
 assert added == {"CodeDeployServiceRole"}, added
 
-(invoke,) = of_type("AWS::Lambda::EventInvokeConfig").values()
-assert invoke["Properties"]["Qualifier"] == "live" and invoke["Properties"]["DestinationConfig"], invoke
+invokes = of_type("AWS::Lambda::EventInvokeConfig").values()
+assert len(invokes) == 2, invokes
+for invoke in invokes:
+    assert invoke["Properties"]["Qualifier"] == "live" and invoke["Properties"]["DestinationConfig"], invoke
 
 with open("samconfig.toml", "rb") as file:
     config = tomllib.load(file)

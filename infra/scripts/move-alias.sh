@@ -13,13 +13,13 @@ deployment, move it back to the newest version: otherwise, CodeDeploy may reject
 script lists the ten newest versions and changes nothing.
 
   --stack STACK      The stack.
-  --function NAME    profile-read, note-write, history or ingest.
+  --function NAME    profile-read, note-write, history, ingest or ingest-check.
   --to VERSION       The number of the version that takes over.
   --dry-run          Print the command instead of running it.
   --help             Print this text.
 
-A version keeps the environment that it was published with. Do not move profile-read or ingest to a version from before
-the identity key was restored.
+A version keeps the environment that it was published with. Do not move profile-read, ingest or ingest-check to a
+version from before the identity key was restored.
 
 Permissions: cloudformation:DescribeStacks, lambda:GetAlias, lambda:ListVersionsByFunction,
 lambda:GetFunctionConfiguration, lambda:UpdateAlias.
@@ -43,6 +43,7 @@ case $name in
   note-write) key=NoteWriteFunctionName ;;
   history) key=HistoryFunctionName ;;
   ingest) key=IngestFunctionName ;;
+  ingest-check) key=IngestCheckFunctionName ;;
   '') usage_error 'Specify --function.' ;;
   *) usage_error "Unknown function: $name" ;;
 esac

@@ -10,7 +10,7 @@ Usage: pause-ingest.sh --stack STACK [--resume] [--dry-run]
 
 Stops ingest: no file is imported until you run the script with --resume. While ingest is stopped, Lambda moves the
 events of new files to the failure queue, and the alarm `ingest-failures` goes off. After --resume, run
-redrive-failures.sh.
+redrive-failures.sh. Mappings are still checked, because a check stores nothing in the table.
 
   --stack STACK  The stack.
   --resume       Start ingest again, with the stack's IngestConcurrency.

@@ -8,7 +8,7 @@ usage() {
   cat <<'END'
 Usage: query-logs.sh --stack STACK [--hours N] [--dry-run] QUERY
 
-Runs a CloudWatch Logs Insights query over the stack's five log groups: the API's access log and the logs of the four
+Runs a CloudWatch Logs Insights query over the stack's six log groups: the API's access log and the logs of the five
 functions. Prints one result per line, as `field=value` separated by tabs.
 
   --stack STACK  The stack.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sends dead-lettered events to ingest again, and deletes each one that Lambda accepted.
+# Sends dead-lettered events to ingest or ingest-check again, and deletes each one that Lambda accepted.
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -9,12 +9,13 @@ usage() {
 Usage: redrive-failures.sh --stack STACK [--dry-run]
        redrive-failures.sh --queue URL --function NAME [--dry-run]
 
-Sends the events in the failure queue to ingest again. An event is deleted from the queue only after Lambda accepted
-it. Imports continue from their stored progress, so sending an event twice does no harm.
+Sends the events in the failure queue again: those of ingest-check to ingest-check, all others to ingest. An event is
+deleted from the queue only after Lambda accepted it. Imports continue from their stored progress, so sending an event
+twice does no harm.
 
   --stack STACK    The stack, from which queue and function are read.
   --queue URL      The URL of the failure queue.
-  --function NAME  The name of the function; its alias `live` receives the events.
+  --function NAME  The name of the function; its alias `live` receives all events.
   --dry-run        Print up to ten events with their errors. Change nothing.
   --help           Print this text.
 
@@ -23,7 +24,7 @@ cloudformation:DescribeStacks with --stack.
 END
 }
 
-stack='' queue='' function=''
+stack='' queue='' function='' check=''
 while [ "$#" -gt 0 ]; do
   case $1 in
     --stack) value "$1" "$@" && stack=$2 && shift 2 ;;
@@ -39,6 +40,7 @@ if [ -n "$stack" ]; then
   require_tools aws jq
   queue=$(stack_output "$stack" IngestFailuresUrl)
   function=$(stack_output "$stack" IngestFunctionName)
+  check=$(stack_output "$stack" IngestCheckFunctionName)
 else
   [ -n "$queue" ] && [ -n "$function" ] || usage_error 'Specify --stack, or --queue and --function.'
   require_tools aws jq
@@ -47,6 +49,13 @@ fi
 waiting=$(aws sqs get-queue-attributes --queue-url "$queue" --attribute-names ApproximateNumberOfMessages --output text \
   --query Attributes.ApproximateNumberOfMessages)
 printf '%s events wait in the queue.\n' "$waiting"
+
+# Prints the name of the function that an event belongs to.
+target() {
+  local failed
+  failed=$(jq --raw-output '.Body | fromjson | .requestContext.functionArn // "" | split(":")[6] // ""')
+  if [ -n "$check" ] && [ "$failed" = "$check" ]; then printf '%s' "$check"; else printf '%s' "$function"; fi
+}
 
 # Prints a dead-lettered event in one line: when and why it failed, and the objects that it names.
 describe() {
@@ -74,7 +83,7 @@ for ((turn = 0; turn < waiting + 10; turn++)); do
   describe <"$folder/message.json"
   jq '.Body | fromjson | .requestPayload // error("The message has no requestPayload.")' "$folder/message.json" >"$folder/event.json" ||
     fail 'The message is not an invocation record. It stays in the queue.'
-  aws lambda invoke --function-name "$function:live" --invocation-type Event --cli-binary-format raw-in-base64-out \
+  aws lambda invoke --function-name "$(target <"$folder/message.json"):live" --invocation-type Event --cli-binary-format raw-in-base64-out \
     --payload "file://$folder/event.json" --output text --query StatusCode "$folder/response" >/dev/null ||
     fail 'Lambda did not accept the event. It stays in the queue.'
   aws sqs delete-message --queue-url "$queue" --receipt-handle "$(jq --raw-output .ReceiptHandle "$folder/message.json")"

@@ -8,8 +8,9 @@ usage() {
   cat <<'END'
 Usage: restore-identity-key.sh --stack STACK --key-file FILE [--check] [--dry-run]
 
-Writes the identity key from a backup into the stack's secret, and gives it to profile-read and ingest. Before that, it
-compares the key with the check value in the table. It refuses a key with which the table was not written.
+Writes the identity key from a backup into the stack's secret, and gives it to profile-read, ingest and ingest-check.
+Before that, it compares the key with the check value in the table. It refuses a key with which the table was not
+written.
 
   --stack STACK    The stack.
   --key-file FILE  The backup of the key. A newline at its end is not part of the key.
@@ -48,6 +49,7 @@ key=$(cat "$file")
 table=$(stack_output "$stack" TableName)
 secret=$(stack_output "$stack" IdentityKeyArn)
 ingest=$(stack_output "$stack" IngestFunctionName)
+ingest_check=$(stack_output "$stack" IngestCheckFunctionName)
 profile_read=$(stack_output "$stack" ProfileReadFunctionName)
 
 umask 077
@@ -95,7 +97,7 @@ has_key() {
   fi
 }
 complete=true
-for function in "$ingest" "$profile_read"; do has_key "$function" || complete=false; done
+for function in "$ingest" "$ingest_check" "$profile_read"; do has_key "$function" || complete=false; done
 if $check || $complete; then
   exit
 fi
@@ -104,17 +106,20 @@ concurrency=$(stack_parameter "$stack" IngestConcurrency)
 tracing=$(stack_parameter "$stack" Tracing)
 deployment=$(stack_parameter "$stack" Deployment)
 set_ingest_concurrency "$ingest" 0
-# An alarm of ingest would stop the deployment.
-alarm=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id IngestErrors \
-  --query StackResourceDetail.PhysicalResourceId --output text)
+# An alarm of ingest or ingest-check would stop the deployment.
+alarms=()
+for id in IngestErrors IngestCheckErrors; do
+  alarms+=("$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id "$id" \
+    --query StackResourceDetail.PhysicalResourceId --output text)")
+done
 for ((turn = 0; turn < 80; turn++)); do
-  state=$(aws cloudwatch describe-alarms --alarm-names "$alarm" --query 'MetricAlarms[0].StateValue' --output text)
-  if [ "$state" != ALARM ] || $dry_run; then break; fi
-  [ "$turn" -gt 0 ] || printf 'Waiting until the alarm ingest-errors ends\n'
+  states=$(aws cloudwatch describe-alarms --alarm-names "${alarms[@]}" --query 'MetricAlarms[].StateValue' --output text)
+  if [[ $states != *ALARM* ]] || $dry_run; then break; fi
+  [ "$turn" -gt 0 ] || printf 'Waiting until the alarms ingest-errors and ingest-check-errors end\n'
   sleep 15
 done
-[ "$state" != ALARM ] || $dry_run ||
-  fail "The alarm ingest-errors does not end. Ingest is stopped. Look at its log, then run the script again."
+[[ $states != *ALARM* ]] || $dry_run ||
+  fail 'The alarm ingest-errors or ingest-check-errors does not end. Ingest is stopped. Look at the log, then run the script again.'
 
 # Updates the stack with the template that is deployed, and these parameters.
 update() {
@@ -128,7 +133,7 @@ if ! { update "Tracing=$other" Deployment=AllAtOnce && update "Tracing=$tracing"
   printf 'The stack was not updated. The functions get the key directly.\n'
 fi
 
-for function in "$ingest" "$profile_read"; do
+for function in "$ingest" "$ingest_check" "$profile_read"; do
   if has_key "$function"; then continue; fi
   aws lambda get-function-configuration --function-name "$function" --output json |
     jq --rawfile key "$folder/key" '{Variables: (.Environment.Variables + {IDENTITY_KEY: $key})}' >"$folder/environment.json"

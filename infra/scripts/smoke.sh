@@ -30,7 +30,7 @@ output() { jq --exit-status --raw-output --arg key "$1" '.Outputs[] | select(.Ou
 parameter() { jq --raw-output --arg key "$1" '.Parameters[] | select(.ParameterKey == $key).ParameterValue' <<<"$description"; }
 api=$(output ApiUrl) bucket=$(output BucketName) table=$(output TableName) queue=$(output IngestFailuresUrl)
 profile_read=$(output ProfileReadFunctionName) note_write=$(output NoteWriteFunctionName)
-history=$(output HistoryFunctionName) ingest=$(output IngestFunctionName)
+history=$(output HistoryFunctionName) ingest=$(output IngestFunctionName) ingest_check=$(output IngestCheckFunctionName)
 
 failed=0
 # check WHAT EXPECTED ACTUAL
@@ -87,9 +87,12 @@ check 'ingest may start itself' Allow \
   "$(ask lambda get-function-recursion-config --function-name "$ingest" --query RecursiveLoop)"
 check 'concurrent invocations of ingest' "$(parameter IngestConcurrency)" \
   "$(ask lambda get-function-concurrency --function-name "$ingest" --query ReservedConcurrentExecutions)"
-check 'where failed events go' "$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names QueueArn --query Attributes.QueueArn)" \
-  "$(ask lambda get-function-event-invoke-config --function-name "$ingest" --qualifier live --query DestinationConfig.OnFailure.Destination)"
-for function in "$profile_read" "$note_write" "$history" "$ingest"; do
+queue_arn=$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names QueueArn --query Attributes.QueueArn)
+for function in "$ingest" "$ingest_check"; do
+  check "where failed events of $function go" "$queue_arn" "$(ask lambda get-function-event-invoke-config --function-name "$function" \
+    --qualifier live --query DestinationConfig.OnFailure.Destination)"
+done
+for function in "$profile_read" "$note_write" "$history" "$ingest" "$ingest_check"; do
   check "$function runs on" "$(parameter Architecture)" \
     "$(ask lambda get-function-configuration --function-name "$function" --qualifier live --query 'Architectures[0]')"
 done
@@ -115,6 +118,12 @@ may "$ingest" dynamodb:Scan "$table_arn" implicitDeny
 may "$ingest" s3:GetObjectVersion "arn:aws:s3:::$bucket/drop/x" allowed
 may "$ingest" s3:GetObjectVersion "arn:aws:s3:::$bucket/reports/x" implicitDeny
 may "$ingest" s3:PutObject "arn:aws:s3:::$bucket/drop/x" implicitDeny
+may "$ingest_check" dynamodb:PutItem "$table_arn" implicitDeny
+may "$ingest_check" dynamodb:PartiQLInsert "$table_arn" implicitDeny
+may "$ingest_check" s3:GetObject "arn:aws:s3:::$bucket/mappings/x" allowed
+may "$ingest_check" s3:GetObjectVersion "arn:aws:s3:::$bucket/drop/x" implicitDeny
+may "$ingest_check" s3:PutObject "arn:aws:s3:::$bucket/drop/x" implicitDeny
+may "$ingest_check" s3:PutObject "arn:aws:s3:::$bucket/reports/drop/x" implicitDeny
 may "$ingest" logs:PutLogEvents "arn:aws:logs:us-east-1:000000000000:log-group:another:*" implicitDeny
 
 echo '== Table and bucket'

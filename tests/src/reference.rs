@@ -8,6 +8,15 @@ use serde_json::Value;
 const PARAMETERS: &str = include_str!("../../infra/docs/reference/parameters.md");
 const METRICS: &str = include_str!("../../infra/docs/reference/metrics-and-logs.md");
 
+/// The functions by logical id, as the page names them.
+const NAMES: [(&str, &str); 5] = [
+    ("HistoryFunction", "history"),
+    ("IngestCheckFunction", "ingest-check"),
+    ("IngestFunction", "ingest"),
+    ("NoteWriteFunction", "note-write"),
+    ("ProfileReadFunction", "profile-read"),
+];
+
 /// Returns the rows of all tables of `parameters.md` whose header begins with `first`: the name in the first cell, and the other cells.
 fn rows(first: &str) -> BTreeMap<&'static str, Vec<&'static str>> {
     let header = format!("| {first} |");
@@ -98,15 +107,17 @@ fn lists_every_environment_variable() {
     let mut functions_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut all = BTreeSet::new();
     let resources = template["Resources"].as_object().expect("resources");
-    for resource in resources.values() {
-        let Some(binary) = resource["Metadata"]["BuildProperties"]["Binary"].as_str() else {
+    for (id, resource) in resources {
+        if resource["Type"] != "AWS::Serverless::Function" {
             continue;
-        };
-        all.insert(binary);
+        }
+        let function = NAMES.into_iter().find(|(logical, _)| logical == id);
+        let (_, name) = function.unwrap_or_else(|| panic!("{id} has no name"));
+        all.insert(name);
         let own = &resource["Properties"]["Environment"]["Variables"];
         let common = &template["Globals"]["Function"]["Environment"]["Variables"];
         for variable in names(own).into_iter().chain(names(common)) {
-            functions_of.entry(variable).or_default().insert(binary);
+            functions_of.entry(variable).or_default().insert(name);
         }
     }
     // Variables that the template does not set are in a table whose names may be several in a cell.

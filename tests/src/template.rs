@@ -359,6 +359,54 @@ fn ingest_is_bounded() {
     );
 }
 
+/// Checks have the code of ingest, but store nothing: their role has no action that writes to the table, and puts reports only.
+#[test]
+fn checks_store_nothing() {
+    let template = template();
+    let function = |id: &str| &template["Resources"][id];
+    let (ingest, check) = (function("IngestFunction"), function("IngestCheckFunction"));
+    assert_eq!(check["Metadata"], ingest["Metadata"]);
+    let check = &check["Properties"];
+    assert_eq!(check["ReservedConcurrentExecutions"], 2);
+    assert!(check.get("RecursiveLoop").is_none());
+    assert_eq!(
+        check["EventInvokeConfig"],
+        ingest["Properties"]["EventInvokeConfig"]
+    );
+    let prefixes: Vec<_> = check["Events"]
+        .as_object()
+        .expect("events")
+        .values()
+        .map(|event| {
+            assert_eq!(referred(&event["Properties"]["Bucket"]), "Bucket");
+            event["Properties"]["Filter"]["S3Key"]["Rules"][0]["Value"].clone()
+        })
+        .collect();
+    assert_eq!(prefixes, ["mappings/"]);
+
+    let role = function("IngestCheckRole");
+    let mut resources = Vec::new();
+    for statement in statements(role) {
+        for action in one_or_more(&statement["Action"]) {
+            let action = action.as_str().expect("an action");
+            let (service, name) = action.split_once(':').expect("a service");
+            match service {
+                "dynamodb" => assert!(["GetItem", "Query"].contains(&name), "{action}"),
+                "s3" if !name.starts_with("Get") && name != "ListBucket" => {
+                    assert_eq!(name, "PutObject");
+                    resources.extend(one_or_more(&statement["Resource"]));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(resources.len(), 2);
+    for resource in resources {
+        let arn = resource["Fn::Sub"][0].as_str().expect("an ARN");
+        assert!(arn.contains("${Id}/reports/"), "{arn}");
+    }
+}
+
 /// A change of the secret's generation replaces it, and a new key changes every profile id.
 #[test]
 fn identity_key_is_retained() {
@@ -383,17 +431,24 @@ fn identity_key_is_retained() {
     );
     let reference = json!({"Fn::Sub": "{{resolve:secretsmanager:${IdentityKey}:SecretString}}"});
     let mut having = Vec::new();
-    for (_, binary, properties) in functions(&template) {
+    for (id, _, properties) in functions(&template) {
         if properties.to_string().contains("IdentityKey") {
             assert_eq!(
                 properties["Environment"]["Variables"]["IDENTITY_KEY"],
                 reference
             );
-            having.push(binary);
+            having.push(id);
         }
     }
     having.sort();
-    assert_eq!(having, ["ingest", "profile-read"]);
+    assert_eq!(
+        having,
+        [
+            "IngestCheckFunction",
+            "IngestFunction",
+            "ProfileReadFunction"
+        ]
+    );
     assert!(!template["Globals"].to_string().contains("IdentityKey"));
     // The environment of a function shows the key to everyone who may read its configuration.
     assert_eq!(
