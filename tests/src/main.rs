@@ -21,6 +21,7 @@ mod hostile;
 mod imports;
 mod ingest;
 mod limits;
+mod mappings;
 mod metrics;
 mod note_write;
 mod permissions;

@@ -1,4 +1,5 @@
-//! Shows imports: a progress bar for each long import in a terminal, and in any case one line when an import ends.
+//! Shows imports and checks of mappings: a progress bar for each long import in a terminal, and in any case one line when an import
+//! or a check ends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write as _;
@@ -101,6 +102,9 @@ impl<'a> Progress<'a> {
                     self.finish(version_id, &key, &line);
                     return Some(Ok((key, Some(report))));
                 }
+                Ok(ImportEvent::MappingChecked { key, report }) => {
+                    self.print(&report_line::mapping(&key, &report));
+                }
                 Ok(ImportEvent::Failed {
                     key,
                     version_id,
@@ -160,9 +164,13 @@ impl<'a> Progress<'a> {
             bar.finish_and_clear();
             self.bars.remove(&bar);
         }
+        self.print(line);
+        self.count_waiting();
+    }
+
+    fn print(&self, line: &str) {
         // Not an error: standard error may be closed.
         let _ = self.suspend_bars(|| writeln!(std::io::stderr(), "{line}"));
-        self.count_waiting();
     }
 
     /// Updates the count of waiting files.

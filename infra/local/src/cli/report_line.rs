@@ -1,4 +1,4 @@
-//! Formats the result of an import as one line, for the user who dropped the file. Pure.
+//! Formats the result of an import, or of the check of a mapping, as one line, for the user who put the file. Pure.
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
@@ -76,6 +76,37 @@ fn unknown(field: &Value) -> String {
         text += &format!("; did you mean {like}?");
     }
     text
+}
+
+/// Returns the line for a mapping that was checked, with its first error, and one more for each warning up to [`MAX_LISTED`].
+pub(crate) fn mapping(key: &str, report: &Value) -> String {
+    let status = report["status"].as_str().unwrap_or_default();
+    let mut line = format!("{key}: {status}");
+    if report["overrides_builtin"] == true {
+        line += ", takes precedence over the built-in mapping of this name";
+    }
+    let errors = report["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    if let Some(first) = errors.first() {
+        line += &format!(": {}", finding(first));
+    }
+    if errors.len() > 1 {
+        line += &format!(
+            " ({} more under `errors` in reports/{key})",
+            errors.len() - 1
+        );
+    }
+    let mut lines = vec![escape_control(&line)];
+    lines.extend(listed(report, "warnings", "warning", finding));
+    lines.join("\n")
+}
+
+/// Returns an error or warning of a mapping: its place in the document, if it has one, and the problem.
+fn finding(finding: &Value) -> String {
+    let problem = finding["problem"].as_str().unwrap_or_default();
+    match finding["place"].as_str().unwrap_or_default() {
+        "" => format!("The mapping {problem}"),
+        place => format!("{place} {problem}"),
+    }
 }
 
 /// Returns the line for an import that failed.
@@ -222,6 +253,27 @@ mod tests {
             "  unknown field: x, 3 times",
         ];
         assert_eq!(line(KEY, &report), expected.join("\n"));
+    }
+
+    #[test]
+    fn shows_the_first_error_of_a_mapping() {
+        const KEY: &str = "mappings/pos.json";
+        let mut report =
+            json!({"status": "valid", "overrides_builtin": false, "errors": [], "warnings": []});
+        assert_eq!(mapping(KEY, &report), "mappings/pos.json: valid");
+        report["overrides_builtin"] = json!(true);
+        let unknown = json!({"place": "records[0].record.x\u{1b}", "problem": "is unknown."});
+        report["warnings"] = json!([unknown]);
+        assert_eq!(
+            mapping(KEY, &report),
+            "mappings/pos.json: valid, takes precedence over the built-in mapping of this name\n  warning: records[0].record.x\\u{1b} is unknown."
+        );
+        let missing = json!({"place": "", "problem": "has an invalid name."});
+        let report = json!({"status": "invalid", "errors": [missing, unknown, unknown]});
+        assert_eq!(
+            mapping(KEY, &report),
+            "mappings/pos.json: invalid: The mapping has an invalid name. (2 more under `errors` in reports/mappings/pos.json)"
+        );
     }
 
     #[test]

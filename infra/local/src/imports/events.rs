@@ -1,4 +1,5 @@
-//! Observes imports from outside the functions. In: objects stored in the bucket and log lines of ingest. Out: import events.
+//! Observes imports and checks of mappings from outside the functions. In: objects stored in the bucket and log lines of ingest.
+//! Out: import events.
 //!
 //! The consumer decides which imports matter and how long to wait.
 //!
@@ -15,6 +16,10 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use crate::s3::Created;
 use crate::stack::Stack;
 
+/// The key prefix of mappings.
+const MAPPINGS: &str = "mappings/";
+/// The key prefix of the reports on mappings.
+const MAPPING_REPORTS: &str = "reports/mappings/";
 /// The message that ingest logs for an invocation in progress.
 const UNDER_WAY: &str = "import under way";
 
@@ -52,8 +57,8 @@ pub enum ImportEvent {
         /// The report. It may contain the result that the file was rejected.
         report: Value,
     },
-    /// All attempts at a byte range of the import failed. The event is dead-lettered under `failed/`. There is no report until
-    /// the event has been sent again and succeeded.
+    /// All attempts at a byte range of the import, or at the check of a mapping, failed. The event is dead-lettered under
+    /// `failed/`. There is no report until the event has been sent again and succeeded.
     Failed {
         /// The object's key.
         key: String,
@@ -61,6 +66,13 @@ pub enum ImportEvent {
         version_id: String,
         /// The error of the function, or of its process.
         reason: String,
+    },
+    /// A mapping that was put was checked.
+    MappingChecked {
+        /// The mapping's key.
+        key: String,
+        /// The report. It may contain the result that the mapping is invalid.
+        report: Value,
     },
 }
 
@@ -199,8 +211,13 @@ impl ImportEvents {
         })
     }
 
-    /// Returns the end of an import, if a stored object is a report or a failed event.
+    /// Returns the end of an import or of a check, if a stored object is a report or a failed event.
     async fn end(&mut self, stack: &Stack, stored: &str) -> Option<ImportEvent> {
+        if stored.starts_with(MAPPING_REPORTS) {
+            let report = json(stack, stored).await?;
+            let key = stored.trim_start_matches("reports/").to_owned();
+            return Some(ImportEvent::MappingChecked { key, report });
+        }
         if stored.starts_with("reports/") {
             let report = json(stack, stored).await?;
             let (key, version_id) = (text(&report["key"]), text(&report["version_id"]));
@@ -222,9 +239,11 @@ impl ImportEvents {
             let manifest = json(stack, &key).await?;
             (key, version_id) = (text(&manifest["key"]), text(&manifest["version_id"]));
         }
-        let import = self.running.get_mut(&(key.clone(), version_id.clone()))?;
-        if std::mem::replace(&mut import.failed, true) {
-            return None;
+        if !key.starts_with(MAPPINGS) {
+            let import = self.running.get_mut(&(key.clone(), version_id.clone()))?;
+            if std::mem::replace(&mut import.failed, true) {
+                return None;
+            }
         }
         let error = &failed["responsePayload"];
         let (kind, message) = (text(&error["errorType"]), text(&error["errorMessage"]));

@@ -123,7 +123,9 @@ impl<'a> Imports<'a> {
                 ImportEvent::Failed { key, reason, .. } => {
                     return Some(Err(self.stack.not_imported(key, reason)));
                 }
-                ImportEvent::Dropped { .. } | ImportEvent::UnderWay { .. } => {}
+                ImportEvent::Dropped { .. }
+                | ImportEvent::UnderWay { .. }
+                | ImportEvent::MappingChecked { .. } => {}
             }
         }
         None
