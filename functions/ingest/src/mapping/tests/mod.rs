@@ -13,12 +13,13 @@ use shared::{
 
 use super::*;
 use crate::{
-    record::{Context as RecordContext, Erasures, map_record},
-    rows::{Encoding, Fields, Format, json},
+    record::{Context as RecordContext, Erasures, MappedRecord, Rejection, map_record},
+    rows::{Encoding, Fields, Format, RowError, json},
 };
 
 mod faults;
 mod language;
+mod pages;
 mod properties;
 mod reading;
 mod recognition;

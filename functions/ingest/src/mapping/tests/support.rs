@@ -134,8 +134,8 @@ pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped
     }
 }
 
-/// Returns what a record stores: each item, or the error of the record.
-pub(super) fn stored(fields: Fields) -> Result<Vec<String>, String> {
+/// Maps the fields of a record to items.
+fn mapped_record(fields: Fields) -> Result<MappedRecord, Rejection> {
     let key = IdentityKey::new("key").unwrap();
     let context = RecordContext {
         key: &key,
@@ -147,8 +147,17 @@ pub(super) fn stored(fields: Fields) -> Result<Vec<String>, String> {
         event_retention_days: None,
     };
     let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), 0);
-    let mapped = map_record(&context, version, fields)
-        .map_err(|rejection| format!("{:?}", rejection.errors))?;
+    map_record(&context, version, fields)
+}
+
+/// Returns the errors of a record.
+pub(super) fn errors(fields: Fields) -> Vec<RowError> {
+    mapped_record(fields).map_or_else(|rejection| rejection.errors, |_| Vec::new())
+}
+
+/// Returns what a record stores: each item, or the error of the record.
+pub(super) fn stored(fields: Fields) -> Result<Vec<String>, String> {
+    let mapped = mapped_record(fields).map_err(|rejection| format!("{:?}", rejection.errors))?;
     assert_eq!(mapped.warnings, []);
     let links = mapped
         .links
