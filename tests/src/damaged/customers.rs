@@ -3,7 +3,8 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use super::{case::summary, given, lines};
+use super::{given, lines};
+use crate::support::case::summary;
 use crate::support::{events::api_event, shared::SharedApp};
 
 fn text(given: &[u8]) -> &str {

@@ -4,7 +4,6 @@
 //! The files in `tests/fixtures/cases` are modeled on public bug reports about comparable products. The number in a key is that of the
 //! file. Cases about figures, identifiers and erasures are in `read` and `erasure`, beside the tests of their rules.
 
-mod case;
 mod csv;
 mod customers;
 mod encodings;
@@ -21,7 +20,7 @@ macro_rules! given {
 }
 use given;
 
-use case::{Case, case, check};
+use crate::support::case::{Case, case, check};
 
 /// Returns the rows of a JSON file, one in each line.
 fn lines(rows: &[serde_json::Value]) -> String {

@@ -3,6 +3,7 @@
 
 pub(crate) mod api;
 pub(crate) mod app;
+pub(crate) mod case;
 pub(crate) mod contract;
 pub(crate) mod environment;
 pub(crate) mod erasures;

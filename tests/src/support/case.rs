@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use crate::support::shared::SharedApp;
+use super::shared::SharedApp;
 
 /// A file, and what happens to it.
-pub(super) struct Case {
+pub(crate) struct Case {
     /// The key below `drop/`.
     key: String,
     content: Vec<u8>,
@@ -23,7 +23,7 @@ pub(super) struct Case {
 }
 
 /// Creates a case. The report is listed in the notation of [`summary`], in any order.
-pub(super) fn case(key: &str, content: impl AsRef<[u8]>, report: &[&str]) -> Case {
+pub(crate) fn case(key: &str, content: impl AsRef<[u8]>, report: &[&str]) -> Case {
     Case {
         key: format!("drop/{key}"),
         content: content.as_ref().to_vec(),
@@ -36,31 +36,31 @@ pub(super) fn case(key: &str, content: impl AsRef<[u8]>, report: &[&str]) -> Cas
 
 impl Case {
     /// Adds the rows that are rejected, as they are returned.
-    pub(super) fn rejects(mut self, rows: &[&str]) -> Self {
+    pub(crate) fn rejects(mut self, rows: &[&str]) -> Self {
         self.rejects = Some(rows.iter().map(|row| (*row).to_owned()).collect());
         self
     }
 
     /// Adds a part of the message of each rejected row.
-    pub(super) fn says(mut self, parts: &[&str]) -> Self {
+    pub(crate) fn says(mut self, parts: &[&str]) -> Self {
         self.messages = Some(parts.iter().map(|part| (*part).to_owned()).collect());
         self
     }
 
     /// Adds what the profile of an email address contains; null if there is none.
-    pub(super) fn shows(self, email: &str, expected: Value) -> Self {
+    pub(crate) fn shows(self, email: &str, expected: Value) -> Self {
         self.shows_link(json!({"email": email}), expected)
     }
 
     /// Adds what the profile of an identifier contains; null if there is none.
-    pub(super) fn shows_link(mut self, link: Value, expected: Value) -> Self {
+    pub(crate) fn shows_link(mut self, link: Value, expected: Value) -> Self {
         self.profiles.push((link, expected));
         self
     }
 }
 
 /// Drops the files of all cases and compares what happens. Panics with all differences together.
-pub(super) async fn check(cases: Vec<Case>) {
+pub(crate) async fn check(cases: Vec<Case>) {
     let app = SharedApp::get().await;
     let files = cases
         .iter()
@@ -123,7 +123,7 @@ fn sorted(mut lines: Vec<String>) -> Vec<String> {
 
 /// Returns the contents of a report in lines: the status with the counts that are not 0, the problem, and the entries of each list
 /// as code or name, field, count and place. A place is the line and the offset.
-pub(super) fn summary(report: &Value) -> Vec<String> {
+pub(crate) fn summary(report: &Value) -> Vec<String> {
     let status = report["status"].as_str().expect("a status");
     let counts: Vec<_> = [
         "read",
