@@ -382,7 +382,7 @@ fn checks_store_nothing() {
             event["Properties"]["Filter"]["S3Key"]["Rules"][0]["Value"].clone()
         })
         .collect();
-    assert_eq!(prefixes, ["mappings/"]);
+    assert_eq!(prefixes, ["mappings/", "try/"]);
 
     let role = function("IngestCheckRole");
     let mut resources = Vec::new();

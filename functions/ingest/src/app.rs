@@ -29,6 +29,8 @@ pub struct App {
     pub(crate) s3: aws_sdk_s3::Client,
     /// Uncompressed NDJSON objects larger than this, in bytes, are divided into ranges.
     pub(crate) chunk_bytes: u64,
+    /// The currency of amounts without one, for the profiles of files that are tried.
+    pub(crate) currency: String,
     /// How often Lambda retries a failed event.
     pub(crate) max_retries: u64,
     /// How long events are kept, in days.
@@ -66,6 +68,7 @@ impl App {
             key: config.require_identity_key()?,
             identifiers: config.identifiers,
             table: config.table(),
+            currency: config.currency.clone(),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
             chunk_bytes: config.chunk_bytes,
             max_retries: config.max_retries,

@@ -19,6 +19,7 @@ use shared::{
 use crate::{
     import::drop_key::DropKey,
     import::manifest::Manifest,
+    import::reading::records_field,
     record::Erasures,
     record::{self, Context, header},
     rows::{
@@ -52,8 +53,8 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         return 0;
     };
     let columns = layout.columns(text, true).unwrap_or_default();
-    let _ = header::check(&columns, drop.record_type);
-    let new = || Rows::new(layout, drop.records_field());
+    let _ = header::check(&columns, drop.record_type());
+    let new = || Rows::new(layout, records_field(drop.record_type()));
     let (rows, found, broken) = cut(new(), text, text.len());
     let (_, in_pieces, broken_in_pieces) = cut(new(), text, piece);
     assert_eq!((&found, &broken), (&in_pieces, &broken_in_pieces));
@@ -61,8 +62,8 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let context = Context {
         key: &identity_key,
         identifiers: IdentifierRules::default(),
-        source: &drop.source,
-        record_type: drop.record_type,
+        source: drop.source.as_deref().unwrap_or("default"),
+        record_type: drop.record_type(),
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
         event_retention_days: Some(30),
@@ -178,7 +179,7 @@ pub fn text(key: &str, text: &str, piece: usize, after: usize) {
             encoding,
             ..Layout::new(format)
         };
-        let rows = Rows::new(layout, drop.records_field());
+        let rows = Rows::new(layout, records_field(drop.record_type()));
         cut(rows, bytes, piece).1
     };
     let rows = rows_of(Encoding::Utf8, text.as_bytes());

@@ -16,10 +16,6 @@ mod error;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod import;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "imports use mappings next")
-)]
 mod mapping;
 mod names;
 mod record;
@@ -31,11 +27,13 @@ mod source;
 mod store;
 mod team_mapping;
 mod text;
+mod trial;
 
 /// What to do with an object, by the prefix of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
     Import,
+    Try,
     CheckMapping,
 }
 
@@ -43,6 +41,8 @@ impl Task {
     fn of(object: &ObjectVersion) -> Self {
         if object.key.starts_with(team_mapping::name::PREFIX) {
             Self::CheckMapping
+        } else if object.key.starts_with(trial::PREFIX) {
+            Self::Try
         } else {
             Self::Import
         }
@@ -56,12 +56,13 @@ impl Task {
     ) -> Result<(), IngestError> {
         match self {
             Self::Import => import::run::run(app, object, deadline).await,
+            Self::Try => trial::run(app, object, deadline).await,
             Self::CheckMapping => team_mapping::check::check(app, object).await,
         }
     }
 }
 
-/// Imports or checks the objects that an event names, until the deadline. Logs the error of the event, or of each object that failed.
+/// Imports, tries or checks the objects that an event names, until the deadline. Logs the error of the event, or of each object that failed.
 ///
 /// # Errors
 /// A temporary failure occurred, so the event has to be sent again. A bad file is not an error; its report contains the problem.

@@ -28,6 +28,7 @@ mod erasures;
 mod facts;
 mod imports;
 mod notes;
+mod preview;
 pub mod products;
 pub mod reader;
 mod reads;

@@ -137,6 +137,18 @@ impl Write {
         self.data.as_str()
     }
 
+    pub(super) const fn link(&self) -> Option<&EncodedMap> {
+        self.link.as_ref()
+    }
+
+    pub(super) fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    pub(super) const fn data(&self) -> &EncodedMap {
+        &self.data
+    }
+
     /// Returns whether the item contains the identifier of its customer.
     pub const fn has_link(&self) -> bool {
         self.link.is_some()

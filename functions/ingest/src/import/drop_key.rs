@@ -1,15 +1,18 @@
-//! Parses the key of a dropped object: `drop/{record_type}/[{source}/]{anything}[.{extension}]`.
+//! Parses the key of a dropped object: `drop/{folder}/[{source}/]{anything}[.{extension}]`. The folder is a record type, the name of a
+//! mapping, `auto` or `mixed`.
 //!
-//! A folder after the record type that is not a valid source, such as a year, is part of the file name.
+//! A folder after the first one that is not a valid source, such as a year, is part of the file name.
 
 use crate::{
-    record::RecordType,
-    rows::{Format, RecordsField},
+    mapping,
+    record::{RecordType, similar::similar},
+    rows::Format,
     source::{FileError, FileErrorKind},
+    team_mapping::name::check_name,
 };
 
-/// The source of a file that is not in a source's folder.
-const DEFAULT_SOURCE: &str = "default";
+/// The source of a file that is not in a source's folder, unless its mapping specifies one.
+pub(crate) const DEFAULT_SOURCE: &str = "default";
 /// The maximum length of a source's name, in characters.
 const MAX_SOURCE_CHARS: usize = 64;
 /// The end of the name of an empty object that Hadoop puts for a folder.
@@ -20,21 +23,40 @@ const RESERVED_SOURCES: [&str; 2] = ["agents", "system"];
 /// The parsed key of a dropped object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DropKey {
-    /// The folder's name: a record type, or `mixed`.
-    pub(crate) folder: String,
-    /// The record type; `None` in `mixed`, where each record specifies its own.
-    pub(crate) record_type: Option<RecordType>,
-    /// The source that delivers the file.
-    pub(crate) source: String,
+    /// The folder's name.
+    pub(crate) name: String,
+    /// What the folder says about the rows.
+    pub(crate) folder: Folder,
+    /// The source in whose folder the file is.
+    pub(crate) source: Option<String>,
     /// The format that the extension specifies; `None` if the content decides. Compression is always detected from the content.
     pub(crate) format: Option<Format>,
 }
 
-fn unknown_record_type() -> FileError {
-    FileError::new(
-        FileErrorKind::UnknownRecordType,
-        "The file is not in the folder of a record type. Drop it as drop/{record_type}/[{source}/]{name}.ndjson.",
-    )
+/// The folder of a dropped object, which decides how its rows become records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// The rows are records of one type.
+    RecordType(RecordType),
+    /// `mixed`: each row specifies its record type.
+    Mixed,
+    /// `auto`: the content decides.
+    Auto,
+    /// The mapping of this name makes the records.
+    Mapping,
+}
+
+/// Creates the error of a file in a folder that is no record type and no mapping.
+pub(crate) fn unknown_folder(name: &str) -> FileError {
+    let built_in = mapping::BUILT_IN.iter().map(|(name, _)| *name);
+    let known = RecordType::names().chain(built_in);
+    let like = similar(name, known).map(|like| format!(" Did you mean `{like}`?"));
+    let detail = format!(
+        "The folder of the file is not the name of a record type or of a mapping.{} Drop the file as drop/{{record_type}}/[{{source}}/]{{name}}, \
+         drop/{{mapping}}/[{{source}}/]{{name}} or drop/auto/[{{source}}/]{{name}}.",
+        like.unwrap_or_default()
+    );
+    FileError::new(FileErrorKind::UnknownRecordType, detail)
 }
 
 fn reserved_source() -> FileError {
@@ -44,46 +66,55 @@ fn reserved_source() -> FileError {
     )
 }
 
+/// Returns a key without `drop/` or `try/`.
+fn without_prefix(key: &str) -> Option<&str> {
+    key.strip_prefix("drop/")
+        .or_else(|| key.strip_prefix("try/"))
+}
+
 /// Returns whether an object is not meant to be imported: a folder marker, or a file whose name, or the name of one of its folders,
 /// begins with `_` or `.`. Spark, Hive and operating systems name their own files so, such as `_SUCCESS`, `_temporary/` and
 /// `.DS_Store`. As in Spark, a folder such as `_date=2026` is a partition.
 pub(crate) fn is_hidden(key: &str) -> bool {
-    let names = key.strip_prefix("drop/").unwrap_or(key).split('/');
+    let names = without_prefix(key).unwrap_or(key).split('/');
     let is_own =
         |name: &str| name.starts_with('.') || (name.starts_with('_') && !name.contains('='));
     key.ends_with('/') || key.ends_with(FOLDER_MARKER) || names.into_iter().any(is_own)
 }
 
 impl DropKey {
-    /// Parses the key of a dropped object.
+    /// Parses the key of a dropped object, or of one under `try/`. Whether there is a mapping of the folder's name is not known here.
     pub(crate) fn parse(key: &str) -> Result<Self, FileError> {
-        let path = key.strip_prefix("drop/").ok_or_else(unknown_record_type)?;
-        let (folder, rest) = path.split_once('/').ok_or_else(unknown_record_type)?;
-        let record_type = match folder {
-            "mixed" => None,
-            folder => Some(folder.parse().map_err(|()| unknown_record_type())?),
+        let path = without_prefix(key).unwrap_or_default();
+        let (name, rest) = path.split_once('/').ok_or_else(|| unknown_folder(""))?;
+        let folder = match name {
+            "mixed" => Folder::Mixed,
+            "auto" => Folder::Auto,
+            name => match name.parse() {
+                Ok(record_type) => Folder::RecordType(record_type),
+                Err(()) if check_name(name).is_ok() => Folder::Mapping,
+                Err(()) => return Err(unknown_folder(name)),
+            },
         };
         let folder_of_source = rest.split_once('/').map(|(folder, _)| folder);
-        let source = folder_of_source
-            .filter(|folder| is_source(folder))
-            .unwrap_or(DEFAULT_SOURCE);
-        if RESERVED_SOURCES.contains(&source) {
+        let source = folder_of_source.filter(|folder| is_source(folder));
+        if source.is_some_and(|source| RESERVED_SOURCES.contains(&source)) {
             return Err(reserved_source());
         }
         Ok(Self {
-            folder: folder.to_owned(),
-            record_type,
-            source: source.to_owned(),
+            name: name.to_owned(),
+            folder,
+            source: source.map(str::to_owned),
             format: format(&rest.to_ascii_lowercase()),
         })
     }
 
-    /// Returns the meaning of a field `records` in the file's first object.
-    pub(crate) const fn records_field(&self) -> RecordsField {
-        match self.record_type {
-            Some(RecordType::Unify | RecordType::Forget) => RecordsField::Links,
-            Some(_) => RecordsField::Rows,
-            None => RecordsField::Undecided,
+    /// Returns the record type that the folder specifies.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) const fn record_type(&self) -> Option<RecordType> {
+        match self.folder {
+            Folder::RecordType(record_type) => Some(record_type),
+            Folder::Mixed | Folder::Auto | Folder::Mapping => None,
         }
     }
 }
@@ -113,30 +144,29 @@ fn format(name: &str) -> Option<Format> {
 
 #[cfg(test)]
 mod tests {
+    use shared::model::keys::EventType;
+
     use super::*;
 
     #[test]
     fn folders_name_type_and_source() {
         let parse = |key: &str| {
             DropKey::parse(key)
-                .map(|key| (key.folder, key.source))
+                .map(|key| (key.name, key.source))
                 .map_err(|error| error.kind)
         };
-        let ok = |folder: &str, source: &str| Ok((folder.to_owned(), source.to_owned()));
-        assert_eq!(parse("drop/purchase/a b.ndjson"), ok("purchase", "default"));
+        let ok = |folder: &str, source: &str| Ok((folder.to_owned(), Some(source.to_owned())));
+        let no_source = |folder: &str| Ok((folder.to_owned(), None));
+        assert_eq!(parse("drop/purchase/a b.ndjson"), no_source("purchase"));
         assert_eq!(
             parse("drop/purchase/pos/2026/10/a.JSONL"),
             ok("purchase", "pos")
         );
         assert_eq!(parse("drop/mixed/x/y.ndjson"), ok("mixed", "x"));
-        assert_eq!(
-            parse("drop/orders/a.ndjson"),
-            Err(FileErrorKind::UnknownRecordType)
-        );
-        assert_eq!(
-            parse("drop/a.ndjson"),
-            Err(FileErrorKind::UnknownRecordType)
-        );
+        for unknown in ["Orders/a.ndjson", "customer_records/a", "a.ndjson", "/a"] {
+            let key = format!("drop/{unknown}");
+            assert_eq!(parse(&key), Err(FileErrorKind::UnknownRecordType), "{key}");
+        }
         for name in [
             "2026/11/20/a.ndjson",
             "2026-11-20/a.ndjson",
@@ -149,19 +179,19 @@ mod tests {
         ] {
             assert_eq!(
                 parse(&format!("drop/purchase/{name}")),
-                ok("purchase", "default"),
+                no_source("purchase"),
                 "{name}"
             );
         }
         let longest = "s".repeat(MAX_SOURCE_CHARS);
         for (folder, expected) in [
-            ("p2026", "p2026"),
-            ("2026-q4", "2026-q4"),
-            (longest.as_str(), longest.as_str()),
-            (&format!("{longest}s"), "default"),
+            ("p2026", ok("purchase", "p2026")),
+            ("2026-q4", ok("purchase", "2026-q4")),
+            (longest.as_str(), ok("purchase", &longest)),
+            (&format!("{longest}s"), no_source("purchase")),
         ] {
             let key = format!("drop/purchase/{folder}/a.ndjson");
-            assert_eq!(parse(&key), ok("purchase", expected), "{folder}");
+            assert_eq!(parse(&key), expected, "{folder}");
         }
         for reserved in RESERVED_SOURCES {
             assert_eq!(
@@ -227,15 +257,35 @@ mod tests {
     }
 
     #[test]
-    fn unify_and_forget_hold_records_of_their_own() {
-        for (folder, expected) in [
-            ("unify", RecordsField::Links),
-            ("forget", RecordsField::Links),
-            ("purchase", RecordsField::Rows),
-            ("mixed", RecordsField::Undecided),
+    fn folders_decide_how_rows_are_read() {
+        for (name, folder) in [
+            (
+                "purchase",
+                Folder::RecordType(RecordType::Event(EventType::Purchase)),
+            ),
+            ("unify", Folder::RecordType(RecordType::Unify)),
+            ("mixed", Folder::Mixed),
+            ("auto", Folder::Auto),
+            ("shopify-orders", Folder::Mapping),
+            ("till7", Folder::Mapping),
         ] {
-            let key = DropKey::parse(&format!("drop/{folder}/a.json")).unwrap();
-            assert_eq!(key.records_field(), expected, "{folder}");
+            let key = DropKey::parse(&format!("drop/{name}/a.csv")).unwrap();
+            assert_eq!((key.folder, key.name.as_str()), (folder, name));
+        }
+    }
+
+    #[test]
+    fn suggests_folder() {
+        for (name, like) in [
+            ("customer_records", Some("customer_record")),
+            ("Purchase", Some("purchase")),
+            ("shopify-order", Some("shopify-orders")),
+            ("nothing-like-it", None),
+        ] {
+            let detail = unknown_folder(name).detail;
+            let hint = like.map(|like| format!("Did you mean `{like}`?"));
+            assert_eq!(detail.contains("Did you mean"), like.is_some(), "{detail}");
+            assert!(detail.contains(&hint.unwrap_or_default()), "{detail}");
         }
     }
 }

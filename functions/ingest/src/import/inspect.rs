@@ -1,68 +1,275 @@
-//! Looks at the beginning of a dropped file before its import is planned: how it is written, and whether its header fits.
+//! Looks at the beginning of a dropped file before its import is planned: how it is written, what its rows are, and whether its header
+//! fits.
+
+use shared::model::value::Map;
 
 use crate::{
     IngestError,
-    import::drop_key::DropKey,
-    record::header,
-    rows::{self, Format, Layout, RowErrorCode, Rows},
-    source::FileError,
+    import::{drop_key::DropKey, mappings::Candidates, reading::records_field},
+    mapping::{self, Binding, Mapping, Nearest, Shown},
+    record::{self, RecordType, header},
+    rows::{self, Format, Layout, RecordsField, Row, RowErrorCode, Rows},
     source::inflate::{Inflated, Peeked},
+    source::{FileError, FileErrorKind},
 };
 
-/// The number of rows that are compared with the header.
+/// The number of rows that are compared with the header, or from which a JSON file is recognized.
 const SAMPLE_ROWS: u64 = 20;
 /// The minimum number of rows that show that the header is wrong. A single row may be wrong itself.
 const MIN_SAMPLE_ROWS: usize = 2;
 
+/// What the folder of a file says about its rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected<'a> {
+    /// Records of one type; `None` if each row specifies its own.
+    Records(Option<RecordType>),
+    /// The rows of a mapping.
+    Mapping(&'a Mapping),
+    /// One of these, or records of one type.
+    Recognizable(&'a Candidates),
+}
+
 /// What the beginning of a file shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Inspected {
     /// The file contains nothing but whitespace.
     Empty,
     /// The file has rows.
-    Content(Layout),
+    Content(Layout, Contents),
+}
+
+/// What the rows of a file are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// What the folder says.
+    AsExpected,
+    /// The rows of the mapping of this name.
+    Mapping(String),
+    /// Records of the type of this name.
+    Records(&'static str),
+    /// Rejects of records that specify their own types.
+    Rejects,
 }
 
 /// Inspects the beginning of a file. Its bytes are read again later. The inner error is that of the file.
 pub(crate) async fn inspect(
     stream: &mut Inflated<'_>,
     drop: &DropKey,
+    expected: Expected<'_>,
 ) -> Result<Result<Inspected, FileError>, IngestError> {
-    let decided = stream.peek(|peeked| decide(drop, peeked).transpose());
-    let undecided = || Ok(Inspected::Content(Layout::new(Format::Ndjson)));
+    let decided = stream.peek(|peeked| decide(drop, expected, peeked).transpose());
+    let undecided = || {
+        let layout = Layout::new(Format::Ndjson);
+        Ok(Inspected::Content(layout, Contents::AsExpected))
+    };
     Ok(decided.await?.unwrap_or_else(undecided))
 }
 
 /// Returns what the beginning of a file shows; `None` if more of the file is needed.
-fn decide(drop: &DropKey, peeked: Peeked<'_>) -> Result<Option<Inspected>, FileError> {
+fn decide(
+    drop: &DropKey,
+    expected: Expected<'_>,
+    peeked: Peeked<'_>,
+) -> Result<Option<Inspected>, FileError> {
     let Peeked { start, is_all, .. } = peeked;
     if is_all && !peeked.is_broken && rows::is_blank(start) {
         return Ok(Some(Inspected::Empty));
     }
-    let Some(layout) = Layout::detect(drop.format, start, is_all)? else {
+    let Some(layout) = layout(drop, expected, peeked)? else {
         return Ok(None);
     };
-    if layout.format == Format::Csv && !is_header_checked(layout, drop, peeked)? {
-        return Ok(None);
-    }
-    Ok(Some(Inspected::Content(layout)))
+    let found = match (expected, layout.format) {
+        (Expected::Records(record_type), Format::Csv) => {
+            records_in_table(layout, record_type, peeked)?
+        }
+        (Expected::Mapping(mapping), Format::Csv) => mapped_table(layout, mapping, peeked)?,
+        (Expected::Records(_) | Expected::Mapping(_), _) => Some(Contents::AsExpected),
+        (Expected::Recognizable(candidates), Format::Csv) => table(layout, candidates, peeked)?,
+        (Expected::Recognizable(candidates), _) => objects(layout, candidates, peeked)?,
+    };
+    Ok(found.map(|contents| Inspected::Content(layout, contents)))
 }
 
-/// Checks the header of a CSV file. Returns `false` if more of the file is needed.
+/// Returns how the file is written; `None` if more of it is needed. What a mapping specifies applies, unless the file contains rejects.
+fn layout(
+    drop: &DropKey,
+    expected: Expected<'_>,
+    peeked: Peeked<'_>,
+) -> Result<Option<Layout>, FileError> {
+    let Peeked { start, is_all, .. } = peeked;
+    let Expected::Mapping(mapping) = expected else {
+        return Layout::detect(drop.format, start, is_all);
+    };
+    let input = &mapping.input;
+    // The lines before a header look like any text.
+    let table = (input.skip_lines > 0).then_some(Format::Csv);
+    let named = input.format.or(drop.format).or(table);
+    let Some(mut layout) = Layout::detect(named, start, is_all)? else {
+        return Ok(None);
+    };
+    if input.skip_lines > 0 {
+        layout.format = input.format.unwrap_or(layout.format);
+    }
+    match layout.format {
+        // Rejects are JSON, whatever the format of the file that they come from.
+        Format::Json | Format::Ndjson if input.format == Some(Format::Csv) => {
+            return Ok(Some(layout));
+        }
+        // Such files are not divided into ranges.
+        Format::Ndjson if input.rows.is_some() || input.skip_lines > 0 => {
+            layout.format = Format::Json
+        }
+        Format::Json | Format::Ndjson => {}
+        Format::Csv => {
+            let found = layout.delimited_after(input.skip_lines, start, peeked.is_last());
+            let Some(found) = found.transpose()? else {
+                return Ok(None);
+            };
+            layout.delimiter = input.delimiter.or(found.delimiter);
+        }
+    }
+    layout.encoding = input.encoding.unwrap_or(layout.encoding);
+    Ok(Some(layout))
+}
+
+/// Checks the header of a CSV file of records. Returns `None` if more of the file is needed.
 ///
 /// # Errors
 /// No column can name the customer, or the header has another number of columns than each of the first rows.
-fn is_header_checked(
+fn records_in_table(
     layout: Layout,
-    drop: &DropKey,
+    record_type: Option<RecordType>,
     peeked: Peeked<'_>,
-) -> Result<bool, FileError> {
-    let is_last = peeked.is_last();
-    let Some(columns) = layout.columns(peeked.start, is_last) else {
-        return Ok(false);
+) -> Result<Option<Contents>, FileError> {
+    let Some(columns) = layout.columns(peeked.start, peeked.is_last()) else {
+        return Ok(None);
     };
-    header::check(&columns, drop.record_type)?;
-    let mut rows = Rows::new(layout, drop.records_field());
+    header::check(&columns, record_type)?;
+    let rows = Rows::new(layout, records_field(record_type));
+    let is_checked = has_fitting_rows(rows, &columns, peeked)?;
+    Ok(is_checked.then_some(Contents::AsExpected))
+}
+
+/// Checks the header of a CSV file that a mapping reads. Returns `None` if more of the file is needed.
+///
+/// # Errors
+/// Columns that the records need are missing, or the header has another number of columns than each of the first rows.
+fn mapped_table(
+    layout: Layout,
+    mapping: &Mapping,
+    peeked: Peeked<'_>,
+) -> Result<Option<Contents>, FileError> {
+    let skip_lines = mapping.input.skip_lines;
+    let Some(columns) = layout.columns_after(skip_lines, peeked.start, peeked.is_last()) else {
+        return Ok(None);
+    };
+    if columns.is_empty() {
+        // Reading the file reports the error of the header.
+        return Ok(Some(Contents::AsExpected));
+    }
+    check_columns(&columns, mapping)?;
+    let rows = Rows::mapped(layout, &mapping.input_of(layout.format));
+    let is_checked = has_fitting_rows(rows, &columns, peeked)?;
+    Ok(is_checked.then_some(Contents::AsExpected))
+}
+
+/// Checks that the records of a mapping can be made of these columns.
+///
+/// # Errors
+/// Columns are missing.
+fn check_columns(columns: &[String], mapping: &Mapping) -> Result<(), FileError> {
+    let binding = Binding::new(mapping, columns);
+    let missing = mapping::missing_columns(mapping, &binding);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let detail = format!(
+        "The mapping needs columns that are missing: {}. {} Export the file with them, or drop it into another folder.",
+        names.join(", "),
+        header::found(columns)
+    );
+    Err(FileError::new(FileErrorKind::InvalidCsvHeader, detail))
+}
+
+/// Recognizes a CSV file from its header. Returns `None` if more of the file is needed.
+fn table(
+    layout: Layout,
+    candidates: &Candidates,
+    peeked: Peeked<'_>,
+) -> Result<Option<Contents>, FileError> {
+    let Some(columns) = layout.columns(peeked.start, peeked.is_last()) else {
+        return Ok(None);
+    };
+    let contents = recognized(Shown::Columns(&columns), candidates)?;
+    let checked = match &contents {
+        Contents::Mapping(name) => match candidates.get(name).map(|planned| planned.read()) {
+            Some(mapping) => mapped_table(layout, &mapping?, peeked)?,
+            None => Some(Contents::AsExpected),
+        },
+        Contents::Records(name) => records_in_table(layout, name.parse().ok(), peeked)?,
+        Contents::AsExpected | Contents::Rejects => Some(Contents::AsExpected),
+    };
+    Ok(checked.map(|_| contents))
+}
+
+/// Recognizes a JSON file from its first rows. Returns `None` if more of the file is needed.
+fn objects(
+    layout: Layout,
+    candidates: &Candidates,
+    peeked: Peeked<'_>,
+) -> Result<Option<Contents>, FileError> {
+    let mut rows = Rows::new(layout, RecordsField::Rows);
+    let Some(sample) = sample(&mut rows, peeked) else {
+        return Ok(None);
+    };
+    let fields = sample.iter().filter_map(|row| rows.fields(row).ok());
+    let fields: Vec<_> = fields.collect();
+    let is_reject = fields.iter().any(|fields| record::is_reject(&fields.map));
+    let records = fields
+        .into_iter()
+        .filter_map(|fields| record::unwrap_reject(fields).ok());
+    let records: Vec<Map> = records.map(|fields| fields.map).collect();
+    if is_reject
+        && records
+            .iter()
+            .any(|record| record.get("record_type").is_some())
+    {
+        return Ok(Some(Contents::Rejects));
+    }
+    recognized(Shown::Rows(&records), candidates).map(Some)
+}
+
+/// Recognizes what a file shows of itself.
+///
+/// # Errors
+/// The file fits nothing, or several things equally well.
+fn recognized(shown: Shown<'_>, candidates: &Candidates) -> Result<Contents, FileError> {
+    let unrecognized = |detail: String| Err(FileError::new(FileErrorKind::Unrecognized, detail));
+    match mapping::recognize(shown, &candidates.all) {
+        mapping::Recognized::Mapping(name) => Ok(Contents::Mapping(name)),
+        mapping::Recognized::RecordType(name) => Ok(Contents::Records(name)),
+        mapping::Recognized::Ambiguous(names) => unrecognized(format!(
+            "The file fits {} equally well. Drop it into the folder of one of them.",
+            names.join(" and ")
+        )),
+        mapping::Recognized::Nothing(None) => unrecognized(
+            "The file fits no mapping and no record type. Drop it into the folder of a record type, or write a mapping.".to_owned(),
+        ),
+        mapping::Recognized::Nothing(Some(Nearest { mapping, missing })) => {
+            let names: Vec<_> = missing.iter().map(|name| format!("`{name}`")).collect();
+            unrecognized(format!(
+                "The file fits no mapping and no record type. The nearest mapping is {mapping}, for which {} missing: {}. If the file is such \
+                 an export, drop it into drop/{mapping}/. Otherwise, write a mapping.",
+                if names.len() == 1 { "this name is" } else { "these names are" },
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// Returns the first rows of a file; `None` if more of the file is needed.
+fn sample(rows: &mut Rows, peeked: Peeked<'_>) -> Option<Vec<Row>> {
     rows.push(peeked.start);
     let (mut sample, mut read) = (Vec::new(), 0);
     while read < SAMPLE_ROWS {
@@ -73,14 +280,27 @@ fn is_header_checked(
         read += row.rows;
         sample.push(row);
     }
+    let is_enough = read >= SAMPLE_ROWS || peeked.is_last() || rows.error().is_some();
+    is_enough.then_some(sample)
+}
+
+/// Returns whether the header of a CSV file fits one of the first rows; `false` if more of the file is needed.
+///
+/// # Errors
+/// The header has another number of columns than each of the first rows.
+fn has_fitting_rows(
+    mut rows: Rows,
+    columns: &[String],
+    peeked: Peeked<'_>,
+) -> Result<bool, FileError> {
+    let Some(sample) = sample(&mut rows, peeked) else {
+        return Ok(false);
+    };
     if rows.error().is_some() {
         // Reading the file reports the error.
         return Ok(true);
     }
-    if read < SAMPLE_ROWS && !is_last {
-        return Ok(false);
-    }
-    let errors = sample.iter().map(|row| (row.line, rows.fields(row).err()));
+    let errors = sample.iter().map(|row| (row.line, rows.error_of(row)));
     let mut mismatches = errors.map_while(|(line, error)| {
         let error = error.filter(|error| error.code == RowErrorCode::WrongCellCount)?;
         Some((line, error))
@@ -89,7 +309,7 @@ fn is_header_checked(
     let count = 1 + mismatches.count();
     match first {
         Some((line, error)) if count >= MIN_SAMPLE_ROWS && count == sample.len() => {
-            Err(header::mismatch(&columns, line, &error))
+            Err(header::mismatch(columns, line, &error))
         }
         _ => Ok(true),
     }
@@ -112,13 +332,14 @@ mod tests {
 
     fn inspected(key: &str, text: &str) -> Result<Inspected, FileError> {
         let drop = DropKey::parse(&format!("drop/{key}")).unwrap();
-        decide(&drop, peeked(text.as_bytes(), true)).map(Option::unwrap)
+        let expected = Expected::Records(drop.record_type());
+        decide(&drop, expected, peeked(text.as_bytes(), true)).map(Option::unwrap)
     }
 
     fn format(key: &str, text: &str) -> Option<Format> {
         match inspected(key, text).unwrap() {
             Inspected::Empty => None,
-            Inspected::Content(layout) => Some(layout.format),
+            Inspected::Content(layout, _) => Some(layout.format),
         }
     }
 
@@ -136,7 +357,9 @@ mod tests {
         };
         let drop = DropKey::parse("drop/purchase/a.gz").unwrap();
         let layout = Layout::new(Format::Ndjson);
-        assert_eq!(decide(&drop, broken), Ok(Some(Inspected::Content(layout))));
+        let found = Inspected::Content(layout, Contents::AsExpected);
+        let expected = Expected::Records(drop.record_type());
+        assert_eq!(decide(&drop, expected, broken), Ok(Some(found)));
     }
 
     #[test]
@@ -249,9 +472,10 @@ mod tests {
         ) {
             let text = format!("{header}\n{}\n", rows.join("\n"));
             let drop = DropKey::parse(&format!("drop/purchase/{name}")).unwrap();
-            let whole = decide(&drop, peeked(text.as_bytes(), true));
+            let expected = Expected::Records(drop.record_type());
+            let whole = decide(&drop, expected, peeked(text.as_bytes(), true));
             for end in (0..text.len()).step_by(5) {
-                let partial = decide(&drop, peeked(&text.as_bytes()[..end], false));
+                let partial = decide(&drop, expected, peeked(&text.as_bytes()[..end], false));
                 if partial != Ok(None) {
                     prop_assert_eq!(partial, whole.clone());
                 }

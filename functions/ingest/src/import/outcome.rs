@@ -3,27 +3,57 @@
 use crate::{
     counts::Erased,
     import::{
-        drop_key::DropKey,
-        plan::{Plan, Progress},
+        drop_key::{DEFAULT_SOURCE, DropKey, Folder},
+        plan::{Plan, Progress, Recognized},
     },
-    report::{Report, ReportKeys},
+    report::{MappingUsed, Report, ReportKeys},
+    rows::{Warning, WarningCode},
     source::notification::ObjectVersion,
 };
 
 /// Builds the report of an import of which nothing was read.
 pub(crate) fn unread(object: &ObjectVersion) -> Report {
-    let drop = DropKey::parse(&object.key).ok();
-    let record_type = drop.as_ref().map(|drop| drop.folder.clone());
-    Report::new(object, record_type, drop.map(|drop| drop.source))
+    let Ok(drop) = DropKey::parse(&object.key) else {
+        return Report::new(object, None, None);
+    };
+    let names_type = matches!(drop.folder, Folder::RecordType(_) | Folder::Mixed);
+    let source = drop.source.unwrap_or_else(|| DEFAULT_SOURCE.to_owned());
+    Report::new(object, names_type.then_some(drop.name), Some(source))
+}
+
+/// Builds the report of a file without content.
+pub(crate) fn empty(object: &ObjectVersion) -> Report {
+    let mut report = unread(object);
+    let warning = Warning::whole(WarningCode::EmptyFile);
+    report.tally.warn(&warning, None);
+    report
+}
+
+/// Builds the report of a planned import of which nothing is counted yet.
+fn planned(plan: &Plan) -> Report {
+    let unread = unread(&plan.object);
+    let recognized = match &plan.recognized {
+        Some(Recognized::Type(name)) => Some(name.clone()),
+        Some(Recognized::Rejects) => Some("mixed".to_owned()),
+        None => None,
+    };
+    let mapping = plan.mapping.as_ref().map(|mapping| MappingUsed {
+        name: mapping.name.clone(),
+        version_id: mapping.version_id.clone(),
+    });
+    Report {
+        started_at: plan.started_at,
+        known_sources: plan.known_sources().cloned(),
+        record_type: recognized.or(unread.record_type),
+        source: plan.source.clone().or(unread.source),
+        mapping,
+        ..unread
+    }
 }
 
 /// Builds the report of an import from the progress of its ranges, in range order.
 pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
-    let mut report = Report {
-        started_at: plan.started_at,
-        known_sources: plan.known_sources().cloned(),
-        ..unread(&plan.object)
-    };
+    let mut report = planned(plan);
     let keys = ReportKeys::new(&plan.object);
     let mut unread_bytes = 0;
     for (number, range) in ranges.iter().enumerate() {
@@ -33,7 +63,10 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
             unread_bytes += bytes.saturating_sub(range.consumed).max(1);
         }
         report.counts.add(&range.counts);
-        report.rows.read += range.counts.read;
+        report.rows.read += match plan.mapping {
+            Some(_) => range.mapped_rows,
+            None => range.counts.read,
+        };
         report.rows.skipped += range.skipped;
         report.tally.add(&range.tally);
         report.requests += range.requests;
@@ -51,7 +84,7 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
         }
     }
     report.tally.sort();
-    report.counts.unread += unread_rows(report.counts.read, plan.size, unread_bytes);
+    report.counts.unread += unread_rows(report.rows.read, plan.size, unread_bytes);
     report
 }
 

@@ -14,6 +14,10 @@ use crate::{
     IngestError,
     counts::{self, Counts, Erased},
     erasure::PlanFacts,
+    import::{
+        drop_key::{DEFAULT_SOURCE, DropKey},
+        mappings::PlannedMapping,
+    },
     report::{Status, tally::Tally},
     rows::{Encoding, Format, Layout, Warning, WarningCode},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
@@ -54,6 +58,25 @@ pub(crate) struct Plan {
     /// The sources that the table knew before this file, if the file is the first of its source; at most 50.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) new_among: Option<Vec<String>>,
+    /// The source of the records, if neither the key nor the default decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
+    /// The mapping of the rows; `None` if they are records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mapping: Option<PlannedMapping>,
+    /// What the rows of a file in `drop/auto/` are; `None` if a mapping was recognized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recognized: Option<Recognized>,
+}
+
+/// What the rows of a file in `drop/auto/` are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Recognized {
+    /// Records of this type.
+    Type(String),
+    /// Rejects of records that specify their own types.
+    Rejects,
 }
 
 /// A byte range of an object. It contains the lines that begin in it.
@@ -82,6 +105,9 @@ pub(crate) struct Progress {
     pub(crate) hops: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
+    /// The number of rows that were read, if a mapping makes records of them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) mapped_rows: u64,
     /// The number of rows that are not in `counts`, because they are blank or repeat the header of a CSV file.
     pub(crate) skipped: u64,
     #[serde(flatten)]
@@ -106,6 +132,14 @@ pub(crate) struct Progress {
     /// Why the range ended early, if it did.
     #[serde(flatten)]
     pub(crate) end: Option<EarlyEnd>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Why a range ended early.
@@ -209,6 +243,12 @@ impl Plan {
             start: *self.starts.get(number)?,
             end: self.starts.get(number + 1).copied(),
         })
+    }
+
+    /// Returns the source of the records.
+    pub(crate) fn source<'a>(&'a self, drop: &'a DropKey) -> &'a str {
+        let source = drop.source.as_deref().or(self.source.as_deref());
+        source.unwrap_or(DEFAULT_SOURCE)
     }
 
     /// Returns the sources of earlier files, if the file is the first of its source and there are others.
@@ -382,6 +422,9 @@ mod tests {
             starts,
             started_at: Instant::from_seconds(5).unwrap(),
             new_among: None,
+            source: None,
+            mapping: None,
+            recognized: None,
         }
     }
 
@@ -399,6 +442,7 @@ mod tests {
                 replaced: 3,
                 ..Counts::default()
             },
+            mapped_rows: 0,
             skipped: 2,
             tally: {
                 let mut tally = Tally::default();
@@ -516,7 +560,7 @@ mod tests {
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
             let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
-                offset, line, done, hops, requests, consumed, rejects, skipped: consumed / 2, last_row: None, tally: Tally::default(),
+                offset, line, done, hops, requests, consumed, rejects, mapped_rows: read / 2, skipped: consumed / 2, last_row: None, tally: Tally::default(),
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },

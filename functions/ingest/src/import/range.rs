@@ -8,14 +8,15 @@ use crate::{
     App, IngestError,
     deadline::Deadline,
     erasure::{self, ForgetRow},
+    import::account::Account,
     import::drop_key::DropKey,
     import::plan::{self, Content, EarlyEnd, Plan, Progress, Range},
-    import::replaced::{self, Preceding, Relation},
+    import::reading::{Reading, Records},
+    import::replaced::{self, Preceding},
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
     report::rejects::Rejects,
-    report::tally::Place,
-    rows::{Row, Rows, Start, Warning, WarningCode},
+    rows::{Row, RowError, Rows, Start},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
@@ -29,6 +30,7 @@ const PROGRESS_LOG_INTERVAL: Duration = Duration::from_secs(2);
 pub(crate) struct Work<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) drop: &'a DropKey,
+    pub(crate) reading: Reading,
     pub(crate) range: Range,
     pub(crate) progress: Progress,
     /// The number of earlier attempts from the same offset.
@@ -58,8 +60,8 @@ impl<'a> Run<'a> {
             context: Context {
                 key: &app.key,
                 identifiers: app.identifiers,
-                source: &drop.source,
-                record_type: drop.record_type,
+                source: plan.source(drop),
+                record_type: work.reading.record_type(),
                 last_modified: plan.last_modified,
                 erasures,
                 event_retention_days: app.event_retention_days,
@@ -207,10 +209,7 @@ impl<'a> Run<'a> {
             let lines = Rows::lines(start, line, self.work.range.end);
             return (lines, offset.saturating_sub(1));
         }
-        (
-            Rows::new(self.work.plan.layout, self.work.drop.records_field()),
-            0,
-        )
+        (self.work.reading.rows(self.work.plan.layout), 0)
     }
 
     /// Opens the object at byte `from`. If it is gone or superseded, ends the range with that problem and returns `None`.
@@ -248,76 +247,110 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
         let skipped = row.skipped;
-        self.work.progress.counts.read += row.rows;
-        let fields = rows.fields(&row).and_then(record::unwrap_reject);
-        let mapped = fields.map_err(Rejection::from).and_then(|fields| {
-            record::map_record(&self.context, self.version.at(row.offset), fields)
-        });
+        let is_done = if let Reading::Mapped(mapped) = &self.work.reading {
+            let records = mapped.records(rows, &row);
+            self.records(rows, row, records).await?;
+            true
+        } else {
+            let fields = self.work.reading.record(rows, &row);
+            let mapped = fields.map_err(Rejection::from).and_then(|fields| {
+                record::map_record(&self.context, self.version.at(row.offset), fields)
+            });
+            self.record(rows, row, mapped, deadline).await?
+        };
+        if is_done {
+            self.work.progress.skipped += skipped;
+            self.account(rows).await?;
+        }
+        Ok(is_done)
+    }
+
+    /// Imports the record of a row. Returns `false` only for a forget row that was not completed before the deadline.
+    async fn record(
+        &mut self,
+        rows: &Rows,
+        row: Row,
+        mapped: Result<MappedRecord, Rejection>,
+        deadline: Deadline,
+    ) -> Result<bool, IngestError> {
         match mapped {
             Ok(MappedRecord {
                 forget: Some(forget),
                 ..
             }) => {
                 if !self.forget(&row, &forget, deadline).await? {
-                    self.work.progress.counts.read -= row.rows;
                     return Ok(false);
                 }
             }
             Ok(mapped) => {
-                self.tally(rows, &row, &mapped);
-                self.write(row, mapped).await?;
+                self.counting(rows).accept(&row, &mapped);
+                self.write(row.clone(), mapped).await?;
             }
             Err(rejection) => self.reject(rows, &row, &rejection).await?,
         }
-        self.work.progress.skipped += skipped;
-        self.account(rows).await?;
+        self.work.progress.counts.read += row.rows;
         Ok(true)
     }
 
-    /// Counts the warnings and unknown fields of a row, and the row that it replaces.
-    fn tally(&mut self, rows: &Rows, row: &Row, mapped: &MappedRecord) {
-        let place = self.place(row);
-        let tally = &mut self.work.progress.tally;
-        for warning in &mapped.warnings {
-            tally.warn(warning, Some(place));
-        }
-        for field in &mapped.unknown {
-            tally.unknown(field);
-        }
-        let Some(write) = mapped.writes.first() else {
-            return;
-        };
-        let before = match self.preceding.add(row, write.key()) {
-            Relation::New => return,
-            Relation::Identical => {
-                tally.warn(&Warning::whole(WarningCode::IdenticalRows), Some(place));
-                return;
+    /// Imports the records that a mapping made of a row. Counts records instead of rows.
+    async fn records(
+        &mut self,
+        rows: &Rows,
+        row: Row,
+        records: Result<Records, RowError>,
+    ) -> Result<(), IngestError> {
+        let progress = &mut self.work.progress;
+        let read = match records {
+            Ok(records) if records.is_empty() => {
+                progress.skipped += row.rows;
+                return Ok(());
             }
-            Relation::Adjacent(before) => before,
-            Relation::Earlier => None,
+            Ok(records) => records,
+            Err(error) => vec![Err(error)],
         };
-        self.work.progress.counts.replaced += before.as_ref().map_or(1, |before| before.rows);
-        let fields = before.and_then(|before| {
-            let (before, after) = (rows.fields(&before).ok()?, rows.fields(row).ok()?);
-            Some(replaced::different_fields(&before.map, &after.map))
-        });
-        let fields = fields.unwrap_or_default();
-        for field in &fields {
-            tally.warn(
-                &Warning::at(WarningCode::ReplacedInFile, field),
-                Some(place),
-            );
+        progress.mapped_rows += row.rows;
+        progress.counts.read += read.len() as u64;
+        let version = self.version.at(row.offset);
+        let map = |fields: Result<_, RowError>| record::map_record(&self.context, version, fields?);
+        let mut mapped: Vec<_> = read.into_iter().map(map).collect();
+        let replaced = replaced::keep_last(&mut mapped);
+        for (number, mapped) in mapped.into_iter().enumerate() {
+            let row = Row {
+                rows: 1,
+                record: number,
+                ..row.clone()
+            };
+            match mapped {
+                Ok(left) if replaced.contains(&number) => {
+                    self.counting(rows).replace(&row);
+                    self.write_rest(row, left).await?;
+                }
+                Ok(mapped) => {
+                    self.counting(rows).accept(&row, &mapped);
+                    self.write(row, mapped).await?;
+                }
+                Err(rejection) => self.reject(rows, &row, &rejection).await?,
+            }
         }
-        if fields.is_empty() {
-            tally.warn(&Warning::whole(WarningCode::ReplacedInFile), Some(place));
-        }
+        Ok(())
     }
 
-    /// Returns where a row begins.
-    fn place(&self, row: &Row) -> Place {
-        Place {
-            line: self.work.progress.line.and(Some(row.line)),
-            offset: row.offset,
+    /// Writes what is left of a record whose main item a later record of the row replaces.
+    async fn write_rest(&mut self, row: Row, left: MappedRecord) -> Result<(), IngestError> {
+        if left.writes.is_empty() && left.links.is_empty() {
+            self.work.progress.counts.written += 1;
+            return Ok(());
+        }
+        self.write(row, left).await
+    }
+
+    /// Returns where the records of `rows` are counted.
+    fn counting<'b>(&'b mut self, rows: &'b Rows) -> Account<'b> {
+        Account {
+            progress: &mut self.work.progress,
+            preceding: &mut self.preceding,
+            reading: &self.work.reading,
+            rows,
         }
     }
 
@@ -387,19 +420,12 @@ impl<'a> Run<'a> {
         row: &Row,
         rejection: &Rejection,
     ) -> Result<(), IngestError> {
-        let place = self.place(row);
-        let progress = &mut self.work.progress;
-        progress.counts.rejected += row.rows;
-        for error in &rejection.errors {
-            progress.tally.reject(error, row.rows, place);
-        }
-        for field in &rejection.unknown {
-            progress.tally.unknown(field);
-        }
+        self.work.progress.reject(row, rejection);
+        let line = self.work.progress.place(row).line;
         // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
-        let fields = rows.fields(row).and_then(record::unwrap_reject).ok();
+        let (row, fields) = self.work.reading.rejected(rows, row);
         self.rejects
-            .add(row, place.line, fields.as_ref(), &rejection.errors)
+            .add(&row, line, fields.as_ref(), &rejection.errors)
             .await
     }
 

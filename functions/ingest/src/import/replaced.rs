@@ -5,9 +5,15 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use shared::model::value::{Map, Value};
+use shared::{
+    model::value::{Map, Value},
+    table::Write,
+};
 
-use crate::rows::Row;
+use crate::{
+    record::{MappedRecord, Rejection},
+    rows::Row,
+};
 
 /// The number of preceding rows that a row is compared with.
 const WINDOW: usize = 16_384;
@@ -113,6 +119,25 @@ fn hash_of_bytes(row: &Row) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(&row.bytes);
     hasher.finish()
+}
+
+/// Removes the items that a later record of the same row replaces. Returns the numbers of the records without their main items.
+pub(crate) fn keep_last(records: &mut [Result<MappedRecord, Rejection>]) -> Vec<usize> {
+    let mut replaced = Vec::new();
+    for number in (0..records.len().saturating_sub(1)).rev() {
+        let (before, after) = records.split_at_mut(number + 1);
+        let Some(Ok(record)) = before.last_mut() else {
+            continue;
+        };
+        let later = || after.iter().flatten().flat_map(|record| &record.writes);
+        let is_replaced = |write: &Write| later().any(|later| later.key() == write.key());
+        if record.writes.first().is_some_and(is_replaced) {
+            record.body = None;
+            replaced.push(number);
+        }
+        record.writes.retain(|write| !is_replaced(write));
+    }
+    replaced
 }
 
 /// Returns the paths of the fields in which two records differ, at most [`MAX_FIELDS`].

@@ -12,16 +12,17 @@ use crate::{
     counts::Erased,
     deadline::Deadline,
     erasure,
+    import::choice::{Chosen, choose},
     import::drop_key::{DropKey, is_hidden},
     import::inspect::{Inspected, inspect},
     import::manifest::{self, Manifest},
     import::outcome,
     import::plan::{self, Content, EarlyEnd, Plan, Progress, expiry},
     import::range::{Run, Work},
+    import::reading::Reading,
     record::Erasures,
     report::measure,
     report::{Report, Status},
-    rows::{Warning, WarningCode},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
     source::object::{Body, OpenResult},
@@ -69,7 +70,11 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
             return report_unread(app, object, Status::Rejected, error).await;
         }
     };
-    let dropped = match open_or_count(app, object, &drop).await? {
+    let chosen = match choose(app, object, &drop).await? {
+        Ok(chosen) => chosen,
+        Err(error) => return report_unread(app, object, Status::Rejected, error).await,
+    };
+    let dropped = match open_or_count(app, object, &drop, &chosen).await? {
         OpenResult::Open(dropped) => dropped,
         // The import was planned before. Its stored progress stays valid.
         _ if app.table.import(import).await?.plan.is_some() => {
@@ -84,9 +89,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         size,
         last_modified,
     } = dropped;
-    let layout = match inspected {
-        Ok(Inspected::Content(layout)) => layout,
-        Ok(Inspected::Empty) => return report_empty(app, object).await,
+    let (layout, contents) = match inspected {
+        Ok(Inspected::Content(layout, contents)) => (layout, contents),
+        Ok(Inspected::Empty) => return put_first(app, object, &outcome::empty(object)).await,
         Err(error) => return report_unread(app, object, Status::Rejected, error).await,
     };
     let compressed = stream.is_compressed();
@@ -96,8 +101,8 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return report_unread(app, object, Status::Rejected, error).await;
     }
     let erasures = erasure::read(app).await?;
-    let new_among = app.new_among(&drop.source).await?;
-    let plan = Plan {
+    let (mapping, recognized) = chosen.of(contents);
+    let mut plan = Plan {
         object: object.clone(),
         last_modified,
         size,
@@ -106,8 +111,12 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         erasure_changes: erasures.changes(),
         starts: plan::starts(size, app.chunk_bytes, content),
         started_at: Instant::now(),
-        new_among,
+        new_among: None,
+        source: mapping.as_ref().and_then(|(_, source)| source.clone()),
+        mapping: mapping.map(|(planned, _)| planned),
+        recognized,
     };
+    plan.new_among = app.new_among(plan.source(&drop)).await?;
     if !app
         .table
         .put_plan(import, &plan.to_map()?, expiry())
@@ -148,12 +157,20 @@ async fn start(
     let work = Work {
         plan,
         drop,
+        reading: reading(app, plan, drop)?,
         range,
         progress: Progress::at_start(plan, range),
         earlier_attempts: 0,
     };
     let before = Before::NotBegun(range.start);
     import_range(app, work, before, Some(opened), deadline).await
+}
+
+/// Returns how the rows of a planned import become records.
+fn reading(app: &App, plan: &Plan, drop: &DropKey) -> Result<Reading, IngestError> {
+    let reading = Reading::new(plan, drop, app.identifiers);
+    // The mapping was valid when the import was planned, by another release.
+    reading.map_err(|_| IngestError::OtherForm)
 }
 
 /// Writes the report of a file of which nothing is read, unless there is a report.
@@ -167,14 +184,7 @@ async fn report_unread(
     put_first(app, object, &report).await
 }
 
-/// Writes the report of a file without content, unless there is a report.
-async fn report_empty(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
-    let mut report = outcome::unread(object);
-    let warning = Warning::whole(WarningCode::EmptyFile);
-    report.tally.warn(&warning, None);
-    put_first(app, object, &report).await
-}
-
+/// Puts the report of a file of which nothing is read, unless there is a report.
 async fn put_first(app: &App, object: &ObjectVersion, report: &Report) -> Result<(), IngestError> {
     if report.put_first(&app.s3, object).await? {
         measure::import(report, None);
@@ -187,8 +197,9 @@ async fn open_or_count<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
     drop: &DropKey,
+    chosen: &Chosen,
 ) -> Result<OpenResult<Dropped<'a>>, IngestError> {
-    match open(app, object, drop).await {
+    match open(app, object, drop, chosen).await {
         Ok(found) => Ok(found),
         Err(error) => {
             let import = object.import();
@@ -215,13 +226,14 @@ async fn open<'a>(
     app: &'a App,
     object: &'a ObjectVersion,
     drop: &DropKey,
+    chosen: &Chosen,
 ) -> Result<OpenResult<Dropped<'a>>, IngestError> {
     Ok(match Body::open(&app.s3, object, 0).await? {
         OpenResult::Open(body) => {
             let (size, last_modified) = (body.size(), body.last_modified);
             let mut stream = Box::new(Inflated::new(body).await?);
             OpenResult::Open(Dropped {
-                inspected: inspect(&mut stream, drop).await?,
+                inspected: inspect(&mut stream, drop, chosen.expected()).await?,
                 stream,
                 size,
                 last_modified,
@@ -296,6 +308,7 @@ async fn continue_range(
     let work = Work {
         plan: &plan,
         drop: &drop,
+        reading: reading(app, &plan, &drop)?,
         range,
         progress,
         earlier_attempts: attempts - 1,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     record::RecordType,
-    rows::{Encoding, Format},
+    rows::{Encoding, Format, MappedInput},
 };
 
 /// A mapping: how the rows of an export become records.
@@ -204,6 +204,30 @@ pub(crate) enum Test {
 }
 
 impl Mapping {
+    /// Returns how the rows of a file of this format are read. Only rows of CSV files form groups.
+    pub(crate) fn input_of(&self, format: Format) -> MappedInput {
+        let columns = self.group.iter().filter_map(|name| self.cell_of(*name));
+        let group = columns.map(|index| self.names.text(index).to_owned());
+        MappedInput {
+            group: match format {
+                Format::Csv => group.collect(),
+                Format::Ndjson | Format::Json => Vec::new(),
+            },
+            skip_lines: self.input.skip_lines,
+            rows: self.input.rows.clone(),
+        }
+    }
+
+    /// Returns whether a record of the mapping may have this type. None erases a customer.
+    pub(crate) fn may_make(&self, record_type: RecordType) -> bool {
+        let makes = |entry: &Entry| match &entry.kind {
+            KindOfRecord::Fixed(kind, _) => *kind == record_type,
+            KindOfRecord::Chosen(_) => true,
+            KindOfRecord::Invalid => false,
+        };
+        record_type != RecordType::Forget && self.records.iter().any(makes)
+    }
+
     /// Returns the index of a name of a cell.
     pub(super) fn cell_of(&self, name: Name) -> Option<usize> {
         match name.of {

@@ -20,7 +20,7 @@ mod recognize;
 mod scope;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod validate;
 mod value;
 
@@ -28,8 +28,11 @@ pub(crate) use binding::Binding;
 pub(crate) use builtin::{BUILT_IN, built_in};
 pub(crate) use document::Mapping;
 pub(crate) use fault::{Fault, Severity};
-pub(crate) use map::{Mapped, map};
+#[cfg(test)]
+pub(crate) use map::Mapped;
+pub(crate) use map::map;
 pub(crate) use missing::missing_columns;
+pub(crate) use name::find;
 pub(crate) use read::Identifiers;
 pub(crate) use recognize::{
     Candidate, Nearest, Owner, Recognized, Shown, built_in_candidates, recognize,

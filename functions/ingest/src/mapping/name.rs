@@ -53,7 +53,7 @@ impl Names {
 
 /// Returns the value at a path such as `customer.tags[0]`. At each level, the whole text is tried as a name first, so that names
 /// may contain dots and brackets.
-pub(super) fn find<'a>(map: &'a Map, path: &str) -> Option<&'a Value> {
+pub(crate) fn find<'a>(map: &'a Map, path: &str) -> Option<&'a Value> {
     if let Some(value) = indexed(map, path) {
         return Some(value);
     }

@@ -62,10 +62,8 @@ pub(crate) struct Nearest {
 type Fit = (Owner, usize);
 
 /// Returns the built-in mappings as candidates, without those of which a team has its own of the same name.
-pub(crate) fn built_in_candidates(teams: &[Candidate]) -> Vec<Candidate> {
-    let others = BUILT_IN
-        .iter()
-        .filter(|(name, _)| teams.iter().all(|team| team.name != *name));
+pub(crate) fn built_in_candidates(teams: &[&str]) -> Vec<Candidate> {
+    let others = BUILT_IN.iter().filter(|(name, _)| !teams.contains(name));
     let candidates = others.filter_map(|(name, document)| {
         let root = json::object(document).ok()?;
         let recognize = options::recognize(root.get("recognize")?, &mut Default::default())?;
@@ -173,7 +171,10 @@ fn record_types(shown: Shown<'_>) -> Vec<(&'static str, usize)> {
             .collect(),
     };
     let has = |name: &str| fields.contains(&name);
-    if has("record_type") {
+    // Rows that contain nothing but identifiers may be meant to link or to erase customers.
+    let is_link =
+        |name: &&str| ["link", "records", "reinstate", "scope", "suppress"].contains(name);
+    if has("record_type") || fields.iter().all(is_link) {
         return Vec::new();
     }
     let events = EventType::ALL.map(|kind| (kind.as_str(), RecordType::Event(kind)));

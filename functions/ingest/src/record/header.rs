@@ -184,7 +184,7 @@ fn missing(columns: &[String], expected: Expected) -> String {
 }
 
 /// Lists columns in a sentence.
-fn found(columns: &[String]) -> String {
+pub(crate) fn found(columns: &[String]) -> String {
     let shown: Vec<_> = columns
         .iter()
         .take(MAX_NAMED)

@@ -57,6 +57,20 @@ pub(crate) enum RecordType {
 }
 
 impl RecordType {
+    /// Returns the names of all record types.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        let events = EventType::ALL.into_iter().map(EventType::as_str);
+        [
+            "customer_record",
+            "product",
+            "unify",
+            "forget",
+            "attributes",
+        ]
+        .into_iter()
+        .chain(events)
+    }
+
     /// Returns the fields of the type, without the links and the times of events, which have rules of their own.
     pub(crate) fn fields(self) -> &'static [Field] {
         match self {
@@ -229,8 +243,8 @@ fn take_record_type(fields: &mut Map, folder: Option<RecordType>) -> Result<Reco
     }
 }
 
-/// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
-pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowError> {
+/// Returns whether a row is a reject that is dropped again.
+pub(crate) fn is_reject(fields: &Map) -> bool {
     // The fields of a reject. A row with any other field is not one.
     const NAMES: [&str; 9] = [
         "code",
@@ -243,18 +257,22 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
         "record",
         "record_base64",
     ];
+    fields.iter().all(|(name, _)| NAMES.contains(&name))
+        && ["code", "message", "offset"]
+            .iter()
+            .all(|name| fields.get(name).is_some())
+        && (fields.get("record").is_some() || fields.get("record_base64").is_some())
+}
+
+/// Returns the record inside a reject that is dropped again, even if it was rejected repeatedly. Returns other rows unchanged.
+pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowError> {
     let Fields {
         map: mut fields,
         mut notation,
         mut warnings,
     } = fields.into();
     loop {
-        let is_reject = fields.iter().all(|(name, _)| NAMES.contains(&name))
-            && ["code", "message", "offset"]
-                .iter()
-                .all(|name| fields.get(name).is_some())
-            && (fields.get("record").is_some() || fields.get("record_base64").is_some());
-        if !is_reject {
+        if !is_reject(&fields) {
             return Ok(Fields {
                 map: fields,
                 notation,

@@ -17,6 +17,14 @@ pub(crate) fn import(report: &Report, last_modified: Option<i64>) {
             ("import", report.import.as_str().into()),
             ("status", report.status.as_str().into()),
             ("record_type", report.record_type.clone().into()),
+            (
+                "mapping",
+                report
+                    .mapping
+                    .as_ref()
+                    .map(|mapping| mapping.name.clone())
+                    .into(),
+            ),
             ("source", report.source.clone().into()),
         ],
     );
@@ -68,7 +76,11 @@ fn replaced_events(report: &Report) -> u64 {
     let record_type = report.record_type.as_deref();
     let is_event =
         record_type.is_some_and(|name| name == "mixed" || name.parse::<EventType>().is_ok());
-    if is_event { report.counts.replaced } else { 0 }
+    if is_event || report.mapping.is_some() {
+        report.counts.replaced
+    } else {
+        0
+    }
 }
 
 /// Returns the number of warnings, each counted as often as it occurred.

@@ -98,10 +98,19 @@ const DATED_AHEAD_ADVICE: &str = "Deleted events were dated after the erasure (`
 /// The rows of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct RowCounts {
-    /// The same as `read` of the report.
+    /// The same as `read` of the report, which counts records, unless a mapping makes the records.
     pub(crate) read: u64,
-    /// Rows that are not read, because they are blank or repeat the header of a CSV file.
+    /// Rows that are not read, because they are blank, repeat the header of a CSV file, or are skipped by the mapping.
     pub(crate) skipped: u64,
+}
+
+/// The mapping that made the records of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct MappingUsed {
+    pub(crate) name: String,
+    /// The version of the team's own mapping; `None` for a built-in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version_id: Option<String>,
 }
 
 /// The report of an import.
@@ -113,6 +122,9 @@ pub(crate) struct Report {
     pub(crate) status: Status,
     pub(crate) record_type: Option<String>,
     pub(crate) source: Option<String>,
+    /// The mapping that made the records, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mapping: Option<MappingUsed>,
     #[serde(flatten)]
     pub(crate) counts: Counts,
     pub(crate) rows: RowCounts,
@@ -158,6 +170,7 @@ impl Report {
             status: Status::Completed,
             record_type,
             source,
+            mapping: None,
             counts: Counts::default(),
             rows: RowCounts::default(),
             tally: Tally::default(),
@@ -325,7 +338,7 @@ impl ReportKeys {
     }
 
     /// Returns the key of the report.
-    fn report(&self) -> String {
+    pub(crate) fn report(&self) -> String {
         format!("reports/{}.json", self.0)
     }
 

@@ -186,7 +186,9 @@ fn damaged_files_name_known_codes() {
             named.insert(code);
         }
     }
-    for code in WarningCode::ALL {
+    // A file of which only the beginning is tried is not damaged.
+    let damage = WarningCode::ALL.iter();
+    for code in damage.filter(|code| **code != WarningCode::PartTried) {
         assert!(named.contains(code.as_str()), "{}", code.as_str());
     }
 }

@@ -130,7 +130,6 @@ impl Layout {
     ///
     /// # Errors
     /// The line `sep=` specifies an unsupported separator.
-    #[cfg_attr(not(test), expect(dead_code, reason = "imports use mappings next"))]
     pub(crate) fn delimited_after(
         self,
         skip_lines: u64,

@@ -14,10 +14,6 @@ mod error;
 pub(crate) mod json;
 mod layout;
 mod lines;
-#[cfg_attr(
-    not(any(test, fuzzing)),
-    expect(dead_code, reason = "imports use mappings next")
-)]
 mod mapped;
 mod skip;
 #[cfg(test)]
@@ -32,10 +28,6 @@ pub(crate) use error::{RowError, RowErrorCode};
 pub(crate) use layout::{Encoding, Format, Layout, is_blank};
 use lines::Lines;
 pub(crate) use lines::Start;
-#[cfg_attr(
-    not(any(test, fuzzing)),
-    expect(unused_imports, reason = "imports use mappings next")
-)]
 pub(crate) use mapped::MappedInput;
 use skip::SkippedLines;
 use utf16::Transcoder;
@@ -72,6 +64,8 @@ pub(crate) struct Row {
     pub(crate) rows: u64,
     /// The number of rows directly before this one that are skipped, because they are blank or repeat the header.
     pub(crate) skipped: u64,
+    /// The number of a record among those that a mapping makes of the row, from 0.
+    pub(crate) record: usize,
 }
 
 impl Row {
@@ -84,6 +78,7 @@ impl Row {
             framing_error: None,
             rows: 1,
             skipped: 0,
+            record: 0,
         }
     }
 }
@@ -272,6 +267,14 @@ impl Rows {
         match &self.reader {
             Reader::Csv(csv) => csv.skipped_at_end(),
             Reader::Lines(_) | Reader::Document(_) => 0,
+        }
+    }
+
+    /// Returns why a row that this value returned cannot be parsed.
+    pub(crate) fn error_of(&self, row: &Row) -> Option<RowError> {
+        match self.header() {
+            Some(_) => self.records(row).err(),
+            None => self.fields(row).err(),
         }
     }
 

@@ -25,9 +25,11 @@ mod erasing;
 mod failures;
 mod inspected;
 mod late;
+mod mapped;
 mod newest;
 mod orders;
 mod schedules;
+mod trial;
 mod values;
 mod wire;
 mod writing;
@@ -297,6 +299,7 @@ fn app(wire: Wire, chunk_bytes: u64) -> App {
         table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
         s3: wire.s3(),
         chunk_bytes,
+        currency: "EUR".to_owned(),
         max_retries: BACKOFF.len() as u64,
         event_retention_days: None,
         raw_file_days: None,

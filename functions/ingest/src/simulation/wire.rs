@@ -225,6 +225,8 @@ fn tampered(
 pub(super) struct Bucket {
     dropped: BTreeMap<(String, String), Dropped>,
     put: BTreeMap<String, Vec<u8>>,
+    /// The team's own mappings, by key.
+    pub(super) mappings: BTreeMap<String, String>,
     /// The status of each report that was put, in order, with its key.
     statuses: Vec<(String, String)>,
     /// Keys whose responses have no Content-Length.
@@ -294,6 +296,11 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
     let key = uri.path().strip_prefix("/b/").unwrap().to_owned();
     let mut bucket = lock(&world.bucket);
     match request.method() {
+        "GET" if key.is_empty() => list(&bucket),
+        "GET" if key.starts_with("mappings/") => match bucket.mappings.get(&key) {
+            Some(mapping) => response(200, mapping.as_str().into()),
+            None => response(404, "<Error><Code>NoSuchKey</Code></Error>".into()),
+        },
         "GET" => {
             let parameters = uri.query().unwrap_or_default().split('&');
             let version = parameters
@@ -351,6 +358,17 @@ fn s3(world: &Arc<World>, request: &HttpRequest) -> HttpResponse {
         }
         other => panic!("{other} is not expected"),
     }
+}
+
+/// Lists the team's own mappings.
+fn list(bucket: &Bucket) -> HttpResponse {
+    let keys = bucket.mappings.keys();
+    let contents = keys.map(|key| format!("<Contents><Key>{key}</Key></Contents>"));
+    let list = format!(
+        "<ListBucketResult>{}</ListBucketResult>",
+        contents.collect::<String>()
+    );
+    response(200, list.into())
 }
 
 /// Returns a body that arrives in chunks, each after a pause.

@@ -17,6 +17,8 @@ named! {
     FileErrorKind {
         UnknownRecordType = "/problems/unknown-record-type",
         InvalidSource = "/problems/invalid-source",
+        InvalidMapping = "/problems/invalid-mapping",
+        Unrecognized = "/problems/unrecognized",
         Archive = "/problems/archive",
         UnsupportedFormat = "/problems/unsupported-format",
         UnsupportedEncoding = "/problems/unsupported-encoding",

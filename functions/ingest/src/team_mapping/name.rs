@@ -33,7 +33,11 @@ pub(crate) fn name_of(key: &str) -> Result<&str, Fault> {
     Ok(name)
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
+/// Checks that a text can be the name of a mapping.
+///
+/// # Errors
+/// It cannot. The fault states why.
+pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
     if RESERVED.contains(&name) {
         return Err(fault("has a reserved name. Choose another name."));
     }

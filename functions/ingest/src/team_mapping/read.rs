@@ -51,7 +51,6 @@ pub(crate) async fn team_mapping(
 }
 
 /// Returns the names of the teams' mappings in alphabetical order, at most 1,000.
-#[expect(dead_code, reason = "imports of drop/auto/ list mappings next")]
 pub(crate) async fn team_mapping_names(
     app: &App,
     bucket: &str,

@@ -21,14 +21,25 @@ pub(crate) fn line(key: &str, report: &Value) -> String {
         line += &rows(report);
         line += &time(read, seconds(report));
     }
+    if let Some(mapping) = report["mapping"]["name"].as_str() {
+        line += &format!(", mapping {mapping}");
+    }
     if let Some(rejects) = rejects(report) {
         line += &format!(" → {rejects}");
+    }
+    if let (Some(key), Some(version)) = (tried(report), report["version_id"].as_str()) {
+        line += &format!(". Nothing is stored. Records and profiles: reports/{key}/{version}.json");
     }
     let mut lines = vec![escape_control(line.trim_end())];
     lines.extend(listed(report, "reasons", "rejected", entry));
     lines.extend(listed(report, "warnings", "warning", entry));
     lines.extend(listed(report, "unknown_fields", "unknown field", unknown));
     lines.join("\n")
+}
+
+/// Returns the key of a file that was tried.
+fn tried(report: &Value) -> Option<&str> {
+    report["key"].as_str().filter(|key| key.starts_with("try/"))
 }
 
 /// Returns a line for each entry of a list in the report, up to [`MAX_LISTED`].

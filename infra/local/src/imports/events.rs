@@ -26,7 +26,7 @@ const UNDER_WAY: &str = "import under way";
 /// An observed step of an import. The version id is empty if the bucket has no versions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImportEvent {
-    /// An object was put under `drop/`.
+    /// An object was put under `drop/` or `try/`.
     Dropped {
         /// The object's key.
         key: String,
@@ -161,7 +161,7 @@ impl ImportEvents {
     pub(crate) async fn read(&mut self, stack: &Stack) -> Option<ImportEvent> {
         let event = match self.waiting.front()?.clone() {
             Signal::Logged(line) => self.progress(line),
-            Signal::Stored(created) if created.key.starts_with("drop/") => self.dropped(created),
+            Signal::Stored(created) if is_dropped(&created.key) => self.dropped(created),
             Signal::Stored(Created { key, .. }) | Signal::Found(key) => self.end(stack, &key).await,
         };
         self.waiting.pop_front();
@@ -253,6 +253,11 @@ impl ImportEvents {
             reason: format!("{kind}: {message} ({stored})"),
         })
     }
+}
+
+/// Returns whether a key is that of a file to import or to try.
+fn is_dropped(key: &str) -> bool {
+    key.starts_with("drop/") || key.starts_with("try/")
 }
 
 /// Parses a log line of a function. Returns `None` for other messages.

@@ -23,6 +23,6 @@ mod pages;
 mod properties;
 mod reading;
 mod recognition;
-mod samples;
+pub(crate) mod samples;
 mod streamed;
-mod support;
+pub(crate) mod support;

@@ -3,7 +3,7 @@
 use super::{support::*, *};
 
 /// The samples, and the built-in mapping of each.
-pub(super) const SAMPLES: [(&str, &str); 20] = [
+pub(crate) const SAMPLES: [(&str, &str); 20] = [
     ("brevo/contacts.csv", "brevo-contacts"),
     ("hubspot/contacts.csv", "hubspot-contacts"),
     ("klaviyo/events.ndjson", "klaviyo-events"),
@@ -62,7 +62,7 @@ fn check(mapping: &Mapping, name: &str, expected_text: &str) {
 }
 
 /// Returns the records that the built-in mapping must give, which may be those of the mapping as it was handed over.
-fn expected_of_built_in(name: &str) -> String {
+pub(crate) fn expected_of_built_in(name: &str) -> String {
     let own = sample(&format!("{name}.builtin.ndjson"));
     fs::read_to_string(own).unwrap_or_else(|_| read(&format!("{name}.expected.ndjson")))
 }

@@ -14,7 +14,7 @@ pub(super) enum File {
     Json(Vec<Map>),
 }
 
-pub(super) fn sample(name: &str) -> PathBuf {
+pub(crate) fn sample(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("src/mapping/samples")
         .join(name)

@@ -1,0 +1,170 @@
+//! Finds the mapping of a dropped file: a team's own one under `mappings/` in the bucket, or a built-in one.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    App, IngestError,
+    mapping::{self, Candidate, Fault, Mapping, Owner},
+    source::{FileError, FileErrorKind},
+    team_mapping::read::{team_mapping, team_mapping_names},
+};
+
+/// The maximum number of a team's own mappings that `drop/auto/` compares a file with.
+const MAX_CANDIDATES: usize = 100;
+/// The maximum number of faults that a problem lists.
+const MAX_FAULTS: usize = 3;
+
+/// The mapping of an import, as its plan stores it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PlannedMapping {
+    pub(crate) name: String,
+    /// The version of the team's own mapping; `None` if the mapping is built-in or the bucket has no versioning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version_id: Option<String>,
+    /// The SHA-256 hash of the document, in hexadecimal.
+    pub(crate) sha256: String,
+    /// The document, as JSON text.
+    pub(crate) document: String,
+}
+
+impl PlannedMapping {
+    fn new(name: &str, version_id: Option<String>, document: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            version_id,
+            sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(&document)),
+            document,
+        }
+    }
+
+    /// Returns a built-in mapping.
+    pub(crate) fn built_in(name: &str) -> Option<Self> {
+        let document = mapping::built_in(name)?;
+        Some(Self::new(name, None, without_indentation(document)))
+    }
+
+    /// Reads the mapping.
+    ///
+    /// # Errors
+    /// The mapping is invalid. The problem lists the first faults.
+    pub(crate) fn read(&self) -> Result<Mapping, FileError> {
+        match Mapping::read(self.document.as_bytes()) {
+            Ok((mapping, _)) => Ok(mapping),
+            Err(faults) => Err(invalid(&self.name, &faults)),
+        }
+    }
+}
+
+/// Creates the problem of a file whose mapping is invalid.
+pub(crate) fn invalid(name: &str, faults: &[Fault]) -> FileError {
+    let first: Vec<_> = faults
+        .iter()
+        .take(MAX_FAULTS)
+        .map(Fault::to_string)
+        .collect();
+    let more = match faults.len().saturating_sub(MAX_FAULTS) {
+        0 => String::new(),
+        more => format!(" {more} more are in reports/mappings/{name}.json."),
+    };
+    let detail = format!(
+        "The mapping {name} is invalid. {}{more} Correct mappings/{name}.json, and drop the file again.",
+        first.join(" ")
+    );
+    FileError::new(FileErrorKind::InvalidMapping, detail)
+}
+
+/// Returns the mapping of a folder: the team's own one, or the built-in one of the name. The inner result is `None` if there is
+/// neither, and the inner error is that of the file.
+pub(crate) async fn find(
+    app: &App,
+    bucket: &str,
+    name: &str,
+) -> Result<Result<Option<PlannedMapping>, FileError>, IngestError> {
+    Ok(match own(app, bucket, name).await? {
+        Ok(None) => Ok(PlannedMapping::built_in(name)),
+        found => found,
+    })
+}
+
+/// Returns the team's own mapping of a name, if there is one.
+async fn own(
+    app: &App,
+    bucket: &str,
+    name: &str,
+) -> Result<Result<Option<PlannedMapping>, FileError>, IngestError> {
+    let Some(found) = team_mapping(app, bucket, name).await? else {
+        return Ok(Ok(None));
+    };
+    Ok(match Mapping::read(&found.document) {
+        Ok(_) => {
+            let document = String::from_utf8_lossy(&found.document).into_owned();
+            Ok(Some(PlannedMapping::new(name, found.version_id, document)))
+        }
+        Err(faults) => Err(invalid(name, &faults)),
+    })
+}
+
+/// The mappings that a file in `drop/auto/` is compared with.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    pub(crate) all: Vec<Candidate>,
+    own: Vec<PlannedMapping>,
+}
+
+impl Candidates {
+    /// Returns the built-in mappings, and those of the team that are valid and recognize files.
+    pub(crate) async fn load(app: &App, bucket: &str) -> Result<Self, IngestError> {
+        let names = team_mapping_names(app, bucket).await?;
+        let names = names.iter().take(MAX_CANDIDATES);
+        let found = futures::future::join_all(names.map(|name| own(app, bucket, name))).await;
+        let mut candidates = Self::default();
+        for found in found {
+            let Ok(Some(planned)) = found? else { continue };
+            let Ok(mapping) = planned.read() else {
+                continue;
+            };
+            if let Some(recognize) = mapping.recognize {
+                candidates.all.push(Candidate {
+                    name: planned.name.clone(),
+                    recognize,
+                    owner: Owner::Team,
+                });
+            }
+            candidates.own.push(planned);
+        }
+        let names: Vec<_> = candidates.own.iter().map(|own| own.name.as_str()).collect();
+        candidates.all.extend(mapping::built_in_candidates(&names));
+        Ok(candidates)
+    }
+
+    /// Returns the mapping of a candidate.
+    pub(crate) fn get(&self, name: &str) -> Option<PlannedMapping> {
+        let own = self.own.iter().find(|own| own.name == name);
+        own.cloned().or_else(|| PlannedMapping::built_in(name))
+    }
+}
+
+/// Removes the line breaks of a JSON text and the indentation after them. Strings contain neither, because they escape line breaks.
+fn without_indentation(document: &str) -> String {
+    document.lines().map(str::trim_start).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stores_built_in_mappings_without_indentation() {
+        for (name, document) in mapping::BUILT_IN {
+            let planned = PlannedMapping::built_in(name).unwrap();
+            assert!(planned.read().is_ok(), "{name}");
+            let (short, whole): (serde_json::Value, serde_json::Value) = (
+                serde_json::from_str(&planned.document).unwrap(),
+                serde_json::from_str(document).unwrap(),
+            );
+            assert_eq!(short, whole, "{name}");
+            assert!(planned.document.len() < 16 << 10, "{name}");
+        }
+    }
+}

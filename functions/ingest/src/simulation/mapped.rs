@@ -1,0 +1,444 @@
+//! Files of other systems: each sample stores what its records store, however the file is written, and wherever invocations end or die.
+
+use async_compression::tokio::bufread::{GzipEncoder, ZstdEncoder};
+
+use super::*;
+use crate::mapping::{
+    BUILT_IN,
+    tests::{
+        samples::{SAMPLES, expected_of_built_in},
+        support::sample,
+    },
+};
+
+/// What an import leaves behind: its report, and the items without their versions.
+#[derive(Debug)]
+struct Imported {
+    report: Value,
+    items: BTreeMap<String, Value>,
+    rejects: Vec<Value>,
+}
+
+/// Drops a file into an empty table, with a team's own mappings.
+async fn import(key: &str, body: &[u8], mappings: &[(&str, &str)]) -> Imported {
+    let mut bucket = Bucket::default();
+    for (name, mapping) in mappings {
+        let key = format!("mappings/{name}.json");
+        bucket.mappings.insert(key, (*mapping).to_owned());
+    }
+    bucket.take(key, VERSION, LAST_MODIFIED, body);
+    let (world, _events) = World::new(wire::database(), bucket, 0, Deaths::default());
+    let (killer, _killed) = tokio::sync::oneshot::channel();
+    let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+    let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
+    handle(&app, event(key, VERSION, "01"), deadline)
+        .await
+        .unwrap();
+    imported(&world, key)
+}
+
+fn imported(world: &World, key: &str) -> Imported {
+    let bucket = lock(&world.bucket);
+    let report = bucket.get(&format!("reports/{key}/{VERSION}.json"));
+    let report: Value = serde_json::from_slice(&report.expect("a report")).unwrap();
+    let keys = report["rejects"].as_array().unwrap().iter();
+    let objects = keys.map(|key| bucket.get(key.as_str().unwrap()).unwrap());
+    let texts: Vec<_> = objects
+        .map(|object| String::from_utf8(object).unwrap())
+        .collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let rejects = lines.map(|line| serde_json::from_str(line).unwrap());
+    let rejects = rejects.collect();
+    let mut items = wire::items(&world.database);
+    // The plan, its progress and the facts of the table are not items of customers.
+    items.retain(|_, item| item.get("version").is_some());
+    for item in items.values_mut() {
+        item["version"].take();
+    }
+    Imported {
+        report,
+        items,
+        rejects,
+    }
+}
+
+fn file_of(name: &str) -> Vec<u8> {
+    std::fs::read(sample(name)).unwrap()
+}
+
+/// Returns the source of a mapping's records.
+fn source_of(mapping: &str) -> String {
+    let (_, document) = BUILT_IN.iter().find(|(name, _)| *name == mapping).unwrap();
+    let document: Value = serde_json::from_str(document).unwrap();
+    document["source"].as_str().unwrap().to_owned()
+}
+
+/// Returns all bytes that an encoder makes.
+fn all(mut encoder: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut encoder, &mut bytes);
+    futures::executor::block_on(read).unwrap();
+    bytes
+}
+
+/// Returns a CSV text whose columns are in reverse order, with other line ends; `None` for other files.
+fn reversed(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    if !name.ends_with(".csv") {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes).unwrap();
+    let text = text.trim_start_matches('\u{feff}');
+    let header = text.lines().next().unwrap();
+    let delimiter = if header.contains(';') { ';' } else { ',' };
+    let mut cells: Vec<Vec<String>> = vec![vec![String::new()]];
+    let mut quoted = false;
+    for character in text.trim_end().chars() {
+        quoted ^= character == '"';
+        let row = cells.last_mut().unwrap();
+        match character {
+            '\n' if !quoted => cells.push(vec![String::new()]),
+            '\r' if !quoted => {}
+            character if character == delimiter && !quoted => row.push(String::new()),
+            character => row.last_mut().unwrap().push(character),
+        }
+    }
+    let rows = cells.iter_mut().map(|row| {
+        row.reverse();
+        row.join(&delimiter.to_string())
+    });
+    let rows: Vec<_> = rows.collect();
+    Some(rows.join("\r\n").into_bytes())
+}
+
+/// Returns the ways in which a sample may be written, with names.
+fn variants(name: &str, bytes: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
+    let file = name.rsplit('/').next().unwrap();
+    let text = std::str::from_utf8(bytes).unwrap();
+    let text = text.trim_start_matches('\u{feff}');
+    let marked = format!("\u{feff}{text}");
+    let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let named = |kind, bytes: &[u8]| (kind, file.to_owned(), bytes.to_vec());
+    let mut variants = vec![
+        named("as it is", bytes),
+        named("with a byte order mark", marked.as_bytes()),
+        named("in UTF-16", &utf16),
+        (
+            "in gzip",
+            format!("{file}.gz"),
+            all(GzipEncoder::new(bytes)),
+        ),
+        (
+            "in zstd",
+            format!("{file}.zst"),
+            all(ZstdEncoder::new(bytes)),
+        ),
+    ];
+    if name.ends_with(".ndjson") {
+        let crlf = text.replace("\r\n", "\n").replace('\n', "\r\n");
+        variants.push(named("with CRLF", crlf.as_bytes()));
+    }
+    if let Some(reversed) = reversed(name, bytes) {
+        variants.push(named("with CRLF and other columns first", &reversed));
+    }
+    variants
+}
+
+#[test]
+fn samples_store_their_records() {
+    clock().block_on(async {
+        let mut differences = Vec::new();
+        for (name, mapping) in SAMPLES {
+            let key = format!("drop/mixed/{}/expected.ndjson", source_of(mapping));
+            let text = expected_of_built_in(name);
+            let expected = import(&key, text.as_bytes(), &[]).await;
+            let count = text.lines().count();
+            assert_eq!(
+                expected.report["written"], count,
+                "{name}: {}",
+                expected.report
+            );
+            for (kind, file, bytes) in variants(name, &file_of(name)) {
+                for folder in [mapping, "auto"] {
+                    let found = import(&format!("drop/{folder}/2026/{file}"), &bytes, &[]).await;
+                    let report = &found.report;
+                    let is_same = found.items == expected.items
+                        && report["read"] == count
+                        && report["written"] == count
+                        && report["mapping"] == json!({"name": mapping});
+                    if !is_same {
+                        differences.push(format!("{name} {kind} in {folder}: {report}"));
+                    }
+                }
+            }
+        }
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+    });
+}
+
+/// A Shopify export of many orders with one to four lines, among them lines that cannot be read, and one order in two places.
+fn orders() -> Vec<u8> {
+    let header = "Name,Email,Financial Status,Created at,Currency,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Total,Id";
+    let mut lines = vec![header.to_owned()];
+    for order in 0..16 {
+        let mail = format!("c{}@example.com", order % 3);
+        for line in 0..=order % 4 {
+            let common = if line == 0 {
+                format!("paid,2026-01-01 00:00:{order:02} +0000,EUR")
+            } else {
+                ",,".to_owned()
+            };
+            lines.push(format!(
+                "#{order},{mail},{common},1,\"Item {line}\n{}\",7.00,S-{line},7.00,{order}",
+                "long name ".repeat(4)
+            ));
+        }
+        match order {
+            // Within an order.
+            6 => lines.insert(lines.len() - 1, "#6,\"c".to_owned()),
+            // Between orders.
+            9 => lines.push("\"stray".to_owned()),
+            _ => {}
+        }
+    }
+    lines.push(lines[1].clone());
+    lines.join("\n").into_bytes()
+}
+
+const ORDERS: Dropped = Dropped {
+    key: "drop/shopify-orders/shop/orders_export_1.csv",
+    bytes: orders,
+};
+
+/// Returns the result that every schedule must have.
+fn expected_orders() -> Outcome {
+    let (outcome, effort) = clock().block_on(play(ORDERS, 0, ONE_RANGE, 1, Deaths::default()));
+    let report = &outcome.report;
+    let counts = ["read", "written", "rejected"].map(|name| report[name].as_u64().unwrap());
+    // Order 6 has a line that cannot be read. Order 0 returns at the end.
+    assert_eq!(counts, [16 + 1 + 1, 15, 3], "{report}");
+    assert_eq!(report["rows"]["read"], 40 + 1 + 1 + 1, "{report}");
+    assert!(
+        effort.runs > 1,
+        "the deadline comes before the end: {effort:?}"
+    );
+    outcome
+}
+
+#[test]
+fn groups_survive_death_at_any_request() {
+    let expected = expected_orders();
+    let play = |deaths| clock().block_on(play(ORDERS, 1, ONE_RANGE, 2, deaths));
+    let (outcome, whole) = play(Deaths::default());
+    assert_eq!(outcome, expected);
+    for number in (0..whole.requests).step_by(number("SIMULATION_STRIDE", 23) as usize) {
+        for is_before in [true, false] {
+            let mut deaths = Deaths::default();
+            let requests = if is_before {
+                &mut deaths.before
+            } else {
+                &mut deaths.after
+            };
+            requests.insert(number);
+            let (outcome, _) = play(deaths.clone());
+            assert_eq!(outcome, expected, "{deaths:?}");
+        }
+    }
+}
+
+/// Returns Segment events, of which each mapping makes none or several records.
+fn events() -> Vec<u8> {
+    let text = String::from_utf8(file_of("segment/1759723711909.ndjson")).unwrap();
+    let copies =
+        (0..12).map(|copy| text.replace("\"messageId\":\"", &format!("\"messageId\":\"{copy}-")));
+    copies.collect::<String>().into_bytes()
+}
+
+const EVENTS: Dropped = Dropped {
+    key: "drop/segment/1759723711909.ndjson",
+    bytes: events,
+};
+
+#[test]
+fn ranges_of_mapped_rows_survive_many_deaths() {
+    let (expected, _) = clock().block_on(play(EVENTS, 0, ONE_RANGE, 1, Deaths::default()));
+    assert_eq!(expected.report["rejected"], 0, "{}", expected.report);
+    let first = number("SIMULATION_SEED", 0);
+    for seed in first..first + number("SIMULATIONS", 8) {
+        let mut random = ChaCha8Rng::seed_from_u64(!seed);
+        let chunk_bytes = [ONE_RANGE, 20_000, 5_000][random.random_range(0..3)];
+        let share = [0.0, 0.01, 0.05][random.random_range(0..3)];
+        let mut some = || (0..400).filter(|_| random.random_bool(share)).collect();
+        let deaths = Deaths {
+            before: some(),
+            after: some(),
+        };
+        let (outcome, effort) = clock().block_on(play(EVENTS, seed, chunk_bytes, 2, deaths));
+        assert_eq!(outcome, expected, "seed {seed}: {effort:?}");
+    }
+}
+
+const TILL: &str = r#"{"mapping": 1, "source": "till", "recognize": {"columns": ["No", "When", "Mail", "Sum"]},
+    "records": [{"type": "purchase", "record": {
+        "link": {"email": "Mail"}, "action_at": "When", "purchase_id": "No", "type": {"const": "physical"},
+        "products": [{"quantity": {"const": 1}, "price_paid": "Sum", "product_reference": {"id": {"const": "all"}, "id_type": {"const": "sku"}}}]}}]}"#;
+const SALES: &str = "No,When,Mail,Sum\n1,2026-05-01T10:00:00Z,a@example.com,3.50\n2,2026-05-01T10:00:00Z,b@example.com,much\n";
+
+#[test]
+fn own_mappings_apply() {
+    clock().block_on(async {
+        for key in ["drop/till/2026.csv", "drop/auto/2026.csv"] {
+            let found = import(key, SALES.as_bytes(), &[("till", TILL)]).await;
+            let report = &found.report;
+            assert_eq!(report["mapping"], json!({"name": "till"}), "{report}");
+            assert_eq!(
+                (
+                    &report["source"],
+                    &report["read"],
+                    &report["written"],
+                    &report["rejected"]
+                ),
+                (&json!("till"), &json!(2), &json!(1), &json!(1)),
+                "{report}"
+            );
+            // The record that the mapping made is given back, and can be dropped into the same folder when it is corrected.
+            let reject = found.rejects[0].to_string();
+            assert_eq!(found.rejects[0]["record"]["record_type"], "purchase");
+            assert_eq!(found.rejects[0]["line"], 3);
+            let corrected = reject.replace("\"much\"", "\"4.00\"");
+            let folder = key.rsplit_once('/').unwrap().0;
+            let again = format!("{folder}/rejects.ndjson");
+            let found = import(&again, corrected.as_bytes(), &[("till", TILL)]).await;
+            assert_eq!(found.report["written"], 1, "{}", found.report);
+        }
+        // A team's mapping precedes a built-in one of the same name.
+        let own = import("drop/segment/a.csv", SALES.as_bytes(), &[("segment", TILL)]).await;
+        assert_eq!(own.report["written"], 1, "{}", own.report);
+    });
+}
+
+#[test]
+fn says_why_a_mapping_is_not_applied() {
+    clock().block_on(async {
+        let without_sum = SALES
+            .replace(",Sum", "")
+            .replace(",3.50", "")
+            .replace(",much", "");
+        for (key, body, mappings, problem, parts) in [
+            (
+                "drop/tills/a.csv",
+                SALES,
+                &[("till", TILL)][..],
+                "unknown-record-type",
+                &["drop/{mapping}/"][..],
+            ),
+            (
+                "drop/shopify-order/a.csv",
+                SALES,
+                &[],
+                "unknown-record-type",
+                &["Did you mean `shopify-orders`?"],
+            ),
+            (
+                "drop/till/a.csv",
+                SALES,
+                &[("till", "{\"mapping\": 1}")],
+                "invalid-mapping",
+                &["`records`", "mappings/till.json"],
+            ),
+            (
+                "drop/till/a.csv",
+                without_sum.as_str(),
+                &[("till", TILL)],
+                "invalid-csv-header",
+                &["`Sum`", "`No`, `When`, `Mail`"],
+            ),
+            (
+                "drop/auto/a.csv",
+                without_sum.as_str(),
+                &[("till", TILL)],
+                "unrecognized",
+                &["till", "`Sum`"],
+            ),
+            (
+                "drop/auto/a.csv",
+                "x,y\n1,2\n",
+                &[],
+                "unrecognized",
+                &["no mapping"],
+            ),
+            (
+                "drop/auto/a.ndjson",
+                "{\"x\":1}\n",
+                &[],
+                "unrecognized",
+                &["no mapping"],
+            ),
+        ] {
+            let found = import(key, body.as_bytes(), mappings).await;
+            let report = &found.report;
+            assert_eq!(
+                report["problem"]["type"],
+                format!("/problems/{problem}"),
+                "{key}: {report}"
+            );
+            let detail = report["problem"]["detail"].as_str().unwrap();
+            for part in parts {
+                assert!(detail.contains(part), "{key}: {detail}");
+            }
+            assert!(found.items.is_empty(), "{key}");
+        }
+    });
+}
+
+#[test]
+fn recognizes_record_types() {
+    clock().block_on(async {
+        let record = r#"{"link":{"email":"a@example.com"},"action_at":"2026-01-01T00:00:00Z","email_id":"1","link_url":"https://example.com"}"#;
+        for (body, record_type) in [
+            ("link.email,first_name\na@example.com,Ann\n", "customer_record"),
+            ("sku,name\nS-1,Shirt\n", "product"),
+        ] {
+            let found = import("drop/auto/crm/a", body.as_bytes(), &[]).await;
+            let report = &found.report;
+            assert_eq!((&report["record_type"], &report["written"]), (&json!(record_type), &json!(1)), "{report}");
+            assert_eq!(report["source"], "crm");
+        }
+        let found = import("drop/auto/a.ndjson", record.as_bytes(), &[]).await;
+        assert_eq!(found.report["problem"]["type"], "/problems/unrecognized", "{}", found.report);
+        // Records that erase or link customers are never recognized.
+        for body in [
+            "{\"link\":{\"email\":\"a@example.com\"}}\n",
+            "{\"records\":[{\"email\":\"a@example.com\"},{\"email\":\"b@example.com\"}]}\n",
+            "{\"record_type\":\"forget\",\"link\":{\"email\":\"a@example.com\"}}\n",
+        ] {
+            let found = import("drop/auto/a.ndjson", body.as_bytes(), &[]).await;
+            assert_eq!(found.report["status"], "rejected", "{body}: {}", found.report);
+        }
+        let reject = |record: &str| format!("{{\"code\":\"x\",\"message\":\"x\",\"offset\":0,\"record\":{record}}}\n");
+        for (folder, name) in [("auto", "forget"), ("auto", "unify"), ("shopify-orders", "forget"), ("shopify-orders", "unify")] {
+            let record = format!("{{\"record_type\":\"{name}\",\"link\":{{\"email\":\"a@example.com\"}}}}");
+            let found = import(&format!("drop/{folder}/a.ndjson"), reject(&record).as_bytes(), &[]).await;
+            assert_eq!(found.report["rejected"], 1, "{folder} {name}: {}", found.report);
+        }
+    });
+}
+
+/// The plan contains the mapping, so that a new version does not change an import that has begun.
+#[test]
+fn imports_keep_their_mapping() {
+    let (expected, _) = clock().block_on(play(ORDERS, 0, ONE_RANGE, 1, Deaths::default()));
+    let outcome = clock().block_on(async {
+        let (world, mut events) = World::with(ORDERS, 0, Deaths::default());
+        let (runs, died) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        while let Ok(key) = events.try_recv() {
+            deliver(&world, key, ONE_RANGE, &runs, &died).await;
+            let mut bucket = lock(&world.bucket);
+            bucket
+                .mappings
+                .insert("mappings/shopify-orders.json".to_owned(), TILL.to_owned());
+        }
+        assert!(runs.load(Ordering::Relaxed) > 1);
+        outcome_of(&world, ORDERS.key)
+    });
+    assert_eq!(outcome, expected);
+}
