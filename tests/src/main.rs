@@ -13,6 +13,7 @@ mod deadlines;
 mod erasure;
 mod events;
 mod export;
+mod exports;
 mod facts;
 mod files;
 mod find;

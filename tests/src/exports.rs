@@ -1,0 +1,229 @@
+//! Exports of other systems: dropped unchanged, their customers are found with the right figures.
+
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+
+/// The samples of all built-in mappings.
+const SAMPLES: [(&str, &str); 20] = [
+    ("brevo/contacts.csv", "brevo-contacts"),
+    ("hubspot/contacts.csv", "hubspot-contacts"),
+    ("klaviyo/events.ndjson", "klaviyo-events"),
+    ("klaviyo/list_export.csv", "klaviyo-lists"),
+    ("klaviyo/suppressed_profiles.csv", "klaviyo-suppressions"),
+    (
+        "mailchimp/email_activity.ndjson",
+        "mailchimp-email-activity",
+    ),
+    (
+        "mailchimp/granular_activity/clicks/0f3e7a1b2c_winter-sale.csv",
+        "mailchimp-clicks",
+    ),
+    (
+        "mailchimp/granular_activity/opens/0f3e7a1b2c_winter-sale.csv",
+        "mailchimp-opens",
+    ),
+    (
+        "mailchimp/subscribed_members_export_15d17415eb.csv",
+        "mailchimp-subscribed",
+    ),
+    (
+        "mailchimp/unsubscribed_members_export_15d17415eb.csv",
+        "mailchimp-unsubscribed",
+    ),
+    ("segment/1759723711909.ndjson", "segment"),
+    ("sendgrid/events.json", "sendgrid"),
+    ("shopify/customers_export.csv", "shopify-customers"),
+    ("shopify/orders_export_1.csv", "shopify-orders"),
+    ("shopify/orders_webhook.ndjson", "shopify-order-webhooks"),
+    ("shopify/products_export_1.csv", "shopify-products"),
+    ("square/items-2026-09-13-2026-09-21.csv", "square-items"),
+    (
+        "square/transactions-2026-09-13-2026-09-21.csv",
+        "square-transactions",
+    ),
+    ("zendesk/tickets.json", "zendesk-tickets"),
+    ("zendesk/users.json", "zendesk-users"),
+];
+
+fn sample(name: &str) -> String {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../functions/ingest/src/mapping/samples/"
+    );
+    std::fs::read_to_string(format!("{folder}{name}")).expect("a sample")
+}
+
+/// Returns those figures of a profile that exports change.
+async fn figures(app: &TestApp, email: &str) -> Value {
+    let profile = app.profile(email).await;
+    let summary = &profile["summary"];
+    json!({
+        "name": profile["name"],
+        "identities": profile["identities"].as_array().map(Vec::len),
+        "orders": summary["orders"], "items": summary["items"], "returns": summary["returns"],
+        "spend": summary["total_spend"],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_of_exports_are_found() {
+    let app = TestApp::start().await;
+    for (name, mapping) in SAMPLES {
+        let report = app
+            .import(&format!("drop/auto/{name}"), &sample(name))
+            .await;
+        assert_eq!(report["status"], "completed", "{name}: {report}");
+        assert_eq!(
+            report["mapping"],
+            json!({"name": mapping}),
+            "{name}: {report}"
+        );
+        assert_eq!(report["rejected"], 0, "{name}: {report}");
+    }
+    // The files share a phone number, so Jane and Ines are one customer.
+    let ines = figures(&app, "ines.v@example.com").await;
+    assert_eq!(ines, figures(&app, "jane@example.com").await);
+    let spend =
+        json!([{"amount": "184.90", "currency": "AUD"}, {"amount": "31.00", "currency": "USD"}]);
+    assert_eq!(
+        ines,
+        json!({"name": "Ines Villase\u{f1}or", "identities": 9, "orders": 4, "items": 12, "returns": 2, "spend": spend})
+    );
+    for (email, name) in [
+        ("camille@example.com", "Camille Durand"),
+        ("br@example.com", "Bruno Durand"),
+    ] {
+        let found = figures(&app, email).await;
+        assert_eq!(
+            (&found["name"], &found["identities"]),
+            (&json!(name), &json!(2)),
+            "{email}"
+        );
+    }
+}
+
+/// Exported again after orders were cancelled and refunded, every figure is that of the new export alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_exports_replace_earlier_ones() {
+    let (orders, webhooks) = (
+        "shopify/orders_export_1.csv",
+        "shopify/orders_webhook.ndjson",
+    );
+    let mut after = [sample(orders), sample(webhooks)];
+    for (from, to) in [
+        ("paid,2026-10-06", "voided,2026-10-06"),
+        (",partially_refunded,", ",refunded,"),
+        (",voided,", ",paid,"),
+        (",2026-09-19 09:00:00 +1000,,", ",,,"),
+        (
+            "\"cancelled_at\": null",
+            "\"cancelled_at\": \"2026-11-01T00:00:00Z\"",
+        ),
+        (
+            "\"financial_status\": \"paid\"",
+            "\"financial_status\": \"refunded\"",
+        ),
+    ] {
+        assert!(after.iter().any(|text| text.contains(from)), "{from}");
+        after = after.map(|text| text.replace(from, to));
+    }
+    let (twice, once) = (TestApp::start().await, TestApp::start().await);
+    for name in [orders, webhooks] {
+        twice
+            .import(&format!("drop/auto/{name}"), &sample(name))
+            .await;
+    }
+    let before = twice.profile("ines.v@example.com").await;
+    for app in [&twice, &once] {
+        for (name, text) in [orders, webhooks].into_iter().zip(&after) {
+            let report = app.import(&format!("drop/auto/{name}"), text).await;
+            assert_eq!(report["rejected"], 0, "{report}");
+        }
+    }
+    for email in ["ines.v@example.com", "lee@example.com"] {
+        let found = twice.profile(email).await;
+        let expected = once.profile(email).await;
+        for section in ["summary", "identities"] {
+            assert_eq!(found[section], expected[section], "{email} {section}");
+        }
+        let events = |profile: &Value| {
+            let items = profile["history"]["items"]
+                .as_array()
+                .expect("a page")
+                .iter();
+            items.map(|item| item["data"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(events(&found), events(&expected), "{email}");
+    }
+    let after = twice.profile("ines.v@example.com").await;
+    assert_ne!(
+        before["history"]["items"], after["history"]["items"],
+        "the status is shown"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_store_nothing() {
+    let app = TestApp::start().await;
+    let name = "shopify/orders_export_1.csv";
+    let tried = app.import(&format!("try/auto/{name}"), &sample(name)).await;
+    assert_eq!(
+        app.lookup(json!({"email": "ines.v@example.com"})).await.0,
+        404
+    );
+    let imported = app
+        .import(&format!("drop/auto/{name}"), &sample(name))
+        .await;
+    for field in [
+        "status",
+        "mapping",
+        "source",
+        "rows",
+        "read",
+        "written",
+        "rejected",
+        "suppressed",
+        "replaced",
+        "reasons",
+    ] {
+        assert_eq!(tried[field], imported[field], "{field}");
+    }
+    assert_eq!(tried["records"].as_array().map(Vec::len), Some(5));
+    let shown = &tried["profiles"][0];
+    let found = app.profile("ines.v@example.com").await;
+    for field in ["id", "identities", "summary"] {
+        let (mut shown, mut found) = (shown[field].clone(), found[field].clone());
+        // The time of the file.
+        for section in [&mut shown, &mut found] {
+            section.as_object_mut().map(|fields| fields.remove("as_of"));
+        }
+        assert_eq!(shown, found, "{field}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_are_tried_in_part() {
+    let app = TestApp::start().await;
+    let mut rows = String::new();
+    for number in 0..90 {
+        let body = "x".repeat(900_000);
+        rows += &format!(
+            "{{\"link\":{{\"email\":\"a{number}@example.com\"}},\"action_at\":\"2026-01-01T00:00:00Z\",\"message_id\":\"{number}\",\
+             \"channel\":\"chat\",\"direction\":\"inbound\",\"body\":\"{body}\"}}\n"
+        );
+    }
+    let report = app.import("try/message/desk/large.ndjson", &rows).await;
+    assert_eq!(report["status"], "completed", "{report}");
+    let read = report["read"].as_u64().expect("a count");
+    assert_eq!(
+        read,
+        (64_u64 << 20).div_ceil(900_130),
+        "{}",
+        report["warnings"]
+    );
+    let codes = report["warnings"].as_array().expect("a list").iter();
+    let codes: Vec<_> = codes.map(|warning| &warning["code"]).collect();
+    assert!(codes.contains(&&json!("part_tried")), "{codes:?}");
+    assert_eq!(report["records"].as_array().map(Vec::len), Some(20));
+}
