@@ -1,8 +1,9 @@
 //! Files of other systems: each sample stores what its records store, however the file is written, and wherever invocations end or die.
 
-use async_compression::tokio::bufread::{GzipEncoder, ZstdEncoder};
-
-use super::*;
+use super::{
+    variants::{MORE_COLUMNS, variants},
+    *,
+};
 use crate::mapping::{
     BUILT_IN,
     tests::{
@@ -66,81 +67,18 @@ fn file_of(name: &str) -> Vec<u8> {
     std::fs::read(sample(name)).unwrap()
 }
 
-/// Returns the source of a mapping's records.
-fn source_of(mapping: &str) -> String {
+fn document_of(mapping: &str) -> Value {
     let (_, document) = BUILT_IN.iter().find(|(name, _)| *name == mapping).unwrap();
-    let document: Value = serde_json::from_str(document).unwrap();
-    document["source"].as_str().unwrap().to_owned()
+    serde_json::from_str(document).unwrap()
 }
 
-/// Returns all bytes that an encoder makes.
-fn all(mut encoder: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let read = tokio::io::AsyncReadExt::read_to_end(&mut encoder, &mut bytes);
-    futures::executor::block_on(read).unwrap();
-    bytes
-}
-
-/// Returns a CSV text whose columns are in reverse order, with other line ends; `None` for other files.
-fn reversed(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
-    if !name.ends_with(".csv") {
-        return None;
+/// Returns the columns that the rows of a group share; none for a mapping without groups.
+fn group_of(document: &Value) -> Vec<String> {
+    match &document["group"] {
+        Value::Null => Vec::new(),
+        Value::String(column) => vec![column.clone()],
+        columns => serde_json::from_value(columns.clone()).unwrap(),
     }
-    let text = std::str::from_utf8(bytes).unwrap();
-    let text = text.trim_start_matches('\u{feff}');
-    let header = text.lines().next().unwrap();
-    let delimiter = if header.contains(';') { ';' } else { ',' };
-    let mut cells: Vec<Vec<String>> = vec![vec![String::new()]];
-    let mut quoted = false;
-    for character in text.trim_end().chars() {
-        quoted ^= character == '"';
-        let row = cells.last_mut().unwrap();
-        match character {
-            '\n' if !quoted => cells.push(vec![String::new()]),
-            '\r' if !quoted => {}
-            character if character == delimiter && !quoted => row.push(String::new()),
-            character => row.last_mut().unwrap().push(character),
-        }
-    }
-    let rows = cells.iter_mut().map(|row| {
-        row.reverse();
-        row.join(&delimiter.to_string())
-    });
-    let rows: Vec<_> = rows.collect();
-    Some(rows.join("\r\n").into_bytes())
-}
-
-/// Returns the ways in which a sample may be written, with names.
-fn variants(name: &str, bytes: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
-    let file = name.rsplit('/').next().unwrap();
-    let text = std::str::from_utf8(bytes).unwrap();
-    let text = text.trim_start_matches('\u{feff}');
-    let marked = format!("\u{feff}{text}");
-    let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let named = |kind, bytes: &[u8]| (kind, file.to_owned(), bytes.to_vec());
-    let mut variants = vec![
-        named("as it is", bytes),
-        named("with a byte order mark", marked.as_bytes()),
-        named("in UTF-16", &utf16),
-        (
-            "in gzip",
-            format!("{file}.gz"),
-            all(GzipEncoder::new(bytes)),
-        ),
-        (
-            "in zstd",
-            format!("{file}.zst"),
-            all(ZstdEncoder::new(bytes)),
-        ),
-    ];
-    if name.ends_with(".ndjson") {
-        let crlf = text.replace("\r\n", "\n").replace('\n', "\r\n");
-        variants.push(named("with CRLF", crlf.as_bytes()));
-    }
-    if let Some(reversed) = reversed(name, bytes) {
-        variants.push(named("with CRLF and other columns first", &reversed));
-    }
-    variants
 }
 
 #[test]
@@ -148,7 +86,9 @@ fn samples_store_their_records() {
     clock().block_on(async {
         let mut differences = Vec::new();
         for (name, mapping) in SAMPLES {
-            let key = format!("drop/mixed/{}/expected.ndjson", source_of(mapping));
+            let document = document_of(mapping);
+            let source = document["source"].as_str().unwrap();
+            let key = format!("drop/mixed/{source}/expected.ndjson");
             let text = expected_of_built_in(name);
             let expected = import(&key, text.as_bytes(), &[]).await;
             let count = text.lines().count();
@@ -157,15 +97,24 @@ fn samples_store_their_records() {
                 "{name}: {}",
                 expected.report
             );
-            for (kind, file, bytes) in variants(name, &file_of(name)) {
+            for (kind, file, bytes) in variants(name, &group_of(&document), &file_of(name)) {
                 for folder in [mapping, "auto"] {
                     let found = import(&format!("drop/{folder}/2026/{file}"), &bytes, &[]).await;
                     let report = &found.report;
-                    let is_same = found.items == expected.items
-                        && report["read"] == count
-                        && report["written"] == count
-                        && report["mapping"] == json!({"name": mapping});
-                    if !is_same {
+                    // These columns occur in many files. So other ones beside them mean another file.
+                    let is_unrecognized = folder == "auto"
+                        && kind == MORE_COLUMNS
+                        && document["recognize"]["exact"] == true;
+                    let is_right = if is_unrecognized {
+                        found.items.is_empty()
+                            && report["problem"]["type"] == "/problems/unrecognized"
+                    } else {
+                        found.items == expected.items
+                            && report["read"] == count
+                            && report["written"] == count
+                            && report["mapping"] == json!({"name": mapping})
+                    };
+                    if !is_right {
                         differences.push(format!("{name} {kind} in {folder}: {report}"));
                     }
                 }

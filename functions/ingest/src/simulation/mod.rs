@@ -31,6 +31,7 @@ mod orders;
 mod schedules;
 mod trial;
 mod values;
+mod variants;
 mod wire;
 mod writing;
 
