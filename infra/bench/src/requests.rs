@@ -97,13 +97,16 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// Imports the sample data and returns its customers.
+/// Imports the records of the sample data and returns its customers. Exports of other systems are left out: their rows have no record type.
 async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<Value>, Failure> {
     let ingest = services.program(&build::function("ingest").await?);
     let mut function = Function::start(&ingest, None).await?;
     // Rows and write units of each record type.
     let mut costs: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for (key, path) in samples::files()? {
+        if !key.ends_with(".ndjson") {
+            continue;
+        }
         let event = services
             .drop_file(&key, tokio::fs::read(&path).await?)
             .await?;

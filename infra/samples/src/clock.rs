@@ -1,5 +1,6 @@
 //! The times of events. They are in two years that end on a fixed day, so that the same seed produces the same files.
 
+use jiff::tz::{self, Offset};
 use jiff::{SignedDuration, Timestamp};
 use rand::{Rng, RngExt as _};
 
@@ -7,6 +8,8 @@ use rand::{Rng, RngExt as _};
 pub(crate) const DAYS: i64 = 730;
 /// The first second of the first day: 2024-11-01.
 const START: Timestamp = Timestamp::constant(1_730_419_200, 0);
+
+const BRISBANE: Offset = tz::offset(10);
 
 /// A time in the two years, in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,5 +39,11 @@ impl Moment {
     /// Returns the time in the format of the files.
     pub(crate) fn text(self) -> String {
         self.0.to_string()
+    }
+
+    /// Returns the time in Brisbane, which has no daylight saving time, in the format of Shopify: `2026-10-06 10:37:33 +1000`.
+    pub(crate) fn brisbane(self) -> String {
+        let time = BRISBANE.to_datetime(self.0);
+        format!("{} +1000", time.strftime("%F %T"))
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::clock::Moment;
 use crate::habits::Habits;
 use crate::people::Person;
-use crate::{Files, engagement, messages, orders};
+use crate::{Files, engagement, messages, orders, outlet};
 
 /// Writes all rows of a customer.
 pub(crate) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io::Result<()> {
@@ -18,7 +18,8 @@ pub(crate) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io:
     attributes(&person, &habits, random, files)?;
     orders::write(&person, &habits, random, files)?;
     engagement::write(&person, &habits, random, files)?;
-    messages::write(&person, &habits, random, files)
+    messages::write(&person, &habits, random, files)?;
+    outlet::write(&person, &habits, random, files)
 }
 
 /// Writes the records of the CRM and the POS, and the link between all identifiers.

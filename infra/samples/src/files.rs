@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Returns the folder of the sample files. Its subfolders are record type and source.
+/// Returns the folder of the sample files. Its subfolders are record type and source, or the mapping of an export.
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("drop")
 }

@@ -21,6 +21,7 @@ mod habits;
 mod images;
 mod messages;
 mod orders;
+mod outlet;
 mod people;
 #[cfg(test)]
 mod tests;
@@ -68,10 +69,10 @@ pub fn generate(customers: u32, seed: u64, out: &Path) -> io::Result<Summary> {
     Ok(summary)
 }
 
-/// The open files, by record type and source.
+/// The open files, by path below the folder.
 struct Files {
     folder: PathBuf,
-    open: BTreeMap<(&'static str, &'static str), BufWriter<File>>,
+    open: BTreeMap<String, BufWriter<File>>,
     summary: Summary,
 }
 
@@ -84,27 +85,47 @@ impl Files {
         }
     }
 
-    fn write(
+    /// Writes a record to the NDJSON file of its type and source.
+    fn write(&mut self, record_type: &str, source: &str, row: &Value) -> io::Result<()> {
+        let line = serde_json::to_string(row)?;
+        let path = format!("{record_type}/{source}/{record_type}.ndjson");
+        self.write_row(path, "", &line)
+    }
+
+    /// Writes a row to a CSV file. Columns without a cell are empty.
+    fn write_csv(
         &mut self,
-        record_type: &'static str,
-        source: &'static str,
-        row: &Value,
+        path: &str,
+        columns: &[&str],
+        cells: &BTreeMap<&str, String>,
     ) -> io::Result<()> {
-        let file = match self.open.entry((record_type, source)) {
+        debug_assert!(cells.keys().all(|name| columns.contains(name)));
+        let cell = |name| cells.get(name).map_or(String::new(), |text| quoted(text));
+        let row: Vec<_> = columns.iter().map(cell).collect();
+        let header = columns.join(",") + "\n";
+        self.write_row(path.to_owned(), &header, &row.join(","))
+    }
+
+    /// Writes a row to a file. A new file begins with the header.
+    fn write_row(&mut self, path: String, header: &str, row: &str) -> io::Result<()> {
+        let file = match self.open.entry(path) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let folder = self.folder.join(record_type).join(source);
-                fs::create_dir_all(&folder)?;
+                let path = self.folder.join(entry.key());
+                if let Some(folder) = path.parent() {
+                    fs::create_dir_all(folder)?;
+                }
+                let mut file = BufWriter::new(File::create(path)?);
+                file.write_all(header.as_bytes())?;
                 self.summary.files += 1;
-                let file = File::create(folder.join(format!("{record_type}.ndjson")))?;
-                entry.insert(BufWriter::new(file))
+                self.summary.bytes += header.len() as u64;
+                entry.insert(file)
             }
         };
-        let mut line = serde_json::to_vec(row)?;
-        line.push(b'\n');
         self.summary.rows += 1;
-        self.summary.bytes += line.len() as u64;
-        file.write_all(&line)
+        self.summary.bytes += row.len() as u64 + 1;
+        file.write_all(row.as_bytes())?;
+        file.write_all(b"\n")
     }
 
     fn finish(self) -> io::Result<Summary> {
@@ -112,5 +133,14 @@ impl Files {
             file.flush()?;
         }
         Ok(self.summary)
+    }
+}
+
+/// Returns a cell of a CSV file, in quotes if its text needs them.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
     }
 }

@@ -88,10 +88,14 @@ pub(crate) fn mixed_rows(count: usize) -> String {
     file
 }
 
-/// Returns rows of the sample data, alternating between all record types: `count`, or all if there are fewer.
+/// Returns records of the sample data, alternating between all record types: `count`, or all if there are fewer. Exports of other
+/// systems are left out.
 pub(crate) fn sample_rows(count: usize) -> Vec<Value> {
     let mut kinds = BTreeMap::new();
     for (key, path) in samples::files().unwrap() {
+        if !key.ends_with(".ndjson") {
+            continue;
+        }
         let kind = key.split('/').nth(1).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let rows = text.lines().map(|line| {

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::cli::progress::Progress;
 
-/// The totals of all reports.
+/// The totals of all reports, in records. A row of an export can make several records, and several rows one.
 #[derive(Debug, Default)]
-struct Rows {
+struct Records {
     read: u64,
     written: u64,
     rejected: u64,
@@ -38,11 +38,11 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
             progress.imports.put_file(key, path).await?;
         }
     }
-    let (mut rows, mut imported) = (Rows::default(), 0);
+    let (mut records, mut imported) = (Records::default(), 0);
     while !progress.imports.all_complete() {
         match progress.next().await {
             Some(Ok((key, Some(report)))) if files.iter().any(|(own, _)| *own == key) => {
-                rows.add(&report);
+                records.add(&report);
                 imported += 1;
             }
             // A file of another client, or one whose failure was already printed.
@@ -52,7 +52,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
         }
     }
     let count = files.len();
-    progress.suspend_bars(|| eprintln!("{imported} of {count} sample files imported: {rows}"));
+    progress.suspend_bars(|| eprintln!("{imported} of {count} sample files imported: {records}"));
     Ok(())
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn usage_empty(stack: &Stack) -> String {
     )
 }
 
-impl Rows {
+impl Records {
     fn add(&mut self, report: &Value) {
         let count = |name: &str| report[name].as_u64().unwrap_or_default();
         self.read += count("read");
@@ -100,11 +100,11 @@ impl Rows {
     }
 }
 
-impl std::fmt::Display for Rows {
+impl std::fmt::Display for Records {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} rows read, {} written, {} rejected",
+            "{} records read, {} written, {} rejected",
             self.read, self.written, self.rejected
         )
     }
