@@ -106,7 +106,7 @@ impl Reading {
             Self::Records(_) | Self::Rejects => self.record(rows, row).ok(),
             Self::Mapped(mapped) => {
                 let records = mapped.records(rows, row).ok()?;
-                records.into_iter().nth(row.record)?.ok()
+                records.into_iter().nth(row.record?)?.ok()
             }
         }
     }

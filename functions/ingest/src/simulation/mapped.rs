@@ -423,6 +423,23 @@ fn recognizes_record_types() {
     });
 }
 
+/// A record of several rows is given back as one that can be corrected, not as rows without their header.
+#[test]
+fn records_of_groups_are_given_back() {
+    clock().block_on(async {
+        let grouped = TILL.replacen("\"recognize\"", "\"group\": \"No\", \"recognize\"", 1);
+        let sales = "No,When,Mail,Sum\n1,never,a@example.com,3.50\n1,,,4.00\n2,2026-05-01T10:00:00Z,b@example.com,1.00\n";
+        let mappings = [("till", grouped.as_str())];
+        let found = import("drop/till/a.csv", sales.as_bytes(), &mappings).await;
+        let reject = &found.rejects[0];
+        assert_eq!((&reject["line"], &reject["record"]["purchase_id"]), (&json!(2), &json!("1")), "{reject}");
+        assert_eq!(found.report["rows"], json!({"read": 3, "skipped": 0}), "{}", found.report);
+        let corrected = reject.to_string().replace("\"never\"", "\"2026-05-01T10:00:00Z\"");
+        let found = import("drop/till/b.ndjson", corrected.as_bytes(), &mappings).await;
+        assert_eq!(found.report["written"], 1, "{}", found.report);
+    });
+}
+
 /// The plan contains the mapping, so that a new version does not change an import that has begun.
 #[test]
 fn imports_keep_their_mapping() {
