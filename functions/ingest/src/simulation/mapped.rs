@@ -310,6 +310,14 @@ fn own_mappings_apply() {
             let found = import(&again, corrected.as_bytes(), &[("till", TILL)]).await;
             assert_eq!(found.report["written"], 1, "{}", found.report);
         }
+        // The folder of a source decides, also about the report.
+        let other = import(
+            "drop/till/shop-2/a.csv",
+            SALES.as_bytes(),
+            &[("till", TILL)],
+        )
+        .await;
+        assert_eq!(other.report["source"], "shop-2", "{}", other.report);
         // A team's mapping precedes a built-in one of the same name.
         let own = import("drop/segment/a.csv", SALES.as_bytes(), &[("segment", TILL)]).await;
         assert_eq!(own.report["written"], 1, "{}", own.report);
