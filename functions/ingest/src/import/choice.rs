@@ -24,6 +24,17 @@ pub(crate) enum Chosen {
     Auto(Candidates),
 }
 
+/// How the rows of a file are read, in addition to what its key says.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    /// The source of the records, unless the key contains one.
+    pub(crate) source: Option<String>,
+    /// The mapping of the rows.
+    pub(crate) mapping: Option<PlannedMapping>,
+    /// What a file in `drop/auto/` contains, if no mapping was recognized.
+    pub(crate) recognized: Option<Recognized>,
+}
+
 /// Reads the mapping of the file's folder, or all mappings for a file in `drop/auto/`. The inner error is that of the file.
 pub(crate) async fn choose(
     app: &App,
@@ -58,24 +69,31 @@ impl Chosen {
         }
     }
 
-    /// Returns the mapping of a file with these contents, with its source, or what was recognized instead.
-    pub(crate) fn of(
-        self,
-        contents: Contents,
-    ) -> (Option<(PlannedMapping, Option<String>)>, Option<Recognized>) {
+    /// Returns how a file with these contents is read.
+    pub(crate) fn of(self, contents: Contents) -> Decided {
+        let recognized = |recognized, source| Decided {
+            source,
+            recognized: Some(recognized),
+            ..Decided::default()
+        };
         match (self, contents) {
-            (_, Contents::Rejects) => (None, Some(Recognized::Rejects)),
-            (_, Contents::Records(name)) => (None, Some(Recognized::Type(name.to_owned()))),
-            (Self::Mapping(planned, mapping), _) => (Some((planned, mapping.source)), None),
+            (_, Contents::Rejects(source)) => recognized(Recognized::Rejects, source),
+            (_, Contents::Records(name)) => recognized(Recognized::Type(name.to_owned()), None),
+            (Self::Mapping(planned, mapping), _) => Decided {
+                source: mapping.source,
+                mapping: Some(planned),
+                ..Decided::default()
+            },
             (Self::Auto(candidates), Contents::Mapping(name)) => {
-                let planned = candidates.get(&name);
-                let with_source = |planned: PlannedMapping| {
-                    let source = planned.read().ok().and_then(|mapping| mapping.source);
-                    (planned, source)
-                };
-                (planned.map(with_source), None)
+                let mapping = candidates.get(&name);
+                let read = mapping.as_ref().and_then(|planned| planned.read().ok());
+                Decided {
+                    source: read.and_then(|mapping| mapping.source),
+                    mapping,
+                    ..Decided::default()
+                }
             }
-            (Self::Records(_) | Self::Auto(_), _) => (None, None),
+            (Self::Records(_) | Self::Auto(_), _) => Decided::default(),
         }
     }
 }

@@ -119,6 +119,11 @@ impl DropKey {
     }
 }
 
+/// Returns whether files may have this source.
+pub(crate) fn is_allowed_source(name: &str) -> bool {
+    is_source(name) && !RESERVED_SOURCES.contains(&name)
+}
+
 /// Returns whether a folder is a valid source name. A name without a letter is part of a date.
 fn is_source(folder: &str) -> bool {
     (1..=MAX_SOURCE_CHARS).contains(&folder.len())

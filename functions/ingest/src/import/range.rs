@@ -67,7 +67,12 @@ impl<'a> Run<'a> {
                 event_retention_days: app.event_retention_days,
             },
             writer: Writer::new(&app.table, plan.import()),
-            rejects: Rejects::new(&app.s3, &plan.object, work.range.number),
+            rejects: Rejects::new(
+                &app.s3,
+                &plan.object,
+                work.range.number,
+                work.reading.is_mapped().then(|| plan.source(drop)),
+            ),
             preceding: Preceding::from_text(work.progress.last_row.as_deref()),
             logged_at: Instant::now(),
             work,

@@ -56,6 +56,11 @@ impl Reading {
         })
     }
 
+    /// Returns whether a mapping makes the records, or made them before they were rejected.
+    pub(crate) const fn is_mapped(&self) -> bool {
+        matches!(self, Self::Rejects | Self::Mapped(_))
+    }
+
     /// Returns the record type of all rows; `None` if each record specifies its own.
     pub(crate) fn record_type(&self) -> Option<RecordType> {
         match self {

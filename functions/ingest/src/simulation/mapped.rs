@@ -308,7 +308,12 @@ fn own_mappings_apply() {
             let folder = key.rsplit_once('/').unwrap().0;
             let again = format!("{folder}/rejects.ndjson");
             let found = import(&again, corrected.as_bytes(), &[("till", TILL)]).await;
-            assert_eq!(found.report["written"], 1, "{}", found.report);
+            assert_eq!(
+                (&found.report["written"], &found.report["source"]),
+                (&json!(1), &json!("till")),
+                "{}",
+                found.report
+            );
         }
         // The folder of a source decides, also about the report.
         let other = import(
@@ -427,6 +432,12 @@ fn recognizes_record_types() {
             let record = format!("{{\"record_type\":\"{name}\",\"link\":{{\"email\":\"a@example.com\"}}}}");
             let found = import(&format!("drop/{folder}/a.ndjson"), reject(&record).as_bytes(), &[]).await;
             assert_eq!(found.report["rejected"], 1, "{folder} {name}: {}", found.report);
+        }
+        // Rejects of a file have one source, which `drop/auto/` does not know otherwise.
+        let of_source = |source: &str| reject("{\"record_type\":\"purchase\"}").replace("\"x\",\"m", &format!("\"x\",\"source\":\"{source}\",\"m"));
+        for body in [of_source("agents"), of_source("A b"), of_source("pos") + &of_source("shop")] {
+            let found = import("drop/auto/a.ndjson", body.as_bytes(), &[]).await;
+            assert_eq!(found.report["problem"]["type"], "/problems/invalid-source", "{}", found.report);
         }
     });
 }

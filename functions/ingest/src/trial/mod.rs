@@ -94,7 +94,7 @@ async fn open<'a>(
         Ok(Inspected::Empty) => return Ok(Err(Box::new(outcome::empty(object)))),
         Err(error) => return failed(Status::Rejected, error),
     };
-    let (mapping, recognized) = chosen.of(contents);
+    let decided = chosen.of(contents);
     let plan = Plan {
         object: object.clone(),
         last_modified,
@@ -105,9 +105,9 @@ async fn open<'a>(
         starts: vec![0],
         started_at: Instant::now(),
         new_among: None,
-        source: mapping.as_ref().and_then(|(_, source)| source.clone()),
-        mapping: mapping.map(|(planned, _)| planned),
-        recognized,
+        source: decided.source,
+        mapping: decided.mapping,
+        recognized: decided.recognized,
     };
     let reading =
         Reading::new(&plan, &drop, app.identifiers).map_err(|_| IngestError::OtherForm)?;
