@@ -11,9 +11,10 @@ use crate::{
     mapping::Mapping,
     record::RecordType,
     source::{FileError, notification::ObjectVersion},
+    team_mapping::read::team_mapping_names,
 };
 
-/// What the folder of a file says about its rows.
+/// What the folder of a file specifies about its rows.
 #[derive(Debug)]
 pub(crate) enum Chosen {
     /// The rows are records of one type; `None` if each specifies its own.
@@ -48,7 +49,10 @@ pub(crate) async fn choose(
         Folder::Mapping => {
             let planned = match mappings::find(app, &object.bucket, &drop.name).await? {
                 Ok(Some(planned)) => planned,
-                Ok(None) => return Ok(Err(unknown_folder(&drop.name))),
+                Ok(None) => {
+                    let own = team_mapping_names(app, &object.bucket).await?;
+                    return Ok(Err(unknown_folder(&drop.name, &own)));
+                }
                 Err(error) => return Ok(Err(error)),
             };
             match planned.read() {

@@ -24,7 +24,7 @@ const SAMPLE_ROWS: u64 = 20;
 /// The minimum number of rows that show that the header is wrong. A single row may be wrong itself.
 const MIN_SAMPLE_ROWS: usize = 2;
 
-/// What the folder of a file says about its rows.
+/// What the folder of a file specifies about its rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Expected<'a> {
     /// Records of one type; `None` if each row specifies its own.

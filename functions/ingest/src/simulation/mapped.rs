@@ -277,7 +277,7 @@ fn ranges_of_mapped_rows_survive_many_deaths() {
     }
 }
 
-const TILL: &str = r#"{"mapping": 1, "source": "till", "recognize": {"columns": ["No", "When", "Mail", "Sum"]},
+const TILL: &str = r#"{"mapping": 1, "source": "pos", "recognize": {"columns": ["No", "When", "Mail", "Sum"]},
     "records": [{"type": "purchase", "record": {
         "link": {"email": "Mail"}, "action_at": "When", "purchase_id": "No", "type": {"const": "physical"},
         "products": [{"quantity": {"const": 1}, "price_paid": "Sum", "product_reference": {"id": {"const": "all"}, "id_type": {"const": "sku"}}}]}}]}"#;
@@ -297,7 +297,7 @@ fn own_mappings_apply() {
                     &report["written"],
                     &report["rejected"]
                 ),
-                (&json!("till"), &json!(2), &json!(1), &json!(1)),
+                (&json!("pos"), &json!(2), &json!(1), &json!(1)),
                 "{report}"
             );
             // The record that the mapping made is given back, and can be dropped into the same folder when it is corrected.
@@ -310,7 +310,7 @@ fn own_mappings_apply() {
             let found = import(&again, corrected.as_bytes(), &[("till", TILL)]).await;
             assert_eq!(
                 (&found.report["written"], &found.report["source"]),
-                (&json!(1), &json!("till")),
+                (&json!(1), &json!("pos")),
                 "{}",
                 found.report
             );
@@ -342,7 +342,7 @@ fn says_why_a_mapping_is_not_applied() {
                 SALES,
                 &[("till", TILL)][..],
                 "unknown-record-type",
-                &["drop/{mapping}/"][..],
+                &["drop/{mapping}/", "Did you mean `till`?"][..],
             ),
             (
                 "drop/shopify-order/a.csv",
