@@ -40,7 +40,7 @@ impl Account<'_> {
             Relation::Adjacent(before) => before,
             Relation::Earlier => None,
         };
-        self.progress.counts.replaced += before.as_ref().map_or(1, |before| before.rows);
+        self.progress.counts.replaced += before.as_ref().map_or(1, Row::count);
         let fields = before.and_then(|before| {
             let before = self.reading.fields(self.rows, &before)?;
             let after = self.reading.fields(self.rows, row)?;
@@ -80,9 +80,9 @@ impl Progress {
     /// Counts a rejected record.
     pub(crate) fn reject(&mut self, row: &Row, rejection: &Rejection) {
         let place = self.place(row);
-        self.counts.rejected += row.rows;
+        self.counts.rejected += row.count();
         for error in &rejection.errors {
-            self.tally.reject(error, row.rows, place);
+            self.tally.reject(error, row.count(), place);
         }
         for field in &rejection.unknown {
             self.tally.unknown(field);

@@ -11,9 +11,10 @@ use crate::{
     mapping::Mapping,
     record::RecordType,
     source::{FileError, notification::ObjectVersion},
+    team_mapping::read::team_mapping_names,
 };
 
-/// What the folder of a file says about its rows.
+/// What the folder of a file specifies about its rows.
 #[derive(Debug)]
 pub(crate) enum Chosen {
     /// The rows are records of one type; `None` if each specifies its own.
@@ -22,6 +23,17 @@ pub(crate) enum Chosen {
     Mapping(PlannedMapping, Box<Mapping>),
     /// The content decides.
     Auto(Candidates),
+}
+
+/// How the rows of a file are read, in addition to what its key says.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    /// The source of the records, unless the key contains one.
+    pub(crate) source: Option<String>,
+    /// The mapping of the rows.
+    pub(crate) mapping: Option<PlannedMapping>,
+    /// What a file in `drop/auto/` contains, if no mapping was recognized.
+    pub(crate) recognized: Option<Recognized>,
 }
 
 /// Reads the mapping of the file's folder, or all mappings for a file in `drop/auto/`. The inner error is that of the file.
@@ -37,7 +49,10 @@ pub(crate) async fn choose(
         Folder::Mapping => {
             let planned = match mappings::find(app, &object.bucket, &drop.name).await? {
                 Ok(Some(planned)) => planned,
-                Ok(None) => return Ok(Err(unknown_folder(&drop.name))),
+                Ok(None) => {
+                    let own = team_mapping_names(app, &object.bucket).await?;
+                    return Ok(Err(unknown_folder(&drop.name, &own)));
+                }
                 Err(error) => return Ok(Err(error)),
             };
             match planned.read() {
@@ -58,24 +73,31 @@ impl Chosen {
         }
     }
 
-    /// Returns the mapping of a file with these contents, with its source, or what was recognized instead.
-    pub(crate) fn of(
-        self,
-        contents: Contents,
-    ) -> (Option<(PlannedMapping, Option<String>)>, Option<Recognized>) {
+    /// Returns how a file with these contents is read.
+    pub(crate) fn of(self, contents: Contents) -> Decided {
+        let recognized = |recognized, source| Decided {
+            source,
+            recognized: Some(recognized),
+            ..Decided::default()
+        };
         match (self, contents) {
-            (_, Contents::Rejects) => (None, Some(Recognized::Rejects)),
-            (_, Contents::Records(name)) => (None, Some(Recognized::Type(name.to_owned()))),
-            (Self::Mapping(planned, mapping), _) => (Some((planned, mapping.source)), None),
+            (_, Contents::Rejects(source)) => recognized(Recognized::Rejects, source),
+            (_, Contents::Records(name)) => recognized(Recognized::Type(name.to_owned()), None),
+            (Self::Mapping(planned, mapping), _) => Decided {
+                source: mapping.source,
+                mapping: Some(planned),
+                ..Decided::default()
+            },
             (Self::Auto(candidates), Contents::Mapping(name)) => {
-                let planned = candidates.get(&name);
-                let with_source = |planned: PlannedMapping| {
-                    let source = planned.read().ok().and_then(|mapping| mapping.source);
-                    (planned, source)
-                };
-                (planned.map(with_source), None)
+                let mapping = candidates.get(&name);
+                let read = mapping.as_ref().and_then(|planned| planned.read().ok());
+                Decided {
+                    source: read.and_then(|mapping| mapping.source),
+                    mapping,
+                    ..Decided::default()
+                }
             }
-            (Self::Records(_) | Self::Auto(_), _) => (None, None),
+            (Self::Records(_) | Self::Auto(_), _) => Decided::default(),
         }
     }
 }

@@ -46,11 +46,12 @@ pub(crate) enum Folder {
     Mapping,
 }
 
-/// Creates the error of a file in a folder that is no record type and no mapping.
-pub(crate) fn unknown_folder(name: &str) -> FileError {
+/// Creates the error of a file in a folder that is neither a record type nor a mapping. `own` are the names of the team's mappings.
+pub(crate) fn unknown_folder(name: &str, own: &[String]) -> FileError {
     let built_in = mapping::BUILT_IN.iter().map(|(name, _)| *name);
     let known = RecordType::names().chain(built_in);
-    let like = similar(name, known).map(|like| format!(" Did you mean `{like}`?"));
+    let like = similar(name, own.iter().map(String::as_str)).or_else(|| similar(name, known));
+    let like = like.map(|like| format!(" Did you mean `{like}`?"));
     let detail = format!(
         "The folder of the file is not the name of a record type or of a mapping.{} Drop the file as drop/{{record_type}}/[{{source}}/]{{name}}, \
          drop/{{mapping}}/[{{source}}/]{{name}} or drop/auto/[{{source}}/]{{name}}.",
@@ -86,14 +87,16 @@ impl DropKey {
     /// Parses the key of a dropped object, or of one under `try/`. Whether there is a mapping of the folder's name is not known here.
     pub(crate) fn parse(key: &str) -> Result<Self, FileError> {
         let path = without_prefix(key).unwrap_or_default();
-        let (name, rest) = path.split_once('/').ok_or_else(|| unknown_folder(""))?;
+        let (name, rest) = path
+            .split_once('/')
+            .ok_or_else(|| unknown_folder("", &[]))?;
         let folder = match name {
             "mixed" => Folder::Mixed,
             "auto" => Folder::Auto,
             name => match name.parse() {
                 Ok(record_type) => Folder::RecordType(record_type),
                 Err(()) if check_name(name).is_ok() => Folder::Mapping,
-                Err(()) => return Err(unknown_folder(name)),
+                Err(()) => return Err(unknown_folder(name, &[])),
             },
         };
         let folder_of_source = rest.split_once('/').map(|(folder, _)| folder);
@@ -117,6 +120,11 @@ impl DropKey {
             Folder::Mixed | Folder::Auto | Folder::Mapping => None,
         }
     }
+}
+
+/// Returns whether files may have this source.
+pub(crate) fn is_allowed_source(name: &str) -> bool {
+    is_source(name) && !RESERVED_SOURCES.contains(&name)
 }
 
 /// Returns whether a folder is a valid source name. A name without a letter is part of a date.
@@ -282,7 +290,7 @@ mod tests {
             ("shopify-order", Some("shopify-orders")),
             ("nothing-like-it", None),
         ] {
-            let detail = unknown_folder(name).detail;
+            let detail = unknown_folder(name, &[]).detail;
             let hint = like.map(|like| format!("Did you mean `{like}`?"));
             assert_eq!(detail.contains("Did you mean"), like.is_some(), "{detail}");
             assert!(detail.contains(&hint.unwrap_or_default()), "{detail}");

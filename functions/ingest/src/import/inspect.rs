@@ -1,11 +1,17 @@
 //! Looks at the beginning of a dropped file before its import is planned: how it is written, what its rows are, and whether its header
 //! fits.
 
+use std::collections::BTreeSet;
+
 use shared::model::value::Map;
 
 use crate::{
     IngestError,
-    import::{drop_key::DropKey, mappings::Candidates, reading::records_field},
+    import::{
+        drop_key::{DropKey, is_allowed_source},
+        mappings::Candidates,
+        reading::records_field,
+    },
     mapping::{self, Binding, Mapping, Nearest, Shown},
     record::{self, RecordType, header},
     rows::{self, Format, Layout, RecordsField, Row, RowErrorCode, Rows},
@@ -18,7 +24,7 @@ const SAMPLE_ROWS: u64 = 20;
 /// The minimum number of rows that show that the header is wrong. A single row may be wrong itself.
 const MIN_SAMPLE_ROWS: usize = 2;
 
-/// What the folder of a file says about its rows.
+/// What the folder of a file specifies about its rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Expected<'a> {
     /// Records of one type; `None` if each row specifies its own.
@@ -47,8 +53,8 @@ pub(crate) enum Contents {
     Mapping(String),
     /// Records of the type of this name.
     Records(&'static str),
-    /// Rejects of records that specify their own types.
-    Rejects,
+    /// Rejects of records that specify their own types, with their source if they name it.
+    Rejects(Option<String>),
 }
 
 /// Inspects the beginning of a file. Its bytes are read again later. The inner error is that of the file.
@@ -208,7 +214,7 @@ fn table(
             None => Some(Contents::AsExpected),
         },
         Contents::Records(name) => records_in_table(layout, name.parse().ok(), peeked)?,
-        Contents::AsExpected | Contents::Rejects => Some(Contents::AsExpected),
+        Contents::AsExpected | Contents::Rejects(_) => Some(Contents::AsExpected),
     };
     Ok(checked.map(|_| contents))
 }
@@ -226,6 +232,11 @@ fn objects(
     let fields = sample.iter().filter_map(|row| rows.fields(row).ok());
     let fields: Vec<_> = fields.collect();
     let is_reject = fields.iter().any(|fields| record::is_reject(&fields.map));
+    let sources: BTreeSet<_> = fields
+        .iter()
+        .filter_map(|fields| fields.map.text("source"))
+        .map(str::to_owned)
+        .collect();
     let records = fields
         .into_iter()
         .filter_map(|fields| record::unwrap_reject(fields).ok());
@@ -235,9 +246,24 @@ fn objects(
             .iter()
             .any(|record| record.get("record_type").is_some())
     {
-        return Ok(Some(Contents::Rejects));
+        return source_of_rejects(sources).map(|source| Some(Contents::Rejects(source)));
     }
     recognized(Shown::Rows(&records), candidates).map(Some)
+}
+
+/// Returns the source of rejects.
+///
+/// # Errors
+/// They name several sources, or one that files cannot have.
+fn source_of_rejects(mut sources: BTreeSet<String>) -> Result<Option<String>, FileError> {
+    let source = sources.pop_first();
+    if sources.is_empty() && source.as_deref().is_none_or(is_allowed_source) {
+        return Ok(source);
+    }
+    Err(FileError::new(
+        FileErrorKind::InvalidSource,
+        "The rejects name several sources, or one that files cannot have. Drop those of each source as a file of their own.",
+    ))
 }
 
 /// Recognizes what a file shows of itself.

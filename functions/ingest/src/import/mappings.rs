@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     App, IngestError,
-    mapping::{self, Candidate, Fault, Mapping, Owner},
+    mapping::{self, Candidate, Fault, Mapping, Owner, Severity},
     source::{FileError, FileErrorKind},
     team_mapping::read::{team_mapping, team_mapping_names},
 };
@@ -56,14 +56,13 @@ impl PlannedMapping {
     }
 }
 
-/// Creates the problem of a file whose mapping is invalid.
+/// Creates the problem of a file whose mapping is invalid. Warnings are not the reason, so they are left out.
 pub(crate) fn invalid(name: &str, faults: &[Fault]) -> FileError {
-    let first: Vec<_> = faults
-        .iter()
-        .take(MAX_FAULTS)
-        .map(Fault::to_string)
-        .collect();
-    let more = match faults.len().saturating_sub(MAX_FAULTS) {
+    let is_error = |fault: &&Fault| fault.severity == Severity::Error;
+    let errors: Vec<_> = faults.iter().filter(is_error).collect();
+    let first = errors.iter().take(MAX_FAULTS);
+    let first: Vec<_> = first.map(ToString::to_string).collect();
+    let more = match errors.len().saturating_sub(MAX_FAULTS) {
         0 => String::new(),
         more => format!(" {more} more are in reports/mappings/{name}.json."),
     };
@@ -153,6 +152,17 @@ fn without_indentation(document: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn invalid_mappings_show_no_warnings() {
+        let document = r#"{"mapping": 1, "no_key": "A", "records": [{"type": "unify", "record":
+            {"records": [{"email": "E"}, {"mobile": "M"}], "other": "O"}}]}"#;
+        let faults = Mapping::read(document.as_bytes()).unwrap_err();
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        let detail = invalid("pos", &faults).detail;
+        assert!(detail.contains("`no_key`"), "{detail}");
+        assert!(!detail.contains("other"), "{detail}");
+    }
 
     #[test]
     fn stores_built_in_mappings_without_indentation() {

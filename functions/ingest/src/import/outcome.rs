@@ -32,6 +32,7 @@ pub(crate) fn empty(object: &ObjectVersion) -> Report {
 /// Builds the report of a planned import of which nothing is counted yet.
 fn planned(plan: &Plan) -> Report {
     let unread = unread(&plan.object);
+    let drop = DropKey::parse(&plan.object.key).ok();
     let recognized = match &plan.recognized {
         Some(Recognized::Type(name)) => Some(name.clone()),
         Some(Recognized::Rejects) => Some("mixed".to_owned()),
@@ -45,7 +46,7 @@ fn planned(plan: &Plan) -> Report {
         started_at: plan.started_at,
         known_sources: plan.known_sources().cloned(),
         record_type: recognized.or(unread.record_type),
-        source: plan.source.clone().or(unread.source),
+        source: drop.map(|drop| plan.source(&drop).to_owned()),
         mapping,
         ..unread
     }

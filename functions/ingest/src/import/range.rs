@@ -67,7 +67,12 @@ impl<'a> Run<'a> {
                 event_retention_days: app.event_retention_days,
             },
             writer: Writer::new(&app.table, plan.import()),
-            rejects: Rejects::new(&app.s3, &plan.object, work.range.number),
+            rejects: Rejects::new(
+                &app.s3,
+                &plan.object,
+                work.range.number,
+                work.reading.is_mapped().then(|| plan.source(drop)),
+            ),
             preceding: Preceding::from_text(work.progress.last_row.as_deref()),
             logged_at: Instant::now(),
             work,
@@ -316,8 +321,7 @@ impl<'a> Run<'a> {
         let replaced = replaced::keep_last(&mut mapped);
         for (number, mapped) in mapped.into_iter().enumerate() {
             let row = Row {
-                rows: 1,
-                record: number,
+                record: Some(number),
                 ..row.clone()
             };
             match mapped {
@@ -364,7 +368,7 @@ impl<'a> Run<'a> {
             .await?;
         }
         if mapped.writes.is_empty() && mapped.links.is_empty() {
-            self.work.progress.counts.suppressed += row.rows;
+            self.work.progress.counts.suppressed += row.count();
             return Ok(());
         }
         self.work.progress.counts.truncated += u64::from(mapped.truncated);
@@ -405,8 +409,8 @@ impl<'a> Run<'a> {
     async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
         for verdict in self.writer.take_verdicts() {
             match verdict {
-                RowVerdict::Written(row) => self.work.progress.counts.written += row.rows,
-                RowVerdict::Stale(row) => self.work.progress.counts.stale += row.rows,
+                RowVerdict::Written(row) => self.work.progress.counts.written += row.count(),
+                RowVerdict::Stale(row) => self.work.progress.counts.stale += row.count(),
                 RowVerdict::Rejected(row, error) => self.reject(rows, &row, &error.into()).await?,
             }
         }

@@ -56,6 +56,11 @@ impl Reading {
         })
     }
 
+    /// Returns whether a mapping makes the records, or made them before they were rejected.
+    pub(crate) const fn is_mapped(&self) -> bool {
+        matches!(self, Self::Rejects | Self::Mapped(_))
+    }
+
     /// Returns the record type of all rows; `None` if each record specifies its own.
     pub(crate) fn record_type(&self) -> Option<RecordType> {
         match self {
@@ -106,7 +111,7 @@ impl Reading {
             Self::Records(_) | Self::Rejects => self.record(rows, row).ok(),
             Self::Mapped(mapped) => {
                 let records = mapped.records(rows, row).ok()?;
-                records.into_iter().nth(row.record)?.ok()
+                records.into_iter().nth(row.record?)?.ok()
             }
         }
     }

@@ -101,7 +101,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return report_unread(app, object, Status::Rejected, error).await;
     }
     let erasures = erasure::read(app).await?;
-    let (mapping, recognized) = chosen.of(contents);
+    let decided = chosen.of(contents);
     let mut plan = Plan {
         object: object.clone(),
         last_modified,
@@ -112,9 +112,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         starts: plan::starts(size, app.chunk_bytes, content),
         started_at: Instant::now(),
         new_among: None,
-        source: mapping.as_ref().and_then(|(_, source)| source.clone()),
-        mapping: mapping.map(|(planned, _)| planned),
-        recognized,
+        source: decided.source,
+        mapping: decided.mapping,
+        recognized: decided.recognized,
     };
     plan.new_among = app.new_among(plan.source(&drop)).await?;
     if !app

@@ -246,7 +246,7 @@ fn take_record_type(fields: &mut Map, folder: Option<RecordType>) -> Result<Reco
 /// Returns whether a row is a reject that is dropped again.
 pub(crate) fn is_reject(fields: &Map) -> bool {
     // The fields of a reject. A row with any other field is not one.
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "code",
         "errors",
         "field",
@@ -256,6 +256,7 @@ pub(crate) fn is_reject(fields: &Map) -> bool {
         "offset",
         "record",
         "record_base64",
+        "source",
     ];
     fields.iter().all(|(name, _)| NAMES.contains(&name))
         && ["code", "message", "offset"]

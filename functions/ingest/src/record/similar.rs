@@ -5,10 +5,7 @@ const MIN_LETTERS: usize = 4;
 
 /// Returns the known name that differs from `name` only by case, separators, or one letter: one more, one less, another one, or
 /// two that are swapped.
-pub(crate) fn similar(
-    name: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub(crate) fn similar<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const MAX_CHARS: usize = 64;
     if name.len() > MAX_CHARS {
         return None;

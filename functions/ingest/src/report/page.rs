@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use shared::model::closure::ExcludedLinks;
 
 use super::{
-    DATED_AHEAD_ADVICE, Report, Status, remaining_copies,
+    DATED_AHEAD_ADVICE, MappingUsed, Report, Status, remaining_copies,
     tally::{Place, Tally},
 };
 use crate::{
@@ -130,6 +130,10 @@ fn lists_every_field_of_report() {
             links: 40,
         }],
         tally: full_tally(),
+        mapping: Some(MappingUsed {
+            name: "shopify-orders".into(),
+            version_id: None,
+        }),
         known_sources: Some(Vec::new()),
         advice: Some(DATED_AHEAD_ADVICE),
         erased: Some(Erased::default()),

@@ -35,6 +35,9 @@ struct Reject<'a> {
     record: Record<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notation: Option<&'static str>,
+    /// The source of a record that a mapping made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
 }
 
 /// An error of a rejected row.
@@ -131,6 +134,8 @@ pub(crate) struct Rejects<'a> {
     keys: ReportKeys,
     /// The number of the byte range.
     range: usize,
+    /// The source of the records, if mappings made them.
+    source: Option<&'a str>,
     /// The rejected rows that were not put yet, as NDJSON.
     waiting: Vec<u8>,
     /// The lowest and the highest offset of the waiting rows.
@@ -140,12 +145,19 @@ pub(crate) struct Rejects<'a> {
 }
 
 impl<'a> Rejects<'a> {
-    pub(crate) fn new(client: &'a Client, object: &'a ObjectVersion, range: usize) -> Self {
+    /// Creates the rejects of a byte range. `source` is that of records that mappings made: `drop/auto/` cannot know it from the key.
+    pub(crate) fn new(
+        client: &'a Client,
+        object: &'a ObjectVersion,
+        range: usize,
+        source: Option<&'a str>,
+    ) -> Self {
         Self {
             client,
             bucket: &object.bucket,
             keys: ReportKeys::new(object),
             range,
+            source,
             waiting: Vec::new(),
             span: None,
             names: Vec::new(),
@@ -179,6 +191,7 @@ impl<'a> Rejects<'a> {
             notation: fields
                 .is_some_and(|fields| fields.notation == Notation::Csv)
                 .then_some(CSV_NOTATION),
+            source: self.source,
         };
         let (first, last) = self.span.unwrap_or((row.offset, row.offset));
         self.span = Some((first.min(row.offset), last.max(row.offset)));

@@ -64,8 +64,8 @@ pub(crate) struct Row {
     pub(crate) rows: u64,
     /// The number of rows directly before this one that are skipped, because they are blank or repeat the header.
     pub(crate) skipped: u64,
-    /// The number of a record among those that a mapping makes of the row, from 0.
-    pub(crate) record: usize,
+    /// The number of a record among those that a mapping makes of the row, from 0; `None` if the row is not mapped.
+    pub(crate) record: Option<usize>,
 }
 
 impl Row {
@@ -78,7 +78,15 @@ impl Row {
             framing_error: None,
             rows: 1,
             skipped: 0,
-            record: 0,
+            record: None,
+        }
+    }
+
+    /// Returns how often the row counts in a report: once if it stands for one record of a mapping, otherwise for each row of the file.
+    pub(crate) const fn count(&self) -> u64 {
+        match self.record {
+            Some(_) => 1,
+            None => self.rows,
         }
     }
 }

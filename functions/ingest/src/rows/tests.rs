@@ -102,7 +102,7 @@ fn what_is_no_row_is_refused() {
         framing_error,
         rows: 1,
         skipped: 0,
-        record: 0,
+        record: None,
     };
     for (row, code) in [
         (row(b"{}", Some(FramingError::TooLarge)), "record_too_large"),

@@ -226,7 +226,7 @@ fn ranges_of_mapped_rows_survive_many_deaths() {
     }
 }
 
-const TILL: &str = r#"{"mapping": 1, "source": "till", "recognize": {"columns": ["No", "When", "Mail", "Sum"]},
+const TILL: &str = r#"{"mapping": 1, "source": "pos", "recognize": {"columns": ["No", "When", "Mail", "Sum"]},
     "records": [{"type": "purchase", "record": {
         "link": {"email": "Mail"}, "action_at": "When", "purchase_id": "No", "type": {"const": "physical"},
         "products": [{"quantity": {"const": 1}, "price_paid": "Sum", "product_reference": {"id": {"const": "all"}, "id_type": {"const": "sku"}}}]}}]}"#;
@@ -246,7 +246,7 @@ fn own_mappings_apply() {
                     &report["written"],
                     &report["rejected"]
                 ),
-                (&json!("till"), &json!(2), &json!(1), &json!(1)),
+                (&json!("pos"), &json!(2), &json!(1), &json!(1)),
                 "{report}"
             );
             // The record that the mapping made is given back, and can be dropped into the same folder when it is corrected.
@@ -257,8 +257,21 @@ fn own_mappings_apply() {
             let folder = key.rsplit_once('/').unwrap().0;
             let again = format!("{folder}/rejects.ndjson");
             let found = import(&again, corrected.as_bytes(), &[("till", TILL)]).await;
-            assert_eq!(found.report["written"], 1, "{}", found.report);
+            assert_eq!(
+                (&found.report["written"], &found.report["source"]),
+                (&json!(1), &json!("pos")),
+                "{}",
+                found.report
+            );
         }
+        // The folder of a source decides, also about the report.
+        let other = import(
+            "drop/till/shop-2/a.csv",
+            SALES.as_bytes(),
+            &[("till", TILL)],
+        )
+        .await;
+        assert_eq!(other.report["source"], "shop-2", "{}", other.report);
         // A team's mapping precedes a built-in one of the same name.
         let own = import("drop/segment/a.csv", SALES.as_bytes(), &[("segment", TILL)]).await;
         assert_eq!(own.report["written"], 1, "{}", own.report);
@@ -278,7 +291,7 @@ fn says_why_a_mapping_is_not_applied() {
                 SALES,
                 &[("till", TILL)][..],
                 "unknown-record-type",
-                &["drop/{mapping}/"][..],
+                &["drop/{mapping}/", "Did you mean `till`?"][..],
             ),
             (
                 "drop/shopify-order/a.csv",
@@ -369,6 +382,29 @@ fn recognizes_record_types() {
             let found = import(&format!("drop/{folder}/a.ndjson"), reject(&record).as_bytes(), &[]).await;
             assert_eq!(found.report["rejected"], 1, "{folder} {name}: {}", found.report);
         }
+        // Rejects of a file have one source, which `drop/auto/` does not know otherwise.
+        let of_source = |source: &str| reject("{\"record_type\":\"purchase\"}").replace("\"x\",\"m", &format!("\"x\",\"source\":\"{source}\",\"m"));
+        for body in [of_source("agents"), of_source("A b"), of_source("pos") + &of_source("shop")] {
+            let found = import("drop/auto/a.ndjson", body.as_bytes(), &[]).await;
+            assert_eq!(found.report["problem"]["type"], "/problems/invalid-source", "{}", found.report);
+        }
+    });
+}
+
+/// A record of several rows is given back as one that can be corrected, not as rows without their header.
+#[test]
+fn records_of_groups_are_given_back() {
+    clock().block_on(async {
+        let grouped = TILL.replacen("\"recognize\"", "\"group\": \"No\", \"recognize\"", 1);
+        let sales = "No,When,Mail,Sum\n1,never,a@example.com,3.50\n1,,,4.00\n2,2026-05-01T10:00:00Z,b@example.com,1.00\n";
+        let mappings = [("till", grouped.as_str())];
+        let found = import("drop/till/a.csv", sales.as_bytes(), &mappings).await;
+        let reject = &found.rejects[0];
+        assert_eq!((&reject["line"], &reject["record"]["purchase_id"]), (&json!(2), &json!("1")), "{reject}");
+        assert_eq!(found.report["rows"], json!({"read": 3, "skipped": 0}), "{}", found.report);
+        let corrected = reject.to_string().replace("\"never\"", "\"2026-05-01T10:00:00Z\"");
+        let found = import("drop/till/b.ndjson", corrected.as_bytes(), &mappings).await;
+        assert_eq!(found.report["written"], 1, "{}", found.report);
     });
 }
 

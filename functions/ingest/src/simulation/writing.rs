@@ -102,7 +102,7 @@ fn row(offset: u64) -> Row {
         framing_error: None,
         rows: 1,
         skipped: 0,
-        record: 0,
+        record: None,
     }
 }
 

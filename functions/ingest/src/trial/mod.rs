@@ -94,7 +94,7 @@ async fn open<'a>(
         Ok(Inspected::Empty) => return Ok(Err(Box::new(outcome::empty(object)))),
         Err(error) => return failed(Status::Rejected, error),
     };
-    let (mapping, recognized) = chosen.of(contents);
+    let decided = chosen.of(contents);
     let plan = Plan {
         object: object.clone(),
         last_modified,
@@ -105,9 +105,9 @@ async fn open<'a>(
         starts: vec![0],
         started_at: Instant::now(),
         new_among: None,
-        source: mapping.as_ref().and_then(|(_, source)| source.clone()),
-        mapping: mapping.map(|(planned, _)| planned),
-        recognized,
+        source: decided.source,
+        mapping: decided.mapping,
+        recognized: decided.recognized,
     };
     let reading =
         Reading::new(&plan, &drop, app.identifiers).map_err(|_| IngestError::OtherForm)?;
@@ -276,11 +276,10 @@ impl Trial<'_> {
         progress.mapped_rows += if is_mapped { row.rows } else { 0 };
         for (number, (fields, mapped)) in fields.into_iter().zip(records).enumerate() {
             let row = Row {
-                rows: if is_mapped { 1 } else { row.rows },
-                record: number,
+                record: is_mapped.then_some(number),
                 ..row.clone()
             };
-            counting.progress.counts.read += row.rows;
+            counting.progress.counts.read += row.count();
             match &mapped {
                 Ok(_) if replaced.contains(&number) => counting.replace(&row),
                 Ok(record) => counting.accept(&row, record),
@@ -293,9 +292,9 @@ impl Trial<'_> {
                     && record.forget.is_none()
                     && !replaced.contains(&number);
                 if is_left_out {
-                    counts.suppressed += row.rows;
+                    counts.suppressed += row.count();
                 } else {
-                    counts.written += row.rows;
+                    counts.written += row.count();
                 }
                 counts.truncated += u64::from(record.truncated);
                 linked.add(record);

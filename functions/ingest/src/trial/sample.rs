@@ -276,3 +276,39 @@ impl Linked {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::RowErrorCode;
+
+    const FILES: &str = include_str!("../../../../infra/docs/reference/files.md");
+
+    /// The section of the page about tries lists what their reports have in addition to others.
+    #[test]
+    fn fields_are_those_of_the_page() {
+        let error = RowError::at(&"link", RowErrorCode::MissingField, "is missing.");
+        let record = TriedRecord {
+            place: Place {
+                line: Some(2),
+                offset: 85,
+            },
+            result: "rejected",
+            record: Some(Map::default()),
+            errors: vec![Fault::from(&error)],
+        };
+        let record = serde_json::to_value(record).unwrap();
+        let fields = record.as_object().unwrap().keys();
+        let fields = fields.map(|name| format!("records[].{name}"));
+        let mut fields: Vec<_> = fields
+            .chain(["profiles", "records"].map(str::to_owned))
+            .collect();
+        fields.sort();
+        let (_, section) = FILES.split_once("\n## Reports of tries\n").unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        let mut listed: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, fields);
+    }
+}

@@ -28,7 +28,13 @@ pub(crate) fn line(key: &str, report: &Value) -> String {
         line += &format!(" → {rejects}");
     }
     if let (Some(key), Some(version)) = (tried(report), report["version_id"].as_str()) {
-        line += &format!(". Nothing is stored. Records and profiles: reports/{key}/{version}.json");
+        let end = if line.ends_with(". ") { "" } else { ". " };
+        let shown = if read > 0 {
+            "Records and profiles"
+        } else {
+            "Report"
+        };
+        line += &format!("{end}Nothing is stored. {shown}: reports/{key}/{version}.json");
     }
     let mut lines = vec![escape_control(line.trim_end())];
     lines.extend(listed(report, "reasons", "rejected", entry));
@@ -240,6 +246,23 @@ mod tests {
             "started_at": "2026-01-01T00:00:00.000000Z", "finished_at": format!("2026-01-01T00:00:00.{milliseconds:03}Z"),
             "rejects": ["rejects/drop/purchase/pos/a.csv/v/0-7-7.ndjson"],
         })
+    }
+
+    #[test]
+    fn names_the_report_of_a_try() {
+        let of = |report: Value| line("try/auto/a.csv", &report);
+        let mut tried = json!({"key": "try/auto/a.csv", "version_id": "v", "status": "completed", "read": 2, "written": 2});
+        tried["mapping"] = json!({"name": "pos"});
+        assert_eq!(
+            of(tried),
+            "try/auto/a.csv: 2 read, 2 written, mapping pos. Nothing is stored. Records and profiles: reports/try/auto/a.csv/v.json"
+        );
+        let rejected = json!({"key": "try/auto/a.csv", "version_id": "v", "status": "rejected", "read": 0,
+            "problem": {"type": "/problems/unrecognized", "detail": "The file fits nothing."}});
+        assert_eq!(
+            of(rejected),
+            "try/auto/a.csv: rejected: The file fits nothing. Nothing is stored. Report: reports/try/auto/a.csv/v.json"
+        );
     }
 
     #[test]

@@ -69,10 +69,17 @@ pub(crate) fn expected_of_built_in(name: &str) -> String {
 
 #[test]
 fn handed_over_mappings_give_their_records() {
+    let mut checked = 0;
     for (name, _) in SAMPLES {
-        let mapping = mapping(&read(&format!("{name}.mapping.json")));
-        check(&mapping, name, &read(&format!("{name}.expected.ndjson")));
+        // Later mappings were written for this repository, so they have no other version.
+        let Ok(document) = fs::read_to_string(sample(&format!("{name}.mapping.json"))) else {
+            continue;
+        };
+        let expected = read(&format!("{name}.expected.ndjson"));
+        check(&mapping(&document), name, &expected);
+        checked += 1;
     }
+    assert!(checked >= 20, "{checked}");
 }
 
 #[test]
