@@ -29,16 +29,15 @@ async fn counted() -> (TestApp, Proxy) {
     (app, proxy)
 }
 
-/// Imports a sample. Returns its report, and the write units with those of failed conditions, one each. The local table does not
-/// report them.
-async fn units(app: &TestApp, proxy: &Proxy, key: &str, body: &str) -> (Value, f64) {
+/// Imports a file. Returns its report, the write units, and the number of statements. Links are transactions, not statements.
+async fn units(app: &TestApp, proxy: &Proxy, key: &str, body: &str) -> (Value, f64, u64) {
     proxy.reset_counts();
     let report = app.import(key, body).await;
     let counts = proxy.counts();
-    let failed: u64 = counts.values().map(|count| count.failed_statements).sum();
-    let reported = report["capacity_units"].as_f64().expect("units");
+    let statements = counts.values().map(|count| count.statements).sum();
+    let units = report["capacity_units"].as_f64().expect("units");
     assert_eq!(report["read"], report["written"], "{key}: {report}");
-    (report, reported + failed as f64)
+    (report, units, statements)
 }
 
 /// Prints the write units of the sample of each built-in mapping, and compares them with the table in `infra/docs/guides/cost.md`.
@@ -53,8 +52,10 @@ async fn measures_write_units_of_exports() {
             let key = format!("drop/{mapping}/{mapping}/{folder}/{file}");
             units(&app, &proxy, &key, &sample(name)).await
         };
-        let (report, new) = import("new").await;
-        let (_, again) = import("again").await;
+        let (report, new, items) = import("new").await;
+        let (_, again, statements) = import("again").await;
+        // An INSERT of each item fails before its UPDATE. DynamoDB bills a unit for it, which the local table does not report.
+        let again = again + (statements - items) as f64;
         let rows = report["rows"]["read"].as_f64().expect("rows");
         let records = report["read"].as_f64().expect("records");
         let cell = |units: f64| format!("{:.1} ({:.1})", units / rows, units / records);
