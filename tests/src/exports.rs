@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 
 /// The samples of all built-in mappings.
-const SAMPLES: [(&str, &str); 20] = [
+pub(crate) const SAMPLES: [(&str, &str); 20] = [
     ("brevo/contacts.csv", "brevo-contacts"),
     ("hubspot/contacts.csv", "hubspot-contacts"),
     ("klaviyo/events.ndjson", "klaviyo-events"),
@@ -46,7 +46,8 @@ const SAMPLES: [(&str, &str); 20] = [
     ("zendesk/users.json", "zendesk-users"),
 ];
 
-fn sample(name: &str) -> String {
+/// Returns the text of a sample.
+pub(crate) fn sample(name: &str) -> String {
     let folder = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../functions/ingest/src/mapping/samples/"

@@ -22,6 +22,7 @@ mod hostile;
 mod imports;
 mod ingest;
 mod limits;
+mod mapped_units;
 mod mappings;
 mod metrics;
 mod note_write;

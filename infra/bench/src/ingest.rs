@@ -38,14 +38,14 @@ const DELAY: Duration = Duration::from_millis(5);
 const WRITE_UNITS: u32 = 4_000;
 
 /// One import.
-struct Run {
+pub(crate) struct Run {
     seconds: f64,
-    cpu: f64,
+    pub(crate) cpu: f64,
     /// CPU time of this process: the table, the bucket and the Runtime API.
     services_cpu: f64,
     /// CPU time of the machine.
     machine_cpu: f64,
-    report: Value,
+    pub(crate) report: Value,
 }
 
 impl Run {
@@ -93,7 +93,7 @@ async fn into_sink(
     services.table.swallow_statements(true);
     let (mut own, mut theirs, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let run = import(services, program, "sink", rows::emails(ROWS)).await?;
+        let run = import(services, program, &key_of("sink"), rows::emails(ROWS)).await?;
         own.push(run.cpu / run.rows() * 1e6);
         seconds.push(run.seconds);
         let url = services.table.url();
@@ -141,7 +141,13 @@ async fn rates(ingest: &Path) -> Result<Rates, Failure> {
                 _ => {}
             }
         }
-        let run = import(&services, &program, "table", rows::emails(ROWS_TO_TABLE)).await?;
+        let run = import(
+            &services,
+            &program,
+            &key_of("table"),
+            rows::emails(ROWS_TO_TABLE),
+        )
+        .await?;
         rates.push(run.rows() / run.seconds);
         last = Some((services, run));
         for (connections, rates, busy) in &mut replayed {
@@ -254,7 +260,13 @@ async fn recorded(ingest: &Path) -> Result<Vec<Bytes>, Failure> {
     services.table.swallow_statements(true);
     services.table.record_statements();
     let program = services.program(ingest);
-    import(&services, &program, "recorded", rows::emails(ROWS_TO_TABLE)).await?;
+    import(
+        &services,
+        &program,
+        &key_of("recorded"),
+        rows::emails(ROWS_TO_TABLE),
+    )
+    .await?;
     Ok(services.table.take_recorded())
 }
 
@@ -282,7 +294,7 @@ async fn stages(
             let (bucket, table) = &faults[which];
             services.bucket.set_faults(bucket.clone());
             services.table.set_faults(table.clone());
-            let run = import(services, program, "stages", file.clone()).await?;
+            let run = import(services, program, &key_of("stages"), file.clone()).await?;
             seconds[which] = run.seconds;
         }
         alone.push(seconds[0]);
@@ -315,7 +327,7 @@ async fn throttled(
         .set_faults(Faults::default().with_write_units(WRITE_UNITS));
     services.table.swallow_statements(true);
     services.table.reset_counts();
-    let run = import(services, program, "throttled", rows::emails(ROWS)).await?;
+    let run = import(services, program, &key_of("throttled"), rows::emails(ROWS)).await?;
     let counts = services.table.counts();
     services.table.swallow_statements(false);
     services.table.set_faults(Faults::default());
@@ -345,14 +357,19 @@ async fn throttled(
     Ok(())
 }
 
-async fn import(
+/// Returns the key of a file of emails.
+fn key_of(name: &str) -> String {
+    format!("drop/email_send/mail/{name}.ndjson")
+}
+
+/// Imports a file in a process of its own.
+pub(crate) async fn import(
     services: &Services,
     program: &Program,
-    name: &str,
+    key: &str,
     file: String,
 ) -> Result<Run, Failure> {
-    let key = format!("drop/email_send/mail/{name}.ndjson");
-    let event = services.drop_file(&key, file).await?;
+    let event = services.drop_file(key, file).await?;
     let mut function = Function::start(program, None).await?;
     function.ready().await?;
     function.rest().await?;
@@ -370,7 +387,7 @@ async fn import(
         machine_cpu().await?,
     ];
     let [own, services_cpu, machine_cpu] = [0, 1, 2].map(|of| after[of] - before[of]);
-    let report = services.report(&key).await?;
+    let report = services.report(key).await?;
     Ok(Run {
         seconds,
         cpu: own,

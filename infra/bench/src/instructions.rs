@@ -2,11 +2,18 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use crate::{Failure, build, function::Function, read, rows, services::Services};
+use crate::{
+    Failure, build,
+    function::{Function, Program},
+    mapped, read, rows,
+    services::Services,
+};
 
 /// How far a count may be from the one on record.
 const TOLERANCE: f64 = 0.05;
 const ROWS: u64 = 2_000;
+/// Copies of a sample of an export, of 4 to 8 records each.
+const COPIES: usize = 250;
 
 /// Counts the instructions of the functions in a folder and compares them with those on record, or records them.
 pub(crate) async fn check(folder: &Path, record: bool) -> Result<(), Failure> {
@@ -48,18 +55,46 @@ async fn count(folder: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     let warm = read::warm(&services, &profile_read, &id).await?;
 
     services.table.swallow_statements(true);
-    let mut counts = Vec::new();
-    for count in [ROWS, 2 * ROWS] {
+    let emails = [ROWS, 2 * ROWS].map(|count| {
         let key = format!("drop/email_send/mail/{count}.ndjson");
-        let event = services.drop_file(&key, rows::emails(count)).await?;
-        let file = services.folder.path().join("counts");
-        let mut function = Function::start(&ingest, Some(&file)).await?;
-        function.invoke(&event).await?;
-        counts.push(function.end().await?);
-    }
-    Ok(BTreeMap::from([
+        (key, rows::emails(count))
+    });
+    let mut counted = BTreeMap::from([
         ("exec to the first profile".to_owned(), first),
         ("warm profile".to_owned(), warm),
-        ("imported row".to_owned(), (counts[1] - counts[0]) / ROWS),
-    ]))
+        (
+            "imported row".to_owned(),
+            more(&services, &ingest, emails).await? / ROWS,
+        ),
+    ]);
+    for sample in mapped::samples() {
+        let exports = [COPIES, 2 * COPIES].map(|copies| sample.export(copies));
+        let records = (COPIES * sample.records_of_copy()) as u64;
+        counted.insert(
+            format!("mapped record, {}", sample.name),
+            more(&services, &ingest, exports).await? / records,
+        );
+    }
+    Ok(counted)
+}
+
+/// Returns how many more instructions the import of the second file takes than that of the first.
+async fn more(
+    services: &Services,
+    ingest: &Program,
+    files: [(String, String); 2],
+) -> Result<u64, Failure> {
+    let mut counts = Vec::new();
+    for (key, file) in files {
+        let event = services.drop_file(&key, file).await?;
+        let file = services.folder.path().join("counts");
+        let mut function = Function::start(ingest, Some(&file)).await?;
+        function.invoke(&event).await?;
+        counts.push(function.end().await?);
+        let report = services.report(&key).await?;
+        if report["rejected"] != 0 || report["status"] != "completed" {
+            return Err(format!("{key}: {report}").into());
+        }
+    }
+    Ok(counts[1] - counts[0])
 }

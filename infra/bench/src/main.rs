@@ -8,6 +8,7 @@ mod build;
 mod function;
 mod ingest;
 mod instructions;
+mod mapped;
 mod memory;
 mod ranges;
 mod read;
@@ -49,6 +50,8 @@ enum Subject {
     Requests,
     /// CPU, requests, write units and pace of imports
     Ingest,
+    /// CPU of records that mappings make of exports
+    Mapped,
     /// Files of 10 MB and 2 GB, plain and compressed: time and memory
     Memory,
     /// A file of 2 GB in one range and in 32
@@ -56,11 +59,12 @@ enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Start,
         Self::Read,
         Self::Requests,
         Self::Ingest,
+        Self::Mapped,
         Self::Memory,
         Self::Ranges,
     ];
@@ -71,6 +75,7 @@ impl Subject {
             Self::Read => "Read",
             Self::Requests => "Requests",
             Self::Ingest => "Ingest",
+            Self::Mapped => "Mapped files",
             Self::Memory => "Large files",
             Self::Ranges => "Ranges",
         }
@@ -82,6 +87,7 @@ impl Subject {
             Self::Read => read::measure().await,
             Self::Requests => requests::measure().await,
             Self::Ingest => ingest::measure().await,
+            Self::Mapped => mapped::measure().await,
             Self::Memory => memory::measure().await,
             Self::Ranges => ranges::measure().await,
         }
