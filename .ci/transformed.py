@@ -89,7 +89,7 @@ assert routes >= 5, routes
 assert "Aliaslive" in json.dumps(api["Properties"]["Body"]["paths"])
 rules = resources["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
 notified = sorted(rule["Function"]["Ref"] for rule in rules)
-assert notified == ["IngestCheckFunctionAliaslive"] + ["IngestFunctionAliaslive"] * 2, rules
+assert notified == ["IngestCheckFunctionAliaslive"] * 2 + ["IngestFunctionAliaslive"] * 2, rules
 assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 5
 for name, permission in of_type("AWS::Lambda::Permission").items():
     assert permission["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
