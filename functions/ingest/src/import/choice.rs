@@ -46,20 +46,14 @@ pub(crate) async fn choose(
         Folder::RecordType(record_type) => Chosen::Records(Some(record_type)),
         Folder::Mixed => Chosen::Records(None),
         Folder::Auto => Chosen::Auto(Candidates::load(app, &object.bucket).await?),
-        Folder::Mapping => {
-            let planned = match mappings::find(app, &object.bucket, &drop.name).await? {
-                Ok(Some(planned)) => planned,
-                Ok(None) => {
-                    let own = team_mapping_names(app, &object.bucket).await?;
-                    return Ok(Err(unknown_folder(&drop.name, &own)));
-                }
-                Err(error) => return Ok(Err(error)),
-            };
-            match planned.read() {
-                Ok(mapping) => Chosen::Mapping(planned, Box::new(mapping)),
-                Err(error) => return Ok(Err(error)),
+        Folder::Mapping => match mappings::find(app, &object.bucket, &drop.name).await? {
+            Ok(Some((planned, mapping))) => Chosen::Mapping(planned, Box::new(mapping)),
+            Ok(None) => {
+                let own = team_mapping_names(app, &object.bucket).await?;
+                return Ok(Err(unknown_folder(&drop.name, &own)));
             }
-        }
+            Err(error) => return Ok(Err(error)),
+        },
     }))
 }
 
@@ -89,11 +83,10 @@ impl Chosen {
                 ..Decided::default()
             },
             (Self::Auto(candidates), Contents::Mapping(name)) => {
-                let mapping = candidates.get(&name);
-                let read = mapping.as_ref().and_then(|planned| planned.read().ok());
+                let (planned, mapping) = candidates.take(&name).unzip();
                 Decided {
-                    source: read.and_then(|mapping| mapping.source),
-                    mapping,
+                    source: mapping.and_then(|mapping| mapping.source),
+                    mapping: planned,
                     ..Decided::default()
                 }
             }

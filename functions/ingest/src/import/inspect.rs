@@ -209,10 +209,13 @@ fn table(
     };
     let contents = recognized(Shown::Columns(&columns), candidates)?;
     let checked = match &contents {
-        Contents::Mapping(name) => match candidates.get(name).map(|planned| planned.read()) {
-            Some(mapping) => mapped_table(layout, &mapping?, peeked)?,
-            None => Some(Contents::AsExpected),
-        },
+        Contents::Mapping(name) => {
+            let check = |mapping: &Mapping| mapped_table(layout, mapping, peeked);
+            match candidates.with(name, check) {
+                Some(checked) => checked?,
+                None => Some(Contents::AsExpected),
+            }
+        }
         Contents::Records(name) => records_in_table(layout, name.parse().ok(), peeked)?,
         Contents::AsExpected | Contents::Rejects(_) => Some(Contents::AsExpected),
     };

@@ -73,17 +73,28 @@ pub(crate) fn invalid(name: &str, faults: &[Fault]) -> FileError {
     FileError::new(FileErrorKind::InvalidMapping, detail)
 }
 
+/// A mapping as the plan stores it, and as it is read.
+pub(crate) type Found = (PlannedMapping, Mapping);
+
 /// Returns the mapping of a folder: the team's own one, or the built-in one of the name. The inner result is `None` if there is
 /// neither, and the inner error is that of the file.
 pub(crate) async fn find(
     app: &App,
     bucket: &str,
     name: &str,
-) -> Result<Result<Option<PlannedMapping>, FileError>, IngestError> {
+) -> Result<Result<Option<Found>, FileError>, IngestError> {
     Ok(match own(app, bucket, name).await? {
-        Ok(None) => Ok(PlannedMapping::built_in(name)),
+        Ok(None) => built_in(name),
         found => found,
     })
+}
+
+fn built_in(name: &str) -> Result<Option<Found>, FileError> {
+    let Some(planned) = PlannedMapping::built_in(name) else {
+        return Ok(None);
+    };
+    let mapping = planned.read()?;
+    Ok(Some((planned, mapping)))
 }
 
 /// Returns the team's own mapping of a name, if there is one.
@@ -91,14 +102,15 @@ async fn own(
     app: &App,
     bucket: &str,
     name: &str,
-) -> Result<Result<Option<PlannedMapping>, FileError>, IngestError> {
+) -> Result<Result<Option<Found>, FileError>, IngestError> {
     let Some(found) = team_mapping(app, bucket, name).await? else {
         return Ok(Ok(None));
     };
     Ok(match Mapping::read(&found.document) {
-        Ok(_) => {
+        Ok((mapping, _)) => {
             let document = String::from_utf8_lossy(&found.document).into_owned();
-            Ok(Some(PlannedMapping::new(name, found.version_id, document)))
+            let planned = PlannedMapping::new(name, found.version_id, document);
+            Ok(Some((planned, mapping)))
         }
         Err(faults) => Err(invalid(name, &faults)),
     })
@@ -108,39 +120,50 @@ async fn own(
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     pub(crate) all: Vec<Candidate>,
-    own: Vec<PlannedMapping>,
+    own: Vec<Found>,
 }
 
 impl Candidates {
-    /// Returns the built-in mappings, and those of the team that are valid and recognize files.
+    /// Returns the team's mappings that are valid and recognize files, and the built-in ones. A team's mapping replaces the built-in one
+    /// of its name even if it is invalid.
     pub(crate) async fn load(app: &App, bucket: &str) -> Result<Self, IngestError> {
         let names = team_mapping_names(app, bucket).await?;
-        let names = names.iter().take(MAX_CANDIDATES);
-        let found = futures::future::join_all(names.map(|name| own(app, bucket, name))).await;
+        let read = names.iter().take(MAX_CANDIDATES);
+        let found = futures::future::join_all(read.map(|name| own(app, bucket, name))).await;
         let mut candidates = Self::default();
         for found in found {
-            let Ok(Some(planned)) = found? else { continue };
-            let Ok(mapping) = planned.read() else {
+            let Ok(Some((planned, mapping))) = found? else {
                 continue;
             };
-            if let Some(recognize) = mapping.recognize {
+            if let Some(recognize) = mapping.recognize.clone() {
                 candidates.all.push(Candidate {
                     name: planned.name.clone(),
                     recognize,
                     owner: Owner::Team,
                 });
             }
-            candidates.own.push(planned);
+            candidates.own.push((planned, mapping));
         }
-        let names: Vec<_> = candidates.own.iter().map(|own| own.name.as_str()).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         candidates.all.extend(mapping::built_in_candidates(&names));
         Ok(candidates)
     }
 
     /// Returns the mapping of a candidate.
-    pub(crate) fn get(&self, name: &str) -> Option<PlannedMapping> {
-        let own = self.own.iter().find(|own| own.name == name);
-        own.cloned().or_else(|| PlannedMapping::built_in(name))
+    pub(crate) fn take(mut self, name: &str) -> Option<Found> {
+        match self.own.iter().position(|(own, _)| own.name == name) {
+            Some(place) => Some(self.own.swap_remove(place)),
+            None => built_in(name).ok().flatten(),
+        }
+    }
+
+    /// Calls `check` with the mapping of a candidate; `None` if there is none.
+    pub(crate) fn with<T>(&self, name: &str, check: impl FnOnce(&Mapping) -> T) -> Option<T> {
+        if let Some((_, mapping)) = self.own.iter().find(|(own, _)| own.name == name) {
+            return Some(check(mapping));
+        }
+        let (_, mapping) = built_in(name).ok().flatten()?;
+        Some(check(&mapping))
     }
 }
 

@@ -82,7 +82,7 @@ impl Row {
         }
     }
 
-    /// Returns how often the row counts in a report: once if it stands for one record of a mapping, otherwise for each row of the file.
+    /// Returns the number that a report adds for this row: 1 for a record that a mapping made, otherwise the number of rows of the file.
     pub(crate) const fn count(&self) -> u64 {
         match self.record {
             Some(_) => 1,

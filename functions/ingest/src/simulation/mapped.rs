@@ -27,14 +27,7 @@ async fn import(key: &str, body: &[u8], mappings: &[(&str, &str)]) -> Imported {
         let key = format!("mappings/{name}.json");
         bucket.mappings.insert(key, (*mapping).to_owned());
     }
-    bucket.take(key, VERSION, LAST_MODIFIED, body);
-    let (world, _events) = World::new(wire::database(), bucket, 0, Deaths::default());
-    let (killer, _killed) = tokio::sync::oneshot::channel();
-    let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
-    let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
-    handle(&app, event(key, VERSION, "01"), deadline)
-        .await
-        .unwrap();
+    let (world, _) = handled(bucket, key, body).await;
     imported(&world, key)
 }
 
@@ -272,6 +265,11 @@ fn own_mappings_apply() {
         )
         .await;
         assert_eq!(other.report["source"], "shop-2", "{}", other.report);
+        // An invalid one is not replaced by the built-in one of its name.
+        let orders = orders();
+        let invalid = import("drop/auto/a.csv", &orders, &[("shopify-orders", "{}")]).await;
+        let problem = &invalid.report["problem"]["type"];
+        assert_eq!(problem, "/problems/unrecognized", "{}", invalid.report);
         // A team's mapping precedes a built-in one of the same name.
         let own = import("drop/segment/a.csv", SALES.as_bytes(), &[("segment", TILL)]).await;
         assert_eq!(own.report["written"], 1, "{}", own.report);

@@ -208,6 +208,19 @@ fn file() -> String {
     rows.join("\n")
 }
 
+/// Puts a file into an empty table's bucket and handles its event once.
+async fn handled(mut bucket: Bucket, key: &str, body: &[u8]) -> (Arc<World>, App) {
+    bucket.take(key, VERSION, LAST_MODIFIED, body);
+    let (world, _events) = World::new(wire::database(), bucket, 0, Deaths::default());
+    let (killer, _killed) = tokio::sync::oneshot::channel();
+    let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+    let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
+    handle(&app, event(key, VERSION, "01"), deadline)
+        .await
+        .unwrap();
+    (world, app)
+}
+
 /// Drops the file and delivers events until none is left. Events that failed in every attempt are sent again after all others.
 async fn play(
     file: Dropped,

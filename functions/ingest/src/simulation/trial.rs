@@ -12,20 +12,6 @@ use shared::{
 use super::*;
 use crate::mapping::tests::{samples::SAMPLES, support::sample};
 
-/// Puts a file and handles its event.
-async fn put(key: &str, body: &[u8]) -> (Arc<World>, App) {
-    let mut bucket = Bucket::default();
-    bucket.take(key, VERSION, LAST_MODIFIED, body);
-    let (world, _events) = World::new(wire::database(), bucket, 0, Deaths::default());
-    let (killer, _killed) = tokio::sync::oneshot::channel();
-    let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
-    let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
-    handle(&app, event(key, VERSION, "01"), deadline)
-        .await
-        .unwrap();
-    (world, app)
-}
-
 /// Returns the report of a file, without what differs in every run.
 fn report(world: &World, key: &str) -> Value {
     let report = lock(&world.bucket).get(&format!("reports/{key}/{VERSION}.json"));
@@ -47,7 +33,7 @@ fn report(world: &World, key: &str) -> Value {
 /// Tries a file and imports it. Both must have the same result. Returns the report of the trial.
 async fn tried_and_imported(path: &str, body: &[u8]) -> Value {
     let key = format!("try/{path}");
-    let (world, _) = put(&key, body).await;
+    let (world, _) = handled(Bucket::default(), &key, body).await;
     assert!(wire::items(&world.database).is_empty(), "{path}: stored");
     assert_eq!(
         lock(&world.bucket).keys(""),
@@ -59,7 +45,7 @@ async fn tried_and_imported(path: &str, body: &[u8]) -> Value {
     let (records, profiles) = (tried["records"].take(), tried["profiles"].take());
 
     let key = format!("drop/{path}");
-    let (world, app) = put(&key, body).await;
+    let (world, app) = handled(Bucket::default(), &key, body).await;
     let mut imported = report(&world, &key);
     (imported["records"], imported["profiles"]) = (Value::Null, Value::Null);
     assert_eq!(tried, imported, "{path}");
@@ -120,7 +106,7 @@ fn trials_show_what_imports_store() {
 fn trials_erase_nothing() {
     clock().block_on(async {
         let row = r#"{"link":{"email":"a@example.com"},"scope":"profile"}"#;
-        let (world, _) = put("try/forget/a.ndjson", row.as_bytes()).await;
+        let (world, _) = handled(Bucket::default(), "try/forget/a.ndjson", row.as_bytes()).await;
         assert!(wire::items(&world.database).is_empty());
         let report = report(&world, "try/forget/a.ndjson");
         assert_eq!(report["written"], 1, "{report}");
@@ -142,12 +128,12 @@ fn trials_say_why_a_file_is_rejected() {
                 "broken-json",
             ),
         ] {
-            let (world, _) = put(key, body.as_bytes()).await;
+            let (world, _) = handled(Bucket::default(), key, body.as_bytes()).await;
             let report = report(&world, key);
             let expected = json!(format!("/problems/{problem}"));
             assert_eq!(report["problem"]["type"], expected, "{key}: {report}");
         }
-        let (world, _) = put("try/purchase/empty.csv", b"").await;
+        let (world, _) = handled(Bucket::default(), "try/purchase/empty.csv", b"").await;
         let report = report(&world, "try/purchase/empty.csv");
         assert_eq!(report["warnings"][0]["code"], "empty_file", "{report}");
     });
