@@ -16,7 +16,7 @@ use shared::model::{
 
 use super::{cell::Cell, target::Target};
 
-/// Currency abbreviations that may stand beside an amount. Symbols and three-letter codes are recognized without a list.
+/// Currency abbreviations that can be written beside an amount. Symbols and three-letter codes are recognized without a list.
 const CURRENCY_WORDS: [&str; 9] = ["kr", "kr.", "zł", "Kč", "Ft", "lei", "Rs", "Rs.", "лв"];
 /// Numbers below this are seconds since 1970, not milliseconds.
 const MAX_SECONDS: i64 = 100_000_000_000;
