@@ -19,20 +19,23 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** The customer in the README's screenshots: an address of the sample data that has everything. */
 export const SAMPLE = { email: "minh.mokoena.0@example.com" };
 
-let browser;
+let chromiumBrowser;
 
 export async function start() {
-  browser = await chromium.launch({
+  chromiumBrowser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
 
-export const stop = () => browser.close();
+/** The browser that `start` has started. */
+export const browser = () => chromiumBrowser;
+
+export const stop = () => chromiumBrowser.close();
 
 /** A page that `finish` checks. `allowed` are origins that it may talk to besides the stack's. */
 export async function open({ allowed = [], width = 1280, height = 900, scheme = "light", locale = "en-GB", url = `${API}/` } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale, timezoneId: "UTC", reducedMotion: "reduce" });
+  const context = await chromiumBrowser.newContext({ viewport: { width, height }, colorScheme: scheme, locale, timezoneId: "UTC", reducedMotion: "reduce" });
   const page = await context.newPage();
   const found = [];
   await page.exposeFunction("policyBroken", (text) => found.push(`policy: ${text}`));
@@ -130,10 +133,10 @@ export async function allEvents(id, query = "") {
   return items;
 }
 
-/** Drops records of one type as a source would, and waits until the API returns the customer. */
+/** Drops records of one type as a source would, as objects or lines, and waits until the API returns the customer. */
 export async function drop(recordType, records, identifier, seen = () => true) {
   const answer = await fetch(`${S3}/drop/${recordType}/tests/${recordType}-${process.pid}-${Date.now()}.ndjson`, {
-    method: "PUT", body: records.map((record) => JSON.stringify(record)).join("\n"),
+    method: "PUT", body: records.map((record) => (typeof record === "string" ? record : JSON.stringify(record))).join("\n"),
   });
   assert.equal(answer.status, 200, await answer.text());
   for (let tries = 0; tries < 200; tries++) {
