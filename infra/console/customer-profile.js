@@ -1,7 +1,4 @@
-/**
- * The element `<customer-profile>`: one customer, for a support agent. It stores nothing in the browser and writes all data
- * as text, never as markup. Each section of the tab is a module in the folder `tab`.
- */
+/** The element `<customer-profile>`. It stores nothing in the browser and writes all data as text, never as markup. */
 
 import {attributesPanel} from "./tab/attributes.js";
 import {Client} from "./tab/client.js";
@@ -11,10 +8,9 @@ import {notesSection} from "./tab/notes.js";
 import {summaryPanel} from "./tab/summary.js";
 import {createView, icon, isHidden, listed, refill, UNSPOKEN} from "./tab/view.js";
 
-/** The tabs in their order. A panel gets the view, access to the data, the profile, and a function that opens a tab. */
 const PANELS = {Summary: summaryPanel, Attributes: attributesPanel, History: historyPanel};
 
-/** The element. A failure never removes what is already shown. */
+/** A failure never removes what is already shown. */
 class CustomerProfile extends HTMLElement {
 	static observedAttributes = ["api", "profile", "lookup"];
 
@@ -38,18 +34,16 @@ class CustomerProfile extends HTMLElement {
 		Object.assign(this.#status, {className: "sr", role: "status"});
 		this.#banner.role = "status";
 		const style = Object.assign(document.createElement("link"), {rel: "stylesheet", href: new URL("customer-profile.css", import.meta.url)});
-		// The root is shown when the stylesheet is loaded, or has failed to.
 		style.onload = style.onerror = () => { this.#root.hidden = false; };
 		this.attachShadow({mode: "open"}).append(style, this.#root, this.#status);
 	}
 
-	/** The identifier of the customer, for pages that do not know an ID. */
 	set lookup(identifier) {
 		this.#lookup = identifier;
 		this.refresh();
 	}
 
-	/** Texts in another language, by the English text; see `labels/de.js`. Missing ones stay in English. */
+	/** Texts by the English text, as in `labels/de.js`. Missing ones stay in English. */
 	set labels(labels) {
 		this.#labels = labels ?? {};
 		this.refresh();
@@ -70,14 +64,14 @@ class CustomerProfile extends HTMLElement {
 			try {
 				this.#lookup = value ? JSON.parse(value) : undefined;
 			} catch {
-				console.error("customer-profile: the attribute `lookup` must be a JSON object such as {\"email\": \"…\"}");
 				this.#lookup = undefined;
+				console.error("customer-profile: the attribute `lookup` must be JSON");
 			}
 		}
 		this.refresh();
 	}
 
-	/** Reads the profile again. Several calls in one task make one request. */
+	/** Reads the profile again, once for several calls in one task. */
 	refresh() {
 		this.#asked.abort();
 		const {signal} = (this.#asked = new AbortController());
@@ -90,7 +84,7 @@ class CustomerProfile extends HTMLElement {
 			console.error(error);
 			this.#tell("profile-error", {error});
 		}});
-		this.#root.setAttribute("aria-label", this.#view.t("profile"));
+		this.#root.setAttribute("aria-label", this.#view.t("Customer profile"));
 		return this.#view;
 	}
 

@@ -1,15 +1,10 @@
-/** The tab Attributes: every attribute by category, strongest first, with a search that asks the API. */
-
-import {icon, isHidden, listed, refill} from "./view.js";
+import {icon, listed, refill} from "./view.js";
 
 const PAGE = 100;
-/** The API's limit of a search text, in characters. */
 const MAX_SEARCH = 256;
 const SEARCH_DELAY_MS = 250;
-/** The categories that agents need most come first, and the computed figures last. */
-const FIRST = ["contact", "address", "customer"];
-const LAST = ["figures"];
-const rank = category => (FIRST.includes(category) ? FIRST.indexOf(category) - FIRST.length : LAST.includes(category) ? 1 : 0);
+const ORDER = ["contact", "address", "customer", "others", "figures"];
+const rank = category => (ORDER.includes(category) ? ORDER.indexOf(category) : 3);
 
 /** The value of an attribute for display. Numbers keep the digits that were sent. */
 export function attributeValue({t, h, fine, time, written, format}, {value, type}) {
@@ -21,26 +16,22 @@ export function attributeValue({t, h, fine, time, written, format}, {value, type
 }
 
 export function attributesPanel(view, {send}, document) {
-	const {t, words, h, said, fine, fresh, button, figure, card, time, written, empty, failureBox, guard, skeleton, format} = view;
+	const {t, words, h, said, fine, fresh, button, figure, card, time, empty, failureBox, guard, format} = view;
 	const {attributes: categories = {}, attributes_redacted: left, attributes_next: cursors = {}} = document;
 	const list = h("div.grid");
 	const more = h("p.fine");
 	const count = h("p.fine", {role: "status"});
 	let turn, timer;
 
-	/** One attribute: name, strength, value, other values, and a button that shows where they come from. */
 	function row(attribute) {
 		const {name, value, source, also, confidence} = attribute;
 		const others = listed(also);
-		const details = h("div.details", {hidden: true});
-		const toggle = h("button.tip", {"aria-expanded": "false", "aria-label": t("Source of {name}: {source}", {name: String(words(name)), source: isHidden(source) ? t("Hidden") : String(source)}), onclick: () => {
-			details.hidden = !details.hidden;
-			toggle.ariaExpanded = String(!details.hidden);
-			if (!details.hidden) explain(attribute, details);
-		}}, said(source));
+		const place = h("div.details");
+		const details = h("details", {ontoggle: () => details.open && explain(attribute, place)},
+			h("summary.tip", {"aria-label": t("Source of {name}: {source}", {name: String(words(name)), source: String(source)})}, said(source)), place);
 		return h("div", h("dt", said(words(name)), confidence !== undefined && h("meter", {min: 0, max: 2, value: Number(confidence), title: t("{value} of 2", {value: confidence}), "aria-label": t("Confidence")})),
 			h("dd", h("div.value", attributeValue(view, attribute),
-				others.length > 0 && h("span.pill.differs", icon("alert"), t("Sources differ"))), toggle, details));
+				others.length > 0 && h("span.pill.differs", icon("alert"), t("Sources differ"))), details));
 	}
 
 	/** Shows source, time, file and confidence of each value. Pages of the API contain files, and the profile does not. */
@@ -52,15 +43,13 @@ export function attributesPanel(view, {send}, document) {
 		const show = known => refill(place, [known, ...listed(known.also)].map((claim, at) => origin(claim, at === 0)));
 		show(attribute);
 		if (attribute.provenance !== undefined) return;
-		place.append(skeleton(1));
 		const [page, failure] = await send("POST", "/attributes/search", {body: {text: attribute.name.slice(0, MAX_SEARCH), category: attribute.category, limit: PAGE}});
 		const found = page?.items.find(({name}) => name === attribute.name);
 		if (found) Object.assign(attribute, {provenance: found.provenance, also: found.also});
 		show(attribute);
-		if (failure) place.append(failureBox(failure, () => explain(attribute, place)));
+		if (failure) place.append(failureBox(failure));
 	}
 
-	/** The cards of some attributes by category. `next` returns a button for more of a category, if there are more. */
 	function cards(byCategory, next = () => undefined) {
 		return Object.entries(byCategory).filter(([, attributes]) => listed(attributes).length).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)).map(([category, attributes]) => guard(() => {
 			const rows = listed(attributes).map(attribute => row({category, ...attribute}));
@@ -68,7 +57,6 @@ export function attributesPanel(view, {send}, document) {
 		}));
 	}
 
-	/** Shows the attributes of the profile; a button reads more of a category. */
 	function showAll() {
 		const next = category => cursors[category] && button("quiet", t("More of {category}", {category: String(words(category))}), async ({currentTarget: pressed}) => {
 			pressed.disabled = true;
@@ -81,13 +69,12 @@ export function attributesPanel(view, {send}, document) {
 		const all = cards(categories, next);
 		count.textContent = "";
 		refill(list, all.length ? all : !left && empty("person", t("No attributes yet"), t("Attributes from files appear here.")));
-		more.textContent = left ? (all.length ? t("{count} more attribute is hidden. Your access does not include it.", "{count} more attributes are hidden. Your access does not include them.", {count: left})
-			: t("{count} attribute is hidden. Your access does not include it.", "{count} attributes are hidden. Your access does not include them.", {count: left})) : "";
+		more.textContent = left ? t("{count} attribute is hidden. Your access does not include it.", "{count} attributes are hidden. Your access does not include them.", {count: left}) : "";
 	}
 
 	/** Shows the attributes that the API finds; `found` are those of the pages before. */
-	async function showFound(text, found = [], cursor = undefined) {
-		const asked = turn = {};
+	async function showFound(text, found = [], cursor) {
+		const asked = (turn = {});
 		const [page, failure] = await send("POST", "/attributes/search", {body: {text, limit: PAGE, ...(cursor && {cursor})}});
 		if (asked !== turn) return;
 		if (failure) return refill(list, failureBox(failure, () => showFound(text, found, cursor)));

@@ -1,6 +1,4 @@
-/** Requests to the HTTP API. */
-
-/** A JSON number that a JavaScript number cannot represent digit by digit, such as an ID of 19 digits or `1.50`. */
+/** A JSON number that a JavaScript number cannot represent exactly, such as an ID of 19 digits. */
 export class ExactNumber {
 	constructor(text) {
 		this.text = text;
@@ -19,13 +17,13 @@ export class ExactNumber {
 	}
 }
 
-/** Parses JSON and keeps the digits of every number. Browsers without `source` lose the digits past the seventeenth. */
+/** Parses JSON and keeps the digits of every number, in browsers that support `source`. */
 export const parse = text => JSON.parse(text, (_, value, context) =>
 	typeof value === "number" && context?.source !== undefined && context.source !== String(value) ? new ExactNumber(context.source) : value);
 
 const wait = seconds => new Promise(resolve => setTimeout(resolve, seconds * 1000));
 
-/** A client of one API. `settings` returns its address and a bearer token, or a function that returns the token. */
+/** A client of one API. `settings` returns its address and the token, or a function that returns the token. */
 export class Client {
 	#settings;
 

@@ -1,29 +1,22 @@
-/** Cards of the history: orders, returns and general events; conversations; emails and texts with what became of them. */
-
 import {icon, isHidden, listed, pick} from "./view.js";
 import {sum} from "./format.js";
 import {plain} from "./text.js";
 
-const MAX_FACTS = 40;
 const STEPS = {send: "Sent", open: "Opened", click: "Clicked", bounce: "Bounced"};
 
-/** Creates the functions that draw events. `read` reads the complete body of one event. */
+/** Creates the functions that draw events. `read` reads one event with its complete body. */
 export function eventCards(view, read) {
-	const {t, words, h, said, written, joined, fine, button, pill, time, link, picture, failureBox, format} = view;
-	const money = (currency, amount) => format.money({currency, amount});
+	const {t, words, translates, h, said, written, joined, fine, button, pill, time, link, picture, failureBox, format} = view;
+	const money = (currency, amount) => amount !== undefined && format.money({currency, amount});
 
-	const textOr = (value, other) => (value === undefined ? other : value);
-
-	/** One line of an order: picture, name, brand, size, color, variant, quantity and prices. */
 	function line({product, product_reference: reference, name, size, color, variant, variant_title: title, quantity, price_paid: paid, full_price: full, discount}, currency) {
-		const count = quantity === undefined ? undefined : t("Quantity {count}", {count: String(quantity).replace(/^-/, "")});
+		const count = quantity === undefined ? undefined : t("Quantity {count}", {count: Math.abs(quantity)});
 		return h("li", picture(product?.image),
-			h("div", link(pick(product, "name") ?? textOr(pick({name}, "name"), t("Product {id}", {id: pick(reference, "id") ?? t("unknown")})), product?.url),
-				h("p.fine", joined([pick(product, "brand"), pick({size}, "size"), pick({color}, "color"), pick({variant, title}, "variant", "title"), count]))),
-			h("span.amount", paid !== undefined && money(currency, paid), full !== undefined && Number(discount) > 0 && h("s.fine", h("span.sr", t("instead of"), " "), money(currency, full))));
+			h("div", link(pick(product, "name") ?? pick({name}, "name") ?? t("Product {id}", {id: pick(reference, "id") ?? t("unknown")}), product?.url),
+				h("p.fine", joined([pick(product, "brand"), size, color, variant ?? title, count]))),
+			h("span.amount", money(currency, paid), Number(discount) > 0 && full !== undefined && h("s.fine", h("span.sr", t("instead of"), " "), money(currency, full))));
 	}
 
-	/** One parcel: status, carrier, tracking number and times. */
 	function parcel(data) {
 		const {tracking_url: url, shipped_at: shipped, delivered_at: delivered} = data;
 		const number = pick(data, "tracking_number");
@@ -39,13 +32,13 @@ export function eventCards(view, read) {
 		const about = [time(at), words(channel), pick(data.store, "name"), ...listed(data.payment_types).map(payment => words(pick(payment, "name")))];
 		const heading = number => (type === "return" ? t("Return {number}", {number}) : t("Order {number}", {number}));
 		const subject = type === "event" ? link(words(title), data.url) : heading(said(pick(data, "order_number", "purchase_id", "return_id") ?? ""));
-		const facts = isHidden(properties) ? properties : Object.entries(properties ?? {}).slice(0, MAX_FACTS).map(([name, value]) => h("span", said(words(name)), " ", written(value)));
+		const facts = isHidden(properties) ? properties : Object.entries(properties ?? {}).map(([name, value]) => h("span", said(words(name)), " ", written(value)));
 		return [h("div.card-head", {"data-event": id}, icon(type), h("div", h("strong", subject), h("p.fine", joined(about))),
-			pill(pick(data, "status"), "state"), total !== undefined && h("strong.amount", money(currency, total)), image && picture(image)),
+			pill(pick(data, "status")), total && h("strong.amount", money(currency, total)), image && picture(image)),
 		listed(data.fulfillments).map(parcel),
 		h("ul.lines", shown.slice(0, lines).map(part => line(part, currency))),
 		shown.length > lines && h("p.fine", t("{count} more item", "{count} more items", {count: shown.length - lines})),
-		h("p.fine.lasts", facts, listed(data.adjustments).map(({reason, price_adjustment: amount}) => h("span", said(words(reason) ?? t("Adjustment")), amount !== undefined && ` ${money(currency, amount)}`)))];
+		h("p.fine.lasts", facts, listed(data.adjustments).map(({reason, price_adjustment: amount}) => h("span", said(words(reason) ?? t("Adjustment")), " ", money(currency, amount))))];
 	}
 
 	function conversation(items) {
@@ -63,7 +56,7 @@ export function eventCards(view, read) {
 	}
 
 	function mail(items) {
-		const [{type, title}] = items;
+		const [{type}] = items;
 		const isEmail = type.startsWith("email");
 		const sent = items.find(item => item.type.endsWith("_send"));
 		const {subject, body: text} = sent?.[sent.type] ?? {};
@@ -74,11 +67,10 @@ export function eventCards(view, read) {
 			return h("li", {"data-event": id}, h(`span.pill.${what}`, STEPS[what] ? t(STEPS[what]) : words(status)), " ",
 				clicked && [link(pick(clicked, "name", "url") ?? t("link"), clicked.url), " "], time(at));
 		};
-		return [icon(isEmail ? "email" : "sms"), h("div", h("strong", said(subject ?? title)), list && fine(said(list)), h("ol.steps.fine", items.toReversed().map(step)),
+		return [icon(isEmail ? "email" : "sms"), h("div", h("strong", said(subject ?? titleOf(items[0]))), list && fine(said(list)), h("ol.steps.fine", items.toReversed().map(step)),
 			text && (isEmail && !isHidden(text) ? h("details", h("summary", t("Show email")), body(sent, plain)) : body(sent)))];
 	}
 
-	/** An event's body. Of a large one the page has only the beginning; a button fetches the rest. */
 	function body(item, convert = String) {
 		const {body, body_bytes: bytes} = item[item.type] ?? {};
 		const text = body => said(isHidden(body) ? body : convert(String(body)), "p.text");
@@ -90,10 +82,12 @@ export function eventCards(view, read) {
 		return place;
 	}
 
-	/** The API's title of an event. An amount in it is written in the page's language. */
+	/** The API's title of an event with amounts in the page's language; or, if the labels translate the type, one of their words. */
 	function titleOf({type, title, [type]: data}) {
 		const amount = sum(data?.products)?.replace(type === "return" && "-", "");
-		return amount ? String(title).replace(/ for \S+ \w+/, () => ` for ${money(data.currency, amount)}`) : title;
+		const price = amount && money(data.currency, amount);
+		if (translates(type)) return joined([words(type), price ?? pick(data, "subject", "title", "status")]);
+		return price ? String(title).replace(/ for \S+ \w+/, () => ` for ${price}`) : title;
 	}
 
 	return {single, conversation, mail, titleOf};

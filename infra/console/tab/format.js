@@ -1,4 +1,4 @@
-/** Dates, numbers and amounts in the language and time zone of a view. A value that cannot be formatted is shown as it is. */
+/** Formats dates, numbers and amounts. A value that cannot be formatted is shown as it is. */
 
 /** The first locale that browsers accept. Pages also use names of POSIX, such as `en_US.UTF-8` or `C`. */
 export function usableLocale(...names) {
@@ -21,7 +21,7 @@ function usableZone(zone) {
 	}
 }
 
-/** The exact sum of an order's prices as a decimal string; `undefined` if a price is not known. */
+/** The exact sum of the prices; `undefined` if one is not known. */
 export function sum(lines) {
 	const prices = (Array.isArray(lines) ? lines : []).map(line => String(line?.price_paid));
 	if (!prices.length || prices.some(price => !/^-?\d+(\.\d+)?$/.test(price))) return undefined;
@@ -57,7 +57,7 @@ export class Format {
 			if (!numbers.has(key)) numbers.set(key, new Intl.NumberFormat(locale, options));
 			return numbers.get(key);
 		};
-		this.number = value => formatter({maximumFractionDigits: 20}).format(String(value));
+		this.number = value => (Number.isNaN(Number(value)) ? String(value) : formatter({maximumFractionDigits: 20}).format(String(value)));
 		this.percent = value => formatter({style: "percent", maximumFractionDigits: 1}).format(Number(value));
 		/** An amount with all its decimals: a price can be 0.0000005. */
 		this.money = ({currency, amount}) => {

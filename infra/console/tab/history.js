@@ -1,11 +1,13 @@
-/** The tab History: every event, newest first, with filters. */
+/**
+ * The tab History: every event, newest first; scrolling loads more pages. The messages of a conversation and the events of an
+ * email are grouped, at the place of the newest.
+ */
 
 import {eventCards} from "./events.js";
 import {isHidden, listed, pick, refill} from "./view.js";
 
 const PAGE = 50;
 
-/** The filters by type. */
 const KINDS = {
 	Purchases: ["purchase"],
 	Returns: ["return"],
@@ -15,10 +17,6 @@ const KINDS = {
 	Other: ["event"],
 };
 
-/**
- * The history, newest first; scrolling loads more pages. The messages of a conversation and the events of an email are
- * grouped, at the place of the newest.
- */
 export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	const {t, words, h, said, fine, fresh, button, failureBox, guard, skeleton, empty, format} = view;
 	let filtered, turn, busy, failure, next, events, groups, month, cards, run;
@@ -31,12 +29,13 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 		chip.ariaPressed = String(chip.ariaPressed !== "true");
 		onchange();
 	} }, t(kind)));
-	const options = (...shown) => [h("option", {value: ""}, t("All")), ...shown];
-	const channel = h("select", {onchange}, options(listed(summary.channels).map(channel => typeof channel === "string" && h("option", {value: channel}, words(channel)))));
-	const accounts = listed(summary.accounts).filter(({id}) => typeof id === "string");
-	const account = h("select", {onchange}, options(accounts.map(({id, name, channel}) => h("option", {value: id}, `${pick({name, id}, "name", "id")} (${words(channel)})`))));
-	const from = h("input", {type: "date", onchange, max: "9999-12-31"});
-	const to = h("input", {type: "date", onchange, max: "9999-12-31"});
+	const select = choices => h("select", {onchange}, h("option", {value: ""}, t("All")), choices.map(([value, text]) => typeof value === "string" && h("option", {value}, text)));
+	const channel = select(listed(summary.channels).map(channel => [channel, words(channel)]));
+	const accounts = listed(summary.accounts);
+	const account = select(accounts.map(({id, name, channel}) => [id, `${name ?? id} (${words(channel)})`]));
+	const day = () => h("input", {type: "date", onchange, max: "9999-12-30"});
+	const from = day();
+	const to = day();
 	const clear = button("quiet", t("Clear"), () => {
 		for (const chip of kinds) chip.ariaPressed = "false";
 		channel.value = account.value = from.value = to.value = "";
@@ -44,7 +43,7 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	});
 	const watch = new IntersectionObserver(([seen]) => seen.isIntersecting && more(), {rootMargin: "600px"});
 
-	/** The query string. The API reads a date as its start in the stack's time zone; the last day is included. */
+	/** The API reads a date as its start in the stack's time zone. The last day is included. */
 	function query() {
 		const query = new URLSearchParams({limit: PAGE});
 		const after = day => {

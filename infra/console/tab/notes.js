@@ -1,14 +1,13 @@
-/** The notes of support agents. */
+/**
+ * The notes. A change is shown immediately and undone if the API refuses it; its text is never lost. An entry is
+ * `{note, key?, mode: "read"|"edit"|"delete", draft, busy, gone, failure, hint, drawn}`; one with a `key` is not saved yet.
+ */
 
 import {isHidden, icon, keyed, refill} from "./view.js";
 
 const PAGE = 50;
 const MAX_NOTE = 10_000;
 
-/**
- * The notes. A change is shown immediately and undone if the API refuses it; its text is never lost. An entry is
- * `{note, key?, mode: "read"|"edit"|"delete", draft, busy, gone, failure, hint, drawn}`; one with a `key` is not saved yet.
- */
 export function notesSection(view, {send, say}, section, draft) {
 	const {t, h, said, fine, button, time, fresh, empty, failureBox, guard, format} = view;
 	let {next} = section;

@@ -1,31 +1,24 @@
-/** The tab Summary: what an agent needs first, from open orders to the latest events. */
-
 import {eventCards} from "./events.js";
 import {attributeValue} from "./attributes.js";
-import {UNSPOKEN, icon, isHidden, listed, pick, refill, svg} from "./view.js";
+import {UNSPOKEN, icon, listed, pick, refill, svg} from "./view.js";
 
-/** The number of lines shown of an open order, of attributes per category, of interests, and of latest events. */
 const LINES = 3;
 const KEY_ATTRIBUTES = 4;
 const INTERESTS = 12;
 const LATEST = 6;
-/** Categories that the summary shows elsewhere. */
-const SHOWN_ELSEWHERE = ["figures", "segments"];
 const isInterests = category => /interest|topic/i.test(category);
 
-/** Spend by month for up to two years in one currency: a chart, and a table for screen readers. */
-function chart({t, h, format}, months, currency, zone) {
-	const own = months.filter(month => month.currency === currency);
-	const first = own[0].month;
-	const known = Object.fromEntries(own.map(({month, amount}) => [month, amount]));
+/** The spend of up to two years in one currency. */
+function chart({t, h, format}, months, zone) {
+	const {currency, month: last} = months.at(-1);
+	const known = Object.fromEntries(months.map(({month, amount}) => [month, amount]));
+	const date = new Date(`${last}-01T00:00Z`);
 	const rows = [];
-	const last = new Date(`${own.at(-1).month}-01T00:00Z`);
-	for (let back = 0; back < 24 && (back < 12 || rows[0].month > first); back++) {
-		const date = new Date(last);
-		date.setUTCMonth(date.getUTCMonth() - back);
+	while (rows.length < 12 || (rows.length < 24 && rows[0].month > months[0].month)) {
 		const month = date.toISOString().slice(0, 7);
 		const amount = known[month] ?? "0";
-		rows.unshift({month, value: Number(amount), label: format.monthOnly(`${month}-01`), amount, money: format.money({currency, amount})});
+		rows.unshift({month, value: Number(amount), label: format.monthOnly(`${month}-01`), money: format.money({currency, amount})});
+		date.setUTCMonth(date.getUTCMonth() - 1);
 	}
 	const highest = rows.reduce((most, row) => (row.value > most.value ? row : most));
 	const top = Math.max(highest.value, 0);
@@ -41,48 +34,43 @@ function chart({t, h, format}, months, currency, zone) {
 		h("p.fine", t("Times are in {zone}.", {zone})));
 }
 
-/** The spend: a chart of the currency with the most months, and a choice of the others. */
+/** Shows the currency with spend in the most months first. */
 function spend(view, {spend_by_month: all, time_zone: zone}, fresh) {
 	const {t, h, card, empty} = view;
 	const months = listed(all).filter(({month, currency}) => /^\d{4}-(0[1-9]|1[0-2])$/.test(month) && currency);
 	if (!months.length) return card(t("Spend over time"), empty("purchase", t("No orders yet"), t("The chart starts with the first order.")));
-	const count = Object.groupBy(months, ({currency}) => currency);
-	const currencies = Object.keys(count).sort((a, b) => count[b].length - count[a].length || (a < b ? -1 : 1));
+	const own = Object.groupBy(months, ({currency}) => currency);
+	const currencies = Object.keys(own).sort((a, b) => own[b].length - own[a].length);
 	const place = h("div");
 	const show = currency => {
 		for (const choice of choices) choice.ariaPressed = String(choice.textContent === currency);
-		refill(place, chart(view, months, currency, zone));
+		refill(place, chart(view, own[currency], zone));
 	};
 	const choices = currencies.map(currency => h("button.chip", {onclick: () => show(currency)}, currency));
 	show(currencies[0]);
 	return card([t("Spend over time"), fresh], currencies.length > 1 && h("div.chips", {role: "group", "aria-label": t("Currency")}, choices), place);
 }
 
-/** Emails or texts: status, rates, and the subscription to each list. */
-function engagement({t, words, h, said, fine, time, card, format}, sign, figures) {
+function engagement({t, words, h, said, fine, joined, pill, time, card, format}, sign, figures) {
 	const {status, sent, opened, clicked, bounced} = figures;
 	const lists = listed(figures.lists);
 	const bar = (label, count, rate) => h("div.rate", h("dt", label), h("dd", format.number(count), rate !== undefined && fine(` ${format.percent(rate)}`)),
 		rate !== undefined && h("progress", {value: rate, "aria-hidden": "true"}));
 	const last = (text, at) => at && h("span", t(text, {ago: time(at, format.ago)}));
-	const state = status => h(`span.pill${/^\w+$/.test(status) ? `.${status}` : ""}`, words(status));
-	return card([icon(sign), words(sign), status && state(status)], sent + opened + clicked + bounced > 0
+	return card([icon(sign), words(sign), pill(status, status)], sent + opened + clicked + bounced > 0
 		? h("dl.rates", bar(t("Sent"), sent), sign === "email" && bar(t("Opened"), opened, figures.open_rate ?? 0),
 			bar(t("Clicked"), clicked, figures.click_rate ?? 0), bounced > 0 && bar(t("Bounced"), bounced))
 		: h("p.fine", t("Nothing sent")),
 	h("p.fine.lasts", last("Last sent {ago}", figures.last_sent_at), last("Last opened {ago}", figures.last_opened_at), last("Last click {ago}", figures.last_clicked_at)),
 	lists.length > 0 && h("ul.lists", {"aria-label": t("Subscriptions")}, lists.map(list => h("li", said(pick(list, "name", "id") ?? t("Without a list")),
-		fine(joinedParts([list.source && said(list.source), list.at && time(list.at, format.day)])), list.status && state(list.status)))));
+		fine(joined([list.source, time(list.at, format.day)])), pill(list.status, list.status)))));
 }
 
-const joinedParts = parts => parts.filter(Boolean).flatMap((part, at) => [at > 0 && " · ", part]);
-
-/** Interests by strength: the strongest is full, and the others are relative to the scale of 2. */
 function interests(view, categories, fresh, open) {
 	const {t, words, h, said, card} = view;
 	const all = Object.entries(categories).filter(([category]) => isInterests(category)).flatMap(([, attributes]) => listed(attributes)).filter(({value}) => value !== false && value !== null);
 	if (!all.length) return undefined;
-	const strength = ({confidence}) => (confidence === undefined ? -1 : Number(confidence));
+	const strength = ({confidence}) => Number(confidence ?? -1);
 	const topic = attribute => {
 		const {name, value, confidence} = attribute;
 		return h("li.topic", h("span", said(words(name)), value !== true && [": ", attributeValue(view, attribute)]),
@@ -92,22 +80,22 @@ function interests(view, categories, fresh, open) {
 		all.length > INTERESTS && open);
 }
 
-/** The products, brands and categories with the highest quantity. */
-function favorites({t, h, said, link, picture, card, fine, format}, {top_products: products, top_categories: categories, top_brands: brands}, fresh) {
-	const bought = quantity => t("{count} bought", {count: String(quantity)});
+function favorites({t, h, said, joined, link, picture, card, fine, format}, {top_products: products, top_categories: categories, top_brands: brands}, fresh) {
 	const tile = ({id, quantity, product}) => h("li", picture(product?.image), h("div", link(pick(product, "name") ?? t("Product {id}", {id: pick({id}, "id") ?? t("unknown")}), product?.url),
-		h("p.fine", [product?.brand && [said(product.brand), " · "], bought(quantity)])));
-	const ranks = (title, names) => listed(names).length > 0 && h("div", h("h4", title), h("ul.ranks", listed(names).map(({name, quantity}) => h("li", said(name), fine(format.number(quantity))))));
+		h("p.fine", joined([pick(product, "brand"), t("{count} bought", {count: quantity})]))));
+	const ranks = (title, names) => names?.length > 0 && h("div", h("h4", title), h("ul.ranks", listed(names).map(({name, quantity}) => h("li", said(name), fine(format.number(quantity))))));
 	const shown = listed(products);
 	return shown.length > 0 && card([t("Top products"), fresh], h("ul.tiles", shown.map(tile)), h("div.pair.ranked", ranks(t("Top brands"), brands), ranks(t("Top categories"), categories)));
 }
 
-/** The first attributes of each category. */
-function keyAttributes(view, {attributes: categories, attributes_as_of: at}, open) {
+function keyAttributes(view, {identities, attributes: categories, attributes_as_of: at}, open) {
 	const {t, words, h, said, fresh, card, fine, figure} = view;
-	const shown = Object.entries(categories ?? {}).filter(([category, attributes]) => !SHOWN_ELSEWHERE.includes(category) && !isInterests(category) && listed(attributes).length);
+	// The header and other cards show the rest.
+	const known = listed(identities).map(({value}) => value);
+	const shown = Object.entries(categories ?? {}).filter(([category]) => !/figures|segments/.test(category) && !isInterests(category))
+		.map(([category, attributes]) => [category, listed(attributes).filter(({name, value}) => !known.includes(value) && !/^(first|last)_name$/.test(name))]).filter(([, attributes]) => attributes.length);
 	return shown.length > 0 && card([t("Key attributes"), fresh(at), open], h("div.columns", shown.map(([category, attributes]) => h("div", h("h4", words(category)),
-		h("dl.compact", listed(attributes).slice(0, KEY_ATTRIBUTES).map(attribute => figure(said(words(attribute.name)), attributeValue(view, attribute)))),
+		h("dl.compact", attributes.slice(0, KEY_ATTRIBUTES).map(attribute => figure(said(words(attribute.name)), attributeValue(view, attribute)))),
 		attributes.length > KEY_ATTRIBUTES && fine(`+ ${attributes.length - KEY_ATTRIBUTES}`)))));
 }
 

@@ -1,31 +1,21 @@
-/** Text from people and files: HTML to text, and addresses. */
-
 const MAX_HTML = 200_000;
 
-/** The named characters of HTML 4 from U+00A0 on, in the order of their codes. */
-const LATIN = ("nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo "
-	+ "frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc "
-	+ "Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute "
-	+ "icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml").split(" ");
-
-/** The Greek letters from U+03B1 on. Those in uppercase are 32 codes before. */
-const GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigmaf sigma tau upsilon phi chi psi omega".split(" ");
-
-const OTHERS = ("amp & lt < gt > quot \" apos ' OElig Œ oelig œ Scaron Š scaron š Yuml Ÿ fnof ƒ circ ˆ tilde ˜ ensp \u2002 emsp \u2003 thinsp \u2009 zwnj \u200c zwj \u200d lrm \u200e rlm \u200f "
-	+ "ndash – mdash — lsquo ‘ rsquo ’ sbquo ‚ ldquo “ rdquo ” bdquo „ dagger † Dagger ‡ bull • hellip … permil ‰ prime ′ Prime ″ lsaquo ‹ rsaquo › euro € trade ™ "
-	+ "larr ← uarr ↑ rarr → darr ↓ harr ↔ minus − infin ∞ ne ≠ le ≤ ge ≥ asymp ≈ radic √ sum ∑ check ✓ star ☆ starf ★ phone ☎ spades ♠ clubs ♣ hearts ♥ diams ♦").split(" ");
+/** Named characters of HTML. Letters with an accent are composed of letter and mark. */
+const NAMED = Object.fromEntries(("amp & lt < gt > quot \" apos ' nbsp \u00a0 iexcl ¡ cent ¢ pound £ curren ¤ yen ¥ brvbar ¦ sect § uml ¨ copy © ordf ª laquo « not ¬ shy \u00ad reg ® macr ¯ deg ° "
+	+ "plusmn ± sup2 ² sup3 ³ acute ´ micro µ para ¶ middot · cedil ¸ sup1 ¹ ordm º raquo » frac14 ¼ frac12 ½ frac34 ¾ iquest ¿ AElig Æ ETH Ð times × Oslash Ø THORN Þ szlig ß aelig æ eth ð divide ÷ "
+	+ "oslash ø thorn þ OElig Œ oelig œ fnof ƒ circ ˆ tilde ˜ ensp \u2002 emsp \u2003 thinsp \u2009 zwnj \u200c zwj \u200d lrm \u200e rlm \u200f ndash – mdash — lsquo ‘ rsquo ’ sbquo ‚ ldquo “ rdquo ” "
+	+ "bdquo „ dagger † bull • hellip … permil ‰ prime ′ Prime ″ lsaquo ‹ rsaquo › euro € trade ™ larr ← uarr ↑ rarr → darr ↓ minus − infin ∞ ne ≠ le ≤ ge ≥ asymp ≈ check ✓ star ☆ starf ★ hearts ♥")
+	.match(/\S+ (?:\S|\s)(?= |$)/g).map(pair => [pair.slice(0, -2), pair.at(-1)]));
+const MARKS = {grave: "\u0300", acute: "\u0301", circ: "\u0302", tilde: "\u0303", uml: "\u0308", ring: "\u030a", cedil: "\u0327", caron: "\u030c"};
 
 /** The characters that HTML gives the numbers 128 to 159. */
 const WINDOWS = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 
-const NAMED = new Map([
-	...LATIN.map((name, at) => [name, String.fromCharCode(160 + at)]),
-	...GREEK.flatMap((name, at) => [[name, String.fromCharCode(945 + at)], [name[0].toUpperCase() + name.slice(1), String.fromCharCode(913 + at)]]),
-	...OTHERS.flatMap((name, at) => (at % 2 ? [] : [[name, OTHERS[at + 1]]])),
-]);
-
 function character(whole, name, number, hex) {
-	if (name) return NAMED.get(name) ?? whole;
+	if (name) {
+		const [, letter, mark] = name.match(/^([a-z])(grave|acute|circ|tilde|uml|ring|cedil|caron)$/i) ?? [];
+		return letter ? (letter + MARKS[mark]).normalize() : Object.hasOwn(NAMED, name) ? NAMED[name] : whole;
+	}
 	const code = number ? Number(number) : parseInt(hex, 16);
 	return WINDOWS[code - 128] ?? (code <= 0x10ffff ? String.fromCodePoint(code) : whole);
 }

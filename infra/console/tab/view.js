@@ -1,5 +1,3 @@
-/** What every section of the tab is built with: elements, texts, formats, and small components. */
-
 import {ExactNumber} from "./client.js";
 import {Format} from "./format.js";
 import {webAddress} from "./text.js";
@@ -23,20 +21,17 @@ const ICONS = {
 	search: "M10.5 17a6.5 6.5 0 100-13 6.5 6.5 0 0 0 0 13Zm5-1.5L20 20",
 };
 
-/** Names of the API that are not just shown with a capital. */
-const WORDS = new Map(Object.entries({vip: "VIP", sms: "SMS", customer_id: "Customer ID", external_id: "External ID", email_sha256: "Email, SHA-256", email_md5: "Email, MD5"}));
-
 export const UNSPOKEN = {"aria-hidden": "true"};
 export const isHidden = value => value?.redacted === true;
 const isText = value => typeof value === "string" && value !== "";
+const isNumber = value => typeof value === "number" || value instanceof ExactNumber;
 
-/** The first field of an object that is a text, number or hidden value; a visible one if there is any. */
+/** The first visible text or number among the fields, or else a hidden one. */
 export const pick = (object, ...names) => {
-	const values = isHidden(object) ? [object] : names.map(name => object?.[name]).filter(value => isText(value) || typeof value === "number" || value instanceof ExactNumber || isHidden(value));
+	const values = isHidden(object) ? [object] : names.map(name => object?.[name]).filter(value => isText(value) || isNumber(value) || isHidden(value));
 	return values.find(value => !isHidden(value)) ?? values[0];
 };
 
-/** A list that may be absent or hidden as a whole. */
 export const listed = value => (Array.isArray(value) ? value.filter(part => part !== null && part !== undefined) : []);
 
 export function svg(name, attributes, ...children) {
@@ -50,7 +45,7 @@ export const icon = name => svg("svg", {viewBox: "0 0 24 24", class: "icon", "ar
 
 export const keyed = (container, key) => container.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
-/** Replaces the children and keeps the focus on the one with the same key. Children that stay are not moved: a click on them continues. */
+/** Replaces the children and keeps the focus. Children that stay are not moved: a click on them continues. */
 export function refill(container, ...children) {
 	const focused = container.getRootNode().activeElement;
 	const key = container.contains(focused) && focused.dataset.key;
@@ -60,16 +55,18 @@ export function refill(container, ...children) {
 	if (key) keyed(container, key)?.focus();
 }
 
-/** Creates the elements and texts of one tab. `report` is called with an exception that a section threw. */
+function capital(name) {
+	const text = name.replaceAll("_", " ").trim() || name;
+	return (text[0].toUpperCase() + text.slice(1)).replace(/\b(id|md5|sha256|sms|vip)\b/gi, word => word.toUpperCase());
+}
+
+/** Creates the elements and texts of one tab. `report` gets the exceptions of sections. */
 export function createView({locale, labels, zone, report}) {
 	const dictionary = new Map(Object.entries(labels));
 	const plural = new Intl.PluralRules(locale);
 	const format = new Format(locale, zone);
 
-	/**
-	 * A text in the language of the labels: `t("Order {number}", {number})`, or with `count` and the English plural as second
-	 * parameter. If a value is an element, returns the parts of the text as a list.
-	 */
+	/** Translates a text: `t("Order {number}", {number})`, `t("{count} day", "{count} days", {count})`. Returns parts if a value is an element. */
 	function t(english, other, values = other) {
 		const plurals = dictionary.get(english) ?? (typeof other === "string" ? {one: english, other} : english);
 		const text = typeof plurals === "string" ? plurals : plurals[plural.select(Number(values.count))] ?? plurals.other;
@@ -78,21 +75,19 @@ export function createView({locale, labels, zone, report}) {
 		return parts.some(part => typeof part === "object") ? parts : parts.join("");
 	}
 
-	/** A name of the API for display: `first_name` as `First name`. Hidden and absent values stay as they are. */
+	/** Whether the labels translate a name of the API. */
+	const translates = name => dictionary.has(capital(name));
+
+	/** A name of the API for display: `first_name` as `First name`. */
 	function words(name) {
-		if (!isText(name)) return name instanceof ExactNumber || typeof name === "number" ? String(name) : isHidden(name) ? name : undefined;
-		const text = name.replaceAll("_", " ").trim() || name;
-		const english = WORDS.get(name) ?? text[0].toUpperCase() + text.slice(1);
-		// A name of a file can be any text: it is not a text with values.
+		if (!isText(name)) return isNumber(name) ? String(name) : isHidden(name) ? name : undefined;
+		const english = capital(name);
 		return dictionary.get(english) ?? english;
 	}
 
 	const hidden = () => h("span.hidden", {title: t("Personal data. Your access does not include it.")}, icon("lock"), t("Hidden"));
 
-	/**
-	 * Creates an element: `h("p.note", {lang: "en"}, "text", node)`. Attributes are optional; `on…` adds a listener. Empty parts
-	 * are skipped. A value that the API hides, `{"redacted": true}`, is shown as "Hidden".
-	 */
+	/** Creates an element: `h("p.note", {lang: "en", onclick}, "text", node)`. Skips empty parts, and shows hidden values as such. */
 	function h(name, ...parts) {
 		const attributes = parts[0]?.constructor === Object && !isHidden(parts[0]) ? parts.shift() : {};
 		const [tag, ...classes] = name.split(".");
@@ -109,32 +104,30 @@ export function createView({locale, labels, zone, report}) {
 		return node;
 	}
 
-	/** Text from a person or a file. Its direction may differ from the page's. */
+	// Its direction may differ from the page's.
 	const said = (text, name = "span") => h(name, {dir: "auto"}, text);
 
-	/** Any value of the API as text; a number with the digits that were sent. */
-	const written = value => said(typeof value === "string" || isHidden(value) ? value : value instanceof ExactNumber ? value.text : JSON.stringify(value));
+	const written = value => said(typeof value === "string" || isHidden(value) ? value : isNumber(value) ? String(value) : JSON.stringify(value));
 
 	const joined = (parts, separator = " · ") => parts.filter(part => part || part === 0).flatMap((part, at) => [at > 0 && separator, part instanceof Node ? part : said(part)]);
 	const fine = (...parts) => h("span.fine", ...parts);
 	const button = (style, text, onclick, more) => h(`button.${style}`, {onclick, ...more}, text);
 	const figure = (label, ...value) => h("div", h("dt", label), h("dd", ...value));
 	const pill = (text, style = "") => text && h(`span.pill${style && /^\w+$/.test(style) ? `.${style}` : ""}`, words(text));
-	const time = (at, style = format.moment) => (at === undefined || at === null ? undefined
-		: isHidden(at) ? h("span", at) : h("time", {datetime: String(at), title: style !== format.moment && format.moment(at)}, style(at)));
+	const time = (at, style = format.moment) => ((at ?? undefined) === undefined ? undefined
+		: isHidden(at) ? said(at) : h("time", {datetime: String(at), title: style !== format.moment && format.moment(at)}, style(at)));
 
-	/** How old the data of a section is. */
 	const fresh = at => at && h("span.fine.fresh", t("Updated {ago}", {ago: time(at, format.ago)}));
 	const card = (title, ...parts) => h("section.card", h("h3", title), ...parts);
 
 	function link(text, address) {
-		const href = typeof address === "string" ? webAddress(address) : undefined;
+		const href = webAddress(address);
 		return href ? h("a", {href, target: "_blank", rel: "noreferrer", referrerpolicy: "no-referrer", dir: "auto"}, text === address && text.includes("@") ? href : text) : said(text);
 	}
 
 	function picture(address) {
 		const lost = () => h("span.picture", icon("image"));
-		const src = typeof address === "string" ? webAddress(address) : undefined;
+		const src = webAddress(address);
 		const image = src && h("img.picture", {alt: "", loading: "lazy", referrerpolicy: "no-referrer", width: 56, height: 56, onerror: () => image.replaceWith(lost()), src});
 		return image ?? lost();
 	}
@@ -149,18 +142,18 @@ export function createView({locale, labels, zone, report}) {
 			h("div", h("strong", heading), text && h("p", text), id && h("p.fine", t("Request ID {id}", {id}))), retry && button("quiet", t("Try again"), retry));
 	}
 
-	/** Builds a section. If that fails, shows so in its place: the other sections stay. */
+	/** Builds a section; if that fails, a notice in its place. */
 	function guard(build) {
 		try {
 			return build();
 		} catch (error) {
 			report(error);
-			return h("section.card.broken", h("div.failure", icon("alert"), h("div", h("strong", t("This section cannot be shown")), h("p", t("The other sections are not affected. Report the problem to the operator of this page.")))));
+			return h("section.card.broken", h("div.failure", icon("alert"), h("div", h("strong", t("This section cannot be shown")), h("p", t("The other sections are not affected.")))));
 		}
 	}
 
 	const skeleton = lines => h("div.skeleton", UNSPOKEN, Array.from({length: lines}, () => h("span")));
 	const empty = (sign, title, text) => h("div.empty", icon(sign), h("strong", title), h("p", text));
 
-	return {t, words, h, said, written, joined, fine, button, figure, pill, time, fresh, card, link, picture, failureBox, guard, skeleton, empty, format};
+	return {t, words, translates, h, said, written, joined, fine, button, figure, pill, time, fresh, card, link, picture, failureBox, guard, skeleton, empty, format};
 }
