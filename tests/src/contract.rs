@@ -212,6 +212,7 @@ async fn responses_match_contract() {
     for (query, status) in [
         ("?include=x", 400),
         ("?include=summary,notes&consistent=true", 200),
+        ("?include=summary&include=notes", 200),
     ] {
         let (answer, ..) = ask("GET", route, format!("/profiles/{id}{query}"), &[], None).await;
         assert_eq!(answer, status);

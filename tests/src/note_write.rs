@@ -47,7 +47,7 @@ async fn creates_one_note() {
     let (status, problem) = app
         .note(&id, Some("key-1"), json!({"text": "Another"}))
         .await;
-    assert_eq!(status, 422);
+    assert_eq!(status, 409);
     assert_eq!(
         problem_of(&problem),
         (

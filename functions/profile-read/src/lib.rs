@@ -41,8 +41,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
 async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
     match call.route.key() {
         "POST /profiles/lookup" => {
-            let parameters = call.parameters(&["include", "consistent"])?;
-            let choice = Choice::new(&parameters)?;
+            let choice = Choice::new(call.request)?;
             let fields = http::body(call.request)?;
             let identifier = Identifier::from_raw_json(&fields, call.app.config.identifiers);
             let identifier = identifier.map_err(|error| {
@@ -52,8 +51,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
             profile(&call, &key.identity(&identifier), choice, None).await
         }
         "GET /profiles/{id}" => {
-            let parameters = call.parameters(&["include", "consistent"])?;
-            let choice = Choice::new(&parameters)?;
+            let choice = Choice::new(call.request)?;
             let conditions = Some(call.request.headers());
             profile(&call, &call.profile_id()?, choice, conditions).await
         }
@@ -76,21 +74,24 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
 }
 
 /// The requested sections of a profile, and the consistency of the read.
-struct Choice<'a> {
+struct Choice {
     sections: Sections,
-    /// The value of `include`, for the audit log.
-    include: &'a str,
+    /// The names in `include`, separated by commas, or `all`. For the audit log.
+    include: String,
     consistency: Consistency,
 }
 
-impl<'a> Choice<'a> {
-    /// Parses the parameters `include` and `consistent`.
-    fn new(parameters: &Parameters<'a>) -> Result<Self, Problem> {
-        let include = parameters.get("include");
+impl Choice {
+    /// Parses the parameters `include`, which may be repeated, and `consistent`.
+    fn new(request: &Request) -> Result<Self, Problem> {
+        let known = ["include", "consistent"];
+        let parameters = Parameters::with_repeated(request, &known, &["include"])?;
+        let include: Vec<_> = parameters.all("include").collect();
+        let include = (!include.is_empty()).then(|| include.join(","));
         Ok(Self {
-            sections: sections(include)?,
-            include: include.unwrap_or("all"),
-            consistency: consistency(parameters)?,
+            sections: sections(include.as_deref())?,
+            include: include.unwrap_or_else(|| "all".to_owned()),
+            consistency: consistency(&parameters)?,
         })
     }
 }
@@ -108,7 +109,7 @@ fn consistency(parameters: &Parameters<'_>) -> Result<Consistency, Problem> {
 async fn profile(
     call: &Call<'_>,
     id: &IdentityId,
-    choice: Choice<'_>,
+    choice: Choice,
     conditions: Option<&HeaderMap>,
 ) -> Result<Response<Body>, Problem> {
     let notes = if choice.sections.notes {
@@ -137,7 +138,7 @@ async fn profile(
     {
         page.next = Some(page.items[last].cursor());
     }
-    call.audit(&document.id, choice.include);
+    call.audit(&document.id, &choice.include);
     count_excluded_links(&document);
     let tag = tag(&mut document)?;
     let unchanged = conditions.is_some_and(|headers| http::if_none_match(headers, &tag));
@@ -210,7 +211,7 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
             let names = Sections::NAMES.join(", ");
             return Err(Problem::invalid_parameter(
                 "include",
-                format!("`include` must be one or more of {names}, separated by commas."),
+                format!("`include` must be one or more of {names}, repeated or separated by commas."),
             ));
         }
     }
