@@ -8,6 +8,7 @@ mod document;
 mod figures;
 mod history;
 mod notes;
+mod open_orders;
 mod segments;
 mod subscriptions;
 mod versions;
