@@ -25,7 +25,10 @@ use shared::{
         value::{Map, Value},
         version::ImportId,
     },
-    profile::cursor::{self, Listing},
+    profile::{
+        cursor::{self, Listing},
+        note,
+    },
     table::reader::{self, Members},
 };
 
@@ -345,9 +348,10 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> ExportedIte
         data.insert("body", Value::Text(whole));
     }
     if matches!(item.key, SortKey::Note(_)) {
-        // The author of a note is personal data of a support agent.
-        data.remove("author");
-        data.remove("updated_by");
+        // The authors and editors of notes are personal data of support agents.
+        for field in note::WRITER_FIELDS {
+            data.remove(field);
+        }
     }
     ExportedItem {
         identity: &item.identity,
