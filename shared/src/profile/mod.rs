@@ -29,6 +29,7 @@ pub mod money;
 pub mod note;
 mod open_orders;
 pub mod product;
+pub mod provenance;
 mod recency;
 pub mod redact;
 pub mod segments;
