@@ -122,13 +122,13 @@ async fn rejects_oversized_profile() {
         format!("/profiles/{id}"),
         format!("/profiles/{id}?include=attributes"),
     ] {
-        let (slug, field) = app.problem(&path, 422).await;
-        assert_eq!((slug.as_str(), field), ("answer-too-large", None));
+        let (slug, field) = app.problem(&path, 400).await;
+        assert_eq!((slug.as_str(), field), ("response-too-large", None));
     }
     let (status, problem) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(
         (status.as_u16(), &problem["type"]),
-        (422, &json!("/problems/answer-too-large"))
+        (400, &json!("/problems/response-too-large"))
     );
     // The advice of the problem works: fewer sections, pages, compression.
     let (status, profile) = app

@@ -47,7 +47,7 @@ async fn creates_one_note() {
     let (status, problem) = app
         .note(&id, Some("key-1"), json!({"text": "Another"}))
         .await;
-    assert_eq!(status, 422);
+    assert_eq!(status, 409);
     assert_eq!(
         problem_of(&problem),
         (
@@ -194,6 +194,7 @@ async fn changes_matching_etag() {
     assert_ne!(changed["etag"], note["etag"]);
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([changed]));
+    assert_eq!(app.get(&path).await, (200.try_into().unwrap(), changed));
 
     let slug =
         |(status, problem): (reqwest::StatusCode, Value)| (status.as_u16(), problem_of(&problem).0);
@@ -227,6 +228,16 @@ async fn deletes_matching_etag() {
     );
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([]));
+    let not_found = ("note-not-found".to_owned(), None);
+    assert_eq!(app.problem(&path, 404).await, not_found);
+    let garbled = format!("/profiles/{id}/notes/{id}.x");
+    assert_eq!(app.problem(&garbled, 404).await, not_found);
+    let elsewhere = path.replace(
+        &format!("/profiles/{id}/"),
+        "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/",
+    );
+    let no_profile = ("profile-not-found".to_owned(), None);
+    assert_eq!(app.problem(&elsewhere, 404).await, no_profile);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -391,7 +402,7 @@ async fn names_last_editor() {
     let mut event = api_event(
         "POST",
         &path,
-        Some(json!({"sub": "vera", "scope": "notes:write"})),
+        Some(json!({"sub": "vera", "name": "Vera Lindt", "scope": "notes:write"})),
     );
     event["headers"]["idempotency-key"] = "k".into();
     event["body"] = json!({"text": "Called"}).to_string().into();
@@ -400,6 +411,13 @@ async fn names_last_editor() {
     assert_eq!(
         (&note["author"], note.get("updated_by")),
         (&json!("vera"), None)
+    );
+    assert_eq!(note["author_name"], "Vera Lindt");
+    let export = app.url(&format!("/profiles/{id}/export"));
+    let export = reqwest::get(export).await.unwrap().text().await.unwrap();
+    assert!(
+        export.contains("Called") && !export.contains("Lindt"),
+        "{export}"
     );
     let path = format!("{path}/{}", note["id"].as_str().unwrap());
     let (_, changed) = app
@@ -411,6 +429,9 @@ async fn names_last_editor() {
         .await;
     let (author, changer) = (&changed["author"], &changed["updated_by"]);
     assert_eq!((author, changer), (&json!("vera"), &json!("local-agent")));
+    // The local agent's token has no name.
+    let names = (changed.get("author_name"), changed.get("updated_by_name"));
+    assert_eq!(names, (Some(&json!("Vera Lindt")), None));
 }
 
 /// A repeated request returns the current note, not the original one.

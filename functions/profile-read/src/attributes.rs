@@ -9,7 +9,7 @@ use shared::{
     model::identity::IdentityId,
     profile::{
         Page,
-        attributes::{self, Paged, Position, Wanted},
+        attributes::page::{self, Paged, Position, Wanted},
         attributes_cursor,
         cursor::{self, Listing},
     },
@@ -31,7 +31,7 @@ struct AttributePage {
     attributes_redacted: Option<NonZeroUsize>,
 }
 
-/// Returns a page of all attributes, or of one category, sorted by category and name.
+/// Returns a page of all attributes, or of one category, sorted by category, and strongest first in each.
 ///
 /// # Errors
 /// A parameter is invalid, the profile does not exist, or the table cannot be read.
@@ -64,8 +64,17 @@ pub(crate) async fn page(
         after,
         limit,
     };
-    let all = profile.attributes(&call.view());
-    let mut selected = attributes::page(all.categories, &wanted);
+    let view = call.view();
+    let all = profile.attributes(&view);
+    let mut selected = page::select(all.categories, &wanted);
+    let versions = selected
+        .items
+        .iter()
+        .flat_map(|paged| paged.attribute.versions());
+    let files = call.app.table.files(versions).await?;
+    for paged in &mut selected.items {
+        paged.attribute.add_provenance(&files, &view);
+    }
     selected.has_more |= http::fit(&mut selected.items).is_some();
     let last = selected
         .items

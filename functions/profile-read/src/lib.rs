@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use data_encoding::BASE64URL_NOPAD;
-use futures::future::try_join_all;
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -15,20 +14,17 @@ use shared::{
         identifier::Identifier,
         identity::{IdentityId, IdentityKey},
     },
-    profile::{
-        Document, Sections,
-        cursor::{self, Listing},
-        note,
-    },
+    profile::{Document, Sections},
     runtime::metrics::{self, Unit},
     table::{
-        Consistency, Facts, NotesRead,
+        Consistency, Facts,
         reader::{self, Notes},
     },
 };
 
 mod attributes;
 mod export;
+mod notes;
 
 /// Handles one request.
 ///
@@ -41,8 +37,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infal
 async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
     match call.route.key() {
         "POST /profiles/lookup" => {
-            let parameters = call.parameters(&["include", "consistent"])?;
-            let choice = Choice::new(&parameters)?;
+            let choice = Choice::new(call.request)?;
             let fields = http::body(call.request)?;
             let identifier = Identifier::from_raw_json(&fields, call.app.config.identifiers);
             let identifier = identifier.map_err(|error| {
@@ -52,8 +47,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
             profile(&call, &key.identity(&identifier), choice, None).await
         }
         "GET /profiles/{id}" => {
-            let parameters = call.parameters(&["include", "consistent"])?;
-            let choice = Choice::new(&parameters)?;
+            let choice = Choice::new(call.request)?;
             let conditions = Some(call.request.headers());
             profile(&call, &call.profile_id()?, choice, conditions).await
         }
@@ -69,28 +63,35 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
         }
         "GET /profiles/{id}/notes" => {
             let parameters = call.parameters(&["limit", "cursor"])?;
-            notes(&call, &call.profile_id()?, &parameters).await
+            notes::page(&call, &call.profile_id()?, &parameters).await
+        }
+        "GET /profiles/{id}/notes/{noteId}" => {
+            call.parameters(&[])?;
+            notes::one(&call, &call.profile_id()?, call.route.parameter("noteId")).await
         }
         _ => Err(Problem::route_not_found()),
     }
 }
 
 /// The requested sections of a profile, and the consistency of the read.
-struct Choice<'a> {
+struct Choice {
     sections: Sections,
-    /// The value of `include`, for the audit log.
-    include: &'a str,
+    /// The names in `include`, separated by commas, or `all`. For the audit log.
+    include: String,
     consistency: Consistency,
 }
 
-impl<'a> Choice<'a> {
-    /// Parses the parameters `include` and `consistent`.
-    fn new(parameters: &Parameters<'a>) -> Result<Self, Problem> {
-        let include = parameters.get("include");
+impl Choice {
+    /// Parses the parameters `include`, which may be repeated, and `consistent`.
+    fn new(request: &Request) -> Result<Self, Problem> {
+        let known = ["include", "consistent"];
+        let parameters = Parameters::with_repeated(request, &known, &["include"])?;
+        let include: Vec<_> = parameters.all("include").collect();
+        let include = (!include.is_empty()).then(|| include.join(","));
         Ok(Self {
-            sections: sections(include)?,
-            include: include.unwrap_or("all"),
-            consistency: consistency(parameters)?,
+            sections: sections(include.as_deref())?,
+            include: include.unwrap_or_else(|| "all".to_owned()),
+            consistency: consistency(&parameters)?,
         })
     }
 }
@@ -108,7 +109,7 @@ fn consistency(parameters: &Parameters<'_>) -> Result<Consistency, Problem> {
 async fn profile(
     call: &Call<'_>,
     id: &IdentityId,
-    choice: Choice<'_>,
+    choice: Choice,
     conditions: Option<&HeaderMap>,
 ) -> Result<Response<Body>, Problem> {
     let notes = if choice.sections.notes {
@@ -131,13 +132,18 @@ async fn profile(
             document.summary.as_mut(),
         )
         .await?;
-    let notes_bytes = document.notes.as_ref().map_or(0, http::bytes_of);
+    let open_orders = document
+        .summary
+        .as_ref()
+        .map(|summary| &summary.open_orders);
+    let used =
+        open_orders.map_or(0, http::bytes_of) + document.notes.as_ref().map_or(0, http::bytes_of);
     if let Some(page) = page
-        && let Some(last) = http::fit_beside(&mut page.items, notes_bytes)
+        && let Some(last) = http::fit_beside(&mut page.items, used)
     {
         page.next = Some(page.items[last].cursor());
     }
-    call.audit(&document.id, choice.include);
+    call.audit(&document.id, &choice.include);
     count_excluded_links(&document);
     let tag = tag(&mut document)?;
     let unchanged = conditions.is_some_and(|headers| http::if_none_match(headers, &tag));
@@ -160,45 +166,6 @@ fn tag(document: &mut Document) -> Result<String, Problem> {
     Ok(format!("W/\"{}\"", BASE64URL_NOPAD.encode(&digest[..12])))
 }
 
-/// Returns a page of notes.
-async fn notes(
-    call: &Call<'_>,
-    id: &IdentityId,
-    parameters: &Parameters<'_>,
-) -> Result<Response<Body>, Problem> {
-    let limit = parameters.limit()?;
-    let after = parameters.get("cursor").map(note_position).transpose()?;
-    let members = reader::members(&call.app.table, id).await?;
-    let identities = members.closure.members();
-    let read = try_join_all(
-        identities
-            .iter()
-            .map(|id| call.app.table.notes(id, NotesRead::all())),
-    )
-    .await?;
-    let notes = read.iter().flat_map(|read| &read.items);
-    let notes = notes.filter(|note| !members.erase(note));
-    let mut page = note::page(notes, after, limit, &call.view());
-    if let Some(last) = http::fit(&mut page.items) {
-        page.next = Some(note::cursor_after(&page.items[last].id));
-    }
-    page.partial = members.partial || read.iter().any(|read| read.next.is_some());
-    if page.items.is_empty() && !members.exist(&call.app.table).await? {
-        return Err(Problem::profile_not_found());
-    }
-    call.audit(&members.closure.id(), "notes");
-    http::json(StatusCode::OK, &page)
-}
-
-/// Parses the cursor of a page of notes.
-fn note_position(text: &str) -> Result<note::NotePosition, Problem> {
-    let position = cursor::decode(Listing::Notes, "", text).ok();
-    position
-        .as_deref()
-        .and_then(note::parse_id)
-        .ok_or_else(Problem::invalid_cursor)
-}
-
 /// Parses the names of sections. The default is all of them.
 fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     let Some(include) = include else {
@@ -210,7 +177,9 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
             let names = Sections::NAMES.join(", ");
             return Err(Problem::invalid_parameter(
                 "include",
-                format!("`include` must be one or more of {names}, separated by commas."),
+                format!(
+                    "`include` must be one or more of {names}, repeated or separated by commas."
+                ),
             ));
         }
     }

@@ -66,11 +66,11 @@ kinds! {
     /// The note of a repeated request has been deleted.
     NOTE_DELETED = CONFLICT, "note-deleted", "Note deleted";
     /// The response is too large to be sent.
-    RESPONSE_TOO_LARGE = UNPROCESSABLE_ENTITY, "answer-too-large", "Response too large";
+    RESPONSE_TOO_LARGE = BAD_REQUEST, "response-too-large", "Response too large";
     /// The content type of the body is not JSON.
     UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported content type";
     /// The idempotency key was used for another request.
-    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key used for another request";
+    IDEMPOTENCY_KEY_REUSED = CONFLICT, "idempotency-key-reused", "Idempotency key used for another request";
     /// An internal failure.
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// A temporary failure, for example throttling. A retry may succeed.
@@ -142,6 +142,14 @@ impl Problem {
         Self::new(
             Kind::PROFILE_NOT_FOUND,
             "No data is stored under this ID or identifier. Check it, or find the ID with POST /profiles/lookup.",
+        )
+    }
+
+    /// Returns the problem for a note that the profile does not have.
+    pub fn note_not_found() -> Self {
+        Self::new(
+            Kind::NOTE_NOT_FOUND,
+            "The profile has no note with this ID. GET /profiles/{id}/notes lists its notes.",
         )
     }
 

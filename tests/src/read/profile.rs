@@ -164,6 +164,15 @@ async fn returns_requested_sections() {
         names,
         ["as_of", "id", "identities", "name", "partial", "summary"]
     );
+    let mut both = Vec::new();
+    for include in ["include=notes,summary", "include=notes&include=summary"] {
+        let (status, mut profile) = app.get(&format!("/profiles/{id}?{include}")).await;
+        assert_eq!(status, 200, "{profile}");
+        profile["as_of"].take();
+        both.push(profile);
+    }
+    assert_eq!(both[0], both[1]);
+    assert!(both[0]["notes"].is_object() && both[0]["summary"].is_object());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,11 +199,11 @@ async fn errors_name_the_field() {
     );
     assert_eq!(
         app.problem(
-            &format!("/profiles/{id}?include=notes&include=summary"),
+            &format!("/profiles/{id}?consistent=true&consistent=true"),
             400
         )
         .await,
-        parameter("include")
+        parameter("consistent")
     );
     let unknown = ("profile-not-found".to_owned(), None);
     assert_eq!(
