@@ -31,7 +31,7 @@ export function plain(html) {
 		.replace(/<(?:(br|\/(?:p|div|tr|h\d|li))\b|\/?[a-z!])[^>]*(>|$)/gi, (tag, line, end) => (end ? line && "\n" : !isCut && tag) || "")
 		.replace(/&(?:([a-z]\w{1,7})|#(\d{1,7})|#x([\da-f]{1,6}));/gi, character)
 		// Senders pad the preview of an email with invisible characters.
-		.replace(/[\u034f\u00ad\u200b\ufeff]|\u200c(?=\s)/g, "").replace(/(?:[\t \u00a0]*\n){3,}/g, "\n\n").trim().toWellFormed() + (isCut ? "…" : "");
+		.replace(/[\u034f\u00ad\u200b\ufeff]|\u200c(?=\s)/g, "").replaceAll("\u00a0", " ").replace(/\n{3,}/g, "\n\n").trim().toWellFormed() + (isCut ? "…" : "");
 }
 
 /** The address of a link or picture: http or https, without user name and password. */
