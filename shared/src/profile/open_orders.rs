@@ -17,7 +17,7 @@ pub(super) fn open_orders(events: &[&Item], view: &View<'_>) -> Vec<HistoryItem>
     };
     let is_open = |item: &&&Item| {
         let kind = item.event().map(|key| key.kind());
-        kind == Some(EventType::Purchase) && status::is_open(&item.data)
+        kind == Some(EventType::Purchase) && status::is_open(&item.data, view.now)
     };
     let open = events.iter().take_while(is_recent).filter(is_open);
     open.take(MAX_OPEN_ORDERS)

@@ -1,7 +1,14 @@
 //! The statuses of orders and fulfillments that shop, marketplace and POS systems commonly use. They decide which orders are
 //! canceled, which are open, and which statuses a client without `pii:read` sees.
 
-use crate::model::value::{Map, Value};
+use super::recency::is_older_than;
+use crate::model::{
+    time::Instant,
+    value::{Map, Value},
+};
+
+/// A parcel that was shipped before counts as delivered, since many exports never contain the delivery. In days.
+const TRANSIT_DAYS: i64 = 30;
 
 /// Statuses of orders that are not open, whatever their parcels are. First those that [`cancellation`] knows.
 const CLOSED: [&str; 13] = [
@@ -129,8 +136,8 @@ pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
     }
 }
 
-/// Returns whether the statuses of a purchase and of its parcels say that it is open.
-pub(super) fn is_open(purchase: &Map) -> bool {
+/// Returns whether the statuses of a purchase and of its parcels say that it is open at the time `now`.
+pub(super) fn is_open(purchase: &Map, now: Instant) -> bool {
     let status = purchase.text("status").map(normal_status);
     let is_one_of = |known: &[&str]| {
         let status = status.as_deref();
@@ -138,12 +145,14 @@ pub(super) fn is_open(purchase: &Map) -> bool {
     };
     let parcels = purchase.list("fulfillments").iter();
     let mut parcels = parcels.filter_map(Value::as_map);
-    !is_one_of(&CLOSED) && (is_one_of(&OPEN) || parcels.any(is_open_parcel))
+    !is_one_of(&CLOSED) && (is_one_of(&OPEN) || parcels.any(|parcel| is_open_parcel(parcel, now)))
 }
 
 /// Returns whether a parcel is on its way to the customer, or will be.
-fn is_open_parcel(parcel: &Map) -> bool {
+fn is_open_parcel(parcel: &Map, now: Instant) -> bool {
     let status = parcel.text("status").map(normal_status);
     let is_closed = status.is_some_and(|status| CLOSED_PARCEL.contains(&status.as_str()));
-    parcel.text("delivered_at").is_none() && !is_closed
+    let shipped = parcel.text("shipped_at").and_then(Instant::parse);
+    let has_arrived = is_older_than(shipped, now, TRANSIT_DAYS);
+    parcel.text("delivered_at").is_none() && !is_closed && !has_arrived
 }

@@ -129,6 +129,17 @@ fn a_parcel_on_its_way_keeps_an_order_open() {
 }
 
 #[test]
+fn a_parcel_shipped_over_thirty_days_ago_has_arrived() {
+    let is_open = |day| {
+        let mut shipped = parcel("fulfilled");
+        shipped.insert("shipped_at", at(day).to_string());
+        !open(&[purchase(20, "1", Some("paid"), &[shipped])]).is_empty()
+    };
+    assert!(is_open(71) && is_open(99));
+    assert!(!is_open(69) && !is_open(21));
+}
+
+#[test]
 fn the_newest_five_of_ninety_days_are_listed() {
     let items: Vec<_> = (5..15)
         .map(|day| purchase(day, &day.to_string(), Some("open"), &[]))
