@@ -198,6 +198,21 @@ async fn checks_every_principal() {
 
     let (note_id, etag) = note(&app, &id, "author", "k1").await;
     let path = format!("/profiles/{id}/notes/{note_id}");
+    let get = |claims| api_event("GET", &path, claims);
+    for nobody in &nobodies {
+        let (status, ..) = ask(&app, "profile-read", get(nobody.clone())).await;
+        assert_eq!(status, 401, "{nobody:?}");
+    }
+    let (status, ..) = ask(&app, "profile-read", get(claims("author", "notes:write"))).await;
+    assert_eq!(status, 403);
+    for (scopes, text) in [
+        ("profiles:read", json!({"redacted": true})),
+        ("profiles:read pii:read", json!("Called")),
+    ] {
+        let (status, tag, read) = ask(&app, "profile-read", get(claims("a", scopes))).await;
+        assert_eq!((status, &read["text"]), (200, &text), "{scopes}");
+        assert_eq!(tag.as_ref(), Some(&etag));
+    }
     let change = |method: &str, claims, etag: &str| {
         let event = with_header(api_event(method, &path, claims), "if-match", etag);
         if method == "PATCH" {
@@ -367,6 +382,9 @@ async fn rejects_foreign_ids() {
         &etag,
     );
     assert_eq!(ask(&app, "note-write", delete).await.0, 404);
+    let read = format!("/profiles/{id}/notes/{note_id}");
+    let read = api_event("GET", &read, claims("a", ALL));
+    assert_eq!(ask(&app, "profile-read", read).await.0, 404);
 
     // A random change is rejected or is a position in the same profile.
     let mut random = StdRng::seed_from_u64(1);

@@ -281,6 +281,10 @@ async fn responses_match_contract() {
     .await;
     let route = "/profiles/{id}/notes/{noteId}";
     let path = format!("{path}/{}", note["id"].as_str().unwrap());
+    let (_, read, etag) = ask("GET", route, path.clone(), &[], None).await;
+    assert_eq!((&read, etag.as_deref()), (&note, note["etag"].as_str()));
+    let other = format!("/profiles/{id}/notes/{id}.x");
+    ask("GET", route, other, &[], None).await;
     let change = || Some(json!({"pinned": true}));
     let any = [("if-match", "*")];
     ask("PATCH", route, path.clone(), &any, change()).await;

@@ -194,6 +194,7 @@ async fn changes_matching_etag() {
     assert_ne!(changed["etag"], note["etag"]);
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([changed]));
+    assert_eq!(app.get(&path).await, (200.try_into().unwrap(), changed));
 
     let slug =
         |(status, problem): (reqwest::StatusCode, Value)| (status.as_u16(), problem_of(&problem).0);
@@ -227,6 +228,16 @@ async fn deletes_matching_etag() {
     );
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([]));
+    let not_found = ("note-not-found".to_owned(), None);
+    assert_eq!(app.problem(&path, 404).await, not_found);
+    let garbled = format!("/profiles/{id}/notes/{id}.x");
+    assert_eq!(app.problem(&garbled, 404).await, not_found);
+    let elsewhere = path.replace(
+        &format!("/profiles/{id}/"),
+        "/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/",
+    );
+    let no_profile = ("profile-not-found".to_owned(), None);
+    assert_eq!(app.problem(&elsewhere, 404).await, no_profile);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,9 +11,8 @@ use shared::{
         principal::{Principal, Scope},
         problem::{Kind, Problem},
     },
-    model::{identity::IdentityId, item::Item, keys::SortKey, time::Instant},
+    model::{identity::IdentityId, item::Item, time::Instant},
     profile::note,
-    table::reader,
 };
 
 use crate::{Fields, TextAccess, count_masked_cards, note_response};
@@ -81,32 +80,18 @@ pub(crate) async fn delete(
 
 /// Reads the note of the request. Checks that the principal can change it and that `If-Match` contains its current entity tag.
 async fn read(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, Problem> {
-    let (app, principal) = (call.app, &call.principal);
+    let principal = &call.principal;
     let tags = tags(call.request.headers())?;
-    let members = reader::members(&app.table, profile).await?;
-    let identities = members.closure.members();
-    let named = note::parse_id(id).filter(|(_, identity)| identities.contains(identity));
-    let found = match &named {
-        Some((uuid, identity)) => {
-            let identity = std::slice::from_ref(identity);
-            app.table.items(identity, &SortKey::Note(*uuid)).await?
-        }
-        None => Vec::new(),
-    };
-    let found = found.into_iter().find(|item| !members.erase(item));
-    let (Some((uuid, _)), Some(item)) = (named, found) else {
-        return Err(if members.exist(&app.table).await? {
-            note_not_found()
-        } else {
-            Problem::profile_not_found()
-        });
-    };
+    let (_, item) = call.note(profile, id).await?;
     if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
         let detail = "Only the author, or a principal with the scope `notes:admin`, can change or delete this note.";
         return Err(Problem::new(Kind::FORBIDDEN, detail));
     }
-    let etag = note::etag(uuid, &item.data);
-    if !tags.iter().any(|tag| *tag == "*" || *tag == etag) {
+    let etag = note::etag(&item);
+    if !tags
+        .iter()
+        .any(|tag| *tag == "*" || etag.as_deref() == Some(*tag))
+    {
         return Err(note_changed());
     }
     Ok(item)
@@ -152,11 +137,6 @@ fn is_author(principal: &Principal, note: &Item) -> bool {
 /// Returns whether the principal can see the text of a note.
 fn may_read(principal: &Principal, note: &Item) -> bool {
     principal.has(Scope::PiiRead) || is_author(principal, note)
-}
-
-fn note_not_found() -> Problem {
-    let detail = "The profile has no note with this ID. GET /profiles/{id}/notes lists its notes.";
-    Problem::new(Kind::NOTE_NOT_FOUND, detail)
 }
 
 fn note_changed() -> Problem {

@@ -9,7 +9,7 @@ use shared::{
     model::identity::IdentityId,
     profile::{
         Page,
-        attributes::{self, Paged, Position, Wanted},
+        attributes::page::{self, Paged, Position, Wanted},
         attributes_cursor,
         cursor::{self, Listing},
     },
@@ -31,7 +31,7 @@ struct AttributePage {
     attributes_redacted: Option<NonZeroUsize>,
 }
 
-/// Returns a page of all attributes, or of one category, sorted by category and name.
+/// Returns a page of all attributes, or of one category, sorted by category, and strongest first in each.
 ///
 /// # Errors
 /// A parameter is invalid, the profile does not exist, or the table cannot be read.
@@ -65,7 +65,7 @@ pub(crate) async fn page(
         limit,
     };
     let all = profile.attributes(&call.view());
-    let mut selected = attributes::page(all.categories, &wanted);
+    let mut selected = page::select(all.categories, &wanted);
     selected.has_more |= http::fit(&mut selected.items).is_some();
     let last = selected
         .items

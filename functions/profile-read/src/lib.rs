@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use data_encoding::BASE64URL_NOPAD;
-use futures::future::try_join_all;
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -15,20 +14,17 @@ use shared::{
         identifier::Identifier,
         identity::{IdentityId, IdentityKey},
     },
-    profile::{
-        Document, Sections,
-        cursor::{self, Listing},
-        note,
-    },
+    profile::{Document, Sections},
     runtime::metrics::{self, Unit},
     table::{
-        Consistency, Facts, NotesRead,
+        Consistency, Facts,
         reader::{self, Notes},
     },
 };
 
 mod attributes;
 mod export;
+mod notes;
 
 /// Handles one request.
 ///
@@ -67,7 +63,11 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
         }
         "GET /profiles/{id}/notes" => {
             let parameters = call.parameters(&["limit", "cursor"])?;
-            notes(&call, &call.profile_id()?, &parameters).await
+            notes::page(&call, &call.profile_id()?, &parameters).await
+        }
+        "GET /profiles/{id}/notes/{noteId}" => {
+            call.parameters(&[])?;
+            notes::one(&call, &call.profile_id()?, call.route.parameter("noteId")).await
         }
         _ => Err(Problem::route_not_found()),
     }
@@ -161,45 +161,6 @@ fn tag(document: &mut Document) -> Result<String, Problem> {
     Ok(format!("W/\"{}\"", BASE64URL_NOPAD.encode(&digest[..12])))
 }
 
-/// Returns a page of notes.
-async fn notes(
-    call: &Call<'_>,
-    id: &IdentityId,
-    parameters: &Parameters<'_>,
-) -> Result<Response<Body>, Problem> {
-    let limit = parameters.limit()?;
-    let after = parameters.get("cursor").map(note_position).transpose()?;
-    let members = reader::members(&call.app.table, id).await?;
-    let identities = members.closure.members();
-    let read = try_join_all(
-        identities
-            .iter()
-            .map(|id| call.app.table.notes(id, NotesRead::all())),
-    )
-    .await?;
-    let notes = read.iter().flat_map(|read| &read.items);
-    let notes = notes.filter(|note| !members.erase(note));
-    let mut page = note::page(notes, after, limit, &call.view());
-    if let Some(last) = http::fit(&mut page.items) {
-        page.next = Some(note::cursor_after(&page.items[last].id));
-    }
-    page.partial = members.partial || read.iter().any(|read| read.next.is_some());
-    if page.items.is_empty() && !members.exist(&call.app.table).await? {
-        return Err(Problem::profile_not_found());
-    }
-    call.audit(&members.closure.id(), "notes");
-    http::json(StatusCode::OK, &page)
-}
-
-/// Parses the cursor of a page of notes.
-fn note_position(text: &str) -> Result<note::NotePosition, Problem> {
-    let position = cursor::decode(Listing::Notes, "", text).ok();
-    position
-        .as_deref()
-        .and_then(note::parse_id)
-        .ok_or_else(Problem::invalid_cursor)
-}
-
 /// Parses the names of sections. The default is all of them.
 fn sections(include: Option<&str>) -> Result<Sections, Problem> {
     let Some(include) = include else {
@@ -211,7 +172,9 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
             let names = Sections::NAMES.join(", ");
             return Err(Problem::invalid_parameter(
                 "include",
-                format!("`include` must be one or more of {names}, repeated or separated by commas."),
+                format!(
+                    "`include` must be one or more of {names}, repeated or separated by commas."
+                ),
             ));
         }
     }

@@ -15,13 +15,13 @@ use super::{
     response::respond,
 };
 use crate::{
-    model::identity::IdentityId,
-    profile::View,
+    model::{identity::IdentityId, item::Item, keys::SortKey},
+    profile::{View, note},
     runtime::{
         config::{Config, ConfigError},
         metrics::{self, Unit},
     },
-    table::{KnownFacts, Table, products::Products},
+    table::{KnownFacts, Table, products::Products, reader},
 };
 
 /// How often to yield before the table's connection is opened, so that the request for the first event is sent first. Three
@@ -112,6 +112,30 @@ impl<'a> Call<'a> {
     pub fn profile_id(&self) -> Result<IdentityId, Problem> {
         let id = self.route.parameter("id");
         id.parse().map_err(|_| Problem::profile_not_found())
+    }
+
+    /// Reads the note `id` of a profile, consistently. Also returns the canonical id of the profile.
+    ///
+    /// # Errors
+    /// The profile or the note does not exist, or the table cannot be read.
+    pub async fn note(
+        &self,
+        profile: &IdentityId,
+        id: &str,
+    ) -> Result<(IdentityId, Item), Problem> {
+        let table = &self.app.table;
+        let members = reader::members(table, profile).await?;
+        let identities = members.closure.members();
+        let named = note::parse_id(id).filter(|(_, identity)| identities.contains(identity));
+        let found = match named {
+            Some((uuid, identity)) => table.items(&[identity], &SortKey::Note(uuid)).await?,
+            None => Vec::new(),
+        };
+        match found.into_iter().find(|item| !members.erase(item)) {
+            Some(item) => Ok((members.closure.id(), item)),
+            None if members.exist(table).await? => Err(Problem::note_not_found()),
+            None => Err(Problem::profile_not_found()),
+        }
     }
 
     /// Returns what the principal sees of profiles at this time.

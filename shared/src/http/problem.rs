@@ -145,6 +145,14 @@ impl Problem {
         )
     }
 
+    /// Returns the problem for a note that the profile does not have.
+    pub fn note_not_found() -> Self {
+        Self::new(
+            Kind::NOTE_NOT_FOUND,
+            "The profile has no note with this ID. GET /profiles/{id}/notes lists its notes.",
+        )
+    }
+
     /// Returns the problem for a route that the function does not serve.
     pub fn route_not_found() -> Self {
         Self::new(

@@ -35,7 +35,7 @@ pub mod subscriptions;
 pub mod summary;
 pub mod versions;
 
-use attributes::Position;
+use attributes::page::Position;
 pub use attributes::{Attribute, Categories, Folded};
 pub use history::HistoryItem;
 pub use note::Note;

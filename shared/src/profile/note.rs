@@ -130,7 +130,7 @@ impl Note {
                 .and_then(Instant::parse)
                 .unwrap_or(created_at),
             updated_by: item.data.text("updated_by").map(str::to_owned),
-            etag: etag(*uuid, &item.data),
+            etag: etag(item)?,
         })
     }
 }
@@ -216,14 +216,18 @@ pub fn parse_id(id: &str) -> Option<NotePosition> {
 
 /// Returns a strong entity tag (RFC 9110, section 8.8.3) of the note's state. The text is not part of it: every change has its
 /// own time, so the tag changes anyway. A client that cannot see the text could guess a short text from a tag that depends on it.
-pub fn etag(uuid: Uuid, data: &Map) -> String {
+/// `None` if `item` is not a note.
+pub fn etag(item: &Item) -> Option<String> {
+    let SortKey::Note(uuid) = &item.key else {
+        return None;
+    };
     let mut digest = Sha256::new();
     digest.update(uuid.as_bytes());
-    let mut data = data.clone();
+    let mut data = item.data.clone();
     data.remove("text");
     // A map serializes its keys in order, so equal notes give equal bytes.
     digest.update(serde_json::to_vec(&data).unwrap_or_default());
-    format!("\"{}\"", base32(&digest.finalize()[..10]))
+    Some(format!("\"{}\"", base32(&digest.finalize()[..10])))
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ async fn readings(app: &TestApp, id: &str) -> Vec<(&'static str, String)> {
         assert!(paths.len() > 1 || path.starts_with("notes"), "{path}");
         all.extend(paths.into_iter().map(|path| ("profile-read", path)));
     }
+    let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
+    let note = notes["items"][0]["id"].as_str().expect("a note");
+    all.push(("profile-read", format!("/profiles/{id}/notes/{note}")));
     let paths = pages(app, "history", &format!("/profiles/{id}/history?limit=1")).await;
     all.extend(paths.into_iter().map(|path| ("history", path)));
     for filter in [

@@ -1,7 +1,10 @@
 //! Attributes: which other claims are listed, how the summary uses attributes, and pages.
 
 use super::*;
-use crate::profile::attributes::{self, Position, Wanted, page};
+use crate::profile::attributes::{
+    self,
+    page::{Position, Wanted, select},
+};
 
 fn given(source: &str, namespace: &str, written: u8, values: &[(&str, Value)]) -> Item {
     let key = SortKey::Attributes {
@@ -144,7 +147,7 @@ fn pages_come_to_all_attributes_once_in_order() {
                 after,
                 limit,
             };
-            let selected = page(categories(&items), &wanted);
+            let selected = select(categories(&items), &wanted);
             let items = selected.items.iter();
             assert!(items.len() <= limit && pages < 10);
             let last = items.len().saturating_sub(1);
@@ -168,6 +171,68 @@ fn pages_come_to_all_attributes_once_in_order() {
 }
 
 #[test]
+fn the_strongest_attributes_come_first() {
+    let sure = |confidence: &str| {
+        let confidence = number(confidence);
+        Value::from(map(&[("value", true.into()), ("confidence", confidence)]))
+    };
+    let values = [
+        ("a", true.into()),
+        ("b", sure("0")),
+        ("c", sure("1.5")),
+        ("d", sure("2")),
+        ("e", sure("15e-1")),
+        ("f", sure("0.0000000000000000000000001")),
+        ("g", true.into()),
+    ];
+    let items = [
+        given("crm", "interests", 1, &values),
+        given("crm", "sizes", 1, &[("top", "M".into())]),
+    ];
+    let strongest = ["d", "c", "e", "f", "b", "a", "g"];
+    let names = |listed: &[attributes::Attribute]| -> Vec<String> {
+        listed.iter().map(|one| one.name.clone()).collect()
+    };
+    assert_eq!(names(&categories(&items)["interests"]), strongest);
+    let wanted = Wanted {
+        limit: 100,
+        ..Wanted::default()
+    };
+    let selected = select(categories(&items), &wanted).items;
+    let listed: Vec<_> = selected.into_iter().map(|paged| paged.attribute).collect();
+    assert_eq!(names(&listed), [&strongest[..], &["top"]].concat());
+    let view = answered(&items);
+    let shown = view["attributes"]["interests"].as_array().unwrap();
+    assert!(shown.iter().map(|one| &one["name"]).eq(&strongest));
+}
+
+proptest! {
+    #[test]
+    fn confidences_never_rise(values in prop::collection::btree_map("[a-z]{1,3}", prop::option::of(0_u32..=200), 0..30)) {
+        let given_values: Vec<_> = values
+            .iter()
+            .map(|(name, confidence)| {
+                let confidence = confidence.map(|hundredths| {
+                    let decimal = rust_decimal::Decimal::new(hundredths.into(), 2);
+                    ("confidence", Value::Number(decimal.to_string()))
+                });
+                let fields: Vec<_> = [("value", true.into())].into_iter().chain(confidence).collect();
+                (name.as_str(), Value::from(map(&fields)))
+            })
+            .collect();
+        let listed = categories(&[given("crm", "interests", 1, &given_values)]);
+        let keys: Vec<_> = listed
+            .get("interests")
+            .into_iter()
+            .flatten()
+            .map(|one| (std::cmp::Reverse(values[&one.name]), one.name.clone()))
+            .collect();
+        prop_assert_eq!(keys.len(), values.len());
+        prop_assert!(keys.is_sorted());
+    }
+}
+
+#[test]
 fn positions_survive_changes_and_contain_no_names() {
     let long = "n".repeat(3_000);
     let listed = |names: &[&str]| {
@@ -180,7 +245,7 @@ fn positions_survive_changes_and_contain_no_names() {
             limit: 10,
             ..Wanted::default()
         };
-        let items = page(listed(names), &wanted).items;
+        let items = select(listed(names), &wanted).items;
         items
             .into_iter()
             .map(|paged| paged.attribute.name)

@@ -1,10 +1,15 @@
 //! Attributes: the values that the sources provide about a customer. Across identities and sources, the last write of an
 //! attribute wins: ordered by the source's own time, then by version.
 
-use std::collections::BTreeMap;
+use std::{cmp::Ordering, collections::BTreeMap};
 
+use rust_decimal::Decimal;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+
+mod kind;
+pub mod page;
+
+use kind::kind;
 
 use super::{
     Personal, State, Summary, View,
@@ -12,7 +17,6 @@ use super::{
     redact::{self, Rule},
 };
 use crate::model::{
-    identity::base32,
     item::Item,
     keys::SortKey,
     time::Instant,
@@ -68,9 +72,6 @@ pub fn is_reserved(namespace: &str) -> bool {
         .any(|name| name.eq_ignore_ascii_case(namespace))
 }
 
-/// The maximum length of a `string`, in bytes. A longer value is a `text`.
-const MAX_STRING_BYTES: usize = 256;
-
 /// The visibility of an attribute for a client without `pii:read`.
 #[derive(Clone, Copy)]
 enum Visibility {
@@ -93,7 +94,7 @@ struct Claim<'a> {
     item: &'a Item,
 }
 
-/// Attributes by category, sorted by name.
+/// Attributes by category, strongest first: by confidence, then those without one, then by name.
 pub type Categories = BTreeMap<String, Vec<Attribute>>;
 
 /// The attributes that a client sees.
@@ -130,7 +131,25 @@ pub(super) fn fold(state: &State, view: &View<'_>) -> Folded {
             .or_default()
             .push(attribute(newest, older, view));
     }
+    for attributes in folded.categories.values_mut() {
+        attributes.sort_by(strongest_first);
+    }
     folded
+}
+
+/// Orders attributes of a category by confidence, highest first; those without a confidence follow. Equal ones are ordered by
+/// name.
+fn strongest_first(a: &Attribute, b: &Attribute) -> Ordering {
+    let key = |attribute: &Attribute| attribute.confidence.as_ref().and_then(amount);
+    key(b).cmp(&key(a)).then_with(|| a.name.cmp(&b.name))
+}
+
+/// Returns an exact number; `None` if the value is not one.
+fn amount(value: &Value) -> Option<Decimal> {
+    match value {
+        Value::Number(text) => decimal(text),
+        _ => None,
+    }
 }
 
 /// Builds an attribute from its newest claim and the older ones.
@@ -257,137 +276,6 @@ fn is_denied(value: &Value) -> bool {
     }
 }
 
-/// The position after an attribute in a listing. It contains a hash instead of the name. A name can be long or personal, and a
-/// cursor becomes part of URLs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Position {
-    /// The number of attributes of the listing before the position.
-    index: usize,
-    /// The hash of the last of these attributes.
-    hash: String,
-}
-
-impl Position {
-    /// Creates the position after the attribute `name` of `category`, which is the `index`th of its listing, counted from 1.
-    pub fn after(index: usize, category: &str, name: &str) -> Self {
-        Self {
-            index,
-            hash: position_hash(category, name),
-        }
-    }
-
-    /// Parses `{index}.{hash}`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (index, hash) = text.split_once('.')?;
-        Some(Self {
-            index: index.parse().ok()?,
-            hash: hash.to_owned(),
-        })
-    }
-
-    /// Returns the index where the next page starts. If the attribute no longer exists, the page starts at the stored index.
-    fn start(&self, listed: &[Paged]) -> usize {
-        let is_last =
-            |paged: &Paged| position_hash(&paged.category, &paged.attribute.name) == self.hash;
-        // Checked first because the attribute has usually not moved.
-        let same = self.index.checked_sub(1).and_then(|at| listed.get(at));
-        if same.is_some_and(is_last) {
-            return self.index;
-        }
-        let found = listed.iter().position(is_last);
-        found.map_or(self.index.saturating_sub(1), |at| at + 1)
-    }
-}
-
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.index, self.hash)
-    }
-}
-
-/// Returns the hash of an attribute's category and name that a cursor contains.
-fn position_hash(category: &str, name: &str) -> String {
-    let mut digest = Sha256::new();
-    digest.update(category);
-    digest.update([0x1f]);
-    digest.update(name);
-    base32(&digest.finalize()[..10])
-}
-
-/// The selection of a page of attributes.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted<'a> {
-    /// Only attributes of this category.
-    pub category: Option<&'a str>,
-    /// Only attributes after this position.
-    pub after: Option<Position>,
-    /// The maximum number of attributes.
-    pub limit: usize,
-}
-
-/// An attribute on a page, with its category.
-#[derive(Clone, Debug, Serialize)]
-pub struct Paged {
-    /// The category: a namespace of attributes records; `contact`, `address`, `customer`, `custom` or `other` of customer
-    /// records; or `figures`.
-    pub category: String,
-    /// The attribute.
-    #[serde(flatten)]
-    pub attribute: Attribute,
-}
-
-/// A page of attributes.
-#[derive(Clone, Debug)]
-pub struct Selected {
-    /// The attributes, sorted by category and name.
-    pub items: Vec<Paged>,
-    /// The number of attributes of the listing before them.
-    pub start: usize,
-    /// Whether the listing continues after them.
-    pub has_more: bool,
-}
-
-impl Selected {
-    /// Returns the position after the attribute at index `at` of the page.
-    pub fn position(&self, at: usize) -> Option<Position> {
-        let last = self.items.get(at)?;
-        Some(Position::after(
-            self.start + at + 1,
-            &last.category,
-            &last.attribute.name,
-        ))
-    }
-}
-
-/// Selects a page of attributes.
-pub fn page(categories: Categories, wanted: &Wanted<'_>) -> Selected {
-    let all = categories.into_iter().flat_map(|(category, attributes)| {
-        attributes.into_iter().map(move |attribute| Paged {
-            category: category.clone(),
-            attribute,
-        })
-    });
-    let is_wanted = |paged: &Paged| {
-        wanted
-            .category
-            .is_none_or(|category| paged.category == category)
-    };
-    let mut listed: Vec<_> = all.filter(is_wanted).collect();
-    let start = wanted
-        .after
-        .as_ref()
-        .map_or(0, |after| after.start(&listed))
-        .min(listed.len());
-    listed.drain(..start);
-    let has_more = listed.len() > wanted.limit;
-    listed.truncate(wanted.limit);
-    Selected {
-        items: listed,
-        start,
-        has_more,
-    }
-}
-
 /// Returns the first and last name of the newest customer record that has both. If none has both, combines the newest first name
 /// and the newest last name.
 pub(super) fn name(state: &State) -> Option<String> {
@@ -506,49 +394,4 @@ fn rank(item: &Item) -> impl Ord + use<> {
         item.identity.clone(),
         item.key.clone(),
     )
-}
-
-/// Returns the type of an attribute, as the API names it.
-fn kind(name: &str, value: &Value) -> &'static str {
-    match value {
-        Value::Bool(_) => "flag",
-        Value::Number(_) => "number",
-        Value::Text(text) if is_date(text) => "date",
-        Value::Text(text) if name.ends_with("_at") && is_time(text) => "date",
-        Value::Text(text) if text.len() <= MAX_STRING_BYTES => "string",
-        _ => "text",
-    }
-}
-
-/// Returns whether a text is a date as RFC 3339 writes it, such as `2026-08-14`.
-fn is_date(text: &str) -> bool {
-    has_form(text, b"0000-00-00") && text.parse::<jiff::civil::Date>().is_ok()
-}
-
-/// Returns whether a text is a time as RFC 3339 writes it and browsers read it: with seconds, a zone, and no leap second.
-fn is_time(text: &str) -> bool {
-    const SECONDS: &[u8] = b"0000-00-00T00:00:00";
-    let Some((civil, rest)) = text.split_at_checked(SECONDS.len()) else {
-        return false;
-    };
-    let fraction = rest.strip_prefix('.').unwrap_or("");
-    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-    let zone = if digits == 0 {
-        rest
-    } else {
-        &fraction[digits..]
-    };
-    has_form(civil, SECONDS)
-        && (zone == "Z" || has_form(zone, b"+00:00") || has_form(zone, b"-00:00"))
-        && !civil.ends_with(":60")
-        && text.parse::<jiff::Timestamp>().is_ok()
-}
-
-/// Returns whether a text has digits where `form` has zeros, and the other bytes of `form` where it has them.
-fn has_form(text: &str, form: &[u8]) -> bool {
-    let is_same = |(byte, form): (u8, &u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        form => byte == *form,
-    };
-    text.len() == form.len() && text.bytes().zip(form).all(is_same)
 }
