@@ -19,6 +19,7 @@ const TOKENS = {
   "": /(?<=^|\s)#[^\n]*/g,
 };
 TOKENS[".yml"] = TOKENS[".yaml"];
+TOKENS[".ts"] = TOKENS[".js"];
 
 const WITHOUT_STRINGS = /^(tests|infra\/samples)\/|\/tests\.rs$|\/tests\//;
 const isComment = (token) => /^(\/\/|\/\*|#|<!--|""")/.test(token);
