@@ -188,7 +188,11 @@ async fn queries_once_per_identity() {
         let notes = format!("{path}/notes");
         assert_eq!(counted.get(&notes).await, these([("Query", 2 * n)]), "{n}");
         let attributes = format!("{path}/attributes");
-        assert_eq!(counted.get(&attributes).await, these([("Query", n)]), "{n}");
+        assert_eq!(
+            counted.get(&attributes).await,
+            these([("Query", n), ("BatchGetItem", 1)]),
+            "{n}, and the plans of the files"
+        );
     }
     // Any identity and any section take the same queries.
     let summary = format!("/profiles/{other}?include=summary");

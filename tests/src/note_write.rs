@@ -402,7 +402,7 @@ async fn names_last_editor() {
     let mut event = api_event(
         "POST",
         &path,
-        Some(json!({"sub": "vera", "scope": "notes:write"})),
+        Some(json!({"sub": "vera", "name": "Vera Lindt", "scope": "notes:write"})),
     );
     event["headers"]["idempotency-key"] = "k".into();
     event["body"] = json!({"text": "Called"}).to_string().into();
@@ -411,6 +411,13 @@ async fn names_last_editor() {
     assert_eq!(
         (&note["author"], note.get("updated_by")),
         (&json!("vera"), None)
+    );
+    assert_eq!(note["author_name"], "Vera Lindt");
+    let export = app.url(&format!("/profiles/{id}/export"));
+    let export = reqwest::get(export).await.unwrap().text().await.unwrap();
+    assert!(
+        export.contains("Called") && !export.contains("Lindt"),
+        "{export}"
     );
     let path = format!("{path}/{}", note["id"].as_str().unwrap());
     let (_, changed) = app
@@ -422,6 +429,9 @@ async fn names_last_editor() {
         .await;
     let (author, changer) = (&changed["author"], &changed["updated_by"]);
     assert_eq!((author, changer), (&json!("vera"), &json!("local-agent")));
+    // The local agent's token has no name.
+    let names = (changed.get("author_name"), changed.get("updated_by_name"));
+    assert_eq!(names, (Some(&json!("Vera Lindt")), None));
 }
 
 /// A repeated request returns the current note, not the original one.

@@ -39,12 +39,7 @@ pub(crate) async fn edit(
     if let Some(pinned) = fields.pinned {
         changed.data.insert("pinned", pinned);
     }
-    changed
-        .data
-        .insert("updated_at", Instant::now().to_string());
-    changed
-        .data
-        .insert("updated_by", call.principal.subject.as_str());
+    note::set_editor(&mut changed.data, call.principal.writer(), Instant::now());
     if !call.app.table.change_note(&note, &changed.data).await? {
         return Err(note_changed());
     }

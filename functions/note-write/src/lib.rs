@@ -91,7 +91,7 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
     };
     let note = item(
         SortKey::Note(uuid),
-        note::data(&text, &principal.subject, pinned),
+        note::data(&text, principal.writer(), pinned),
         None,
     );
     let idempotency_record = item(

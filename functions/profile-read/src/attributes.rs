@@ -64,8 +64,17 @@ pub(crate) async fn page(
         after,
         limit,
     };
-    let all = profile.attributes(&call.view());
+    let view = call.view();
+    let all = profile.attributes(&view);
     let mut selected = page::select(all.categories, &wanted);
+    let versions = selected
+        .items
+        .iter()
+        .flat_map(|paged| paged.attribute.versions());
+    let files = call.app.table.files(versions).await?;
+    for paged in &mut selected.items {
+        paged.attribute.add_provenance(&files, &view);
+    }
     selected.has_more |= http::fit(&mut selected.items).is_some();
     let last = selected
         .items

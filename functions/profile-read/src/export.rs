@@ -1,10 +1,7 @@
 //! Data export (subject access, GDPR Art. 15). The export starts with a header of purposes, recipients and retention periods.
 //! Then it contains every stored item of a profile, each with the file that it came from.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use lambda_http::{
@@ -23,9 +20,12 @@ use shared::{
         keys::SortKey,
         time::Instant,
         value::{Map, Value},
-        version::ImportId,
     },
-    profile::cursor::{self, Listing},
+    profile::{
+        cursor::{self, Listing},
+        note,
+        provenance::{Files, Provenance},
+    },
     table::reader::{self, Members},
 };
 
@@ -115,21 +115,6 @@ struct ExportedItem<'a> {
     provenance: Option<Provenance<'a>>,
 }
 
-/// Where an item was read from.
-#[derive(Serialize)]
-struct Provenance<'a> {
-    /// The import's id.
-    import: String,
-    /// The object's key; `null` after the import's plan has expired.
-    file: Option<&'a str>,
-    /// The object's version.
-    version_id: Option<&'a str>,
-    /// The offset of the record in the decompressed object, in bytes.
-    offset: u64,
-    /// The time when the object was last modified.
-    last_modified: Option<Instant>,
-}
-
 /// The last line of a page.
 #[derive(Serialize)]
 struct End {
@@ -174,8 +159,9 @@ pub(crate) async fn page(
         None => None,
     };
     let (items, mut end) = read(app, &members, after, limit).await?;
-    let imports = imports(app, &items).await?;
-    let mut lines: Vec<_> = items.iter().map(|item| line(item, &imports)).collect();
+    let versions = items.iter().filter_map(|item| item.version);
+    let files = app.table.files(versions).await?;
+    let mut lines: Vec<_> = items.iter().map(|item| line(item, &files)).collect();
     if http::fit(&mut lines).is_some() {
         let last = lines.len().checked_sub(1).and_then(|last| items.get(last));
         end = last.map(|item| (item.identity.clone(), item.key.clone()));
@@ -314,30 +300,9 @@ async fn read(
     Ok((items, None))
 }
 
-/// Reads the plans of the items' imports. Expired plans are missing.
-async fn imports(app: &App, items: &[Item]) -> Result<BTreeMap<ImportId, Map>, Problem> {
-    let ids: BTreeSet<_> = items
-        .iter()
-        .filter_map(|item| Some(item.version?.import()))
-        .collect();
-    Ok(app
-        .table
-        .plans(&ids.into_iter().collect::<Vec<_>>())
-        .await?)
-}
-
-/// Converts an item to its line. `imports` are the plans of the items' imports.
-fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> ExportedItem<'a> {
-    let provenance = item.version.map(|version| {
-        let plan = imports.get(&version.import());
-        Provenance {
-            import: version.import().to_string(),
-            file: plan.and_then(|plan| plan.text("key")),
-            version_id: plan.and_then(|plan| plan.text("version_id")),
-            offset: version.offset(),
-            last_modified: Instant::from_seconds(version.last_modified()),
-        }
-    });
+/// Converts an item to its line. `files` contains the plans of the items' imports.
+fn line<'a>(item: &'a Item, files: &'a Files) -> ExportedItem<'a> {
+    let provenance = item.version.map(|version| files.provenance(version));
     let mut data = item.data.clone();
     // A body is stored as packed bytes, and exported as a string.
     if let (SortKey::Body(_), Some(whole)) = (&item.key, body::unpack(&item.data)) {
@@ -345,9 +310,10 @@ fn line<'a>(item: &'a Item, imports: &'a BTreeMap<ImportId, Map>) -> ExportedIte
         data.insert("body", Value::Text(whole));
     }
     if matches!(item.key, SortKey::Note(_)) {
-        // The author of a note is personal data of a support agent.
-        data.remove("author");
-        data.remove("updated_by");
+        // The authors and editors of notes are personal data of support agents.
+        for field in note::WRITER_FIELDS {
+            data.remove(field);
+        }
     }
     ExportedItem {
         identity: &item.identity,

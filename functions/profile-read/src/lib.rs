@@ -132,9 +132,14 @@ async fn profile(
             document.summary.as_mut(),
         )
         .await?;
-    let notes_bytes = document.notes.as_ref().map_or(0, http::bytes_of);
+    let open_orders = document
+        .summary
+        .as_ref()
+        .map(|summary| &summary.open_orders);
+    let used =
+        open_orders.map_or(0, http::bytes_of) + document.notes.as_ref().map_or(0, http::bytes_of);
     if let Some(page) = page
-        && let Some(last) = http::fit_beside(&mut page.items, notes_bytes)
+        && let Some(last) = http::fit_beside(&mut page.items, used)
     {
         page.next = Some(page.items[last].cursor());
     }

@@ -7,9 +7,12 @@ use lambda_http::{Request, RequestExt as _, request::RequestContext};
 use crate::{
     http::problem::{Kind, Problem},
     model::time::Instant,
-    profile::View,
+    profile::{View, note::Writer},
     runtime::config::Config,
 };
+
+/// The maximum number of characters of a principal's name.
+const MAX_NAME_CHARS: usize = 256;
 
 /// A permission of a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +51,8 @@ impl Scope {
 pub struct Principal {
     /// The token's `sub` claim.
     pub subject: String,
+    /// The token's `name` claim, if it has one: at most 256 characters, without control characters.
+    name: Option<String>,
     scopes: HashSet<Scope>,
 }
 
@@ -81,11 +86,13 @@ impl Principal {
                     .map_or("", String::as_str);
                 Ok(Self {
                     subject: subject.clone(),
+                    name: claims.get("name").and_then(|name| display_name(name)),
                     scopes: parse_scopes(scopes),
                 })
             }
             None if local_agent => Ok(Self {
                 subject: "local-agent".to_owned(),
+                name: None,
                 scopes: HashSet::from(Scope::ALL),
             }),
             None => Err(Problem::new(
@@ -98,6 +105,14 @@ impl Principal {
     /// Returns whether the principal has `scope`.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
+    }
+
+    /// Returns the principal as the writer of a note.
+    pub fn writer(&self) -> Writer<'_> {
+        Writer {
+            subject: &self.subject,
+            name: self.name.as_deref(),
+        }
     }
 
     /// Returns the view that the principal has of profiles at this time.
@@ -128,6 +143,14 @@ impl Principal {
     }
 }
 
+/// Returns the part of a claim that is shown as a name. `None` if it is empty.
+fn display_name(claim: &str) -> Option<String> {
+    let printable = claim.chars().filter(|c| !c.is_control());
+    let name: String = printable.take(MAX_NAME_CHARS).collect();
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
 /// Parses scopes. They are separated by single spaces (RFC 6749, section 3.3); a comma is part of a scope's name. HTTP
 /// APIs flatten an array of scopes to `[a b]`.
 fn parse_scopes(text: &str) -> HashSet<Scope> {
@@ -145,6 +168,15 @@ fn parse_scopes(text: &str) -> HashSet<Scope> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_short_and_printable() {
+        let name = |claim: &str| display_name(claim);
+        assert_eq!(name(" Vera\u{7} Lindt\n"), Some("Vera Lindt".to_owned()));
+        assert_eq!(name(&"é".repeat(300)), Some("é".repeat(256)));
+        assert_eq!(name(""), None);
+        assert_eq!(name(" \t\u{a0}"), None);
+    }
 
     #[test]
     fn scopes_come_as_text_or_flattened_array() {

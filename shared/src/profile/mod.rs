@@ -20,13 +20,16 @@ use crate::{
     profile::cursor::Listing,
 };
 
+pub mod accounts;
 pub mod attributes;
 pub mod channel;
 pub mod cursor;
 pub mod history;
 pub mod money;
 pub mod note;
+mod open_orders;
 pub mod product;
+pub mod provenance;
 mod recency;
 pub mod redact;
 pub mod segments;

@@ -89,6 +89,9 @@ pub struct Note {
     pub pinned: bool,
     /// The `sub` of the author.
     pub author: String,
+    /// The name of the author; absent if the token had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub author_name: Option<String>,
     /// The time when the note was written.
     pub created_at: Instant,
     /// The time of the last change, or of writing if the note was never changed.
@@ -96,19 +99,47 @@ pub struct Note {
     /// The `sub` of the user who made the last change; absent if the note was never changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_by: Option<String>,
+    /// The name of that user; absent if the token had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_by_name: Option<String>,
     /// The entity tag for `If-Match`. Every change of the note changes it.
     pub etag: String,
 }
 
+/// The user who writes or changes a note.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The `sub` of the user's token.
+    pub subject: &'a str,
+    /// The `name` of the user's token, if it has one.
+    pub name: Option<&'a str>,
+}
+
+/// The fields of a note's data that identify support agents.
+pub const WRITER_FIELDS: [&str; 4] = ["author", "author_name", "updated_by", "updated_by_name"];
+
 /// Returns the data of a new note.
-pub fn data(text: &NoteText, author: &str, pinned: bool) -> Map {
+pub fn data(text: &NoteText, author: Writer<'_>, pinned: bool) -> Map {
     let mut data = Map::new();
     if pinned {
         data.insert("pinned", true);
     }
     data.insert("text", text.as_str());
-    data.insert("author", author);
+    data.insert("author", author.subject);
+    if let Some(name) = author.name {
+        data.insert("author_name", name);
+    }
     data
+}
+
+/// Records in a note's data who changed it, and when.
+pub fn set_editor(data: &mut Map, editor: Writer<'_>, at: Instant) {
+    data.insert("updated_at", at.to_string());
+    data.insert("updated_by", editor.subject);
+    data.remove("updated_by_name");
+    if let Some(name) = editor.name {
+        data.insert("updated_by_name", name);
+    }
 }
 
 impl Note {
@@ -123,6 +154,7 @@ impl Note {
             text: view.show(item.data.text("text")?.to_owned()),
             pinned: item.data.flag("pinned").unwrap_or(false),
             author: item.data.text("author").unwrap_or_default().to_owned(),
+            author_name: item.data.text("author_name").map(str::to_owned),
             created_at,
             updated_at: item
                 .data
@@ -130,6 +162,7 @@ impl Note {
                 .and_then(Instant::parse)
                 .unwrap_or(created_at),
             updated_by: item.data.text("updated_by").map(str::to_owned),
+            updated_by_name: item.data.text("updated_by_name").map(str::to_owned),
             etag: etag(item)?,
         })
     }

@@ -30,6 +30,8 @@ pub enum Rule {
     Currency,
     /// These strings are visible, in any case.
     OneOf(&'static [&'static str]),
+    /// These statuses are visible, in any case, with `_`, `-` or whitespace between words.
+    Status(&'static [&'static [&'static str]]),
     /// Names of well-known channels are visible.
     Channel,
     /// Objects are visible, limited to these fields.
@@ -43,8 +45,8 @@ const SALE_TYPES: Rule = Rule::OneOf(&["physical", "ecommerce"]);
 /// The values of invalid fields, which may be of any kind.
 const INVALID_FIELDS: (&str, Rule) = ("invalid_fields", Rule::Hidden);
 /// Any other status may be free text.
-const ORDER_STATUSES: Rule = Rule::OneOf(status::ORDER);
-const FULFILLMENT_STATUSES: Rule = Rule::OneOf(status::FULFILLMENT);
+const ORDER_STATUSES: Rule = Rule::Status(status::ORDER);
+const FULFILLMENT_STATUSES: Rule = Rule::Status(status::FULFILLMENT);
 const SUBSCRIPTIONS: Rule = Rule::OneOf(&[
     "subscribed",
     "unsubscribed",
@@ -253,6 +255,7 @@ pub fn value(rule: Rule, value: Value) -> Value {
         (Rule::Currency, Value::Text(code)) if is_currency(&code) => code.into(),
         (Rule::Channel, Value::Text(name)) if is_known_channel(&name) => name.into(),
         (Rule::OneOf(names), Value::Text(text)) if is_one_of(names, &text) => text.into(),
+        (Rule::Status(known), Value::Text(text)) if is_status(known, &text) => text.into(),
         _ => hidden(),
     }
 }
@@ -265,6 +268,11 @@ fn is_one_of(names: &[&str], text: &str) -> bool {
     names
         .iter()
         .any(|name| name.eq_ignore_ascii_case(text.trim()))
+}
+
+fn is_status(known: &[&[&str]], text: &str) -> bool {
+    let status = status::normal_status(text);
+    known.iter().any(|list| list.contains(&status.as_str()))
 }
 
 /// Returns the rule of a field; `None` if the field is unknown.
@@ -313,6 +321,11 @@ mod tests {
                 Rule::OneOf(&["inbound"]),
                 text("inbound"),
                 text("inbound from Vera"),
+            ),
+            (
+                Rule::Status(status::FULFILLMENT),
+                text(" In-Transit"),
+                text("in transit to Vera"),
             ),
             (Rule::Channel, text("Whats App"), text("Vera's channel")),
             (

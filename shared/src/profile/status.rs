@@ -1,63 +1,122 @@
-//! The statuses of orders and fulfillments that shop, marketplace and POS systems commonly use, and those that cancel an order.
+//! The statuses of orders and fulfillments that shop, marketplace and POS systems commonly use. They decide which orders are
+//! canceled, which are open, and which statuses a client without `pii:read` sees.
 
-use crate::model::value::Map;
+use crate::model::value::{Map, Value};
 
-/// Statuses of orders, first those that [`cancellation`] knows. Other statuses are hidden from clients without `pii:read`.
-pub(super) const ORDER: &[&str] = &[
+/// Statuses of orders that are not open, whatever their parcels are. First those that [`cancellation`] knows.
+const CLOSED: [&str; 13] = [
     "canceled",
     "cancelled",
     "voided",
-    "authorized",
-    "checkout-draft",
-    "closed",
-    "completed",
+    "checkout_draft",
+    "collected",
+    "delivered",
     "draft",
     "expired",
     "failed",
-    "fulfilled",
-    "on-hold",
-    "on_hold",
-    "open",
-    "paid",
-    "partially_paid",
-    "partially_refunded",
-    "pending",
-    "processing",
+    "picked_up",
     "refunded",
-    "shipped",
+    "returned",
+    "void",
 ];
 
-/// Statuses of fulfillments. Other statuses are hidden from clients without `pii:read`.
-pub(super) const FULFILLMENT: &[&str] = &[
+/// Statuses of orders that are open although no parcel is: the customer waits for goods, or the company for the payment.
+const OPEN: [&str; 36] = [
     "attempted_delivery",
-    "canceled",
-    "cancelled",
-    "completed",
+    "authorized",
+    "awaiting_fulfillment",
+    "awaiting_payment",
+    "awaiting_pickup",
+    "awaiting_shipment",
+    "backorder",
+    "backordered",
     "confirmed",
-    "delivered",
-    "error",
-    "failed",
-    "failure",
-    "fulfilled",
+    "dispatched",
+    "in_process",
+    "in_production",
+    "in_progress",
     "in_transit",
-    "label_printed",
-    "label_purchased",
+    "on_hold",
     "open",
     "out_for_delivery",
     "packed",
     "partial",
+    "partially_fulfilled",
+    "partially_paid",
+    "partially_shipped",
+    "payment_pending",
     "pending",
-    "picked_up",
-    "prepared",
-    "proposed",
+    "pending_payment",
+    "placed",
+    "pre_order",
+    "preorder",
+    "preparing",
+    "processing",
+    "ready",
     "ready_for_pickup",
-    "reserved",
-    "restocked",
-    "returned",
+    "ready_to_ship",
+    "scheduled",
     "shipped",
-    "success",
     "unfulfilled",
 ];
+
+/// Other statuses of orders. They do not decide whether an order is open.
+const OTHER: [&str; 5] = [
+    "closed",
+    "completed",
+    "fulfilled",
+    "paid",
+    "partially_refunded",
+];
+
+/// Statuses of parcels that are not open: the customer has the goods, or is not to get this parcel.
+const CLOSED_PARCEL: [&str; 10] = [
+    "canceled",
+    "cancelled",
+    "collected",
+    "completed",
+    "delivered",
+    "error",
+    "picked_up",
+    "restocked",
+    "returned",
+    "voided",
+];
+
+/// Other statuses of parcels. A parcel with one of them, with any status of [`OPEN`], or with an unknown one is open until it has
+/// a time of delivery.
+const OPEN_PARCEL: [&str; 11] = [
+    "accepted",
+    "failed",
+    "failure",
+    "fulfilled",
+    "label_printed",
+    "label_purchased",
+    "pre_transit",
+    "prepared",
+    "proposed",
+    "reserved",
+    "success",
+];
+
+/// Statuses of orders. Other statuses are hidden from clients without `pii:read`.
+pub(super) const ORDER: &[&[&str]] = &[&CLOSED, &OPEN, &OTHER];
+
+/// Statuses of fulfillments. Other statuses are hidden from clients without `pii:read`.
+pub(super) const FULFILLMENT: &[&[&str]] = &[&CLOSED_PARCEL, &OPEN_PARCEL, &OPEN];
+
+/// Returns the form in which statuses are compared: in lowercase, with `_` for `-` and whitespace.
+pub(super) fn normal_status(status: &str) -> String {
+    let separated = |c: char| {
+        if c == '-' || c.is_whitespace() {
+            '_'
+        } else {
+            c
+        }
+    };
+    let status = status.trim().chars().map(separated);
+    status.flat_map(char::to_lowercase).collect()
+}
 
 /// Returns `canceled` or `voided` if the status of a purchase or return means that. Such an order is shown, but no figure counts
 /// it.
@@ -68,4 +127,23 @@ pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
         "voided" => Some("voided"),
         _ => None,
     }
+}
+
+/// Returns whether the statuses of a purchase and of its parcels say that it is open.
+pub(super) fn is_open(purchase: &Map) -> bool {
+    let status = purchase.text("status").map(normal_status);
+    let is_one_of = |known: &[&str]| {
+        let status = status.as_deref();
+        status.is_some_and(|status| known.contains(&status))
+    };
+    let parcels = purchase.list("fulfillments").iter();
+    let mut parcels = parcels.filter_map(Value::as_map);
+    !is_one_of(&CLOSED) && (is_one_of(&OPEN) || parcels.any(is_open_parcel))
+}
+
+/// Returns whether a parcel is on its way to the customer, or will be.
+fn is_open_parcel(parcel: &Map) -> bool {
+    let status = parcel.text("status").map(normal_status);
+    let is_closed = status.is_some_and(|status| CLOSED_PARCEL.contains(&status.as_str()));
+    parcel.text("delivered_at").is_none() && !is_closed
 }

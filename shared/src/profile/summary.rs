@@ -6,11 +6,13 @@ use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde::Serialize;
 
 use super::{
-    Personal, View,
+    HistoryItem, Personal, View,
+    accounts::{Account, accounts},
     attributes::{self, Categories},
     channel::{channel, is_known_channel, normal_channel},
     money::{Money, currency, paid, scaled},
     newest_file,
+    open_orders::open_orders,
     product::{self, Product, ProductReference},
     recency::{ENGAGED_DAYS, is_within},
     status::cancellation,
@@ -165,6 +167,10 @@ pub struct Summary {
     pub top_categories: Vec<Top>,
     /// The brands with the most items bought, at most 5.
     pub top_brands: Vec<Top>,
+    /// The newest open orders of the last 90 days, newest first, at most 5.
+    pub open_orders: Vec<HistoryItem>,
+    /// The company's accounts in the events, sorted by channel and name, at most 50. Empty without `pii:read`.
+    pub accounts: Vec<Account>,
     /// The names of the customer's segments.
     pub segments: BTreeSet<String>,
     /// The time of the newest file that the figures are computed from.
@@ -359,6 +365,8 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
         top_products: most_bought(events, view),
         top_categories: Vec::new(),
         top_brands: Vec::new(),
+        open_orders: open_orders(events, view),
+        accounts: accounts(events, view),
         segments: BTreeSet::new(),
         as_of: newest_file(events.iter().copied()),
         employee: attributes::is_employee(categories),

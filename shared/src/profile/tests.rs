@@ -8,6 +8,7 @@ mod document;
 mod figures;
 mod history;
 mod notes;
+mod open_orders;
 mod segments;
 mod subscriptions;
 mod versions;
@@ -104,9 +105,14 @@ fn link(from: u8, to: u8, written: u8) -> Item {
     )
 }
 
+const AGENT: note::Writer<'static> = note::Writer {
+    subject: "agent",
+    name: None,
+};
+
 fn note(owner: u8, n: u8) -> Item {
     let uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0000 | u128::from(n));
-    let data = note::data(&note::NoteText::new("Call back").unwrap(), "agent", false);
+    let data = note::data(&note::NoteText::new("Call back").unwrap(), AGENT, false);
     Item {
         identity: identity(owner).0,
         key: SortKey::Note(uuid),

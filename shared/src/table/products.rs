@@ -27,7 +27,8 @@ pub struct Products {
 }
 
 impl Products {
-    /// Adds a `product` to every line whose product is known, and names the summary's products, categories and brands.
+    /// Adds a `product` to every line whose product is known, also in the summary's open orders, and names the summary's
+    /// products, categories and brands.
     /// Products that are not in memory are read together, 100 per request.
     ///
     /// # Errors
@@ -38,7 +39,9 @@ impl Products {
         items: &mut [HistoryItem],
         summary: Option<&mut Summary>,
     ) -> Result<(), TableError> {
-        let lines = items.iter().flat_map(HistoryItem::references);
+        let open = summary.as_deref();
+        let open = open.into_iter().flat_map(|summary| &summary.open_orders);
+        let lines = items.iter().chain(open).flat_map(HistoryItem::references);
         let mut wanted: BTreeSet<_> = lines.map(ProductReference::partition).collect();
         if let Some(summary) = &summary {
             let top = summary.top_products.iter();
@@ -48,6 +51,9 @@ impl Products {
         let product_of = |reference: &ProductReference| known.get(&reference.partition());
         if let Some(summary) = summary {
             summary.rank(|top| product_of(&top.reference));
+            for order in &mut summary.open_orders {
+                order.add_products(product_of);
+            }
         }
         for item in items {
             item.add_products(product_of);

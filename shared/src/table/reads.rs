@@ -1,15 +1,19 @@
 //! Reads an identity's events in either order, all of its items, the items under one key, and the plans of imports.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Consistency, Fields, Items, MAX_PAGES, Order, Range, Table, TableError, attribute};
-use crate::model::{
-    identity::IdentityId,
-    item::Item,
-    keys::{self, SortKey},
-    time::Instant,
-    value::Map,
-    version::ImportId,
+use super::{
+    Consistency, Fields, Items, MAX_GET, MAX_PAGES, Order, Range, Table, TableError, attribute,
+};
+use crate::{
+    model::{
+        identity::IdentityId,
+        item::Item,
+        keys::{self, SortKey},
+        time::Instant,
+        version::{ImportId, Version},
+    },
+    profile::provenance::Files,
 };
 
 /// The events to read, and their order.
@@ -98,25 +102,32 @@ impl Table {
         Ok(after(position, limit, self.query(id, range).await?))
     }
 
-    /// Reads the plans of at most 100 imports. Plans that are no longer stored are missing.
+    /// Reads the plans of the imports that wrote these versions, at most 100 imports per request. Plans that are no longer
+    /// stored are missing.
     ///
     /// # Errors
     /// The table cannot be read.
-    pub async fn plans(&self, imports: &[ImportId]) -> Result<BTreeMap<ImportId, Map>, TableError> {
-        if imports.is_empty() {
-            return Ok(BTreeMap::new());
+    pub async fn files(
+        &self,
+        versions: impl IntoIterator<Item = Version>,
+    ) -> Result<Files, TableError> {
+        let imports: BTreeSet<_> = versions.into_iter().map(|v| v.import()).collect();
+        let imports: Vec<_> = imports.into_iter().collect();
+        let mut plans = BTreeMap::new();
+        for chunk in imports.chunks(MAX_GET) {
+            let keys = chunk
+                .iter()
+                .map(|import| attribute::key(&keys::import(*import), keys::IMPORT))
+                .collect();
+            let (rows, _) = self.get_all(keys, Consistency::Eventual).await?;
+            let mut found: HashMap<_, _> = rows
+                .into_iter()
+                .filter_map(attribute::partition_and_data)
+                .collect();
+            let plan = |import: &ImportId| Some((*import, found.remove(&keys::import(*import))?));
+            plans.extend(chunk.iter().filter_map(plan));
         }
-        let keys = imports
-            .iter()
-            .map(|import| attribute::key(&keys::import(*import), keys::IMPORT))
-            .collect();
-        let (rows, _) = self.get_all(keys, Consistency::Eventual).await?;
-        let mut found: HashMap<_, _> = rows
-            .into_iter()
-            .filter_map(attribute::partition_and_data)
-            .collect();
-        let plan = |import: &ImportId| Some((*import, found.remove(&keys::import(*import))?));
-        Ok(imports.iter().filter_map(plan).collect())
+        Ok(Files::new(plans))
     }
 
     /// Reads the items under `key` in the partitions of at most 100 identities, consistently. Expired items are left

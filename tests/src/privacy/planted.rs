@@ -3,7 +3,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Map, Value, json};
 use shared::{
-    model::keys::EventType,
+    model::{keys::EventType, time::Instant},
     profile::redact::{self, Rule},
 };
 
@@ -74,6 +74,8 @@ pub(super) fn planted(fields: redact::Fields) -> Value {
             (_, Rule::Currency) => json!("AUD"),
             (_, Rule::Channel) => json!("WhatsApp"),
             (_, Rule::OneOf(names)) => json!(names[0]),
+            // The first list has statuses of closed orders. An open one is in the summary too.
+            (_, Rule::Status(lists)) => json!(lists[1][0]),
         };
         object.insert((*name).to_owned(), value);
     }
@@ -86,6 +88,10 @@ pub(super) fn planted_events(link: &Value) -> Vec<(EventType, Value)> {
         let mut row = planted(redact::event_fields(kind));
         row["link"] = link.clone();
         row["action_at"] = AT.into();
+        if kind == EventType::Purchase {
+            // Recent, so that the summary contains it as an open order.
+            row["action_at"] = Instant::now().to_string().into();
+        }
         if kind == EventType::Return {
             let line = &mut row["products"][0];
             (line["price_paid"], line["quantity"]) = (json!(-1), json!(-1));

@@ -7,6 +7,48 @@ use serde_json::{Value, json};
 use crate::support::shared::SharedApp;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn names_the_file_of_each_value() {
+    let app = SharedApp::get().await;
+    let link = json!({"mobile": "5550106"});
+    let rows = [("crm", "Hobart"), ("pos", "Perth"), ("web", "Hobart")];
+    for (at, (source, city)) in rows.into_iter().enumerate() {
+        let row = json!({"link": link, "city": city, "updated_at": format!("2026-01-0{}T00:00:00Z", 9 - at)});
+        let key = format!("drop/customer_record/{source}/provenance.ndjson");
+        app.import(&key, &row.to_string()).await;
+    }
+    let order = json!({"link": link, "action_at": "2026-01-01T00:00:00Z", "type": "physical", "purchase_id": "1", "products": []});
+    app.import("drop/purchase/pos/provenance.ndjson", &order.to_string())
+        .await;
+    let (_, profile) = app.lookup(link).await;
+    let city = &profile["attributes"]["address"][0];
+    assert_eq!(
+        (&city["name"], city.get("provenance")),
+        (&json!("city"), None)
+    );
+    assert_eq!(city["also"][0].get("provenance"), None);
+    let path = format!("/profiles/{}/attributes", profile["id"].as_str().unwrap());
+    let (_, page) = app.get(&format!("{path}?category=address")).await;
+    let item = &page["items"][0];
+    let file = |provenance: &Value| provenance["file"].as_str().unwrap().to_owned();
+    assert_eq!(
+        file(&item["provenance"]),
+        "drop/customer_record/crm/provenance.ndjson"
+    );
+    let also = item["also"].as_array().unwrap();
+    assert_eq!(also.len(), 1, "{item}");
+    assert_eq!(
+        file(&also[0]["provenance"]),
+        "drop/customer_record/pos/provenance.ndjson"
+    );
+    assert_eq!(item["provenance"]["import"].as_str().unwrap().len(), 16);
+    assert!(item["provenance"]["last_modified"].is_string());
+    let (_, figures) = app.get(&format!("{path}?category=figures")).await;
+    for figure in figures["items"].as_array().unwrap() {
+        assert_eq!(figure.get("provenance"), Some(&Value::Null), "{figure}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_many_interests() {
     let app = SharedApp::get().await;
     let attributes: BTreeMap<_, _> = (0..1_500)

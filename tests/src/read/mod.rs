@@ -5,6 +5,7 @@ mod attributes;
 mod figures;
 mod history;
 mod identifiers;
+mod open_orders;
 mod profile;
 mod requests;
 mod responses;

@@ -14,6 +14,7 @@ use kind::kind;
 use super::{
     Personal, State, Summary, View,
     money::Money,
+    provenance::{Files, Origin},
     redact::{self, Rule},
 };
 use crate::model::{
@@ -21,6 +22,7 @@ use crate::model::{
     keys::SortKey,
     time::Instant,
     value::{Map, Value, decimal},
+    version::Version,
 };
 
 /// An attribute as the API returns it.
@@ -43,6 +45,26 @@ pub struct Attribute {
     /// Different values from older claims, newest first. Each pair of value and source occurs once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Also>,
+    /// The file of the value. Only pages of attributes contain it.
+    #[serde(skip_serializing_if = "Origin::is_unread")]
+    pub provenance: Origin,
+}
+
+impl Attribute {
+    /// Returns the versions of the items that the values come from.
+    pub fn versions(&self) -> impl Iterator<Item = Version> {
+        let others = self.also.iter().map(|also| &also.provenance);
+        let all = std::iter::once(&self.provenance).chain(others);
+        all.filter_map(Origin::version)
+    }
+
+    /// Adds the file of each value. `files` contains the plans of the imports of [`Self::versions`].
+    pub fn add_provenance(&mut self, files: &Files, view: &View<'_>) {
+        self.provenance.read(files, view);
+        for also in &mut self.also {
+            also.provenance.read(files, view);
+        }
+    }
 }
 
 /// Another value of an attribute, from an older claim.
@@ -54,6 +76,9 @@ pub struct Also {
     pub source: String,
     /// The time of the value, as in [`Attribute::as_of`].
     pub as_of: Option<Instant>,
+    /// The file of the value, as in [`Attribute::provenance`].
+    #[serde(skip_serializing_if = "Origin::is_unread")]
+    pub provenance: Origin,
 }
 
 /// The source of the computed figures.
@@ -184,8 +209,10 @@ fn attribute(newest: &Claim<'_>, older: &[Claim<'_>], view: &View<'_>) -> Attrib
                 value: show(claim),
                 source: claim.source.to_owned(),
                 as_of: source_time(claim.item),
+                provenance: Origin::Unread(claim.item.version),
             })
             .collect(),
+        provenance: Origin::Unread(newest.item.version),
     }
 }
 
@@ -199,6 +226,7 @@ pub(super) fn figures(summary: &Summary, now: Instant) -> Vec<Attribute> {
         source: SYSTEM.to_owned(),
         as_of: summary.as_of,
         also: Vec::new(),
+        provenance: Origin::Unread(None),
     };
     let number =
         |name: &str, value: String| figure(name.to_owned(), "number", Value::Number(value));

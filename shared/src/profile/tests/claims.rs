@@ -520,3 +520,41 @@ fn hides_attributes_without_the_scope() {
     assert_eq!((all.len(), redacted), (8, 0));
     assert!(!all.values().any(|value| *value == hidden));
 }
+
+#[test]
+fn values_name_their_files() {
+    use crate::profile::provenance::Files;
+    let items = [
+        given("a", "model", 9, &[("score", "high".into())]),
+        given("b", "model", 8, &[("score", "low".into())]),
+    ];
+    let own = version(9).import();
+    let plan = map(&[("key", "drop/attributes/a/vera.ndjson".into())]);
+    let files = Files::new([(own, plan)].into());
+    let expired = Files::default();
+    let shown = |files: &Files, personal| {
+        let view = View { personal, ..view() };
+        let mut score = categories(&items)["model"][0].clone();
+        assert_eq!(score.versions().count(), 2);
+        score.add_provenance(files, &view);
+        serde_json::to_value(&score).unwrap()
+    };
+    let found = shown(&files, true);
+    let expected = serde_json::json!({
+        "import": own.to_string(),
+        "file": "drop/attributes/a/vera.ndjson",
+        "last_modified": "2023-11-14T22:13:29Z",
+    });
+    assert_eq!(found["provenance"], expected);
+    assert_eq!(found["also"][0]["provenance"]["file"], expected["file"]);
+    let redacted = &shown(&files, false)["provenance"]["file"];
+    assert_eq!(*redacted, serde_json::json!({"redacted": true}));
+    for personal in [true, false] {
+        let file = shown(&expired, personal)["provenance"]["file"].clone();
+        assert_eq!(file, serde_json::Value::Null);
+    }
+    // The document of a profile contains no files.
+    let unread = serde_json::to_value(&categories(&items)["model"][0]).unwrap();
+    assert_eq!(unread.get("provenance"), None);
+    assert_eq!(unread["also"][0].get("provenance"), None);
+}

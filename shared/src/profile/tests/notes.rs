@@ -14,7 +14,7 @@ fn written(n: u64, pinned: bool) -> Item {
     let text = NoteText::new(&format!("Note {n}")).unwrap();
     Item {
         key: SortKey::Note(uuid(n)),
-        data: note::data(&text, "agent", pinned),
+        data: note::data(&text, AGENT, pinned),
         ..note(0, 0)
     }
 }
@@ -54,6 +54,43 @@ fn a_note_is_as_it_was_written() {
     for no_id in ["", "x.y", &uuid(5).to_string()] {
         assert_eq!(parse_id(no_id), None, "{no_id}");
     }
+}
+
+#[test]
+fn writers_are_named_if_their_tokens_name_them() {
+    let text = NoteText::new("Call").unwrap();
+    let named = note::Writer {
+        subject: "agent",
+        name: Some("Vera"),
+    };
+    let mut item = written(5, false);
+    item.data = note::data(&text, named, false);
+    let shown = |item: &Item| Note::new(item, &view()).unwrap();
+    let note = shown(&item);
+    assert_eq!(note.author_name.as_deref(), Some("Vera"));
+    assert_eq!((note.updated_by, note.updated_by_name), (None, None));
+    let editor = |item: &mut Item, writer| note::set_editor(&mut item.data, writer, at(9));
+    editor(&mut item, named);
+    let note = shown(&item);
+    assert_eq!(
+        (note.updated_by_name.as_deref(), note.updated_at),
+        (Some("Vera"), at(9))
+    );
+    // The next editor's token has no name, and the previous name goes.
+    editor(&mut item, AGENT);
+    let note = shown(&item);
+    assert_eq!(
+        (note.updated_by.as_deref(), note.updated_by_name),
+        (Some("agent"), None)
+    );
+    assert_eq!(note.author_name.as_deref(), Some("Vera"));
+    let listed = |name: &&str| note::WRITER_FIELDS.contains(name);
+    let kept = item
+        .data
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| !listed(name));
+    assert!(kept.eq(["text", "updated_at"]));
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Contract {
             // Of free text, redaction shows the common values.
             let can_be_hidden = match rule {
                 Some(Rule::Hidden) => true,
-                Some(Rule::OneOf(_)) => matches!(field.kind, Kind::Text),
+                Some(Rule::OneOf(_) | Rule::Status(_)) => matches!(field.kind, Kind::Text),
                 _ => false,
             };
             assert_eq!(is_hidden, can_be_hidden, "{path}");
