@@ -132,6 +132,18 @@ async fn checks_every_principal() {
         (
             "profile-read",
             "GET",
+            format!("/profiles/{id}/attributes"),
+            Value::Null,
+        ),
+        (
+            "profile-read",
+            "POST",
+            format!("/profiles/{id}/attributes/search"),
+            json!({"text": "name"}),
+        ),
+        (
+            "profile-read",
+            "GET",
             format!("/profiles/{id}/notes"),
             Value::Null,
         ),

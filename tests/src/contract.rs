@@ -230,6 +230,20 @@ async fn responses_match_contract() {
             assert_eq!(answer, status);
         }
     }
+    let route = "/profiles/{id}/attributes/search";
+    let path = format!("/profiles/{id}/attributes/search");
+    for (body, status) in [
+        (json!({"text": "knit", "category": "interests"}), 200),
+        (json!({"text": "jane", "limit": 1}), 200),
+        (json!({"text": "_"}), 400),
+        (json!({"text": "jane", "cursor": "x"}), 400),
+    ] {
+        let (answer, ..) = ask("POST", route, path.clone(), &[], Some(body)).await;
+        assert_eq!(answer, status);
+    }
+    let other = format!("/profiles/{unknown}/attributes/search");
+    ask("POST", route, other, &[], Some(json!({"text": "a"}))).await;
+    ask("POST", route, path, &[], None).await;
     let events = profile["history"]["items"].as_array().unwrap();
     assert_eq!(events.len(), 6);
     let route = "/profiles/{id}/history/{eventId}";

@@ -1,24 +1,30 @@
-//! Returns attributes in pages, for categories with more attributes than a profile shows.
+//! Returns attributes in pages, for categories with more attributes than a profile shows, and searches them.
 
 use std::num::NonZeroUsize;
 
 use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
+use serde_json::{Map, Value as Json};
 use shared::{
     http::{self, Call, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
-        Page,
-        attributes::page::{self, Paged, Position, Wanted},
-        attributes_cursor,
+        DEFAULT_LIMIT, MAX_LIMIT, Page,
+        attributes::{
+            page::{self, Paged, Position, Wanted},
+            search::Search,
+        },
         cursor::{self, Listing},
     },
-    table::reader::{self, Notes},
+    table::{
+        Consistency,
+        reader::{self, Notes},
+    },
 };
 
 use crate::consistency;
 
-/// The maximum number of characters in a category's name.
+/// The maximum number of characters in a category's name and in the text of a search.
 const MAX_CHARS: usize = 256;
 
 /// A page of attributes as the API returns it.
@@ -31,7 +37,90 @@ struct AttributePage {
     attributes_redacted: Option<NonZeroUsize>,
 }
 
-/// Returns a page of all attributes, or of one category, sorted by category, and strongest first in each.
+/// The requested page.
+struct Request {
+    /// Only attributes of this category.
+    category: Option<String>,
+    /// Only attributes that this search finds.
+    search: Option<Search>,
+    limit: usize,
+    cursor: Option<String>,
+    consistency: Consistency,
+}
+
+impl Request {
+    /// Parses the parameters of a list.
+    fn of_query(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+        let category = parameters.get("category").map(str::to_owned);
+        if !category.as_deref().is_none_or(is_text) {
+            let detail = "`category` must be 1 to 256 characters without control characters.";
+            return Err(Problem::invalid_parameter("category", detail));
+        }
+        Ok(Self {
+            category,
+            search: None,
+            limit: parameters.limit()?,
+            cursor: parameters.get("cursor").map(str::to_owned),
+            consistency: consistency(parameters)?,
+        })
+    }
+
+    /// Parses the body of a search. No other fields are allowed.
+    fn of_body(body: &Map<String, Json>) -> Result<Self, Problem> {
+        let mut request = Self {
+            category: None,
+            search: None,
+            limit: DEFAULT_LIMIT,
+            cursor: None,
+            consistency: Consistency::Eventual,
+        };
+        for (name, value) in body {
+            match name.as_str() {
+                "text" => request.search = Some(search(value)?),
+                "category" => request.category = Some(text("category", value)?.to_owned()),
+                "limit" => request.limit = limit(value)?,
+                "cursor" => {
+                    let cursor = value.as_str().ok_or_else(Problem::invalid_cursor)?;
+                    request.cursor = Some(cursor.to_owned());
+                }
+                unknown => {
+                    let detail = "The field is unknown. A search has the fields `text`, `category`, `limit` and `cursor`.";
+                    return Err(Problem::invalid_body(Some(unknown), detail));
+                }
+            }
+        }
+        match request.search {
+            Some(_) => Ok(request),
+            None => Err(text_is_invalid()),
+        }
+    }
+
+    /// Returns the listing that cursors of the request belong to, and its filters.
+    fn listing(&self) -> (Listing, String) {
+        let category = self.category.as_deref().unwrap_or_default();
+        match &self.search {
+            None => (Listing::Attributes, category.to_owned()),
+            // The separator is unambiguous because a category contains no control characters.
+            Some(search) => {
+                let filters = format!("{category}\u{1f}{}", search.canonical());
+                (Listing::AttributeSearch, filters)
+            }
+        }
+    }
+
+    /// Returns the position of the cursor.
+    fn position(&self) -> Result<Option<Position>, Problem> {
+        let (listing, filters) = self.listing();
+        let parse = |text: &String| {
+            let position = cursor::decode(listing, &filters, text).ok();
+            let position = position.as_deref().and_then(Position::parse);
+            position.ok_or_else(Problem::invalid_cursor)
+        };
+        self.cursor.as_ref().map(parse).transpose()
+    }
+}
+
+/// Handles `GET`: returns a page of all attributes, or of one category, sorted by category, and strongest first in each.
 ///
 /// # Errors
 /// A parameter is invalid, the profile does not exist, or the table cannot be read.
@@ -40,49 +129,55 @@ pub(crate) async fn page(
     id: &IdentityId,
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
-    let category = parameters.get("category");
-    let is_name = |name: &str| {
-        (1..=MAX_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    read(call, id, &Request::of_query(parameters)?).await
+}
+
+/// Handles `POST`: returns a page of the attributes that contain all words of a text, in the same order.
+///
+/// # Errors
+/// The body is invalid, the profile does not exist, or the table cannot be read.
+pub(crate) async fn search_page(
+    call: &Call<'_>,
+    id: &IdentityId,
+    body: &Map<String, Json>,
+) -> Result<Response<Body>, Problem> {
+    read(call, id, &Request::of_body(body)?).await
+}
+
+/// Reads the requested page.
+async fn read(
+    call: &Call<'_>,
+    id: &IdentityId,
+    request: &Request,
+) -> Result<Response<Body>, Problem> {
+    let wanted = Wanted {
+        category: request.category.as_deref(),
+        search: request.search.as_ref(),
+        after: request.position()?,
+        limit: request.limit,
     };
-    if !category.is_none_or(is_name) {
-        let detail = "`category` must be 1 to 256 characters without control characters.";
-        return Err(Problem::invalid_parameter("category", detail));
-    }
-    let listed = category.unwrap_or_default();
-    let after = parameters
-        .get("cursor")
-        .map(|text| position(listed, text))
-        .transpose()?;
-    let limit = parameters.limit()?;
-    let consistency = consistency(parameters)?;
-    let profile = reader::profile(&call.app.table, id, consistency, Notes::Skip).await?;
+    let table = &call.app.table;
+    let profile = reader::profile(table, id, request.consistency, Notes::Skip).await?;
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }
-    let wanted = Wanted {
-        category,
-        after,
-        limit,
-    };
     let view = call.view();
     let all = profile.attributes(&view);
     let mut selected = page::select(all.categories, &wanted);
-    let versions = selected
-        .items
-        .iter()
-        .flat_map(|paged| paged.attribute.versions());
-    let files = call.app.table.files(versions).await?;
+    let shown = selected.items.iter();
+    let versions = shown.flat_map(|paged| paged.attribute.versions());
+    let files = table.files(versions).await?;
     for paged in &mut selected.items {
         paged.attribute.add_provenance(&files, &view);
     }
     selected.has_more |= http::fit(&mut selected.items).is_some();
-    let last = selected
-        .items
-        .len()
-        .checked_sub(1)
-        .filter(|_| selected.has_more);
-    let position = last.and_then(|last| selected.position(last));
-    let next = position.map(|position| attributes_cursor(category, &position));
+    let last = selected.items.len().checked_sub(1);
+    let last = last.filter(|_| selected.has_more);
+    let next = last.and_then(|last| {
+        let position = selected.position(last)?.to_string();
+        let (listing, filters) = request.listing();
+        Some(cursor::encode(listing, &filters, &position))
+    });
     call.audit(&profile.closure.id(), "attributes");
     http::json(
         StatusCode::OK,
@@ -97,11 +192,124 @@ pub(crate) async fn page(
     )
 }
 
-/// Parses a cursor. `listed` is the category of the listing; empty for all categories.
-fn position(listed: &str, text: &str) -> Result<Position, Problem> {
-    let position = cursor::decode(Listing::Attributes, listed, text).ok();
-    position
-        .as_deref()
-        .and_then(Position::parse)
-        .ok_or_else(Problem::invalid_cursor)
+/// Returns whether a string can be a category or the text of a search.
+fn is_text(text: &str) -> bool {
+    (1..=MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// Parses a field of a body that is a string.
+fn text<'a>(field: &'static str, value: &'a Json) -> Result<&'a str, Problem> {
+    let text = value.as_str().filter(|text| is_text(text));
+    text.ok_or_else(|| {
+        let detail = format!(
+            "`{field}` must be a string of 1 to 256 characters without control characters."
+        );
+        Problem::invalid_body(Some(field), detail)
+    })
+}
+
+/// Parses the text of a search.
+fn search(value: &Json) -> Result<Search, Problem> {
+    let text = text("text", value)?;
+    let is_blank = |c: char| c == '_' || c.is_whitespace();
+    if text.chars().all(is_blank) {
+        return Err(text_is_invalid());
+    }
+    Ok(Search::new(text))
+}
+
+fn text_is_invalid() -> Problem {
+    let detail = "`text` must be a string with at least one word. Send 1 to 256 characters.";
+    Problem::invalid_body(Some("text"), detail)
+}
+
+/// Parses `limit`, 1 to 100.
+fn limit(value: &Json) -> Result<usize, Problem> {
+    let limit = value.as_u64().and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| {
+        let detail = format!("`limit` must be an integer from 1 to {MAX_LIMIT}.");
+        Problem::invalid_body(Some("limit"), detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::http::problem::Kind;
+
+    use super::*;
+
+    fn request(json: &str) -> Result<Request, Problem> {
+        let body: Map<String, Json> = serde_json::from_str(json).expect("JSON");
+        Request::of_body(&body)
+    }
+
+    #[test]
+    fn a_search_has_a_text() {
+        let all = r#"{"text":"Knit  WEAR","category":"interests","limit":100}"#;
+        let request = request(all).expect("all are fields");
+        assert_eq!(request.category.as_deref(), Some("interests"));
+        assert_eq!(
+            (request.search, request.limit),
+            (Some(Search::new("knit wear")), 100)
+        );
+    }
+
+    #[test]
+    fn invalid_fields_are_named() {
+        let long = format!(r#"{{"text":"{}"}}"#, "x".repeat(257));
+        for (json, field) in [
+            ("{}", "text"),
+            (r#"{"category":"a"}"#, "text"),
+            (r#"{"text":""}"#, "text"),
+            (r#"{"text":"  _ "}"#, "text"),
+            (r#"{"text":"a\u0007"}"#, "text"),
+            (r#"{"text":["a"]}"#, "text"),
+            (r#"{"text":null}"#, "text"),
+            (long.as_str(), "text"),
+            (r#"{"text":"a","category":""}"#, "category"),
+            (r#"{"text":"a","category":1}"#, "category"),
+            (r#"{"text":"a","limit":0}"#, "limit"),
+            (r#"{"text":"a","limit":101}"#, "limit"),
+            (r#"{"text":"a","limit":1.5}"#, "limit"),
+            (r#"{"text":"a","limit":"5"}"#, "limit"),
+            (r#"{"text":"a","consistent":true}"#, "consistent"),
+        ] {
+            let problem = request(json).err().expect(json);
+            assert_eq!(problem.kind(), Kind::INVALID_BODY, "{json}");
+            let document = format!("{:?}", problem.respond("r").body());
+            let named = format!(r#"\"field\":\"{field}\""#);
+            assert!(document.contains(&named), "{json}: {document}");
+        }
+        let cursor = request(r#"{"text":"a","cursor":1}"#)
+            .err()
+            .expect("a number");
+        assert_eq!(cursor.kind(), Kind::INVALID_CURSOR);
+    }
+
+    #[test]
+    fn cursors_belong_to_text_and_category() {
+        let of = |json: &str, cursor: Option<String>| {
+            let mut request = request(json).expect(json);
+            request.cursor = cursor;
+            request
+        };
+        let vera = r#"{"text":"Vera"}"#;
+        let (listing, filters) = of(vera, None).listing();
+        let position = Position::after(1, "a", "b").to_string();
+        let cursor = cursor::encode(listing, &filters, &position);
+        let is_taken = |json| of(json, Some(cursor.clone())).position().is_ok();
+        assert!(is_taken(vera) && is_taken(r#"{"text":" vera","limit":5}"#));
+        for other in [
+            r#"{"text":"Ver"}"#,
+            r#"{"text":"Vera Lindt"}"#,
+            r#"{"text":"Vera","category":"a"}"#,
+            r#"{"text":"a","category":"Vera"}"#,
+        ] {
+            assert!(!is_taken(other), "{other}");
+        }
+        let bytes = data_encoding::BASE64URL_NOPAD.decode(cursor.as_bytes());
+        let bytes = bytes.expect("base64").to_ascii_lowercase();
+        assert!(!bytes.windows(4).any(|part| part == b"vera"));
+    }
 }

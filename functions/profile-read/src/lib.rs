@@ -56,6 +56,11 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
             let parameters = call.parameters(&known)?;
             attributes::page(&call, &call.profile_id()?, &parameters).await
         }
+        "POST /profiles/{id}/attributes/search" => {
+            call.parameters(&[])?;
+            let body = http::body(call.request)?;
+            attributes::search_page(&call, &call.profile_id()?, &body).await
+        }
         "GET /profiles/{id}/export" => {
             call.principal.require(Scope::PiiRead)?;
             let parameters = call.parameters(&["limit", "cursor"])?;

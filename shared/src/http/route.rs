@@ -45,6 +45,9 @@ impl Route {
                 "/profiles/{id}/history/{eventId}".to_owned(),
                 &[(1, "id"), (3, "eventId")],
             ),
+            ["profiles", _, "attributes", "search"] => {
+                ("/profiles/{id}/attributes/search".to_owned(), &[(1, "id")])
+            }
             _ => (path.to_owned(), &[]),
         };
         let parameters = names
@@ -87,6 +90,12 @@ mod tests {
             (
                 "/profiles/a/history/b",
                 "/profiles/{id}/history/{eventId}",
+                "a",
+                "",
+            ),
+            (
+                "/profiles/a/attributes/search",
+                "/profiles/{id}/attributes/search",
                 "a",
                 "",
             ),

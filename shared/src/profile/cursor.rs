@@ -22,6 +22,8 @@ pub enum Listing {
     Attributes = 3,
     /// A profile's data export; the position is an identity and a sort key.
     Export = 4,
+    /// The attributes that a search finds; the position is a category and a name.
+    AttributeSearch = 5,
 }
 
 /// The string is not a cursor of this listing with these filters.

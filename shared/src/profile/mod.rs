@@ -360,10 +360,8 @@ impl Profile {
                     listed.truncate(MAX_LIMIT);
                     let name = listed.last().map_or("", |last| &last.name);
                     let position = Position::after(MAX_LIMIT, category, name);
-                    attributes_next.insert(
-                        category.clone(),
-                        attributes_cursor(Some(category), &position),
-                    );
+                    attributes_next
+                        .insert(category.clone(), attributes_cursor(category, &position));
                 }
             }
         }
@@ -447,10 +445,9 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
     listed.extend(attributes::figures(summary, view.now));
 }
 
-/// Returns the cursor of a position in the listing of one category, or of all categories.
-pub fn attributes_cursor(listed: Option<&str>, position: &Position) -> String {
-    let position = position.to_string();
-    cursor::encode(Listing::Attributes, listed.unwrap_or_default(), &position)
+/// Returns the cursor of a position in the listing of one category.
+fn attributes_cursor(category: &str, position: &Position) -> String {
+    cursor::encode(Listing::Attributes, category, &position.to_string())
 }
 
 /// Returns the time when the newest file of the items was last modified.

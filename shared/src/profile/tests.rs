@@ -3,6 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod attribute_pages;
 mod claims;
 mod document;
 mod figures;

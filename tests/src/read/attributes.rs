@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::shared::SharedApp;
+use crate::support::{api::problem_of, shared::SharedApp};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_the_file_of_each_value() {
@@ -45,6 +45,93 @@ async fn names_the_file_of_each_value() {
     let (_, figures) = app.get(&format!("{path}?category=figures")).await;
     for figure in figures["items"].as_array().unwrap() {
         assert_eq!(figure.get("provenance"), Some(&Value::Null), "{figure}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn finds_attributes_by_words() {
+    let app = SharedApp::get().await;
+    let link = json!({"mobile": "5550107"});
+    let attributes: BTreeMap<_, _> = (0..120)
+        .map(|n| {
+            let sure = json!({"value": true, "confidence": f64::from(n) / 100.0});
+            (format!("interests.rib_crew_{n:03}"), sure)
+        })
+        .collect();
+    let row = json!({"link": link, "attributes": attributes});
+    app.import("drop/attributes/crm/search.ndjson", &row.to_string())
+        .await;
+    let row =
+        json!({"link": link, "first_name": "Zoë", "last_name": "Ribeiro", "city": "São Paulo"});
+    app.import("drop/customer_record/crm/search.ndjson", &row.to_string())
+        .await;
+    let (_, profile) = app.lookup(link).await;
+    let path = format!(
+        "/profiles/{}/attributes/search",
+        profile["id"].as_str().unwrap()
+    );
+    let search = async |body: &Value| {
+        let request = reqwest::Client::new().post(app.url(&path)).json(body);
+        app.send(request).await
+    };
+    let names = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    for (text, expected) in [
+        ("sao", vec!["city"]),
+        ("ZOE", vec!["first_name"]),
+        ("rib 007", vec!["rib_crew_007"]),
+        ("customer rib", vec!["last_name"]),
+        ("nobody", vec![]),
+    ] {
+        let (status, page) = search(&json!({"text": text})).await;
+        assert_eq!(
+            (status.as_u16(), names(&page)),
+            (200, expected.iter().map(|&name| name.to_owned()).collect()),
+            "{text}"
+        );
+    }
+    let (_, city) = search(&json!({"text": "sao"})).await;
+    let file = &city["items"][0]["provenance"]["file"];
+    assert_eq!(*file, "drop/customer_record/crm/search.ndjson");
+
+    // All pages, the strongest first.
+    let mut body = json!({"text": "Rib crew", "category": "interests", "limit": 50});
+    let mut seen = Vec::new();
+    loop {
+        let (status, page) = search(&body).await;
+        assert_eq!(status, 200, "{page}");
+        seen.extend(names(&page));
+        if page["next"].is_null() {
+            break;
+        }
+        body["cursor"] = page["next"].clone();
+    }
+    let expected: Vec<_> = (0..120).rev().map(|n| format!("rib_crew_{n:03}")).collect();
+    assert_eq!(seen, expected);
+    let cursor = body["cursor"].as_str().unwrap();
+    for other in [
+        json!({"text": "rib", "category": "interests", "cursor": cursor}),
+        json!({"text": "rib crew", "cursor": cursor}),
+    ] {
+        let (status, problem) = search(&other).await;
+        let slug = problem_of(&problem).0;
+        assert_eq!((status.as_u16(), slug.as_str()), (400, "invalid-cursor"));
+    }
+    let listing = path.replace("/search", &format!("?category=interests&cursor={cursor}"));
+    assert_eq!(app.problem(&listing, 400).await.0, "invalid-cursor");
+    for (body, field) in [
+        (json!({}), "text"),
+        (json!({"text": "a\u{7}"}), "text"),
+        (json!({"text": "a", "words": 1}), "words"),
+        (json!({"text": "a", "limit": 0}), "limit"),
+    ] {
+        let (status, problem) = search(&body).await;
+        let expected = ("invalid-body".to_owned(), Some(field.to_owned()));
+        assert_eq!((status.as_u16(), problem_of(&problem)), (400, expected));
     }
 }
 

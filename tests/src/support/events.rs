@@ -32,7 +32,7 @@ fn matched(path: &str) -> (String, Value) {
         let name = match (at, path.split('/').nth(3)) {
             (2, _) if segment != "lookup" => "id",
             (4, Some("notes")) => "noteId",
-            (4, _) => "eventId",
+            (4, Some("history")) => "eventId",
             _ => {
                 route += &format!("/{segment}");
                 continue;

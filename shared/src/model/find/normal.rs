@@ -115,6 +115,13 @@ pub(super) fn order_form(order: &str) -> Option<String> {
     (!form.is_empty()).then_some(form)
 }
 
+/// Returns a text without case, accents and invisible characters, decomposed (NFKD).
+pub fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    fold(text, |c| folded.push(c));
+    folded
+}
+
 /// The words of a text, separated by spaces.
 #[derive(Default)]
 struct Words {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 mod kind;
 pub mod page;
+pub mod search;
 
 use kind::kind;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Attribute, Categories};
+use super::{Attribute, Categories, search::Search};
 use crate::model::identity::base32;
 
 /// The position after an attribute in a listing. It contains a hash instead of the name. A name can be long or personal, and a
@@ -68,6 +68,8 @@ fn position_hash(category: &str, name: &str) -> String {
 pub struct Wanted<'a> {
     /// Only attributes of this category.
     pub category: Option<&'a str>,
+    /// Only attributes that this search finds.
+    pub search: Option<&'a Search>,
     /// Only attributes after this position.
     pub after: Option<Position>,
     /// The maximum number of attributes.
@@ -117,9 +119,11 @@ pub fn select(categories: Categories, wanted: &Wanted<'_>) -> Selected {
         })
     });
     let is_wanted = |paged: &Paged| {
-        wanted
+        let is_listed = wanted
             .category
-            .is_none_or(|category| paged.category == category)
+            .is_none_or(|category| paged.category == category);
+        let search = wanted.search;
+        is_listed && search.is_none_or(|search| search.finds(&paged.category, &paged.attribute))
     };
     let mut listed: Vec<_> = all.filter(is_wanted).collect();
     let start = wanted
