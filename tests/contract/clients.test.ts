@@ -105,6 +105,9 @@ test("reads values of attributes and their categories", async () => {
   assert.equal(values.get("number"), 12.5);
   assert.equal(values.get("flag"), true);
   assert.deepEqual(values.get("list"), ["a", 1, false]);
+  const body = { text: "KINDS scored" };
+  const found = unwrap(await api.POST("/profiles/{id}/attributes/search", { params: { path: { id } }, body }));
+  assert.deepEqual(found.items.map((item) => [item.value, item.confidence]), [["knitwear", 1.4]]);
 });
 
 test("leaves, changes and deletes a note", async () => {

@@ -21,9 +21,10 @@ import customer_profiles.models as models
 from client import ApiError, connect, expect, export_lines, history_pages, leave_note
 from customer_profiles.api.history import list_history
 from customer_profiles.api.notes import delete_note, edit_note, get_note
-from customer_profiles.api.profiles import get_profile, list_attributes, lookup_profile
+from customer_profiles.api.profiles import get_profile, list_attributes, lookup_profile, search_attributes
 from customer_profiles.models import (
     AttributePage,
+    AttributeSearch,
     ExportEnd,
     ExportItem,
     ExportStart,
@@ -190,6 +191,9 @@ class ClientTest(unittest.TestCase):
         values = {item.name: item.value for item in page.items}
         self.assertEqual(values["integer"], 9007199254740993)
         self.assertEqual((values["number"], values["flag"], values["list"]), (12.5, True, ["a", 1, False]))
+        search = AttributeSearch("KINDS scored")
+        found = expect(search_attributes.sync_detailed(profile.id, client=client, body=search), AttributePage)
+        self.assertEqual([(item.value, item.confidence) for item in found.items], [("knitwear", 1.4)])
 
     def test_leaves_changes_and_deletes_a_note(self) -> None:
         id = lookup(models.EmailIdentifier(EMAIL)).id
