@@ -18,6 +18,7 @@ const TOKENS = {
   ".yaml": /(?<=^|\s)#[^\n]*|[^\n]+/g,
   "": /(?<=^|\s)#[^\n]*/g,
 };
+TOKENS[".mjs"] = TOKENS[".js"];
 TOKENS[".yml"] = TOKENS[".yaml"];
 TOKENS[".ts"] = TOKENS[".js"];
 

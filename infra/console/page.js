@@ -1,83 +1,28 @@
-/**
- * The demo: a search box for any identifier, the sample customers, and the element. The page's URL contains at most a
- * profile's ID, which is not personal data. Identifiers and the token stay in this page's memory.
- */
+/** The demo page: a search box, the sample customers, and the views. Identifiers and the token stay in this page's memory. */
 
-import "./customer-profile.js";
+import { profileView } from "./page/profile.js";
+import { startSearch } from "./page/search.js";
+import { startShell } from "./page/shell.js";
 
 const find = (id) => document.getElementById(id);
-const element = document.querySelector("customer-profile");
-const [search, value, kind, system, systemField] = ["search", "value", "kind", "system", "system-field"].map(find);
 const api = document.querySelector("meta[name=customer-profiles-api]").content;
-if (api) element.setAttribute("api", api);
+const profile = profileView({ api });
 
-/** Guesses the type of an identifier from its form. */
-function guess(text) {
-  if (text.includes("@")) return "email";
-  if (/^[0-9a-f]{64}$/i.test(text)) return "email_sha256";
-  if (/^[0-9a-f]{32}$/i.test(text)) return "email_md5";
-  if (/^[a-z2-7]{26}$/.test(text)) return "profile";
-  if (/^\+?[\d\s().-]{7,20}$/.test(text)) return "mobile";
-  return "customer_id";
+/** The languages of the tab. English needs no labels. */
+const LANGUAGES = { en: () => undefined, de: async () => (await import("./labels/de.js")).de };
+
+async function chooseLanguage(name) {
+  profile.profile.labels = await LANGUAGES[name]();
+  profile.profile.lang = name;
 }
 
-function open({ profile, lookup }) {
-  if (profile) element.setAttribute("profile", profile);
-  else element.removeAttribute("profile");
-  element.lookup = lookup;
-}
-
-function fromAddress() {
-  const profile = new URLSearchParams(location.hash.slice(1)).get("profile");
-  if (profile && profile !== shown) open({ profile });
-}
-
-let shown;
-
-const chosen = () => kind.value || guess(value.value.trim());
-
-function fields() {
-  systemField.hidden = !["customer_id", "external_id"].includes(chosen()) || !value.value;
-  system.required = chosen() === "external_id";
-}
-
-value.addEventListener("input", fields);
-kind.addEventListener("change", fields);
-
-search.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const text = value.value.trim();
-  const type = chosen();
-  if (type === "profile") return open({ profile: text });
-  const name = type === "mobile" ? text.replace(/[\s().-]/g, "") : text;
-  open({ lookup: { [type]: name, ...(!systemField.hidden && system.value ? { system_name: system.value.trim() } : {}) } });
-});
-
-element.addEventListener("profile-loaded", ({ detail }) => {
-  shown = detail.id;
-  find("access").hidden = true;
-  // The URL restores this profile. Each lookup adds an entry to the browser's history.
-  const hash = `#profile=${detail.id}`;
-  if (location.hash !== hash) history.pushState(null, "", hash);
-});
-
-element.addEventListener("profile-failed", ({ detail }) => {
-  shown = undefined;
-  if (detail.status === 401) find("access").hidden = false;
-});
-
-find("access").addEventListener("submit", (event) => {
-  event.preventDefault();
-  element.token = find("token").value;
-  element.refresh();
-});
-
+find("language").addEventListener("change", ({ target }) => chooseLanguage(target.value));
 find("theme").addEventListener("change", ({ target }) => {
   document.documentElement.style.colorScheme = target.value;
 });
 
-addEventListener("hashchange", fromAddress);
-addEventListener("popstate", fromAddress);
+startSearch(find("search"), profile);
+startShell([profile], { main: find("main"), navigation: find("views") });
 
 const samples = await fetch(new URL("samples.json", import.meta.url)).then((answer) => answer.json(), () => []);
 for (const { name, about, lookup } of samples) {
@@ -86,9 +31,8 @@ for (const { name, about, lookup } of samples) {
   title.textContent = name;
   text.textContent = about;
   button.append(title, text);
-  button.addEventListener("click", () => open({ lookup }));
+  button.addEventListener("click", () => profile.lookUp(lookup));
   const item = document.createElement("li");
   item.append(button);
   find("samples").append(item);
 }
-fromAddress();

@@ -19,20 +19,23 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** The customer in the README's screenshots: an address of the sample data that has everything. */
 export const SAMPLE = { email: "minh.mokoena.0@example.com" };
 
-let browser;
+let chromiumBrowser;
 
 export async function start() {
-  browser = await chromium.launch({
+  chromiumBrowser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
 
-export const stop = () => browser.close();
+/** The browser that `start` has started. */
+export const browser = () => chromiumBrowser;
+
+export const stop = () => chromiumBrowser.close();
 
 /** A page that `finish` checks. `allowed` are origins that it may talk to besides the stack's. */
-export async function open({ allowed = [], width = 1280, height = 900, scheme = "light", locale = "en-GB", url = `${API}/` } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, locale, timezoneId: "UTC", reducedMotion: "reduce" });
+export async function open({ allowed = [], width = 1280, height = 900, scheme = "light", locale = "en-GB", timezone = "UTC", url = `${API}/` } = {}) {
+  const context = await chromiumBrowser.newContext({ viewport: { width, height }, colorScheme: scheme, locale, timezoneId: timezone, reducedMotion: "reduce" });
   const page = await context.newPage();
   const found = [];
   await page.exposeFunction("policyBroken", (text) => found.push(`policy: ${text}`));
@@ -67,12 +70,12 @@ export const withPage = (options, test) => async () => {
 };
 
 /** Looks a customer up by the search box, and waits for the tabs. */
-export async function lookUp(page, text, { kind, system } = {}) {
+export async function lookUp(page, text, { kind, system, tab = "Summary" } = {}) {
   await page.getByLabel("Find a customer").fill(text);
   if (kind) await page.locator("#kind").selectOption(kind);
   if (system) await page.locator("#system").fill(system);
   await page.getByRole("button", { name: "Look up" }).click();
-  await page.getByRole("tab", { name: "Summary" }).waitFor();
+  await page.getByRole("tab", { name: tab }).waitFor();
 }
 
 /** Scrolls the history until nothing is left. */
@@ -130,10 +133,10 @@ export async function allEvents(id, query = "") {
   return items;
 }
 
-/** Drops records of one type as a source would, and waits until the API returns the customer. */
-export async function drop(recordType, records, identifier, seen = () => true) {
-  const answer = await fetch(`${S3}/drop/${recordType}/tests/${recordType}-${process.pid}-${Date.now()}.ndjson`, {
-    method: "PUT", body: records.map((record) => JSON.stringify(record)).join("\n"),
+/** Drops records of one type as a source would, as objects or lines, and waits until the API returns the customer. */
+export async function drop(recordType, records, identifier, seen = () => true, source = "tests") {
+  const answer = await fetch(`${S3}/drop/${recordType}/${source}/${recordType}-${process.pid}-${Date.now()}.ndjson`, {
+    method: "PUT", body: records.map((record) => (typeof record === "string" ? record : JSON.stringify(record))).join("\n"),
   });
   assert.equal(answer.status, 200, await answer.text());
   for (let tries = 0; tries < 200; tries++) {

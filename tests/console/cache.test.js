@@ -16,7 +16,7 @@ const requests = [];
 /** The page and the API at one origin. Its responses may all be cached, so that only the page's own requests prevent it. */
 const server = createServer(async (request, response) => {
   if (!request.url.startsWith("/profiles/")) {
-    const name = path.basename(request.url === "/" ? "index.html" : request.url);
+    const name = path.normalize(request.url === "/" ? "/index.html" : request.url);
     const file = await readFile(path.join(FOLDER, name)).catch(() => undefined);
     response.writeHead(file ? 200 : 404, { "content-type": TYPES[path.extname(name)] ?? "application/octet-stream" }).end(file);
     return;

@@ -6,7 +6,7 @@ import { test } from "node:test";
 // The module defines an element; its text extraction needs no browser.
 globalThis.HTMLElement ??= class {};
 globalThis.customElements ??= { define() {} };
-const { plain } = await import("../../infra/console/customer-profile.js");
+const { plain } = await import("../../infra/console/tab/text.js");
 
 const cases = [
   ["", ""],

@@ -10,6 +10,20 @@ use crate::habits::Habits;
 use crate::people::Person;
 use crate::{Files, engagement, messages, orders, outlet};
 
+/// The topics that a customer can be interested in.
+const INTERESTS: [&str; 8] = [
+    "knitwear",
+    "denim",
+    "boots",
+    "bags",
+    "home",
+    "hiking",
+    "mending",
+    "natural_fibers",
+];
+/// The confidences of a customer's interests, strongest first.
+const CONFIDENCES: [f64; 6] = [1.9, 1.4, 1.1, 0.7, 0.4, 0.2];
+
 /// Writes all rows of a customer.
 pub(crate) fn write(index: u32, random: &mut impl Rng, files: &mut Files) -> io::Result<()> {
     let person = Person::new(index, random);
@@ -83,15 +97,22 @@ fn attributes(
     if !person.index.is_multiple_of(2) {
         return Ok(());
     }
-    let interest = ["knitwear", "denim", "boots", "bags", "home"][person.index as usize / 2 % 5];
+    let number = person.index as usize / 2;
+    let mut values = serde_json::Map::new();
+    for (at, confidence) in CONFIDENCES.iter().take(3 + number % 4).enumerate() {
+        let interest = INTERESTS[(number + at) % INTERESTS.len()];
+        values.insert(
+            format!("interests.{interest}"),
+            json!({"value": true, "confidence": confidence}),
+        );
+    }
     let contact_time = ["morning", "afternoon", "evening"][person.index as usize % 3];
+    values.insert("preferences.contact_time".to_owned(), contact_time.into());
+    let is_reader = habits.opens > 40;
+    values.insert("segments.newsletter_reader".to_owned(), is_reader.into());
     let attributes = json!({
         "link": {"email": person.email},
-        "attributes": {
-            format!("interests.{interest}"): {"value": true, "confidence": 1.4},
-            "preferences.contact_time": contact_time,
-            "segments.newsletter_reader": habits.opens > 40,
-        },
+        "attributes": values,
         "updated_at": Moment::on(random, habits.last_active).text(),
     });
     files.write("attributes", "insights", &attributes)
