@@ -20,6 +20,7 @@ const TOKENS = {
 };
 TOKENS[".mjs"] = TOKENS[".js"];
 TOKENS[".yml"] = TOKENS[".yaml"];
+TOKENS[".ts"] = TOKENS[".js"];
 
 const WITHOUT_STRINGS = /^(tests|infra\/samples)\/|\/tests\.rs$|\/tests\//;
 const isComment = (token) => /^(\/\/|\/\*|#|<!--|""")/.test(token);
