@@ -1,7 +1,10 @@
 //! The history after stored items have changed or expired.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::StreamExt as _;
+use local::Options;
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, table::rows};
@@ -10,6 +13,42 @@ async fn mobile_profile(app: &TestApp) -> String {
     let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
     assert_eq!(status, 200, "{profile}");
     profile["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dates_and_months_are_in_business_time_zone() {
+    let zone = ("BusinessTimeZone".to_owned(), "Australia/Hobart".to_owned());
+    let app = TestApp::start_with(Options {
+        parameters: BTreeMap::from([zone]),
+        ..Options::default()
+    })
+    .await;
+    // Midnight in Hobart is at 14:00 UTC in July.
+    let rows: String = ["2026-07-31T13:59:59Z", "2026-07-31T14:00:00Z"]
+        .map(|at| {
+            let line = json!({"price_paid": "5.00", "quantity": 1});
+            let row = json!({"link": {"mobile": "5550001"}, "action_at": at, "type": "physical", "purchase_id": at, "products": [line]});
+            format!("{row}\n")
+        })
+        .concat();
+    app.import("drop/purchase/a.ndjson", &rows).await;
+    let id = mobile_profile(&app).await;
+    let (_, profile) = app.get(&format!("/profiles/{id}?include=summary")).await;
+    let summary = &profile["summary"];
+    assert_eq!(summary["time_zone"], "Australia/Hobart");
+    let months = summary["spend_by_month"].as_array().unwrap().iter();
+    let months: Vec<_> = months.map(|month| &month["month"]).collect();
+    assert_eq!(months, ["2026-07", "2026-08"]);
+    for (filter, expected) in [
+        ("from=2026-08-01", "2026-07-31T14:00:00Z"),
+        ("to=2026-08-01", "2026-07-31T13:59:59Z"),
+        ("from=2026-07-31T14:00:00", "2026-07-31T14:00:00Z"),
+    ] {
+        let (_, page) = app.get(&format!("/profiles/{id}/history?{filter}")).await;
+        let items = page["items"].as_array().unwrap().iter();
+        let times: Vec<_> = items.map(|item| &item["at"]).collect();
+        assert_eq!(times, [expected], "{filter}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ use shared::{
         item::Item,
         keys::{EventKey, EventType},
         time::Instant,
+        zone::Zone,
     },
     profile::channel::{channel, is_known_channel, normal_channel},
     table::{EventRange, Order},
@@ -37,11 +38,11 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Parses the parameters.
+    /// Parses the parameters. Dates without a time are in `zone`.
     ///
     /// # Errors
     /// A parameter is invalid.
-    pub(crate) fn new(parameters: &Parameters<'_>) -> Result<Self, Problem> {
+    pub(crate) fn new(parameters: &Parameters<'_>, zone: &Zone) -> Result<Self, Problem> {
         let mut types = BTreeSet::new();
         for name in parameters.all("type").flat_map(|value| value.split(',')) {
             let kind = name.parse().map_err(|()| {
@@ -54,8 +55,8 @@ impl Filter {
             types.insert(kind);
         }
         let range = EventRange {
-            from: time(parameters, "from")?,
-            to: time(parameters, "to")?,
+            from: time(parameters, "from", zone)?,
+            to: time(parameters, "to", zone)?,
             order: match parameters.get("order") {
                 None | Some("newest") => Order::NewestFirst,
                 Some("oldest") => Order::OldestFirst,
@@ -181,12 +182,16 @@ impl Filter {
     }
 }
 
-/// Parses a parameter that is a time.
-fn time(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<Instant>, Problem> {
+/// Parses a parameter that is a time, or a date in `zone`.
+fn time(
+    parameters: &Parameters<'_>,
+    name: &'static str,
+    zone: &Zone,
+) -> Result<Option<Instant>, Problem> {
     let Some(text) = parameters.get(name) else {
         return Ok(None);
     };
-    let instant = Instant::parse(text).or_else(|| with_plus(text)).ok_or_else(|| {
+    let instant = zone.parse(text).or_else(|| with_plus(text)).ok_or_else(|| {
         let detail = format!("`{name}` must be an RFC 3339 time such as 2026-03-06T12:26:47Z, or a date such as 2026-03-06.");
         Problem::invalid_parameter(name, detail)
     })?;

@@ -57,7 +57,7 @@ async fn page(
 ) -> Result<Response<Body>, Problem> {
     let app = call.app;
     let limit = parameters.limit()?;
-    let filter = Filter::new(parameters)?;
+    let filter = Filter::new(parameters, &app.zone)?;
     filter.authorize(&call.principal)?;
     let filters = filter.canonical();
     let begin = parameters

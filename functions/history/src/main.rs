@@ -10,6 +10,6 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init();
-    let app = App::from_env()?;
+    let app = App::from_env()?.in_business_zone()?;
     run(&app, handle).await
 }

@@ -178,6 +178,7 @@ fn note_response(
     let view = View {
         now: Instant::now(),
         currency: &app.config.currency,
+        zone: &app.zone,
         personal: text == TextAccess::Visible,
         open_namespaces: &[],
     };

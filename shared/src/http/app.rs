@@ -15,7 +15,12 @@ use super::{
     response::respond,
 };
 use crate::{
-    model::{identity::IdentityId, item::Item, keys::SortKey},
+    model::{
+        identity::IdentityId,
+        item::Item,
+        keys::SortKey,
+        zone::{self, Zone},
+    },
     profile::{View, note},
     runtime::{
         config::{Config, ConfigError},
@@ -36,6 +41,8 @@ pub struct App {
     pub config: Config,
     /// The DynamoDB table.
     pub table: Table,
+    /// The time zone of months and of dates without a time.
+    pub zone: Zone,
     /// The facts of the table.
     pub facts: KnownFacts,
     /// The products that were read recently.
@@ -53,14 +60,24 @@ impl App {
         Ok(Self::new(config, table))
     }
 
-    /// Creates the state with `table` as the table.
+    /// Creates the state with `table` as the table, in UTC.
     pub fn new(config: Config, table: Table) -> Self {
         Self {
             config,
             table,
+            zone: zone::UTC.clone(),
             facts: KnownFacts::default(),
             products: Products::default(),
         }
+    }
+
+    /// Returns the state in the time zone of the configuration.
+    ///
+    /// # Errors
+    /// The configuration does not name a time zone.
+    pub fn in_business_zone(mut self) -> Result<Self, ConfigError> {
+        self.zone = self.config.require_zone()?;
+        Ok(self)
     }
 
     /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first
@@ -140,7 +157,7 @@ impl<'a> Call<'a> {
 
     /// Returns what the principal sees of profiles at this time.
     pub fn view(&self) -> View<'a> {
-        self.principal.view(&self.app.config)
+        self.principal.view(&self.app.config, &self.app.zone)
     }
 
     /// Logs which principal opened which sections of which profile. The log contains no personal data, since identity

@@ -6,7 +6,7 @@ use lambda_http::{Request, RequestExt as _, request::RequestContext};
 
 use crate::{
     http::problem::{Kind, Problem},
-    model::time::Instant,
+    model::{time::Instant, zone::Zone},
     profile::{View, note::Writer},
     runtime::config::Config,
 };
@@ -116,10 +116,11 @@ impl Principal {
     }
 
     /// Returns the view that the principal has of profiles at this time.
-    pub fn view<'a>(&self, config: &'a Config) -> View<'a> {
+    pub fn view<'a>(&self, config: &'a Config, zone: &'a Zone) -> View<'a> {
         View {
             now: Instant::now(),
             currency: &config.currency,
+            zone,
             personal: self.has(Scope::PiiRead),
             open_namespaces: &config.open_namespaces,
         }

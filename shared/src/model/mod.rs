@@ -15,3 +15,4 @@ pub mod keys;
 pub mod time;
 pub mod value;
 pub mod version;
+pub mod zone;

@@ -141,8 +141,13 @@ impl Instant {
         Offset::UTC.to_datetime(self.0).date()
     }
 
+    /// Returns the instant as a timestamp.
+    pub(super) const fn timestamp(self) -> Timestamp {
+        self.0
+    }
+
     /// Rounds down to the microsecond. Returns `None` outside the years 1 to 9999.
-    fn truncated(timestamp: Timestamp) -> Option<Self> {
+    pub(super) fn truncated(timestamp: Timestamp) -> Option<Self> {
         let timestamp = Timestamp::from_microsecond(
             timestamp.as_nanosecond().div_euclid(1000).try_into().ok()?,
         )

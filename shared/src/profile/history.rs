@@ -370,6 +370,7 @@ mod tests {
         let view = View {
             now: Instant::from_seconds(0).unwrap(),
             currency: "AUD",
+            zone: &crate::model::zone::UTC,
             personal: false,
             open_namespaces: &[],
         };

@@ -16,6 +16,7 @@ use crate::{
         keys::{EventType, SortKey},
         time::Instant,
         value::Map,
+        zone::Zone,
     },
     profile::cursor::Listing,
 };
@@ -140,6 +141,8 @@ pub struct View<'a> {
     pub now: Instant,
     /// The default currency, for amounts without one.
     pub currency: &'a str,
+    /// The time zone of months.
+    pub zone: &'a Zone,
     /// Whether personal values are shown, because the client has the scope `pii:read`.
     pub personal: bool,
     /// The namespaces of attributes that are visible to every client.

@@ -122,8 +122,6 @@ pub struct Top {
     pub quantity: Decimal,
 }
 
-/// The time zone of the months.
-const TIME_ZONE: &str = "UTC";
 /// The maximum number of products, categories and brands in the summary.
 const TOP: usize = 5;
 /// The maximum number of most bought products from which categories and brands are ranked. They fit in one request to the table.
@@ -155,8 +153,8 @@ pub struct Summary {
     pub channels: BTreeSet<String>,
     /// The total of each month, earliest first.
     pub spend_by_month: Vec<MonthlySpend>,
-    /// The time zone of the months.
-    pub time_zone: &'static str,
+    /// The IANA name of the time zone of the months.
+    pub time_zone: String,
     /// The figures for email.
     pub email: Engagement,
     /// The figures for text messages.
@@ -287,7 +285,7 @@ fn orders(events: &[&Item], view: &View<'_>) -> Orders {
         }
         let (currency, paid) = (currency(data, view), paid(data));
         add(orders.spend.entry(currency.clone()).or_default(), paid);
-        let date = at.date();
+        let date = view.zone.date(at);
         let month = format!("{:04}-{:02}", date.year(), date.month());
         let month = orders.months.entry((month, currency.clone()));
         add(month.or_default(), paid);
@@ -359,7 +357,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
                 currency,
             })
             .collect(),
-        time_zone: TIME_ZONE,
+        time_zone: view.zone.name().to_owned(),
         email: engagement(events, &EMAIL, view),
         sms: engagement(events, &SMS, view),
         top_products: most_bought(events, view),

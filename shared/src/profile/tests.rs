@@ -219,6 +219,7 @@ fn view() -> View<'static> {
     View {
         now: at(100),
         currency: "USD",
+        zone: &crate::model::zone::UTC,
         personal: true,
         open_namespaces: &[],
     }

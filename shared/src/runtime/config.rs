@@ -10,6 +10,7 @@ use crate::{
     model::{
         identifier::{CallingCode, IdentifierRules},
         identity::IdentityKey,
+        zone::{self, Zone},
     },
     runtime::connector,
     table::Table,
@@ -30,6 +31,9 @@ pub struct Config {
     pub identity_key: Option<IdentityKey>,
     /// `DEFAULT_CURRENCY`: the currency of amounts without one.
     pub currency: String,
+    /// `BUSINESS_TIME_ZONE`: the IANA name of the time zone of months and of dates without a time. UTC if it is not set. Set for
+    /// profile-read and history only.
+    pub time_zone: Option<String>,
     /// `OPEN_NAMESPACES`: namespaces of attributes that every client sees, separated by commas. None if it is not set.
     /// Set for profile-read only.
     pub open_namespaces: Vec<String>,
@@ -135,6 +139,7 @@ impl Config {
                 .as_deref()
                 .and_then(IdentityKey::new),
             currency: required("DEFAULT_CURRENCY")?,
+            time_zone: optional("BUSINESS_TIME_ZONE"),
             open_namespaces: list(optional("OPEN_NAMESPACES")),
             identifiers: IdentifierRules {
                 calling_code: calling_code(optional("DEFAULT_CALLING_CODE"))?,
@@ -173,6 +178,18 @@ impl Config {
         self.identity_key
             .clone()
             .ok_or(ConfigError::Missing("IDENTITY_KEY"))
+    }
+
+    /// Returns the time zone, for the functions that need one. Only these contain the time zone database.
+    ///
+    /// # Errors
+    /// `BUSINESS_TIME_ZONE` is not the name of a time zone.
+    pub fn require_zone(&self) -> Result<Zone, ConfigError> {
+        let expected = "the name of an IANA time zone, such as Australia/Hobart";
+        let Some(name) = &self.time_zone else {
+            return Ok(zone::UTC.clone());
+        };
+        Zone::named(name).ok_or(ConfigError::Invalid("BUSINESS_TIME_ZONE", expected))
     }
 
     /// Returns the table.
@@ -336,6 +353,24 @@ mod tests {
         ] {
             let error = config(&[("AWS_CA_BUNDLE", path)]).unwrap_err();
             assert!(matches!(error, ConfigError::Certificates(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn time_zones_are_checked() {
+        let zone = |name: &str| {
+            let config = config(&[("BUSINESS_TIME_ZONE", name)]).unwrap();
+            config.require_zone()
+        };
+        assert_eq!(zone(""), Ok(zone::UTC.clone()));
+        let hobart = zone("Australia/Hobart").unwrap();
+        assert_eq!(hobart.name(), "Australia/Hobart");
+        for name in ["Hobart", "Australia/Hobart ", "+10:00"] {
+            let error = zone(name).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "the environment variable BUSINESS_TIME_ZONE must be the name of an IANA time zone, such as Australia/Hobart"
+            );
         }
     }
 

@@ -256,6 +256,7 @@ fuzz_target!(|stored: Vec<Stored<'_>>| {
     let view = |personal| View {
         now: Instant::from_seconds(1_800_000_000).expect("an instant"),
         currency: "AUD",
+        zone: &shared::model::zone::UTC,
         personal,
         open_namespaces: &[],
     };

@@ -91,6 +91,16 @@ async fn hides_personal_data_without_scope() {
                 assert!(!is_marked(body), "{scope} {path}: {body}");
             }
         }
+        // A search does not find hidden values, and its cursor does not contain the text.
+        let path = format!("/profiles/{id}/attributes/search");
+        let mut search = request("profile-read", "POST", &path, &scope);
+        search.event["body"] = json!({"text": CANARY, "limit": 1}).to_string().into();
+        let found = respond(&app, search).await;
+        let found = found["body"].as_str().unwrap_or_default();
+        let next = cursors(found);
+        assert!(!is_marked(&next), "{scope}: {next}");
+        assert_eq!(is_marked(found), sees_all, "{scope}: {found}");
+        assert_eq!(next.is_empty(), !sees_all, "{scope}: {next}");
         // Changing the note of another principal returns the note.
         let mut create = request(
             "note-write",

@@ -110,6 +110,7 @@ impl Stage {
         let view = View {
             now: Instant::parse(FUTURE).unwrap(),
             currency: "EUR",
+            zone: &shared::model::zone::UTC,
             personal: true,
             open_namespaces: &[],
         };

@@ -59,6 +59,7 @@ async fn tried_and_imported(path: &str, body: &[u8]) -> Value {
         let view = View {
             now: serde_json::from_value(profile["as_of"].clone()).unwrap(),
             currency: &app.currency,
+            zone: &shared::model::zone::UTC,
             personal: true,
             open_namespaces: &[],
         };

@@ -196,6 +196,7 @@ fn profiles(identities: &[IdentityId], state: State, currency: &str) -> Vec<Docu
     let view = View {
         now: Instant::now(),
         currency,
+        zone: &shared::model::zone::UTC,
         personal: true,
         open_namespaces: &[],
     };

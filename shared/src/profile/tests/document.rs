@@ -6,6 +6,7 @@ fn view(personal: bool) -> View<'static> {
     View {
         now: at(100),
         currency: "AUD",
+        zone: &crate::model::zone::UTC,
         personal,
         open_namespaces: &[],
     }

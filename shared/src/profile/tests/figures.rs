@@ -203,3 +203,44 @@ fn exchanges_count_what_was_bought() {
     let text = document(&[event(0, 1, EventType::Return, "r", 1, back)]);
     assert!(text.contains("Returned 1 item for 0.00 USD"), "{text}");
 }
+
+#[test]
+fn months_are_those_of_the_zone() {
+    use crate::model::zone::Zone;
+    // 13:00 and 15:00 UTC on 31 July 2023: midnight in Hobart is between them.
+    let on = |seconds: i64, id: &str| {
+        let key = EventKey::new(
+            &IdentityKey::new("key").unwrap(),
+            Instant::from_seconds(seconds).unwrap(),
+            EventType::Purchase,
+            "shop",
+            &[id],
+        );
+        let mut item = event(0, 0, EventType::Purchase, id, 1, order(id, "10.00", "1"));
+        item.key = SortKey::Event(key);
+        item
+    };
+    let items = [on(1_690_808_400, "1"), on(1_690_815_600, "2")];
+    let months = |name: &str| {
+        let zone = Zone::named(name).unwrap();
+        let view = View {
+            zone: &zone,
+            ..view()
+        };
+        let profile = Profile {
+            closure: Closure::new(identity(0).0),
+            state: items.iter().cloned().collect(),
+            partial: false,
+        };
+        let summary = profile.document(&view, Sections::ALL).summary.unwrap();
+        assert_eq!(summary.time_zone, name);
+        let months = summary.spend_by_month.into_iter();
+        months
+            .map(|month| (month.month, month.amount.to_string()))
+            .collect::<Vec<_>>()
+    };
+    let month = |month: &str, amount: &str| (month.to_owned(), amount.to_owned());
+    assert_eq!(months("UTC"), [month("2023-07", "20.00")]);
+    let hobart = [month("2023-07", "10.00"), month("2023-08", "10.00")];
+    assert_eq!(months("Australia/Hobart"), hobart);
+}
