@@ -62,6 +62,20 @@ test("dates and months are in the time zone of the profile, wherever the reader 
   assert.match(auckland[4], /Times are in UTC/);
 });
 
+test("times, months and the filter by date follow the stack's time zone", withPage({}, async (page) => {
+  const profile = await profileOf(SAMPLE);
+  profile.summary.time_zone = "Australia/Sydney";
+  profile.history.items = [{ ...profile.history.items[0], at: "2026-06-30T22:30:00Z" }];
+  await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
+  await open(page, SAMPLE.email);
+  await panel(page).getByRole("heading", { name: "July 2026" }).waitFor();
+  await panel(page).getByText("Jul 1, 2026, 8:30 AM").waitFor();
+  await panel(page).getByText("Times are in Australia/Sydney.").waitFor();
+  const asked = page.waitForRequest((request) => request.url().includes("from="));
+  await page.getByLabel("From").fill("2026-07-01");
+  assert.equal(new URL((await asked).url()).searchParams.get("from"), "2026-07-01");
+}));
+
 test("the entities of an email are decoded", withPage({}, async (page) => {
   const link = { email: `entities.${process.pid}@example.com` };
   const body = "<p>Caf&eacute; &amp; cr&egrave;me br&ucirc;l&eacute;e &ndash; &euro;5&nbsp;off &hellip; it&#146;s &#x2665; &lt;b&gt; &Scaron;koda &unknown;</p>";

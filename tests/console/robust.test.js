@@ -6,7 +6,7 @@ import { browser, drop, lookUp, profileOf, SAMPLE, shot, start, stop, withPage }
 import { profiles } from "./fuzz.js";
 
 /** The gate renders fewer; `FUZZ_PROFILES=10000` renders them all. */
-const PROFILES = Number(process.env.FUZZ_PROFILES ?? 1_000);
+const PROFILES = Number(process.env.FUZZ_PROFILES ?? 500);
 
 before(start);
 after(stop);
