@@ -292,6 +292,26 @@ test("a profile without personal data: every hidden value is shown as hidden", w
   await shot(page, "redacted-history");
 }));
 
+test("notes name their authors and editors", withPage({}, async (page) => {
+  const profile = await profileOf(SAMPLE);
+  const note = (at, more) => ({ id: `a.${at}`, text: `Note ${at}`, pinned: false, author: "agent-7", created_at: `2026-03-0${at}T10:00:00Z`, updated_at: `2026-03-0${at}T10:00:00Z`, etag: '"x"', ...more });
+  const edited = { updated_at: "2026-03-20T10:00:00Z" };
+  profile.notes.items = [note(9, { author_name: "Robin Reyes" }), note(8, { author_name: "Robin Reyes", ...edited, updated_by: "agent-9", updated_by_name: "Kim Ito" }),
+    note(7, { author_name: "Robin Reyes", ...edited, updated_by: "agent-7", updated_by_name: "Robin Reyes" }), note(6), note(5, { ...edited, updated_by: "agent-9" })];
+  await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
+  await lookUp(page, SAMPLE.email);
+  const heads = (await page.locator(".note-head > .fine").allInnerTexts()).map((text) => text.replace(/ · [A-Z][a-z]+ \d+, 2026/, ""));
+  assert.deepEqual(heads, ["Robin Reyes", "Robin Reyes · edited by Kim Ito", "Robin Reyes · edited", "agent-7", "agent-7 · edited by agent-9"]);
+}));
+
+test("a card number in a note is masked but for the last four digits", withPage({}, async (page) => {
+  await lookUp(page, "luca.iyer.5@example.net");
+  await page.getByLabel("New note").fill("Paid with 4111 1111 1111 1111, parcel 36LB4500000022");
+  await page.getByRole("button", { name: "Add note" }).click();
+  await page.getByText("Paid with **** **** **** 1111, parcel 36LB4500000022").waitFor();
+  assert.doesNotMatch(await page.locator("customer-profile").evaluate((element) => element.shadowRoot.textContent), /4111/);
+}));
+
 test("attributes whose names are hidden are counted", withPage({}, async (page) => {
   const profile = await profileOf(SAMPLE);
   profile.attributes_redacted = 1;
