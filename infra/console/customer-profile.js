@@ -10,6 +10,8 @@ import {createView, icon, isHidden, listed, refill, UNSPOKEN} from "./tab/view.j
 
 const PANELS = {Summary: summaryPanel, Attributes: attributesPanel, History: historyPanel};
 
+const make = (tag, more) => Object.assign(document.createElement(tag), more);
+
 /** A failure never removes what is already shown. */
 class CustomerProfile extends HTMLElement {
 	static observedAttributes = ["api", "profile", "lookup"];
@@ -20,20 +22,18 @@ class CustomerProfile extends HTMLElement {
 	#labels = {};
 	#lookup;
 	#asked = new AbortController();
-	#root = document.createElement("article");
-	#status = document.createElement("p");
-	#banner = document.createElement("div");
+	#root = make("article", {className: "root", hidden: true});
+	#status = make("p", {className: "sr", role: "status"});
+	#banner = make("div", {role: "status"});
 	#view;
 	#shown;
-	#notes;
+	#drafts = new Map();
+	#tab;
 	#failed = false;
 
 	constructor() {
 		super();
-		Object.assign(this.#root, {className: "root", hidden: true});
-		Object.assign(this.#status, {className: "sr", role: "status"});
-		this.#banner.role = "status";
-		const style = Object.assign(document.createElement("link"), {rel: "stylesheet", href: new URL("customer-profile.css", import.meta.url)});
+		const style = make("link", {rel: "stylesheet", href: new URL("customer-profile.css", import.meta.url)});
 		style.onload = style.onerror = () => { this.#root.hidden = false; };
 		this.attachShadow({mode: "open"}).append(style, this.#root, this.#status);
 	}
@@ -61,12 +61,8 @@ class CustomerProfile extends HTMLElement {
 
 	attributeChangedCallback(name, _, value) {
 		if (name === "lookup") {
-			try {
-				this.#lookup = value ? JSON.parse(value) : undefined;
-			} catch {
-				this.#lookup = undefined;
-				console.error("customer-profile: the attribute `lookup` must be JSON");
-			}
+			this.#lookup = undefined;
+			if (value) this.#lookup = JSON.parse(value);
 		}
 		this.refresh();
 	}
@@ -96,7 +92,7 @@ class CustomerProfile extends HTMLElement {
 		if (!wanted) return this.#root.replaceChildren(empty("person", t("No customer selected"), t("Look up a customer to see the profile.")));
 		this.#root.ariaBusy = "true";
 		if (!again) {
-			this.#shown = undefined;
+			this.#shown = this.#tab = undefined;
 			this.#root.replaceChildren(h("header.card.head", h("span.avatar"), skeleton(2)),
 				h("div.body", h("section.card.notes", skeleton(4)), h("section.card", skeleton(12))));
 		}
@@ -106,7 +102,7 @@ class CustomerProfile extends HTMLElement {
 		this.#root.ariaBusy = "false";
 		this.#failed = failure?.status === 0;
 		if (document) {
-			this.#show(document, again ? this.#notes?.composer.value : "");
+			this.#show(document);
 			this.#shown = wanted;
 			this.#tell("profile-loaded", {id: document.id});
 		} else {
@@ -127,7 +123,7 @@ class CustomerProfile extends HTMLElement {
 		refill(this.#banner, !navigator.onLine && h("p.banner", icon("alert"), t("You are offline. You can read this profile, but changes are not saved.")));
 	};
 
-	#show(document, draft = "") {
+	#show(document) {
 		const view = this.#createView(document.summary?.time_zone);
 		const {t, h, guard} = view;
 		const data = { say: text => { this.#status.textContent = text; }, send: async (method, path, options) => {
@@ -135,8 +131,10 @@ class CustomerProfile extends HTMLElement {
 			if (failure) this.#tell("profile-failed", {status: failure.status});
 			return [response, failure];
 		} };
-		this.#notes = undefined;
-		const notes = guard(() => (this.#notes = notesSection(view, data, document.notes, draft)).element);
+		// What is not saved stays when the profile is read again, or another one in between.
+		const drafts = this.#drafts.get(document.id) ?? {};
+		this.#drafts.set(document.id, drafts);
+		const notes = guard(() => notesSection(view, data, document.notes, drafts));
 		const names = Object.keys(PANELS);
 		const tabs = names.map((name, at) => h("button", { role: "tab", id: name, "aria-controls": "panel", onclick: () => open(name), onkeydown: event => {
 			const step = {ArrowRight: 1, ArrowLeft: -1}[event.key] * (this.matches(":dir(rtl)") ? -1 : 1);
@@ -153,17 +151,20 @@ class CustomerProfile extends HTMLElement {
 				tab.tabIndex = tab.id === name ? 0 : -1;
 				if (focus && tab.id === name) tab.focus();
 			}
+			this.#tab = name;
 			panel.setAttribute("aria-labelledby", name);
 			panel.replaceChildren(panels[name] ??= guard(() => PANELS[name](view, data, document, name => open(name, true))));
 		};
 		refill(this.#root, this.#banner, document.partial && h("p.banner", icon("alert"), t("This profile is incomplete because it is too large or links were left out. Figures may be wrong.")), guard(() => this.#head(view, document)),
 			h("div.body", notes, h("div.main", h("div.tabs", {role: "tablist", "aria-label": t("Customer profile")}, tabs), panel)));
-		open("Summary");
+		open(this.#tab ?? "Summary");
 		this.#connection();
 	}
 
 	#head({t, words, h, said, fine, figure, time, format}, {name, identities, summary}) {
-		const title = name ?? listed(identities)[0]?.value ?? t("Unknown customer");
+		const rank = ({type}) => ["mobile", "email"].indexOf(type);
+		const sorted = listed(identities).sort((a, b) => rank(b) - rank(a));
+		const title = name ?? sorted[0]?.value ?? t("Unknown customer");
 		const initials = isHidden(title) ? "" : String(title).split(/[\s.@]+/).slice(0, 2).map(part => [...part][0]).join("").toUpperCase();
 		const money = amounts => (listed(amounts).length ? listed(amounts).map(amount => h("span", format.money(amount))) : "–");
 		const day = at => time(at, format.day) ?? "–";
@@ -171,7 +172,7 @@ class CustomerProfile extends HTMLElement {
 			shared && h("span.pill.bad", {title: t("Linked to too many customers; not followed")}, t("Shared")));
 		return h("header.card.head", h("span.avatar", UNSPOKEN, initials || icon("person")),
 			h("div.who", h("h2", said(title), h(`span.pill${summary.orders ? ".good" : ".accent"}`, words(summary.relationship))),
-				h("ul.identifiers", {"aria-label": t("Identifiers")}, listed(identities).map(identifier))),
+				h("ul.identifiers", {"aria-label": t("Identifiers")}, sorted.map(identifier))),
 			h("dl.figures", figure(t("Total spend"), money(summary.total_spend)), figure(t("Average order"), money(summary.average_order_value)),
 				figure(t("First order"), day(summary.first_order_at)), figure(t("Last order"), day(summary.last_order_at))));
 	}

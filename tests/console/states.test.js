@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, API, lookUp, profileOf, SAMPLE, scrollToTheEnd, shot, start, stop, withPage } from "./browser.js";
+import { accessible, API, api, lookUp, profileOf, SAMPLE, scrollToTheEnd, shot, start, stop, withPage } from "./browser.js";
 
 before(start);
 after(stop);
@@ -138,7 +138,7 @@ test("offline: a refresh keeps what is shown and what is being written", withPag
   await page.context().setOffline(false);
   // The page reads the profile again by itself.
   await page.getByText("Not connected").waitFor({ state: "detached" });
-  await page.getByRole("tab", { name: "Summary", selected: true }).waitFor();
+  await page.getByRole("tab", { name: "History", selected: true }).waitFor();
   assert.equal(await page.getByLabel("New note").inputValue(), "Half a sen");
 }));
 
@@ -151,6 +151,35 @@ test("a refused note comes back, and can be discarded", withPage({}, async (page
   await note.getByText("The token lacks the scope notes:write.").waitFor();
   await note.getByRole("button", { name: "Discard" }).click();
   await note.waitFor({ state: "detached" });
+}));
+
+test("what is not saved stays when the profile is read again, and when another customer was opened", withPage({}, async (page) => {
+  const { id } = await profileOf({ email: "luca.iyer.5@example.net" });
+  await api("POST", `/profiles/${id}/notes`, { text: `Saved ${process.pid}` }, { "idempotency-key": crypto.randomUUID() });
+  await lookUp(page, id);
+  const note = page.locator(".notes-list > li").filter({ hasText: `Saved ${process.pid}` });
+  await note.getByRole("button", { name: "Edit" }).click();
+  await page.getByLabel("Note text").fill("Half an edit");
+  await page.getByLabel("New note").fill("Half a note");
+  await page.getByRole("tab", { name: "Attributes" }).click();
+  const loaded = page.waitForResponse((response) => response.url().endsWith(`/profiles/${id}`));
+  await page.evaluate(() => document.querySelector("customer-profile").refresh());
+  await (await loaded).finished();
+  const check = async () => {
+    assert.equal(await page.getByLabel("Note text").inputValue(), "Half an edit");
+    assert.equal(await page.getByLabel("New note").inputValue(), "Half a note");
+  };
+  await page.getByRole("tab", { name: "Attributes", selected: true }).waitFor();
+  await check();
+  await lookUp(page, SAMPLE.email);
+  await page.getByRole("heading", { level: 2, name: "Minh Mokoena" }).waitFor();
+  assert.equal(await page.getByLabel("New note").inputValue(), "");
+  await lookUp(page, id);
+  await page.getByLabel("Note text").waitFor();
+  await check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Half an edit", { exact: true }).waitFor();
+  await page.getByText("Saving…").waitFor({ state: "detached" });
 }));
 
 test("a failed refresh keeps the page and what was being written", withPage({}, async (page) => {
@@ -274,7 +303,7 @@ test("a profile without personal data: every hidden value is shown as hidden", w
   assert.deepEqual(await panel.locator("a").evaluateAll((links) => links.map((link) => link.href)), ["https://shop.example/"]);
   const of = (day) => panel.locator(`.card:has([data-event*="-${day}"]), .threads > li:has([data-event*="-${day}"])`).last();
   const expected = {
-    28: "Order Hidden Mar 28, 2026, 10:00 AM · Hidden · Hidden · Hidden €10.30 Product Hidden Quantity 1 €10.10 Product unknown Quantity 1 €0.20 Hidden €5.00",
+    28: "Order Hidden Mar 28, 2026, 10:00 AM · Hidden · Hidden €10.10 · Hidden €10.30 Product Hidden Quantity 1 €10.10 Product unknown Quantity 1 €0.20 Hidden Hidden €5.00",
     25: "Order Mar 25, 2026, 10:00 AM",
     24: "Message with Hidden Hidden Hidden from the customer · Mar 24, 2026, 10:00 AM Hidden Hidden",
     22: "Message Customer from the customer · Mar 22, 2026, 10:00 AM",
@@ -306,9 +335,9 @@ test("notes name their authors and editors", withPage({}, async (page) => {
 
 test("a card number in a note is masked but for the last four digits", withPage({}, async (page) => {
   await lookUp(page, "luca.iyer.5@example.net");
-  await page.getByLabel("New note").fill("Paid with 4111 1111 1111 1111, parcel 36LB4500000022");
+  await page.getByLabel("New note").fill(`Paid with 4111 1111 1111 1111, parcel 36LB4500000022 ${process.pid}`);
   await page.getByRole("button", { name: "Add note" }).click();
-  await page.getByText("Paid with **** **** **** 1111, parcel 36LB4500000022").waitFor();
+  await page.getByText(`Paid with **** **** **** 1111, parcel 36LB4500000022 ${process.pid}`).waitFor();
   assert.doesNotMatch(await page.locator("customer-profile").evaluate((element) => element.shadowRoot.textContent), /4111/);
 }));
 

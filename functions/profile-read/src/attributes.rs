@@ -223,10 +223,12 @@ fn text_is_invalid() -> Problem {
     Problem::invalid_body(Some("text"), detail)
 }
 
-/// Parses `limit`, 1 to 100.
+/// Parses `limit`, 1 to 100. In JSON, `50.0` is an integer too.
 fn limit(value: &Json) -> Result<usize, Problem> {
-    let limit = value.as_u64().and_then(|limit| usize::try_from(limit).ok());
-    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    let number = value.as_f64();
+    let is_number =
+        |limit: &usize| u32::try_from(*limit).is_ok_and(|limit| number == Some(limit.into()));
+    let limit = (1..=MAX_LIMIT).find(is_number);
     limit.ok_or_else(|| {
         let detail = format!("`limit` must be an integer from 1 to {MAX_LIMIT}.");
         Problem::invalid_body(Some("limit"), detail)
@@ -246,6 +248,8 @@ mod tests {
 
     #[test]
     fn a_search_has_a_text() {
+        let whole = request(r#"{"text":"a","limit":50.0}"#);
+        assert_eq!(whole.expect("`50.0` is an integer").limit, 50);
         let all = r#"{"text":"Knit  WEAR","category":"interests","limit":100}"#;
         let request = request(all).expect("all are fields");
         assert_eq!(request.category.as_deref(), Some("interests"));

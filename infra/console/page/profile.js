@@ -31,6 +31,8 @@ export function profileView({ api }) {
 
   profile.addEventListener("profile-failed", ({ detail }) => {
     shown = undefined;
+    // Otherwise the URL, and a copy of it, would still name the customer before.
+    if (detail.status === 404 && location.hash !== "#profile") history.pushState(null, "", "#profile");
     if (detail.status === 401) access.hidden = false;
   });
 

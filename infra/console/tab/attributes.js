@@ -6,13 +6,14 @@ const SEARCH_DELAY_MS = 250;
 const ORDER = ["contact", "address", "customer", "others", "figures"];
 const rank = category => (ORDER.includes(category) ? ORDER.indexOf(category) : 3);
 
-/** The value of an attribute for display. Numbers keep the digits that were sent. */
-export function attributeValue({t, h, fine, time, written, format}, {value, type}) {
+/** The value of an attribute for display. */
+export function attributeValue({t, h, fine, time, written, format}, {name, value, type, source}) {
 	if (value === null || value === undefined) return fine(t("None"));
 	if (typeof value === "boolean") return h(`span.flag${value ? ".yes" : ""}`, value ? t("Yes") : t("No"));
 	if (type === "date" && /^\d{4}-\d\d-\d\d$/.test(value)) return time(value, format.date);
 	if (type === "date" && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value)) return time(value, format.moment);
-	return written(value);
+	const [, rate, currency] = (source === "system" && type === "number" && !value.redacted && /_(?:(rate)|([a-z]{3}))$/.exec(name)) || [];
+	return rate ? format.percent(value) : currency ? format.money({currency, amount: value}) : written(value);
 }
 
 export function attributesPanel(view, {send}, document) {
@@ -34,7 +35,7 @@ export function attributesPanel(view, {send}, document) {
 				others.length > 0 && h("span.pill.differs", icon("alert"), t("Sources differ"))), details));
 	}
 
-	/** Shows source, time, file and confidence of each value. Pages of the API contain files, and the profile does not. */
+	/** Shows where each value comes from. Pages of the API contain files, and the profile does not. */
 	async function explain(attribute, place) {
 		const origin = ({value, source, as_of: at, provenance}, isFirst) => h("dl.origin", !isFirst && figure(t("Other values"), attributeValue(view, {value, type: attribute.type})),
 			figure(t("Source"), said(source)), at && figure(t("Time"), time(at)),
@@ -72,7 +73,7 @@ export function attributesPanel(view, {send}, document) {
 		more.textContent = left ? t("{count} attribute is hidden. Your access does not include it.", "{count} attributes are hidden. Your access does not include them.", {count: left}) : "";
 	}
 
-	/** Shows the attributes that the API finds; `found` are those of the pages before. */
+	/** Shows what the API finds, after what it found on the pages before. */
 	async function showFound(text, found = [], cursor) {
 		const asked = (turn = {});
 		const [page, failure] = await send("POST", "/attributes/search", {body: {text, limit: PAGE, ...(cursor && {cursor})}});

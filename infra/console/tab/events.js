@@ -26,10 +26,10 @@ export function eventCards(view, read) {
 
 	/** An order, a return or a general event. `lines` limits the products that are shown. */
 	function single([{id, at, type, title, channel, [type]: data = {}}], lines = Infinity) {
-		const {products, properties, image, currency} = data;
+		const {products, properties = data.custom_fields, image, currency} = data;
 		const total = sum(products);
 		const shown = listed(products);
-		const about = [time(at), words(channel), pick(data.store, "name"), ...listed(data.payment_types).map(payment => words(pick(payment, "name")))];
+		const about = [time(at), words(channel), pick(data.store, "name"), ...listed(data.payment_types).map(payment => h("span", words(pick(payment, "name")), " ", money(currency, payment.total)))];
 		const heading = number => (type === "return" ? t("Return {number}", {number}) : t("Order {number}", {number}));
 		const subject = type === "event" ? link(words(title), data.url) : heading(said(pick(data, "order_number", "purchase_id", "return_id") ?? ""));
 		const facts = isHidden(properties) ? properties : Object.entries(properties ?? {}).map(([name, value]) => h("span", said(words(name)), " ", written(value)));
@@ -82,12 +82,10 @@ export function eventCards(view, read) {
 		return place;
 	}
 
-	/** The API's title of an event with amounts in the page's language; or, if the labels translate the type, one of their words. */
+	/** The API's title of an event; or, if the labels translate the type, one in their language. */
 	function titleOf({type, title, [type]: data}) {
-		const amount = sum(data?.products)?.replace(type === "return" && "-", "");
-		const price = amount && money(data.currency, amount);
-		if (translates(type)) return joined([words(type), price ?? pick(data, "subject", "title", "status")]);
-		return price ? String(title).replace(/ for \S+ \w+/, () => ` for ${price}`) : title;
+		const total = sum(data?.products);
+		return translates(type) ? joined([words(type), total ? money(data.currency, total) : pick(data, "subject", "title", "status")]) : title;
 	}
 
 	return {single, conversation, mail, titleOf};

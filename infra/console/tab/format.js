@@ -1,14 +1,12 @@
 /** Formats dates, numbers and amounts. A value that cannot be formatted is shown as it is. */
 
-/** The first locale that browsers accept. Pages also use names of POSIX, such as `en_US.UTF-8` or `C`. */
+/** The first locale that browsers accept. Pages also use names such as `en_US.UTF-8` or `C`. */
 export function usableLocale(...names) {
 	for (const name of names) {
 		try {
 			const [locale] = Intl.getCanonicalLocales(name?.replace(/[.@].*/, "").replaceAll("_", "-") || []);
 			if (locale && Intl.DateTimeFormat.supportedLocalesOf(locale).length) return locale;
-		} catch {
-			// The next name is tried.
-		}
+		} catch {}
 	}
 	return "en";
 }

@@ -1,7 +1,4 @@
-/**
- * The tab History: every event, newest first; scrolling loads more pages. The messages of a conversation and the events of an
- * email are grouped, at the place of the newest.
- */
+/** The history. The messages of a conversation and the events of an email are grouped, at the place of the newest. */
 
 import {eventCards} from "./events.js";
 import {isHidden, listed, pick, refill} from "./view.js";
@@ -33,7 +30,7 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	const channel = select(listed(summary.channels).map(channel => [channel, words(channel)]));
 	const accounts = listed(summary.accounts);
 	const account = select(accounts.map(({id, name, channel}) => [id, `${name ?? id} (${words(channel)})`]));
-	const day = () => h("input", {type: "date", onchange, max: "9999-12-30"});
+	const day = () => h("input", {type: "date", onchange});
 	const from = day();
 	const to = day();
 	const clear = button("quiet", t("Clear"), () => {
@@ -62,7 +59,6 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	function reset() {
 		filtered = query().size > 1;
 		clear.hidden = !filtered;
-		// Responses to earlier requests no longer count.
 		turn = {};
 		busy = failure = next = month = undefined;
 		events = 0;
@@ -126,7 +122,7 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 		next = page.next ?? null;
 	}
 
-	/** Adds a card to its month. Successive emails and texts share one. */
+	/** Successive emails and texts share a card. */
 	function place(node, {at}, isMail) {
 		if (format.month(at) !== month) {
 			month = format.month(at);

@@ -1,5 +1,5 @@
 /**
- * The notes. A change is shown immediately and undone if the API refuses it; its text is never lost. An entry is
+ * The notes. A change is shown immediately and undone if the API refuses it. An entry is
  * `{note, key?, mode: "read"|"edit"|"delete", draft, busy, gone, failure, hint, drawn}`; one with a `key` is not saved yet.
  */
 
@@ -8,11 +8,15 @@ import {isHidden, icon, keyed, refill} from "./view.js";
 const PAGE = 50;
 const MAX_NOTE = 10_000;
 
-export function notesSection(view, {send, say}, section, draft) {
+export function notesSection(view, {send, say}, section, drafts) {
 	const {t, h, said, fine, button, time, fresh, empty, failureBox, guard, format} = view;
 	let {next} = section;
 	let pageFailure;
-	const entries = section.items.map(note => ({note, mode: "read"}));
+	const unsaved = (drafts.entries ?? []).filter(({key, mode, gone}) => !gone && (key || mode === "edit"));
+	const entries = section.items.map(note => unsaved.find(entry => entry.note.id === note.id && Object.assign(entry, {note})) ?? {note, mode: "read"})
+		.concat(unsaved.filter(({key}) => key));
+	for (const entry of unsaved) entry.drawn = undefined;
+	drafts.entries = entries;
 	const list = h("ul.notes-list");
 	const more = h("div");
 	const count = h("span.count");
@@ -43,7 +47,7 @@ export function notesSection(view, {send, say}, section, draft) {
 				fine(said(note.author_name ?? note.author), " · ", time(note.created_at, format.day), edited && [" · ", edited]),
 				busy ? h("span.fine.tools", t("Saving…")) : mode === "read" && !entry.key && h("span.tools",
 					tool("pin", note.pinned ? t("Unpin") : t("Pin"), () => change(entry, {pinned: !note.pinned})), tool("edit", t("Edit"), to("edit")), tool("delete", t("Delete"), to("delete")))),
-			h("div.text", said(note.text, "p")),
+			(mode !== "edit" || hint) && h("div.text", said(note.text, "p")),
 			mode === "edit" && h("div.composer", area(t("Note text"), () => save(entry), { "data-key": `edit${note.id}`, value: entry.draft,
 				oninput: event => { entry.draft = event.target.value; } }, to("read")),
 			h("div.row", button("quiet", t("Cancel"), to("read")), button("primary", t("Save"), () => save(entry)))),
@@ -56,7 +60,8 @@ export function notesSection(view, {send, say}, section, draft) {
 	function set(entry, change) {
 		const before = entry.mode;
 		Object.assign(entry, change, {drawn: undefined});
-		render();
+		// The list can have been drawn anew since.
+		drafts.render();
 		if (before !== entry.mode) keyed(list, (entry.mode === "read" ? before : entry.mode) + entry.note.id)?.focus();
 	}
 
@@ -110,7 +115,6 @@ export function notesSection(view, {send, say}, section, draft) {
 		set(entry, {busy: false, ...(failure && undone), ...after});
 	}
 
-	/** Reads a note that another agent has changed. */
 	async function conflict({note: {id}}, mode) {
 		const [note, failure] = await send("GET", `/notes/${id}`);
 		if (failure?.status === 404) return {hint: t("Another agent deleted this note.")};
@@ -129,10 +133,9 @@ export function notesSection(view, {send, say}, section, draft) {
 	}
 
 	const submit = button("primary", t("Add note"), add);
-	const composed = () => { submit.disabled = !composer.value.trim(); };
-	const composer = area(t("New note"), add, {placeholder: t("Add a note for other support agents"), value: draft, oninput: composed});
+	const composed = () => { submit.disabled = !(drafts.text = composer.value).trim(); };
+	const composer = area(t("New note"), add, {placeholder: t("Add a note for other support agents"), value: drafts.text ?? "", oninput: composed});
 	composed();
-	render();
-	const element = h("section.card.notes", {"aria-labelledby": "notes"}, title, list, more, h("div.composer", composer, h("div.row", submit)));
-	return {element, composer};
+	(drafts.render = render)();
+	return h("section.card.notes", {"aria-labelledby": "notes"}, title, list, more, h("div.composer", composer, h("div.row", submit)));
 }

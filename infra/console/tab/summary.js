@@ -34,7 +34,6 @@ function chart({t, h, format}, months, zone) {
 		h("p.fine", t("Times are in {zone}.", {zone})));
 }
 
-/** Shows the currency with spend in the most months first. */
 function spend(view, {spend_by_month: all, time_zone: zone}, fresh) {
 	const {t, h, card, empty} = view;
 	const months = listed(all).filter(({month, currency}) => /^\d{4}-(0[1-9]|1[0-2])$/.test(month) && currency);
@@ -74,7 +73,7 @@ function interests(view, categories, fresh, open) {
 	const topic = attribute => {
 		const {name, value, confidence} = attribute;
 		return h("li.topic", h("span", said(words(name)), value !== true && [": ", attributeValue(view, attribute)]),
-			confidence !== undefined && [h("span.sr", " ", t("strength {value} of 2", {value: confidence})), h("meter", {min: 0, max: 2, value: Number(confidence), "aria-hidden": "true"})]);
+			confidence !== undefined && [h("span.sr", " ", t("{value} of 2", {value: confidence})), h("meter", {min: 0, max: 2, value: Number(confidence), "aria-hidden": "true"})]);
 	};
 	return card([t("Interests"), fresh], h("ul.topics", all.sort((a, b) => strength(b) - strength(a)).slice(0, INTERESTS).map(topic)),
 		all.length > INTERESTS && open);
@@ -110,10 +109,10 @@ export function summaryPanel(view, {send}, document, openTab) {
 	const sections = [
 		() => orders.length > 0 && h("section.card.open-orders", h("h3", icon("parcel"), t("Open orders"), h("span.count", format.number(orders.length)), fresh(summary.as_of)),
 			h("ul.orders", orders.map(order => h("li.order", guard(() => [single([order], LINES)].flat(2)))))),
-		() => card([t("Segments"), fresh(summary.as_of)], h("div.chips", listed(summary.segments).map(name => h(`span.chip${name === "vip" ? ".accent" : ""}`, words(name)))),
+		() => card([t("Overview"), fresh(summary.as_of)], h("div.chips", listed(summary.segments).map(name => h(`span.chip${name === "vip" ? ".accent" : ""}`, words(name)))),
 			!listed(summary.segments).length && h("p.fine", t("No segments")),
 			h("dl.figures", ["orders", "items", "returns"].map(name => figure(words(name), format.number(summary[name]))),
-				figure(t("Last activity"), summary.last_event_at ? time(summary.last_event_at, format.ago) : "–"), figure(t("Channels"), channels.length ? joined(channels, ", ") : "–"))),
+				figure(t("Last activity"), time(summary.last_event_at, format.ago) ?? "–"), figure(t("Channels"), channels.length ? joined(channels, ", ") : "–"))),
 		() => card([t("Latest"), fresh(history.as_of), latest.length > 0 && more("All history", "History")], latest.length ? h("ol.timeline", latest.map(item =>
 			h("li", icon(String(item.type).split("_")[0]), said(titleOf(item)), time(item.at, format.ago)))) : empty("message", t("No events yet"), t("Orders, messages and emails appear here."))),
 		() => favorites(view, summary, fresh(summary.as_of)),

@@ -2,7 +2,6 @@ import {ExactNumber} from "./client.js";
 import {Format} from "./format.js";
 import {webAddress} from "./text.js";
 
-/** SVG paths of 24 × 24 units. */
 const ICONS = {
 	purchase: "M6 8h12l1 12H5L6 8Zm3 0a3 3 0 016 0",
 	return: "M9 14 4 9l5-5M4 9h10a6 6 0 010 12h-3",
@@ -26,7 +25,7 @@ export const isHidden = value => value?.redacted === true;
 const isText = value => typeof value === "string" && value !== "";
 const isNumber = value => typeof value === "number" || value instanceof ExactNumber;
 
-/** The first visible text or number among the fields, or else a hidden one. */
+/** The first visible field, or else a hidden one. */
 export const pick = (object, ...names) => {
 	const values = isHidden(object) ? [object] : names.map(name => object?.[name]).filter(value => isText(value) || isNumber(value) || isHidden(value));
 	return values.find(value => !isHidden(value)) ?? values[0];
@@ -45,7 +44,7 @@ export const icon = name => svg("svg", {viewBox: "0 0 24 24", class: "icon", "ar
 
 export const keyed = (container, key) => container.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
-/** Replaces the children and keeps the focus. Children that stay are not moved: a click on them continues. */
+/** Replaces the children and keeps the focus. Those that stay are not moved: a click on them continues. */
 export function refill(container, ...children) {
 	const focused = container.getRootNode().activeElement;
 	const key = container.contains(focused) && focused.dataset.key;
@@ -56,7 +55,7 @@ export function refill(container, ...children) {
 }
 
 function capital(name) {
-	const text = name.replaceAll("_", " ").trim() || name;
+	const text = name.replaceAll("_", " ").replace("cancelled", "canceled").trim() || name;
 	return (text[0].toUpperCase() + text.slice(1)).replace(/\b(id|md5|sha256|sms|vip)\b/gi, word => word.toUpperCase());
 }
 
@@ -104,16 +103,16 @@ export function createView({locale, labels, zone, report}) {
 		return node;
 	}
 
-	// Its direction may differ from the page's.
 	const said = (text, name = "span") => h(name, {dir: "auto"}, text);
 
-	const written = value => said(typeof value === "string" || isHidden(value) ? value : isNumber(value) ? String(value) : JSON.stringify(value));
+	const written = value => said(typeof value === "string" || isHidden(value) ? value : isNumber(value) ? String(value)
+		: Array.isArray(value) && value.length && value.every(part => isText(part) || isNumber(part)) ? value.join(", ") : JSON.stringify(value));
 
-	const joined = (parts, separator = " · ") => parts.filter(part => part || part === 0).flatMap((part, at) => [at > 0 && separator, part instanceof Node ? part : said(part)]);
+	const joined = (parts, separator = " · ") => parts.filter(part => part || part === 0).flatMap((part, at) => [at > 0 && separator, said(part)]);
 	const fine = (...parts) => h("span.fine", ...parts);
 	const button = (style, text, onclick, more) => h(`button.${style}`, {onclick, ...more}, text);
 	const figure = (label, ...value) => h("div", h("dt", label), h("dd", ...value));
-	const pill = (text, style = "") => text && h(`span.pill${style && /^\w+$/.test(style) ? `.${style}` : ""}`, words(text));
+	const pill = (text, style = "") => text && h(`span.pill${/^\w+$/.test(style) ? `.${style}` : ""}`, words(text));
 	const time = (at, style = format.moment) => ((at ?? undefined) === undefined ? undefined
 		: isHidden(at) ? said(at) : h("time", {datetime: String(at), title: style !== format.moment && format.moment(at)}, style(at)));
 
@@ -135,7 +134,7 @@ export function createView({locale, labels, zone, report}) {
 	function failureBox({status, title = t("Status {status}", {status}), detail, request_id: id}, retry) {
 		const known = {
 			0: [t("Not connected"), t("Your text is kept. Try again when you are online.")], 401: [t("Your session has expired"), t("Sign in, then try again.")],
-			403: [t("You lack a permission"), detail], 404: [t("Not found"), detail], 429: [t("Too many requests"), t("Try again in a minute.")],
+			403: [t("You lack a permission"), detail], 404: [t("Not found"), t("Check the identifier, or enter its type and system.")], 429: [t("Too many requests")],
 		};
 		const [heading, text] = known[status] ?? (status < 500 ? [title, detail] : [t("The service has a problem"), t("Try again in a minute. If it fails again, report the request ID.")]);
 		return h("div.failure", {role: "alert"}, icon(status === 403 ? "lock" : "alert"),

@@ -16,8 +16,9 @@ pub(super) fn open_orders(events: &[&Item], view: &View<'_>) -> Vec<HistoryItem>
         is_within(at, view.now, OPEN_DAYS)
     };
     let is_open = |item: &&&Item| {
-        let kind = item.event().map(|key| key.kind());
-        kind == Some(EventType::Purchase) && status::is_open(&item.data, view.now)
+        item.event().is_some_and(|key| {
+            key.kind() == EventType::Purchase && status::is_open(&item.data, key.at(), view.now)
+        })
     };
     let open = events.iter().take_while(is_recent).filter(is_open);
     open.take(MAX_OPEN_ORDERS)

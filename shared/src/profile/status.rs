@@ -106,6 +106,9 @@ const OPEN_PARCEL: [&str; 11] = [
     "success",
 ];
 
+/// Statuses of parcels that were shipped. Without a time of shipping, that of the order is used.
+const SHIPPED_PARCEL: [&str; 4] = ["fulfilled", "in_transit", "shipped", "success"];
+
 /// Statuses of orders. Other statuses are hidden from clients without `pii:read`.
 pub(super) const ORDER: &[&[&str]] = &[&CLOSED, &OPEN, &OTHER];
 
@@ -136,8 +139,8 @@ pub(super) fn cancellation(data: &Map) -> Option<&'static str> {
     }
 }
 
-/// Returns whether the statuses of a purchase and of its parcels say that it is open at the time `now`.
-pub(super) fn is_open(purchase: &Map, now: Instant) -> bool {
+/// Returns whether the statuses of a purchase, which happened at `at`, and of its parcels say that it is open at the time `now`.
+pub(super) fn is_open(purchase: &Map, at: Instant, now: Instant) -> bool {
     let status = purchase.text("status").map(normal_status);
     let is_one_of = |known: &[&str]| {
         let status = status.as_deref();
@@ -145,14 +148,22 @@ pub(super) fn is_open(purchase: &Map, now: Instant) -> bool {
     };
     let parcels = purchase.list("fulfillments").iter();
     let mut parcels = parcels.filter_map(Value::as_map);
-    !is_one_of(&CLOSED) && (is_one_of(&OPEN) || parcels.any(|parcel| is_open_parcel(parcel, now)))
+    !is_one_of(&CLOSED)
+        && (is_one_of(&OPEN) || parcels.any(|parcel| is_open_parcel(parcel, at, now)))
 }
 
-/// Returns whether a parcel is on its way to the customer, or will be.
-fn is_open_parcel(parcel: &Map, now: Instant) -> bool {
+/// Returns whether a parcel of a purchase is on its way to the customer, or will be.
+fn is_open_parcel(parcel: &Map, ordered_at: Instant, now: Instant) -> bool {
     let status = parcel.text("status").map(normal_status);
-    let is_closed = status.is_some_and(|status| CLOSED_PARCEL.contains(&status.as_str()));
-    let shipped = parcel.text("shipped_at").and_then(Instant::parse);
+    let is_one_of = |known: &[&str]| {
+        let status = status.as_deref();
+        status.is_some_and(|status| known.contains(&status))
+    };
+    let is_closed = is_one_of(&CLOSED_PARCEL);
+    let shipped = match parcel.text("shipped_at") {
+        Some(at) => Instant::parse(at),
+        None => is_one_of(&SHIPPED_PARCEL).then_some(ordered_at),
+    };
     let has_arrived = is_older_than(shipped, now, TRANSIT_DAYS);
     parcel.text("delivered_at").is_none() && !is_closed && !has_arrived
 }

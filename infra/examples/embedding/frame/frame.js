@@ -22,7 +22,8 @@ let requested = Promise.resolve({ expiresAt: 0 });
 
 tab.token = async ({ expired }) => {
   const current = await requested;
-  if (expired || current.expiresAt <= Date.now()) requested = requestToken();
+  // A request that fails must not fail all later ones.
+  if (expired || current.expiresAt <= Date.now()) requested = requestToken().catch(() => ({ expiresAt: 0 }));
   return (await requested).value;
 };
 

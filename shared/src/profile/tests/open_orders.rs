@@ -137,6 +137,12 @@ fn a_parcel_shipped_over_thirty_days_ago_has_arrived() {
     };
     assert!(is_open(71) && is_open(99));
     assert!(!is_open(69) && !is_open(21));
+    // Without a time of shipping, that of the order counts.
+    let is_open = |day, status| !open(&[purchase(day, "1", None, &[parcel(status)])]).is_empty();
+    for status in ["fulfilled", "In transit", "shipped", "success"] {
+        assert!(is_open(71, status) && !is_open(69, status), "{status}");
+    }
+    assert!(is_open(20, "pending") && is_open(20, "attempted delivery") && is_open(20, ""));
 }
 
 #[test]
@@ -204,14 +210,15 @@ proptest! {
     ) {
         const STATUSES: [(&str, bool); 5] =
             [("open", true), ("In transit", true), ("paid", false), ("lost", false), ("completed", false)];
-        const PARCELS: [(&str, bool); 5] =
-            [("shipped", true), ("", true), ("delivered", false), ("Restocked", false), ("whatever", true)];
+        // The first day of an order that such a parcel keeps open.
+        const PARCELS: [(&str, u8); 5] =
+            [("shipped", 70), ("", 10), ("delivered", 100), ("Restocked", 100), ("whatever", 10)];
         let items: Vec<_> = orders.iter().enumerate().map(|(at, (day, status, parcels))| {
             let parcels: Vec<_> = parcels.iter().map(|at| parcel(PARCELS[*at].0)).collect();
             purchase(*day, &at.to_string(), Some(STATUSES[*status].0), &parcels)
         }).collect();
         let mut expected: Vec<_> = orders.iter().zip(&items).enumerate().filter(|(_, ((day, status, parcels), _))| {
-            *day >= 10 && (STATUSES[*status].1 || parcels.iter().any(|at| PARCELS[*at].1))
+            *day >= 10 && (STATUSES[*status].1 || parcels.iter().any(|at| *day >= PARCELS[*at].1))
         }).map(|(at, (_, item))| (item.key.clone(), at.to_string())).collect();
         expected.sort_by(|a, b| b.cmp(a));
         let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).take(5).collect();
