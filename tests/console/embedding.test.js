@@ -96,6 +96,16 @@ test("the token is in headers alone, and is renewed after a 401", withDesk({}, a
   for (const token of tokens) assert.ok(!`${kept}${sent}${page.url()}`.includes(token));
 }));
 
+test("a token that could not be requested is requested again", withDesk({}, async (page) => {
+  await page.route("**/session", (route) => route.abort(), { times: 1 });
+  await page.reload();
+  await shown(page, "Minh Mokoena");
+  const request = page.waitForRequest(`${frame}/session`);
+  await select(page, "Samir Andersen");
+  await request;
+  await shown(page, "Samir Andersen");
+}));
+
 test("messages of other origins change nothing", withDesk({}, async (page) => {
   const seen = watch(page);
   await shown(page, "Minh Mokoena");
