@@ -68,7 +68,7 @@ test("a section that fails is replaced, and the others stay", withPage({}, async
   assert.match(await errors, /TypeError/);
   await page.getByText("This section cannot be shown").waitFor();
   assert.equal(await page.locator(".broken").count(), 1);
-  for (const text of ["Segments", "Spend over time", "SMS"]) await page.getByRole("heading", { name: text }).waitFor();
+  for (const text of ["Overview", "Spend over time", "SMS"]) await page.getByRole("heading", { name: text }).waitFor();
   await page.getByLabel("New note").waitFor();
   await shot(page, "broken-section");
   for (const name of ["Attributes", "History", "Summary"]) {

@@ -75,7 +75,7 @@ test("each section says how old its data is", withPage({}, async (page) => {
   await page.route("**/profiles/lookup", (route) => route.fulfill({ json: profile }));
   await lookUp(page, SAMPLE.email);
   const of = (name) => card(page, name).locator("h3 time").getAttribute("datetime");
-  for (const name of ["Segments", "Top products", "Spend over time"]) assert.equal(await of(name), profile.summary.as_of);
+  for (const name of ["Overview", "Top products", "Spend over time"]) assert.equal(await of(name), profile.summary.as_of);
   for (const name of ["Interests", "Key attributes"]) assert.equal(await of(name), profile.attributes_as_of);
   assert.equal(await of("Latest"), profile.history.as_of);
   assert.equal(await page.locator("section.notes h3 time").getAttribute("datetime"), profile.notes.as_of);
