@@ -27,7 +27,7 @@ const CLOSED: [&str; 13] = [
     "void",
 ];
 
-/// Statuses of orders that are open although no parcel is: the customer waits for goods, or the company for the payment.
+/// Statuses of orders that are open even without an open parcel: goods or a payment are awaited.
 const OPEN: [&str; 36] = [
     "attempted_delivery",
     "authorized",
