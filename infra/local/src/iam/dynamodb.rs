@@ -58,9 +58,11 @@ async fn forward(State(proxy): State<Arc<IamProxy>>, request: Request) -> Respon
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok());
         let operation = target.and_then(|target| target.split_once('.'));
-        for action in actions(operation.map_or("", |(_, operation)| operation), &body) {
+        let operation = operation.map_or("", |(_, operation)| operation);
+        let resource = resource(&proxy.table, operation, &body);
+        for action in actions(operation, &body) {
             let action = format!("dynamodb:{action}");
-            if let Err(refusal) = proxy.permissions.check(function, &action, &proxy.table) {
+            if let Err(refusal) = proxy.permissions.check(function, &action, &resource) {
                 return denied(&refusal);
             }
         }
@@ -89,6 +91,19 @@ struct Statements {
 #[serde(rename_all = "PascalCase")]
 struct Statement {
     statement: String,
+}
+
+/// Returns the ARN that IAM checks: that of the index which a query or a scan names, else that of the table.
+fn resource(table: &str, operation: &str, body: &[u8]) -> String {
+    let request: Value = match operation {
+        "Query" | "Scan" => serde_json::from_slice(body).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let index = request["IndexName"].as_str();
+    index.map_or_else(
+        || table.to_owned(),
+        |index| format!("{table}/index/{index}"),
+    )
 }
 
 /// Returns the actions that IAM checks. PartiQL statements are named by their verb, transactions by their parts, other operations
@@ -167,5 +182,15 @@ mod tests {
             ["PutItem", "ConditionCheckItem", "DeleteItem"]
         );
         assert_eq!(actions("Query", b"{}"), ["Query"]);
+    }
+
+    #[test]
+    fn queries_of_an_index_ask_for_the_index() {
+        let body = br#"{"TableName":"t","IndexName":"Find1"}"#;
+        for operation in ["Query", "Scan"] {
+            assert_eq!(resource("arn:t", operation, body), "arn:t/index/Find1");
+            assert_eq!(resource("arn:t", operation, b"{}"), "arn:t");
+        }
+        assert_eq!(resource("arn:t", "PutItem", body), "arn:t");
     }
 }
