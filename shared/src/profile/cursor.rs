@@ -24,6 +24,10 @@ pub enum Listing {
     Export = 4,
     /// The attributes that a search finds; the position is a category and a name.
     AttributeSearch = 5,
+    /// The profiles that a search finds; the position is an identity.
+    Search = 6,
+    /// The entries of a batch; the position is an index.
+    Batch = 7,
 }
 
 /// The string is not a cursor of this listing with these filters.

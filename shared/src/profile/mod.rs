@@ -23,8 +23,11 @@ use crate::{
 
 pub mod accounts;
 pub mod attributes;
+pub mod candidate;
+pub mod card;
 pub mod channel;
 pub mod cursor;
+pub mod hint;
 pub mod history;
 pub mod money;
 pub mod note;
@@ -41,6 +44,7 @@ pub mod versions;
 
 use attributes::page::Position;
 pub use attributes::{Attribute, Categories, Folded};
+pub use candidate::{Candidate, Match, Matches};
 pub use history::HistoryItem;
 pub use note::Note;
 pub use summary::Summary;
@@ -225,15 +229,18 @@ pub struct Sections {
     pub notes: bool,
     /// `history`
     pub history: bool,
+    /// `matches`
+    pub matches: bool,
 }
 
 impl Sections {
-    /// All sections, the default.
+    /// The default: all sections except `matches`, which takes more requests.
     pub const ALL: Self = Self {
         summary: true,
         attributes: true,
         notes: true,
         history: true,
+        matches: false,
     };
     /// No sections.
     pub const NONE: Self = Self {
@@ -241,9 +248,10 @@ impl Sections {
         attributes: false,
         notes: false,
         history: false,
+        matches: false,
     };
     /// The names of the sections, in the document's order.
-    pub const NAMES: [&str; 4] = ["summary", "attributes", "notes", "history"];
+    pub const NAMES: [&str; 5] = ["summary", "attributes", "notes", "history", "matches"];
 
     /// Adds the section called `name`. Returns `false` if it does not exist.
     pub fn add(&mut self, name: &str) -> bool {
@@ -252,6 +260,7 @@ impl Sections {
             "attributes" => &mut self.attributes,
             "notes" => &mut self.notes,
             "history" => &mut self.history,
+            "matches" => &mut self.matches,
             _ => return false,
         };
         *section = true;
@@ -292,6 +301,9 @@ pub struct Document {
     /// The first page of the history. Its `as_of` is the time of the newest file that contains events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Section<HistoryItem>>,
+    /// Other profiles that may belong to the same customer. The caller adds them, because they take more reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Matches>,
     /// Links that were not followed, because a source links the identity to too many others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub excluded_links: Vec<ExcludedLinks>,
@@ -383,6 +395,7 @@ impl Profile {
                 as_of: newest_file(events.iter().copied()),
                 page: first_page(&all, &events, view),
             }),
+            matches: None,
             excluded_links: self.closure.excluded(),
             partial: self.partial || self.closure.is_partial(),
         }

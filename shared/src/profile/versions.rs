@@ -76,6 +76,11 @@ fn replaces(newer: &Item, older: &Item) -> bool {
     near && rank(newer) > rank(older)
 }
 
+/// Returns whether `newer` is a newer version of `older`. The two may be stored under different identities.
+pub fn is_newer_version(newer: &Item, older: &Item) -> bool {
+    class(newer).is_some() && class(newer) == class(older) && replaces(newer, older)
+}
+
 /// Returns the shown events, in the order of `events`. `events` contains each key once.
 pub fn shown<'a>(events: &[&'a Item]) -> Vec<&'a Item> {
     let mut classes: HashMap<Class<'_>, Vec<usize>> = HashMap::new();

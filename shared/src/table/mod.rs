@@ -32,6 +32,7 @@ mod preview;
 pub mod products;
 pub mod reader;
 mod reads;
+mod search;
 mod transaction;
 mod write;
 
@@ -43,6 +44,7 @@ pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use imports::{Before, Checkpoint, ImportItems};
 pub use notes::NotePut;
 pub use reads::EventRange;
+pub use search::{CARD_ITEMS, Hits, MAX_SHARD_ENTRIES};
 pub use write::Write;
 
 /// The attributes of one item, as DynamoDB returns them.
@@ -88,6 +90,8 @@ pub struct Items {
     pub items: Vec<Item>,
     /// The key after which there may be more items. It is not always the key of an item in `items`.
     pub next: Option<SortKey>,
+    /// The read units that the read consumed.
+    pub units: f64,
 }
 
 /// The part of a partition to read, and how to read it.
@@ -282,9 +286,27 @@ impl Table {
     /// an error.
     async fn get_all(
         &self,
-        mut keys: Vec<Row>,
+        keys: Vec<Row>,
         consistency: Consistency,
     ) -> Result<(Vec<Row>, Vec<Row>), TableError> {
+        self.get_fields(keys, consistency, None).await
+    }
+
+    /// Reads rows as [`Table::get_all`] does. `fields` is a projection expression with the names in it; `None` for all
+    /// attributes.
+    async fn get_fields(
+        &self,
+        mut keys: Vec<Row>,
+        consistency: Consistency,
+        fields: Option<(&str, &[(&str, &str)])>,
+    ) -> Result<(Vec<Row>, Vec<Row>), TableError> {
+        let (projection, names) = fields.unzip();
+        let names = names.map(|names| {
+            let names = names.iter();
+            names
+                .map(|(name, field)| ((*name).to_owned(), (*field).to_owned()))
+                .collect()
+        });
         let mut found = Vec::with_capacity(keys.len());
         for round in 0..MAX_GET_ROUNDS {
             if keys.is_empty() {
@@ -295,6 +317,8 @@ impl Table {
             }
             let wanted = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
+                .set_projection_expression(projection.map(str::to_owned))
+                .set_expression_attribute_names(names.clone())
                 .consistent_read(consistency.is_strong())
                 .build();
             let wanted = wanted.map_err(|error| TableError::Refused(error.into()))?;
@@ -341,6 +365,10 @@ impl Table {
         for _ in 0..range.pages {
             let page = self.query_page(id, &range, start.take()).await?;
             self.consumed.read(page.consumed_capacity());
+            let consumed = page.consumed_capacity();
+            found.units += consumed
+                .and_then(|c| c.capacity_units())
+                .unwrap_or_default();
             let items = page.items.unwrap_or_default().into_iter();
             let items = items
                 .filter_map(attribute::item)

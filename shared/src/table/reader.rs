@@ -7,7 +7,10 @@ use futures::future::{try_join, try_join_all};
 
 use crate::{
     model::{closure::Closure, erasure::Markers, identity::IdentityId, item::Item, keys::SortKey},
-    profile::{Profile, State},
+    profile::{
+        Profile, State,
+        card::{Cover, Summarized},
+    },
     table::{Consistency, EventRange, Items, NotesRead, Table, TableError},
 };
 
@@ -55,6 +58,50 @@ pub async fn profile(
         profile.state.extend(left);
     }
     Ok(profile)
+}
+
+/// Reads what a card shows of the profile that the identity `requested` belongs to: the heads of its identities, and at most
+/// one page of events of each. Also returns the consumed read units.
+///
+/// # Errors
+/// The table cannot be read.
+pub async fn card(table: &Table, requested: &IdentityId) -> Result<(Summarized, f64), TableError> {
+    let found = read_closure(table, Closure::new(requested.clone()), Part::Card).await?;
+    let members = found.closure.members();
+    let units = found.read.iter().map(|(_, items)| items.units).sum();
+    let mut profile = Profile {
+        partial: false,
+        state: State::default(),
+        closure: found.closure,
+    };
+    let mut cover = Cover::All;
+    for (id, items) in found.read {
+        if !members.contains(&id) {
+            continue;
+        }
+        match &items.next {
+            None => {}
+            Some(SortKey::Event(key)) => cover = cover.and_since(key.at()),
+            Some(_) => profile.partial = true,
+        }
+        profile.state.extend(items.items);
+    }
+    if !profile.exists() {
+        let markers = found.markers.get(requested);
+        let newest = NotesRead::newest(Consistency::Eventual);
+        let notes = table.notes(requested, newest).await?.items.into_iter();
+        let left = notes.filter(|note| markers.is_none_or(|markers| !markers.erase(note)));
+        profile.state.extend(left);
+    }
+    let markers = found.markers;
+    Ok((
+        Summarized {
+            profile,
+            markers,
+            cover,
+        },
+        units,
+    ))
 }
 
 /// The identities of a profile, with the erasure markers of each.
@@ -172,6 +219,8 @@ enum Part {
     },
     /// The head alone.
     Head,
+    /// The head and the newest events.
+    Card,
 }
 
 /// The identities of a profile, with the markers and items read of each.
@@ -214,6 +263,7 @@ async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Fou
         let read_one = async |id| match part {
             Part::Whole { consistency, notes } => whole(table, id, consistency, notes).await,
             Part::Head => table.head(id).await,
+            Part::Card => table.card_items(id).await,
         };
         let mut read = Vec::with_capacity(round.len());
         for group in round.chunks(CONCURRENT_READS) {

@@ -83,7 +83,11 @@ fn respond(stored: &Stored, range: &EventRange, wanted: &Wanted) -> Items {
     let more = items.len() > wanted.limit;
     items.truncate(wanted.limit);
     let next = items.last().filter(|_| more).map(|item| item.key.clone());
-    Items { items, next }
+    Items {
+        items,
+        next,
+        ..Items::default()
+    }
 }
 
 /// The parameters for paging through a history.

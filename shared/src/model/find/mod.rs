@@ -38,6 +38,23 @@ impl Find {
     }
 }
 
+/// Returns the email address and the mobile number that a customer record contains as fields, without those that lookups
+/// reject. Other items have none.
+pub fn record_identifiers(item: &Item, rules: IdentifierRules) -> Vec<Identifier> {
+    if !matches!(item.key, SortKey::Record(_)) {
+        return Vec::new();
+    }
+    let read = |name| identifier(name, &text(&item.data, name)?, Notation::Csv, rules);
+    let email = read("email").or_else(|| read("email_sha256"));
+    email.into_iter().chain(read("mobile")).collect()
+}
+
+/// Returns the term of the whole name in a customer record. Other items have none.
+pub fn record_name(key: &IdentityKey, item: &Item) -> Option<Term> {
+    let is_record = matches!(item.key, SortKey::Record(_));
+    Term::name(key, &full_name(&item.data).filter(|_| is_record)?)
+}
+
 /// Returns the terms of a customer record: name, email, mobile and customer id. `read` returns the identifier that a
 /// field contains, in its normal form. It returns `None` for a placeholder and anything else that lookups reject.
 fn record(

@@ -118,6 +118,13 @@ impl Term {
     }
 }
 
+/// Prints the kind and the hash: `{kind}#{hash}`. The text contains no personal data.
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.kind.as_str(), base32(&self.hash))
+    }
+}
+
 /// A value of a Find attribute: `{kind}#{hash}#{shard}`. It contains no personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FindKey {
@@ -127,8 +134,7 @@ pub struct FindKey {
 
 impl fmt::Display for FindKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Term { kind, hash } = &self.term;
-        write!(f, "{}#{}#{}", kind.as_str(), base32(hash), self.shard)
+        write!(f, "{}#{}", self.term, self.shard)
     }
 }
 
