@@ -28,6 +28,9 @@ parameters["eventId"]["example"] = profile["history"]["items"][0]["id"]
 parameters["noteId"]["example"] = note["id"]
 del parameters["cursor"]
 del contract["components"]["schemas"]["AttributeSearch"]["properties"]["cursor"]
+del contract["components"]["schemas"]["ProfileBatch"]["properties"]["cursor"]
+for search in contract["components"]["schemas"]["ProfileSearch"]["oneOf"]:
+    del search["properties"]["cursor"]
 # What patterns that every engine reads cannot express: which characters are letters (here those of some scripts), how many
 # bytes they are (64 characters are never more than 256), and which values are placeholders.
 letters = r"0-9A-Za-z\u00c0-\u00d6\u4e00-\u9fff"
@@ -41,6 +44,8 @@ schemas["EmailMd5"]["pattern"] = r"^\s*1a[0-9A-Fa-f]{30}\s*$"
 schemas["Mobile"]["pattern"] = r"^\s*(\+|00)?61[ ./-]?4[0-9]{2}[ ./-]?[0-9]{6}\s*$"
 schemas["RecordId"] |= {"maxLength": 64, "pattern": rf"^\s*C[{letters} _#./+-]*[{letters}]\s*$"}
 schemas["Part"]["maxLength"] = 64
+schemas["SearchName"] |= {"maxLength": 64, "pattern": rf"^\s*Cx[{letters} .'-]*$"}
+schemas["SearchOrder"] |= {"maxLength": 64, "pattern": rf"^\s*#?C[{letters} _#./+-]*[{letters}]\s*$"}
 contract.pop("security", None)
 for methods in contract["paths"].values():
     for operation in methods.values():

@@ -131,6 +131,18 @@ async fn checks_every_principal() {
         ),
         (
             "profile-read",
+            "POST",
+            "/profiles/search".to_owned(),
+            json!({"name": "Jane"}),
+        ),
+        (
+            "profile-read",
+            "POST",
+            "/profiles/batch".to_owned(),
+            json!({"profiles": [{"email": "jane@fake.com"}]}),
+        ),
+        (
+            "profile-read",
             "GET",
             format!("/profiles/{id}/attributes"),
             Value::Null,

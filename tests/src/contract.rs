@@ -197,6 +197,47 @@ async fn responses_match_contract() {
     )
     .await;
     ask("POST", lookup, lookup.into(), &[], None).await;
+    let id_elsewhere =
+        json!({"link": {"customer_id": "1042", "system_name": "shop"}, "email": "jane@fake.com"});
+    app.import(
+        "drop/customer_record/shop/a.ndjson",
+        &id_elsewhere.to_string(),
+    )
+    .await;
+    for identifier in [json!({"customer_id": "1042"}), json!({"mobile": "5550001"})] {
+        let (status, problem, _) = ask("POST", lookup, lookup.into(), &[], Some(identifier)).await;
+        assert_eq!(
+            (status, problem["hints"].as_array().map(Vec::len)),
+            (404, Some(1))
+        );
+    }
+    let search = "/profiles/search";
+    for (body, status) in [
+        (json!({"email": "jane@fake.com", "limit": 1}), 200),
+        (
+            json!({"order": "#53059a1d-97b4-46cd-9ce8-3d4eea1d6a50"}),
+            200,
+        ),
+        (json!({"name": "nobody"}), 200),
+        (json!({"name": "Guest"}), 400),
+        (json!({"name": "Jane", "cursor": "x"}), 400),
+    ] {
+        let (answer, ..) = ask("POST", search, search.into(), &[], Some(body)).await;
+        assert_eq!(answer, status);
+    }
+    ask("POST", search, search.into(), &[], None).await;
+    let batch = "/profiles/batch";
+    for (body, status) in [
+        (
+            json!({"profiles": [{"id": id}, {"id": unknown}, {"email": "jane@fake.com"}]}),
+            200,
+        ),
+        (json!({"profiles": []}), 400),
+    ] {
+        let (answer, ..) = ask("POST", batch, batch.into(), &[], Some(body)).await;
+        assert_eq!(answer, status);
+    }
+    ask("POST", batch, batch.into(), &[], None).await;
     let route = "/profiles/{id}";
     let (_, _, etag) = ask("GET", route, format!("/profiles/{id}"), &[], None).await;
     let etag = etag.unwrap();
@@ -213,6 +254,7 @@ async fn responses_match_contract() {
         ("?include=x", 400),
         ("?include=summary,notes&consistent=true", 200),
         ("?include=summary&include=notes", 200),
+        ("?include=matches", 200),
     ] {
         let (answer, ..) = ask("GET", route, format!("/profiles/{id}{query}"), &[], None).await;
         assert_eq!(answer, status);

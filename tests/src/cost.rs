@@ -59,13 +59,13 @@ async fn measures_read_units() {
 }
 
 /// A stack whose HTTP functions reach DynamoDB through a counting proxy.
-struct Counted {
-    app: TestApp,
-    proxy: Proxy,
+pub(crate) struct Counted {
+    pub(crate) app: TestApp,
+    pub(crate) proxy: Proxy,
 }
 
 impl Counted {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let proxy = Proxy::bind(1).await.unwrap();
         let environment = |function: &str| {
             let url = proxy.url().to_owned();

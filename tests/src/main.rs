@@ -36,6 +36,8 @@ mod reading;
 mod reference;
 mod rules;
 mod schedules;
+mod search;
+mod search_cost;
 mod service;
 mod support;
 mod template;

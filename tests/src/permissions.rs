@@ -80,6 +80,10 @@ async fn everything() -> TestApp {
         let (status, answer) = app.get(&format!("/profiles/{id}{path}")).await;
         assert_eq!(status, 200, "{answer}");
     }
+    for query in ["order", "mobile", "customer_id"] {
+        let (status, answer) = app.search(json!({query: "5550107"})).await;
+        assert_eq!(status, 200, "{answer}");
+    }
     let (status, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     assert_eq!(status, 201, "{note}");
     let path = format!(

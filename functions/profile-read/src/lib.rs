@@ -9,7 +9,11 @@ use lambda_http::{
 };
 use sha2::{Digest as _, Sha256};
 use shared::{
-    http::{self, App, Call, Parameters, principal::Scope, problem::Problem},
+    http::{
+        self, App, Call, Parameters,
+        principal::Scope,
+        problem::{Kind, Problem},
+    },
     model::{
         identifier::Identifier,
         identity::{IdentityId, IdentityKey},
@@ -23,8 +27,12 @@ use shared::{
 };
 
 mod attributes;
+mod batch;
 mod export;
+mod hints;
+mod matches;
 mod notes;
+mod search;
 
 /// Handles one request.
 ///
@@ -38,13 +46,26 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
     match call.route.key() {
         "POST /profiles/lookup" => {
             let choice = Choice::new(call.request)?;
-            let fields = http::body(call.request)?;
+            let fields: search::query::Fields = http::body(call.request)?;
             let identifier = Identifier::from_raw_json(&fields, call.app.config.identifiers);
             let identifier = identifier.map_err(|error| {
                 Problem::invalid_body(error.field.as_deref(), error.to_string())
             })?;
             let key = identity_key(call.app).await?;
-            profile(&call, &key.identity(&identifier), choice, None).await
+            match profile(&call, &key.identity(&identifier), choice, None).await {
+                Err(problem) if problem.kind() == Kind::PROFILE_NOT_FOUND => {
+                    Err(hints::not_found(&call, &key, &identifier, &fields).await?)
+                }
+                result => result,
+            }
+        }
+        "POST /profiles/search" => {
+            call.parameters(&[])?;
+            search::page(&call, http::body(call.request)?).await
+        }
+        "POST /profiles/batch" => {
+            call.parameters(&[])?;
+            batch::page(&call, &http::body(call.request)?).await
         }
         "GET /profiles/{id}" => {
             let choice = Choice::new(call.request)?;
@@ -127,6 +148,12 @@ async fn profile(
         return Err(Problem::profile_not_found());
     }
     let mut document = profile.document(&call.view(), choice.sections);
+    if choice.sections.matches {
+        let key = identity_key(call.app).await?;
+        let rules = call.app.config.identifiers;
+        let terms = search::hits::Terms { key: &key, rules };
+        document.matches = Some(matches::of(call, terms, &profile).await?);
+    }
     let mut page = document.history.as_mut().map(|history| &mut history.page);
     let items = page.as_mut().map(|page| page.items.as_mut_slice());
     call.app
@@ -141,14 +168,18 @@ async fn profile(
         .summary
         .as_ref()
         .map(|summary| &summary.open_orders);
-    let used =
-        open_orders.map_or(0, http::bytes_of) + document.notes.as_ref().map_or(0, http::bytes_of);
+    let used = open_orders.map_or(0, http::bytes_of)
+        + document.notes.as_ref().map_or(0, http::bytes_of)
+        + document.matches.as_ref().map_or(0, http::bytes_of);
     if let Some(page) = page
         && let Some(last) = http::fit_beside(&mut page.items, used)
     {
         page.next = Some(page.items[last].cursor());
     }
     call.audit(&document.id, &choice.include);
+    for candidate in document.matches.iter().flat_map(|matches| &matches.items) {
+        call.audit(&candidate.card.id, "matches");
+    }
     count_excluded_links(&document);
     let tag = tag(&mut document)?;
     let unchanged = conditions.is_some_and(|headers| http::if_none_match(headers, &tag));

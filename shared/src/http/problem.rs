@@ -10,6 +10,8 @@ use lambda_http::{
 use serde::Serialize;
 
 use crate::{
+    model::identity::IdentityId,
+    profile::hint::Hint,
     runtime::logs::chain,
     table::{FactsError, TableError},
 };
@@ -83,7 +85,16 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     field: Option<String>,
+    missing: Option<Box<Missing>>,
     source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What the problem of a lookup that finds nothing contains.
+#[derive(Debug, Serialize)]
+struct Missing {
+    /// The id of the identity that the identifier names.
+    id: IdentityId,
+    hints: Vec<Hint>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +105,8 @@ struct Document<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    missing: Option<&'a Missing>,
     request_id: &'a str,
 }
 
@@ -104,6 +117,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             field: None,
+            missing: None,
             source: None,
         }
     }
@@ -143,6 +157,14 @@ impl Problem {
             Kind::PROFILE_NOT_FOUND,
             "No data is stored under this ID or identifier. Check it, or find the ID with POST /profiles/lookup.",
         )
+    }
+
+    /// Returns the problem for an identifier of the identity `id`, under which nothing is stored.
+    pub fn identifier_not_found(id: IdentityId, hints: Vec<Hint>) -> Self {
+        Self {
+            missing: Some(Box::new(Missing { id, hints })),
+            ..Self::profile_not_found()
+        }
     }
 
     /// Returns the problem for a note that the profile does not have.
@@ -203,6 +225,7 @@ impl Problem {
             status: self.kind.status.as_u16(),
             detail: &self.detail,
             field: self.field.as_deref(),
+            missing: self.missing.as_deref(),
             request_id,
         };
         let mut response = Response::new(Body::from(

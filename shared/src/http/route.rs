@@ -34,7 +34,7 @@ impl Route {
     fn of_path(method: &Method, path: &str) -> Self {
         let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
         let (path, names): (String, &[(usize, &str)]) = match segments.as_slice() {
-            ["profiles", "lookup"] => (path.to_owned(), &[]),
+            ["profiles", "lookup" | "search" | "batch"] => (path.to_owned(), &[]),
             ["profiles", _] => ("/profiles/{id}".to_owned(), &[(1, "id")]),
             ["profiles", _, section] => (format!("/profiles/{{id}}/{section}"), &[(1, "id")]),
             ["profiles", _, "notes", _] => (
@@ -79,6 +79,8 @@ mod tests {
     fn paths_without_a_matched_route_are_matched() {
         for (path, key, id, note) in [
             ("/profiles/lookup", "/profiles/lookup", "", ""),
+            ("/profiles/search", "/profiles/search", "", ""),
+            ("/profiles/batch", "/profiles/batch", "", ""),
             ("/profiles/a", "/profiles/{id}", "a", ""),
             ("/profiles/a/notes", "/profiles/{id}/notes", "a", ""),
             (

@@ -30,6 +30,18 @@ impl Api {
         .await
     }
 
+    /// Searches profiles.
+    pub(crate) async fn search(&self, body: Value) -> (StatusCode, Value) {
+        self.send(self.client.post(self.url("/profiles/search")).json(&body))
+            .await
+    }
+
+    /// Reads the header figures of several profiles.
+    pub(crate) async fn batch(&self, body: Value) -> (StatusCode, Value) {
+        self.send(self.client.post(self.url("/profiles/batch")).json(&body))
+            .await
+    }
+
     /// Looks up an email address and returns the profile, which has to exist.
     pub(crate) async fn profile(&self, email: &str) -> Value {
         let (status, profile) = self.lookup(json!({ "email": email })).await;

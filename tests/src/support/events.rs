@@ -30,7 +30,7 @@ fn matched(path: &str) -> (String, Value) {
     let (mut route, mut parameters) = (String::new(), json!({}));
     for (at, segment) in path.split('/').enumerate().skip(1) {
         let name = match (at, path.split('/').nth(3)) {
-            (2, _) if segment != "lookup" => "id",
+            (2, _) if !["lookup", "search", "batch"].contains(&segment) => "id",
             (4, Some("notes")) => "noteId",
             (4, Some("history")) => "eventId",
             _ => {
