@@ -18,13 +18,13 @@ use crate::cost::Counted;
 
 const PAGE: &str = include_str!("../../infra/docs/guides/cost.md");
 
-/// Sends a request twice, and returns the cost of the second: `Query` and `BatchGetItem` requests, and read units. The first
-/// request of a process also reads the facts of the table.
+/// Sends a request five times, and returns the lowest cost: `Query` and `BatchGetItem` requests, and read units. The first request
+/// of a process also reads the facts of the table, and a loaded machine may start another process.
 async fn cost(counted: &Counted, method: &str, path: &str, body: &Value) -> [f64; 3] {
     let client = reqwest::Client::new();
     let url = counted.app.url(path);
-    let mut cost = [0.0; 3];
-    for _ in 0..2 {
+    let mut lowest = [f64::INFINITY; 3];
+    for _ in 0..5 {
         counted.proxy.reset_counts();
         let request = match method {
             "GET" => client.get(&url),
@@ -37,10 +37,13 @@ async fn cost(counted: &Counted, method: &str, path: &str, body: &Value) -> [f64
         let requests = |name: &str| counts.get(name).map_or(0, |count| count.requests) as f64;
         let all: u64 = counts.values().map(|count| count.requests).sum();
         let units = counts.values().map(|count| count.capacity_units).sum();
-        cost = [requests("Query"), requests("BatchGetItem"), units];
+        let cost = [requests("Query"), requests("BatchGetItem"), units];
         assert_eq!(cost[0] + cost[1], all as f64, "{counts:?}");
+        if cost[2] < lowest[2] {
+            lowest = cost;
+        }
     }
-    cost
+    lowest
 }
 
 fn customer(number: usize) -> Value {
