@@ -1,10 +1,7 @@
 //! Changes and deletes notes. Only the author or a principal with `notes:admin` can do this, and only with the current entity
 //! tag.
 
-use lambda_http::{
-    Body, Response,
-    http::{HeaderMap, StatusCode, header},
-};
+use lambda_http::{Body, Response, http::StatusCode};
 use shared::{
     http::{
         self, Call,
@@ -76,7 +73,7 @@ pub(crate) async fn delete(
 /// Reads the note of the request. Checks that the principal can change it and that `If-Match` contains its current entity tag.
 async fn read(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, Problem> {
     let principal = &call.principal;
-    let tags = tags(call.request.headers())?;
+    let tags = http::if_match(call.request.headers(), "note")?;
     let (_, item) = call.note(profile, id).await?;
     if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
         let detail = "Only the author, or a principal with the scope `notes:admin`, can change or delete this note.";
@@ -90,38 +87,6 @@ async fn read(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, P
         return Err(note_changed());
     }
     Ok(item)
-}
-
-/// Parses the entity tags of `If-Match`: a list with at least one strong tag, or `*`. Weak tags match nothing (RFC 9110, section
-/// 13.1.1).
-fn tags(headers: &HeaderMap) -> Result<Vec<&str>, Problem> {
-    let values: Vec<_> = headers.get_all(header::IF_MATCH).into_iter().collect();
-    if values.is_empty() {
-        let detail = "The header `If-Match` is missing. Send the note's `etag` in it, so that no concurrent change is lost.";
-        return Err(Problem::new(Kind::PRECONDITION_REQUIRED, detail).field("if-match"));
-    }
-    let invalid = || {
-        let detail = "`If-Match` must be the note's `etag`, including the quotes, or `*`.";
-        Problem::new(Kind::INVALID_HEADER, detail).field("if-match")
-    };
-    let mut tags = Vec::new();
-    for value in values {
-        let text = value.to_str().map_err(|_| invalid())?;
-        tags.extend(text.split(',').map(str::trim));
-    }
-    let well_formed = |tag: &&str| {
-        let tag = tag.strip_prefix("W/").unwrap_or(tag);
-        tag == "*" || (tag.len() >= 2 && tag.starts_with('"') && tag.ends_with('"'))
-    };
-    if !tags.iter().all(well_formed) {
-        return Err(invalid());
-    }
-    if tags.iter().all(|tag| tag.starts_with("W/")) {
-        let detail = "The tag in `If-Match` is weak (W/\"…\"). A proxy weakens tags when it compresses responses. Send the note's `etag` \
-                      field from the response body, including the quotes, or turn off compression in the proxy.";
-        return Err(Problem::new(Kind::INVALID_HEADER, detail).field("if-match"));
-    }
-    Ok(tags)
 }
 
 /// Returns whether the principal wrote a note.
@@ -143,41 +108,4 @@ fn note_changed() -> Problem {
 /// time.
 fn audit(principal: &Principal, profile: &IdentityId, note: &str, what: &'static str) {
     tracing::info!(principal = principal.subject, %profile, note, "{what}");
-}
-
-#[cfg(test)]
-mod tests {
-    use lambda_http::http::HeaderValue;
-
-    use super::*;
-
-    fn kind_of(value: &'static str) -> Result<usize, Kind> {
-        let headers = HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(value))]);
-        tags(&headers)
-            .map(|tags| tags.len())
-            .map_err(|problem| problem.kind())
-    }
-
-    #[test]
-    fn if_match_is_a_list_of_tags() {
-        assert_eq!(kind_of("\"a\""), Ok(1));
-        assert_eq!(kind_of("\"a\", W/\"b\""), Ok(2));
-        assert_eq!(kind_of("*"), Ok(1));
-        for value in ["W/\"a\"", "W/\"a\", W/\"b\""] {
-            let headers =
-                HeaderMap::from_iter([(header::IF_MATCH, HeaderValue::from_static(value))]);
-            let problem = tags(&headers).expect_err("a weak tag");
-            assert_eq!(problem.kind(), Kind::INVALID_HEADER);
-            let detail = problem.to_string();
-            assert!(
-                detail.contains("proxy") && detail.contains("compress"),
-                "{detail}"
-            );
-        }
-        for value in ["", "a", "\"", "\"a\","] {
-            assert_eq!(kind_of(value), Err(Kind::INVALID_HEADER), "{value}");
-        }
-        let missing = tags(&HeaderMap::new()).expect_err("it is needed");
-        assert_eq!(missing.kind(), Kind::PRECONDITION_REQUIRED);
-    }
 }

@@ -34,9 +34,6 @@ use uuid::Uuid;
 
 mod change;
 
-/// The maximum number of characters in an idempotency key.
-const MAX_KEY_CHARS: usize = 255;
-
 /// Handles one request.
 ///
 /// # Errors
@@ -66,7 +63,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
 /// The header or the body is invalid, the profile does not exist, or the idempotency key belongs to another request.
 async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>, Problem> {
     let (app, principal) = (call.app, &call.principal);
-    let key = idempotency_key(call.request)?;
+    let key = http::idempotency_key(call.request, "note")?;
     let fields = Fields::new(&http::body(call.request)?)?;
     let text = fields.text.ok_or_else(text_is_missing)?;
     let pinned = fields.pinned.unwrap_or(false);
@@ -187,23 +184,6 @@ fn note_response(
     let mut response = http::json(status, &note)?;
     response.headers_mut().insert(header::ETAG, etag);
     Ok(response)
-}
-
-/// Returns the idempotency key: 1 to [`MAX_KEY_CHARS`] visible ASCII characters.
-fn idempotency_key(request: &Request) -> Result<&str, Problem> {
-    let key = request
-        .headers()
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok());
-    let is_key = |key: &&str| {
-        (1..=MAX_KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    };
-    let key = key.filter(is_key);
-    key.ok_or_else(|| {
-        let detail = "`Idempotency-Key` must be 1 to 255 visible ASCII characters. Send a new key for each note, and the same key to \
-                      retry.";
-        Problem::new(Kind::INVALID_HEADER, detail).field("idempotency-key")
-    })
 }
 
 /// The fields of a request body.

@@ -21,7 +21,7 @@ use shared::{
     table::reader,
 };
 
-use crate::{identity_key, search::MAX_UNITS};
+use crate::search::MAX_UNITS;
 
 /// The maximum number of profiles in a request.
 const MAX_PROFILES: usize = 25;
@@ -45,7 +45,7 @@ pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
 /// # Errors
 /// The body is invalid, or the table cannot be read.
 pub(crate) async fn page(call: &Call<'_>, fields: &Fields) -> Result<Response<Body>, Problem> {
-    let key = identity_key(call.app).await?;
+    let key = call.app.identity_key().await?;
     let ids = requested(fields, &key, call.app.config.identifiers)?;
     let filters: String = ids.iter().map(IdentityId::as_str).collect();
     let first = match fields.get("cursor").filter(|cursor| cursor.get() != "null") {

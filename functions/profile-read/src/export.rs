@@ -23,7 +23,7 @@ use shared::{
     },
     profile::{
         cursor::{self, Listing},
-        note,
+        links, note,
         provenance::{Files, Provenance},
     },
     table::reader::{self, Members},
@@ -314,6 +314,9 @@ fn line<'a>(item: &'a Item, files: &'a Files) -> ExportedItem<'a> {
         for field in note::WRITER_FIELDS {
             data.remove(field);
         }
+    }
+    if matches!(item.key, SortKey::Link { .. }) {
+        links::remove_agents(&mut data);
     }
     ExportedItem {
         identity: &item.identity,

@@ -14,14 +14,11 @@ use shared::{
         principal::Scope,
         problem::{Kind, Problem},
     },
-    model::{
-        identifier::Identifier,
-        identity::{IdentityId, IdentityKey},
-    },
+    model::{identifier::Identifier, identity::IdentityId},
     profile::{Document, Sections},
     runtime::metrics::{self, Unit},
     table::{
-        Consistency, Facts,
+        Consistency,
         reader::{self, Notes},
     },
 };
@@ -30,6 +27,7 @@ mod attributes;
 mod batch;
 mod export;
 mod hints;
+mod links;
 mod matches;
 mod notes;
 mod search;
@@ -51,7 +49,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
             let identifier = identifier.map_err(|error| {
                 Problem::invalid_body(error.field.as_deref(), error.to_string())
             })?;
-            let key = identity_key(call.app).await?;
+            let key = call.app.identity_key().await?;
             match profile(&call, &key.identity(&identifier), choice, None).await {
                 Err(problem) if problem.kind() == Kind::PROFILE_NOT_FOUND => {
                     Err(hints::not_found(&call, &key, &identifier, &fields).await?)
@@ -86,6 +84,10 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
             call.principal.require(Scope::PiiRead)?;
             let parameters = call.parameters(&["limit", "cursor"])?;
             export::page(&call, &call.profile_id()?, &parameters).await
+        }
+        "GET /profiles/{id}/links" => {
+            let parameters = call.parameters(&["limit", "cursor"])?;
+            links::page(&call, &call.profile_id()?, &parameters).await
         }
         "GET /profiles/{id}/notes" => {
             let parameters = call.parameters(&["limit", "cursor"])?;
@@ -149,33 +151,12 @@ async fn profile(
     }
     let mut document = profile.document(&call.view(), choice.sections);
     if choice.sections.matches {
-        let key = identity_key(call.app).await?;
+        let key = call.app.identity_key().await?;
         let rules = call.app.config.identifiers;
         let terms = search::hits::Terms { key: &key, rules };
         document.matches = Some(matches::of(call, terms, &profile).await?);
     }
-    let mut page = document.history.as_mut().map(|history| &mut history.page);
-    let items = page.as_mut().map(|page| page.items.as_mut_slice());
-    call.app
-        .products
-        .join(
-            &call.app.table,
-            items.unwrap_or_default(),
-            document.summary.as_mut(),
-        )
-        .await?;
-    let open_orders = document
-        .summary
-        .as_ref()
-        .map(|summary| &summary.open_orders);
-    let used = open_orders.map_or(0, http::bytes_of)
-        + document.notes.as_ref().map_or(0, http::bytes_of)
-        + document.matches.as_ref().map_or(0, http::bytes_of);
-    if let Some(page) = page
-        && let Some(last) = http::fit_beside(&mut page.items, used)
-    {
-        page.next = Some(page.items[last].cursor());
-    }
+    http::complete(call.app, &mut document).await?;
     call.audit(&document.id, &choice.include);
     for candidate in document.matches.iter().flat_map(|matches| &matches.items) {
         call.audit(&candidate.card.id, "matches");
@@ -220,19 +201,6 @@ fn sections(include: Option<&str>) -> Result<Sections, Problem> {
         }
     }
     Ok(sections)
-}
-
-/// Returns the identity key. Rejects a table that was written with another key or other identifier rules: the same identifier has
-/// another id there, so no lookup would find it.
-async fn identity_key(app: &App) -> Result<IdentityKey, Problem> {
-    let key = app
-        .config
-        .require_identity_key()
-        .map_err(Problem::internal)?;
-    if let Some(facts) = app.facts.get(&app.table).await? {
-        facts.require(&Facts::new(&key, app.config.identifiers))?;
-    }
-    Ok(key)
 }
 
 /// Counts the identities and sources whose links were not followed. An alarm watches this metric, because a source with bad data

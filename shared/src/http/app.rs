@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{
-        identity::IdentityId,
+        identity::{IdentityId, IdentityKey},
         item::Item,
         keys::SortKey,
         zone::{self, Zone},
@@ -26,7 +26,7 @@ use crate::{
         config::{Config, ConfigError},
         metrics::{self, Unit},
     },
-    table::{KnownFacts, Table, products::Products, reader},
+    table::{Facts, KnownFacts, Table, products::Products, reader},
 };
 
 /// How often to yield before the table's connection is opened, so that the request for the first event is sent first. Three
@@ -78,6 +78,22 @@ impl App {
     pub fn in_business_zone(mut self) -> Result<Self, ConfigError> {
         self.zone = self.config.require_zone()?;
         Ok(self)
+    }
+
+    /// Returns the identity key. Rejects a table that was written with another key or other identifier rules: the same
+    /// identifier has another id there, so no lookup would find it.
+    ///
+    /// # Errors
+    /// The key is not configured, or the table belongs to another key or other rules.
+    pub async fn identity_key(&self) -> Result<IdentityKey, Problem> {
+        let key = self
+            .config
+            .require_identity_key()
+            .map_err(Problem::internal)?;
+        if let Some(facts) = self.facts.get(&self.table).await? {
+            facts.require(&Facts::new(&key, self.config.identifiers))?;
+        }
+        Ok(key)
     }
 
     /// Opens the connection and reads the table's facts before the first request. Errors are ignored, because the first

@@ -3,7 +3,9 @@
 
 mod app;
 mod body;
+mod document;
 mod parameters;
+mod precondition;
 pub mod principal;
 pub mod problem;
 mod response;
@@ -11,6 +13,8 @@ mod route;
 
 pub use app::{App, Call, handle, run};
 pub use body::body;
+pub use document::complete;
 pub use parameters::Parameters;
+pub use precondition::{idempotency_key, if_match};
 pub use response::{bytes_of, fit, fit_beside, if_none_match, json, not_modified};
 pub use route::Route;

@@ -25,14 +25,23 @@ pub enum Scope {
     NotesAdmin,
     /// `pii:read`: see personal values.
     PiiRead,
+    /// `profiles:write`: create profiles.
+    ProfilesWrite,
+    /// `links:write`: link and separate identities.
+    LinksWrite,
+    /// `erasures:write`: reinstate erased identities.
+    ErasuresWrite,
 }
 
 impl Scope {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 7] = [
         Self::ProfilesRead,
         Self::NotesWrite,
         Self::NotesAdmin,
         Self::PiiRead,
+        Self::ProfilesWrite,
+        Self::LinksWrite,
+        Self::ErasuresWrite,
     ];
 
     /// Returns the name of the scope in tokens.
@@ -42,6 +51,9 @@ impl Scope {
             Self::NotesWrite => "notes:write",
             Self::NotesAdmin => "notes:admin",
             Self::PiiRead => "pii:read",
+            Self::ProfilesWrite => "profiles:write",
+            Self::LinksWrite => "links:write",
+            Self::ErasuresWrite => "erasures:write",
         }
     }
 }
@@ -107,7 +119,7 @@ impl Principal {
         self.scopes.contains(&scope)
     }
 
-    /// Returns the principal as the writer of a note.
+    /// Returns the principal as the writer of a note or a decision.
     pub fn writer(&self) -> Writer<'_> {
         Writer {
             subject: &self.subject,

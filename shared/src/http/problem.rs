@@ -10,7 +10,7 @@ use lambda_http::{
 use serde::Serialize;
 
 use crate::{
-    model::identity::IdentityId,
+    model::{identity::IdentityId, time::Instant},
     profile::hint::Hint,
     runtime::logs::chain,
     table::{FactsError, TableError},
@@ -57,16 +57,26 @@ kinds! {
     EVENT_NOT_FOUND = NOT_FOUND, "event-not-found", "Event not found";
     /// The profile has no such note.
     NOTE_NOT_FOUND = NOT_FOUND, "note-not-found", "Note not found";
+    /// The profile has no such identity link.
+    LINK_NOT_FOUND = NOT_FOUND, "link-not-found", "Identity link not found";
+    /// The profile has no such identity.
+    IDENTITY_NOT_FOUND = NOT_FOUND, "identity-not-found", "Identity not found";
     /// There is no such route.
     ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "Route not found";
     /// The route does not support the method.
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
     /// The note was changed since it was read.
     NOTE_CHANGED = PRECONDITION_FAILED, "note-changed", "Note changed by another request";
+    /// The identity link was changed since it was read.
+    LINK_CHANGED = PRECONDITION_FAILED, "link-changed", "Identity link changed by another request";
     /// A change requires the header `If-Match`, which names the state to change.
     PRECONDITION_REQUIRED = PRECONDITION_REQUIRED, "precondition-required", "If-Match header required";
     /// The note of a repeated request has been deleted.
     NOTE_DELETED = CONFLICT, "note-deleted", "Note deleted";
+    /// An identity that the request concerns was erased.
+    IDENTITY_ERASED = CONFLICT, "identity-erased", "Identity erased";
+    /// An identity has as many decisions about links as count.
+    TOO_MANY_LINKS = CONFLICT, "too-many-links", "Too many identity links";
     /// The response is too large to be sent.
     RESPONSE_TOO_LARGE = BAD_REQUEST, "response-too-large", "Response too large";
     /// The content type of the body is not JSON.
@@ -86,6 +96,8 @@ pub struct Problem {
     detail: String,
     field: Option<String>,
     missing: Option<Box<Missing>>,
+    /// Boxed, because problems are returned by value and few have it.
+    erased_at: Option<Box<Instant>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -107,6 +119,8 @@ struct Document<'a> {
     field: Option<&'a str>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     missing: Option<&'a Missing>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_at: Option<Instant>,
     request_id: &'a str,
 }
 
@@ -118,6 +132,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             missing: None,
+            erased_at: None,
             source: None,
         }
     }
@@ -128,6 +143,13 @@ impl Problem {
     pub fn field(mut self, field: &str) -> Self {
         let printable = field.chars().filter(|c| !c.is_control());
         self.field = Some(printable.take(MAX_FIELD_CHARS).collect());
+        self
+    }
+
+    /// Adds the time of the erasure that caused the problem.
+    #[must_use]
+    pub fn erased_at(mut self, at: Option<Instant>) -> Self {
+        self.erased_at = at.map(Box::new);
         self
     }
 
@@ -226,6 +248,7 @@ impl Problem {
             detail: &self.detail,
             field: self.field.as_deref(),
             missing: self.missing.as_deref(),
+            erased_at: self.erased_at.as_deref().copied(),
             request_id,
         };
         let mut response = Response::new(Body::from(

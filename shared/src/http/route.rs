@@ -45,6 +45,14 @@ impl Route {
                 "/profiles/{id}/history/{eventId}".to_owned(),
                 &[(1, "id"), (3, "eventId")],
             ),
+            ["profiles", _, "links", _] => (
+                "/profiles/{id}/links/{linkId}".to_owned(),
+                &[(1, "id"), (3, "linkId")],
+            ),
+            ["profiles", _, "identities", _] => (
+                "/profiles/{id}/identities/{identityId}".to_owned(),
+                &[(1, "id"), (3, "identityId")],
+            ),
             ["profiles", _, "attributes", "search"] => {
                 ("/profiles/{id}/attributes/search".to_owned(), &[(1, "id")])
             }

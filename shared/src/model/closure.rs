@@ -172,6 +172,22 @@ impl Closure {
             .any(|(source, link)| is_live(link) && self.source_counts(source, a, b))
     }
 
+    /// Returns the identities to which a link that counts connects `identity`, as far as they have been read.
+    pub fn connected(&self, identity: &IdentityId) -> Vec<IdentityId> {
+        let neighbors = self.neighbors.get(identity).into_iter().flatten();
+        let connected = neighbors.filter(|other| self.is_connected(identity, other));
+        connected.cloned().collect()
+    }
+
+    /// Returns whether the link of `source` between two identities counts, as far as they have been read: it is live, its
+    /// source does not have too many links, and no decision of a support agent replaces it.
+    pub fn counts(&self, source: &str, a: &IdentityId, b: &IdentityId) -> bool {
+        let links = self.links_between(a, b);
+        (source == AGENTS || !links.contains_key(AGENTS))
+            && links.get(source).is_some_and(|link| is_live(link))
+            && self.source_counts(source, a, b)
+    }
+
     /// Returns the newest link of each source between two identities, without those that the markers of either end
     /// erase.
     fn links_between(&self, a: &IdentityId, b: &IdentityId) -> BTreeMap<&str, &Item> {

@@ -49,6 +49,18 @@ impl Markers {
         self.erased
     }
 
+    /// Returns the version of the newest erasure, unless a reinstatement is newer.
+    pub fn standing_erasure(&self) -> Option<Version> {
+        let erased = self.erased?;
+        let is_reinstated = self.reinstated.last() > Some(&erased);
+        (!is_reinstated).then_some(erased)
+    }
+
+    /// Returns whether the identity is suppressed.
+    pub const fn is_suppressed(&self) -> bool {
+        self.suppressed.is_some()
+    }
+
     /// Returns whether there are no markers.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

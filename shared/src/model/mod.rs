@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod card;
+pub mod change;
 pub mod closure;
 pub mod erasure;
 pub mod file_time;

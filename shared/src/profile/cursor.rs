@@ -28,6 +28,8 @@ pub enum Listing {
     Search = 6,
     /// The entries of a batch; the position is an index.
     Batch = 7,
+    /// A profile's identity links; the position is a link's id.
+    Links = 8,
 }
 
 /// The string is not a cursor of this listing with these filters.

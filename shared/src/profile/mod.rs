@@ -29,6 +29,7 @@ pub mod channel;
 pub mod cursor;
 pub mod hint;
 pub mod history;
+pub mod links;
 pub mod money;
 pub mod note;
 mod open_orders;
@@ -79,6 +80,30 @@ impl State {
         self.0[first..]
             .iter()
             .take_while(move |item| item.identity == *identity)
+    }
+
+    /// Returns the best identifier that an item contains of each identity.
+    pub fn identifiers(&self) -> BTreeMap<IdentityId, Identifier> {
+        let mut known: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
+        // An email address and its hash name the same identity. The address is more useful, and sorts first.
+        let mut learn = |id: &IdentityId, identifier: &Identifier| match known.get_mut(id) {
+            Some(best) if *best <= *identifier => {}
+            Some(best) => *best = identifier.clone(),
+            None => {
+                known.insert(id.clone(), identifier.clone());
+            }
+        };
+        for item in self.items() {
+            if let Some(link) = &item.link {
+                learn(&item.identity, link);
+            }
+        }
+        for (other, identifier) in live_links(self.items()) {
+            if let Some(identifier) = identifier {
+                learn(&other, &identifier);
+            }
+        }
+        known
     }
 
     /// Returns the shown events, newest first. Each event occurs once, in its newest [version](versions).
@@ -411,25 +436,7 @@ impl Profile {
 
     /// Returns the identities to show, each with the best identifier that an item contains.
     fn identities(&self, view: &View<'_>) -> Vec<Identity> {
-        let mut known: BTreeMap<IdentityId, Identifier> = BTreeMap::new();
-        // An email address and its hash name the same identity. The address is more useful, and sorts first.
-        let mut learn = |id: &IdentityId, identifier: &Identifier| match known.get_mut(id) {
-            Some(best) if *best <= *identifier => {}
-            Some(best) => *best = identifier.clone(),
-            None => {
-                known.insert(id.clone(), identifier.clone());
-            }
-        };
-        for item in self.state.items() {
-            if let Some(link) = &item.link {
-                learn(&item.identity, link);
-            }
-        }
-        for (other, identifier) in live_links(self.state.items()) {
-            if let Some(identifier) = identifier {
-                learn(&other, &identifier);
-            }
-        }
+        let known = self.state.identifiers();
         let shown = self.closure.shown().map(|(id, shared)| {
             let identifier = known.get(id);
             Identity {

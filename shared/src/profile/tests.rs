@@ -8,6 +8,7 @@ mod claims;
 mod document;
 mod figures;
 mod history;
+mod links;
 mod notes;
 mod open_orders;
 mod segments;

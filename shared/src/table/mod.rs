@@ -21,6 +21,7 @@ use crate::model::{
     value::Map,
 };
 
+mod apply;
 mod attribute;
 mod batch;
 mod consumed;
@@ -33,11 +34,13 @@ pub mod products;
 pub mod reader;
 mod reads;
 mod search;
+mod snapshot;
 mod transaction;
 mod write;
 
 use consumed::Consumed;
 
+pub use apply::{Applied, Transaction};
 pub use batch::{BATCH_SIZE, Verdict, Written};
 pub use erasures::{Erasure, ItemsWithoutData};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
@@ -45,6 +48,7 @@ pub use imports::{Before, Checkpoint, ImportItems};
 pub use notes::NotePut;
 pub use reads::EventRange;
 pub use search::{CARD_ITEMS, Hits, MAX_SHARD_ENTRIES};
+pub use snapshot::Snapshot;
 pub use write::Write;
 
 /// The attributes of one item, as DynamoDB returns them.

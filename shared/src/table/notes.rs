@@ -112,7 +112,7 @@ impl Table {
     }
 
     /// Builds a condition check that fails unless the identity's newest erasure is still `erased`.
-    fn erased_as_read(
+    pub(super) fn erased_as_read(
         &self,
         identity: &IdentityId,
         erased: Option<Version>,

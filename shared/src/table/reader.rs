@@ -35,26 +35,15 @@ pub async fn profile(
 ) -> Result<Profile, TableError> {
     let part = Part::Whole { consistency, notes };
     let found = read_closure(table, Closure::new(requested.clone()), part).await?;
-    let members = found.closure.members();
-    let mut profile = Profile {
-        partial: false,
-        state: State::default(),
-        closure: found.closure,
-    };
-    for (id, items) in found.read {
-        if members.contains(&id) {
-            profile.partial |= items.next.is_some();
-            profile.state.extend(items.items);
-        }
-    }
+    let markers = found.markers.get(requested).cloned();
+    let mut profile = found.into_profile();
     if notes == Notes::Skip && !profile.exists() {
         // A profile can consist of notes alone.
-        let markers = found.markers.get(requested);
         let newest = table
             .notes(requested, NotesRead::newest(consistency))
             .await?;
         let left = newest.items.into_iter();
-        let left = left.filter(|note| markers.is_none_or(|markers| !markers.erase(note)));
+        let left = left.filter(|note| markers.as_ref().is_none_or(|markers| !markers.erase(note)));
         profile.state.extend(left);
     }
     Ok(profile)
@@ -153,15 +142,38 @@ pub async fn members(table: &Table, requested: &IdentityId) -> Result<Members, T
 /// The table cannot be read.
 pub async fn members_of(table: &Table, closure: Closure) -> Result<Members, TableError> {
     let found = read_closure(table, closure, Part::Head).await?;
-    let mut read = found.read.iter();
-    let has_head = read.any(|(_, items)| has_non_marker(&items.items));
-    Ok(Members {
-        partial: found.closure.is_partial()
-            || found.read.iter().any(|(_, items)| items.next.is_some()),
-        closure: found.closure,
-        markers: found.markers,
-        has_head,
-    })
+    Ok(found.into_members().0)
+}
+
+/// Finds the identities of the profile that `requested` belongs to. Also returns their links that are not erased, from
+/// either end.
+///
+/// # Errors
+/// The table cannot be read.
+pub async fn links(
+    table: &Table,
+    requested: &IdentityId,
+) -> Result<(Members, Vec<Item>), TableError> {
+    let closure = Closure::new(requested.clone());
+    let found = read_closure(table, closure, Part::Head).await?;
+    let (members, read) = found.into_members();
+    let identities = members.closure.members();
+    let mut links = Vec::new();
+    for (id, items) in read {
+        if identities.contains(&id) {
+            let is_link = |item: &Item| matches!(item.key, SortKey::Link { .. });
+            links.extend(items.items.into_iter().filter(is_link));
+        }
+    }
+    let markers = &members.markers;
+    links.retain(|link| {
+        let SortKey::Link { other, .. } = &link.key else {
+            return false;
+        };
+        let far = markers.get(other);
+        far.is_none_or(|markers| !markers.erase(link))
+    });
+    Ok((members, links))
 }
 
 /// Returns the markers of an identity that still has data. Returns `None` if there is no item that they do not erase.
@@ -205,7 +217,7 @@ async fn has_note_or_event(
 }
 
 /// The maximum number of identities that are read concurrently.
-const CONCURRENT_READS: usize = 32;
+pub(super) const CONCURRENT_READS: usize = 32;
 /// The number of latest events examined to decide whether an identity has one.
 const LATEST: usize = 8;
 
@@ -224,14 +236,76 @@ enum Part {
 }
 
 /// The identities of a profile, with the markers and items read of each.
-struct Found {
+pub(super) struct Found {
     closure: Closure,
     markers: BTreeMap<IdentityId, Markers>,
     read: Vec<(IdentityId, Items)>,
 }
 
+impl Found {
+    /// Creates the result before anything was read.
+    pub(super) const fn new(closure: Closure) -> Self {
+        Self {
+            closure,
+            markers: BTreeMap::new(),
+            read: Vec::new(),
+        }
+    }
+
+    /// Returns the identities to read next; none if the profile is complete.
+    pub(super) fn pending(&self) -> Vec<IdentityId> {
+        self.closure.pending()
+    }
+
+    /// Adds the items of the identities of a round. Leaves out those that the markers of their identity erase.
+    pub(super) fn add(&mut self, round: Vec<IdentityId>, mut read: Vec<Items>) {
+        for (id, items) in round.iter().zip(&mut read) {
+            let markers = Markers::of(&items.items);
+            if !markers.is_empty() {
+                items.items.retain(|item| !markers.erase(item));
+            }
+            self.markers.insert(id.clone(), markers);
+        }
+        let all = round.iter().zip(&read);
+        self.closure
+            .add(all.map(|(id, items)| (id, items.items.as_slice(), &self.markers[id])));
+        self.read.extend(round.into_iter().zip(read));
+    }
+
+    /// Returns the profile of the items that were read.
+    pub(super) fn into_profile(self) -> Profile {
+        let members = self.closure.members();
+        let mut profile = Profile {
+            partial: false,
+            state: State::default(),
+            closure: self.closure,
+        };
+        for (id, items) in self.read {
+            if members.contains(&id) {
+                profile.partial |= items.next.is_some();
+                profile.state.extend(items.items);
+            }
+        }
+        profile
+    }
+
+    /// Returns the members, and the items of each identity that was read.
+    fn into_members(self) -> (Members, Vec<(IdentityId, Items)>) {
+        let mut read = self.read.iter();
+        let has_head = read.any(|(_, items)| has_non_marker(&items.items));
+        let is_cut = self.read.iter().any(|(_, items)| items.next.is_some());
+        let members = Members {
+            partial: self.closure.is_partial() || is_cut,
+            closure: self.closure,
+            markers: self.markers,
+            has_head,
+        };
+        (members, self.read)
+    }
+}
+
 /// Reads an identity's head and events, and its notes unless they are skipped.
-async fn whole(
+pub(super) async fn whole(
     table: &Table,
     id: &IdentityId,
     consistency: Consistency,
@@ -250,13 +324,9 @@ async fn whole(
 
 /// Reads identities until no link leads to another one. Leaves out the items that their markers erase.
 async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Found, TableError> {
-    let mut found = Found {
-        closure,
-        markers: BTreeMap::new(),
-        read: Vec::new(),
-    };
+    let mut found = Found::new(closure);
     loop {
-        let round = found.closure.pending();
+        let round = found.pending();
         if round.is_empty() {
             return Ok(found);
         }
@@ -269,17 +339,6 @@ async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Fou
         for group in round.chunks(CONCURRENT_READS) {
             read.extend(try_join_all(group.iter().map(read_one)).await?);
         }
-        for (id, items) in round.iter().zip(&mut read) {
-            let markers = Markers::of(&items.items);
-            if !markers.is_empty() {
-                items.items.retain(|item| !markers.erase(item));
-            }
-            found.markers.insert(id.clone(), markers);
-        }
-        let all = round.iter().zip(&read);
-        found
-            .closure
-            .add(all.map(|(id, items)| (id, items.items.as_slice(), &found.markers[id])));
-        found.read.extend(round.into_iter().zip(read));
+        found.add(round, read);
     }
 }

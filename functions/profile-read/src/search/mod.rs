@@ -14,8 +14,6 @@ use shared::{
     table::{Table, TableError, reader},
 };
 
-use crate::identity_key;
-
 pub(crate) mod hits;
 pub(crate) mod query;
 
@@ -32,7 +30,7 @@ pub(crate) const MAX_UNITS: f64 = 1_000.0;
 /// # Errors
 /// The body is invalid, or the table cannot be read.
 pub(crate) async fn page(call: &Call<'_>, fields: Fields) -> Result<Response<Body>, Problem> {
-    let key = identity_key(call.app).await?;
+    let key = call.app.identity_key().await?;
     let rules = call.app.config.identifiers;
     let request = Request::new(fields, &key, rules)?;
     let terms = Terms { key: &key, rules };

@@ -1,0 +1,49 @@
+//! Returns identity links in pages: which file or which support agent linked or separated two identities, when and why.
+
+use lambda_http::{Body, Response, http::StatusCode};
+use shared::{
+    http::{self, Call, Parameters, problem::Problem},
+    model::identity::IdentityId,
+    profile::{
+        cursor::{self, Listing},
+        links::{self, LinkId},
+    },
+    table::reader,
+};
+
+/// Handles `GET`: returns a page of the links of a profile's identities, sorted by id.
+///
+/// # Errors
+/// A parameter is invalid, the profile does not exist, or the table cannot be read.
+pub(crate) async fn page(
+    call: &Call<'_>,
+    id: &IdentityId,
+    parameters: &Parameters<'_>,
+) -> Result<Response<Body>, Problem> {
+    let limit = parameters.limit()?;
+    let after = parameters.get("cursor").map(position).transpose()?;
+    let table = &call.app.table;
+    let (members, items) = reader::links(table, id).await?;
+    if items.is_empty() && !members.exist(table).await? {
+        return Err(Problem::profile_not_found());
+    }
+    let all = links::distinct(&items);
+    let (selected, has_more) = links::select(all, after.as_ref(), limit);
+    let versions = selected.iter().filter_map(|link| link.version);
+    let files = table.files(versions).await?;
+    let mut page = links::page(&selected, has_more, &members.closure, &files, &call.view());
+    if let Some(last) = http::fit(&mut page.items) {
+        page.next = Some(links::cursor_after(&page.items[last].id));
+    }
+    page.partial = members.partial;
+    call.audit(&members.closure.id(), "links");
+    http::json(StatusCode::OK, &page)
+}
+
+/// Parses the cursor of a page of links.
+fn position(text: &str) -> Result<LinkId, Problem> {
+    let position = cursor::decode(Listing::Links, "", text).ok();
+    position
+        .and_then(|position| position.parse().ok())
+        .ok_or_else(Problem::invalid_cursor)
+}
