@@ -13,12 +13,12 @@ deployment, move it back to the newest version: otherwise, CodeDeploy may reject
 script lists the ten newest versions and changes nothing.
 
   --stack STACK      The stack.
-  --function NAME    profile-read, note-write, history, ingest or ingest-check.
+  --function NAME    profile-read, note-write, profile-write, history, ingest or ingest-check.
   --to VERSION       The number of the version that takes over.
   --dry-run          Print the command instead of running it.
   --help             Print this text.
 
-A version keeps the environment that it was published with. Do not move profile-read, ingest or ingest-check to a
+A version keeps the environment that it was published with. Do not move profile-read, profile-write, ingest or ingest-check to a
 version from before the identity key was restored.
 
 Permissions: cloudformation:DescribeStacks, lambda:GetAlias, lambda:ListVersionsByFunction,
@@ -41,6 +41,7 @@ done
 case $name in
   profile-read) key=ProfileReadFunctionName ;;
   note-write) key=NoteWriteFunctionName ;;
+  profile-write) key=ProfileWriteFunctionName ;;
   history) key=HistoryFunctionName ;;
   ingest) key=IngestFunctionName ;;
   ingest-check) key=IngestCheckFunctionName ;;

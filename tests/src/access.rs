@@ -11,7 +11,7 @@ use crate::support::{app::TestApp, events::api_event};
 /// Starts a stack whose functions accept no local agent, as deployed ones do.
 async fn deployed() -> TestApp {
     let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
-    let functions = ["profile-read", "note-write", "history"];
+    let functions = ["profile-read", "note-write", "profile-write", "history"];
     let environment = functions.map(|function| (function.to_owned(), nobody.clone()));
     TestApp::start_with(Options {
         environment: environment.into(),
@@ -104,10 +104,126 @@ async fn jane(app: &TestApp) -> String {
     profile["id"].as_str().unwrap().to_owned()
 }
 
+/// Each route that changes a profile needs its own scope and the scope to read profiles. A reinstatement needs one more.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_every_principal_of_changes() {
+    let app = deployed().await;
+    let id = jane(&app).await;
+    let forget = r#"{"link":{"email":"erased@fake.com"}}"#;
+    app.import("drop/forget/crm/a.ndjson", forget).await;
+    let (profiles, links) = ("profiles:write", "links:write");
+    let reinstate = json!({"identifier": {"email": "erased@fake.com"}, "reason": "Ordered again", "reinstate": true});
+    let mobile = json!({"identifier": {"mobile": "+61400000000"}, "reason": "Told on the phone"});
+    let other = {
+        let event = api_event(
+            "POST",
+            &format!("/profiles/{id}/links"),
+            claims("a", "profiles:read links:write"),
+        );
+        let event = with_header(with_body(event, &mobile), "idempotency-key", "k");
+        let (status, _, outcome) = ask(&app, "profile-write", event).await;
+        assert_eq!(status, 201, "{outcome}");
+        outcome["changes"]["identities"]["added"][0]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let [low, high] = if other < id {
+        [&other, &id]
+    } else {
+        [&id, &other]
+    };
+    // Method, path, body, scope and status. Jane is linked, so her mobile can be linked again, separated and unlinked.
+    let changes = [
+        (
+            "POST",
+            "/profiles".to_owned(),
+            json!({"identifier": {"email": "vera@fake.com"}}),
+            profiles,
+            201,
+        ),
+        ("POST", "/profiles".to_owned(), reinstate, profiles, 403),
+        ("POST", format!("/profiles/{id}/links"), mobile, links, 200),
+        (
+            "DELETE",
+            format!("/profiles/{id}/identities/{other}"),
+            Value::Null,
+            links,
+            200,
+        ),
+        (
+            "DELETE",
+            format!("/profiles/{id}/links/{low}.{high}.agents"),
+            Value::Null,
+            links,
+            200,
+        ),
+    ];
+    for (number, (method, path, body, scope, expected)) in changes.iter().enumerate() {
+        let event = |claims, key: &str| {
+            let event = with_header(api_event(method, path, claims), "if-match", "*");
+            let event = with_header(event, "idempotency-key", key);
+            if body.is_null() {
+                event
+            } else {
+                with_body(event, body)
+            }
+        };
+        for nobody in [
+            None,
+            Some(json!({})),
+            Some(json!({"sub": "", "scope": scope})),
+        ] {
+            let (status, ..) = ask(&app, "profile-write", event(nobody, "nobody")).await;
+            assert_eq!(status, 401, "{method} {path}");
+        }
+        let others = "notes:write notes:admin pii:read erasures:write";
+        let wrong = if *scope == links { profiles } else { links };
+        for lacking in [
+            String::new(),
+            "profiles:read".to_owned(),
+            (*scope).to_owned(),
+            format!("profiles:read {others} {wrong}"),
+            format!("{scope} {others}"),
+        ] {
+            let (status, ..) = ask(
+                &app,
+                "profile-write",
+                event(claims("a", &lacking), "lacking"),
+            )
+            .await;
+            assert_eq!(status, 403, "{method} {path} {lacking}");
+        }
+        let enough = format!("profiles:read {scope}");
+        let (status, _, answer) = ask(
+            &app,
+            "profile-write",
+            event(claims("a", &enough), &format!("enough-{number}")),
+        )
+        .await;
+        assert_eq!(status, *expected, "{method} {path}: {answer}");
+        for personal in ["Jane", "jane@fake.com", "vera@fake.com", "61400000000"] {
+            assert!(!answer.to_string().contains(personal), "{path}: {personal}");
+        }
+        if *expected == 403 {
+            let enough = format!("{enough} erasures:write");
+            let (status, _, answer) = ask(
+                &app,
+                "profile-write",
+                event(claims("a", &enough), "reinstates"),
+            )
+            .await;
+            assert_eq!(status, 201, "{answer}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn checks_every_principal() {
     let app = deployed().await;
     let id = jane(&app).await;
+    let same = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61400000000"}]}"#;
+    app.import("drop/unify/crm/jane.ndjson", same).await;
     let event_id = {
         let event = api_event("GET", &format!("/profiles/{id}/history"), claims("a", ALL));
         ask(&app, "history", event).await.2["items"][0]["id"]
@@ -152,6 +268,12 @@ async fn checks_every_principal() {
             "POST",
             format!("/profiles/{id}/attributes/search"),
             json!({"text": "name"}),
+        ),
+        (
+            "profile-read",
+            "GET",
+            format!("/profiles/{id}/links"),
+            Value::Null,
         ),
         (
             "profile-read",

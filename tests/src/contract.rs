@@ -259,7 +259,7 @@ async fn responses_match_contract() {
         let (answer, ..) = ask("GET", route, format!("/profiles/{id}{query}"), &[], None).await;
         assert_eq!(answer, status);
     }
-    for part in ["attributes", "notes", "history", "export"] {
+    for part in ["attributes", "notes", "history", "export", "links"] {
         let route = format!("/profiles/{{id}}/{part}");
         for (path, status) in [
             (format!("/profiles/{id}/{part}"), 200),
@@ -364,6 +364,61 @@ async fn responses_match_contract() {
     ask("DELETE", route, path.clone(), &[], None).await;
     ask("DELETE", route, path.clone(), &any, None).await;
     ask("DELETE", route, path.clone(), &any, None).await;
+    let create = |email: &str| Some(json!({"identifier": {"email": email}, "first_name": "Vera"}));
+    let route = "/profiles";
+    for (path, key, body, status) in [
+        ("/profiles?preview=true", "p", create("vera@fake.com"), 201),
+        ("/profiles", "p", create("vera@fake.com"), 201),
+        ("/profiles", "q", create("vera@fake.com"), 200),
+        ("/profiles", "p", create("other@fake.com"), 201),
+        ("/profiles", "p", create("x"), 400),
+    ] {
+        let key = [("idempotency-key", key)];
+        let (answer, body, _) = ask("POST", route, path.into(), &key, body).await;
+        assert_eq!(answer, status, "{body}");
+    }
+    let key = [("idempotency-key", "l"), ("if-match", "*")];
+    let route = "/profiles/{id}/links";
+    let path = format!("/profiles/{id}/links");
+    let other = || Some(json!({"identifier": {"email": "vera@fake.com"}, "reason": "Same order"}));
+    let (status, outcome, _) = ask("POST", route, path.clone(), &key, other()).await;
+    assert_eq!(status, 201);
+    let again = [("idempotency-key", "m")];
+    assert_eq!(
+        ask("POST", route, path.clone(), &again, other()).await.0,
+        200
+    );
+    let (_, page, _) = ask("GET", route, path.clone(), &[], None).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    let other = outcome["changes"]["identities"]["added"][0]
+        .as_str()
+        .unwrap();
+    let route = "/profiles/{id}/identities/{identityId}";
+    let separate = format!("/profiles/{id}/identities/{other}");
+    let (status, outcome, _) = ask("DELETE", route, separate.clone(), &key, None).await;
+    assert_eq!(status, 409, "{outcome}");
+    let key = [("idempotency-key", "n"), ("if-match", "*")];
+    let why = || Some(json!({"reason": "Father and son"}));
+    let (status, outcome, _) = ask("DELETE", route, separate.clone(), &key, why()).await;
+    assert_eq!(status, 200, "{outcome}");
+    let missing = [("idempotency-key", "o"), ("if-match", "\"x\"")];
+    assert_eq!(ask("DELETE", route, separate, &missing, None).await.0, 404);
+    let route = "/profiles/{id}/links/{linkId}";
+    let link = outcome["changes"]["links"][0]["id"].as_str().unwrap();
+    let path = format!("{path}/{link}");
+    let only_key = [("idempotency-key", "r")];
+    assert_eq!(
+        ask("DELETE", route, path.clone(), &only_key, None).await.0,
+        428
+    );
+    assert_eq!(
+        ask("DELETE", route, path.clone(), &missing, None).await.0,
+        412
+    );
+    let key = [("idempotency-key", "s"), ("if-match", "*")];
+    assert_eq!(ask("DELETE", route, path, &key, why()).await.0, 200);
+    let path = format!("/profiles/{id}/links/x");
+    assert_eq!(ask("DELETE", route, path, &key, None).await.0, 404);
     let successful: BTreeSet<_> = answered
         .into_iter()
         .filter(|(.., status)| *status < 300)

@@ -73,7 +73,7 @@ impl Counted {
             (function.to_owned(), BTreeMap::from([variable]))
         };
         let app = TestApp::start_with(Options {
-            environment: ["profile-read", "note-write", "history"]
+            environment: ["profile-read", "note-write", "profile-write", "history"]
                 .map(environment)
                 .into(),
             ..Options::default()
@@ -457,4 +457,101 @@ async fn skips_links_of_shared_address() {
     eprintln!("a profile beside an address with 1,100 links: {requests:?}, {units} read units");
     assert_eq!(costs[0], costs[1]);
     assert_eq!(*requests, these([("Query", 5)]));
+}
+
+/// Sends a change of a profile. Returns its body, the requests to the table, and the read and write units.
+async fn change(
+    counted: &Counted,
+    (method, path): (&str, &str),
+    key: &str,
+    body: &Value,
+) -> (Value, BTreeMap<String, u64>, [f64; 2]) {
+    counted.requests();
+    let mut request = reqwest::Client::new()
+        .request(method.parse().unwrap(), counted.app.url(path))
+        .header("idempotency-key", key)
+        .header("if-match", "*");
+    if !body.is_null() {
+        request = request.json(body);
+    }
+    let (status, answer) = counted.app.send(request).await;
+    assert!(status.is_success(), "{path}: {answer}");
+    let requests = counted.requests();
+    let logs = counted.app.stack.logs();
+    let mut lines = logs
+        .iter()
+        .rev()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines
+        .find(|line| line["FunctionName"] == "ProfileWriteFunction")
+        .expect("a line");
+    let units =
+        ["ReadCapacityUnits", "WriteCapacityUnits"].map(|name| line[name].as_f64().expect("units"));
+    (answer, requests, units)
+}
+
+/// Prints and checks the requests and units of changes: those of a profile before and after, and one transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_requests_of_changes() {
+    let counted = Counted::start().await;
+    let customer = |email: &str| json!({"identifier": {"email": email}, "first_name": "Ann", "last_name": "Lee"});
+    let file = r#"{"link":{"email":"c@fake.com"}}"#;
+    counted
+        .app
+        .import("drop/customer_record/crm/c.ndjson", file)
+        .await;
+    // The first request of a process also reads the facts of the table, which an import has stored.
+    change(
+        &counted,
+        ("POST", "/profiles?preview=true"),
+        "p",
+        &customer("a@fake.com"),
+    )
+    .await;
+    let (profile, requests, units) = change(
+        &counted,
+        ("POST", "/profiles"),
+        "a",
+        &customer("a@fake.com"),
+    )
+    .await;
+    eprintln!("create: {requests:?} {units:?}");
+    assert_eq!(
+        requests,
+        these([("BatchGetItem", 1), ("Query", 2), ("TransactWriteItems", 1)])
+    );
+    change(
+        &counted,
+        ("POST", "/profiles"),
+        "b",
+        &customer("b@fake.com"),
+    )
+    .await;
+    let id = profile["id"].as_str().unwrap();
+    let body = json!({"identifier": {"email": "b@fake.com"}, "reason": "Same order"});
+    let path = format!("/profiles/{id}/links");
+    let (_, requests, units) = change(
+        &counted,
+        ("POST", &format!("{path}?preview=true")),
+        "p",
+        &body,
+    )
+    .await;
+    eprintln!("preview: {requests:?} {units:?}");
+    assert_eq!((requests, units[1]), (these([("Query", 4)]), 0.0));
+    let (outcome, requests, units) = change(&counted, ("POST", &path), "c", &body).await;
+    eprintln!("link: {requests:?} {units:?}");
+    let of_two = these([("BatchGetItem", 1), ("Query", 4), ("TransactWriteItems", 1)]);
+    assert_eq!((&requests, units[1]), (&of_two, 10.0));
+    let (_, requests, units) = change(&counted, ("POST", &path), "d", &body).await;
+    eprintln!("link again: {requests:?} {units:?}");
+    assert_eq!(
+        (requests, units[1]),
+        (these([("BatchGetItem", 1), ("Query", 4)]), 0.0)
+    );
+    let link = outcome["changes"]["links"][0]["id"].as_str().unwrap();
+    let path = format!("{path}/{link}");
+    let (_, requests, units) = change(&counted, ("DELETE", &path), "e", &Value::Null).await;
+    eprintln!("undo: {requests:?} {units:?}");
+    assert_eq!((requests, units[1]), (of_two, 10.0));
 }

@@ -29,6 +29,7 @@ mod note_write;
 mod permissions;
 mod privacy;
 mod profile_read;
+mod profile_write;
 mod progress;
 mod proxy;
 mod read;

@@ -32,6 +32,10 @@ async fn after_one_of_each() -> BTreeMap<String, Vec<Value>> {
     app.get("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
     app.note(&id, Some("k"), json!({"text": "Card 4111 1111 1111 1111"}))
         .await;
+    let customer = json!({"identifier": {"email": "vera@fake.com"}});
+    let create = reqwest::Client::new().post(app.url("/profiles"));
+    let create = create.header("idempotency-key", "k").json(&customer);
+    assert_eq!(app.send(create).await.0, 201);
     // The log lines of a response may follow it. Further requests complete them.
     app.get(&format!("/profiles/{id}/history")).await;
     app.note(&id, Some("k"), json!({"text": "Call"})).await;
@@ -59,6 +63,7 @@ async fn measures_requests_and_imports() {
         "ProfileReadFunction",
         "HistoryFunction",
         "NoteWriteFunction",
+        "ProfileWriteFunction",
     ] {
         let lines = &measured[function];
         assert!(sum(lines, "Duration") > 0.0, "{function}");

@@ -96,7 +96,34 @@ async fn everything() -> TestApp {
     assert_eq!(status, 200, "{answer}");
     let (status, answer) = app.delete_note(&path, Some("*")).await;
     assert_eq!(status, 204, "{answer}");
+    change_profiles(&app, &id).await;
     app
+}
+
+/// Creates a profile of an erased customer, links it, and withdraws the decision.
+async fn change_profiles(app: &TestApp, id: &str) {
+    let forget = r#"{"link":{"email":"vera@fake.com"}}"#;
+    app.import("drop/forget/crm/vera.ndjson", forget).await;
+    let client = reqwest::Client::new();
+    let body = json!({"identifier": {"email": "vera@fake.com"}, "reason": "Ordered again", "reinstate": true});
+    let request = client
+        .post(app.url("/profiles"))
+        .header("idempotency-key", "p");
+    let (status, answer) = app.send(request.json(&body)).await;
+    assert_eq!(status, 201, "{answer}");
+    let body = json!({"identity": answer["id"], "reason": "Same order"});
+    let request = client
+        .post(app.url(&format!("/profiles/{id}/links")))
+        .header("idempotency-key", "l");
+    let (status, answer) = app.send(request.json(&body)).await;
+    assert_eq!(status, 201, "{answer}");
+    let link = answer["changes"]["links"][0]["id"].as_str().expect("an id");
+    let request = client
+        .delete(app.url(&format!("/profiles/{id}/links/{link}")))
+        .header("idempotency-key", "u")
+        .header("if-match", "*");
+    let (status, answer) = app.send(request).await;
+    assert_eq!(status, 200, "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -114,7 +141,7 @@ async fn grants_only_used_permissions() {
         .iter()
         .map(|permission| permission.function.as_str())
         .collect();
-    assert_eq!(functions.len(), 5, "{functions:?}");
+    assert_eq!(functions.len(), 6, "{functions:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,6 +231,42 @@ async fn note_write_writes_only_notes() {
         })
         .collect();
     assert_eq!(kinds, ["agent#note", "agent#request"]);
+}
+
+/// A policy can only restrict partition keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn profile_write_writes_only_items_of_agents() {
+    let app = TestApp::with_jane().await;
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let before = items(&app).await;
+    change_profiles(&app, &id).await;
+    let mut after = items(&app).await;
+    for (key, item) in before {
+        // The list of sources and the count of erasures change with the file.
+        if key.1 != "sources" && key.1 != "erasures" {
+            assert_eq!(after.remove(&key), Some(item), "{key:?} has changed");
+        }
+    }
+    let kinds: BTreeSet<_> = after
+        .keys()
+        .filter(|(partition, _)| partition.len() == 26)
+        .map(|(_, sort)| sort.split('#').take(3).collect::<Vec<_>>().join("#"))
+        .map(|kind| {
+            kind.split_once("request")
+                .map_or(kind.clone(), |(kind, _)| kind.to_owned())
+        })
+        .collect();
+    // The marker of the erasure is from the file.
+    let expected = [
+        "agent#",
+        "profile#marker#erased",
+        "profile#marker#reinstated",
+        "profile#record#agents",
+    ];
+    assert_eq!(kinds, expected.map(str::to_owned).into());
 }
 
 /// Returns all items of the table by key.

@@ -9,12 +9,13 @@ const PARAMETERS: &str = include_str!("../../infra/docs/reference/parameters.md"
 const METRICS: &str = include_str!("../../infra/docs/reference/metrics-and-logs.md");
 
 /// The functions by logical id, as the page names them.
-const NAMES: [(&str, &str); 5] = [
+const NAMES: [(&str, &str); 6] = [
     ("HistoryFunction", "history"),
     ("IngestCheckFunction", "ingest-check"),
     ("IngestFunction", "ingest"),
     ("NoteWriteFunction", "note-write"),
     ("ProfileReadFunction", "profile-read"),
+    ("ProfileWriteFunction", "profile-write"),
 ];
 
 /// Returns the rows of all tables of `parameters.md` whose header begins with `first`: the name in the first cell, and the other cells.

@@ -242,6 +242,7 @@ fn routes_require_a_scope() {
             assert!(!scopes.is_empty(), "{at} lets everyone in who has a token");
             let known: &[&str] = match binary.as_str() {
                 "note-write" => &["notes:write", "notes:admin"],
+                "profile-write" => &["profiles:write", "links:write"],
                 _ => &["profiles:read", "pii:read"],
             };
             for scope in scopes {
@@ -446,7 +447,8 @@ fn identity_key_is_retained() {
         [
             "IngestCheckFunction",
             "IngestFunction",
-            "ProfileReadFunction"
+            "ProfileReadFunction",
+            "ProfileWriteFunction"
         ]
     );
     assert!(!template["Globals"].to_string().contains("IdentityKey"));

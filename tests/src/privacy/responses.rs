@@ -27,7 +27,12 @@ async fn readings(app: &TestApp, id: &str) -> Vec<(&'static str, String)> {
     for include in ["summary", "attributes", "notes", "history"] {
         all.push(("profile-read", format!("/profiles/{id}?include={include}")));
     }
-    for path in ["attributes?limit=1", "notes?limit=1", "export?limit=1"] {
+    for path in [
+        "attributes?limit=1",
+        "links?limit=1",
+        "notes?limit=1",
+        "export?limit=1",
+    ] {
         let paths = pages(app, "profile-read", &format!("/profiles/{id}/{path}")).await;
         assert!(paths.len() > 1 || path.starts_with("notes"), "{path}");
         all.extend(paths.into_iter().map(|path| ("profile-read", path)));
@@ -101,6 +106,23 @@ async fn hides_personal_data_without_scope() {
         assert!(!is_marked(&next), "{scope}: {next}");
         assert_eq!(is_marked(found), sees_all, "{scope}: {found}");
         assert_eq!(next.is_empty(), !sees_all, "{scope}: {next}");
+        // A preview returns the profile and what would change.
+        let mut link = request(
+            "profile-write",
+            "POST",
+            &format!("/profiles/{id}/links?preview=true"),
+            &format!("{scope} links:write"),
+        );
+        link.event["headers"]["idempotency-key"] = "preview".into();
+        let other = json!({"identifier": {"mobile": "+61 491 570 156"}, "reason": CANARY});
+        link.event["body"] = other.to_string().into();
+        let linked = respond(&app, link).await;
+        assert_eq!(
+            linked["statusCode"] == 201,
+            scope.contains("profiles:read"),
+            "{linked}"
+        );
+        assert!(sees_all || !is_marked(&linked.to_string()), "{scope}");
         // Changing the note of another principal returns the note.
         let mut create = request(
             "note-write",

@@ -33,6 +33,8 @@ fn matched(path: &str) -> (String, Value) {
             (2, _) if !["lookup", "search", "batch"].contains(&segment) => "id",
             (4, Some("notes")) => "noteId",
             (4, Some("history")) => "eventId",
+            (4, Some("links")) => "linkId",
+            (4, Some("identities")) => "identityId",
             _ => {
                 route += &format!("/{segment}");
                 continue;

@@ -42,7 +42,7 @@ pub(crate) fn to_json(value: &AttributeValue) -> Value {
     }
 }
 
-fn map_to_json(map: &HashMap<String, AttributeValue>) -> Value {
+pub(crate) fn map_to_json(map: &HashMap<String, AttributeValue>) -> Value {
     let fields = map
         .iter()
         .map(|(name, value)| (name.clone(), to_json(value)));
