@@ -26,10 +26,7 @@ use shared::{
     table::Snapshot,
 };
 
-use crate::{
-    body::{Customer, DecisionFields, reason_is_invalid},
-    create, links,
-};
+use crate::body::{Customer, DecisionFields, reason_is_invalid};
 
 /// The request.
 pub(crate) struct Operation {
@@ -102,21 +99,6 @@ impl Operation {
             Target::Link(profile, _)
             | Target::Unlink(profile, _)
             | Target::Separate(profile, _) => profile.clone(),
-        }
-    }
-
-    /// Plans the changes.
-    ///
-    /// # Errors
-    /// The profile or the link does not exist, an identity is erased, or the table cannot be read.
-    pub(crate) async fn plan(&self, context: &mut Context<'_, '_>) -> Result<Plan, Problem> {
-        match &self.target {
-            Target::Create(customer, key) => create::plan(self, customer, key, context).await,
-            Target::Link(profile, other) => links::link(self, profile, other, context).await,
-            Target::Unlink(profile, link) => links::unlink(self, profile, link, context).await,
-            Target::Separate(profile, identity) => {
-                links::separate(self, profile, identity, context).await
-            }
         }
     }
 

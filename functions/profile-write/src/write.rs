@@ -20,7 +20,10 @@ use shared::{
     table::{Applied, Snapshot, Transaction},
 };
 
-use crate::operation::{Context, DecisionChange, Operation, Plan, Target, erased};
+use crate::{
+    create, links as plans,
+    operation::{Context, DecisionChange, Operation, Plan, Target, erased},
+};
 
 /// The maximum number of attempts. An attempt fails if another request changes an item between reading and writing.
 const MAX_ATTEMPTS: usize = 3;
@@ -104,7 +107,7 @@ impl<'a> Write<'a> {
             view: &self.view,
             snapshot: &mut snapshot,
         };
-        let plan = self.operation.plan(&mut context).await?;
+        let plan = plan(&self.operation, &mut context).await?;
         check_limits(&snapshot, &plan)?;
         let before = snapshot.profile(&profile, &[]).await?;
         let after = snapshot.profile(&profile, &plan.changes).await?;
@@ -247,6 +250,21 @@ impl Changes {
                 added: missing_in(&before, &after),
                 removed: missing_in(&after, &before),
             },
+        }
+    }
+}
+
+/// Plans the changes of an operation.
+///
+/// # Errors
+/// The profile or the link does not exist, an identity is erased, or the table cannot be read.
+async fn plan(operation: &Operation, context: &mut Context<'_, '_>) -> Result<Plan, Problem> {
+    match &operation.target {
+        Target::Create(customer, key) => create::plan(operation, customer, key, context).await,
+        Target::Link(profile, other) => plans::link(operation, profile, other, context).await,
+        Target::Unlink(profile, link) => plans::unlink(operation, profile, link, context).await,
+        Target::Separate(profile, identity) => {
+            plans::separate(operation, profile, identity, context).await
         }
     }
 }
