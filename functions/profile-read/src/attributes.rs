@@ -9,7 +9,7 @@ use shared::{
     http::{self, Call, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
-        DEFAULT_LIMIT, MAX_LIMIT, Page,
+        DEFAULT_LIMIT, Page,
         attributes::{
             page::{self, Paged, Position, Wanted},
             search::Search,
@@ -78,7 +78,7 @@ impl Request {
             match name.as_str() {
                 "text" => request.search = Some(search(value)?),
                 "category" => request.category = Some(text("category", value)?.to_owned()),
-                "limit" => request.limit = limit(value)?,
+                "limit" => request.limit = http::body_limit(&value.to_string())?,
                 "cursor" => {
                     let cursor = value.as_str().ok_or_else(Problem::invalid_cursor)?;
                     request.cursor = Some(cursor.to_owned());
@@ -221,18 +221,6 @@ fn search(value: &Json) -> Result<Search, Problem> {
 fn text_is_invalid() -> Problem {
     let detail = "`text` must be a string with at least one word. Send 1 to 256 characters.";
     Problem::invalid_body(Some("text"), detail)
-}
-
-/// Parses `limit`, 1 to 100. In JSON, `50.0` is an integer too.
-fn limit(value: &Json) -> Result<usize, Problem> {
-    let number = value.as_f64();
-    let is_number =
-        |limit: &usize| u32::try_from(*limit).is_ok_and(|limit| number == Some(limit.into()));
-    let limit = (1..=MAX_LIMIT).find(is_number);
-    limit.ok_or_else(|| {
-        let detail = format!("`limit` must be an integer from 1 to {MAX_LIMIT}.");
-        Problem::invalid_body(Some("limit"), detail)
-    })
 }
 
 #[cfg(test)]

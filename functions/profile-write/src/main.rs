@@ -10,6 +10,8 @@ use shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     logs::init();
-    let app = App::from_env()?;
+    let app = App::from_env()?.in_business_zone()?;
+    // The function does not start without the key.
+    app.config.require_identity_key()?;
     run(&app, handle).await
 }

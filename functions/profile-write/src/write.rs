@@ -196,7 +196,8 @@ impl<'a> Write<'a> {
         profile: &Profile,
         changes: Changes,
     ) -> Result<Response<Body>, Problem> {
-        let document = http::document(self.call.app, profile, &self.view, Sections::ALL).await?;
+        let mut document = profile.document(&self.view, Sections::ALL);
+        http::complete(self.call.app, &mut document).await?;
         self.call.audit(&document.id, "all");
         if matches!(self.operation.target, Target::Create(..)) {
             return http::json(status, &document);

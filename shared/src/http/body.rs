@@ -4,6 +4,7 @@ use lambda_http::{Request, http::header};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Kind, Problem};
+use crate::profile::MAX_LIMIT;
 
 /// The maximum size of a request body, in bytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -54,4 +55,19 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
             Err(Problem::invalid_body(None, detail))
         }
     }
+}
+
+/// Parses the field `limit` of a body, 1 to 100. `json` is its JSON. In JSON, `50.0` is an integer too.
+///
+/// # Errors
+/// The value is not such an integer.
+pub fn body_limit(json: &str) -> Result<usize, Problem> {
+    let number = json.parse::<f64>().ok();
+    let is_number =
+        |limit: &usize| u32::try_from(*limit).is_ok_and(|limit| number == Some(limit.into()));
+    let limit = (1..=MAX_LIMIT).find(is_number);
+    limit.ok_or_else(|| {
+        let detail = format!("`limit` must be an integer from 1 to {MAX_LIMIT}.");
+        Problem::invalid_body(Some("limit"), detail)
+    })
 }

@@ -27,17 +27,17 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Config {
     /// `TABLE_NAME`
     pub table: String,
-    /// `IDENTITY_KEY`: set for ingest and profile-read only.
+    /// `IDENTITY_KEY`: set for ingest, profile-read and profile-write only.
     pub identity_key: Option<IdentityKey>,
     /// `DEFAULT_CURRENCY`: the currency of amounts without one.
     pub currency: String,
     /// `BUSINESS_TIME_ZONE`: the IANA name of the time zone of months and of dates without a time. UTC if it is not set. Set for
-    /// profile-read and history only.
+    /// profile-read, profile-write and history only.
     pub time_zone: Option<String>,
     /// `OPEN_NAMESPACES`: namespaces of attributes that every client sees, separated by commas. None if it is not set.
-    /// Set for profile-read only.
+    /// Set for profile-read and profile-write only.
     pub open_namespaces: Vec<String>,
-    /// `DEFAULT_CALLING_CODE`: set for ingest and profile-read only. They refuse a table that was written with another
+    /// `DEFAULT_CALLING_CODE`: set for ingest, profile-read and profile-write only. They refuse a table that was written with another
     /// code.
     pub identifiers: IdentifierRules,
     /// `CHUNK_BYTES`: line-based objects larger than this are imported in byte ranges. 64 MiB if it is not set.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 use shared::{
-    http::problem::Problem,
+    http::{self, problem::Problem},
     model::{
         find::{FindKind, Term},
         identifier::{Identifier, IdentifierRules},
         identity::{IdentityId, IdentityKey},
     },
     profile::{
-        DEFAULT_LIMIT, MAX_LIMIT,
+        DEFAULT_LIMIT,
         cursor::{self, Listing},
     },
 };
@@ -97,7 +97,7 @@ impl Request {
         Ok(Self {
             after: after.transpose()?,
             query,
-            limit: limit.map_or(Ok(DEFAULT_LIMIT), |limit| parse_limit(&limit))?,
+            limit: limit.map_or(Ok(DEFAULT_LIMIT), |limit| http::body_limit(limit.get()))?,
         })
     }
 
@@ -159,15 +159,6 @@ fn text(name: &str, value: &RawValue) -> Result<String, Problem> {
         serde_json::from_str(value).ok()
     };
     text.ok_or_else(|| Problem::invalid_body(Some(name), format!("`{name}` must be a string.")))
-}
-
-fn parse_limit(value: &RawValue) -> Result<usize, Problem> {
-    let limit = value.get().parse().ok();
-    let limit = limit.filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| {
-        let detail = format!("`limit` must be an integer from 1 to {MAX_LIMIT}.");
-        Problem::invalid_body(Some("limit"), detail)
-    })
 }
 
 #[cfg(test)]
