@@ -30,7 +30,7 @@ fn setters() -> Vec<(&'static str, &'static str, &'static str)> {
     found
 }
 
-/// Evaluates the value of a constant such as `4 * 1024` or `1 << 20`.
+/// Evaluates the value of a constant such as `4 * 1024`, `1 << 20` or `1_000.0`.
 fn evaluate(value: &str) -> Option<u64> {
     let value = value
         .trim_start_matches("Duration::from_secs(")
@@ -40,7 +40,14 @@ fn evaluate(value: &str) -> Option<u64> {
     }
     value
         .split('*')
-        .map(|factor| factor.trim().replace('_', "").parse::<u64>().ok())
+        .map(|factor| {
+            factor
+                .trim()
+                .trim_end_matches(".0")
+                .replace('_', "")
+                .parse::<u64>()
+                .ok()
+        })
         .product()
 }
 

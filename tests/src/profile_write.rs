@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -515,7 +516,7 @@ async fn order_of_files_and_decisions_is_irrelevant() {
                     link(&app, &b, &c, "k").await;
                 }
                 _ => {
-                    // Separates the pair whether the file has linked it or not.
+                    // The pair that the file links, too.
                     let id = link(&app, &a, &b, "l").await;
                     assert!(id.ends_with(".agents"));
                 }
@@ -525,6 +526,57 @@ async fn order_of_files_and_decisions_is_irrelevant() {
     }
     assert_eq!(tables[0], tables[1]);
     assert_eq!(tables[0], tables[2]);
+}
+
+/// Undo restores every profile of random graphs, as in the property tests of `shared`.
+#[tokio::test(flavor = "multi_thread")]
+async fn random_graphs_are_restored() {
+    let app = TestApp::start().await;
+    let mut random = StdRng::seed_from_u64(26);
+    for graph in 0..4 {
+        let emails =
+            ["ann", "ben", "cat", "dan", "eve"].map(|name| format!("{name}@{graph}.fake.com"));
+        let ids = customers(&app, emails.each_ref().map(String::as_str)).await;
+        let mut pair = || {
+            let first = random.random_range(0..ids.len());
+            (
+                first,
+                (first + random.random_range(1..ids.len())) % ids.len(),
+            )
+        };
+        for file in 0..5 {
+            let (a, b) = pair();
+            let name = format!("{graph}-{file}");
+            unify(&app, &name, [&emails[a], &emails[b]], file == 4).await;
+        }
+        let before = all(&app, &ids).await;
+        for step in 0..4 {
+            let (a, b) = pair();
+            let key = format!("{graph}-{step}");
+            let made = if step % 2 == 0 {
+                vec![link(&app, &ids[a], &ids[b], &key).await]
+            } else {
+                let path = format!("/profiles/{}/identities/{0}", ids[a]);
+                let outcome = remove(&app, &ids[a], &path, &key).await;
+                let links = outcome["changes"]["links"].as_array().expect("links");
+                links.iter().map(|link| text(&link["id"])).collect()
+            };
+            for (n, id) in made.iter().enumerate() {
+                // The link is a decision about the identity itself.
+                let path = format!("/profiles/{}/links/{id}", ids[a]);
+                remove(&app, &ids[a], &path, &format!("{key}-undo-{n}")).await;
+            }
+            assert_eq!(all(&app, &ids).await, before, "graph {graph}, step {step}");
+        }
+    }
+}
+
+async fn all(app: &TestApp, ids: &[String]) -> Vec<Value> {
+    let mut profiles = Vec::new();
+    for id in ids {
+        profiles.push(profile(app, id).await);
+    }
+    profiles
 }
 
 /// Returns the profile items of a table without versions and times.
