@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::CANARY;
-use crate::support::app::TestApp;
+use crate::support::{app::TestApp, table::rows as table_rows};
 
 fn rows() -> Vec<(&'static str, Vec<Value>)> {
     let mark = |what: &str| format!("{CANARY}-{what}");
@@ -67,6 +67,50 @@ fn rows() -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
     ]
+}
+
+/// Creates a profile, links it to `id` and separates it again. Returns the ids in the responses, and all keys of the table.
+async fn changes(app: &TestApp, id: &str) -> Vec<(String, String)> {
+    let send = async |method: &str, path: String, body: Value| {
+        let method = method.parse().expect("a method");
+        let request = reqwest::Client::new().request(method, app.url(&path));
+        let key = format!("{CANARY}-{}", path.len());
+        let request = request
+            .header("idempotency-key", key)
+            .header("if-match", "*");
+        let (status, body) = app.send(request.json(&body)).await;
+        assert!(status.is_success(), "{path} {status} {body}");
+        body
+    };
+    let identifier = json!({"email": format!("{CANARY}-new@example.com")});
+    let new = json!({"identifier": identifier, "first_name": CANARY, "last_name": CANARY});
+    let created = send("POST", "/profiles".to_owned(), new).await;
+    let reason = json!({"identity": created["id"], "reason": format!("{CANARY} said so")});
+    let linked = send("POST", format!("/profiles/{id}/links"), reason).await;
+    let other = created["id"].as_str().expect("an id");
+    let reason = json!({"reason": format!("{CANARY} said no")});
+    let separate = format!("/profiles/{id}/identities/{other}");
+    let separated = send("DELETE", separate, reason).await;
+    let mut seen = vec![
+        ("id of a new profile".to_owned(), created["id"].to_string()),
+        ("changes".to_owned(), linked["changes"].to_string()),
+        ("changes".to_owned(), separated["changes"].to_string()),
+    ];
+    let (_, page) = app.get(&format!("/profiles/{id}/links?limit=1")).await;
+    for name in ["id", "etag"] {
+        seen.push(("link".to_owned(), page["items"][0][name].to_string()));
+    }
+    let mut indexed = 0;
+    for row in table_rows(app).await {
+        for name in ["PK", "SK", "Find1", "Find2", "Find3", "Find4"] {
+            if let Some(key) = row.get(name) {
+                indexed += usize::from(name.starts_with("Find"));
+                seen.push((format!("key {name}"), format!("{key:?}")));
+            }
+        }
+    }
+    assert!(indexed > 4, "{indexed}");
+    seen
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,6 +190,7 @@ async fn logs_and_ids_contain_nothing_personal() {
         .await;
     seen.push(("note id".into(), note["id"].to_string()));
     seen.push(("note author".into(), note["author"].to_string()));
+    seen.extend(changes(&app, id).await);
     let (_, page) = app.get(&format!("/profiles/{id}/history?limit=1")).await;
     let next = page["next"].as_str().unwrap();
     seen.push((
@@ -190,10 +235,14 @@ async fn logs_and_ids_contain_nothing_personal() {
     // The log lines of a response may follow it. A further request completes them.
     app.get(&format!("/profiles/{id}")).await;
     let logs = app.stack.logs();
-    assert!(
-        logs.iter().any(|line| line.contains("profile opened"))
-            && logs.iter().any(|line| line.contains("import reported"))
-    );
+    for line in [
+        "profile opened",
+        "import reported",
+        "profile created",
+        "identities separated",
+    ] {
+        assert!(logs.iter().any(|log| log.contains(line)), "{line}");
+    }
     seen.extend(logs.into_iter().map(|line| ("log line".to_owned(), line)));
     for (place, text) in seen {
         assert!(!text.to_lowercase().contains(CANARY), "{place}: {text}");
