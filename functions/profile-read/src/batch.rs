@@ -48,7 +48,7 @@ pub(crate) async fn page(call: &Call<'_>, fields: &Fields) -> Result<Response<Bo
     let key = call.app.identity_key().await?;
     let ids = requested(fields, &key, call.app.config.identifiers)?;
     let filters: String = ids.iter().map(IdentityId::as_str).collect();
-    let first = match fields.get("cursor").filter(|cursor| cursor.get() != "null") {
+    let first = match fields.get("cursor") {
         Some(cursor) => position(&filters, cursor)?,
         None => 0,
     };
@@ -159,7 +159,7 @@ mod tests {
     fn entries_are_ids_or_identifiers() {
         let jane = "sshhvvte7f2mmmac72b3cpkr7e";
         let both = ids(&format!(
-            r#"{{"profiles":[{{"email":"Jane@fake.com"}},{{"id":"{jane}"}}],"cursor":null}}"#
+            r#"{{"profiles":[{{"email":"Jane@fake.com"}},{{"id":"{jane}"}}]}}"#
         ));
         let both = both.expect("both are entries");
         assert_eq!(both, [jane.parse().expect("an id"), both[0].clone()]);

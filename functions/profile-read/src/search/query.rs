@@ -84,7 +84,6 @@ impl Request {
         key: &IdentityKey,
         rules: IdentifierRules,
     ) -> Result<Self, Problem> {
-        fields.retain(|_, value| value.get() != "null");
         let limit = fields.remove("limit");
         let cursor = fields.remove("cursor");
         if let Some(unknown) = fields.keys().find(|name| !KINDS.contains(&name.as_str())) {
@@ -186,7 +185,7 @@ mod tests {
             ),
             (
                 r#"{"email":" Jane@Example.com"}"#,
-                r#"{"email":"jane@example.com","name":null}"#,
+                r#"{"email":"jane@example.com"}"#,
             ),
             (
                 r#"{"mobile":"+61 491 570 156"}"#,
@@ -233,6 +232,9 @@ mod tests {
             (r#"{"email":"jane"}"#, Some("email")),
             (r#"{"mobile":"0491570156"}"#, Some("mobile")),
             (r#"{"customer_id":"null"}"#, Some("customer_id")),
+            (r#"{"customer_id":null}"#, Some("customer_id")),
+            (r#"{"customer_id":"7","name":null}"#, None),
+            (r#"{"name":"Jane","limit":null}"#, Some("limit")),
             (r#"{"name":"Jane","limit":0}"#, Some("limit")),
             (r#"{"name":"Jane","limit":101}"#, Some("limit")),
             (r#"{"name":"Jane","limit":"5"}"#, Some("limit")),

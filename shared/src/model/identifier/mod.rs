@@ -202,8 +202,8 @@ impl Identifier {
         Parser { notation, rules }.fields(fields)
     }
 
-    /// Parses an identifier object in JSON, as in `POST /profiles/lookup`. Numbers keep their digits, and `null` is an
-    /// absent field.
+    /// Parses an identifier object in JSON, as in `POST /profiles/lookup`. Numbers keep their digits. Unlike in files, `null` is
+    /// not an absent field.
     ///
     /// # Errors
     /// A field is not valid. The error names the first such field.
@@ -215,7 +215,6 @@ impl Identifier {
         for (name, raw) in object {
             let raw = raw.get();
             let scalar = match raw.as_bytes().first() {
-                Some(b'n') => continue,
                 Some(b'"') => Scalar::Text(text_of(name, raw)?),
                 Some(b'-' | b'0'..=b'9') => Scalar::Number(Cow::Borrowed(raw)),
                 _ => return Err(wrong_type(name)),
