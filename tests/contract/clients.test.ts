@@ -135,6 +135,102 @@ test("leaves, changes and deletes a note", async () => {
   assert.deepEqual([gone.status, gone.problem?.type], [409, "/problems/note-deleted"]);
 });
 
+test("finds a customer by an order and by values of the record", async () => {
+  const { id } = await lookup({ email: EMAIL });
+  const searches: [Schemas["ProfileSearch"], Schemas["Match"]["kind"]][] = [
+    [{ order: "1042" }, "order"],
+    [{ order: "W-1" }, "order"],
+    [{ name: "klient, CLARA" }, "name"],
+    [{ email: EMAIL }, "email"],
+    [{ mobile: "+61 491 579 931" }, "mobile"],
+    [{ customer_id: "C-31" }, "customer_id"],
+  ];
+  for (const [body, kind] of searches) {
+    const page = unwrap(await api.POST("/profiles/search", { body }));
+    const found = page.items.find((item) => item.id === id);
+    assert.ok(found, JSON.stringify([body, page]));
+    assert.ok(found.matched_by.some((match) => match.kind === kind), JSON.stringify([body, found]));
+    assert.deepEqual([found.name, found.last_order_at], ["Clara Klient", "2026-03-06T12:26:47Z"]);
+  }
+});
+
+test("reads the header figures of several profiles", async () => {
+  const { id } = await lookup({ email: EMAIL });
+  const body = { profiles: [{ id: UNKNOWN }, { email: EMAIL }] };
+  const page = unwrap(await api.POST("/profiles/batch", { body }));
+  assert.deepEqual(page.items.map((entry) => entry.profile?.id), [undefined, id]);
+  assert.equal(page.items[1]?.profile?.relationship, "customer");
+});
+
+test("creates a profile, and names the identity of a look-up that finds nothing", async () => {
+  const identifier = { email: "typescript@example.com" };
+  const missing = await failure(lookup(identifier));
+  const create = async (key: string) => {
+    const params = { header: { "Idempotency-Key": key } };
+    return api.POST("/profiles", { params, body: { identifier, first_name: "Vera", last_name: "Lindt" } });
+  };
+  const created = await create("typescript-1");
+  assert.equal(created.response.status, 201);
+  const profile = unwrap(created);
+  assert.deepEqual([profile.id, profile.name], [missing.problem?.id, "Vera Lindt"]);
+  // The profile exists already, so nothing changes.
+  const again = await create("typescript-2");
+  assert.deepEqual([again.response.status, unwrap(again).id], [200, profile.id]);
+});
+
+test("says why a look-up may have found nothing", async () => {
+  const { id } = await lookup({ email: EMAIL });
+  const missing = await failure(lookup({ customer_id: "C-31" }));
+  const hints = missing.problem?.hints?.map((hint) => [hint.code, hint.profile, hint.identity?.type]);
+  assert.deepEqual(hints, [["in_record", id, "email"]]);
+});
+
+test("links an identity, withdraws the decision, and separates the identity", async () => {
+  const { id } = await lookup({ email: EMAIL });
+  const link = async (key: string, preview: boolean) => {
+    const params = { path: { id }, query: { preview }, header: { "Idempotency-Key": key } };
+    const body = { identifier: { mobile: "+61 491 579 932" }, reason: "Called from this phone" };
+    return unwrap(await api.POST("/profiles/{id}/links", { params, body }));
+  };
+  const agents = async () => {
+    const page = unwrap(await api.GET("/profiles/{id}/links", { params: { path: { id }, query: { limit: 100 } } }));
+    return page.items.filter((item) => item.source === "agents" && item.live);
+  };
+
+  const preview = await link("typescript-3", true);
+  const [other] = preview.changes.identities.added;
+  assert.ok(other);
+  assert.equal((await agents()).length, 0);
+  const linked = await link("typescript-3", false);
+  const { as_of: _, ...outcome } = linked.profile;
+  const { as_of: __, ...expected } = preview.profile;
+  assert.deepEqual([outcome, linked.changes], [expected, preview.changes]);
+  assert.ok(linked.profile.identities.some((identity) => identity.id === other));
+
+  const [decision] = await agents();
+  assert.ok(decision);
+  assert.deepEqual([decision.reason, decision.counts], ["Called from this phone", true]);
+  assert.ok(decision.by && "subject" in decision.by);
+  const withdraw = async (key: string, etag: string) => {
+    const path = { id, linkId: decision.id };
+    const params = { path, header: { "Idempotency-Key": key, "If-Match": etag } };
+    return unwrap(await api.DELETE("/profiles/{id}/links/{linkId}", { params }));
+  };
+  const stale = await failure(withdraw("typescript-4", '"stale"'));
+  assert.deepEqual([stale.status, stale.problem?.type], [412, "/problems/link-changed"]);
+  const withdrawn = await withdraw("typescript-5", decision.etag);
+  assert.deepEqual(withdrawn.changes.links, [{ id: decision.id, before: "linked", after: null }]);
+  assert.deepEqual(withdrawn.changes.identities, { added: [], removed: [other] });
+
+  await link("typescript-6", false);
+  const path = { id, identityId: other };
+  const params = { path, header: { "Idempotency-Key": "typescript-7" } };
+  const body = { reason: "The phone of a friend" };
+  const separated = unwrap(await api.DELETE("/profiles/{id}/identities/{identityId}", { params, body }));
+  assert.deepEqual(separated.changes.links, [{ id: decision.id, before: "linked", after: "separated" }]);
+  assert.ok(separated.profile.identities.every((identity) => identity.id !== other));
+});
+
 test("throws problem documents", async () => {
   const missing = await failure(lookup({ email: "nobody@example.com" }));
   assert.deepEqual([missing.status, missing.problem?.type], [404, "/problems/profile-not-found"]);

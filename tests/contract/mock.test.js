@@ -11,6 +11,7 @@ const PRISM = new URL("node_modules/.bin/prism", import.meta.url).pathname;
 const START_TIMEOUT_MILLISECONDS = 60_000;
 const ID = "h3xq7k2mzr5wnbv4jd6tpycafa";
 const NOTE = `${ID}.0197a0a0-0000-7000-8000-000000000001`;
+const LINK = `${ID}.k3xq7k2mzr5wnbv4jd6tpycafa.crm`;
 const JSON_TYPE = { "Content-Type": "application/json" };
 
 let prism;
@@ -59,6 +60,20 @@ const INVALID = [
   ["POST", "/profiles/lookup", JSON_TYPE, "{}"],
   ["POST", "/profiles/lookup", JSON_TYPE, '{"email":1}'],
   ["POST", "/profiles/lookup", JSON_TYPE, '{"email":"jane@example.com","mobile":"+61400000000"}'],
+  ["POST", "/profiles/lookup", JSON_TYPE, '{"customer_id":"1017","system_name":null}'],
+  ["POST", "/profiles/search", JSON_TYPE, "{}"],
+  ["POST", "/profiles/search", JSON_TYPE, '{"order":"#1042","name":"Jane Doe"}'],
+  ["POST", "/profiles/search", JSON_TYPE, '{"order":"#1042","limit":0}'],
+  ["POST", "/profiles/batch", JSON_TYPE, '{"profiles":[]}'],
+  ["POST", "/profiles/batch", JSON_TYPE, '{"profiles":[{"id":"jane"}]}'],
+  ["POST", "/profiles", JSON_TYPE, '{"identifier":{"email":"jane@example.com"}}'],
+  ["POST", "/profiles", { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"first_name":"Jane"}'],
+  ["POST", "/profiles?preview=yes", { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"identifier":{"email":"jane@example.com"}}'],
+  ["GET", `/profiles/${ID}/links?limit=0`],
+  ["POST", `/profiles/${ID}/links`, { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"identity":"k3xq7k2mzr5wnbv4jd6tpycafa","reason":" "}'],
+  ["POST", `/profiles/${ID}/links`, { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"reason":"Same order and phone"}'],
+  ["DELETE", `/profiles/${ID}/links/${LINK}`, { "If-Match": "*" }],
+  ["DELETE", `/profiles/${ID}/identities/${ID}`, { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"reason":"Father and son","color":"red"}'],
   ["POST", `/profiles/${ID}/notes`, JSON_TYPE, '{"text":"Call"}'],
   ["POST", `/profiles/${ID}/notes`, { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"text":""}'],
   ["POST", `/profiles/${ID}/notes`, { ...JSON_TYPE, "Idempotency-Key": "k" }, '{"text":"Call","color":"red"}'],
@@ -79,6 +94,19 @@ test("valid requests return examples", async () => {
   for (const path of ["", "?include=summary&include=notes&consistent=true", "/history?type=purchase&type=return&limit=5", "/notes", "/attributes"]) {
     const { status, text } = await send(mockUrl, "GET", `/profiles/${ID}${path}`);
     assert.equal(status, 200, `${path}: ${text}`);
+  }
+  const key = { ...JSON_TYPE, "Idempotency-Key": "k" };
+  for (const [method, path, status, headers, body] of [
+    ["POST", "/profiles/search", 200, JSON_TYPE, '{"order":"#1042"}'],
+    ["POST", "/profiles/batch", 200, JSON_TYPE, `{"profiles":[{"id":"${ID}"},{"email":"jane@example.com"}]}`],
+    ["POST", "/profiles?preview=true", 200, key, '{"identifier":{"email":"vera@example.com"},"first_name":"Vera"}'],
+    ["GET", `/profiles/${ID}/links`, 200],
+    ["POST", `/profiles/${ID}/links`, 200, key, '{"identifier":{"mobile":"+61400000000"},"reason":"Told on the phone"}'],
+    ["DELETE", `/profiles/${ID}/links/${LINK}`, 200, { "Idempotency-Key": "k", "If-Match": "*" }],
+    ["DELETE", `/profiles/${ID}/identities/${ID}`, 200, { "Idempotency-Key": "k" }],
+  ]) {
+    const response = await send(mockUrl, method, path, headers, body);
+    assert.equal(response.status, status, `${method} ${path}: ${response.text}`);
   }
   const { status, text } = await send(mockUrl, "GET", `/profiles/${ID}/export`);
   assert.equal(status, 200);

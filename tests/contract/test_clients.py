@@ -20,22 +20,42 @@ import attrs
 import customer_profiles.models as models
 from client import ApiError, connect, expect, export_lines, history_pages, leave_note
 from customer_profiles.api.history import list_history
+from customer_profiles.api.links import link_identity, list_links, separate_identity, unlink_identity
 from customer_profiles.api.notes import delete_note, edit_note, get_note
-from customer_profiles.api.profiles import get_profile, list_attributes, lookup_profile, search_attributes
+from customer_profiles.api.profiles import (
+    batch_profiles,
+    create_profile,
+    get_profile,
+    list_attributes,
+    lookup_profile,
+    search_attributes,
+    search_profiles,
+)
 from customer_profiles.models import (
+    Agent,
     AttributePage,
     AttributeSearch,
+    BatchPage,
+    CandidatePage,
+    Card,
     ExportEnd,
     ExportItem,
     ExportStart,
     GeneralEvent,
     HistoryPage,
+    Identity,
     JsonObject,
+    Link,
+    LinkOutcome,
+    LinkPage,
+    LinkRemoval,
     LookupProfileIncludeItem,
     NewNote,
+    NewProfile,
     Note,
     NoteChange,
     Profile,
+    ProfileBatch,
     PurchaseEvent,
     Redacted,
     Summary,
@@ -215,6 +235,101 @@ class ClientTest(unittest.TestCase):
         deleted = delete_note.sync_detailed(id, note.id, client=client, if_match=current.etag)
         self.assertEqual(deleted.status_code, 204)
         self.assert_fails(lambda: leave_note(client, id, "python-1", NewNote("Prefers a message.")), 409, "note-deleted")
+
+    def test_finds_a_customer_by_an_order_and_by_values_of_the_record(self) -> None:
+        id = lookup(models.EmailIdentifier(EMAIL)).id
+        searches: list[tuple[Any, str]] = [
+            (models.OrderSearch("1042"), "order"),
+            (models.OrderSearch("W-1"), "order"),
+            (models.NameSearch("klient, CLARA"), "name"),
+            (models.EmailSearch(EMAIL), "email"),
+            (models.MobileSearch("+61 491 579 931"), "mobile"),
+            (models.CustomerIdSearch("C-31"), "customer_id"),
+        ]
+        for search, kind in searches:
+            response = search_profiles.sync_detailed(client=client, body=search)
+            page = expect(response, CandidatePage)
+            self.assertEqual(comparable(page.to_dict()), comparable(json.loads(response.content)))
+            self.assertEqual(list(unnamed_fields(page)), [])
+            [found] = [item for item in page.items if item.id == id]
+            self.assertIn(kind, {match.kind.value for match in found.matched_by})
+            self.assertEqual(found.name, "Clara Klient")
+
+    def test_reads_the_header_figures_of_several_profiles(self) -> None:
+        id = lookup(models.EmailIdentifier(EMAIL)).id
+        body = ProfileBatch([models.ProfileId(UNKNOWN), models.EmailIdentifier(EMAIL)])
+        response = batch_profiles.sync_detailed(client=client, body=body)
+        page = expect(response, BatchPage)
+        self.assertEqual(comparable(page.to_dict()), comparable(json.loads(response.content)))
+        unknown, known = page.items
+        self.assertIsNone(unknown.profile)
+        assert isinstance(known.profile, Card)
+        self.assertEqual((known.profile.id, known.profile.relationship), (id, "customer"))
+
+    def test_creates_a_profile_and_names_the_identity_of_a_look_up_that_finds_nothing(self) -> None:
+        identifier = models.EmailIdentifier("python@example.com")
+        missing = self.assert_fails(lambda: lookup(identifier), 404, "profile-not-found")
+        body = NewProfile(identifier, first_name="Vera", last_name="Lindt")
+        created = create_profile.sync_detailed(client=client, body=body, idempotency_key="python-1")
+        profile = expect(created, Profile)
+        self.assertEqual((created.status_code, profile.name), (201, "Vera Lindt"))
+        self.assertEqual(profile.id, missing.problem and missing.problem.id)
+        # The profile exists already, so nothing changes.
+        again = create_profile.sync_detailed(client=client, body=body, idempotency_key="python-2")
+        self.assertEqual((again.status_code, expect(again, Profile).id), (200, profile.id))
+
+    def test_says_why_a_look_up_may_have_found_nothing(self) -> None:
+        id = lookup(models.EmailIdentifier(EMAIL)).id
+        missing = self.assert_fails(lambda: lookup(models.CustomerIdIdentifier("C-31")), 404, "profile-not-found")
+        assert missing.problem and missing.problem.hints
+        [hint] = missing.problem.hints
+        assert isinstance(hint.identity, Identity)
+        self.assertEqual((hint.code, hint.profile, hint.identity.type_), ("in_record", id, "email"))
+
+    def test_links_an_identity_withdraws_the_decision_and_separates_the_identity(self) -> None:
+        id = lookup(models.EmailIdentifier(EMAIL)).id
+
+        def link(key: str, preview: bool) -> LinkOutcome:
+            body = models.IdentifierLink(models.MobileIdentifier("+61 491 579 933"), "Called from this phone")
+            response = link_identity.sync_detailed(id, client=client, body=body, preview=preview, idempotency_key=key)
+            outcome = expect(response, LinkOutcome)
+            self.assertEqual(comparable(outcome.to_dict()), comparable(json.loads(response.content)))
+            self.assertEqual(list(unnamed_fields(outcome)), [])
+            return outcome
+
+        def agents() -> list[Link]:
+            response = list_links.sync_detailed(id, client=client, limit=100)
+            page = expect(response, LinkPage)
+            self.assertEqual(comparable(page.to_dict()), comparable(json.loads(response.content)))
+            return [item for item in page.items if item.source == "agents" and item.live]
+
+        preview = link("python-3", True)
+        [other] = preview.changes.identities.added
+        self.assertEqual(agents(), [])
+        linked = link("python-3", False)
+        preview.profile.as_of = linked.profile.as_of
+        self.assertEqual(linked, preview)
+        self.assertIn(other, {identity.id for identity in linked.profile.identities})
+
+        [decision] = agents()
+        self.assertEqual((decision.reason, decision.counts), ("Called from this phone", True))
+        assert isinstance(decision.by, Agent)
+
+        def withdraw(key: str, etag: str) -> LinkOutcome:
+            call = unlink_identity.sync_detailed
+            return expect(call(id, decision.id, client=client, idempotency_key=key, if_match=etag), LinkOutcome)
+
+        self.assert_fails(lambda: withdraw("python-4", '"stale"'), 412, "link-changed")
+        withdrawn = withdraw("python-5", decision.etag).changes
+        self.assertEqual([(change.before, change.after) for change in withdrawn.links], [("linked", None)])
+        self.assertEqual(withdrawn.identities.removed, [other])
+
+        link("python-6", False)
+        reason = LinkRemoval("The phone of a friend")
+        response = separate_identity.sync_detailed(id, other, client=client, body=reason, idempotency_key="python-7")
+        separated = expect(response, LinkOutcome)
+        self.assertEqual([change.after for change in separated.changes.links], ["separated"])
+        self.assertNotIn(other, {identity.id for identity in separated.profile.identities})
 
     def test_raises_problem_documents(self) -> None:
         self.assert_fails(lambda: lookup(models.EmailIdentifier("nobody@example.com")), 404, "profile-not-found")
