@@ -10,9 +10,9 @@ use crate::{
     services::Services,
 };
 
-/// A multiple of the six programs, so that each follows each other one equally often.
-const ROUNDS: usize = 102;
-const FUNCTIONS: [&str; 3] = ["profile-read", "history", "note-write"];
+/// A multiple of twice the seven programs, so that each follows each other one equally often.
+const ROUNDS: usize = 98;
+const FUNCTIONS: [&str; 4] = ["profile-read", "history", "note-write", "profile-write"];
 const MEBIBYTE: f64 = 1e6;
 
 pub(crate) async fn measure() -> Result<Report, Failure> {
@@ -154,10 +154,16 @@ async fn report_instructions(
     Ok(())
 }
 
-/// The order of a round: over `count` rounds each follows each other one once, where `count` is even. A balanced Latin square.
-/// Williams, Experimental designs balanced for the estimation of residual effects of treatments, 1949.
+/// The order of a round. Over `count` rounds, or twice as many if `count` is odd, each follows each other one equally often: a
+/// balanced Latin square, and for an odd number its mirror image in every second round. Williams, Experimental designs balanced
+/// for the estimation of residual effects of treatments, 1949.
 fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
-    let zigzag = (0..count).map(move |turn| match turn % 2 {
+    let (is_mirrored, round) = match count % 2 {
+        0 => (false, round),
+        _ => (round % 2 == 1, round / 2),
+    };
+    let places = (0..count).map(move |turn| if is_mirrored { count - 1 - turn } else { turn });
+    let zigzag = places.map(move |turn| match turn % 2 {
         0 => (count - turn / 2) % count,
         _ => turn.div_ceil(2),
     });
@@ -187,13 +193,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_follows_each_other_one_once() {
-        let mut pairs = BTreeSet::new();
-        for round in 0..6 {
-            let order: Vec<_> = turns(6, round).collect();
-            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 6);
-            pairs.extend(order.windows(2).map(|pair| (pair[0], pair[1])));
+    fn each_follows_each_other_one_equally_often() {
+        for (count, rounds, times) in [(6, 6, 1), (7, 14, 2)] {
+            let mut pairs = BTreeMap::new();
+            for round in 0..rounds {
+                let order: Vec<_> = turns(count, round).collect();
+                assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), count);
+                for pair in order.windows(2) {
+                    *pairs.entry((pair[0], pair[1])).or_insert(0) += 1;
+                }
+            }
+            assert_eq!(pairs.len(), count * (count - 1));
+            assert!(pairs.values().all(|seen| *seen == times), "{pairs:?}");
         }
-        assert_eq!(pairs.len(), 30);
     }
 }
