@@ -116,6 +116,8 @@ async fn serves_dropped_files() {
         (&found["id"], &json!(2))
     );
 
+    finds_and_links(&service, id).await;
+
     let notes = format!("/profiles/{id}/notes");
     let text = json!({"text": "Prefers the phone."});
     let (status, note) = service.ask(Method::POST, &notes, Some(text)).await;
@@ -154,4 +156,38 @@ async fn serves_dropped_files() {
         .await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert_eq!(problem["type"], "/problems/profile-not-found");
+}
+
+/// Finds a customer, and previews a new profile and a link. Nothing is written.
+async fn finds_and_links(service: &Service, id: &str) {
+    let search = json!({"email": "jane@fake.com"});
+    let (status, page) = service
+        .ask(Method::POST, "/profiles/search", Some(search))
+        .await;
+    assert_eq!(
+        (status, &page["items"][0]["id"]),
+        (StatusCode::OK, &json!(id)),
+        "{page}"
+    );
+
+    let identifier = json!({"mobile": "+61 491 570 110"});
+    let body = json!({"identifier": identifier, "first_name": "Vera"});
+    let (status, created) = service
+        .ask(Method::POST, "/profiles?preview=true", Some(body))
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{created}");
+    assert_eq!(created["name"], "Vera");
+
+    let links = format!("/profiles/{id}/links");
+    let (_, before) = service.ask(Method::GET, &links, None).await;
+    let body = json!({"identifier": identifier, "reason": "Told on the phone"});
+    let preview = format!("{links}?preview=true");
+    let (status, linked) = service.ask(Method::POST, &preview, Some(body)).await;
+    assert_eq!(status, StatusCode::CREATED, "{linked}");
+    assert_eq!(
+        linked["changes"]["identities"]["added"],
+        json!([created["id"]])
+    );
+    let (status, after) = service.ask(Method::GET, &links, None).await;
+    assert_eq!((status, after), (StatusCode::OK, before));
 }

@@ -1,4 +1,4 @@
-//! The gateway's events, through the three HTTP functions, before a table that holds a little of everything: every
+//! The gateway's events, through the four HTTP functions, before a table that holds a little of everything: every
 //! request gets a response, with JSON, and never a 5xx.
 #![no_main]
 
@@ -30,6 +30,8 @@ struct Event<'a> {
 enum Segment<'a> {
     Profiles,
     Lookup,
+    Search,
+    Batch,
     Id,
     Notes,
     Note,
@@ -37,6 +39,9 @@ enum Segment<'a> {
     HistoryEvent,
     Attributes,
     Export,
+    Links,
+    Link(bool),
+    Identity,
     Any(&'a str),
 }
 
@@ -45,11 +50,18 @@ enum Content<'a> {
     None,
     Any(&'a str),
     Note(&'a str, Option<bool>),
+    Batch(bool, Vec<(u8, &'a str)>),
+    Decision {
+        identity: Option<bool>,
+        identifier: Vec<(u8, &'a str)>,
+        reason: Option<&'a str>,
+        reinstate: Option<bool>,
+    },
     Fields(Vec<(u8, &'a str)>),
 }
 
 const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "HEAD", "PUT"];
-const PARAMETERS: [&str; 14] = [
+const PARAMETERS: [&str; 15] = [
     "account",
     "category",
     "channel",
@@ -59,6 +71,7 @@ const PARAMETERS: [&str; 14] = [
     "include",
     "limit",
     "order",
+    "preview",
     "to",
     "type",
     "limit",
@@ -74,7 +87,7 @@ const HEADERS: [&str; 7] = [
     "host",
     "x-forwarded-for",
 ];
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 14] = [
     "email",
     "mobile",
     "customer_id",
@@ -83,9 +96,18 @@ const FIELDS: [&str; 8] = [
     "text",
     "pinned",
     "email_md5",
+    "order",
+    "name",
+    "first_name",
+    "reason",
+    "limit",
+    "cursor",
 ];
-const SCOPES: &str = "profiles:read notes:write notes:admin pii:read";
+const SCOPES: &str =
+    "profiles:read profiles:write links:write erasures:write notes:write notes:admin pii:read";
 const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// An identity that files and a support agent link to the other one.
+const LINKED: &str = "eeeeeeeeeeeeeeeeeeeeeeeeee";
 const NOTE: &str = "0190aaaa-0000-7000-8000-000000000001";
 /// Base64url of the key of the event that the table holds.
 const EVENT: &str = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDBaI3B1cmNoYXNlI2FhYWFhYWFhYWFhYWFhYWE";
@@ -124,11 +146,14 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
     }
 });
 
-/// A table in which every identity has a record, a note and a purchase.
+/// A table in which every identity has a record, a note, a purchase and links. Every search finds the record of one of them.
 async fn table(headers: HeaderMap, body: Bytes) -> String {
     let request: Value = serde_json::from_slice(&body).expect("JSON");
     let target = headers["x-amz-target"].to_str().expect("a target");
     let answer = match target.rsplit('.').next().expect("an operation") {
+        "Query" if request["IndexName"].is_string() => {
+            json!({"Count": 1, "ScannedCount": 1, "Items": [{"PK": {"S": ID}, "SK": {"S": "profile#record#crm"}}]})
+        }
         "Query" => {
             let values = &request["ExpressionAttributeValues"];
             let value = |name: &str| values[name]["S"].as_str();
@@ -165,6 +190,7 @@ fn items(pk: &str) -> Vec<Value> {
     if pk.len() != ID.len() {
         return Vec::new();
     }
+    let other = if pk == ID { LINKED } else { ID };
     let item = |sort: String, data: Value| json!({"PK": {"S": pk}, "SK": {"S": sort}, "data": {"M": data}});
     vec![
         item(
@@ -174,6 +200,14 @@ fn items(pk: &str) -> Vec<Value> {
         item(
             format!("agent#note#{NOTE}"),
             json!({"text": {"S": "Call"}, "author": {"S": "a"}}),
+        ),
+        item(
+            format!("profile#link#agents#{other}"),
+            json!({"live": {"BOOL": true}, "by": {"S": "a"}, "at": {"S": "2026-01-01T00:00:00.000000Z"}, "reason": {"S": "r"}}),
+        ),
+        item(
+            format!("profile#link#crm#{other}"),
+            json!({"live": {"BOOL": true}}),
         ),
         item(
             "event#2026-01-01T00:00:00.000000Z#purchase#aaaaaaaaaaaaaaaa".to_owned(),
@@ -189,6 +223,8 @@ fn path(segments: &[Segment<'_>]) -> String {
         path.push_str(match segment {
             Segment::Profiles => "profiles",
             Segment::Lookup => "profiles/lookup",
+            Segment::Search => "profiles/search",
+            Segment::Batch => "profiles/batch",
             Segment::Id => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa",
             Segment::Notes => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/notes",
             Segment::Note => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/notes/aaaaaaaaaaaaaaaaaaaaaaaaaa.0190aaaa-0000-7000-8000-000000000001",
@@ -199,10 +235,30 @@ fn path(segments: &[Segment<'_>]) -> String {
             }
             Segment::Attributes => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/attributes",
             Segment::Export => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/export",
+            Segment::Links => "profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/links",
+            Segment::Link(is_decision) => {
+                let source = if *is_decision { "agents" } else { "crm" };
+                path.push_str(&format!("profiles/{ID}/links/{ID}.{LINKED}.{source}"));
+                continue;
+            }
+            Segment::Identity => {
+                path.push_str(&format!("profiles/{ID}/identities/{LINKED}"));
+                continue;
+            }
             Segment::Any(text) => text,
         });
     }
     path
+}
+
+fn pick(names: &'static [&'static str], n: u8) -> &'static str {
+    names[usize::from(n) % names.len()]
+}
+
+fn object(fields: &[(u8, &str)]) -> Value {
+    let fields = fields.iter();
+    let fields = fields.map(|(name, value)| (pick(&FIELDS, *name).to_owned(), json!(value)));
+    Value::Object(fields.collect())
 }
 
 /// The event as the gateway sends it, read as the runtime reads it. If `lambda_http` panics, the runtime responds with an
@@ -210,7 +266,6 @@ fn path(segments: &[Segment<'_>]) -> String {
 fn read(event: &Event<'_>) -> Option<Request> {
     let method = METHODS[usize::from(event.method) % METHODS.len()];
     let path = path(&event.path);
-    let pick = |names: &'static [&'static str], n: u8| names[usize::from(n) % names.len()];
     let encoded = |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     };
@@ -241,12 +296,30 @@ fn read(event: &Event<'_>) -> Option<Request> {
         Content::None => Value::Null,
         Content::Any(text) => json!(text),
         Content::Note(text, pinned) => json!(json!({"text": text, "pinned": pinned}).to_string()),
-        Content::Fields(fields) => {
-            let fields: serde_json::Map<_, _> = fields
-                .iter()
-                .map(|(name, value)| (pick(&FIELDS, *name).to_owned(), json!(value)))
-                .collect();
-            json!(Value::Object(fields).to_string())
+        Content::Fields(fields) => json!(object(fields).to_string()),
+        Content::Batch(is_known, fields) => {
+            let id = if *is_known { ID } else { "b" };
+            json!(json!({"profiles": [{"id": id}, object(fields)]}).to_string())
+        }
+        Content::Decision {
+            identity,
+            identifier,
+            reason,
+            reinstate,
+        } => {
+            let mut body = serde_json::Map::new();
+            match identity {
+                Some(is_linked) => {
+                    let id = if *is_linked { LINKED } else { ID };
+                    body.insert("identity".to_owned(), json!(id));
+                }
+                None => {
+                    body.insert("identifier".to_owned(), object(identifier));
+                }
+            }
+            body.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
+            body.extend(reinstate.map(|reinstate| ("reinstate".to_owned(), json!(reinstate))));
+            json!(Value::Object(body).to_string())
         }
     };
     let authorizer = event.claims.map(|(subject, which, scope)| {
@@ -300,9 +373,10 @@ fuzz_target!(|event: Event<'_>| {
     let Some(request) = read(&event) else { return };
     let functions = &*FUNCTIONS;
     let answer = functions.runtime.block_on(async {
-        match event.function % 3 {
+        match event.function % 4 {
             0 => profile_read::handle(&functions.app, request).await,
             1 => note_write::handle(&functions.app, request).await,
+            2 => profile_write::handle(&functions.app, request).await,
             _ => history::handle(&functions.app, request).await,
         }
     });
