@@ -8,7 +8,15 @@ import {notesSection} from "./tab/notes.js";
 import {summaryPanel} from "./tab/summary.js";
 import {createView, icon, isHidden, listed, refill, UNSPOKEN} from "./tab/view.js";
 
-const PANELS = {Summary: summaryPanel, Attributes: attributesPanel, History: historyPanel};
+/** The tab Identities. Its module is loaded when the tab is first opened. */
+function identities(view, ...rest) {
+	const place = view.h("div", view.skeleton(6));
+	const load = async () => place.replaceChildren(await import("./tab/identities.js").then(({identitiesPanel}) => view.guard(() => identitiesPanel(view, ...rest)), () => view.failureBox({status: 0}, load)));
+	load();
+	return place;
+}
+
+const PANELS = {Summary: summaryPanel, Attributes: attributesPanel, History: historyPanel, Identities: identities};
 
 const make = (tag, more) => Object.assign(document.createElement(tag), more);
 
@@ -21,13 +29,16 @@ class CustomerProfile extends HTMLElement {
 	#client = new Client(() => ({api: this.getAttribute("api"), token: this.token}));
 	#labels = {};
 	#lookup;
+	#opened;
 	#asked = new AbortController();
 	#root = make("article", {className: "root", hidden: true});
 	#status = make("p", {className: "sr", role: "status"});
 	#banner = make("div", {role: "status"});
+	#notice = make("div");
 	#view;
 	#shown;
 	#drafts = new Map();
+	#current;
 	#tab;
 	#failed = false;
 
@@ -40,6 +51,7 @@ class CustomerProfile extends HTMLElement {
 
 	set lookup(identifier) {
 		this.#lookup = identifier;
+		this.#opened = undefined;
 		this.refresh();
 	}
 
@@ -60,6 +72,7 @@ class CustomerProfile extends HTMLElement {
 	}
 
 	attributeChangedCallback(name, _, value) {
+		this.#opened = undefined;
 		if (name === "lookup") {
 			this.#lookup = undefined;
 			if (value) this.#lookup = JSON.parse(value);
@@ -74,6 +87,11 @@ class CustomerProfile extends HTMLElement {
 		queueMicrotask(() => !signal.aborted && this.isConnected && this.#load(signal));
 	}
 
+	/** Moves the focus to the field for a new note. */
+	writeNote() {
+		this.#root.querySelector(".notes > .composer > textarea")?.focus();
+	}
+
 	#createView(zone) {
 		const locale = usableLocale(this.closest("[lang]")?.lang, navigator.language);
 		this.#view = createView({locale, labels: this.#labels, zone, report: error => {
@@ -85,14 +103,15 @@ class CustomerProfile extends HTMLElement {
 	}
 
 	async #load(signal) {
-		const profile = this.getAttribute("profile");
+		const profile = this.#opened ?? this.getAttribute("profile");
 		const wanted = profile ?? (this.#lookup && JSON.stringify(this.#lookup));
-		const again = wanted !== undefined && wanted === this.#shown;
+		const again = wanted && wanted === this.#shown;
 		const {t, h, empty, skeleton, failureBox} = again ? this.#view : this.#createView("UTC");
-		if (!wanted) return this.#root.replaceChildren(empty("person", t("No customer selected"), t("Look up a customer to see the profile.")));
-		this.#root.ariaBusy = "true";
+		this.#root.ariaBusy = String(Boolean(wanted));
 		if (!again) {
-			this.#shown = this.#tab = undefined;
+			this.#shown = this.#tab = this.#current = undefined;
+			this.#notice.replaceChildren();
+			if (!wanted) return this.#root.replaceChildren(empty("person", t("No customer selected"), t("Look up a customer to see the profile.")));
 			this.#root.replaceChildren(h("header.card.head", h("span.avatar"), skeleton(2)),
 				h("div.body", h("section.card.notes", skeleton(4)), h("section.card", skeleton(12))));
 		}
@@ -102,14 +121,12 @@ class CustomerProfile extends HTMLElement {
 		this.#root.ariaBusy = "false";
 		this.#failed = failure?.status === 0;
 		if (document) {
-			this.#show(document);
-			this.#shown = wanted;
-			this.#tell("profile-loaded", {id: document.id});
+			this.#show(document, wanted);
 		} else {
 			const box = failureBox(failure, () => this.refresh());
 			if (again) this.#banner.replaceChildren(box);
 			else this.#root.replaceChildren(h("section.card", box));
-			this.#tell("profile-failed", {status: failure.status});
+			this.#tell("profile-failed", failure);
 		}
 	}
 
@@ -123,17 +140,30 @@ class CustomerProfile extends HTMLElement {
 		refill(this.#banner, !navigator.onLine && h("p.banner", icon("alert"), t("You are offline. You can read this profile, but changes are not saved.")));
 	};
 
-	#show(document) {
+	#show(document, wanted) {
 		const view = this.#createView(document.summary?.time_zone);
 		const {t, h, guard} = view;
-		const data = { say: text => { this.#status.textContent = text; }, send: async (method, path, options) => {
-			const [response, failure] = await this.#client.send(method, `/profiles/${document.id}${path}`, options);
-			if (failure) this.#tell("profile-failed", {status: failure.status});
-			return [response, failure];
-		} };
 		// What is not saved stays when the profile is read again, or another one in between.
 		const drafts = this.#drafts.get(document.id) ?? {};
 		this.#drafts.set(document.id, drafts);
+		this.#current = drafts;
+		const data = { say: text => { this.#status.textContent = text; }, send: async (method, path, {id = document.id, ...options} = {}) => {
+			const [response, failure] = await this.#client.send(method, `/profiles/${id}${path}`, options);
+			if (failure && this.#current === drafts) this.#tell("profile-failed", failure);
+			return [response, failure];
+		}, openProfile: id => {
+			this.#opened = id;
+			this.refresh();
+		}, changed: (profile, notice) => {
+			// Another customer may have been opened meanwhile.
+			if (this.#current !== drafts) return;
+			this.#asked.abort();
+			this.#root.ariaBusy = "false";
+			this.#notice.replaceChildren(notice);
+			this.#drafts.set(profile.id, drafts);
+			this.#show(profile, this.#opened = profile.id);
+			notice.focus();
+		} };
 		const notes = guard(() => notesSection(view, data, document.notes, drafts));
 		const names = Object.keys(PANELS);
 		const tabs = names.map((name, at) => h("button", { role: "tab", id: name, "aria-controls": "panel", onclick: () => open(name), onkeydown: event => {
@@ -155,10 +185,12 @@ class CustomerProfile extends HTMLElement {
 			panel.setAttribute("aria-labelledby", name);
 			panel.replaceChildren(panels[name] ??= guard(() => PANELS[name](view, data, document, name => open(name, true))));
 		};
-		refill(this.#root, this.#banner, document.partial && h("p.banner", icon("alert"), t("This profile is incomplete because it is too large or links were left out. Figures may be wrong.")), guard(() => this.#head(view, document)),
+		refill(this.#root, this.#banner, this.#notice, document.partial && h("p.banner", icon("alert"), t("This profile is incomplete because it is too large or links were left out. Figures may be wrong.")), guard(() => this.#head(view, document)),
 			h("div.body", notes, h("div.main", h("div.tabs", {role: "tablist", "aria-label": t("Customer profile")}, tabs), panel)));
 		open(this.#tab ?? "Summary");
 		this.#connection();
+		this.#shown = wanted;
+		this.#tell("profile-loaded", {id: document.id});
 	}
 
 	#head({t, words, h, said, fine, figure, time, format}, {name, identities, summary}) {

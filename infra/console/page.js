@@ -1,12 +1,16 @@
 /** The demo page: a search box, the sample customers, and the views. Identifiers and the token stay in this page's memory. */
 
 import { profileView } from "./page/profile.js";
+import { resultsView } from "./page/results.js";
 import { startSearch } from "./page/search.js";
 import { startShell } from "./page/shell.js";
+import { Client } from "./tab/client.js";
 
 const find = (id) => document.getElementById(id);
 const api = document.querySelector("meta[name=customer-profiles-api]").content;
 const profile = profileView({ api });
+const client = new Client(() => ({ api, token: profile.profile.token }));
+const results = resultsView({ client, open: profile.openId, created: profile.openNew });
 
 /** The languages of the tab. English needs no labels. */
 const LANGUAGES = { en: () => undefined, de: async () => (await import("./labels/de.js")).de };
@@ -21,8 +25,8 @@ find("theme").addEventListener("change", ({ target }) => {
   document.documentElement.style.colorScheme = target.value;
 });
 
-startSearch(find("search"), profile);
-startShell([profile], { main: find("main"), navigation: find("views") });
+startSearch(find("search"), { client, profile, results });
+startShell([profile, results], { main: find("main"), navigation: find("views") });
 
 const samples = await fetch(new URL("samples.json", import.meta.url)).then((answer) => answer.json(), () => []);
 for (const { name, about, lookup } of samples) {

@@ -2,16 +2,18 @@
  * The frame of the demo page: views, navigation and error boundaries. The page's URL names the view and at most an ID:
  * `#profile=ewne…`. To add a view, pass it to `startShell`.
  *
- * A view is `{name, title, element, open(value)}`. `open` is called when the URL names the view, with the text after `=`.
+ * A view is `{name, title, element, open(value), isHidden}`. `open` is called when the URL names the view, with the text after
+ * `=`. A hidden view is not in the navigation.
  */
 export function startShell(views, {main, navigation}) {
-  const links = views.map(({ name, title }) => {
+  const links = views.map(({ name, title, isHidden }) => {
     const link = document.createElement("a");
     link.href = `#${name}`;
     link.textContent = title;
+    link.hidden = isHidden === true;
     return link;
   });
-  navigation.hidden = views.length < 2;
+  navigation.hidden = links.filter(({ hidden }) => !hidden).length < 2;
   navigation.replaceChildren(...links);
 
   /** Shows the view that the URL names; the first one if it names none. */
