@@ -11,7 +11,7 @@ import {createView, icon, isHidden, listed, refill, UNSPOKEN} from "./tab/view.j
 /** The tab Identities. Its module is loaded when the tab is first opened. */
 function identities(view, ...rest) {
 	const place = view.h("div", view.skeleton(6));
-	const load = async () => place.replaceChildren(await import("./tab/identities.js").then(({identitiesPanel}) => view.guard(() => identitiesPanel(view, ...rest)), () => view.failureBox({status: 0}, load)));
+	const load = () => import("./tab/identities.js").then(({identitiesPanel}) => view.guard(() => identitiesPanel(view, ...rest)), () => view.failureBox({status: 0}, load)).then(panel => place.replaceChildren(panel));
 	load();
 	return place;
 }
@@ -34,7 +34,7 @@ class CustomerProfile extends HTMLElement {
 	#root = make("article", {className: "root", hidden: true});
 	#status = make("p", {className: "sr", role: "status"});
 	#banner = make("div", {role: "status"});
-	#notice = make("div");
+	#notice;
 	#view;
 	#shown;
 	#drafts = new Map();
@@ -98,7 +98,7 @@ class CustomerProfile extends HTMLElement {
 			console.error(error);
 			this.#tell("profile-error", {error});
 		}});
-		this.#root.setAttribute("aria-label", this.#view.t("Customer profile"));
+		this.#root.ariaLabel = this.#view.t("Customer profile");
 		return this.#view;
 	}
 
@@ -109,8 +109,7 @@ class CustomerProfile extends HTMLElement {
 		const {t, h, empty, skeleton, failureBox} = again ? this.#view : this.#createView("UTC");
 		this.#root.ariaBusy = String(Boolean(wanted));
 		if (!again) {
-			this.#shown = this.#tab = this.#current = undefined;
-			this.#notice.replaceChildren();
+			this.#shown = this.#tab = this.#current = this.#notice = undefined;
 			if (!wanted) return this.#root.replaceChildren(empty("person", t("No customer selected"), t("Look up a customer to see the profile.")));
 			this.#root.replaceChildren(h("header.card.head", h("span.avatar"), skeleton(2)),
 				h("div.body", h("section.card.notes", skeleton(4)), h("section.card", skeleton(12))));
@@ -159,7 +158,7 @@ class CustomerProfile extends HTMLElement {
 			if (this.#current !== drafts) return;
 			this.#asked.abort();
 			this.#root.ariaBusy = "false";
-			this.#notice.replaceChildren(notice);
+			this.#notice = notice;
 			this.#drafts.set(profile.id, drafts);
 			this.#show(profile, this.#opened = profile.id);
 			notice.focus();
@@ -168,18 +167,19 @@ class CustomerProfile extends HTMLElement {
 		const names = Object.keys(PANELS);
 		const tabs = names.map((name, at) => h("button", { role: "tab", id: name, "aria-controls": "panel", onclick: () => open(name), onkeydown: event => {
 			const step = {ArrowRight: 1, ArrowLeft: -1}[event.key] * (this.matches(":dir(rtl)") ? -1 : 1);
-			const to = {Home: 0, End: names.length - 1}[event.key] ?? (at + step + names.length) % names.length;
+			const to = {Home: 0, End: -1}[event.key] ?? (at + step) % names.length;
 			if (Number.isNaN(to)) return;
 			event.preventDefault();
-			open(names[to], true);
+			open(names.at(to), true);
 		} }, t(name)));
 		const panels = {};
 		const panel = h("div.panel", {role: "tabpanel", id: "panel", tabindex: 0});
 		const open = (name, focus) => {
 			for (const tab of tabs) {
-				tab.ariaSelected = String(tab.id === name);
-				tab.tabIndex = tab.id === name ? 0 : -1;
-				if (focus && tab.id === name) tab.focus();
+				const isOpen = tab.id === name;
+				tab.ariaSelected = String(isOpen);
+				tab.tabIndex = isOpen ? 0 : -1;
+				if (focus && isOpen) tab.focus();
 			}
 			this.#tab = name;
 			panel.setAttribute("aria-labelledby", name);

@@ -17,7 +17,7 @@ function english() {
   const files = ["customer-profile.js", ...readdirSync(path.join(FOLDER, "tab")).map((name) => `tab/${name}`)];
   const source = files.map((name) => readFileSync(path.join(FOLDER, name), "utf8").replace(/\/\*\*.*?\*\//gs, "")).join("\n");
   const literal = /(?<![\w.])(?:t|last|more)\("((?:[^"\\]|\\.)*)"/g;
-  const names = ["Summary", "Attributes", "History", "Purchases", "Returns", "Messages", "Emails", "Texts", "Other", "Sent", "Opened", "Clicked", "Bounced"];
+  const names = ["Summary", "Attributes", "History", "Identities", "Purchases", "Returns", "Messages", "Emails", "Texts", "Other", "Sent", "Opened", "Clicked", "Bounced"];
   return [...new Set([...source.matchAll(literal)].map(([, text]) => text).concat(names))];
 }
 
@@ -37,9 +37,9 @@ test("in German, no text of the tab stays English", withPage({ locale: "de-DE" }
   await page.getByLabel("Language").selectOption("de");
   await lookUp(page, SAMPLE.email, { tab: "Übersicht" });
   const seen = [];
-  for (const name of ["Übersicht", "Merkmale", "Verlauf"]) {
+  for (const name of ["Übersicht", "Merkmale", "Verlauf", "Identitäten"]) {
     await page.getByRole("tab", { name }).click();
-    await page.waitForTimeout(100);
+    await page.waitForFunction(() => !document.querySelector("customer-profile").shadowRoot.querySelector("[role=tabpanel] .skeleton"));
     seen.push(...await page.evaluate(() => {
       const root = document.querySelector("customer-profile").shadowRoot;
       const texts = [...root.querySelectorAll("*")].flatMap((node) => [...node.childNodes].filter(({ nodeType }) => nodeType === Node.TEXT_NODE).map(({ data }) => data.trim()));

@@ -16,7 +16,7 @@ before(async () => {
 after(stop);
 
 async function everyTab(page, what) {
-  for (const name of ["Summary", "Attributes", "History"]) {
+  for (const name of ["Summary", "Attributes", "History", "Identities"]) {
     await page.getByRole("tab", { name }).click();
     if (name === "History") {
       // A screenshot includes pictures that have not been scrolled into view.
@@ -26,6 +26,7 @@ async function everyTab(page, what) {
         return images.every((image) => image.complete);
       });
     }
+    await page.waitForFunction(() => !document.querySelector("customer-profile").shadowRoot.querySelector("[role=tabpanel] .skeleton"));
     await accessible(page, `${what} ${name}`);
     const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(wider <= 0, `${what} ${name}: ${wider} px too wide`);

@@ -10,11 +10,14 @@ const rank = category => (ORDER.includes(category) ? ORDER.indexOf(category) : 3
 export function attributeValue({t, h, fine, time, written, format}, {name, value, type, source}) {
 	if (value === null || value === undefined) return fine(t("None"));
 	if (typeof value === "boolean") return h(`span.flag${value ? ".yes" : ""}`, value ? t("Yes") : t("No"));
-	if (type === "date" && /^\d{4}-\d\d-\d\d$/.test(value)) return time(value, format.date);
-	if (type === "date" && /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value)) return time(value, format.moment);
+	const date = type === "date" && /^\d{4}-\d\d-\d\d(T\d\d:\d\d|$)/.exec(value);
+	if (date) return time(value, date[1] ? format.moment : format.date);
 	const [, rate, currency] = (source === "system" && type === "number" && !value.redacted && /_(?:(rate)|([a-z]{3}))$/.exec(name)) || [];
 	return rate ? format.percent(value) : currency ? format.money({currency, amount: value}) : written(value);
 }
+
+/** How strong an interest is. */
+export const strength = ({t, h}, confidence) => confidence !== undefined && h("meter", {min: 0, max: 2, value: Number(confidence), title: t("{value} of 2", {value: confidence}), "aria-label": t("Confidence")});
 
 export function attributesPanel(view, {send}, document) {
 	const {t, words, h, said, fine, fresh, button, figure, card, time, empty, failureBox, guard, format} = view;
@@ -30,7 +33,7 @@ export function attributesPanel(view, {send}, document) {
 		const place = h("div.details");
 		const details = h("details", {ontoggle: () => details.open && explain(attribute, place)},
 			h("summary.tip", {"aria-label": t("Source of {name}: {source}", {name: String(words(name)), source: String(source)})}, said(source)), place);
-		return h("div", h("dt", said(words(name)), confidence !== undefined && h("meter", {min: 0, max: 2, value: Number(confidence), title: t("{value} of 2", {value: confidence}), "aria-label": t("Confidence")})),
+		return h("div", h("dt", said(words(name)), strength(view, confidence)),
 			h("dd", h("div.value", attributeValue(view, attribute),
 				others.length > 0 && h("span.pill.differs", icon("alert"), t("Sources differ"))), details));
 	}
@@ -51,10 +54,10 @@ export function attributesPanel(view, {send}, document) {
 		if (failure) place.append(failureBox(failure));
 	}
 
-	function cards(byCategory, next = () => undefined) {
+	function cards(byCategory, next) {
 		return Object.entries(byCategory).filter(([, attributes]) => listed(attributes).length).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1)).map(([category, attributes]) => guard(() => {
 			const rows = listed(attributes).map(attribute => row({category, ...attribute}));
-			return card([words(category), h("span.count", `${format.number(rows.length)}${cursors[category] && byCategory === categories ? "+" : ""}`)], h("dl.attributes", rows), next(category));
+			return card([words(category), h("span.count", `${format.number(rows.length)}${cursors[category] && byCategory === categories ? "+" : ""}`)], h("dl.attributes", rows), next?.(category));
 		}));
 	}
 

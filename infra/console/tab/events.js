@@ -4,8 +4,8 @@ import {plain} from "./text.js";
 
 const STEPS = {send: "Sent", open: "Opened", click: "Clicked", bounce: "Bounced"};
 
-/** Creates the functions that draw events. `read` reads one event with its complete body. */
-export function eventCards(view, read) {
+/** Creates the functions that draw events. */
+export function eventCards(view, send) {
 	const {t, words, translates, h, said, written, joined, fine, button, pill, time, link, picture, failureBox, format} = view;
 	const money = (currency, amount) => amount !== undefined && format.money({currency, amount});
 
@@ -75,7 +75,7 @@ export function eventCards(view, read) {
 		const {body, body_bytes: bytes} = item[item.type] ?? {};
 		const text = body => said(isHidden(body) ? body : convert(String(body)), "p.text");
 		const place = body && h("div", text(body), bytes && !isHidden(body) && button("link", t("Show full text"), async () => {
-			const [whole, failure] = await read(item.id);
+			const [whole, failure] = await send("GET", `/history/${item.id}`);
 			if (failure) place.append(failureBox(failure));
 			else place.replaceChildren(text(whole[whole.type].body));
 		}));

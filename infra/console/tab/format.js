@@ -4,19 +4,11 @@
 export function usableLocale(...names) {
 	for (const name of names) {
 		try {
-			const [locale] = Intl.getCanonicalLocales(name?.replace(/[.@].*/, "").replaceAll("_", "-") || []);
-			if (locale && Intl.DateTimeFormat.supportedLocalesOf(locale).length) return locale;
+			const [locale] = Intl.DateTimeFormat.supportedLocalesOf(name?.replace(/[.@].*/, "").replaceAll("_", "-") || []);
+			if (locale) return locale;
 		} catch {}
 	}
 	return "en";
-}
-
-function usableZone(zone) {
-	try {
-		return new Intl.DateTimeFormat("en", {timeZone: zone}).resolvedOptions().timeZone;
-	} catch {
-		return "UTC";
-	}
 }
 
 /** The exact sum of the prices; `undefined` if one is not known. */
@@ -28,14 +20,17 @@ export function sum(lines) {
 		const [whole, part = ""] = price.split(".");
 		return total + BigInt(whole + part.padEnd(places, "0"));
 	}, 0n);
-	const padded = String(total < 0n ? -total : total).padStart(places + 1, "0");
-	const text = places ? `${padded.slice(0, -places)}.${padded.slice(-places)}` : padded;
-	return total < 0n ? `-${text}` : text;
+	const digits = String(total).replace("-", "").padStart(places + 1, "0");
+	return (total < 0n ? "-" : "") + digits.slice(0, digits.length - places) + (places ? `.${digits.slice(-places)}` : "");
 }
 
 export class Format {
 	constructor(locale, zone) {
-		this.zone = usableZone(zone);
+		try {
+			this.zone = new Intl.DateTimeFormat("en", {timeZone: zone}).resolvedOptions().timeZone;
+		} catch {
+			this.zone = "UTC";
+		}
 		const date = (options, timeZone = this.zone) => {
 			const format = new Intl.DateTimeFormat(locale, {timeZone, ...options});
 			return at => {

@@ -4,6 +4,7 @@ import {eventCards} from "./events.js";
 import {isHidden, listed, pick, refill} from "./view.js";
 
 const PAGE = 50;
+const DAY_MS = 86_400_000;
 
 const KINDS = {
 	Purchases: ["purchase"],
@@ -17,7 +18,7 @@ const KINDS = {
 export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	const {t, words, h, said, fine, fresh, button, failureBox, guard, skeleton, empty, format} = view;
 	let filtered, turn, busy, failure, next, events, groups, month, cards, run;
-	const {single, conversation, mail} = eventCards(view, id => send("GET", `/history/${id}`));
+	const {single, conversation, mail} = eventCards(view, send);
 	const list = h("div.months");
 	const foot = h("div.foot");
 	const count = h("p.fine", {role: "status"});
@@ -43,16 +44,9 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	/** The API reads a date as its start in the stack's time zone. The last day is included. */
 	function query() {
 		const query = new URLSearchParams({limit: PAGE});
-		const after = day => {
-			const date = new Date(`${day}T00:00Z`);
-			date.setUTCDate(date.getUTCDate() + 1);
-			return date.toISOString().slice(0, 10);
-		};
 		for (const chip of kinds) if (chip.ariaPressed === "true") for (const type of KINDS[chip.dataset.kind]) query.append("type", type);
-		if (channel.value) query.set("channel", channel.value);
-		if (account.value) query.set("account", account.value);
-		if (from.value) query.set("from", from.value);
-		if (to.value) query.set("to", after(to.value));
+		for (const [name, {value}] of Object.entries({channel, account, from})) if (value) query.set(name, value);
+		if (to.value) query.set("to", new Date(to.valueAsNumber + DAY_MS).toISOString().slice(0, 10));
 		return query;
 	}
 

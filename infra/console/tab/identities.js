@@ -215,7 +215,7 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 		const who = () => (name ? said(name) : named(listed(identities)[0] ?? {}));
 		const title = () => t("Link {name} with this customer", {name: who()});
 		return h("li.card", h("div.row.between", h("div", h("strong", who()), h("p.fine", joined(text)), h("p.fine", joined(listed(identities).map(({value}) => value)))),
-			h("div.row", button("link", t("Open"), () => openProfile(id), {"aria-label": spoken(t("Open {name}", {name: who()}))}),
+			h("div.row", button("link", t("Open profile"), () => openProfile(id), {"aria-label": spoken(t("Open profile of {name}", {name: who()}))}),
 				button("quiet", t("Link"), ({currentTarget}) => link(place(id), {identity: id}, title, currentTarget), {"aria-label": spoken(title())}))), place(id));
 	}
 

@@ -37,7 +37,7 @@ export function notesSection(view, {send, say}, section, drafts) {
 	function draw(entry) {
 		const {note, mode, busy, failure, hint} = entry;
 		const text = isHidden(note.text) ? "" : String(note.text);
-		const to = mode => () => set(entry, {mode, draft: text, failure: undefined, hint: undefined});
+		const to = mode => () => set(entry, {mode, draft: text});
 		const tool = (sign, action, onclick) => button("tool", icon(sign), onclick, { title: action, "data-key": sign + note.id,
 			"aria-label": [t("{action} note", {action}), text.slice(0, 40)].filter(Boolean).join(": ") });
 		const editor = note.updated_by_name ?? (note.updated_by === note.author ? undefined : note.updated_by);
@@ -59,7 +59,7 @@ export function notesSection(view, {send, say}, section, drafts) {
 
 	function set(entry, change) {
 		const before = entry.mode;
-		Object.assign(entry, change, {drawn: undefined});
+		Object.assign(entry, {failure: undefined, hint: undefined, drawn: undefined}, change);
 		// The list can have been drawn anew since.
 		drafts.render();
 		if (before !== entry.mode) keyed(list, (entry.mode === "read" ? before : entry.mode) + entry.note.id)?.focus();
@@ -87,7 +87,7 @@ export function notesSection(view, {send, say}, section, drafts) {
 	function save(entry) {
 		const text = entry.draft;
 		if (!text.trim()) set(entry, {hint: t("The note is empty. Enter text, or delete the note.")});
-		else if (text === entry.note.text) set(entry, {mode: "read", hint: undefined, failure: undefined});
+		else if (text === entry.note.text) set(entry, {mode: "read"});
 		else change(entry, {text});
 	}
 
@@ -107,7 +107,7 @@ export function notesSection(view, {send, say}, section, drafts) {
 
 	/** Waits for a request, then takes the note from the response, or applies `undone`. */
 	async function follow(entry, done, sent, undone = {}) {
-		set(entry, {busy: true, failure: undefined, hint: undefined});
+		set(entry, {busy: true});
 		const [note, failure] = await sent;
 		if (!failure) say(done);
 		const after = !failure ? note && {note, key: undefined} : failure.status === 404 && !entry.key ? {hint: t("Another agent deleted this note.")}

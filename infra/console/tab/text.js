@@ -1,20 +1,20 @@
 const MAX_HTML = 200_000;
 
 /** Named characters of HTML. Letters with an accent are composed of letter and mark. */
-const NAMED = Object.fromEntries(("amp & lt < gt > quot \" apos ' nbsp \u00a0 iexcl ¡ cent ¢ pound £ yen ¥ sect § copy © ordf ª laquo « not ¬ shy \u00ad reg ® deg ° "
+const NAMED = new Map(("amp & lt < gt > quot \" apos ' nbsp \u00a0 iexcl ¡ cent ¢ pound £ yen ¥ sect § copy © ordf ª laquo « not ¬ shy \u00ad reg ® deg ° "
 	+ "plusmn ± sup2 ² sup3 ³ micro µ para ¶ middot · sup1 ¹ ordm º raquo » frac14 ¼ frac12 ½ frac34 ¾ iquest ¿ AElig Æ ETH Ð times × Oslash Ø THORN Þ szlig ß aelig æ eth ð divide ÷ "
 	+ "oslash ø thorn þ OElig Œ oelig œ ensp \u2002 emsp \u2003 thinsp \u2009 zwnj \u200c zwj \u200d lrm \u200e rlm \u200f ndash – mdash — lsquo ‘ rsquo ’ sbquo ‚ ldquo “ rdquo ” "
 	+ "bdquo „ dagger † bull • hellip … permil ‰ prime ′ lsaquo ‹ rsaquo › euro € trade ™ larr ← uarr ↑ rarr → darr ↓ minus − infin ∞ ne ≠ le ≤ ge ≥ check ✓ star ☆ starf ★ hearts ♥")
 	.match(/\S+ (?:\S|\s)(?= |$)/g).map(pair => [pair.slice(0, -2), pair.at(-1)]));
-const MARKS = {grave: "\u0300", acute: "\u0301", circ: "\u0302", tilde: "\u0303", uml: "\u0308", ring: "\u030a", cedil: "\u0327", caron: "\u030c"};
+const MARKS = {__proto__: null, grave: "\u0300", acute: "\u0301", circ: "\u0302", tilde: "\u0303", uml: "\u0308", ring: "\u030a", cedil: "\u0327", caron: "\u030c"};
 
 /** The characters that HTML gives the numbers 128 to 159. */
 const WINDOWS = "€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ";
 
 function character(whole, name, number, hex) {
 	if (name) {
-		const [, letter, mark] = name.match(/^([a-z])(grave|acute|circ|tilde|uml|ring|cedil|caron)$/i) ?? [];
-		return letter ? (letter + MARKS[mark]).normalize() : Object.hasOwn(NAMED, name) ? NAMED[name] : whole;
+		const mark = MARKS[name.slice(1)];
+		return mark ? (name[0] + mark).normalize() : NAMED.get(name) ?? whole;
 	}
 	const code = number ? Number(number) : parseInt(hex, 16);
 	return WINDOWS[code - 128] ?? (code <= 0x10ffff ? String.fromCodePoint(code) : whole);

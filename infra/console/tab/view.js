@@ -99,7 +99,7 @@ export function createView({locale, labels, zone, report}) {
 			else if (key === "value") node.value = value;
 			else node.setAttribute(key, value === true ? "" : value);
 		}
-		node.append(...parts.flat(4).filter(part => part || part === 0).map(part => (isHidden(part) ? hidden() : part instanceof Node ? part : typeof part === "object" ? JSON.stringify(part) : String(part))));
+		node.append(...parts.flat(4).filter(part => part || part === 0).map(part => (isHidden(part) ? hidden() : part instanceof Node ? part : typeof part === "object" ? JSON.stringify(part) : part)));
 		return node;
 	}
 
@@ -125,10 +125,9 @@ export function createView({locale, labels, zone, report}) {
 	}
 
 	function picture(address) {
-		const lost = () => h("span.picture", icon("image"));
+		const lost = h("span.picture", icon("image"));
 		const src = webAddress(address);
-		const image = src && h("img.picture", {alt: "", loading: "lazy", referrerpolicy: "no-referrer", width: 56, height: 56, onerror: () => image.replaceWith(lost()), src});
-		return image ?? lost();
+		return src ? h("img.picture", {alt: "", loading: "lazy", referrerpolicy: "no-referrer", width: 56, height: 56, onerror: ({target}) => target.replaceWith(lost), src}) : lost;
 	}
 
 	function failureBox({status, title = t("Status {status}", {status}), detail, request_id: id}, retry) {
