@@ -11,7 +11,12 @@ import {createView, icon, isHidden, listed, refill, UNSPOKEN} from "./tab/view.j
 /** The tab Identities. Its module is loaded when the tab is first opened. */
 function identities(view, ...rest) {
 	const place = view.h("div", view.skeleton(6));
-	const load = () => import("./tab/identities.js").then(({identitiesPanel}) => view.guard(() => identitiesPanel(view, ...rest)), () => view.failureBox({status: 0}, load)).then(panel => place.replaceChildren(panel));
+	// Browsers remember that an address could not be imported.
+	let again = "";
+	const load = () => import(`./tab/identities.js${again}`).then(({identitiesPanel}) => view.guard(() => identitiesPanel(view, ...rest)), () => {
+		again += "?";
+		return view.failureBox({status: 0}, load);
+	}).then(panel => place.replaceChildren(panel));
 	load();
 	return place;
 }
@@ -107,7 +112,7 @@ class CustomerProfile extends HTMLElement {
 		const wanted = profile ?? (this.#lookup && JSON.stringify(this.#lookup));
 		const again = wanted && wanted === this.#shown;
 		const {t, h, empty, skeleton, failureBox} = again ? this.#view : this.#createView("UTC");
-		this.#root.ariaBusy = String(Boolean(wanted));
+		this.#root.ariaBusy = String(!!wanted);
 		if (!again) {
 			this.#shown = this.#tab = this.#current = this.#notice = undefined;
 			if (!wanted) return this.#root.replaceChildren(empty("person", t("No customer selected"), t("Look up a customer to see the profile.")));

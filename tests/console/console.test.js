@@ -16,7 +16,7 @@ test("the element loads at most 60 KB of script, and 16 KB more with its tab Ide
   const sources = new Map(modules.map((name) => [name, readFileSync(path.join(FOLDER, name), "utf8")]));
   const bytes = (of) => of.reduce((sum, name) => sum + Buffer.byteLength(sources.get(name)), 0);
   // Loaded when the tab is first opened.
-  const late = [...sources.get("customer-profile.js").matchAll(/\bimport\("\.\/(tab\/[a-z]+\.js)"\)/g)].map(([, name]) => name);
+  const late = [...sources.get("customer-profile.js").matchAll(/\bimport\(`\.\/(tab\/[a-z]+\.js)\$/g)].map(([, name]) => name);
   assert.deepEqual(late, ["tab/identities.js"]);
   const first = bytes(modules.filter((name) => !late.includes(name)));
   assert.ok(first <= 60 * 1024, `${first} bytes`);
@@ -145,8 +145,10 @@ test("a note is added, edited, pinned and deleted, here and in the API", withPag
 
   for (const text of ["First note", "Second note"]) {
     await note(text).getByRole("button", { name: "Delete" }).click();
+    const deleted = page.waitForResponse((response) => response.request().method() === "DELETE");
     await note(text).getByRole("button", { name: "Delete", exact: true }).click();
     await note(text).waitFor({ state: "detached" });
+    await deleted;
   }
   await saved("Note deleted");
   await page.getByText("No notes yet").waitFor();

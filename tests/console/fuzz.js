@@ -1,7 +1,7 @@
 /** Random profiles for the fuzz test. The functions run in the browser. */
 
 /**
- * Creates a generator of random profiles from a seed. They have the shape of the contract with hostile values. If `anyType` is set, values
+ * Creates generators of random profiles, links and outcomes of changes from a seed. They have the shape of the contract with hostile values. If `anyType` is set, values
  * also have types that the contract excludes.
  */
 export function profiles(seed, anyType) {
@@ -54,7 +54,17 @@ export function profiles(seed, anyType) {
     open_rate: rate(), click_rate: rate(), last_sent_at: chance(0.5) ? null : time(), last_opened_at: null, last_clicked_at: chance(0.5) ? null : time(), last_bounced_at: null, engagement: "none" });
   const money = wrong(() => ({ currency: currency(), amount: amount() }));
   const month = wrong(() => `${of(["1999", "2025", "2026", "9999"])}-${of(["01", "07", "12"])}`);
-  return () => ({
+  const known = (identity) => ({ id: identity?.id, type: identity?.type, value: identity?.value, ...maybe("system_name", personal) });
+  /** A page of links between identities of a profile, and to others. */
+  const linkPage = ({ identities }) => {
+    const end = () => known(Array.isArray(identities) && identities.length && chance(0.7) ? of(identities) : { id: `o${int(9)}`, type: text(), value: personal() });
+    const link = wrong(() => ({ id: `l.${int(1e9)}`, identities: [end(), end()], source: of(["agents", "crm", String(text())]), live: chance(0.7), counts: chance(0.7), by: chance(0.5) ? null : { subject: text(), ...maybe("name", text) },
+      reason: chance(0.5) ? null : personal(), at: chance(0.2) ? null : time(), ...maybe("import", () => ({ import: text(), file: chance(0.3) ? null : personal(), offset: count(), last_modified: time() })), etag: '"x"' }));
+    return { items: list(link, 12), next: chance(0.2) ? "c" : null, ...maybe("partial", () => true) };
+  };
+  const candidate = wrong(() => ({ id: `m.${int(1e9)}`, name: chance(0.2) ? null : personal(), identities: list(() => ({ id: text(), type: text(), value: personal(), shared: false })), relationship: of(["customer", "prospect", null]), last_order_at: chance(0.3) ? null : time(),
+    matched_by: list(() => ({ kind: of(["email", "mobile", "name", text()]), found_in: "record", identity: text() })) }));
+  const profile = () => ({
     id: "h3xq7k2mzr5wnbv4jd6tpycafa", as_of: time(), name: chance(0.2) ? null : personal(), identities: list(() => ({ id: text(), type: chance(0.2) ? null : text(), value: chance(0.2) ? null : personal(), ...maybe("system_name", personal), shared: chance(0.2) })), partial: chance(0.1),
     summary: { relationship: of(["customer", "prospect"]), orders: count(), items: count(), returns: count(), total_spend: list(money), average_order_value: list(money), first_order_at: chance(0.3) ? null : time(), last_order_at: chance(0.3) ? null : time(),
       last_event_at: chance(0.3) ? null : time(), channels: list(personal), accounts: list(() => ({ channel: text(), id: text(), ...maybe("name", text) })), spend_by_month: list(() => ({ month: month(), currency: currency(), amount: amount() }), 30),
@@ -64,4 +74,12 @@ export function profiles(seed, anyType) {
     notes: { as_of: chance(0.3) ? null : time(), items: some(() => ({ id: `n.${int(1e9)}`, text: personal(), pinned: chance(0.3), author: text(), ...maybe("author_name", text), created_at: time(), updated_at: time(), ...maybe("updated_by", text), etag: '"x"' })), next: null },
     history: { as_of: chance(0.2) ? null : time(), items: some(() => event(), 12), next: null },
   });
+  /** What the API returns to a preview or a change. */
+  const outcome = wrong(() => {
+    const after = profile();
+    const ids = () => some(() => String(text()));
+    return { profile: after, changes: { links: some(() => ({ id: `l.${int(1e9)}`, before: null, after: "linked" })), identities: { added: ids(), removed: ids() } } };
+  });
+  const matches = () => ({ items: list(candidate), partial: chance(0.2) });
+  return { profile, linkPage, matches, outcome };
 }

@@ -71,8 +71,9 @@ test("a section that fails is replaced, and the others stay", withPage({}, async
   for (const text of ["Overview", "Spend over time", "SMS"]) await page.getByRole("heading", { name: text }).waitFor();
   await page.getByLabel("New note").waitFor();
   await shot(page, "broken-section");
-  for (const name of ["Attributes", "History", "Summary"]) {
+  for (const name of ["Attributes", "History", "Identities", "Summary"]) {
     await open(page, name);
+    await page.waitForFunction(() => !document.querySelector("customer-profile").shadowRoot.querySelector("[role=tabpanel] .skeleton"));
     assert.ok((await page.getByRole("tabpanel").innerText()).length > 100, name);
   }
 }));
@@ -80,27 +81,40 @@ test("a section that fails is replaced, and the others stay", withPage({}, async
 /** Renders random profiles and returns what went wrong. */
 async function render(page, seed, count, anyType) {
   return page.evaluate(async ([source, seed, count, anyType]) => {
-    const next = new Function(`return ${source}`)()(seed, anyType);
+    const { profile: next, linkPage, matches, outcome } = new Function(`return ${source}`)()(seed, anyType);
     const element = document.querySelector("customer-profile");
     const wrong = [];
     let profile;
     const fetched = globalThis.fetch;
-    globalThis.fetch = async (address, { method } = {}) => new Response(JSON.stringify(String(address).includes("/lookup") ? profile : { items: [], next: null }), { status: 200 });
+    const respond = (address, method) => {
+      if (method === "DELETE" || /\/links\?preview/.test(address)) return outcome();
+      if (address.includes("/links")) return linkPage(profile);
+      return address.includes("/lookup") ? profile : address.includes("include=matches") ? { ...profile, matches: matches() } : { items: [], next: null };
+    };
+    globalThis.fetch = async (address, { method } = {}) => new Response(JSON.stringify(respond(String(address), method)), { status: 200 });
     addEventListener("error", ({ message }) => wrong.push(message));
     addEventListener("unhandledrejection", ({ reason }) => wrong.push(String(reason?.stack ?? reason)));
     element.addEventListener("profile-error", ({ detail }) => anyType || wrong.push(String(detail.error.stack)));
+    const root = element.shadowRoot;
+    const loaded = async (place) => {
+      for (let turns = 0; turns < 500 && root.querySelector(place)?.querySelector(".skeleton"); turns++) await new Promise((resolve) => setTimeout(resolve, turns && 5));
+      if (root.querySelector(place)?.querySelector(".skeleton")) wrong.push(`${place} stays empty`);
+    };
     for (let at = 0; at < count; at++) {
       profile = next();
       const shown = new Promise((resolve) => element.addEventListener("profile-loaded", resolve, { once: true }));
       element.lookup = { email: `${seed}.${at}@example.com` };
       const late = new Promise((resolve) => setTimeout(() => resolve("late"), 5000));
       if (await Promise.race([shown, late]) === "late") wrong.push("not shown");
-      const root = element.shadowRoot;
       for (const tab of root.querySelectorAll("[role=tab]")) {
         tab.click();
         if (!root.querySelector("[role=tabpanel]").firstElementChild) wrong.push(`${tab.id} is blank`);
       }
-      if (root.querySelectorAll("[role=tab]").length !== 3) wrong.push("no tabs");
+      // The last tab is that of the identities.
+      await loaded("[role=tabpanel]");
+      for (const button of [...root.querySelectorAll(".identities .quiet")].slice(0, 3)) button.click();
+      await loaded(".preview");
+      if (root.querySelectorAll("[role=tab]").length !== 4) wrong.push("no tabs");
       if (wrong.length) return { wrong: wrong.slice(0, 3), profile: JSON.stringify(profile) };
     }
     globalThis.fetch = fetched;

@@ -29,13 +29,12 @@ export function attributesPanel(view, {send}, document) {
 
 	function row(attribute) {
 		const {name, value, source, also, confidence} = attribute;
-		const others = listed(also);
 		const place = h("div.details");
 		const details = h("details", {ontoggle: () => details.open && explain(attribute, place)},
 			h("summary.tip", {"aria-label": t("Source of {name}: {source}", {name: String(words(name)), source: String(source)})}, said(source)), place);
 		return h("div", h("dt", said(words(name)), strength(view, confidence)),
 			h("dd", h("div.value", attributeValue(view, attribute),
-				others.length > 0 && h("span.pill.differs", icon("alert"), t("Sources differ"))), details));
+				listed(also).length > 0 && h("span.pill.differs", icon("alert"), t("Sources differ"))), details));
 	}
 
 	/** Shows where each value comes from. Pages of the API contain files, and the profile does not. */

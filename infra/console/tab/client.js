@@ -21,8 +21,6 @@ export class ExactNumber {
 export const parse = text => JSON.parse(text, (_, value, context) =>
 	typeof value === "number" && context?.source !== undefined && context.source !== String(value) ? new ExactNumber(context.source) : value);
 
-const wait = seconds => new Promise(resolve => setTimeout(resolve, seconds * 1000));
-
 /** A client of one API. `settings` returns its address and the token, or a function that returns the token. */
 export class Client {
 	#settings;
@@ -51,7 +49,8 @@ export class Client {
 				if (response.status === 401 && !expired && isFunction) {
 					expired = true;
 				} else if ([429, 503].includes(response.status) && attempt < 2) {
-					await wait(Math.min(Number(response.headers.get("retry-after")) || 2 ** attempt, 10));
+					const seconds = Math.min(Number(response.headers.get("retry-after")) || 2 ** attempt, 10);
+					await new Promise(resolve => setTimeout(resolve, seconds * 1000));
 				} else {
 					return [undefined, {...await read().catch(() => undefined), status: response.status}];
 				}

@@ -30,8 +30,8 @@ export function eventCards(view, send) {
 		const total = sum(products);
 		const shown = listed(products);
 		const about = [time(at), words(channel), pick(data.store, "name"), ...listed(data.payment_types).map(payment => h("span", words(pick(payment, "name")), " ", money(currency, payment.total)))];
-		const heading = number => (type === "return" ? t("Return {number}", {number}) : t("Order {number}", {number}));
-		const subject = type === "event" ? link(words(title), data.url) : heading(said(pick(data, "order_number", "purchase_id", "return_id") ?? ""));
+		const number = said(pick(data, "order_number", "purchase_id", "return_id") ?? "");
+		const subject = type === "event" ? link(words(title), data.url) : type === "return" ? t("Return {number}", {number}) : t("Order {number}", {number});
 		const facts = isHidden(properties) ? properties : Object.entries(properties ?? {}).map(([name, value]) => h("span", said(words(name)), " ", written(value)));
 		return [h("div.card-head", {"data-event": id}, icon(type), h("div", h("strong", subject), h("p.fine", joined(about))),
 			pill(pick(data, "status")), total && h("strong.amount", money(currency, total)), image && picture(image)),

@@ -35,7 +35,7 @@ export class Format {
 			const format = new Intl.DateTimeFormat(locale, {timeZone, ...options});
 			return at => {
 				const time = new Date(at);
-				return at === null || Number.isNaN(time.valueOf()) ? String(at) : format.format(time);
+				return at === null || Number.isNaN(+time) ? String(at) : format.format(time);
 			};
 		};
 		this.day = date({dateStyle: "medium"});

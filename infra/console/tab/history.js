@@ -83,7 +83,7 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 
 	function render() {
 		const last = next === null;
-		count.textContent = last || events ? (last ? t("{count} event", "{count} events", {count: events}) : t("{count} event so far", "{count} events so far", {count: events})) : "";
+		count.textContent = last ? t("{count} event", "{count} events", {count: events}) : events ? t("{count} event so far", "{count} events so far", {count: events}) : "";
 		watch.disconnect();
 		refill(foot, failure ? failureBox(failure, more) : busy ? skeleton(4) : !last ? button("quiet", t("More"), more, {"data-key": "more"})
 			: events ? h("p.fine", t("End of history")) : filtered ? empty("search", t("No events match"), t("Clear the filters to see all events.")) : empty("message", t("No events yet"), t("Orders, messages and emails appear here.")));

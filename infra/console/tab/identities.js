@@ -108,7 +108,7 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 			const [[outcome, failure], [now]] = await Promise.all([
 				send(method, `${path}?preview=true`, {id, body: body && {...body, reason: "Preview"}, headers: {...headers(), "idempotency-key": newKey()}}), send("GET", "", {id})]);
 			refill(result, failure ? refused(failure, preview) : guard(() => h("div", comparison(now ?? current, outcome))));
-			isReady = !failure && listed(outcome.changes.links).length > 0;
+			isReady = !failure && listed(outcome?.changes?.links).length > 0;
 			check();
 			if (isReady && controls.isConnected) say(t("The preview is ready."));
 		}
@@ -181,7 +181,7 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 	function identity(entry, live, way = []) {
 		const {id, type, system_name: system, shared} = entry;
 		const all = listed(current.identities);
-		const other = link => link.identities.find(end => end.id !== id);
+		const other = ({identities: [one, two]}) => (one.id === id ? two : one);
 		// Usually, one file links an identity with several others.
 		const own = Map.groupBy(live.filter(({identities}) => identities.some(end => end.id === id)), link => (link.source === AGENTS ? link.id : JSON.stringify([link.source, link.at, link.import?.file])));
 		const reason = group => {
@@ -251,7 +251,7 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 
 	async function readLinks(cursor) {
 		const [page, failure] = await send("GET", `/links?${query(cursor)}`);
-		if (failure) return refill(more, failureBox(failure, () => readLinks(cursor)));
+		if (failure) return cursor ? refill(more, failureBox(failure, () => readLinks(cursor))) : refill(list, h("li", failureBox(failure, () => readLinks())));
 		links = [...(cursor ? links : []), ...listed(page.items)];
 		next = page.next;
 		isPartial = page.partial || (cursor && isPartial);

@@ -76,14 +76,9 @@ export function summaryPanel(view, {send}, document, openTab) {
 
 	function interests() {
 		const all = Object.keys(categories).filter(isInterests).flatMap(category => listed(categories[category])).filter(({value}) => value !== false && value !== null);
-		if (!all.length) return undefined;
 		const rank = ({confidence}) => Number(confidence ?? -1);
-		const topic = attribute => {
-			const {name, value, confidence} = attribute;
-			return h("li.topic", h("span", said(words(name)), value !== true && [": ", attributeValue(view, attribute)]),
-				strength(view, confidence));
-		};
-		return card([t("Interests"), fresh(document.attributes_as_of)], h("ul.topics", all.sort((a, b) => rank(b) - rank(a)).slice(0, INTERESTS).map(topic)),
+		const topic = attribute => h("li.topic", h("span", said(words(attribute.name)), attribute.value !== true && [": ", attributeValue(view, attribute)]), strength(view, attribute.confidence));
+		return all.length > 0 && card([t("Interests"), fresh(document.attributes_as_of)], h("ul.topics", all.sort((a, b) => rank(b) - rank(a)).slice(0, INTERESTS).map(topic)),
 			all.length > INTERESTS && more("All attributes", "Attributes"));
 	}
 
