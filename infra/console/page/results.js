@@ -18,8 +18,8 @@ function element(name, ...parts) {
 
 const alert = (...parts) => Object.assign(element("p", ...parts), { role: "alert" });
 
-function button(text, onclick) {
-  const node = element("button.action", text);
+function button(text, onclick, style = "action") {
+  const node = element(`button.${style}`, text);
   node.addEventListener("click", onclick);
   return node;
 }
@@ -31,19 +31,18 @@ function reason({ kind, found_in: place, source, code, system }) {
 }
 
 /** One candidate: name, why it was found, identifiers, and the last order. */
-function card({ id, name, identities, relationship, last_order_at: last, matched_by: matches, older_versions: older }, open) {
+function card({ id, name, identities, relationship, last_order_at: last, matched_by: matches, older_versions: older = [] }, open) {
   const values = identities.map(({ value }) => shown(value)).filter(Boolean);
   const day = last && new Date(last).toLocaleDateString("en", { dateStyle: "medium", timeZone: "UTC" });
   const lines = [
     `Found by: ${[...new Set(matches.map(reason))].join(", ")}`,
     values.slice(0, 4).join(" · ") + (values.length > 4 ? ` and ${values.length - 4} more` : ""),
     [RELATIONSHIPS[relationship], day && `last order ${day}`].filter(Boolean).join(" · "),
-    older?.length && "Another profile contains an older version of this order.",
   ];
   const node = element("button.candidate", element("strong", shown(name) ?? values[0] ?? "Unknown customer"), lines.filter(Boolean).map((line) => element("span", line)));
   node.dir = "auto";
   node.addEventListener("click", () => open(id));
-  return element("li", node);
+  return element("li", node, older.map(({ id: other }) => button("Open the profile that contains an older version of this order", () => open(other), "link")));
 }
 
 /** What a support agent can try if nothing is found. */

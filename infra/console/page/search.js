@@ -88,7 +88,7 @@ export function startSearch(form, { client, profile, results }) {
     if (found.failure?.status === 401) return profile.signIn(() => find(text));
     for (const each of hinted(missing)) if (!found.candidates.some(({ id }) => id === each.id)) found.candidates.push(each);
     const { candidates: [first, second], rest, isPartial, failure } = found;
-    if (first && !second && !rest.length && !isPartial && !failure) return profile.replaceBy(first.id);
+    if (first && !second && !first.older_versions && !rest.length && !isPartial && !failure) return profile.replaceBy(first.id);
     const context = {
       text, again: () => find(text),
       needsCode: missing.hints?.some(({ code }) => code === "country_code") || (missing.status === 400 && lookup.mobile !== undefined),
