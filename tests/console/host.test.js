@@ -61,6 +61,12 @@ test("the demo page reads and writes an API of another origin", withPage({ url: 
   await note.waitFor({ state: "detached" });
   await page.getByText("Saving…").waitFor({ state: "detached" });
   assert.equal(await page.getByRole("alert").count(), 0);
+  // The policy allows the module of the tab, and CORS the previews.
+  await page.getByRole("tab", { name: "Identities" }).click();
+  await page.getByRole("button", { name: /^Separate/ }).first().click();
+  await page.locator(".comparison").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  assert.equal(await page.getByRole("alert").count(), 0);
   await page.getByRole("tab", { name: "History" }).click();
   await page.waitForFunction(() => [...document.querySelector("customer-profile").shadowRoot.querySelectorAll("img")].some((image) => image.naturalWidth > 0));
 }));
