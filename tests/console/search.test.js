@@ -237,7 +237,7 @@ test("a search that fails says why, and can be repeated", withPage({}, async (pa
   given = undefined;
   await results(page).getByRole("button", { name: "Try again" }).click();
   await shown(page, "Minh Mokoena");
-  // A lookup that fails is shown by the profile; the search does not go on.
+  // A lookup that fails is shown by the profile; the search ends.
   await page.route("**/profiles/lookup", (route) => route.fulfill(problem(500)), { times: 1 });
   await find(page, "C100000");
   await page.getByRole("alert").getByText("The service has a problem").waitFor();
