@@ -182,6 +182,9 @@ test("an identity that the customer has told is linked", withPage({}, async (pag
   await form.getByLabel("Email, phone with country code, or profile ID").fill("0491 570 156");
   await press(form, "Preview");
   await form.getByRole("alert").getByText(/country code/).waitFor();
+  await form.getByLabel("Email, phone with country code, or profile ID").fill("h3xq7k2mzr5wnbv4jd6tpycafa");
+  await press(form, "Preview");
+  await form.getByRole("alert").getByText("Not found").waitFor();
   await form.getByLabel("Email, phone with country code, or profile ID").fill(`+${mobile.mobile.slice(0, 2)} (${mobile.mobile.slice(2, 5)}) ${mobile.mobile.slice(5)}`);
   await press(form, "Preview");
   await confirm(page, "Link", "Told on the phone");
@@ -236,8 +239,12 @@ test("missing permissions, erased customers and changed links are explained, and
 
   // The list still has the old entity tag.
   await identity(page, mobile).getByRole("button", { name: /^Withdraw/ }).click();
-  await confirm(page, "Withdraw").catch(() => undefined);
-  await panel(page).getByRole("alert").getByText("The links have changed").first().waitFor();
+  await panel(page).getByRole("alert").getByText("The links have changed").waitFor();
+  await identity(page, mobile).getByText("“Decided again”").waitFor();
+  await identity(page, mobile).getByRole("button", { name: /^Withdraw/ }).click();
+  await confirm(page, "Withdraw");
+  await identity(page, mobile).waitFor({ state: "detached" });
+  assert.equal((await profileOf(email)).identities.length, 1);
 }));
 
 test("without a connection, a change waits, and its repetition is the same request", withPage({}, async (page) => {

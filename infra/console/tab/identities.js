@@ -15,6 +15,9 @@ const newKey = () => crypto.getRandomValues(new BigUint64Array(2)).join("-");
 /** The text of a translation with elements, for labels that are only read out. */
 const spoken = parts => parts.map(part => part.textContent ?? part).join("");
 
+/** Whether a file or another support agent has changed what a request is about. */
+const isStale = ({status, type}) => status === 412 || /\/(link|identity)-not-found$/.test(type);
+
 /** The identities between each identity and the first one, on the shortest way. */
 function ways(first, links) {
 	const found = new Map([[first, []]]);
@@ -72,10 +75,10 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 	}
 
 	/** The notice of a failed change. */
-	function refused({status, type, ...problem}, retry) {
-		return type === "/problems/identity-erased" ? failureBox({status, title: t("This customer was erased"), detail: t("Nothing was changed. Ask an administrator if the customer wants to be stored again.")})
-			: [404, 412].includes(status) ? failureBox({status: 412, title: t("The links have changed"), detail: t("A file or another support agent changed them. Check them, then try again.")}, retry)
-				: failureBox({status, ...problem}, retry);
+	function refused(failure, retry) {
+		return failure.type === "/problems/identity-erased" ? failureBox({status: 409, title: t("This customer was erased"), detail: t("Nothing was changed. Ask an administrator if the customer wants to be stored again.")})
+			: isStale(failure) ? failureBox({status: 412, title: t("The links have changed"), detail: t("A file or another support agent changed them. Check them, then try again.")})
+				: failureBox(failure, retry);
 	}
 
 	/**
@@ -103,14 +106,24 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 		const controls = h("fieldset.proposal", h("legend", title()), result, body && h("label.field", h("span", t("Reason, for other support agents")), reason), failed,
 			h("div.row", button("quiet", t("Cancel"), close), ok));
 
+		/** Shows the links as they are now. */
+		function restart(failure) {
+			refill(at);
+			refill(notice, refused(failure));
+			notice.focus();
+			read();
+		}
+
 		async function preview() {
 			refill(result, skeleton(7));
 			const [[outcome, failure], [now]] = await Promise.all([
 				send(method, `${path}?preview=true`, {id, body: body && {...body, reason: "Preview"}, headers: {...headers(), "idempotency-key": newKey()}}), send("GET", "", {id})]);
+			if (!controls.isConnected) return;
+			if (failure && isStale(failure)) return restart(failure);
 			refill(result, failure ? refused(failure, preview) : guard(() => h("div", comparison(now ?? current, outcome))));
 			isReady = !failure && listed(outcome?.changes?.links).length > 0;
 			check();
-			if (isReady && controls.isConnected) say(t("The preview is ready."));
+			if (isReady) say(t("The preview is ready."));
 		}
 
 		async function make(event) {
@@ -119,13 +132,10 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 			controls.disabled = true;
 			const [outcome, failure] = await send(method, path, {id, body: body && {...body, reason: reason.value.trim()}, headers: headers()});
 			if (!failure) return finish(title, outcome, body);
+			if (isStale(failure)) return restart(failure);
 			controls.disabled = false;
 			refill(failed, refused(failure));
-			if (![404, 412].includes(failure.status)) return ok.focus();
-			refill(at);
-			refill(notice, failed);
-			notice.focus();
-			read();
+			ok.focus();
 		}
 
 		refill(at, h("form", {onsubmit: make}, controls));
