@@ -97,13 +97,14 @@ test("the token is in headers alone, and is renewed after a 401", withDesk({}, a
 }));
 
 test("a token that could not be requested is requested again", withDesk({}, async (page) => {
+  let asked = 0;
+  page.on("request", (request) => { asked += request.url() === `${frame}/session`; });
   await page.route("**/session", (route) => route.abort(), { times: 1 });
   await page.reload();
   await shown(page, "Minh Mokoena");
-  const request = page.waitForRequest(`${frame}/session`);
   await select(page, "Samir Andersen");
-  await request;
   await shown(page, "Samir Andersen");
+  assert.ok(asked >= 2, `${asked} requests`);
 }));
 
 test("messages of other origins change nothing", withDesk({}, async (page) => {

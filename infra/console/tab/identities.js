@@ -131,7 +131,7 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 			if (ok.disabled || controls.disabled) return;
 			controls.disabled = true;
 			const [outcome, failure] = await send(method, path, {id, body: body && {...body, reason: reason.value.trim()}, headers: headers()});
-			if (!failure) return finish(title, outcome, body);
+			if (!failure) return finish(title, outcome, id ?? document.id, body);
 			if (isStale(failure)) return restart(failure);
 			controls.disabled = false;
 			refill(failed, refused(failure));
@@ -143,9 +143,11 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 		preview();
 	}
 
-	/** Shows the changed profile. "Undo" withdraws the new decisions, on condition that they are as the change left them. */
-	function finish(title, {profile, changes: {links}}, canUndo) {
-		const {id} = profile;
+	/**
+	 * Shows the changed profile under `id`, the identity that was on screen: the profile's own ID can be that of a linked identity. "Undo" withdraws
+	 * the new decisions, on condition that they are as the change left them.
+	 */
+	function finish(title, {profile, changes: {links}}, id, canUndo) {
 		const steps = links.map(link => ({...link, key: newKey()}));
 		const result = h("div");
 		const undo = canUndo && steps.length > 0 && button("quiet", t("Undo"), async () => {
@@ -159,12 +161,12 @@ export function identitiesPanel(view, {say, send, changed, openProfile}, documen
 				step.isDone = true;
 				undone = outcome.profile;
 			}
-			if (!failure) return changed(undone, h("p.banner.done", {tabindex: -1}, icon("person"), h("span", t("Undone:"), " ", title())));
+			if (!failure) return changed({...undone, id}, h("p.banner.done", {tabindex: -1}, icon("person"), h("span", t("Undone:"), " ", title())));
 			undo.disabled = false;
 			refill(result, refused(failure));
 		});
 		if (undo) readTags(id, steps);
-		changed(profile, h("div.banner.done", {tabindex: -1}, icon("person"), h("span", t("Done:"), " ", title()), undo, result));
+		changed({...profile, id}, h("div.banner.done", {tabindex: -1}, icon("person"), h("span", t("Done:"), " ", title()), undo, result));
 	}
 
 	/** Reads the entity tags of links. Returns the failure, if there is one. */
