@@ -177,7 +177,7 @@ impl Problem {
     pub fn profile_not_found() -> Self {
         Self::new(
             Kind::PROFILE_NOT_FOUND,
-            "No data is stored under this ID or identifier. Check it, or find the ID with POST /profiles/lookup.",
+            "No data is stored under this ID or identifier. Check it, or search by order, name, email, mobile or customer ID with POST /profiles/search.",
         )
     }
 
