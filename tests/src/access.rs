@@ -169,12 +169,12 @@ async fn checks_every_principal_of_changes() {
                 with_body(event, body)
             }
         };
-        for nobody in [
+        for rejected in [
             None,
             Some(json!({})),
             Some(json!({"sub": "", "scope": scope})),
         ] {
-            let (status, ..) = ask(&app, "profile-write", event(nobody, "nobody")).await;
+            let (status, ..) = ask(&app, "profile-write", event(rejected, "unknown")).await;
             assert_eq!(status, 401, "{method} {path}");
         }
         let others = "notes:write notes:admin pii:read erasures:write";

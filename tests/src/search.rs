@@ -591,9 +591,10 @@ async fn lookups_that_find_nothing_say_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hides_personal_values_without_scope() {
     const CANARY: &str = "c4n4ry";
-    let nobody = std::collections::BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
+    let without_agent =
+        std::collections::BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
     let app = TestApp::start_with(local::Options {
-        environment: [("profile-read".to_owned(), nobody)].into(),
+        environment: [("profile-read".to_owned(), without_agent)].into(),
         ..local::Options::default()
     })
     .await;
