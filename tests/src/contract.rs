@@ -218,7 +218,7 @@ async fn responses_match_contract() {
             json!({"order": "#53059a1d-97b4-46cd-9ce8-3d4eea1d6a50"}),
             200,
         ),
-        (json!({"name": "unknown"}), 200),
+        (json!({"name": "Nadia Quill"}), 200),
         (json!({"name": "Guest"}), 400),
         (json!({"name": "Jane", "cursor": "x"}), 400),
     ] {

@@ -125,7 +125,7 @@ async fn measures_searches() {
             "search by `name`, nothing found",
             "POST",
             search,
-            json!({"name": "Unknown"}),
+            json!({"name": "Nadia Quill"}),
         ),
         (
             "batch of 25 profiles",
