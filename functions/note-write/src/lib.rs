@@ -15,6 +15,7 @@ use shared::{
         problem::{Kind, Problem},
     },
     model::{
+        change::Change,
         erasure::{IDEMPOTENCY_SECONDS, Markers},
         find::Find,
         identity::IdentityId,
@@ -28,7 +29,7 @@ use shared::{
         note::{self, NoteText},
     },
     runtime::metrics::{self, Unit},
-    table::{NotePut, reader},
+    table::{Applied, Transaction, reader},
 };
 use uuid::Uuid;
 
@@ -96,24 +97,28 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
         record,
         Some(now.seconds() + IDEMPOTENCY_SECONDS),
     );
-    let put = app
-        .table
-        .put_note(&note, &idempotency_record, now.seconds(), markers.erased())
-        .await?;
-    match put {
-        NotePut::Written => {
+    let transaction = Transaction {
+        changes: &[Change::put(None, note.clone())],
+        request: &idempotency_record,
+        erasures: &[(identity.clone(), markers.erased())],
+        reinstated: &[],
+        now: now.seconds(),
+    };
+    match app.table.apply(transaction).await? {
+        Applied::Written => {
             tracing::info!(principal = principal.subject, profile = %identity, note = format!("{identity}.{uuid}"), "note written");
             count_masked_cards(Some(&text));
             created(app, principal, &note)
         }
-        NotePut::Erased => Err(Problem::profile_not_found()),
-        NotePut::Seen(seen) if seen.text("request") == Some(request_hash.as_str()) => {
+        Applied::Erased => Err(Problem::profile_not_found()),
+        Applied::Seen(seen) if seen.text("request") == Some(request_hash.as_str()) => {
             replay(call, identity, &markers, &seen).await
         }
-        NotePut::Seen(_) => {
+        Applied::Seen(_) => {
             let detail = "The idempotency key was already used for another note. Send a new key for each note.";
             Err(Problem::new(Kind::IDEMPOTENCY_KEY_REUSED, detail).field("idempotency-key"))
         }
+        Applied::Changed => Err(Problem::internal("a note with this new ID is stored")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Applies changes of single items in one transaction: all of them, or none. Each item has to be as it was read.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::{
@@ -13,7 +13,7 @@ use crate::model::{
     change::Change,
     identity::IdentityId,
     item::Item,
-    keys::{self, Marker},
+    keys::{self, Marker, SortKey},
     time::Instant,
     value::Map,
     version::Version,
@@ -136,6 +136,26 @@ impl Table {
             .build()
             .map_err(refused)?;
         Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Builds a condition check that fails unless the identity's newest erasure is still `erased`.
+    fn erased_as_read(
+        &self,
+        identity: &IdentityId,
+        erased: Option<Version>,
+    ) -> Result<ConditionCheck, TableError> {
+        let key = SortKey::Marker(Marker::Erased).to_text();
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(identity.as_str(), &key)));
+        let check = match &erased {
+            None => check.condition_expression("attribute_not_exists(PK)"),
+            Some(seen) => check
+                .condition_expression("#version = :seen")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":seen", attribute::version(seen)),
+        };
+        check.build().map_err(refused)
     }
 
     /// Builds the action of a change: a put or a delete on condition that the item is as it was read.

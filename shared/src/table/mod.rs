@@ -45,7 +45,6 @@ pub use batch::{BATCH_SIZE, Verdict, Written};
 pub use erasures::{Erasure, ItemsWithoutData};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use imports::{Before, Checkpoint, ImportItems};
-pub use notes::NotePut;
 pub use reads::EventRange;
 pub use search::{CARD_ITEMS, Hits, MAX_SHARD_ENTRIES};
 pub use snapshot::Snapshot;
