@@ -178,7 +178,7 @@ fn decision(fields: &Fields) -> Result<DecisionFields, Problem> {
 /// Returns the problem for a reason that is missing or not valid.
 pub(crate) fn reason_is_invalid(verb: &str) -> Problem {
     let detail = format!(
-        "`reason` {verb} a string of 1 to {MAX_REASON_CHARS} characters without control characters."
+        "`reason` {verb} a string of 1 to {MAX_REASON_CHARS} characters, not only whitespace, without control characters."
     );
     Problem::invalid_body(Some("reason"), detail)
 }

@@ -15,19 +15,20 @@ const MAX_KEY_CHARS: usize = 255;
 /// # Errors
 /// The header is missing or not valid.
 pub fn idempotency_key<'a>(request: &'a Request, what: &str) -> Result<&'a str, Problem> {
-    let key = request
+    let advice = format!("Send a new key for each {what}, and the same key to retry.");
+    let problem = |detail| Problem::new(Kind::INVALID_HEADER, detail).field("idempotency-key");
+    let header = request
         .headers()
         .get("idempotency-key")
-        .and_then(|key| key.to_str().ok());
+        .ok_or_else(|| problem(format!("The header `Idempotency-Key` is missing. {advice}")))?;
     let is_key = |key: &&str| {
         (1..=MAX_KEY_CHARS).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    let key = key.filter(is_key);
+    let key = header.to_str().ok().filter(is_key);
     key.ok_or_else(|| {
-        let detail = format!(
-            "`Idempotency-Key` must be 1 to 255 visible ASCII characters. Send a new key for each {what}, and the same key to retry."
-        );
-        Problem::new(Kind::INVALID_HEADER, detail).field("idempotency-key")
+        problem(format!(
+            "`Idempotency-Key` must be 1 to {MAX_KEY_CHARS} visible ASCII characters. {advice}"
+        ))
     })
 }
 

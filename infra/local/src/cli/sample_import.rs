@@ -28,7 +28,7 @@ pub(crate) async fn drop_all(progress: &mut Progress<'_>, api: &str) -> Result<(
         return Ok(());
     }
     for (key, path) in &files {
-        if ["drop/product/", "drop/event/"]
+        if ["drop/product/", "drop/event/", "drop/message/"]
             .iter()
             .any(|folder| key.starts_with(folder))
         {
