@@ -10,7 +10,7 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{error::IngestError, record::Erasures};
+use crate::{error::IngestError, import::plan, record::Erasures};
 
 /// How long S3 may take to begin a response. A connection that broke while Lambda had frozen the process reports no error.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -102,6 +102,11 @@ impl App {
             Ok(stored.require(&configured)?)
         };
         self.facts_checked.get_or_try_init(check).await.copied()
+    }
+
+    /// Returns when the state of an import that is stored now expires, in seconds since 1970; `None` if it does not.
+    pub(crate) fn expiry(&self) -> Option<i64> {
+        plan::expiry(self.raw_file_days)
     }
 
     /// Returns the sources of earlier files, at most 50, if a file of `source` is the first; `None` if the table knows the

@@ -67,6 +67,7 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
         event_retention_days: Some(30),
+        denied: &[],
     };
     check_places(&found, layout.encoding, text);
     let mapped = found.iter().filter(|row| maps(&context, &rows, row));
@@ -343,6 +344,7 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         version_id: None,
         etag: String::new(),
         sequencer: String::new(),
+        dropped_at: None,
     };
     let read = async {
         let (length, stream) = (bytes.len() as u64, ByteStream::from(bytes));

@@ -32,6 +32,8 @@ pub const MARKERS: (&str, &str) = ("profile#marker#", "profile#marker$");
 pub const PRODUCT: &str = "product";
 /// The sort key of an import's plan.
 pub const IMPORT: &str = "import";
+/// The sort key of an import's outcome.
+pub const OUTCOME: &str = "outcome";
 /// The partition and sort key of the item that counts changes of the erasure list.
 pub const ERASURES: &str = "erasures";
 /// The partition and sort key of the facts about the table.
@@ -353,9 +355,39 @@ pub fn import(id: ImportId) -> String {
     format!("import#{id}")
 }
 
+/// Parses the partition of an import.
+pub fn parse_import(partition: &str) -> Option<ImportId> {
+    partition.strip_prefix("import#")?.parse().ok()
+}
+
+/// Returns the month of an instant in UTC, such as `2026-11`.
+pub fn month(at: Instant) -> String {
+    at.fixed()[..7].to_owned()
+}
+
 /// Returns the sort key of a range of an import.
 pub fn range(number: usize) -> String {
     format!("range#{number}")
+}
+
+/// Returns the sort key of what a running range reports about its progress.
+pub fn live(number: usize) -> String {
+    format!("live#{number}")
+}
+
+/// Parses the number of a range from the sort key of what it reports.
+pub fn parse_live(sort: &str) -> Option<usize> {
+    sort.strip_prefix("live#")?.parse().ok()
+}
+
+/// Returns the partition of the list of imports that contains the entries of a month, such as `2026-11`.
+pub fn imports(month: &str) -> String {
+    format!("imports#{month}")
+}
+
+/// Returns the partition of the idempotency record of an upload, from the hash of its principal and key. The sort key is the same.
+pub fn upload_request(hash: &str) -> String {
+    format!("upload#{hash}")
 }
 
 /// Returns the sort key of the identities that the row at an offset of an import erases.
@@ -371,11 +403,16 @@ pub fn parse_range(sort: &str) -> Option<usize> {
 /// Returns the sort key of a request's idempotency record: a hash of its principal and the key that the principal
 /// chose.
 pub fn request(principal: &str, idempotency_key: &str) -> SortKey {
+    SortKey::Request(request_hash(principal, idempotency_key))
+}
+
+/// Returns the hash of a principal and the idempotency key that the principal chose.
+pub fn request_hash(principal: &str, idempotency_key: &str) -> String {
     let mut digest = Sha256::new();
     digest.update((principal.len() as u64).to_be_bytes());
     digest.update(principal.as_bytes());
     digest.update(idempotency_key.as_bytes());
-    SortKey::Request(base32(&digest.finalize()[..20]))
+    base32(&digest.finalize()[..20])
 }
 
 /// Percent-encodes a component of a key, so that it contains no separator.

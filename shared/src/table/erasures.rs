@@ -274,7 +274,7 @@ impl Table {
             Value::List(targets.iter().map(|id| id.as_str().into()).collect()),
         );
         if self
-            .put_import_item(import, &sort, &data, expires_at)
+            .put_import_item(import, &sort, &data, Some(expires_at))
             .await?
         {
             return Ok(targets.to_vec());

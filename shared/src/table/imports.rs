@@ -1,9 +1,11 @@
 //! Stores and reads the state of imports: a plan, stored once, and the progress of each byte range.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 
 use super::{Row, Table, TableError, attribute, failure};
-use crate::model::{keys, value::Map, version::ImportId};
+use crate::model::{keys, time::Instant, value::Map, version::ImportId};
 
 /// The items of one import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,31 @@ pub struct ImportItems {
     pub plan: Option<Map>,
     /// The number of each range and its progress. Ranges that have not begun are missing.
     pub ranges: Vec<(usize, Map)>,
+    /// The number of each range and its attempts since it last advanced. Ranges without any are missing.
+    pub attempts: Vec<(usize, Attempts)>,
+    /// The number of each range and what it last reported while it was running.
+    pub live: Vec<(usize, Map)>,
+    /// The final state and the counts; `None` if the import has not ended.
+    pub outcome: Option<Map>,
+}
+
+/// The attempts at a range from its stored offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// How many there were.
+    pub count: u64,
+    /// When the last one began, in seconds since 1970.
+    pub at: i64,
+}
+
+impl Attempts {
+    fn of(row: &Row) -> Option<Self> {
+        let number = |name: &str| row.get(name)?.as_n().ok();
+        Some(Self {
+            count: number("attempts")?.parse().ok()?,
+            at: number("attempted_at").and_then(|at| at.parse().ok())?,
+        })
+    }
 }
 
 /// The progress of a range, to be stored.
@@ -23,8 +50,8 @@ pub struct Checkpoint<'a> {
     pub before: Before,
     /// The progress.
     pub data: &'a Map,
-    /// When the progress expires, in seconds since 1970.
-    pub expires_at: i64,
+    /// When the progress expires, in seconds since 1970; `None` if it does not.
+    pub expires_at: Option<i64>,
 }
 
 /// The progress of a range before an invocation: the offset at which the invocation began, in bytes, and whether it was stored.
@@ -36,6 +63,31 @@ pub enum Before {
     Stored(u64),
 }
 
+impl ImportItems {
+    /// Adds an item of the import.
+    fn add(&mut self, row: Row) {
+        let Some(sort) = row.get("SK").and_then(|sort| sort.as_s().ok()).cloned() else {
+            return;
+        };
+        let range = keys::parse_range(&sort);
+        if let (Some(number), Some(attempts)) = (range, Attempts::of(&row)) {
+            self.attempts.push((number, attempts));
+        }
+        let Some((_, data)) = attribute::partition_and_data(row) else {
+            return;
+        };
+        if let Some(number) = range {
+            self.ranges.push((number, data));
+        } else if let Some(number) = keys::parse_live(&sort) {
+            self.live.push((number, data));
+        } else if sort == keys::IMPORT {
+            self.plan = Some(data);
+        } else if sort == keys::OUTCOME {
+            self.outcome = Some(data);
+        }
+    }
+}
+
 impl Table {
     /// Stores an import's plan unless one exists. Returns whether this plan was stored.
     ///
@@ -45,7 +97,7 @@ impl Table {
         &self,
         import: ImportId,
         plan: &Map,
-        expires_at: i64,
+        expires_at: Option<i64>,
     ) -> Result<bool, TableError> {
         self.put_import_item(import, keys::IMPORT, plan, expires_at)
             .await
@@ -57,7 +109,7 @@ impl Table {
         import: ImportId,
         sort: &str,
         data: &Map,
-        expires_at: i64,
+        expires_at: Option<i64>,
     ) -> Result<bool, TableError> {
         let row = import_row(import, sort, data, expires_at);
         let put = self
@@ -69,35 +121,35 @@ impl Table {
         was_applied(put.send().await)
     }
 
-    /// Reads an import's plan and ranges, consistently.
+    /// Reads all that is stored of an import, consistently.
     ///
     /// # Errors
     /// The table cannot be read.
     pub async fn import(&self, import: ImportId) -> Result<ImportItems, TableError> {
         let mut items = ImportItems::default();
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(keys::import(import)))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(row) = pages.next().await {
-            let row = row.map_err(failure)?;
-            let sort = row.get("SK").and_then(|sort| sort.as_s().ok()).cloned();
-            let (Some(sort), Some((_, data))) = (sort, attribute::partition_and_data(row)) else {
-                continue;
-            };
-            if sort == keys::IMPORT {
-                items.plan = Some(data);
-            } else if let Some(number) = keys::parse_range(&sort) {
-                items.ranges.push((number, data));
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.name)
+                .key_condition_expression("PK = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S(keys::import(import)))
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(failure)?;
+            self.consumed.read(page.consumed_capacity());
+            for row in page.items.unwrap_or_default() {
+                items.add(row);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(items);
             }
         }
-        Ok(items)
     }
 
     /// Stores the progress of a range, unless another invocation has advanced it. An object that was recorded as `lost` is
@@ -160,8 +212,19 @@ impl Table {
         &self,
         import: ImportId,
         range: usize,
-        expires_at: i64,
+        expires_at: Option<i64>,
     ) -> Result<u64, TableError> {
+        let expiry = expires_at.map(|at| AttributeValue::N(at.to_string()));
+        let update = match expiry {
+            None => "ADD attempts :one SET attempted_at = :now",
+            Some(_) => "ADD attempts :one SET attempted_at = :now, expires_at = :expires_at",
+        };
+        let now = Instant::now().seconds().to_string();
+        let mut values = HashMap::from([
+            (":one".to_owned(), AttributeValue::N("1".to_owned())),
+            (":now".to_owned(), AttributeValue::N(now)),
+        ]);
+        values.extend(expiry.map(|expiry| (":expires_at".to_owned(), expiry)));
         let output = self
             .client
             .update_item()
@@ -170,9 +233,8 @@ impl Table {
                 &keys::import(import),
                 &keys::range(range),
             )))
-            .update_expression("ADD attempts :one SET expires_at = :expires_at")
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.to_string()))
+            .update_expression(update)
+            .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::UpdatedNew)
             .send()
             .await
@@ -184,13 +246,20 @@ impl Table {
     }
 }
 
-fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: i64) -> Row {
-    let mut row = attribute::key(&keys::import(import), sort);
+fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: Option<i64>) -> Row {
+    state_row(
+        attribute::key(&keys::import(import), sort),
+        data,
+        expires_at,
+    )
+}
+
+/// Adds data and expiry to the key of an item.
+pub(super) fn state_row(mut row: Row, data: &Map, expires_at: Option<i64>) -> Row {
     row.insert("data".to_owned(), attribute::map(data));
-    row.insert(
-        "expires_at".to_owned(),
-        AttributeValue::N(expires_at.to_string()),
-    );
+    if let Some(at) = expires_at {
+        row.insert("expires_at".to_owned(), AttributeValue::N(at.to_string()));
+    }
     row
 }
 

@@ -45,6 +45,7 @@ impl File {
             last_modified: self.modified(),
             erasures,
             event_retention_days: None,
+            denied: &[],
         };
         record::map_record(&context, self.version(), json::object(&self.row).unwrap()).unwrap()
     }
@@ -227,6 +228,7 @@ fn a_record_is_let_in_after_the_reinstatement_in_its_own_file() {
         last_modified: START + 200,
         erasures: listed(&ada, &[(Marker::Erased, version(1, 0))]),
         event_retention_days: None,
+        denied: &[],
     };
     let is_stored = |context: &Context<'_>, offset: u64| {
         let row =

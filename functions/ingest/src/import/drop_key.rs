@@ -1,7 +1,13 @@
-//! Parses the key of a dropped object: `drop/{folder}/[{source}/]{anything}[.{extension}]`. The folder is a record type, the name of a
+//! Parses the key of a dropped object: `drop/{folder}/[{source}/][{upload}/]{anything}[.{extension}]`. The folder is a record type, the name of a
 //! mapping, `auto` or `mixed`.
 //!
 //! A folder after the first one that is not a valid source, such as a year, is part of the file name.
+
+use shared::model::{
+    folder::{self, FOLDER_MARKER, is_reserved_source, is_source},
+    import::EntryId,
+};
+use uuid::Uuid;
 
 use crate::{
     mapping,
@@ -13,13 +19,6 @@ use crate::{
 
 /// The source of a file that is not in a source's folder, unless its mapping specifies one.
 pub(crate) const DEFAULT_SOURCE: &str = "default";
-/// The maximum length of a source's name, in characters.
-const MAX_SOURCE_CHARS: usize = 64;
-/// The end of the name of an empty object that Hadoop puts for a folder.
-const FOLDER_MARKER: &str = "_$folder$";
-/// Sources of records that do not come from files: decisions of support agents, and records of the system itself.
-const RESERVED_SOURCES: [&str; 2] = ["agents", "system"];
-
 /// The parsed key of a dropped object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DropKey {
@@ -29,6 +28,8 @@ pub(crate) struct DropKey {
     pub(crate) folder: Folder,
     /// The source in whose folder the file is.
     pub(crate) source: Option<String>,
+    /// The upload through the API that put the file.
+    pub(crate) upload: Option<Uuid>,
     /// The format that the extension specifies; `None` if the content decides. Compression is always detected from the content.
     pub(crate) format: Option<Format>,
 }
@@ -68,7 +69,7 @@ fn reserved_source() -> FileError {
 }
 
 /// Returns a key without `drop/` or `try/`.
-fn without_prefix(key: &str) -> Option<&str> {
+pub(crate) fn without_prefix(key: &str) -> Option<&str> {
     key.strip_prefix("drop/")
         .or_else(|| key.strip_prefix("try/"))
 }
@@ -78,9 +79,7 @@ fn without_prefix(key: &str) -> Option<&str> {
 /// `.DS_Store`. As in Spark, a folder such as `_date=2026` is a partition.
 pub(crate) fn is_hidden(key: &str) -> bool {
     let names = without_prefix(key).unwrap_or(key).split('/');
-    let is_own =
-        |name: &str| name.starts_with('.') || (name.starts_with('_') && !name.contains('='));
-    key.ends_with('/') || key.ends_with(FOLDER_MARKER) || names.into_iter().any(is_own)
+    key.ends_with('/') || key.ends_with(FOLDER_MARKER) || names.into_iter().any(folder::is_hidden)
 }
 
 impl DropKey {
@@ -99,15 +98,16 @@ impl DropKey {
                 Err(()) => return Err(unknown_folder(name, &[])),
             },
         };
-        let folder_of_source = rest.split_once('/').map(|(folder, _)| folder);
-        let source = folder_of_source.filter(|folder| is_source(folder));
-        if source.is_some_and(|source| RESERVED_SOURCES.contains(&source)) {
+        let source = first_folder(rest).filter(|folder| is_source(folder));
+        if source.is_some_and(is_reserved_source) {
             return Err(reserved_source());
         }
+        let below_source = source.map_or(rest, |source| &rest[source.len() + 1..]);
         Ok(Self {
             name: name.to_owned(),
             folder,
             source: source.map(str::to_owned),
+            upload: first_folder(below_source).and_then(EntryId::upload),
             format: format(&rest.to_ascii_lowercase()),
         })
     }
@@ -124,16 +124,12 @@ impl DropKey {
 
 /// Returns whether files may have this source.
 pub(crate) fn is_allowed_source(name: &str) -> bool {
-    is_source(name) && !RESERVED_SOURCES.contains(&name)
+    is_source(name) && !is_reserved_source(name)
 }
 
-/// Returns whether a folder is a valid source name. A name without a letter is part of a date.
-fn is_source(folder: &str) -> bool {
-    (1..=MAX_SOURCE_CHARS).contains(&folder.len())
-        && folder
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
-        && folder.bytes().any(|byte| byte.is_ascii_lowercase())
+/// Returns the first folder in the rest of a key.
+fn first_folder(rest: &str) -> Option<&str> {
+    rest.split_once('/').map(|(folder, _)| folder)
 }
 
 /// Returns the format that the extension of a lowercase name specifies. `.txt` and other extensions specify none.
@@ -191,7 +187,7 @@ mod tests {
                 "{name}"
             );
         }
-        let longest = "s".repeat(MAX_SOURCE_CHARS);
+        let longest = "s".repeat(64);
         for (folder, expected) in [
             ("p2026", ok("purchase", "p2026")),
             ("2026-q4", ok("purchase", "2026-q4")),
@@ -201,13 +197,30 @@ mod tests {
             let key = format!("drop/purchase/{folder}/a.ndjson");
             assert_eq!(parse(&key), expected, "{folder}");
         }
-        for reserved in RESERVED_SOURCES {
+        for reserved in ["agents", "system"] {
             assert_eq!(
                 parse(&format!("drop/purchase/{reserved}/2026/a.ndjson")),
                 Err(FileErrorKind::InvalidSource)
             );
             // A file name may be a reserved word.
             assert!(parse(&format!("drop/purchase/{reserved}.ndjson")).is_ok());
+        }
+    }
+
+    #[test]
+    fn uploads_are_no_sources() {
+        let id = "0198f1c2-8f6e-7b3a-9c1d-2e4f6a8b0c1d";
+        for (key, source, is_upload) in [
+            (format!("drop/purchase/{id}/a.csv"), None, true),
+            (format!("drop/purchase/pos/{id}/a.csv"), Some("pos"), true),
+            (format!("try/auto/pos/{id}/a.csv"), Some("pos"), true),
+            (format!("drop/purchase/{id}"), None, false),
+            (format!("drop/purchase/2026/{id}/a.csv"), None, false),
+        ] {
+            let parsed = DropKey::parse(&key).unwrap();
+            assert_eq!(parsed.source.as_deref(), source, "{key}");
+            let upload = parsed.upload.map(|id| id.to_string());
+            assert_eq!(upload.as_deref(), is_upload.then_some(id), "{key}");
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod choice;
 pub(crate) mod drop_key;
 pub(crate) mod inspect;
+pub(crate) mod list;
 pub(crate) mod manifest;
 pub(crate) mod mappings;
 pub(crate) mod outcome;

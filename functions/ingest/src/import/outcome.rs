@@ -64,10 +64,7 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
             unread_bytes += bytes.saturating_sub(range.consumed).max(1);
         }
         report.counts.add(&range.counts);
-        report.rows.read += match plan.mapping {
-            Some(_) => range.mapped_rows,
-            None => range.counts.read,
-        };
+        report.rows.read += range.rows(plan);
         report.rows.skipped += range.skipped;
         report.tally.add(&range.tally);
         report.requests += range.requests;

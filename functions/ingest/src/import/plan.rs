@@ -18,7 +18,7 @@ use crate::{
         drop_key::{DEFAULT_SOURCE, DropKey},
         mappings::PlannedMapping,
     },
-    report::{Status, tally::Tally},
+    report::{NONCURRENT_DROP_DAYS, Status, tally::Tally},
     rows::{Encoding, Format, Layout, Warning, WarningCode},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
@@ -67,6 +67,9 @@ pub(crate) struct Plan {
     /// What the rows of a file in `drop/auto/` are; `None` if a mapping was recognized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recognized: Option<Recognized>,
+    /// The record types that the author of the upload may not import.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) denied: Vec<String>,
 }
 
 /// What the rows of a file in `drop/auto/` are.
@@ -197,12 +200,26 @@ impl Content {
     }
 }
 
-/// How long the table keeps the plan and progress of an import, in seconds.
-const IMPORT_TTL_SECONDS: i64 = 30 * 24 * 60 * 60;
+/// How long the table keeps the state of an import at least, in days. It keeps the identities that a forget row erases as long.
+const MIN_STATE_DAYS: u64 = 30;
 
-/// Returns when a plan or progress that is stored now expires, in seconds since 1970.
-pub(crate) fn expiry() -> i64 {
-    Instant::now().seconds() + IMPORT_TTL_SECONDS
+/// Returns when the identities of a forget row that are stored now expire, in seconds since 1970.
+pub(crate) fn targets_expiry() -> i64 {
+    after(MIN_STATE_DAYS)
+}
+
+/// Returns when the state of an import that is stored now expires, in seconds since 1970: not before its file, which the bucket
+/// keeps for `raw_file_days`. `None` if the bucket does not limit that.
+pub(crate) fn expiry(raw_file_days: Option<u64>) -> Option<i64> {
+    let days = raw_file_days? + NONCURRENT_DROP_DAYS;
+    Some(after(days.max(MIN_STATE_DAYS)))
+}
+
+/// Returns the time after this many days, in seconds since 1970.
+fn after(days: u64) -> i64 {
+    Instant::now()
+        .seconds()
+        .saturating_add_unsigned(days.saturating_mul(86_400))
 }
 
 /// Returns where the ranges of an object begin, in bytes. A range has at most `chunk_bytes` bytes, unless
@@ -291,6 +308,14 @@ impl Progress {
             kind,
             Some(FileErrorKind::ObjectGone | FileErrorKind::ObjectSuperseded)
         )
+    }
+
+    /// Returns the number of rows that were read. A mapping may make several records of one.
+    pub(crate) fn rows(&self, plan: &Plan) -> u64 {
+        match plan.mapping {
+            Some(_) => self.mapped_rows,
+            None => self.counts.read,
+        }
     }
 
     /// Adds links that an erasure did not follow, up to the limit of a report.
@@ -413,6 +438,7 @@ mod tests {
                 version_id: Some("v".into()),
                 etag: "e".into(),
                 sequencer: "01".into(),
+                dropped_at: None,
             },
             last_modified: 7,
             size: 9,
@@ -425,6 +451,7 @@ mod tests {
             source: None,
             mapping: None,
             recognized: None,
+            denied: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shared::model::version::Version;
+use shared::model::{value::Map, version::Version};
 
 use crate::{
     App, IngestError,
@@ -26,6 +26,11 @@ use crate::{
 /// The minimum time between two progress messages in the log.
 const PROGRESS_LOG_INTERVAL: Duration = Duration::from_secs(2);
 
+/// The minimum time between two reports of a range's progress to the table.
+const LIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// The maximum wait for such a report. Nothing depends on it.
+const LIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The byte range that an invocation imports, from its saved progress on.
 pub(crate) struct Work<'a> {
     pub(crate) plan: &'a Plan,
@@ -48,6 +53,7 @@ pub(crate) struct Run<'a> {
     rejects: Rejects<'a>,
     preceding: Preceding,
     logged_at: Instant,
+    live_at: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -65,6 +71,7 @@ impl<'a> Run<'a> {
                 last_modified: plan.last_modified,
                 erasures,
                 event_retention_days: app.event_retention_days,
+                denied: &work.plan.denied,
             },
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(
@@ -75,6 +82,7 @@ impl<'a> Run<'a> {
             ),
             preceding: Preceding::from_text(work.progress.last_row.as_deref()),
             logged_at: Instant::now(),
+            live_at: Instant::now(),
             work,
         }
     }
@@ -135,6 +143,7 @@ impl<'a> Run<'a> {
                 .or_else(|| at_end.then(|| rows.finish()).flatten())
             {
                 self.log_progress();
+                self.report_live().await;
                 // An object that cannot be read from the middle is read from its start. Rows before the saved offset are already
                 // counted.
                 if row.offset < self.work.progress.offset {
@@ -386,7 +395,7 @@ impl<'a> Run<'a> {
         let forget = ForgetRow {
             forget,
             version: self.version.at(row.offset),
-            expires_at: plan::expiry(),
+            expires_at: plan::targets_expiry(),
             deadline,
         };
         let erased = &mut self.work.progress.erased;
@@ -451,6 +460,30 @@ impl<'a> Run<'a> {
             compressed = self.work.plan.compressed,
             "import under way"
         );
+    }
+
+    /// Stores the progress for readers of the list of imports, at most once per [`LIVE_INTERVAL`]. A failure is ignored: the saved
+    /// progress does not depend on it.
+    async fn report_live(&mut self) {
+        if self.live_at.elapsed() < LIVE_INTERVAL {
+            return;
+        }
+        self.live_at = Instant::now();
+        let Work {
+            plan,
+            progress,
+            range,
+            ..
+        } = &self.work;
+        let mut live = Map::new();
+        live.insert("at", shared::model::time::Instant::now().to_string());
+        live.insert("bytes", progress.consumed);
+        live.insert("rows", progress.rows(plan));
+        let put = self
+            .app
+            .table
+            .put_live(plan.import(), range.number, &live, self.app.expiry());
+        let _ = tokio::time::timeout(LIVE_TIMEOUT, put).await;
     }
 
     /// Ends the range early.

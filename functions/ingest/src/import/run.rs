@@ -4,7 +4,7 @@
 
 use shared::{
     model::{time::Instant, value::Map, version::ImportId},
-    table::{Before, Checkpoint, ImportItems},
+    table::{Before, Checkpoint, Existing, ImportItems},
 };
 
 use crate::{
@@ -15,9 +15,10 @@ use crate::{
     import::choice::{Chosen, choose},
     import::drop_key::{DropKey, is_hidden},
     import::inspect::{Inspected, inspect},
+    import::list,
     import::manifest::{self, Manifest},
     import::outcome,
-    import::plan::{self, Content, EarlyEnd, Plan, Progress, expiry},
+    import::plan::{self, Content, EarlyEnd, Plan, Progress},
     import::range::{Run, Work},
     import::reading::Reading,
     record::Erasures,
@@ -64,6 +65,8 @@ pub(crate) async fn run(
 /// Plans the import of a dropped object and begins its first range.
 async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<(), IngestError> {
     let import = object.import();
+    // First, so that the list also contains files that are never planned.
+    let denied = list::add(app, object).await?;
     let drop = match DropKey::parse(&object.key) {
         Ok(drop) => drop,
         Err(error) => {
@@ -115,11 +118,12 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         source: decided.source,
         mapping: decided.mapping,
         recognized: decided.recognized,
+        denied,
     };
     plan.new_among = app.new_among(plan.source(&drop)).await?;
     if !app
         .table
-        .put_plan(import, &plan.to_map()?, expiry())
+        .put_plan(import, &plan.to_map()?, app.expiry())
         .await?
     {
         // The event is a duplicate, or an earlier invocation for it died. The plan that is already stored applies.
@@ -186,6 +190,10 @@ async fn report_unread(
 
 /// Puts the report of a file of which nothing is read, unless there is a report.
 async fn put_first(app: &App, object: &ObjectVersion, report: &Report) -> Result<(), IngestError> {
+    let outcome = report.to_outcome(object)?;
+    app.table
+        .put_outcome(object.import(), &outcome, Existing::Keep, app.expiry())
+        .await?;
     if report.put_first(&app.s3, object).await? {
         measure::import(report, None);
     }
@@ -203,7 +211,7 @@ async fn open_or_count<'a>(
         Ok(found) => Ok(found),
         Err(error) => {
             let import = object.import();
-            let failures = app.table.count_attempt(import, 0, expiry()).await?;
+            let failures = app.table.count_attempt(import, 0, app.expiry()).await?;
             warn_last_attempt(app, import, 0, failures);
             Err(error)
         }
@@ -296,7 +304,11 @@ async fn continue_range(
         return Ok(());
     };
     // The first attempt at a dropped object is not counted, to save one write for every file.
-    let attempts = app.table.count_attempt(import, number, expiry()).await? + u64::from(is_drop);
+    let attempts = app
+        .table
+        .count_attempt(import, number, app.expiry())
+        .await?
+        + u64::from(is_drop);
     warn_last_attempt(app, import, number, attempts);
     let before = match stored_progress(&items, number) {
         Some(_) => Before::Stored(progress.offset),
@@ -360,7 +372,7 @@ async fn import_range<'a>(
         range: number,
         before,
         data: &progress.to_map()?,
-        expires_at: expiry(),
+        expires_at: app.expiry(),
     };
     let is_saved = app.table.checkpoint(plan.import(), checkpoint).await?;
     if is_saved && progress.done && plan.starts.len() == 1 {
@@ -431,6 +443,11 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
     loop {
         let report = outcome::from_progress(plan, &reported)
             .with_remaining_copies(app.raw_file_days, app.reject_days);
+        let mut outcome = report.to_outcome(&plan.object)?;
+        outcome.insert("size", plan.size);
+        app.table
+            .put_outcome(plan.import(), &outcome, Existing::Replace, app.expiry())
+            .await?;
         is_first |= report.put(&app.s3, &plan.object).await?;
         let current = if reported.iter().any(Progress::is_lost) {
             all_progress(plan, &app.table.import(plan.import()).await?)?

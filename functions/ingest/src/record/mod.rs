@@ -7,6 +7,7 @@ use data_encoding::BASE64;
 use shared::{
     model::{
         find::Find,
+        folder::RECORD_TYPES,
         identifier::{Identifier, IdentifierRules, Notation},
         identity::IdentityKey,
         item::Item,
@@ -59,16 +60,7 @@ pub(crate) enum RecordType {
 impl RecordType {
     /// Returns the names of all record types.
     pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        let events = EventType::ALL.into_iter().map(EventType::as_str);
-        [
-            "customer_record",
-            "product",
-            "unify",
-            "forget",
-            "attributes",
-        ]
-        .into_iter()
-        .chain(events)
+        RECORD_TYPES.into_iter()
     }
 
     /// Returns the fields of the type, without the links and the times of events, which have rules of their own.
@@ -115,6 +107,8 @@ pub(crate) struct Context<'a> {
     pub(crate) erasures: Erasures,
     /// How long events are kept, in days.
     pub(crate) event_retention_days: Option<u64>,
+    /// The record types that the author of the upload may not import.
+    pub(crate) denied: &'a [String],
 }
 
 /// The items that a record stores.
@@ -188,6 +182,7 @@ pub(crate) fn map_record(
         warnings,
     } = fields.into();
     let record_type = take_record_type(&mut fields, context.record_type)?;
+    check_permitted(record_type, context.denied)?;
     let mapper = Mapper {
         context,
         version,
@@ -241,6 +236,22 @@ fn take_record_type(fields: &mut Map, folder: Option<RecordType>) -> Result<Reco
             "is missing. Add the record type of the row, such as purchase.",
         )),
     }
+}
+
+/// Checks that the author of the upload may import records of a type.
+fn check_permitted(record_type: RecordType, denied: &[String]) -> Result<(), RowError> {
+    let (name, does, scope) = match record_type {
+        RecordType::Forget => ("forget", "erases customers", "erasures:write"),
+        RecordType::Unify => ("unify", "links identities", "links:write"),
+        _ => return Ok(()),
+    };
+    if !denied.iter().any(|denied| denied == name) {
+        return Ok(());
+    }
+    let problem = format!(
+        "{does}, and the token of the upload lacked the scope `{scope}`. Upload it with a token that has the scope."
+    );
+    Err(RowError::whole(RowErrorCode::NotPermitted, problem))
 }
 
 /// Returns whether a row is a reject that is dropped again.

@@ -36,6 +36,7 @@ fn context<'a>(key: &'a IdentityKey, record_type: Option<&str>) -> Context<'a> {
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
         event_retention_days: None,
+        denied: &[],
     }
 }
 

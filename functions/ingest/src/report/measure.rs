@@ -109,6 +109,7 @@ mod tests {
             version_id: None,
             etag: "e".to_owned(),
             sequencer: "01".to_owned(),
+            dropped_at: None,
         }
     }
 

@@ -15,7 +15,11 @@ use aws_sdk_s3::{
     primitives::ByteStream,
 };
 use serde::Serialize;
-use shared::model::{closure::ExcludedLinks, time::Instant};
+use shared::model::{
+    closure::ExcludedLinks,
+    time::Instant,
+    value::{self, Map, Value},
+};
 
 use crate::{
     IngestError,
@@ -52,7 +56,7 @@ pub(crate) struct RemainingCopy {
 }
 
 /// How many days noncurrent versions stay after the bucket's rule has expired the object, by prefix.
-const NONCURRENT_DROP_DAYS: u64 = 7;
+pub(crate) const NONCURRENT_DROP_DAYS: u64 = 7;
 const NONCURRENT_REJECT_DAYS: u64 = 1;
 /// How many days the bucket keeps tried files and their reports, with noncurrent versions.
 const TRY_DAYS: u64 = 1 + 1;
@@ -210,6 +214,36 @@ impl Report {
     pub(crate) fn with_problem(mut self, status: Status, problem: FileError) -> Self {
         (self.status, self.problem) = (status, Some(problem));
         self
+    }
+
+    /// Returns what the table stores of the report, for the list of imports. It has no fields of unlimited size.
+    pub(crate) fn to_outcome(&self, object: &ObjectVersion) -> Result<Map, serde_json::Error> {
+        // `rejects` has no limit of its own. The others are for people who read the report.
+        const LEFT_OUT: [&str; 9] = [
+            "advice",
+            "capacity_units",
+            "excluded_links",
+            "import",
+            "known_sources",
+            "rejects",
+            "requests",
+            "status",
+            "still_held",
+        ];
+        let mut outcome = value::to_map(self)?;
+        outcome.retain(|name, value| !LEFT_OUT.contains(&name) && *value != Value::Null);
+        outcome.insert("state", self.status.as_str());
+        if let Some(problem) = &self.problem {
+            let code = problem.kind.as_str();
+            let mut stored = Map::new();
+            stored.insert("code", code.strip_prefix("/problems/").unwrap_or(code));
+            stored.insert("detail", problem.detail.as_str());
+            outcome.insert("problem", stored);
+        }
+        if let Some(at) = object.dropped_at {
+            outcome.insert("created_at", at.to_string());
+        }
+        Ok(outcome)
     }
 
     /// Puts the report and logs it. Returns whether there was none before; `true` if that is unknown.

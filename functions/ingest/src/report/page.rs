@@ -114,6 +114,7 @@ fn lists_every_field_of_report() {
         version_id: None,
         etag: "e".into(),
         sequencer: "01".into(),
+        dropped_at: None,
     };
     let fields = |report: &Report| {
         let report = serde_json::to_value(report).unwrap();

@@ -24,6 +24,7 @@ named! {
         PlaceholderIdentifier = "placeholder_identifier",
         RoundedIdentifier = "rounded_identifier",
         UnknownRecordType = "unknown_record_type",
+        NotPermitted = "not_permitted",
         ReservedNamespace = "reserved_namespace",
         TooMany = "too_many",
         TooDeep = "too_deep",

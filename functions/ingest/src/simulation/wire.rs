@@ -170,7 +170,7 @@ pub(super) fn items(database: &Database) -> BTreeMap<String, Value> {
                 item.clone(),
             )
         })
-        .filter(|(key, _)| !key.starts_with("\"import#") && !key.starts_with("\"config"))
+        .filter(|(key, _)| !key.starts_with("\"import") && !key.starts_with("\"config"))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use shared::model::version::ImportId;
+use shared::model::{time::Instant, version::ImportId};
 
 /// One version of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub(crate) struct ObjectVersion {
     pub(crate) etag: String,
     /// The order of events with the same key, in hexadecimal.
     pub(crate) sequencer: String,
+    /// When the object was created, by its event; `None` in plans of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dropped_at: Option<Instant>,
 }
 
 impl ObjectVersion {
@@ -65,6 +68,7 @@ fn object(record: S3EventRecord) -> Option<ObjectVersion> {
             .filter(|id| !id.is_empty() && id != "null"),
         etag: object.e_tag.unwrap_or_default(),
         sequencer: object.sequencer?,
+        dropped_at: Instant::from_microseconds(record.event_time.timestamp_micros()),
     })
 }
 

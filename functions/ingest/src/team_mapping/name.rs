@@ -1,14 +1,12 @@
 //! The names of mappings, and the keys of teams' mappings in the bucket.
 
+use shared::model::folder::{self, MAX_MAPPING_BYTES};
+
 use crate::{mapping::Fault, record::RecordType};
 
 /// The key prefix of mappings.
 pub(crate) const PREFIX: &str = "mappings/";
 const EXTENSION: &str = ".json";
-/// The maximum length of a mapping's name, in bytes.
-const MAX_NAME_BYTES: usize = 64;
-/// Names with another meaning in keys.
-const RESERVED: [&str; 3] = ["auto", "mixed", "try"];
 
 /// Returns the key of a team's mapping.
 pub(crate) fn key_of(name: &str) -> String {
@@ -38,21 +36,17 @@ pub(crate) fn name_of(key: &str) -> Result<&str, Fault> {
 /// # Errors
 /// It cannot. The fault states why.
 pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
-    if RESERVED.contains(&name) {
+    if folder::is_reserved_mapping(name) {
         return Err(fault("has a reserved name. Choose another name."));
     }
     if name.parse::<RecordType>().is_ok() {
         return Err(fault("has the name of a record type. Choose another name."));
     }
-    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_valid = name.len() <= MAX_NAME_BYTES
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(is_known);
-    if is_valid {
+    if folder::is_mapping_name(name) {
         return Ok(());
     }
     Err(fault(format!(
-        "has an invalid name. Use 1 to {MAX_NAME_BYTES} lowercase letters, digits and hyphens, beginning with a letter."
+        "has an invalid name. Use 1 to {MAX_MAPPING_BYTES} lowercase letters, digits and hyphens, beginning with a letter."
     )))
 }
 
@@ -66,7 +60,7 @@ mod tests {
 
     #[test]
     fn keys_contain_names() {
-        let longest = "a".repeat(MAX_NAME_BYTES);
+        let longest = "a".repeat(MAX_MAPPING_BYTES);
         for name in ["pos", "p", "shop-2-orders", "a-", "purchase-pos", &longest] {
             assert_eq!(name_of(&key_of(name)), Ok(name));
         }
@@ -74,7 +68,7 @@ mod tests {
 
     #[test]
     fn rejects_other_names() {
-        let too_long = format!("mappings/{}.json", "a".repeat(MAX_NAME_BYTES + 1));
+        let too_long = format!("mappings/{}.json", "a".repeat(MAX_MAPPING_BYTES + 1));
         for (key, problem) in [
             ("mappings/shop/pos.json", "is in a folder"),
             ("mappings/pos", "without the extension"),

@@ -184,6 +184,7 @@ mod tests {
             version_id: Some("v".to_owned()),
             etag: "e".to_owned(),
             sequencer: "01".to_owned(),
+            dropped_at: None,
         }
     }
 

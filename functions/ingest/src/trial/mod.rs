@@ -14,7 +14,7 @@ use crate::{
         choice::choose,
         drop_key::{DropKey, is_hidden},
         inspect::{Inspected, inspect},
-        outcome,
+        list, outcome,
         plan::{EarlyEnd, Plan, Progress},
         reading::Reading,
         replaced::{self, Preceding},
@@ -108,6 +108,7 @@ async fn open<'a>(
         source: decided.source,
         mapping: decided.mapping,
         recognized: decided.recognized,
+        denied: list::denied(app, &drop).await?,
     };
     let reading =
         Reading::new(&plan, &drop, app.identifiers).map_err(|_| IngestError::OtherForm)?;
@@ -233,6 +234,7 @@ impl Trial<'_> {
             last_modified: self.plan.last_modified,
             erasures: self.erasures.clone(),
             event_retention_days: self.app.event_retention_days,
+            denied: &self.plan.denied,
         };
         let read = match self.reading.records(rows, row) {
             Ok(records) => records,

@@ -145,6 +145,7 @@ fn mapped_record(fields: Fields) -> Result<MappedRecord, Rejection> {
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
         event_retention_days: None,
+        denied: &[],
     };
     let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), 0);
     map_record(&context, version, fields)

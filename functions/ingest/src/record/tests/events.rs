@@ -160,6 +160,7 @@ fn only_events_expire() {
     let key = key();
     let context = Context {
         event_retention_days: Some(30),
+        denied: &[],
         ..context(&key, None)
     };
     let ends = |row: &str| {

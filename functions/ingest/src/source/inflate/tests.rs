@@ -22,6 +22,7 @@ fn with<T>(bytes: &[u8], chunk: usize, test: impl AsyncFnOnce(Inflated<'_>) -> T
         version_id: None,
         etag: String::new(),
         sequencer: String::new(),
+        dropped_at: None,
     };
     let chunks: Vec<_> = bytes
         .chunks(chunk)
