@@ -4,13 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_s3::config::{BehaviorVersion, timeout::TimeoutConfig};
 use shared::{
-    model::{identifier::IdentifierRules, identity::IdentityKey},
+    model::{identifier::IdentifierRules, identity::IdentityKey, import::state_expiry},
     runtime::config::{Config, ConfigError},
     table::{Facts, SourceSeen, Table, TableError},
 };
 use tokio::sync::OnceCell;
 
-use crate::{error::IngestError, import::plan, record::Erasures};
+use crate::{error::IngestError, record::Erasures};
 
 /// How long S3 may take to begin a response. A connection that broke while Lambda had frozen the process reports no error.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -106,7 +106,7 @@ impl App {
 
     /// Returns when the state of an import that is stored now expires, in seconds since 1970; `None` if it does not.
     pub(crate) fn expiry(&self) -> Option<i64> {
-        plan::expiry(self.raw_file_days)
+        state_expiry(self.raw_file_days)
     }
 
     /// Returns the sources of earlier files, at most 50, if a file of `source` is the first; `None` if the table knows the

@@ -198,9 +198,38 @@ pub async fn handle(
         Ok(call) => routes(call).await,
         Err(problem) => Err(problem),
     };
+    Ok(finish(app, request, began, result))
+}
+
+/// Handles one request as [`handle`] does, with `state` beside that of every HTTP function.
+///
+/// # Errors
+/// Never. Every error becomes a response with a problem document.
+pub async fn handle_with<S>(
+    state: &S,
+    app: &App,
+    request: &Request,
+    scope: Scope,
+    routes: impl AsyncFnOnce(&S, Call<'_>) -> Result<Response<Body>, Problem>,
+) -> Result<Response<Body>, Infallible> {
+    let began = Instant::now();
+    let result = match Call::new(app, request, scope).await {
+        Ok(call) => routes(state, call).await,
+        Err(problem) => Err(problem),
+    };
+    Ok(finish(app, request, began, result))
+}
+
+/// Builds the response to a request, and emits its metrics.
+fn finish(
+    app: &App,
+    request: &Request,
+    began: Instant,
+    result: Result<Response<Body>, Problem>,
+) -> Response<Body> {
     let response = respond(&request_id(request), request.headers(), result);
     emit_metrics(request, &app.table, began, &response);
-    Ok(response)
+    response
 }
 
 /// Emits the duration of a request and its consumed capacity.

@@ -11,7 +11,7 @@ pub mod problem;
 mod response;
 mod route;
 
-pub use app::{App, Call, handle, run};
+pub use app::{App, Call, handle, handle_with, run};
 pub use body::{body, body_limit};
 pub use document::complete;
 pub use parameters::Parameters;

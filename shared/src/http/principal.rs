@@ -27,14 +27,18 @@ pub enum Scope {
     PiiRead,
     /// `profiles:write`: create profiles.
     ProfilesWrite,
-    /// `links:write`: link and separate identities.
+    /// `links:write`: link and separate identities, also with files.
     LinksWrite,
-    /// `erasures:write`: reinstate erased identities.
+    /// `erasures:write`: erase customers with files, and reinstate erased identities.
     ErasuresWrite,
+    /// `imports:read`: see imports and their results.
+    ImportsRead,
+    /// `imports:write`: upload files.
+    ImportsWrite,
 }
 
 impl Scope {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::ProfilesRead,
         Self::NotesWrite,
         Self::NotesAdmin,
@@ -42,6 +46,8 @@ impl Scope {
         Self::ProfilesWrite,
         Self::LinksWrite,
         Self::ErasuresWrite,
+        Self::ImportsRead,
+        Self::ImportsWrite,
     ];
 
     /// Returns the name of the scope in tokens.
@@ -54,6 +60,8 @@ impl Scope {
             Self::ProfilesWrite => "profiles:write",
             Self::LinksWrite => "links:write",
             Self::ErasuresWrite => "erasures:write",
+            Self::ImportsRead => "imports:read",
+            Self::ImportsWrite => "imports:write",
         }
     }
 }

@@ -61,6 +61,8 @@ kinds! {
     LINK_NOT_FOUND = NOT_FOUND, "link-not-found", "Identity link not found";
     /// The profile has no such identity.
     IDENTITY_NOT_FOUND = NOT_FOUND, "identity-not-found", "Identity not found";
+    /// There is no such import.
+    IMPORT_NOT_FOUND = NOT_FOUND, "import-not-found", "Import not found";
     /// There is no such route.
     ROUTE_NOT_FOUND = NOT_FOUND, "route-not-found", "Route not found";
     /// The route does not support the method.
@@ -77,6 +79,8 @@ kinds! {
     IDENTITY_ERASED = CONFLICT, "identity-erased", "Identity erased";
     /// An identity has as many decisions about links as count.
     TOO_MANY_LINKS = CONFLICT, "too-many-links", "Too many identity links";
+    /// The upload accepts no parts: it has none, or its time is over.
+    UPLOAD_CLOSED = CONFLICT, "upload-closed", "Upload closed";
     /// The response is too large to be sent.
     RESPONSE_TOO_LARGE = BAD_REQUEST, "response-too-large", "Response too large";
     /// The content type of the body is not JSON.

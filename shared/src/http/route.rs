@@ -56,6 +56,8 @@ impl Route {
             ["profiles", _, "attributes", "search"] => {
                 ("/profiles/{id}/attributes/search".to_owned(), &[(1, "id")])
             }
+            ["imports", _] => ("/imports/{id}".to_owned(), &[(1, "id")]),
+            ["imports", _, section] => (format!("/imports/{{id}}/{section}"), &[(1, "id")]),
             _ => (path.to_owned(), &[]),
         };
         let parameters = names
@@ -110,6 +112,9 @@ mod tests {
                 "",
             ),
             ("/profiles/a/orders/b", "/profiles/a/orders/b", "", ""),
+            ("/imports", "/imports", "", ""),
+            ("/imports/a", "/imports/{id}", "a", ""),
+            ("/imports/a/rejects", "/imports/{id}/rejects", "a", ""),
             ("/", "/", "", ""),
         ] {
             let route = Route::of_path(&Method::GET, path);

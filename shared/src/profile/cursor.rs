@@ -30,6 +30,10 @@ pub enum Listing {
     Batch = 7,
     /// A profile's identity links; the position is a link's id.
     Links = 8,
+    /// The list of imports; the position is an entry's place, or a month.
+    Imports = 9,
+    /// The rejected rows of an import; the position is a byte of a rejects object.
+    Rejects = 10,
 }
 
 /// The string is not a cursor of this listing with these filters.

@@ -27,6 +27,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Config {
     /// `TABLE_NAME`
     pub table: String,
+    /// `BUCKET_NAME`: set for imports only.
+    pub bucket: Option<String>,
     /// `IDENTITY_KEY`: set for ingest, profile-read and profile-write only.
     pub identity_key: Option<IdentityKey>,
     /// `DEFAULT_CURRENCY`: the currency of amounts without one.
@@ -135,6 +137,7 @@ impl Config {
         };
         Ok(Self {
             table: required("TABLE_NAME")?,
+            bucket: optional("BUCKET_NAME"),
             identity_key: optional("IDENTITY_KEY")
                 .as_deref()
                 .and_then(IdentityKey::new),

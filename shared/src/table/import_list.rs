@@ -10,6 +10,7 @@ use super::{Consistency, Row, Table, TableError, attribute, failure, imports};
 use crate::model::{
     import::{Entry, EntryKey},
     keys,
+    time::Instant,
     value::{self, Map},
     version::ImportId,
 };
@@ -19,7 +20,7 @@ use crate::model::{
 pub struct EntryPage {
     /// The entries, newest first. Expired ones are left out.
     pub entries: Vec<(EntryKey, Entry)>,
-    /// Whether the month may have older entries than those examined, and the place of the last one.
+    /// The place of the last entry examined, if the month may have older ones.
     pub last: Option<String>,
 }
 
@@ -88,7 +89,7 @@ impl Table {
         }
     }
 
-    /// Reads one entry, consistently. Returns `None` if it does not exist.
+    /// Reads one entry, consistently. Returns `None` if it does not exist or has expired.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -104,7 +105,9 @@ impl Table {
             .await
             .map_err(failure)?;
         self.consumed.read(output.consumed_capacity());
-        output.item.map(entry_of).transpose()
+        let now = Instant::now().seconds();
+        let item = output.item.filter(|row| !is_expired(row, now));
+        item.map(entry_of).transpose()
     }
 
     /// Reads the entries of a month (`2026-11`), newest first, older than the place `before`. Examines at most `limit`.
@@ -135,7 +138,10 @@ impl Table {
         self.consumed.read(output.consumed_capacity());
         let last = output.last_evaluated_key.as_ref();
         let last = last.and_then(|key| key.get("SK")?.as_s().ok().cloned());
-        let entries = output.items.unwrap_or_default().into_iter();
+        let now = Instant::now().seconds();
+        let rows = output.items.unwrap_or_default().into_iter();
+        // DynamoDB deletes expired items late.
+        let entries = rows.filter(|row| !is_expired(row, now));
         let entries = entries.filter_map(|row| {
             let key = EntryKey::parse(row.get("SK")?.as_s().ok()?)?;
             Some((key, entry_of(row).ok()?))
@@ -262,6 +268,13 @@ impl Table {
 fn entry_row(key: &EntryKey) -> Row {
     let sort = key.to_string();
     attribute::key(&keys::imports(&keys::month(key.at)), &sort)
+}
+
+fn is_expired(row: &Row, now: i64) -> bool {
+    let end = row
+        .get("expires_at")
+        .and_then(|end| end.as_n().ok()?.parse::<i64>().ok());
+    end.is_some_and(|end| end <= now)
 }
 
 /// Reads an entry.

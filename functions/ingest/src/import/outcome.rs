@@ -6,7 +6,7 @@ use crate::{
         drop_key::{DEFAULT_SOURCE, DropKey, Folder},
         plan::{Plan, Progress, Recognized},
     },
-    report::{MappingUsed, Report, ReportKeys},
+    report::{MappingUsed, Report, Status, keys_of},
     rows::{Warning, WarningCode},
     source::notification::ObjectVersion,
 };
@@ -55,7 +55,7 @@ fn planned(plan: &Plan) -> Report {
 /// Builds the report of an import from the progress of its ranges, in range order.
 pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
     let mut report = planned(plan);
-    let keys = ReportKeys::new(&plan.object);
+    let keys = keys_of(&plan.object);
     let mut unread_bytes = 0;
     for (number, range) in ranges.iter().enumerate() {
         if range.end.is_some() {
@@ -84,6 +84,15 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
     report.tally.sort();
     report.counts.unread += unread_rows(report.rows.read, plan.size, unread_bytes);
     report
+}
+
+/// Returns the number of bytes of the stored object whose rows are accounted for: all of them, if the import is complete.
+pub(crate) fn consumed(plan: &Plan, report: &Report, ranges: &[Progress]) -> u64 {
+    if report.status == Status::Completed {
+        return plan.size;
+    }
+    let consumed: u64 = ranges.iter().map(|range| range.consumed).sum();
+    consumed.min(plan.size)
 }
 
 /// Estimates the rows in `unread` bytes of an object of `size` bytes, from the rows that were read in the other bytes. Returns at

@@ -18,7 +18,7 @@ use crate::{
         drop_key::{DEFAULT_SOURCE, DropKey},
         mappings::PlannedMapping,
     },
-    report::{NONCURRENT_DROP_DAYS, Status, tally::Tally},
+    report::{Status, tally::Tally},
     rows::{Encoding, Format, Layout, Warning, WarningCode},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
@@ -198,28 +198,6 @@ impl Content {
         );
         Some(FileError::new(FileErrorKind::FileTooLarge, detail))
     }
-}
-
-/// How long the table keeps the state of an import at least, in days. It keeps the identities that a forget row erases as long.
-const MIN_STATE_DAYS: u64 = 30;
-
-/// Returns when the identities of a forget row that are stored now expire, in seconds since 1970.
-pub(crate) fn targets_expiry() -> i64 {
-    after(MIN_STATE_DAYS)
-}
-
-/// Returns when the state of an import that is stored now expires, in seconds since 1970: not before its file, which the bucket
-/// keeps for `raw_file_days`. `None` if the bucket does not limit that.
-pub(crate) fn expiry(raw_file_days: Option<u64>) -> Option<i64> {
-    let days = raw_file_days? + NONCURRENT_DROP_DAYS;
-    Some(after(days.max(MIN_STATE_DAYS)))
-}
-
-/// Returns the time after this many days, in seconds since 1970.
-fn after(days: u64) -> i64 {
-    Instant::now()
-        .seconds()
-        .saturating_add_unsigned(days.saturating_mul(86_400))
 }
 
 /// Returns where the ranges of an object begin, in bytes. A range has at most `chunk_bytes` bytes, unless

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use shared::model::{value::Map, version::Version};
+use shared::model::{
+    import::{MIN_STATE_DAYS, expiry_after},
+    value::Map,
+    version::Version,
+};
 
 use crate::{
     App, IngestError,
@@ -10,7 +14,7 @@ use crate::{
     erasure::{self, ForgetRow},
     import::account::Account,
     import::drop_key::DropKey,
-    import::plan::{self, Content, EarlyEnd, Plan, Progress, Range},
+    import::plan::{Content, EarlyEnd, Plan, Progress, Range},
     import::reading::{Reading, Records},
     import::replaced::{self, Preceding},
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
@@ -395,7 +399,7 @@ impl<'a> Run<'a> {
         let forget = ForgetRow {
             forget,
             version: self.version.at(row.offset),
-            expires_at: plan::targets_expiry(),
+            expires_at: expiry_after(MIN_STATE_DAYS),
             deadline,
         };
         let erased = &mut self.work.progress.erased;

@@ -445,6 +445,7 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
             .with_remaining_copies(app.raw_file_days, app.reject_days);
         let mut outcome = report.to_outcome(&plan.object)?;
         outcome.insert("size", plan.size);
+        outcome.insert("bytes", outcome::consumed(plan, &report, &reported));
         app.table
             .put_outcome(plan.import(), &outcome, Existing::Replace, app.expiry())
             .await?;

@@ -17,6 +17,8 @@ use aws_sdk_s3::{
 use serde::Serialize;
 use shared::model::{
     closure::ExcludedLinks,
+    import::NONCURRENT_DROP_DAYS,
+    report_key::ReportKeys,
     time::Instant,
     value::{self, Map, Value},
 };
@@ -28,9 +30,6 @@ use crate::{
     report::tally::Tally,
     source::{FileError, notification::ObjectVersion},
 };
-
-/// The maximum length of an S3 key, in bytes.
-pub(crate) const MAX_KEY_BYTES: usize = 1024;
 
 named! {
     /// The result of an import.
@@ -56,7 +55,6 @@ pub(crate) struct RemainingCopy {
 }
 
 /// How many days noncurrent versions stay after the bucket's rule has expired the object, by prefix.
-pub(crate) const NONCURRENT_DROP_DAYS: u64 = 7;
 const NONCURRENT_REJECT_DAYS: u64 = 1;
 /// How many days the bucket keeps tried files and their reports, with noncurrent versions.
 const TRY_DAYS: u64 = 1 + 1;
@@ -219,7 +217,7 @@ impl Report {
     /// Returns what the table stores of the report, for the list of imports. It has no fields of unlimited size.
     pub(crate) fn to_outcome(&self, object: &ObjectVersion) -> Result<Map, serde_json::Error> {
         // `rejects` has no limit of its own. The others are for people who read the report.
-        const LEFT_OUT: [&str; 9] = [
+        const LEFT_OUT: [&str; 10] = [
             "advice",
             "capacity_units",
             "excluded_links",
@@ -229,6 +227,7 @@ impl Report {
             "requests",
             "status",
             "still_held",
+            "version_id",
         ];
         let mut outcome = value::to_map(self)?;
         outcome.retain(|name, value| !LEFT_OUT.contains(&name) && *value != Value::Null);
@@ -310,7 +309,7 @@ impl Report {
     ) -> Result<PutObjectFluentBuilder, IngestError> {
         let body =
             serde_json::to_vec_pretty(self).map_err(|error| IngestError::S3(error.into()))?;
-        let key = ReportKeys::new(object).report();
+        let key = keys_of(object).report();
         let request = s3.put_object().bucket(&object.bucket).key(key);
         Ok(request
             .content_type("application/json")
@@ -354,30 +353,7 @@ fn object_exists(code: Option<&str>) -> bool {
     code == Some("PreconditionFailed")
 }
 
-/// The keys of an import's report and rejects. Contains their common part.
-#[derive(Debug)]
-pub(crate) struct ReportKeys(String);
-
-impl ReportKeys {
-    pub(crate) fn new(object: &ObjectVersion) -> Self {
-        let long = format!("{}/{}", object.key, object.id());
-        // The 64 bytes are for the longest name under a prefix: a range, two offsets and the extension.
-        // The ID of the import replaces a key that would be too long.
-        let fits = "rejects/".len() + long.len() + 64 <= MAX_KEY_BYTES;
-        Self(if fits {
-            long
-        } else {
-            object.import().to_string()
-        })
-    }
-
-    /// Returns the key of the report.
-    pub(crate) fn report(&self) -> String {
-        format!("reports/{}.json", self.0)
-    }
-
-    /// Returns the key of a rejects object.
-    pub(crate) fn rejects(&self, name: &str) -> String {
-        format!("rejects/{}/{name}.ndjson", self.0)
-    }
+/// Returns the keys of the report and the rejects of an object.
+pub(crate) fn keys_of(object: &ObjectVersion) -> ReportKeys {
+    ReportKeys::new(&object.key, &object.id(), object.import())
 }

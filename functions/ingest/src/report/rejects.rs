@@ -4,11 +4,11 @@
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use data_encoding::BASE64;
 use serde::Serialize;
-use shared::model::{identifier::Notation, value::Map};
+use shared::model::{identifier::Notation, report_key::ReportKeys, value::Map};
 
 use crate::{
     IngestError,
-    report::ReportKeys,
+    report::keys_of,
     rows::{
         CSV_NOTATION, Fields, FramingError, MAX_REJECT_BYTES, MAX_ROW_BYTES, Row, RowError,
         RowErrorCode, Warning, WarningCode,
@@ -155,7 +155,7 @@ impl<'a> Rejects<'a> {
         Self {
             client,
             bucket: &object.bucket,
-            keys: ReportKeys::new(object),
+            keys: keys_of(object),
             range,
             source,
             waiting: Vec::new(),

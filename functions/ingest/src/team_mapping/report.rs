@@ -3,7 +3,7 @@
 use aws_sdk_s3::{Client, primitives::ByteStream};
 use serde::Serialize;
 use shared::{
-    model::time::Instant,
+    model::{report_key::MAX_KEY_BYTES, time::Instant},
     runtime::metrics::{self, Unit},
 };
 
@@ -12,7 +12,6 @@ use crate::{
     IngestError,
     mapping::{Fault, Mapping, Severity, built_in},
     names::named,
-    report::MAX_KEY_BYTES,
     source::notification::ObjectVersion,
     text::grouped,
 };

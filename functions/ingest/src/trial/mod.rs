@@ -20,7 +20,7 @@ use crate::{
         replaced::{self, Preceding},
     },
     record::{self, Context, Erasures, MappedRecord, Rejection},
-    report::{Report, ReportKeys, Status},
+    report::{Report, Status, keys_of},
     rows::{Fields, Row, Rows, Warning, WarningCode},
     source::{
         FileError, FileErrorKind,
@@ -309,5 +309,5 @@ impl Trial<'_> {
 
 /// Returns the key of the report of a file that was tried.
 fn report_key(object: &ObjectVersion) -> String {
-    ReportKeys::new(object).report()
+    keys_of(object).report()
 }

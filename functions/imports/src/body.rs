@@ -1,0 +1,241 @@
+//! Parses request bodies. No other fields than those of the route are allowed.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use shared::{
+    http::{
+        principal::{Principal, Scope},
+        problem::Problem,
+    },
+    model::folder::{
+        AUTO, FOLDER_MARKER, MIXED, RECORD_TYPES, is_hidden, is_mapping_name, is_reserved_mapping,
+        is_reserved_source, is_source,
+    },
+};
+
+/// The maximum length of a file's name, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+/// The maximum size of a file, in bytes: 5 TiB.
+const MAX_FILE_BYTES: u64 = 5 << 40;
+/// The maximum number of parts in one request for their URLs.
+const MAX_PART_URLS: usize = 100;
+/// The maximum length of a part's `ETag`, in bytes.
+const MAX_ETAG_BYTES: usize = 128;
+
+/// The fields of a body.
+pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
+
+/// The body of `POST /imports`.
+#[derive(Debug)]
+pub(crate) struct Create {
+    pub(crate) file_name: String,
+    /// A record type, a mapping, `auto` or `mixed`.
+    pub(crate) folder: String,
+    pub(crate) source: Option<String>,
+    /// The size of the file, in bytes.
+    pub(crate) size: u64,
+    /// Whether the file is tried instead of imported.
+    pub(crate) is_try: bool,
+}
+
+impl Create {
+    pub(crate) fn new(fields: &Fields) -> Result<Self, Problem> {
+        check_known(fields, &["file_name", "type", "source", "size", "try"])?;
+        let file_name: String = required(fields, "file_name")?;
+        if !is_file_name(&file_name) {
+            let detail = format!(
+                "`file_name` must be 1 to {MAX_NAME_BYTES} bytes without `/` and control characters, and must not begin with `_` or `.`."
+            );
+            return Err(Problem::invalid_body(Some("file_name"), detail));
+        }
+        let folder: String = required(fields, "type")?;
+        if !is_folder(&folder) {
+            let detail = format!(
+                "`type` must be a record type, the name of a mapping, `{AUTO}` or `{MIXED}`.{} The record types are {}.",
+                similar(&folder),
+                RECORD_TYPES.join(", ")
+            );
+            return Err(Problem::invalid_body(Some("type"), detail));
+        }
+        let source: Option<String> = optional(fields, "source")?;
+        if source.as_deref().is_some_and(|source| !is_source(source)) {
+            let detail = "`source` must be 1 to 64 lowercase letters, digits, `_` and `-`, with at least one letter.";
+            return Err(Problem::invalid_body(Some("source"), detail));
+        }
+        if source.as_deref().is_some_and(is_reserved_source) {
+            let detail = "The sources `agents` and `system` are reserved. Use another source.";
+            return Err(Problem::invalid_body(Some("source"), detail));
+        }
+        let size: u64 = required(fields, "size")?;
+        if !(1..=MAX_FILE_BYTES).contains(&size) {
+            let detail = format!(
+                "`size` must be the size of the file in bytes, from 1 to {MAX_FILE_BYTES} (5 TiB). Split a larger file."
+            );
+            return Err(Problem::invalid_body(Some("size"), detail));
+        }
+        Ok(Self {
+            file_name,
+            folder,
+            source,
+            size,
+            is_try: optional(fields, "try")?.unwrap_or(false),
+        })
+    }
+
+    /// Returns the key of the object that an upload puts.
+    pub(crate) fn key(&self, id: uuid::Uuid) -> String {
+        let prefix = if self.is_try { "try" } else { "drop" };
+        let source = self.source.as_ref();
+        let source = source.map_or_else(String::new, |source| format!("{source}/"));
+        format!("{prefix}/{}/{source}{id}/{}", self.folder, self.file_name)
+    }
+}
+
+/// Requires the scopes to import files of a type.
+pub(crate) fn require_scopes(principal: &Principal, folder: &str) -> Result<(), Problem> {
+    let scopes: &[Scope] = match folder {
+        "forget" => &[Scope::ErasuresWrite],
+        "unify" => &[Scope::LinksWrite],
+        MIXED => &[Scope::ErasuresWrite, Scope::LinksWrite],
+        _ => &[],
+    };
+    scopes
+        .iter()
+        .try_for_each(|scope| principal.require(*scope))
+}
+
+/// Returns the record types that a principal may not import, whatever a mapping or the content of a file decides.
+pub(crate) fn denied(principal: &Principal) -> Vec<String> {
+    let types = [
+        ("forget", Scope::ErasuresWrite),
+        ("unify", Scope::LinksWrite),
+    ];
+    let denied = types.iter().filter(|(_, scope)| !principal.has(*scope));
+    denied.map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Returns a hash that distinguishes requests with the same idempotency key.
+pub(crate) fn hash(fields: &Fields) -> String {
+    let mut digest = Sha256::new();
+    for (name, value) in fields {
+        for part in [name.as_str(), value.get()] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+    }
+    data_encoding::BASE64.encode(&digest.finalize()[..16])
+}
+
+/// Parses the body of a request for the URLs of parts: their numbers, each once, from 1 to `count`.
+pub(crate) fn numbers(fields: &Fields, count: u64) -> Result<Vec<u64>, Problem> {
+    check_known(fields, &["numbers"])?;
+    let numbers: Vec<u64> = required(fields, "numbers")?;
+    let is_part = |number: &u64| (1..=count).contains(number);
+    if !(1..=MAX_PART_URLS).contains(&numbers.len()) || !numbers.iter().all(is_part) {
+        let detail = format!(
+            "`numbers` must be 1 to {MAX_PART_URLS} numbers of parts. The upload has {count} parts, from 1 on."
+        );
+        return Err(Problem::invalid_body(Some("numbers"), detail));
+    }
+    Ok(numbers)
+}
+
+/// Parses the body of a request that completes an upload of `count` parts. Returns the number and the tag of each, in order.
+pub(crate) fn parts(fields: &Fields, count: u64) -> Result<Vec<(u64, String)>, Problem> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Part {
+        number: u64,
+        etag: String,
+    }
+    check_known(fields, &["parts"])?;
+    let mut parts: Vec<Part> = required(fields, "parts")?;
+    parts.sort_by_key(|part| part.number);
+    let is_whole = parts.len() as u64 == count
+        && parts
+            .iter()
+            .zip(1..)
+            .all(|(part, number)| part.number == number)
+        && parts.iter().all(|part| is_etag(&part.etag));
+    if !is_whole {
+        let detail = format!(
+            "`parts` must contain each of the {count} parts of the upload once, with its `number` and its `etag`."
+        );
+        return Err(Problem::invalid_body(Some("parts"), detail));
+    }
+    Ok(parts
+        .into_iter()
+        .map(|part| (part.number, part.etag))
+        .collect())
+}
+
+fn is_etag(etag: &str) -> bool {
+    (1..=MAX_ETAG_BYTES).contains(&etag.len()) && etag.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Returns whether ingest would read a file of this name.
+fn is_file_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len())
+        && !name.contains(|c: char| c == '/' || c.is_control())
+        && !name.starts_with('_')
+        && !is_hidden(name)
+        && !name.ends_with(FOLDER_MARKER)
+}
+
+fn is_folder(name: &str) -> bool {
+    name == AUTO
+        || name == MIXED
+        || RECORD_TYPES.contains(&name)
+        || (is_mapping_name(name) && !is_reserved_mapping(name))
+}
+
+/// Returns a hint at the record type that differs only in case, separators or a plural.
+fn similar(name: &str) -> String {
+    let plain = |name: &str| {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        let letters: String = letters.flat_map(char::to_lowercase).collect();
+        letters.trim_end_matches('s').to_owned()
+    };
+    let like = RECORD_TYPES
+        .iter()
+        .find(|known| plain(known) == plain(name));
+    like.map_or_else(String::new, |like| format!(" Did you mean `{like}`?"))
+}
+
+fn required<T: DeserializeOwned>(fields: &Fields, name: &'static str) -> Result<T, Problem> {
+    optional(fields, name)?.ok_or_else(|| {
+        Problem::invalid_body(
+            Some(name),
+            format!("`{name}` is missing. Add it to the body."),
+        )
+    })
+}
+
+fn optional<T: DeserializeOwned>(
+    fields: &Fields,
+    name: &'static str,
+) -> Result<Option<T>, Problem> {
+    let Some(raw) = fields.get(name) else {
+        return Ok(None);
+    };
+    serde_json::from_str(raw.get()).map_err(|_| {
+        let detail = format!("`{name}` has the wrong type. See the API reference.");
+        Problem::invalid_body(Some(name), detail)
+    })
+}
+
+fn check_known(fields: &Fields, known: &[&str]) -> Result<(), Problem> {
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let detail = format!(
+                "The field is unknown. This route takes {}.",
+                known.join(", ")
+            );
+            Err(Problem::invalid_body(Some(unknown), detail))
+        }
+    }
+}

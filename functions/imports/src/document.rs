@@ -1,0 +1,131 @@
+//! Builds the document of an import from what is stored: its entry in the list, its plan, its progress and its outcome.
+
+use shared::{
+    model::{
+        import::{Entry, EntryKey, EntryKind},
+        time::Instant,
+        value::{Map, Value},
+    },
+    table::ImportItems,
+};
+
+use crate::status::{self, Progress};
+
+/// What decides about the state of an import, beside what is stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) at: Instant,
+    /// How often Lambda retries a failed event.
+    pub(crate) retries: u64,
+}
+
+/// Counts that are left out if they are 0.
+const OPTIONAL_COUNTS: [&str; 3] = ["unread", "replaced", "truncated"];
+
+/// Builds the document of an entry, without what its import adds.
+pub(crate) fn of_entry(key: &EntryKey, entry: &Entry, now: Now) -> Map {
+    let mut document = Map::new();
+    document.insert("id", key.id.to_string());
+    let kind = match entry.kind {
+        EntryKind::Import => "import",
+        EntryKind::Try => "try",
+        EntryKind::Revert => "revert",
+        EntryKind::Replay => "replay",
+    };
+    document.insert("kind", kind);
+    document.insert("state", status::of_upload(entry, key.at, now.at));
+    document.insert("key", entry.key.as_str());
+    document.insert("file_name", entry.file_name.as_str());
+    document.insert("type", entry.folder.as_str());
+    document.insert("created_at", key.at.to_string());
+    for (name, value) in [
+        ("of", &entry.of),
+        ("source", &entry.source),
+        ("created_by", &entry.created_by),
+    ] {
+        if let Some(value) = value {
+            document.insert(name, value.as_str());
+        }
+    }
+    if entry.preview {
+        document.insert("preview", true);
+    }
+    if let Some(size) = entry.size {
+        document.insert("size", size);
+    }
+    document
+}
+
+/// Builds the document of an import without an entry, from its plan or its outcome. Returns `None` if it has neither.
+pub(crate) fn of_items(id: &str, items: &ImportItems) -> Option<Map> {
+    let planned = items.plan.as_ref();
+    let key = planned
+        .and_then(|plan| plan.text("key"))
+        .or_else(|| items.outcome.as_ref()?.text("key"))?;
+    let path = key.split_once('/').map_or(key, |(_, path)| path);
+    let created_at = planned
+        .and_then(|plan| plan.text("dropped_at").or_else(|| plan.text("started_at")))
+        .or_else(|| items.outcome.as_ref()?.text("created_at"));
+    let mut document = Map::new();
+    document.insert("id", id);
+    document.insert("kind", "import");
+    document.insert("key", key);
+    document.insert("file_name", path.rsplit('/').next().unwrap_or_default());
+    document.insert("type", path.split('/').next().unwrap_or_default());
+    document.insert("created_at", created_at.unwrap_or_default());
+    Some(document)
+}
+
+/// Adds what is stored of an import that has begun.
+pub(crate) fn add_items(document: &mut Map, items: &ImportItems, now: Now) {
+    document.insert("state", status::of_import(items, now.retries, now.at));
+    if let Some(plan) = &items.plan {
+        for name in ["size", "reverted", "source"] {
+            if let Some(value) = plan.get(name) {
+                document.insert(name, value.clone());
+            }
+        }
+        let mapping = plan.map("mapping");
+        let names = ["name", "version_id"];
+        let mapping = mapping.map(|mapping| names_of(mapping, &names));
+        if let Some(mapping) = mapping {
+            document.insert("mapping", mapping);
+        }
+    }
+    if let Some(outcome) = &items.outcome {
+        add_outcome(document, outcome);
+    }
+    add_progress(document, Progress::of(items));
+}
+
+/// Adds the outcome of an import that has ended.
+pub(crate) fn add_outcome(document: &mut Map, outcome: &Map) {
+    for (name, value) in outcome.iter() {
+        let is_zero = *value == Value::Number("0".to_owned());
+        let is_left_out = ["key", "bytes", "created_at", "started_at"].contains(&name)
+            || (OPTIONAL_COUNTS.contains(&name) && is_zero);
+        if !is_left_out {
+            document.insert(name, value.clone());
+        }
+    }
+}
+
+/// Adds the progress of an import, if it is known.
+pub(crate) fn add_progress(document: &mut Map, progress: Option<Progress>) {
+    let Some(progress) = progress else {
+        return;
+    };
+    let mut map = Map::new();
+    map.insert("bytes", progress.bytes);
+    map.insert("total_bytes", progress.total_bytes);
+    map.insert("rows", progress.rows);
+    document.insert("progress", map);
+}
+
+/// Returns some of the fields of a map.
+fn names_of(map: &Map, names: &[&str]) -> Map {
+    let fields = map.iter().filter(|(name, _)| names.contains(name));
+    fields
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! Handles uploads in parts: `POST /imports/{id}/parts` issues URLs, `POST /imports/{id}/complete` joins the parts.
+
+use futures::future::try_join_all;
+use lambda_http::{Body, Response, http::StatusCode};
+use serde::Serialize;
+use shared::{
+    http::{
+        self, Call,
+        problem::{Kind, Problem},
+    },
+    model::{
+        import::{Entry, EntryKey, Parts},
+        time::Instant,
+    },
+};
+
+use crate::{
+    body::{self, Fields},
+    bucket::{Bucket, Completed, Multipart, Presigned},
+    show, status,
+};
+
+/// The maximum number of parts of an upload, a limit of S3.
+const MAX_PARTS: u64 = 10_000;
+/// The minimum size of a part, in bytes.
+const MIN_PART_BYTES: u64 = 64 << 20;
+/// Sizes of parts are multiples of this, in bytes.
+const PART_STEP_BYTES: u64 = 1 << 20;
+
+/// The URL of a part.
+#[derive(Serialize)]
+struct Part {
+    number: u64,
+    #[serde(flatten)]
+    request: Presigned,
+}
+
+#[derive(Serialize)]
+struct Page {
+    items: Vec<Part>,
+}
+
+/// Returns the size of each part but the last of a file of `size` bytes.
+pub(crate) fn size(size: u64) -> u64 {
+    let least = size.div_ceil(MAX_PARTS).max(MIN_PART_BYTES);
+    least.next_multiple_of(PART_STEP_BYTES)
+}
+
+/// Returns the number of parts of a file of `size` bytes.
+pub(crate) fn count(size: u64, parts: &Parts) -> u64 {
+    size.div_ceil(parts.size.max(1))
+}
+
+/// Issues URLs of parts. May be repeated for parts whose URL has expired.
+pub(crate) async fn issue(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    call.parameters(&[])?;
+    let fields: Fields = http::body(call.request)?;
+    let (key, entry) = show::upload(call).await?;
+    let parts = open(call, &key, &entry)?;
+    let size = entry.size.unwrap_or_default();
+    let count = count(size, parts);
+    let numbers = body::numbers(&fields, count)?;
+    let requests = numbers.into_iter().map(async |number| {
+        let bytes = if number == count {
+            size - (count - 1) * parts.size
+        } else {
+            parts.size
+        };
+        let upload = multipart(&entry, parts);
+        let request = bucket.presign_part(upload, number, bytes).await?;
+        Ok::<_, Problem>(Part { number, request })
+    });
+    let items = try_join_all(requests).await?;
+    tracing::info!(principal = call.principal.subject, import = %key.id, parts = items.len(), "parts issued");
+    http::json(StatusCode::OK, &Page { items })
+}
+
+/// Joins the parts to the object, which ingest imports. A repeated request returns the import.
+pub(crate) async fn complete(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    call.parameters(&[])?;
+    let fields: Fields = http::body(call.request)?;
+    let (key, entry) = show::upload(call).await?;
+    let parts = open(call, &key, &entry)?;
+    let size = entry.size.unwrap_or_default();
+    let named = body::parts(&fields, count(size, parts))?;
+    let upload = multipart(&entry, parts);
+    match bucket.complete_multipart(upload, &named).await? {
+        Completed::Done => {
+            tracing::info!(principal = call.principal.subject, import = %key.id, "upload completed");
+        }
+        Completed::Closed => {}
+        Completed::InvalidParts => {
+            let detail = "A part was not uploaded, or its `etag` is another one. Upload it again, and send the `ETag` of the response.";
+            return Err(Problem::invalid_body(Some("parts"), detail));
+        }
+    }
+    let document = show::of_upload(bucket, call, &key, &entry).await?;
+    http::json(StatusCode::OK, &document)
+}
+
+/// Checks that the principal may upload the file, and that its parts are accepted.
+fn open<'a>(call: &Call<'_>, key: &EntryKey, entry: &'a Entry) -> Result<&'a Parts, Problem> {
+    body::require_scopes(&call.principal, &entry.folder)?;
+    let closed = |detail: &str| Problem::new(Kind::UPLOAD_CLOSED, detail);
+    let Some(parts) = &entry.parts else {
+        let detail = "The file is uploaded whole, with the URL in the response to POST /imports.";
+        return Err(closed(detail));
+    };
+    let age = Instant::now().seconds() - key.at.seconds();
+    if entry.import.is_none() && age > status::PARTS_SECONDS {
+        let detail = "The upload has expired after 24 hours. Begin again with POST /imports.";
+        return Err(closed(detail));
+    }
+    Ok(parts)
+}
+
+fn multipart<'a>(entry: &'a Entry, parts: &'a Parts) -> Multipart<'a> {
+    Multipart {
+        key: &entry.key,
+        upload_id: &parts.upload_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_few_and_large() {
+        for (bytes, part, parts) in [
+            (100_000_001, 64 << 20, 2),
+            (64 << 20, 64 << 20, 1),
+            ((64 << 20) * 10_000, 64 << 20, 10_000),
+            (5 << 40, 525 << 20, 9_987),
+        ] {
+            assert_eq!(size(bytes), part, "{bytes}");
+            let of = Parts {
+                upload_id: String::new(),
+                size: part,
+            };
+            assert_eq!(count(bytes, &of), parts, "{bytes}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The keys of an import's report and rejects in the bucket.
+
+use crate::model::{import::EntryId, version::ImportId};
+
+/// The maximum length of an S3 key, in bytes.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// The keys of an import's report and rejects. Contains their common part.
+#[derive(Debug)]
+pub struct ReportKeys(String);
+
+impl ReportKeys {
+    /// Returns the keys for one version of an object. `version` distinguishes it from others of the key.
+    pub fn new(key: &str, version: &str, import: ImportId) -> Self {
+        if key.starts_with("try/") && upload_of(key).is_some() {
+            return Self::of_tried_upload(key);
+        }
+        let long = format!("{key}/{version}");
+        // The 64 bytes are for the longest name under a prefix: a range, two offsets and the extension.
+        // The ID of the import replaces a key that would be too long.
+        let fits = "rejects/".len() + long.len() + 64 <= MAX_KEY_BYTES;
+        Self(if fits { long } else { import.to_string() })
+    }
+
+    /// Returns the keys for an upload that is tried. Its key is used once, so the version is left out: the API does not know it.
+    pub fn of_tried_upload(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// Returns the key of the report.
+    pub fn report(&self) -> String {
+        format!("reports/{}.json", self.0)
+    }
+
+    /// Returns the key of a rejects object.
+    pub fn rejects(&self, name: &str) -> String {
+        format!("rejects/{}/{name}.ndjson", self.0)
+    }
+}
+
+/// Returns the upload in the key of a dropped or tried object, `drop/{type}/[{source}/]{upload}/{file_name}`.
+fn upload_of(key: &str) -> Option<uuid::Uuid> {
+    let folders = key.rsplit_once('/')?.0.split('/');
+    folders.skip(2).take(2).find_map(EntryId::upload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_tried_uploads_have_no_version() {
+        let import = ImportId::new("b", "k", "v");
+        let of = |key: &str| ReportKeys::new(key, "v", import).report();
+        let id = "0198f1c2-8f6e-7b3a-9c1d-2e4f6a8b0c1d";
+        for (key, suffix) in [
+            (format!("try/auto/{id}/a.csv"), ""),
+            (format!("try/auto/pos/{id}/a.csv"), ""),
+            (format!("drop/auto/pos/{id}/a.csv"), "/v"),
+            (format!("try/auto/pos/x/{id}/a.csv"), "/v"),
+            (format!("try/auto/{id}"), "/v"),
+        ] {
+            assert_eq!(of(&key), format!("reports/{key}{suffix}.json"));
+        }
+        let long = format!("drop/auto/{}", "a".repeat(1000));
+        assert_eq!(of(&long), format!("reports/{import}.json"));
+    }
+}
