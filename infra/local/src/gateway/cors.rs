@@ -1,8 +1,12 @@
-//! Applies the API's CORS configuration as API Gateway does. The gateway responds to preflight requests itself.
+//! Applies the CORS configuration of the API and of the bucket, as API Gateway and S3 do. Both respond to preflight requests themselves.
+
+use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::template::Cors;
@@ -74,6 +78,25 @@ pub(super) fn allow(cors: &Cors, request: &HeaderMap, response: &mut HeaderMap) 
     true
 }
 
+/// Applies the CORS configuration of the bucket to a request. S3 refuses preflight requests of other origins.
+pub(crate) async fn of_bucket(
+    State(cors): State<Arc<Cors>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Some(mut response) = preflight(&cors, &parts) {
+        if response.headers().is_empty() {
+            *response.status_mut() = StatusCode::FORBIDDEN;
+        }
+        return response;
+    }
+    let headers = parts.headers.clone();
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    allow(&cors, &headers, response.headers_mut());
+    response
+}
+
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if !value.is_empty()
         && let Ok(value) = HeaderValue::from_str(value)
@@ -84,8 +107,6 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
-
     use super::*;
 
     #[test]
@@ -97,7 +118,7 @@ mod tests {
             ..Cors::default()
         };
         let ask = |origin: &str| {
-            let request = Request::options("/x")
+            let request = axum::http::Request::options("/x")
                 .header("origin", origin)
                 .header("access-control-request-method", "GET");
             let (parts, ()) = request.body(()).unwrap().into_parts();
@@ -110,7 +131,10 @@ mod tests {
         );
         assert_eq!(ask("http://a").headers()["access-control-max-age"], "9");
         assert!(ask("http://b").headers().is_empty());
-        let (parts, ()) = Request::options("/x").body(()).unwrap().into_parts();
+        let (parts, ()) = axum::http::Request::options("/x")
+            .body(())
+            .unwrap()
+            .into_parts();
         assert!(preflight(&cors, &parts).is_none());
     }
 }

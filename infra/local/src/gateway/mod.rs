@@ -3,7 +3,7 @@
 //!
 //! There is no authorizer. The gateway also serves the sample images and, for paths without a route, the Profile tab's files.
 
-mod cors;
+pub(crate) mod cors;
 mod event;
 mod files;
 mod response;

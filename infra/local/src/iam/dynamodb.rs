@@ -52,7 +52,7 @@ async fn forward(State(proxy): State<Arc<IamProxy>>, request: Request) -> Respon
     let (Ok(uri), Ok(body)) = (uri.build(), to_bytes(body, MAX_BODY_BYTES).await) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    if let Some(function) = proxy.permissions.caller(&parts.headers) {
+    if let Some(function) = proxy.permissions.caller(&parts.headers, &parts.uri) {
         let target = parts
             .headers
             .get("x-amz-target")
@@ -60,9 +60,10 @@ async fn forward(State(proxy): State<Arc<IamProxy>>, request: Request) -> Respon
         let operation = target.and_then(|target| target.split_once('.'));
         let operation = operation.map_or("", |(_, operation)| operation);
         let resource = resource(&proxy.table, operation, &body);
+        let keys = leading_keys(operation, &body);
         for action in actions(operation, &body) {
             let action = format!("dynamodb:{action}");
-            if let Err(refusal) = proxy.permissions.check(function, &action, &resource) {
+            if let Err(refusal) = proxy.permissions.check(function, &action, &resource, &keys) {
                 return denied(&refusal);
             }
         }
@@ -104,6 +105,37 @@ fn resource(table: &str, operation: &str, body: &[u8]) -> String {
         || table.to_owned(),
         |index| format!("{table}/index/{index}"),
     )
+}
+
+/// Returns the partition keys of a request to single items, of a batch of reads or of a query. Other operations have none here.
+fn leading_keys(operation: &str, body: &[u8]) -> Vec<String> {
+    let request: Value = match operation {
+        "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "BatchGetItem" | "Query" => {
+            serde_json::from_slice(body).unwrap_or_default()
+        }
+        _ => return Vec::new(),
+    };
+    let partition = |item: &Value| item["PK"]["S"].as_str().map(str::to_owned);
+    match operation {
+        "PutItem" => partition(&request["Item"]).into_iter().collect(),
+        "Query" => query_partition(&request).into_iter().collect(),
+        "BatchGetItem" => {
+            let tables = request["RequestItems"].as_object().into_iter().flatten();
+            let keys =
+                tables.flat_map(|(_, wanted)| wanted["Keys"].as_array().into_iter().flatten());
+            keys.filter_map(partition).collect()
+        }
+        _ => partition(&request["Key"]).into_iter().collect(),
+    }
+}
+
+/// Returns the partition that a query reads: the value that its condition names.
+fn query_partition(request: &Value) -> Option<String> {
+    let condition = request["KeyConditionExpression"].as_str()?;
+    let (_, after) = condition.split_once("PK = ")?;
+    let name = after.split_whitespace().next()?;
+    let value = request["ExpressionAttributeValues"][name]["S"].as_str()?;
+    Some(value.to_owned())
 }
 
 /// Returns the actions that IAM checks. PartiQL statements are named by their verb, transactions by their parts, other operations
@@ -182,6 +214,29 @@ mod tests {
             ["PutItem", "ConditionCheckItem", "DeleteItem"]
         );
         assert_eq!(actions("Query", b"{}"), ["Query"]);
+    }
+
+    #[test]
+    fn keys_of_requests_are_partitions() {
+        for (operation, body) in [
+            ("GetItem", r#"{"Key":{"PK":{"S":"a"},"SK":{"S":"b"}}}"#),
+            ("PutItem", r#"{"Item":{"PK":{"S":"a"},"SK":{"S":"b"}}}"#),
+            (
+                "Query",
+                r#"{"KeyConditionExpression":"PK = :pk AND SK >= :low","ExpressionAttributeValues":{":pk":{"S":"a"},":low":{"S":"b"}}}"#,
+            ),
+            (
+                "BatchGetItem",
+                r#"{"RequestItems":{"t":{"Keys":[{"PK":{"S":"a"},"SK":{"S":"b"}}]}}}"#,
+            ),
+        ] {
+            assert_eq!(
+                leading_keys(operation, body.as_bytes()),
+                ["a"],
+                "{operation}"
+            );
+        }
+        assert_eq!(leading_keys("Scan", b"{}"), [""; 0]);
     }
 
     #[test]

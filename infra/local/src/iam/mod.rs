@@ -1,7 +1,8 @@
 //! IAM for the functions' roles. In: requests to DynamoDB and S3. Out: requests that the function's policies in the template
 //! allow; others are rejected. Allowed actions are recorded.
 //!
-//! Conditions, permissions boundaries and encryption keys are not supported. A client with credentials other than a function's
+//! Of conditions, only that on the partition keys of a request (`dynamodb:LeadingKeys`) is supported. Permissions boundaries and
+//! encryption keys are not. A client with credentials other than a function's
 //! can do anything.
 
 mod dynamodb;
@@ -10,7 +11,7 @@ mod s3;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 
 pub(crate) use dynamodb::router as dynamodb;
 pub(crate) use s3::check as s3;
@@ -78,25 +79,38 @@ impl Permissions {
             .clone()
     }
 
-    /// Returns the function whose credentials signed a request.
-    fn caller(&self, headers: &HeaderMap) -> Option<&str> {
-        let authorization = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (_, credential) = authorization.split_once("Credential=")?;
-        let (key, _) = credential.split_once('/')?;
+    /// Returns the function whose credentials signed a request, in its headers or in its URL.
+    fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Option<&str> {
+        let authorization = headers.get(header::AUTHORIZATION);
+        let signed = authorization.and_then(|value| value.to_str().ok());
+        let (_, credential) = signed.or_else(|| uri.query())?.split_once("Credential=")?;
+        let (key, _) = credential
+            .split_once('/')
+            .or_else(|| credential.split_once("%2F"))?;
         self.by_function
             .get_key_value(key)
             .map(|(function, _)| function.as_str())
     }
 
     /// Checks an action against the policies of a function, and records it if it is allowed.
-    fn check(&self, function: &str, action: &str, resource: &str) -> Result<(), Refusal> {
+    ///
+    /// `keys` are the partition keys of the request.
+    fn check(
+        &self,
+        function: &str,
+        action: &str,
+        resource: &str,
+        keys: &[String],
+    ) -> Result<(), Refusal> {
         let allows = self
             .by_function
             .get(function)
             .map_or(&[][..], Vec::as_slice);
-        let allow = allows
-            .iter()
-            .find(|allow| allow.action == action && matches(&allow.resource, resource));
+        let allow = allows.iter().find(|allow| {
+            allow.action == action
+                && matches(&allow.resource, resource)
+                && are_allowed(keys, &allow.leading_keys)
+        });
         if let Some(allow) = allow {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
             used.insert(permission(function, allow));
@@ -118,6 +132,12 @@ fn permission(function: &str, allow: &Allow) -> Permission {
         action: allow.action.clone(),
         resource: allow.resource.clone(),
     }
+}
+
+/// Returns whether a request may have these partition keys. As with the condition `Null`, a request without keys may not.
+fn are_allowed(keys: &[String], patterns: &[String]) -> bool {
+    let is_allowed = |key: &String| patterns.iter().any(|pattern| matches(pattern, key));
+    patterns.is_empty() || (!keys.is_empty() && keys.iter().all(is_allowed))
 }
 
 /// Returns whether a resource matches a pattern in which `*` matches any characters.
@@ -148,6 +168,7 @@ mod tests {
         let allow = |action: &str, resource: &str| Allow {
             action: action.to_owned(),
             resource: resource.to_owned(),
+            leading_keys: Vec::new(),
         };
         let allows = vec![
             allow("s3:PutObject", "arn:aws:s3:::b/reports/*"),
@@ -164,13 +185,20 @@ mod tests {
     fn what_is_not_allowed_is_refused_and_what_was_done_is_remembered() {
         let permissions = permissions();
         permissions
-            .check("ingest", "s3:PutObject", "arn:aws:s3:::b/reports/a.json")
+            .check(
+                "ingest",
+                "s3:PutObject",
+                "arn:aws:s3:::b/reports/a.json",
+                &[],
+            )
             .unwrap();
         for (action, resource) in [
             ("s3:PutObject", "arn:aws:s3:::b/drop/a.json"),
             ("s3:DeleteObject", "arn:aws:s3:::b/reports/a.json"),
         ] {
-            let refusal = permissions.check("ingest", action, resource).unwrap_err();
+            let refusal = permissions
+                .check("ingest", action, resource, &[])
+                .unwrap_err();
             assert!(
                 refusal
                     .to_string()
@@ -189,8 +217,17 @@ mod tests {
         let caller = |text: &str| {
             let headers =
                 HeaderMap::from_iter([(header::AUTHORIZATION, text.parse().expect("a header"))]);
-            permissions().caller(&headers).map(str::to_owned)
+            let caller = permissions();
+            caller
+                .caller(&headers, &Uri::from_static("/"))
+                .map(str::to_owned)
         };
+        let presigned = "/b/k?X-Amz-Credential=ingest%2F20261031%2Fus-east-1&X-Amz-Signature=0";
+        let permissions_of_url = permissions();
+        assert_eq!(
+            permissions_of_url.caller(&HeaderMap::new(), &Uri::from_static(presigned)),
+            Some("ingest")
+        );
         let signed = |key: &str| {
             format!(
                 "AWS4-HMAC-SHA256 Credential={key}/20261031/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
@@ -199,6 +236,18 @@ mod tests {
         assert_eq!(caller(&signed("ingest")).as_deref(), Some("ingest"));
         assert_eq!(caller(&signed("local")), None);
         assert_eq!(caller("Bearer ingest"), None);
+    }
+
+    #[test]
+    fn all_keys_of_a_request_match() {
+        let patterns = ["import#*".to_owned(), "config".to_owned()];
+        let of = |keys: &[&str]| {
+            let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+            are_allowed(&keys, &patterns)
+        };
+        assert!(of(&["import#1"]) && of(&["config", "import#1"]));
+        assert!(!of(&[]) && !of(&["import#1", "erasures"]) && !of(&["imports#1"]));
+        assert!(are_allowed(&[], &[]));
     }
 
     #[test]

@@ -16,18 +16,21 @@ pub(crate) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(function) = permissions.caller(request.headers()).map(str::to_owned) else {
+    let Some(function) = permissions
+        .caller(request.headers(), request.uri())
+        .map(str::to_owned)
+    else {
         return next.run(request).await;
     };
     let (action, resource) = action(request.method(), request.uri());
-    if let Err(refusal) = permissions.check(&function, action, &resource) {
+    if let Err(refusal) = permissions.check(&function, action, &resource, &[]) {
         return denied(&refusal);
     }
     let response = next.run(request).await;
     // As in S3, a client that cannot list a bucket is denied instead of receiving 404 for a missing object.
     if response.status() == StatusCode::NOT_FOUND && action.starts_with("s3:Get") {
         let bucket = resource.split('/').next().unwrap_or_default();
-        if let Err(refusal) = permissions.check(&function, "s3:ListBucket", bucket) {
+        if let Err(refusal) = permissions.check(&function, "s3:ListBucket", bucket, &[]) {
             return denied(&refusal);
         }
     }

@@ -1,5 +1,5 @@
-//! Prepares requests for `s3s`. Any credentials are accepted, so signatures are removed instead of checked; `s3s` can only check
-//! signatures whose secret it knows. `s3s` decodes `aws-chunked` bodies together with their signatures, so they are decoded here.
+//! Prepares requests for `s3s`. Any credentials are accepted, so signatures in headers are removed instead of checked; `s3s` can only
+//! check signatures whose secret it knows. Those of presigned URLs are checked. `s3s` decodes `aws-chunked` bodies together with their signatures, so they are decoded here.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,19 +13,8 @@ use axum::response::Response;
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 
-/// The query parameters of presigned URLs, in signature versions 4 and 2.
-const SIGNATURE_PARAMETERS: [&str; 10] = [
-    "x-amz-algorithm",
-    "x-amz-credential",
-    "x-amz-date",
-    "x-amz-expires",
-    "x-amz-signedheaders",
-    "x-amz-signature",
-    "x-amz-security-token",
-    "awsaccesskeyid",
-    "signature",
-    "expires",
-];
+/// The query parameters of presigned URLs in signature version 2.
+const SIGNATURE_PARAMETERS: [&str; 3] = ["awsaccesskeyid", "signature", "expires"];
 const DECODED_LENGTH: &str = "x-amz-decoded-content-length";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// The maximum size of a chunk's header line or of a trailer line, in bytes.
@@ -45,7 +34,7 @@ impl Trailers {
     }
 }
 
-/// Removes the signature from a request and decodes its chunked body.
+/// Removes a signature in the headers of a request and decodes its chunked body.
 pub(super) async fn strip_signature(mut request: Request, next: Next) -> Response {
     request.headers_mut().remove(header::AUTHORIZATION);
     if let Some(uri) = without_signature(request.uri()) {
@@ -282,17 +271,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_signature_leaves_a_presigned_url() {
-        let uri = "/b/k?versionId=1&X-Amz-Signature=x&X-Amz-Expires=9&partNumber=2"
+    fn only_a_signature_of_version_2_leaves_a_presigned_url() {
+        let uri = "/b/k?versionId=1&AWSAccessKeyId=x&Signature=x&Expires=9&partNumber=2"
             .parse()
             .unwrap();
         assert_eq!(
             without_signature(&uri).unwrap(),
             "/b/k?versionId=1&partNumber=2"
         );
-        assert_eq!(
-            without_signature(&"/b/k?list-type=2".parse().unwrap()),
-            None
-        );
+        for kept in ["/b/k?list-type=2", "/b/k?X-Amz-Signature=x"] {
+            assert_eq!(without_signature(&kept.parse().unwrap()), None);
+        }
     }
 }

@@ -13,13 +13,13 @@ use super::error::Error;
 use super::folder::DataFolder;
 use super::options::Options;
 use super::server::{Listeners, Urls};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, cors};
 use crate::iam::{self, Permissions};
 use crate::lambda::{Lambda, Program, build};
 use crate::logs::Logs;
 use crate::notifications::{Notifier, Target};
 use crate::s3::{self, Created, Store, Versioning};
-use crate::template::{Bucket, Function, Template};
+use crate::template::{Bucket, Cors, Function, Template};
 use crate::{dynamodb, workspace};
 
 impl Stack {
@@ -62,6 +62,7 @@ impl Stack {
         );
         let services = Services {
             s3: s3::router(Arc::clone(&store)),
+            s3_cors: s3_cors(template.bucket.cors, &urls.api),
             database,
             gateway,
             table: &template.table.name,
@@ -90,6 +91,7 @@ impl Stack {
 /// The services, before they are connected to their ports.
 struct Services<'a> {
     s3: axum::Router,
+    s3_cors: Cors,
     database: dynoxide::Database,
     gateway: Gateway,
     table: &'a str,
@@ -106,8 +108,9 @@ impl Services<'_> {
         let check = axum::middleware::from_fn_with_state(Arc::clone(permissions), iam::s3);
         let database_host = listeners.database.url.replace("http://", "");
         let dynamodb = iam::dynamodb(Arc::clone(permissions), self.table, database_host);
+        let cors = axum::middleware::from_fn_with_state(Arc::new(self.s3_cors), cors::of_bucket);
         let mut servers = vec![
-            listeners.s3.serve(self.s3.layer(check), stop),
+            listeners.s3.serve(self.s3.layer(check).layer(cors), stop),
             listeners.dynamodb.serve(dynamodb, stop),
             listeners.database.serve_database(self.database, stop),
         ];
@@ -167,6 +170,15 @@ fn open_store(
         .ensure_bucket(&bucket.name, versioning)
         .map_err(failed)?;
     Ok((Arc::new(store), created))
+}
+
+/// Returns the CORS configuration of the bucket. The page that the API serves here can upload files too.
+fn s3_cors(cors: Option<Cors>, api: &str) -> Cors {
+    let mut cors = cors.unwrap_or_default();
+    cors.origins.push(api.to_owned());
+    cors.origins
+        .push(api.replace("//127.0.0.1:", "//localhost:"));
+    cors
 }
 
 /// Returns where notifications go: to `endpoint`, or else to the functions of this process.

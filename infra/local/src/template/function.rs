@@ -106,7 +106,7 @@ fn notifications(resolver: &Resolver<'_>, event: &Value) -> Vec<Notification> {
         .collect()
 }
 
-/// Returns the permissions of a function's role. Conditions of a statement are ignored.
+/// Returns the permissions of a function's role. The only condition is that on the partition keys.
 fn allows(document: Document<'_>, resolver: &Resolver<'_>, properties: &Value) -> Vec<Allow> {
     let role = match properties["Role"].get("Fn::GetAtt") {
         Some(parts) => as_str(&parts[0]),
@@ -119,11 +119,15 @@ fn allows(document: Document<'_>, resolver: &Resolver<'_>, properties: &Value) -
         .filter(|statement| statement["Effect"] == "Allow");
     let mut allows = Vec::new();
     for statement in statements {
+        let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        let keys = one_or_more(keys).iter().map(|key| as_str(key).to_owned());
+        let leading_keys: Vec<_> = keys.collect();
         for action in one_or_more(&statement["Action"]) {
             for resource in one_or_more(&statement["Resource"]) {
                 allows.push(Allow {
                     action: as_str(action).to_owned(),
                     resource: resolver.variable(resource),
+                    leading_keys: leading_keys.clone(),
                 });
             }
         }

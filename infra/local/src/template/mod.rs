@@ -51,6 +51,8 @@ pub(crate) struct Bucket {
     pub(crate) name: String,
     /// Whether `VersioningConfiguration` enables versions.
     pub(crate) versioned: bool,
+    /// The first rule of `CorsConfiguration`, if there is one.
+    pub(crate) cors: Option<Cors>,
 }
 
 /// A Lambda function.
@@ -87,6 +89,8 @@ pub(crate) struct Allow {
     pub(crate) action: String,
     /// The resource with local names, for example `arn:aws:s3:::customer-profiles/drop/*`.
     pub(crate) resource: String,
+    /// The patterns that every partition key of a request must match; empty for any key.
+    pub(crate) leading_keys: Vec<String>,
 }
 
 /// A route of the HTTP API.
@@ -109,7 +113,7 @@ pub(crate) struct Notification {
     pub(crate) suffix: String,
 }
 
-/// `CorsConfiguration` of an HTTP API.
+/// The CORS configuration of an HTTP API or of a bucket.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cors {
     /// `AllowOrigins`.
@@ -196,6 +200,7 @@ impl Template {
             bucket: Bucket {
                 name: resolver.name_of(bucket_id),
                 versioned: resolver.text(versioning) == "Enabled",
+                cors: bucket_cors(&resolver, bucket),
             },
             functions,
             cors: cors(document, &resolver),
@@ -264,18 +269,31 @@ fn cors(document: Document<'_>, resolver: &Resolver<'_>) -> Option<Cors> {
         .chain([document.globals("HttpApi")])
         .find_map(|properties| properties.get("CorsConfiguration"))
         .map(|value| resolver.value(value))?;
-    let texts = |key: &str| {
-        list(&configuration[key])
-            .iter()
-            .map(|value| as_str(value).to_owned())
-            .collect()
-    };
     Some(Cors {
-        origins: texts("AllowOrigins"),
-        methods: texts("AllowMethods"),
-        headers: texts("AllowHeaders"),
-        expose: texts("ExposeHeaders"),
+        origins: texts(&configuration["AllowOrigins"]),
+        methods: texts(&configuration["AllowMethods"]),
+        headers: texts(&configuration["AllowHeaders"]),
+        expose: texts(&configuration["ExposeHeaders"]),
         max_age: as_u64(&configuration["MaxAge"]),
         credentials: configuration["AllowCredentials"].as_bool().unwrap_or(false),
     })
+}
+
+fn bucket_cors(resolver: &Resolver<'_>, bucket: &Value) -> Option<Cors> {
+    let configuration = resolver.value(&bucket["Properties"]["CorsConfiguration"]);
+    let rule = list(&configuration["CorsRules"]).first()?;
+    Some(Cors {
+        origins: texts(&rule["AllowedOrigins"]),
+        methods: texts(&rule["AllowedMethods"]),
+        headers: texts(&rule["AllowedHeaders"]),
+        expose: texts(&rule["ExposedHeaders"]),
+        max_age: as_u64(&rule["MaxAge"]),
+        credentials: false,
+    })
+}
+
+/// Returns the strings of an array.
+fn texts(values: &Value) -> Vec<String> {
+    let values = list(values).iter();
+    values.map(|value| as_str(value).to_owned()).collect()
 }
