@@ -193,7 +193,8 @@ impl Presigned {
     fn new(request: &PresignedRequest, expires_at: Instant) -> Self {
         let headers = request.headers();
         let headers = headers
-            .filter(|(name, _)| !["host", "content-length"].contains(name))
+            // The others are added by every client, or not part of the signature.
+            .filter(|(name, _)| *name == "if-none-match")
             .map(|(name, value)| (name.to_owned(), value.into()));
         Self {
             method: "PUT",
