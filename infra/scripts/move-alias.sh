@@ -13,7 +13,7 @@ deployment, move it back to the newest version: otherwise, CodeDeploy may reject
 script lists the ten newest versions and changes nothing.
 
   --stack STACK      The stack.
-  --function NAME    profile-read, note-write, profile-write, history, ingest or ingest-check.
+  --function NAME    profile-read, note-write, profile-write, history, imports, ingest or ingest-check.
   --to VERSION       The number of the version that takes over.
   --dry-run          Print the command instead of running it.
   --help             Print this text.
@@ -42,6 +42,7 @@ case $name in
   profile-read) key=ProfileReadFunctionName ;;
   note-write) key=NoteWriteFunctionName ;;
   profile-write) key=ProfileWriteFunctionName ;;
+  imports) key=ImportsFunctionName ;;
   history) key=HistoryFunctionName ;;
   ingest) key=IngestFunctionName ;;
   ingest-check) key=IngestCheckFunctionName ;;

@@ -29,7 +29,7 @@ description=$(aws cloudformation describe-stacks --stack-name "$stack" --query '
 output() { jq --exit-status --raw-output --arg key "$1" '.Outputs[] | select(.OutputKey == $key).OutputValue' <<<"$description"; }
 parameter() { jq --raw-output --arg key "$1" '.Parameters[] | select(.ParameterKey == $key).ParameterValue' <<<"$description"; }
 api=$(output ApiUrl) bucket=$(output BucketName) table=$(output TableName) queue=$(output IngestFailuresUrl)
-profile_read=$(output ProfileReadFunctionName) note_write=$(output NoteWriteFunctionName) profile_write=$(output ProfileWriteFunctionName)
+profile_read=$(output ProfileReadFunctionName) note_write=$(output NoteWriteFunctionName) profile_write=$(output ProfileWriteFunctionName) imports=$(output ImportsFunctionName)
 history=$(output HistoryFunctionName) ingest=$(output IngestFunctionName) ingest_check=$(output IngestCheckFunctionName)
 
 failed=0
@@ -92,7 +92,7 @@ for function in "$ingest" "$ingest_check"; do
   check "where failed events of $function go" "$queue_arn" "$(ask lambda get-function-event-invoke-config --function-name "$function" \
     --qualifier live --query DestinationConfig.OnFailure.Destination)"
 done
-for function in "$profile_read" "$note_write" "$profile_write" "$history" "$ingest" "$ingest_check"; do
+for function in "$profile_read" "$note_write" "$profile_write" "$history" "$imports" "$ingest" "$ingest_check"; do
   check "$function runs on" "$(parameter Architecture)" \
     "$(ask lambda get-function-configuration --function-name "$function" --qualifier live --query 'Architectures[0]')"
 done
@@ -116,6 +116,7 @@ may "$history" dynamodb:DeleteItem "$table_arn" implicitDeny
 may "$note_write" dynamodb:Scan "$table_arn" implicitDeny
 may "$profile_write" dynamodb:ConditionCheckItem "$table_arn" allowed
 may "$profile_write" dynamodb:Scan "$table_arn" implicitDeny
+may "$imports" dynamodb:Scan "$table_arn" implicitDeny
 may "$ingest" dynamodb:Scan "$table_arn" implicitDeny
 may "$ingest" s3:GetObjectVersion "arn:aws:s3:::$bucket/drop/x" allowed
 may "$ingest" s3:GetObjectVersion "arn:aws:s3:::$bucket/reports/x" implicitDeny

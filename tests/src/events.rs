@@ -27,7 +27,13 @@ fn events(function: &str) -> Vec<(PathBuf, Value)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn http_functions_accept_samples() {
     let app = TestApp::with_jane().await;
-    for function in ["profile-read", "note-write", "profile-write", "history"] {
+    for function in [
+        "profile-read",
+        "note-write",
+        "profile-write",
+        "history",
+        "imports",
+    ] {
         for (path, mut event) in events(function) {
             if let Some(held) = event.pointer("/pathParameters/noteId") {
                 let held = held.as_str().expect("an id").to_owned();

@@ -42,3 +42,4 @@ mod search_cost;
 mod service;
 mod support;
 mod template;
+mod uploads;

@@ -64,6 +64,7 @@ async fn measures_requests_and_imports() {
         "HistoryFunction",
         "NoteWriteFunction",
         "ProfileWriteFunction",
+        "ImportsFunction",
     ] {
         let lines = &measured[function];
         assert!(sum(lines, "Duration") > 0.0, "{function}");

@@ -9,8 +9,9 @@ const PARAMETERS: &str = include_str!("../../infra/docs/reference/parameters.md"
 const METRICS: &str = include_str!("../../infra/docs/reference/metrics-and-logs.md");
 
 /// The functions by logical id, as the page names them.
-const NAMES: [(&str, &str); 6] = [
+const NAMES: [(&str, &str); 7] = [
     ("HistoryFunction", "history"),
+    ("ImportsFunction", "imports"),
     ("IngestCheckFunction", "ingest-check"),
     ("IngestFunction", "ingest"),
     ("NoteWriteFunction", "note-write"),

@@ -243,6 +243,7 @@ fn routes_require_a_scope() {
             let known: &[&str] = match binary.as_str() {
                 "note-write" => &["notes:write", "notes:admin"],
                 "profile-write" => &["profiles:write", "links:write"],
+                "imports" => &["imports:read", "imports:write"],
                 _ => &["profiles:read", "pii:read"],
             };
             for scope in scopes {

@@ -64,6 +64,13 @@ counters! {
     }
 }
 
+impl Counts {
+    /// Returns the number of rows with a verdict. While rows are being written, it is less than `read`.
+    pub(crate) const fn accounted(&self) -> u64 {
+        self.written + self.stale + self.rejected + self.suppressed
+    }
+}
+
 /// Serializes [`Erased`] beside other fields: each counter that is not 0, under `erased_` and its name.
 pub(crate) mod prefixed {
     use serde::{Deserialize, Deserializer, Serializer, de, ser};

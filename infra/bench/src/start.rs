@@ -12,7 +12,13 @@ use crate::{
 
 /// A multiple of twice the seven programs, so that each follows each other one equally often.
 const ROUNDS: usize = 98;
-const FUNCTIONS: [&str; 4] = ["profile-read", "history", "note-write", "profile-write"];
+const FUNCTIONS: [&str; 5] = [
+    "profile-read",
+    "history",
+    "note-write",
+    "profile-write",
+    "imports",
+];
 const MEBIBYTE: f64 = 1e6;
 
 pub(crate) async fn measure() -> Result<Report, Failure> {

@@ -479,10 +479,17 @@ impl<'a> Run<'a> {
             range,
             ..
         } = &self.work;
+        // Rows are read before they are written. What is read is reduced by the share of rows without a verdict.
+        let read = progress.counts.read.max(1);
+        let reduced = |number: u64| {
+            let reduced =
+                u128::from(number) * u128::from(progress.counts.accounted()) / u128::from(read);
+            u64::try_from(reduced).unwrap_or(number)
+        };
         let mut live = Map::new();
         live.insert("at", shared::model::time::Instant::now().to_string());
-        live.insert("bytes", progress.consumed);
-        live.insert("rows", progress.rows(plan));
+        live.insert("bytes", reduced(progress.consumed));
+        live.insert("rows", reduced(progress.rows(plan)));
         let put = self
             .app
             .table
