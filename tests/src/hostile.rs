@@ -212,7 +212,13 @@ async fn survives_malformed_events() {
         json!("text"),
         json!(null),
     ];
-    for function in ["profile-read", "history", "note-write", "profile-write"] {
+    for function in [
+        "profile-read",
+        "history",
+        "note-write",
+        "profile-write",
+        "imports",
+    ] {
         for event in &events {
             // A response or an error, but no crash and no timeout.
             if let Err(error) = app.stack.invoke(function, event.clone()).await {

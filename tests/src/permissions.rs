@@ -97,7 +97,80 @@ async fn everything() -> TestApp {
     let (status, answer) = app.delete_note(&path, Some("*")).await;
     assert_eq!(status, 204, "{answer}");
     change_profiles(&app, &id).await;
+    upload_files(&app).await;
     app
+}
+
+/// Uploads a file and tries another one; reads the list, the results and the rejected rows.
+async fn upload_files(app: &TestApp) {
+    let client = reqwest::Client::new();
+    let file = "no row\n";
+    for is_try in [false, true] {
+        let body = json!({"file_name": "a.ndjson", "type": "customer_record", "size": file.len(), "try": is_try});
+        let request = client
+            .post(app.url("/imports"))
+            .header("idempotency-key", format!("u-{is_try}"));
+        let (status, upload) = app.send(request.json(&body)).await;
+        assert_eq!(status, 201, "{upload}");
+        let put = client
+            .put(upload["upload"]["url"].as_str().expect("a URL"))
+            .header("if-none-match", "*");
+        let put = put.body(file).send().await.expect("S3 answers");
+        assert_eq!(put.status(), 200);
+        app.stack.wait_idle().await;
+        let path = format!("/imports/{}", upload["id"].as_str().expect("an id"));
+        let (_, import) = app.get(&path).await;
+        assert_eq!(import["rejected"], 1, "{import}");
+        let (status, rejects) = app.get(&format!("{path}/rejects")).await;
+        assert_eq!(status, 200, "{rejects}");
+    }
+    let (status, list) = app.get("/imports").await;
+    assert_eq!(status, 200, "{list}");
+}
+
+/// The role of imports reads and writes the list and the state of imports, and nothing of customers.
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_cannot_read_customers() {
+    let app = TestApp::with_jane().await;
+    let client = app.stack.dynamodb_client();
+    let credentials = Credentials::new("imports", "local", None, None, "test");
+    let config = client.config().to_builder();
+    let config = config.credentials_provider(credentials).build();
+    let client = aws_sdk_dynamodb::Client::from_conf(config);
+    let id = app.profile("jane@fake.com").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let key = |text: &str| AttributeValue::S(text.to_owned());
+    for (partition, expected) in [
+        ("config", None),
+        ("imports#2026-11", None),
+        (&id, Some("AccessDeniedException")),
+        ("erased#a", Some("AccessDeniedException")),
+    ] {
+        let get = client
+            .get_item()
+            .table_name(app.stack.table())
+            .key("PK", key(partition))
+            .key("SK", key("config"));
+        let error = get.send().await.err();
+        let code = error.as_ref().and_then(|error| error.code());
+        assert_eq!(code, expected, "{partition}");
+    }
+    for (partition, expected) in [
+        ("upload#x", None),
+        ("import#0a0febf994a72178", Some("AccessDeniedException")),
+        (&id, Some("AccessDeniedException")),
+    ] {
+        let put = client
+            .put_item()
+            .table_name(app.stack.table())
+            .item("PK", key(partition))
+            .item("SK", key("x"));
+        let error = put.send().await.err();
+        let code = error.as_ref().and_then(|error| error.code());
+        assert_eq!(code, expected, "{partition}");
+    }
 }
 
 /// Creates a profile of an erased customer, links it, and withdraws the decision.
@@ -141,7 +214,7 @@ async fn grants_only_used_permissions() {
         .iter()
         .map(|permission| permission.function.as_str())
         .collect();
-    assert_eq!(functions.len(), 6, "{functions:?}");
+    assert_eq!(functions.len(), 7, "{functions:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

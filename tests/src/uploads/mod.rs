@@ -119,6 +119,12 @@ async fn uploads_file() {
             .len(),
         26
     );
+    for line in app.stack.logs() {
+        assert!(
+            !line.contains("jane") && !line.contains("X-Amz-Signature"),
+            "{line}"
+        );
+    }
     // The repeated request still returns it.
     let again = created(&app, "k", &request()).await;
     assert_eq!(
