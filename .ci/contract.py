@@ -71,6 +71,15 @@ for number in range(DECISIONS):
 members = [identity["id"] for identity in ask("GET", f"/profiles/{profile_id}")["identities"]]
 links = ask("GET", f"/profiles/{profile_id}/links?limit=100")["items"]
 
+# An upload whose file has a rejected row, and one in parts.
+rows = b'{"link":{"email":"kim@example.com"},"first_name":"Kim"}\nno row\n'
+body = {"file_name": "contract.ndjson", "type": "customer_record", "source": "contract", "size": len(rows)}
+whole = ask("POST", "/imports", body, **{"idempotency-key": "contract-whole"})
+put = urllib.request.Request(whole["upload"]["url"], rows, whole["upload"]["headers"], method="PUT")
+urllib.request.urlopen(put).close()
+parts = ask("POST", "/imports", body | {"size": 100_000_001}, **{"idempotency-key": "contract-parts"})
+imports = [item["id"] for item in ask("GET", "/imports")["items"]]
+
 parameters = contract["components"]["parameters"]
 schemas = contract["components"]["schemas"]
 
@@ -87,11 +96,15 @@ give("eventId", [event["id"] for event in purchases])
 give("noteId", notes)
 give("linkId", [link["id"] for link in links])
 give("identityId", members[1:])
+for name, values in (("partsId", [parts["id"]]), ("wholeId", [whole["id"]])):
+    parameters[name] = dict(parameters["importId"])
+    give(name, values)
+give("importId", imports)
 give("ifMatch", ["*"])
 give("ifMatchLink", ["*", links[0]["etag"]])
 # Most requests change something.
 parameters["preview"]["example"] = False
-for key in ("changeKey", "idempotencyKey"):
+for key in ("changeKey", "idempotencyKey", "uploadKey"):
     # `.ci/contract-responses.py` replaces it.
     parameters[key]["example"] = "contract-key"
 del parameters["cursor"]
@@ -112,6 +125,11 @@ schemas["RecordId"]["pattern"] = rf"^\s{{0,2}}C[{letters} _#./+-]{{0,50}}[{lette
 schemas["Part"]["pattern"] = rf"^\s{{0,2}}[{letters}][{letters} _#./+-]{{0,50}}[{letters}]\s{{0,2}}$"
 schemas["SearchName"]["pattern"] = rf"^\s{{0,2}}Cx[{letters} .'-]{{0,50}}$"
 schemas["SearchOrder"]["pattern"] = rf"^\s{{0,2}}#?C[{letters} _#./+-]{{0,50}}[{letters}]\s{{0,2}}$"
+schemas["FileName"]["pattern"] = rf"^[{letters}][{letters} +._-]{{0,50}}[{letters}]$"
+schemas["ImportSource"]["pattern"] = r"^c[a-z0-9_-]{0,60}$"
+# Any other name may be that of a mapping.
+schemas["ImportType"] = {"anyOf": [{"enum": ["auto", "customer_record", "forget", "mixed", "purchase"]}, {"type": "string", "pattern": "^c[a-z0-9-]{0,60}$"}]}
+schemas["PartNumbers"]["properties"]["numbers"]["items"]["maximum"] = 2
 # Values that find a profile.
 hits = {
     "Email": [values["email"]["value"], ERASED],
@@ -127,6 +145,9 @@ for owner, field in ((schemas["NewLink"]["oneOf"][0], "identity"), (schemas["Pro
     owner["properties"][field] = mix(reference("Id"), members)
 
 contract.pop("security", None)
+# No schema expresses which tags S3 returned for which parts: a file without parts cannot be completed.
+for path, name in (("/imports/{id}/parts", "partsId"), ("/imports/{id}/complete", "wholeId")):
+    contract["paths"][path]["post"]["parameters"] = [{"$ref": f"#/components/parameters/{name}"}]
 for methods in contract["paths"].values():
     for operation in methods.values():
         # The local stack requires no token; API Gateway's authorizer does.

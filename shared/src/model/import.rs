@@ -197,9 +197,9 @@ mod tests {
         assert_eq!(key.at.milliseconds(), 0x0198_f1c2_8f6e);
         assert_eq!(
             key.to_string(),
-            "2025-08-28T20:20:52.078000Z#0198f1c2-8f6e-7b3a-9c1d-2e4f6a8b0c1d"
+            "2025-08-28T17:38:36.526000Z#0198f1c2-8f6e-7b3a-9c1d-2e4f6a8b0c1d"
         );
         assert_eq!(EntryKey::parse(&key.to_string()), Some(key));
-        assert_eq!(EntryKey::parse("2025-08-28T20:20:52.078000Z#"), None);
+        assert_eq!(EntryKey::parse("2025-08-28T17:38:36.526000Z#"), None);
     }
 }

@@ -11,7 +11,7 @@ mod urls;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::{app::TestApp, contract::Contract};
 
 /// Two records, of which the second one is rejected.
 const FILE: &str = "{\"link\":{\"email\":\"jane@fake.com\"},\"first_name\":\"Jane\"}\n{\"link\":{\"email\":\"x\"}}\n";
@@ -209,4 +209,70 @@ async fn lists_refused_files() {
         "{import}"
     );
     assert!(import["problem"]["detail"].is_string() && import.get("progress").is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matches_contract() {
+    let app = TestApp::start().await;
+    let contract = Contract::read();
+    let client = reqwest::Client::new();
+    let mut body = request();
+    for (key, is_try, bytes) in [
+        ("a", false, FILE.len()),
+        ("b", true, FILE.len()),
+        ("c", false, 100_000_001),
+    ] {
+        body["try"] = is_try.into();
+        body["size"] = bytes.into();
+        let post = client
+            .post(app.url("/imports"))
+            .header("idempotency-key", key);
+        let response = post.json(&body).send().await.unwrap();
+        let upload = contract.check(("POST", "/imports"), response).await;
+        let path = format!("/imports/{}", upload["id"].as_str().unwrap());
+        let parts = client
+            .post(app.url(&format!("{path}/parts")))
+            .json(&json!({"numbers": [1]}));
+        let parts = parts.send().await.unwrap();
+        contract.check(("POST", "/imports/{id}/parts"), parts).await;
+        if bytes == FILE.len() {
+            assert_eq!(sent(put(&upload["upload"]), FILE).await.0, 200);
+            app.stack.wait_idle().await;
+        }
+        let import = client.get(app.url(&path)).send().await.unwrap();
+        contract.check(("GET", "/imports/{id}"), import).await;
+        let rejects = client
+            .get(app.url(&format!("{path}/rejects")))
+            .send()
+            .await
+            .unwrap();
+        contract
+            .check(("GET", "/imports/{id}/rejects"), rejects)
+            .await;
+        let complete = client.post(app.url(&format!("{path}/complete")));
+        let tags = json!({"parts": [{"number": 1, "etag": "x"}]});
+        let complete = complete.json(&tags).send().await.unwrap();
+        contract
+            .check(("POST", "/imports/{id}/complete"), complete)
+            .await;
+    }
+    // Every field of an outcome: a refused file, and one that erases.
+    app.import("drop/nothing/a.ndjson", FILE).await;
+    let forget = r#"{"link":{"email":"jane@fake.com"}}"#;
+    app.import("drop/forget/crm/a.ndjson", forget).await;
+    app.import(
+        "drop/customer_record/crm/a.csv",
+        "link.email,unknown,first_name\na@b.co,1,Ann\na@b.co,1,Bea\n",
+    )
+    .await;
+    let page = client.get(app.url("/imports")).send().await.unwrap();
+    let page = contract.check(("GET", "/imports"), page).await;
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), 6, "{page}");
+    assert!(
+        items[1]["erased"]["identities"] == 1 && items[0]["warnings"].is_array(),
+        "{page}"
+    );
+    let missing = client.get(app.url("/imports/x")).send().await.unwrap();
+    contract.check(("GET", "/imports/{id}"), missing).await;
 }
