@@ -270,7 +270,7 @@ async fn matches_contract() {
     let items = page["items"].as_array().unwrap();
     assert_eq!(items.len(), 6, "{page}");
     assert!(
-        items[1]["erased"]["identities"] == 1 && items[0]["warnings"].is_array(),
+        items[1]["erased"]["records"] == 1 && items[0]["warnings"].is_array(),
         "{page}"
     );
     let missing = client.get(app.url("/imports/x")).send().await.unwrap();
