@@ -97,7 +97,10 @@ fn objects(items: &ImportItems, import: Option<ImportId>) -> Vec<(Position, Stri
         || format!("{}-{}", text("etag"), text("sequencer")),
         str::to_owned,
     );
-    let keys = ReportKeys::new(text("key"), &version, import);
+    let keys = match plan.get("operation") {
+        Some(_) => ReportKeys::of_operation(import),
+        None => ReportKeys::new(text("key"), &version, import),
+    };
     let mut ranges: Vec<&(usize, Map)> = items.ranges.iter().collect();
     ranges.sort_by_key(|(range, _)| *range);
     let objects = ranges.into_iter().flat_map(|(range, progress)| {

@@ -71,6 +71,30 @@ impl Counts {
     }
 }
 
+counters! {
+    /// The verdicts on rows of a revert: `read = deleted + replaced_since + not_found + skipped_erasures + rejected`. The rows of a
+    /// replay are in [`Counts`], except its erasures.
+    Removed {
+        /// Rows of which at least one item was deleted.
+        deleted,
+        /// Rows of whose items another import has stored newer versions.
+        replaced_since,
+        /// Rows whose items are not stored: they were erased or suppressed, or a later row of the file replaced them.
+        not_found,
+        /// Forget rows. An erasure is neither taken back nor repeated.
+        skipped_erasures,
+        /// Rows of products. Every source writes the same products.
+        products,
+    }
+}
+
+impl Removed {
+    /// Returns the number of rows with a verdict.
+    pub(crate) const fn accounted(&self) -> u64 {
+        self.deleted + self.replaced_since + self.not_found + self.skipped_erasures
+    }
+}
+
 /// Serializes [`Erased`] beside other fields: each counter that is not 0, under `erased_` and its name.
 pub(crate) mod prefixed {
     use serde::{Deserialize, Deserializer, Serializer, de, ser};

@@ -81,6 +81,12 @@ kinds! {
     TOO_MANY_LINKS = CONFLICT, "too-many-links", "Too many identity links";
     /// The upload accepts no parts: it has none, or its time is over.
     UPLOAD_CLOSED = CONFLICT, "upload-closed", "Upload closed";
+    /// The import, or a revert or replay of it, is running.
+    IMPORT_RUNNING = CONFLICT, "import-running", "Import running";
+    /// The import was already taken back.
+    IMPORT_REVERTED = CONFLICT, "import-reverted", "Import taken back";
+    /// No row of the file was read, or the import is itself a revert or a replay.
+    IMPORT_UNREAD = CONFLICT, "import-unread", "Nothing to take back or repeat";
     /// The response is too large to be sent.
     RESPONSE_TOO_LARGE = BAD_REQUEST, "response-too-large", "Response too large";
     /// The content type of the body is not JSON.

@@ -365,6 +365,11 @@ pub fn month(at: Instant) -> String {
     at.fixed()[..7].to_owned()
 }
 
+/// Returns the S3 key of the manifest of a byte range of an import, from an offset on.
+pub fn manifest(import: ImportId, range: usize, offset: u64) -> String {
+    format!("work/{import}/{range}-{offset}.json")
+}
+
 /// Returns the sort key of a range of an import.
 pub fn range(number: usize) -> String {
     format!("range#{number}")

@@ -15,6 +15,7 @@ pub mod import;
 pub mod item;
 pub mod json;
 pub mod keys;
+pub mod operation;
 pub mod report_key;
 pub mod time;
 pub mod value;

@@ -27,6 +27,11 @@ impl ReportKeys {
         Self(key.to_owned())
     }
 
+    /// Returns the keys of an operation on an import.
+    pub fn of_operation(id: ImportId) -> Self {
+        Self(id.to_string())
+    }
+
     /// Returns the key of the report.
     pub fn report(&self) -> String {
         format!("reports/{}.json", self.0)

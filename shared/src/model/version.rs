@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// The size of a version in bytes: 5 of epoch seconds, 12 of the sequencer, 8 of the import's id, 6 of the offset.
 pub const VERSION_BYTES: usize = 31;
 const SEQUENCER_BYTES: usize = 12;
@@ -41,6 +43,20 @@ impl std::str::FromStr for ImportId {
 impl fmt::Display for ImportId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl Serialize for ImportId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImportId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let invalid = |()| de::Error::custom("expected 16 lowercase hexadecimal digits");
+        text.parse().map_err(invalid)
     }
 }
 

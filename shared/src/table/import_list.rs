@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 
-use super::{Consistency, Row, Table, TableError, attribute, failure, imports};
+use super::{Consistency, MAX_GET, Row, Table, TableError, attribute, failure, imports};
 use crate::model::{
     import::{Entry, EntryKey},
     keys,
@@ -150,6 +150,47 @@ impl Table {
             entries: entries.collect(),
             last,
         })
+    }
+
+    /// Reads all entries of a month (`2026-11`), consistently.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn entries_of_month(&self, month: &str) -> Result<Vec<Entry>, TableError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::imports(month)))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut entries = Vec::new();
+        while let Some(row) = pages.next().await {
+            entries.extend(entry_of(row.map_err(failure)?));
+        }
+        Ok(entries)
+    }
+
+    /// Reads the plans of imports, consistently, at most 100 imports per request. Imports without a plan are left out.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn plans(&self, imports: &[ImportId]) -> Result<Vec<(ImportId, Map)>, TableError> {
+        let mut plans = Vec::new();
+        for chunk in imports.chunks(MAX_GET) {
+            let keys = chunk
+                .iter()
+                .map(|import| attribute::key(&keys::import(*import), keys::IMPORT));
+            let (rows, _) = self.get_all(keys.collect(), Consistency::Strong).await?;
+            let found = rows.into_iter().filter_map(attribute::partition_and_data);
+            plans.extend(
+                found.filter_map(|(partition, plan)| Some((keys::parse_import(&partition)?, plan))),
+            );
+        }
+        Ok(plans)
     }
 
     /// Reads the outcomes of at most 100 imports. Imports without one are left out.

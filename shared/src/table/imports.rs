@@ -246,7 +246,8 @@ impl Table {
     }
 }
 
-fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: Option<i64>) -> Row {
+/// Builds an item of an import.
+pub(super) fn import_row(import: ImportId, sort: &str, data: &Map, expires_at: Option<i64>) -> Row {
     state_row(
         attribute::key(&keys::import(import), sort),
         data,

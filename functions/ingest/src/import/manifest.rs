@@ -4,7 +4,7 @@
 //! notification. That invocation deletes the manifest when its work is done.
 
 use aws_sdk_s3::{Client, error::ProvideErrorMetadata as _, primitives::ByteStream};
-use shared::model::version::ImportId;
+use shared::model::{keys, version::ImportId};
 
 use crate::{IngestError, import::plan::Plan};
 
@@ -28,10 +28,7 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Returns the key: `work/{import}/{range}-{offset}.json`.
     pub(crate) fn key(&self) -> String {
-        format!(
-            "{PREFIX}{}/{}-{}.json",
-            self.import, self.range, self.offset
-        )
+        keys::manifest(self.import, self.range, self.offset)
     }
 
     /// Parses a key. Returns `None` if it is not the key of a manifest.
@@ -55,6 +52,7 @@ impl Manifest {
         let body = serde_json::json!({
             "form": FORM,
             "import": self.import.to_string(),
+            "operation": plan.kind(),
             "key": plan.object.key,
             "version_id": plan.object.version_id,
             "range": self.range,

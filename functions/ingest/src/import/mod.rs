@@ -2,12 +2,14 @@
 //! bucket, after one or more invocations.
 
 pub(crate) mod account;
+pub(crate) mod candidates;
 pub(crate) mod choice;
 pub(crate) mod drop_key;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod manifest;
 pub(crate) mod mappings;
+pub(crate) mod operation;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod range;

@@ -6,7 +6,7 @@ use crate::{
         drop_key::{DEFAULT_SOURCE, DropKey, Folder},
         plan::{Plan, Progress, Recognized},
     },
-    report::{MappingUsed, Report, Status, keys_of},
+    report::{MappingUsed, Report, Status},
     rows::{Warning, WarningCode},
     source::notification::ObjectVersion,
 };
@@ -55,7 +55,7 @@ fn planned(plan: &Plan) -> Report {
 /// Builds the report of an import from the progress of its ranges, in range order.
 pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
     let mut report = planned(plan);
-    let keys = keys_of(&plan.object);
+    let keys = plan.report_keys();
     let mut unread_bytes = 0;
     for (number, range) in ranges.iter().enumerate() {
         if range.end.is_some() {

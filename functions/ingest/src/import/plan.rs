@@ -3,22 +3,27 @@
 //! The first invocation fixes the plan once. This module is pure: `table` stores plans and progress as maps.
 
 use serde::{Deserialize, Serialize};
-use shared::model::{
-    closure::ExcludedLinks,
-    time::Instant,
-    value::{self, Map},
-    version::{ImportId, Version},
+use shared::{
+    model::{
+        closure::ExcludedLinks,
+        operation::{Operation, OperationKind, Reverted},
+        report_key::ReportKeys,
+        time::Instant,
+        value::{self, Map},
+        version::{ImportId, Version},
+    },
+    table::{Before, ImportItems},
 };
 
 use crate::{
     IngestError,
-    counts::{self, Counts, Erased},
+    counts::{self, Counts, Erased, Removed},
     erasure::PlanFacts,
     import::{
         drop_key::{DEFAULT_SOURCE, DropKey},
         mappings::PlannedMapping,
     },
-    report::{Status, tally::Tally},
+    report::{Status, keys_of, tally::Tally},
     rows::{Encoding, Format, Layout, Warning, WarningCode},
     source::{FileError, FileErrorKind, notification::ObjectVersion},
 };
@@ -70,6 +75,15 @@ pub(crate) struct Plan {
     /// The record types that the author of the upload may not import.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) denied: Vec<String>,
+    /// The revert or replay that this is the plan of; `None` if it is that of a dropped file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) operation: Option<Operation>,
+    /// The mark of an import that was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reverted: Option<Reverted>,
+    /// The last revert or replay of the import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_operation: Option<ImportId>,
 }
 
 /// What the rows of a file in `drop/auto/` are.
@@ -129,6 +143,9 @@ pub(crate) struct Progress {
     pub(crate) rejects: Vec<String>,
     #[serde(flatten, with = "counts::prefixed")]
     pub(crate) erased: Erased,
+    /// What a revert did, and what a replay skipped.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub(crate) removed: Removed,
     /// Links that erasures of whole profiles did not follow.
     #[serde(rename = "excluded_links", skip_serializing_if = "Vec::is_empty")]
     pub(crate) excluded: Vec<ExcludedLinks>,
@@ -143,6 +160,10 @@ pub(crate) struct Progress {
 )]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn is_empty(removed: &Removed) -> bool {
+    *removed == Removed::default()
 }
 
 /// Why a range ended early.
@@ -212,9 +233,28 @@ pub(crate) fn starts(size: u64, chunk_bytes: u64, content: Content) -> Vec<u64> 
 }
 
 impl Plan {
-    /// Returns the ID of the import.
+    /// Returns the ID under which the plan is stored: that of the import, or of the operation on it.
+    pub(crate) fn id(&self) -> ImportId {
+        self.operation
+            .map_or_else(|| self.object.import(), |operation| operation.id)
+    }
+
+    /// Returns the ID of the import, which the versions of its items contain. Operations do not change it.
     pub(crate) fn import(&self) -> ImportId {
         self.object.import()
+    }
+
+    /// Returns what the operation does; `None` if this is the plan of a dropped file.
+    pub(crate) fn kind(&self) -> Option<OperationKind> {
+        self.operation.map(|operation| operation.kind)
+    }
+
+    /// Returns the keys of the report and the rejects.
+    pub(crate) fn report_keys(&self) -> ReportKeys {
+        match self.operation {
+            Some(operation) => ReportKeys::of_operation(operation.id),
+            None => keys_of(&self.object),
+        }
     }
 
     /// Returns the facts about the plan that erasure needs.
@@ -319,6 +359,36 @@ impl Progress {
         }
     }
 
+    /// Returns the progress of a range, stored or at its start; `None` if the plan has no such range.
+    pub(crate) fn of(
+        plan: &Plan,
+        items: &ImportItems,
+        number: usize,
+    ) -> Result<Option<Self>, IngestError> {
+        let Some(range) = plan.range(number) else {
+            return Ok(None);
+        };
+        Ok(Some(match stored(items, number) {
+            Some(map) => Self::from_map(map)?,
+            None => Self::at_start(plan, range),
+        }))
+    }
+
+    /// Returns the progress of each range, in range order.
+    pub(crate) fn all(plan: &Plan, items: &ImportItems) -> Result<Vec<Self>, IngestError> {
+        (0..plan.starts.len())
+            .filter_map(|number| Self::of(plan, items, number).transpose())
+            .collect()
+    }
+
+    /// Returns the condition under which other progress of the range replaces this one, which was read with `items`.
+    pub(crate) fn before(&self, items: &ImportItems, number: usize) -> Before {
+        match stored(items, number) {
+            Some(_) => Before::Stored(self.offset),
+            None => Before::NotBegun(self.offset),
+        }
+    }
+
     /// Returns the map that the table stores. `lost` marks progress that another invocation may replace.
     pub(crate) fn to_map(&self) -> Result<Map, IngestError> {
         let mut map = value::to_map(self)?;
@@ -332,6 +402,13 @@ impl Progress {
     pub(crate) fn from_map(map: &Map) -> Result<Self, IngestError> {
         Ok(value::from_map(map)?)
     }
+}
+
+/// Returns the stored progress of a range, if it was begun.
+pub(crate) fn stored(items: &ImportItems, number: usize) -> Option<&Map> {
+    let mut ranges = items.ranges.iter();
+    let (_, map) = ranges.find(|(range, _)| *range == number)?;
+    Some(map)
 }
 
 #[cfg(test)]
@@ -430,6 +507,9 @@ mod tests {
             mapping: None,
             recognized: None,
             denied: Vec::new(),
+            operation: None,
+            reverted: None,
+            last_operation: None,
         }
     }
 
@@ -464,6 +544,7 @@ mod tests {
                 note_requests: 2,
                 ..Erased::default()
             },
+            removed: Removed::default(),
             excluded: vec![ExcludedLinks {
                 identity: "a".repeat(26).parse().unwrap(),
                 source: "crm".into(),
@@ -567,6 +648,7 @@ mod tests {
             let progress = Progress {
                 offset, line, done, hops, requests, consumed, rejects, mapped_rows: read / 2, skipped: consumed / 2, last_row: None, tally: Tally::default(),
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
+                removed: Removed { deleted: read, products: written, ..Removed::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],
                 counts: Counts { read, written, rejected, ..Counts::default() },
                 capacity_units: units,

@@ -2,10 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use shared::model::{
-    import::{MIN_STATE_DAYS, expiry_after},
-    value::Map,
-    version::Version,
+use shared::{
+    model::{
+        import::{MIN_STATE_DAYS, expiry_after},
+        keys,
+        operation::OperationKind,
+        value::Map,
+        version::Version,
+    },
+    table::Write,
 };
 
 use crate::{
@@ -20,10 +25,11 @@ use crate::{
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
     report::rejects::Rejects,
-    rows::{Row, RowError, Rows, Start},
+    rows::{Row, RowError, Rows, Start, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
+    store::remove::{Removal, Remover},
     store::write::{RowVerdict, Writer},
 };
 
@@ -54,6 +60,8 @@ pub(crate) struct Run<'a> {
     version: Version,
     context: Context<'a>,
     writer: Writer<'a>,
+    /// Removes the items of rows instead of writing them, if the import is taken back.
+    remover: Option<Remover<'a>>,
     rejects: Rejects<'a>,
     preceding: Preceding,
     logged_at: Instant,
@@ -64,9 +72,20 @@ impl<'a> Run<'a> {
     /// Prepares the import of a range. `erasures` must be at least as new as the plan.
     pub(crate) fn new(app: &'a App, work: Work<'a>, erasures: Erasures) -> Self {
         let Work { plan, drop, .. } = work;
+        let removal = match plan.kind() {
+            None | Some(OperationKind::Replay) => None,
+            Some(OperationKind::Revert) => Some(Removal::Delete),
+            Some(OperationKind::Preview) => Some(Removal::Count),
+        };
+        // What an erasure keeps out now may have been stored before.
+        let erasures = match removal {
+            Some(_) => Erasures::default(),
+            None => erasures,
+        };
         Self {
             app,
             version: plan.version(),
+            remover: removal.map(|removal| Remover::new(&app.table, removal)),
             context: Context {
                 key: &app.key,
                 identifiers: app.identifiers,
@@ -80,7 +99,8 @@ impl<'a> Run<'a> {
             writer: Writer::new(&app.table, plan.import()),
             rejects: Rejects::new(
                 &app.s3,
-                &plan.object,
+                &plan.object.bucket,
+                plan.report_keys(),
                 work.range.number,
                 work.reading.is_mapped().then(|| plan.source(drop)),
             ),
@@ -106,11 +126,12 @@ impl<'a> Run<'a> {
             Err(ReadError::Ingest(error)) => return Err(error),
             Err(ReadError::File(error)) => self.end(Status::Rejected, error),
         }
-        self.writer.finish().await?;
-        self.account(&rows).await?;
+        self.finish(&rows).await?;
         // This invocation, or one that died, may have stored items of identities that were erased since the import was planned.
-        let (planned, known) = (self.work.plan.planned(), &self.context.erasures);
-        erasure::catch_up(self.app, planned, known, &mut self.work.progress.erased).await?;
+        if self.remover.is_none() {
+            let (planned, known) = (self.work.plan.planned(), &self.context.erasures);
+            erasure::catch_up(self.app, planned, known, &mut self.work.progress.erased).await?;
+        }
         self.rejects.put().await?;
         self.work.progress.rejects.append(&mut self.rejects.names);
         self.work.progress.last_row = self.preceding.to_text();
@@ -118,6 +139,18 @@ impl<'a> Run<'a> {
         self.work.progress.capacity_units += self.writer.capacity_units;
         self.work.progress.hops += 1;
         Ok(self.work.progress)
+    }
+
+    /// Waits until all rows are written or removed, and counts them.
+    async fn finish(&mut self, rows: &Rows) -> Result<(), IngestError> {
+        let progress = &mut self.work.progress;
+        if let Some(remover) = &mut self.remover {
+            remover.finish().await?;
+            progress.requests += remover.requests;
+            progress.capacity_units += remover.capacity_units;
+        }
+        self.writer.finish().await?;
+        self.account(rows).await
     }
 
     /// Reads rows until the range is done or the deadline passes, and writes them. Opens the object at byte `from` unless `source`
@@ -293,6 +326,9 @@ impl<'a> Run<'a> {
     ) -> Result<bool, IngestError> {
         match mapped {
             Ok(MappedRecord {
+                forget: Some(_), ..
+            }) if self.work.plan.operation.is_some() => self.skip_erasure(&row),
+            Ok(MappedRecord {
                 forget: Some(forget),
                 ..
             }) => {
@@ -300,14 +336,47 @@ impl<'a> Run<'a> {
                     return Ok(false);
                 }
             }
-            Ok(mapped) => {
-                self.counting(rows).accept(&row, &mapped);
-                self.write(row.clone(), mapped).await?;
-            }
+            Ok(mapped) => self.accept(rows, row.clone(), mapped).await?,
             Err(rejection) => self.reject(rows, &row, &rejection).await?,
         }
         self.work.progress.counts.read += row.rows;
         Ok(true)
+    }
+
+    /// Counts a record, and writes or removes its items.
+    async fn accept(
+        &mut self,
+        rows: &Rows,
+        row: Row,
+        mapped: MappedRecord,
+    ) -> Result<(), IngestError> {
+        if self.remover.is_some() {
+            return self.remove(&row, &mapped).await;
+        }
+        self.counting(rows).accept(&row, &mapped);
+        self.write(row, mapped).await
+    }
+
+    /// Passes the items of a row to the remover.
+    async fn remove(&mut self, row: &Row, mapped: &MappedRecord) -> Result<(), IngestError> {
+        let Some(remover) = &mut self.remover else {
+            return Ok(());
+        };
+        let is_product = |write: &Write| write.key().1 == keys::PRODUCT;
+        if mapped.writes.first().is_some_and(is_product) {
+            self.work.progress.removed.products += row.count();
+        }
+        Ok(remover.add(row, mapped).await?)
+    }
+
+    /// Counts a forget row that a revert or a replay skips. What it erased stays erased: its markers are kept, so a replay has
+    /// nothing to repeat.
+    fn skip_erasure(&mut self, row: &Row) {
+        let place = self.work.progress.place(row);
+        let progress = &mut self.work.progress;
+        progress.removed.skipped_erasures += row.count();
+        let warning = Warning::whole(WarningCode::SkippedErasure);
+        progress.tally.warn(&warning, Some(place));
     }
 
     /// Imports the records that a mapping made of a row. Counts records instead of rows.
@@ -338,14 +407,12 @@ impl<'a> Run<'a> {
                 ..row.clone()
             };
             match mapped {
+                Ok(left) if self.remover.is_some() => self.remove(&row, &left).await?,
                 Ok(left) if replaced.contains(&number) => {
                     self.counting(rows).replace(&row);
                     self.write_rest(row, left).await?;
                 }
-                Ok(mapped) => {
-                    self.counting(rows).accept(&row, &mapped);
-                    self.write(row, mapped).await?;
-                }
+                Ok(mapped) => self.accept(rows, row, mapped).await?,
                 Err(rejection) => self.reject(rows, &row, &rejection).await?,
             }
         }
@@ -420,6 +487,10 @@ impl<'a> Run<'a> {
 
     /// Counts the verdicts received since the last call, and adds rejected rows to the rejects.
     async fn account(&mut self, rows: &Rows) -> Result<(), IngestError> {
+        if let Some(remover) = &mut self.remover {
+            let removed = remover.take_removed();
+            self.work.progress.removed.add(&removed);
+        }
         for verdict in self.writer.take_verdicts() {
             match verdict {
                 RowVerdict::Written(row) => self.work.progress.counts.written += row.count(),
@@ -437,6 +508,11 @@ impl<'a> Run<'a> {
         row: &Row,
         rejection: &Rejection,
     ) -> Result<(), IngestError> {
+        if self.remover.is_some() {
+            // The import has reported it.
+            self.work.progress.counts.rejected += row.count();
+            return Ok(());
+        }
         self.work.progress.reject(row, rejection);
         let line = self.work.progress.place(row).line;
         // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
@@ -454,7 +530,7 @@ impl<'a> Run<'a> {
         }
         self.logged_at = Instant::now();
         tracing::info!(
-            import = %self.work.plan.import(),
+            import = %self.work.plan.id(),
             version_id = self.work.plan.object.version_id,
             range = self.work.range.number,
             read = self.work.progress.counts.read,
@@ -482,8 +558,8 @@ impl<'a> Run<'a> {
         // Rows are read before they are written. What is read is reduced by the share of rows without a verdict.
         let read = progress.counts.read.max(1);
         let reduced = |number: u64| {
-            let reduced =
-                u128::from(number) * u128::from(progress.counts.accounted()) / u128::from(read);
+            let accounted = progress.counts.accounted() + progress.removed.accounted();
+            let reduced = u128::from(number) * u128::from(accounted) / u128::from(read);
             u64::try_from(reduced).unwrap_or(number)
         };
         let mut live = Map::new();
@@ -493,7 +569,7 @@ impl<'a> Run<'a> {
         let put = self
             .app
             .table
-            .put_live(plan.import(), range.number, &live, self.app.expiry());
+            .put_live(plan.id(), range.number, &live, self.app.expiry());
         let _ = tokio::time::timeout(LIVE_TIMEOUT, put).await;
     }
 

@@ -3,7 +3,11 @@
 //! ADR 6 explains why every interleaving of invocations, and the death of any of them, has the same result.
 
 use shared::{
-    model::{time::Instant, value::Map, version::ImportId},
+    model::{
+        operation::{Operation, OperationKind},
+        time::Instant,
+        version::ImportId,
+    },
     table::{Before, Checkpoint, Existing, ImportItems},
 };
 
@@ -17,6 +21,7 @@ use crate::{
     import::inspect::{Inspected, inspect},
     import::list,
     import::manifest::{self, Manifest},
+    import::operation,
     import::outcome,
     import::plan::{self, Content, EarlyEnd, Plan, Progress},
     import::range::{Run, Work},
@@ -119,6 +124,9 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         mapping: decided.mapping,
         recognized: decided.recognized,
         denied,
+        operation: None,
+        reverted: None,
+        last_operation: None,
     };
     plan.new_among = app.new_among(plan.source(&drop)).await?;
     if !app
@@ -262,7 +270,10 @@ async fn resume(
     let items = app.table.import(manifest.import).await?;
     if let Some(plan) = &items.plan {
         let plan = Plan::from_map(plan)?;
-        let progress = progress_of(&plan, &items, manifest.range)?;
+        if plan.operation.is_some() && manifest.range == 0 && plan::stored(&items, 0).is_none() {
+            begin_operation(app, &plan, &items).await?;
+        }
+        let progress = Progress::of(&plan, &items, manifest.range)?;
         if progress.is_some_and(|progress| !progress.done && progress.offset == manifest.offset) {
             continue_range(app, object, manifest.import, manifest.range, deadline).await?;
         } else {
@@ -271,6 +282,20 @@ async fn resume(
         }
     }
     manifest.delete(&app.s3, &object.bucket).await
+}
+
+/// Begins an operation: from now on, no other invocation changes the progress of an import that is taken back. Puts the manifests
+/// of all ranges but the first.
+async fn begin_operation(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
+    if let Some(Operation {
+        kind: OperationKind::Revert,
+        of,
+        ..
+    }) = plan.operation
+    {
+        operation::close(app, of).await?;
+    }
+    enqueue_ranges(app, plan, items).await
 }
 
 /// Continues a range from its stored progress.
@@ -290,9 +315,12 @@ async fn continue_range(
     };
     let plan = Plan::from_map(plan)?;
     let is_drop = !object.key.starts_with(manifest::PREFIX);
-    let Some(progress) = progress_of(&plan, &items, number)? else {
+    let Some(progress) = Progress::of(&plan, &items, number)? else {
         return Ok(());
     };
+    if !operation::is_in_force(app, &plan).await? {
+        return Ok(());
+    }
     if is_drop {
         enqueue_ranges(app, &plan, &items).await?;
         if progress.offset > 0 || progress.done {
@@ -310,10 +338,7 @@ async fn continue_range(
         .await?
         + u64::from(is_drop);
     warn_last_attempt(app, import, number, attempts);
-    let before = match stored_progress(&items, number) {
-        Some(_) => Before::Stored(progress.offset),
-        None => Before::NotBegun(progress.offset),
-    };
+    let before = progress.before(&items, number);
     let Some(range) = plan.range(number) else {
         return Ok(());
     };
@@ -374,56 +399,72 @@ async fn import_range<'a>(
         data: &progress.to_map()?,
         expires_at: app.expiry(),
     };
-    let is_saved = app.table.checkpoint(plan.import(), checkpoint).await?;
-    if is_saved && progress.done && plan.starts.len() == 1 {
+    let is_saved = app.table.checkpoint(plan.id(), checkpoint).await?;
+    // An operation may have been replaced by another one meanwhile, which reading the plans shows.
+    if is_saved && progress.done && plan.starts.len() == 1 && plan.operation.is_none() {
         return report(app, plan, &[progress]).await;
     }
-    let items = app.table.import(plan.import()).await?;
+    let items = app.table.import(plan.id()).await?;
     finish_range(app, plan, &items, number).await
 }
 
 /// Deletes items of identities that were erased since the import was planned. Another invocation for the same range may have
 /// stored them before it died.
 async fn purge(app: &App, plan: &Plan) -> Result<(), IngestError> {
+    if matches!(
+        plan.kind(),
+        Some(OperationKind::Revert | OperationKind::Preview)
+    ) {
+        return Ok(());
+    }
     let (known, mut erased) = (Erasures::default(), Erased::default());
     erasure::catch_up(app, plan.planned(), &known, &mut erased).await
 }
 
-/// Schedules the rest of a range: puts its next manifest or, if all ranges are done, the report.
+/// Schedules the rest of a range: puts its next manifest or, if all ranges are done, the report. `items` must have been read after the
+/// last write of this invocation.
 async fn finish_range(
     app: &App,
     plan: &Plan,
     items: &ImportItems,
     number: usize,
 ) -> Result<(), IngestError> {
-    let Some(progress) = progress_of(plan, items, number)? else {
+    let stored = items.plan.as_ref().map(Plan::from_map).transpose()?;
+    let plan = stored.as_ref().unwrap_or(plan);
+    if !operation::is_in_force(app, plan).await? {
+        return Ok(());
+    }
+    let Some(progress) = Progress::of(plan, items, number)? else {
         return Ok(());
     };
     if !progress.done {
         let manifest = Manifest {
-            import: plan.import(),
+            import: plan.id(),
             range: number,
             offset: progress.offset,
         };
         return manifest.put(&app.s3, plan).await;
     }
-    let ranges = all_progress(plan, items)?;
+    let ranges = Progress::all(plan, items)?;
     if ranges.iter().all(|range| range.done) {
-        report(app, plan, &ranges).await?;
+        match plan.operation {
+            Some(own) => operation::finish(app, plan, own, &ranges).await?,
+            None => report(app, plan, &ranges).await?,
+        }
     }
     Ok(())
 }
 
 /// Puts a manifest for every unfinished range except the first.
 async fn enqueue_ranges(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
-    let left = all_progress(plan, items)?
+    let left = Progress::all(plan, items)?
         .into_iter()
         .enumerate()
         .skip(1)
         .filter(|(_, range)| !range.done);
     let manifests = left.map(|(range, progress)| async move {
         let manifest = Manifest {
-            import: plan.import(),
+            import: plan.id(),
             range,
             offset: progress.offset,
         };
@@ -451,7 +492,7 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
             .await?;
         is_first |= report.put(&app.s3, &plan.object).await?;
         let current = if reported.iter().any(Progress::is_lost) {
-            all_progress(plan, &app.table.import(plan.import()).await?)?
+            Progress::all(plan, &app.table.import(plan.id()).await?)?
         } else {
             reported.clone()
         };
@@ -463,33 +504,4 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
         }
         reported = current;
     }
-}
-
-/// Returns the progress of each range, in range order.
-fn all_progress(plan: &Plan, items: &ImportItems) -> Result<Vec<Progress>, IngestError> {
-    (0..plan.starts.len())
-        .filter_map(|number| progress_of(plan, items, number).transpose())
-        .collect()
-}
-
-/// Returns the progress of a range, stored or at its start; `None` if the plan has no such range.
-fn progress_of(
-    plan: &Plan,
-    items: &ImportItems,
-    number: usize,
-) -> Result<Option<Progress>, IngestError> {
-    let Some(range) = plan.range(number) else {
-        return Ok(None);
-    };
-    Ok(Some(match stored_progress(items, number) {
-        Some(map) => Progress::from_map(map)?,
-        None => Progress::at_start(plan, range),
-    }))
-}
-
-/// Returns the stored progress of a range, if it was begun.
-fn stored_progress(items: &ImportItems, number: usize) -> Option<&Map> {
-    let mut ranges = items.ranges.iter();
-    let (_, map) = ranges.find(|(range, _)| *range == number)?;
-    Some(map)
 }

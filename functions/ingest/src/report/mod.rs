@@ -316,7 +316,7 @@ impl Report {
             .body(ByteStream::from(body)))
     }
 
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         let Counts {
             read,
             written,

@@ -8,12 +8,10 @@ use shared::model::{identifier::Notation, report_key::ReportKeys, value::Map};
 
 use crate::{
     IngestError,
-    report::keys_of,
     rows::{
         CSV_NOTATION, Fields, FramingError, MAX_REJECT_BYTES, MAX_ROW_BYTES, Row, RowError,
         RowErrorCode, Warning, WarningCode,
     },
-    source::notification::ObjectVersion,
 };
 
 /// The approximate size of a rejects object, in bytes.
@@ -145,17 +143,18 @@ pub(crate) struct Rejects<'a> {
 }
 
 impl<'a> Rejects<'a> {
-    /// Creates the rejects of a byte range. `source` is that of records that mappings made: `drop/auto/` cannot know it from the key.
+    /// Creates the rejects of a byte range, under these keys of a bucket. `source` is that of records that mappings made: `drop/auto/` cannot know it from the key.
     pub(crate) fn new(
         client: &'a Client,
-        object: &'a ObjectVersion,
+        bucket: &'a str,
+        keys: ReportKeys,
         range: usize,
         source: Option<&'a str>,
     ) -> Self {
         Self {
             client,
-            bucket: &object.bucket,
-            keys: keys_of(object),
+            bucket,
+            keys,
             range,
             source,
             waiting: Vec::new(),

@@ -39,6 +39,8 @@ named! {
         RoundedAmount = "rounded_amount",
         /// A card number was masked.
         MaskedCard = "masked_card",
+        /// A revert or a replay skipped a forget row.
+        SkippedErasure = "skipped_erasure",
         /// Only the beginning of the file was tried.
         PartTried = "part_tried",
     }

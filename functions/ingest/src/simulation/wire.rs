@@ -160,35 +160,18 @@ pub(super) fn database() -> Database {
 
 /// Returns all items of customers.
 pub(super) fn items(database: &Database) -> BTreeMap<String, Value> {
-    all_items(database)
-        .into_iter()
-        .filter(|(key, _)| !key.starts_with("\"import") && !key.starts_with("\"config"))
-        .collect()
-}
-
-/// Returns all items by their keys.
-fn all_items(database: &Database) -> Vec<(String, Value)> {
     let scan = serde_json::from_value(json!({"TableName": TABLE})).unwrap();
     let scan = serde_json::to_value(database.scan(scan).unwrap()).unwrap();
     let items = scan["Items"].as_array().unwrap().iter();
-    let with_key = items.map(|item| {
-        (
-            format!("{} {}", item["PK"]["S"], item["SK"]["S"]),
-            item.clone(),
-        )
-    });
-    with_key.collect()
-}
-
-/// Returns the only entry of the list of imports and the only outcome.
-pub(super) fn entry_and_outcome(database: &Database) -> [Value; 2] {
-    let items = all_items(database);
-    ["\"imports#", "\"outcome\""].map(|part| {
-        let mut found = items.iter().filter(|(key, _)| key.contains(part));
-        let (_, item) = found.next().expect(part);
-        assert_eq!(found.next(), None, "{part}");
-        item["data"]["M"].clone()
-    })
+    items
+        .map(|item| {
+            (
+                format!("{} {}", item["PK"]["S"], item["SK"]["S"]),
+                item.clone(),
+            )
+        })
+        .filter(|(key, _)| !key.starts_with("\"import") && !key.starts_with("\"config"))
+        .collect()
 }
 
 /// Returns how many items a request tries to insert.

@@ -30,6 +30,8 @@ named! {
         TooManyHops = "/problems/too-many-hops",
         ObjectGone = "/problems/object-gone",
         ObjectSuperseded = "/problems/object-superseded",
+        RevertedEarly = "/problems/reverted-early",
+        OperationSuperseded = "/problems/operation-superseded",
     }
 }
 

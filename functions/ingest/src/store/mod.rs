@@ -1,6 +1,7 @@
-//! Writes items. In: the items of rows. Out: a verdict on each row.
+//! Writes and removes items. In: the items of rows. Out: a verdict on each row.
 //!
 //! The newest version of an item wins. The request rate follows the capacity that the table grants.
 
 pub(crate) mod rate_limiter;
+pub(crate) mod remove;
 pub(crate) mod write;

@@ -109,6 +109,9 @@ async fn open<'a>(
         mapping: decided.mapping,
         recognized: decided.recognized,
         denied: list::denied(app, &drop).await?,
+        operation: None,
+        reverted: None,
+        last_operation: None,
     };
     let reading =
         Reading::new(&plan, &drop, app.identifiers).map_err(|_| IngestError::OtherForm)?;

@@ -1,0 +1,183 @@
+//! Finds the imports to replay after a revert: those that may have stored an item, if the import that is taken back had not been
+//! newer.
+
+use std::collections::BTreeSet;
+
+use shared::model::{
+    import::{Entry, EntryKind},
+    keys,
+    time::Instant,
+    value::{Map, Value},
+    version::ImportId,
+};
+
+use crate::{
+    App, IngestError,
+    import::{
+        drop_key::{DropKey, Folder},
+        plan::{Plan, Recognized},
+    },
+    record::RecordType,
+};
+
+/// The maximum number of imports that are replayed. The oldest are left out.
+const MAX_REPLAYS: usize = 1_000;
+/// The first month of the list of imports. No table has entries of earlier ones.
+const FIRST_MONTH: &str = "2026-01";
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+/// The number of days before the month of a file's import in which the file may have been dropped, and those that plans are kept longer
+/// than files.
+const SLACK_DAYS: u64 = 31 + 31;
+
+/// The imports to replay.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    /// The imports with their stored plans, newest first; at most [`MAX_REPLAYS`].
+    pub(crate) imports: Vec<(ImportId, Map)>,
+    /// The number of imports that are left out: the oldest beyond the limit, and those that another release planned.
+    left_out: usize,
+}
+
+impl Candidates {
+    /// Returns what an outcome contains: the number of imports, and the ids of the newest `listed`.
+    pub(crate) fn to_map(&self, listed: usize) -> Map {
+        let ids = self.imports.iter().take(listed);
+        let ids = ids.map(|(import, _)| Value::Text(import.to_string()));
+        let mut map = Map::new();
+        map.insert("count", self.imports.len() as u64);
+        map.insert("items", Value::List(ids.collect()));
+        if self.left_out > 0 {
+            map.insert("left_out", self.left_out as u64);
+        }
+        map
+    }
+}
+
+/// What decides which imports share items with another one.
+struct Scope<'a> {
+    source: &'a str,
+    /// The type of all records; `None` if they may have any.
+    record_type: Option<RecordType>,
+    /// Whether there are products, which have no source.
+    has_products: bool,
+}
+
+impl<'a> Scope<'a> {
+    fn new(plan: &'a Plan, drop: &'a DropKey) -> Self {
+        let record_type = match (&plan.recognized, drop.folder) {
+            (Some(Recognized::Type(name)), _) => name.parse().ok(),
+            (None, Folder::RecordType(record_type)) => Some(record_type),
+            _ => None,
+        };
+        Self {
+            source: plan.source(drop),
+            record_type,
+            has_products: matches!(record_type, None | Some(RecordType::Product)),
+        }
+    }
+
+    /// Returns whether imports may write the same items.
+    fn overlaps(&self, other: &Scope<'_>) -> bool {
+        let is_same_type = match (self.record_type, other.record_type) {
+            (Some(own), Some(other)) => own == other,
+            _ => true,
+        };
+        let is_same_source = self.source == other.source;
+        is_same_type && (is_same_source || self.has_products && other.has_products)
+    }
+}
+
+/// Finds the imports to replay after an import is taken back: those that are older, have a plan and are not taken back themselves, of
+/// the same source and, if both have only one, the same record type. Products have no source. So if the import has products, all older
+/// imports that may have products are among them.
+pub(crate) async fn find(
+    app: &App,
+    plan: &Plan,
+    has_products: bool,
+) -> Result<Candidates, IngestError> {
+    let Ok(drop) = DropKey::parse(&plan.object.key) else {
+        return Ok(Candidates::default());
+    };
+    let scope = Scope {
+        has_products,
+        ..Scope::new(plan, &drop)
+    };
+    let mut listed = BTreeSet::new();
+    for month in months(app.raw_file_days) {
+        for entry in app.table.entries_of_month(&month).await? {
+            if let Some(import) = entry.import().filter(|_| may_overlap(&scope, &entry)) {
+                listed.insert(import);
+            }
+        }
+    }
+    listed.remove(&plan.import());
+    let listed: Vec<_> = listed.into_iter().collect();
+    let (mut found, mut left_out) = (Vec::new(), 0);
+    for (import, stored) in app.table.plans(&listed).await? {
+        let other = match Plan::from_map(&stored) {
+            Ok(other) => other,
+            Err(IngestError::OtherForm) => {
+                left_out += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let is_older = other.version() < plan.version();
+        if is_older && other.reverted.is_none() && other.overlaps(&scope) {
+            found.push((other.version(), import, stored));
+        }
+    }
+    found.sort_by_key(|(version, ..)| std::cmp::Reverse(*version));
+    left_out += found.len().saturating_sub(MAX_REPLAYS);
+    let imports = found.into_iter().take(MAX_REPLAYS);
+    Ok(Candidates {
+        imports: imports
+            .map(|(_, import, stored)| (import, stored))
+            .collect(),
+        left_out,
+    })
+}
+
+/// Returns whether an import may be one to replay, as far as its entry in the list shows.
+fn may_overlap(scope: &Scope<'_>, entry: &Entry) -> bool {
+    let is_other_source = entry
+        .source
+        .as_ref()
+        .is_some_and(|source| source != scope.source);
+    entry.kind == EntryKind::Import && (scope.has_products || !is_other_source)
+}
+
+impl Plan {
+    /// Returns whether the import may write items of this scope.
+    fn overlaps(&self, scope: &Scope<'_>) -> bool {
+        let drop = DropKey::parse(&self.object.key);
+        drop.is_ok_and(|drop| scope.overlaps(&Scope::new(self, &drop)))
+    }
+}
+
+/// Returns the months in which files may have been dropped whose plans are kept.
+fn months(raw_file_days: Option<u64>) -> Vec<String> {
+    let now = Instant::now().seconds();
+    let oldest = raw_file_days.map(|days| {
+        let days = i64::try_from(days.saturating_add(SLACK_DAYS)).unwrap_or(i64::MAX);
+        now.saturating_sub(days.saturating_mul(DAY_SECONDS))
+    });
+    let first = oldest
+        .and_then(Instant::from_seconds)
+        .map(keys::month)
+        .unwrap_or_default()
+        .max(FIRST_MONTH.to_owned());
+    let mut months = Vec::new();
+    let mut at = now;
+    while let Some(month) = Instant::from_seconds(at).map(keys::month) {
+        if month < first {
+            break;
+        }
+        if months.last() != Some(&month) {
+            months.push(month);
+        }
+        // The shortest month has 28 days.
+        at -= 28 * DAY_SECONDS;
+    }
+    months
+}

@@ -1,0 +1,270 @@
+//! Starts operations on imports: stores the plan of the operation, and what it changes in the plan of the import, in one
+//! transaction.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
+};
+
+use super::{
+    Existing, Row, Table, TableError, attribute, failure,
+    transaction::{cancellation, is_retryable},
+};
+use crate::model::{
+    folder::is_source,
+    import::{Entry, EntryId, EntryKey, EntryKind},
+    keys,
+    operation::{Operation, OperationKind, Reverted},
+    time::Instant,
+    value::{self, Map, Value},
+    version::ImportId,
+};
+
+/// The code for an action whose condition failed.
+const CONDITION: &str = "ConditionalCheckFailed";
+/// Fields of an import's plan that the plan of an operation does not have.
+const OF_IMPORTS: [&str; 3] = ["new_among", "reverted", "last_operation"];
+
+/// An operation to start.
+#[derive(Clone, Copy, Debug)]
+pub struct NewOperation<'a> {
+    /// The operation.
+    pub operation: Operation,
+    /// The stored plan of the import.
+    pub plan: &'a Map,
+    /// What the operation changes in the plan of the import.
+    pub change: PlanChange<'a>,
+    /// The `sub` of the principal that requests it; `None` if it follows from another operation.
+    pub created_by: Option<&'a str>,
+    /// The record types that the principal may not import. Rows of these types are rejected, as are those that the import rejected so.
+    pub denied: &'a [String],
+    /// When the state of the operation expires, in seconds since 1970; `None` if it does not.
+    pub expires_at: Option<i64>,
+}
+
+/// What an operation changes in the plan of an import, and on which condition. `seen` is the last operation that the caller knows
+/// of, apart from previews.
+#[derive(Clone, Copy, Debug)]
+pub enum PlanChange<'a> {
+    /// Nothing.
+    None,
+    /// Marks the import as reverted, unless it is.
+    Revert {
+        /// The mark.
+        mark: &'a Reverted,
+        /// The last operation that the caller knows of.
+        seen: Option<ImportId>,
+    },
+    /// Names another revert in the mark.
+    RevertAgain {
+        /// The revert that the mark names.
+        seen: ImportId,
+    },
+    /// Removes the mark, if there is one.
+    Restore {
+        /// The last operation that the caller knows of.
+        seen: Option<ImportId>,
+    },
+    /// Only names the operation. The import must not be marked.
+    Replay,
+}
+
+/// The result of starting an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Started {
+    /// The operation is started, now or by an earlier request. This is its plan.
+    Plan(Map),
+    /// The import does not exist or has changed, so nothing was stored.
+    Refused,
+}
+
+impl Table {
+    /// Starts an operation, unless it was started before. Its first manifest must be put afterwards.
+    ///
+    /// # Errors
+    /// The table cannot be read or written.
+    pub async fn start_operation(&self, new: NewOperation<'_>) -> Result<Started, TableError> {
+        // The operation applies erasures as an import that is planned now.
+        let plan = plan(&new, self.erasure_changes().await?)?;
+        let Some(stored) = self.store_operation(&new, plan).await? else {
+            return Ok(Started::Refused);
+        };
+        let (key, entry) = entry(&new, &stored)?;
+        self.put_entry(&key, &entry, Existing::Keep, new.expires_at)
+            .await?;
+        Ok(Started::Plan(stored))
+    }
+
+    /// Stores the plan of an operation, unless there is one, and changes that of the import. Returns the plan that is stored; `None` if
+    /// the import is not as it has to be.
+    async fn store_operation(
+        &self,
+        new: &NewOperation<'_>,
+        plan: Map,
+    ) -> Result<Option<Map>, TableError> {
+        let mut actions = vec![self.put_operation(new, &plan)?];
+        actions.extend(self.change_plan(new)?);
+        let result = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(actions))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match result {
+            Ok(output) => {
+                self.consumed.write(output.consumed_capacity());
+                return Ok(Some(plan));
+            }
+            Err(error) => error,
+        };
+        let reasons = error
+            .as_service_error()
+            .map(cancellation)
+            .unwrap_or_default();
+        let is_failed = |(code, _): &(String, Option<Row>)| code == CONDITION;
+        if reasons.first().is_some_and(is_failed) {
+            return Ok(self.import(new.operation.id).await?.plan);
+        }
+        if reasons.iter().any(is_failed) {
+            return Ok(None);
+        }
+        Err(if is_retryable(&reasons) {
+            TableError::Unavailable(error.into())
+        } else {
+            failure(error)
+        })
+    }
+
+    /// Builds the put of the operation's plan, unless there is one.
+    fn put_operation(
+        &self,
+        new: &NewOperation<'_>,
+        plan: &Map,
+    ) -> Result<TransactWriteItem, TableError> {
+        let row = super::imports::import_row(new.operation.id, keys::IMPORT, plan, new.expires_at);
+        let put = Put::builder()
+            .table_name(&self.name)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(PK)")
+            .build()
+            .map_err(refused)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Builds the update of the import's plan, if the operation changes it.
+    fn change_plan(&self, new: &NewOperation<'_>) -> Result<Option<TransactWriteItem>, TableError> {
+        let (expression, condition) = match new.change {
+            PlanChange::None => return Ok(None),
+            PlanChange::Revert { .. } => (
+                "SET #data.#last = :id, #data.#reverted = :mark",
+                "attribute_not_exists(#data.#reverted)",
+            ),
+            PlanChange::RevertAgain { .. } => (
+                "SET #data.#last = :id, #data.#reverted.#import = :id",
+                "#data.#reverted.#import = :seen",
+            ),
+            PlanChange::Restore { .. } => (
+                "SET #data.#last = :id REMOVE #data.#reverted",
+                "attribute_exists(#data)",
+            ),
+            PlanChange::Replay => (
+                "SET #data.#last = :id",
+                "attribute_exists(#data) AND attribute_not_exists(#data.#reverted)",
+            ),
+        };
+        let (last, seen) = match new.change {
+            PlanChange::Revert { seen, .. } | PlanChange::Restore { seen } => match seen {
+                Some(_) => (" AND #data.#last = :seen", seen),
+                None => (" AND attribute_not_exists(#data.#last)", None),
+            },
+            PlanChange::RevertAgain { seen } => ("", Some(seen)),
+            PlanChange::None | PlanChange::Replay => ("", None),
+        };
+        let id = |id: ImportId| AttributeValue::S(id.to_string());
+        let mut update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(
+                &keys::import(new.operation.of),
+                keys::IMPORT,
+            )))
+            .update_expression(expression)
+            .condition_expression(format!("attribute_exists(PK) AND {condition}{last}"))
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_names("#last", "last_operation")
+            .expression_attribute_names("#reverted", "reverted")
+            .expression_attribute_values(":id", id(new.operation.id));
+        if let Some(seen) = seen {
+            update = update.expression_attribute_values(":seen", id(seen));
+        }
+        if let PlanChange::Revert { mark, .. } = new.change {
+            let mark = value::to_map(mark).map_err(|error| TableError::Refused(error.into()))?;
+            update = update.expression_attribute_values(":mark", attribute::map(&mark));
+        }
+        if let PlanChange::RevertAgain { .. } = new.change {
+            update = update.expression_attribute_names("#import", "import");
+        }
+        let update = update.build().map_err(refused)?;
+        Ok(Some(TransactWriteItem::builder().update(update).build()))
+    }
+}
+
+/// Returns the plan of an operation: that of the import, begun now.
+fn plan(new: &NewOperation<'_>, erasure_changes: u64) -> Result<Map, TableError> {
+    let invalid = |error: serde_json::Error| TableError::Refused(error.into());
+    let mut plan = new.plan.clone();
+    for field in OF_IMPORTS {
+        plan.remove(field);
+    }
+    let operation = value::to_map(&new.operation).map_err(invalid)?;
+    plan.insert("operation", Value::Map(operation));
+    plan.insert("started_at", Instant::now().to_string());
+    plan.insert("erasure_changes", erasure_changes);
+    let mut denied: BTreeSet<_> = new.denied.iter().map(String::as_str).collect();
+    denied.extend(new.plan.list("denied").iter().filter_map(Value::as_text));
+    let denied = denied.into_iter().map(|name| Value::Text(name.to_owned()));
+    plan.insert("denied", Value::List(denied.collect()));
+    if let Some(created_by) = new.created_by {
+        plan.insert("created_by", created_by);
+    }
+    Ok(plan)
+}
+
+/// Returns the entry of an operation in the list, and its place, which the time in its stored plan determines.
+fn entry(new: &NewOperation<'_>, stored: &Map) -> Result<(EntryKey, Entry), TableError> {
+    let text = |name: &str| stored.text(name).unwrap_or_default();
+    let at = Instant::parse(text("started_at"));
+    let at = at.ok_or_else(|| TableError::Refused("the plan has no time".into()))?;
+    let object = text("key");
+    let path = object.strip_prefix("drop/").unwrap_or(object);
+    let (folder, rest) = path.split_once('/').unwrap_or_default();
+    let source = rest.split_once('/').map(|(source, _)| source);
+    let source = source.filter(|source| is_source(source));
+    let (_, file_name) = path.rsplit_once('/').unwrap_or(("", path));
+    let Operation { id, kind, of } = new.operation;
+    let entry = Entry {
+        kind: match kind {
+            OperationKind::Replay => EntryKind::Replay,
+            OperationKind::Revert | OperationKind::Preview => EntryKind::Revert,
+        },
+        key: object.to_owned(),
+        file_name: file_name.to_owned(),
+        folder: folder.to_owned(),
+        source: source.or(stored.text("source")).map(str::to_owned),
+        size: None,
+        import: Some(id.to_string()),
+        of: Some(of.to_string()),
+        preview: kind == OperationKind::Preview,
+        created_by: new.created_by.map(str::to_owned),
+        denied: Vec::new(),
+        parts: None,
+    };
+    let id = EntryId::Import(id);
+    Ok((EntryKey { at, id }, entry))
+}
+
+fn refused(error: BuildError) -> TableError {
+    TableError::Refused(error.into())
+}
