@@ -103,8 +103,8 @@ give("importId", imports)
 give("ifMatch", ["*"])
 give("ifMatchLink", ["*", links[0]["etag"]])
 # Most requests change something.
-parameters["preview"]["example"] = False
-for key in ("changeKey", "idempotencyKey", "uploadKey"):
+parameters["preview"]["example"] = parameters["previewRevert"]["example"] = False
+for key in ("changeKey", "idempotencyKey", "operationKey", "uploadKey"):
     # `.ci/contract-responses.py` replaces it.
     parameters[key]["example"] = "contract-key"
 del parameters["cursor"]
@@ -148,6 +148,9 @@ contract.pop("security", None)
 # No schema expresses which tags S3 returned for which parts: a file without parts cannot be completed.
 for path, name in (("/imports/{id}/parts", "partsId"), ("/imports/{id}/complete", "wholeId")):
     contract["paths"][path]["post"]["parameters"] = [{"$ref": f"#/components/parameters/{name}"}]
+# Reverts must not take back the sample data, which other requests read.
+for path in ("/imports/{id}/revert", "/imports/{id}/replay"):
+    contract["paths"][path]["post"]["parameters"][0] = {"$ref": "#/components/parameters/wholeId"}
 for methods in contract["paths"].values():
     for operation in methods.values():
         # The local stack requires no token; API Gateway's authorizer does.

@@ -61,9 +61,8 @@ impl Create {
             return Err(Problem::invalid_body(Some("type"), detail));
         }
         let source: Option<String> = optional(fields, "source")?;
-        let is_invalid = |source: &str| !is_source(source) || is_hidden(source);
-        if source.as_deref().is_some_and(is_invalid) {
-            let detail = "`source` must be 1 to 64 lowercase letters, digits, `_` and `-`, with at least one letter and not beginning with `_`.";
+        if source.as_deref().is_some_and(|source| !is_source(source)) {
+            let detail = "`source` must be 1 to 64 lowercase letters, digits, `_` and `-`, with at least one letter.";
             return Err(Problem::invalid_body(Some("source"), detail));
         }
         if source.as_deref().is_some_and(is_reserved_source) {

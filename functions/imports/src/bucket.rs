@@ -15,7 +15,7 @@ use aws_sdk_s3::{
 use serde::Serialize;
 use shared::{
     http::problem::Problem,
-    model::time::Instant,
+    model::{keys, time::Instant, version::ImportId},
     runtime::config::{Config, ConfigError},
 };
 
@@ -116,6 +116,22 @@ impl Bucket {
         let expires_at = expiry();
         let request = request.presigned(presigning()?).await.map_err(failure)?;
         Ok(Presigned::new(&request, expires_at))
+    }
+
+    /// Puts the first manifest of an operation, unless it exists. It starts the operation.
+    pub(crate) async fn put_manifest(&self, operation: ImportId) -> Result<(), Problem> {
+        let put = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(keys::manifest(operation, 0, 0))
+            .content_type("application/json")
+            .if_none_match("*")
+            .body(Vec::from("{}").into());
+        match put.send().await {
+            Err(error) if error.code() != Some("PreconditionFailed") => Err(failure(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Begins a multipart upload. Returns its id.

@@ -69,11 +69,32 @@ pub(crate) fn of_items(id: &str, items: &ImportItems) -> Option<Map> {
     let mut document = Map::new();
     document.insert("id", id);
     document.insert("kind", "import");
+    if let Some(plan) = planned {
+        add_operation(&mut document, plan);
+    }
     document.insert("key", key);
     document.insert("file_name", path.rsplit('/').next().unwrap_or_default());
     document.insert("type", path.split('/').next().unwrap_or_default());
     document.insert("created_at", created_at.unwrap_or_default());
     Some(document)
+}
+
+/// Adds what the plan of a revert or a replay says about it.
+fn add_operation(document: &mut Map, plan: &Map) {
+    let Some(operation) = plan.map("operation") else {
+        return;
+    };
+    let kind = operation.text("kind").unwrap_or_default();
+    if kind == "preview" {
+        document.insert("kind", "revert");
+        document.insert("preview", true);
+    } else {
+        document.insert("kind", kind);
+    }
+    document.insert("of", operation.text("of").unwrap_or_default());
+    if let Some(created_by) = plan.text("created_by") {
+        document.insert("created_by", created_by);
+    }
 }
 
 /// Adds what is stored of an import that has begun.

@@ -14,6 +14,7 @@ mod bucket;
 mod create;
 mod document;
 mod list;
+mod operate;
 mod parts;
 mod rejects;
 mod show;
@@ -63,6 +64,8 @@ async fn routes(bucket: &Bucket, call: Call<'_>) -> Result<Response<Body>, Probl
         "GET /imports/{id}" => show::show(bucket, &call).await,
         "POST /imports/{id}/parts" => parts::issue(bucket, &call).await,
         "POST /imports/{id}/complete" => parts::complete(bucket, &call).await,
+        "POST /imports/{id}/revert" => operate::revert(bucket, &call).await,
+        "POST /imports/{id}/replay" => operate::replay(bucket, &call).await,
         "GET /imports/{id}/rejects" => rejects::page(bucket, &call).await,
         _ => Err(Problem::route_not_found()),
     }

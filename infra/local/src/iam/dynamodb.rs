@@ -60,9 +60,9 @@ async fn forward(State(proxy): State<Arc<IamProxy>>, request: Request) -> Respon
         let operation = target.and_then(|target| target.split_once('.'));
         let operation = operation.map_or("", |(_, operation)| operation);
         let resource = resource(&proxy.table, operation, &body);
-        let keys = leading_keys(operation, &body);
-        for action in actions(operation, &body) {
+        for (number, action) in actions(operation, &body).into_iter().enumerate() {
             let action = format!("dynamodb:{action}");
+            let keys = leading_keys(operation, number, &body);
             if let Err(refusal) = proxy.permissions.check(function, &action, &resource, &keys) {
                 return denied(&refusal);
             }
@@ -107,16 +107,24 @@ fn resource(table: &str, operation: &str, body: &[u8]) -> String {
     )
 }
 
-/// Returns the partition keys of a request to single items, of a batch of reads or of a query. Other operations have none here.
-fn leading_keys(operation: &str, body: &[u8]) -> Vec<String> {
+/// Returns the partition keys of a request to single items, of a batch of reads, of a query, or of the part of a transaction with
+/// this number. Other operations have none here.
+fn leading_keys(operation: &str, part: usize, body: &[u8]) -> Vec<String> {
     let request: Value = match operation {
-        "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "BatchGetItem" | "Query" => {
-            serde_json::from_slice(body).unwrap_or_default()
-        }
+        "GetItem" | "PutItem" | "UpdateItem" | "DeleteItem" | "BatchGetItem" | "Query"
+        | "TransactWriteItems" => serde_json::from_slice(body).unwrap_or_default(),
         _ => return Vec::new(),
     };
     let partition = |item: &Value| item["PK"]["S"].as_str().map(str::to_owned);
     match operation {
+        "TransactWriteItems" => {
+            let action = request["TransactItems"][part].as_object();
+            let action = action.and_then(|action| action.values().next());
+            let keys = action.and_then(|action| {
+                partition(&action["Key"]).or_else(|| partition(&action["Item"]))
+            });
+            keys.into_iter().collect()
+        }
         "PutItem" => partition(&request["Item"]).into_iter().collect(),
         "Query" => query_partition(&request).into_iter().collect(),
         "BatchGetItem" => {
@@ -231,12 +239,16 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                leading_keys(operation, body.as_bytes()),
+                leading_keys(operation, 0, body.as_bytes()),
                 ["a"],
                 "{operation}"
             );
         }
-        assert_eq!(leading_keys("Scan", b"{}"), [""; 0]);
+        assert_eq!(leading_keys("Scan", 0, b"{}"), [""; 0]);
+        let transaction = br#"{"TransactItems":[{"Put":{"Item":{"PK":{"S":"a"}}}},{"Update":{"Key":{"PK":{"S":"b"}}}}]}"#;
+        for (part, key) in ["a", "b"].into_iter().enumerate() {
+            assert_eq!(leading_keys("TransactWriteItems", part, transaction), [key]);
+        }
     }
 
     #[test]

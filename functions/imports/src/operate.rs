@@ -1,0 +1,186 @@
+//! Handles `POST /imports/{id}/revert` and `POST /imports/{id}/replay`: starts an operation on an import. Ingest executes it.
+
+use lambda_http::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+use shared::{
+    http::{
+        self, Call,
+        problem::{Kind, Problem},
+    },
+    model::{
+        import::{EntryId, state_expiry},
+        keys,
+        operation::{Operation, OperationKind, Reverted},
+        time::Instant,
+        value::Map,
+        version::ImportId,
+    },
+    table::{ImportItems, NewOperation, PlanChange, Started},
+};
+
+use crate::{body, bucket::Bucket, document, show, status};
+
+/// Starts the revert of an import, or its preview.
+pub(crate) async fn revert(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    let kind = match call.parameters(&["preview"])?.flag("preview")? {
+        true => OperationKind::Preview,
+        false => OperationKind::Revert,
+    };
+    operate(bucket, call, kind).await
+}
+
+/// Starts the replay of an import.
+pub(crate) async fn replay(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
+    call.parameters(&[])?;
+    operate(bucket, call, OperationKind::Replay).await
+}
+
+/// Starts an operation, unless an earlier request with the same idempotency key has.
+async fn operate(
+    bucket: &Bucket,
+    call: &Call<'_>,
+    kind: OperationKind,
+) -> Result<Response<Body>, Problem> {
+    let idempotency_key = http::idempotency_key(call.request, kind.as_str())?;
+    let of = import(call).await?;
+    let items = call.app.table.import(of).await?;
+    let plan = planned(&items)?;
+    body::require_scopes(&call.principal, folder(plan))?;
+    let nonce = keys::request_hash(&call.principal.subject, idempotency_key);
+    let operation = Operation::new(kind, of, &nonce);
+    let mut started = call.app.table.import(operation.id).await?;
+    if started.plan.is_none() {
+        let seen = check(call, kind, &items, plan).await?;
+        started.plan = Some(start(call, operation, plan, seen).await?);
+    }
+    // An earlier request may have ended before it put the manifest. If the operation has begun, a manifest more has no effect.
+    if started.outcome.is_none() {
+        bucket.put_manifest(operation.id).await?;
+    }
+    let (principal, kind) = (&call.principal.subject, kind.as_str());
+    tracing::info!(principal, import = %of, operation = %operation.id, kind, "operation started");
+    let id = operation.id.to_string();
+    let mut document = document::of_items(&id, &started).ok_or_else(show::not_found)?;
+    document::add_items(&mut document, &started, show::now(call));
+    let mut response = http::json(StatusCode::ACCEPTED, &document)?;
+    if let Ok(location) = HeaderValue::from_str(&format!("/imports/{id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Returns the import that the path names, by its own id or by that of its upload.
+async fn import(call: &Call<'_>) -> Result<ImportId, Problem> {
+    match show::id(call)? {
+        EntryId::Import(import) => Ok(import),
+        EntryId::Upload(_) => {
+            let (_, entry) = show::upload(call).await?;
+            entry.import().ok_or_else(unread)
+        }
+    }
+}
+
+/// Returns the plan of an import. A file that was refused has none, nor has one that does not exist.
+fn planned(items: &ImportItems) -> Result<&Map, Problem> {
+    match (&items.plan, &items.outcome) {
+        (None, None) => Err(show::not_found()),
+        (None, Some(_)) => Err(unread()),
+        (Some(plan), _) if plan.get("operation").is_some() => {
+            let detail = "This is itself a revert or a replay. Name the import in its field `of`.";
+            Err(Problem::new(Kind::IMPORT_UNREAD, detail))
+        }
+        (Some(plan), _) => Ok(plan),
+    }
+}
+
+fn unread() -> Problem {
+    let detail = "No row of the file was read, so there is nothing to take back or to repeat.";
+    Problem::new(Kind::IMPORT_UNREAD, detail)
+}
+
+/// Returns the folder of a planned file.
+fn folder(plan: &Map) -> &str {
+    let path = plan.text("key").unwrap_or_default().split('/');
+    path.into_iter().nth(1).unwrap_or_default()
+}
+
+/// Checks that an operation may begin. Returns the last operation on the import.
+async fn check(
+    call: &Call<'_>,
+    kind: OperationKind,
+    items: &ImportItems,
+    plan: &Map,
+) -> Result<Option<ImportId>, Problem> {
+    let now = show::now(call);
+    let state = |items: &ImportItems| status::of_import(items, now.retries, now.at);
+    let is_reverted = plan.get("reverted").is_some();
+    let running = |what: &str| {
+        let detail = format!("{what} is running. Wait until it has ended.");
+        Problem::new(Kind::IMPORT_RUNNING, detail)
+    };
+    let own = state(items);
+    if own == "running" && !is_reverted {
+        return Err(running("The import"));
+    }
+    // A preview changes nothing, so it may run beside an operation.
+    if kind == OperationKind::Preview {
+        return Ok(None);
+    }
+    let last = plan.text("last_operation").and_then(|id| id.parse().ok());
+    if let Some(last) = last
+        && state(&call.app.table.import(last).await?) == "running"
+    {
+        return Err(running("A revert or replay of the import"));
+    }
+    match kind {
+        OperationKind::Revert if is_reverted => {
+            let detail =
+                "The import was already taken back. Its field `reverted` names the revert.";
+            Err(Problem::new(Kind::IMPORT_REVERTED, detail))
+        }
+        // A replay skips erasures, which the rest of the file may contain.
+        OperationKind::Replay if !is_reverted && items.outcome.is_none() => {
+            let detail = "The import has not ended: its event is in the failure queue. Send the event again, or take the import back.";
+            Err(Problem::new(Kind::IMPORT_RUNNING, detail))
+        }
+        _ => Ok(last),
+    }
+}
+
+/// Stores the plan of an operation and what it changes in the plan of the import. Returns the plan of the operation.
+async fn start(
+    call: &Call<'_>,
+    operation: Operation,
+    plan: &Map,
+    seen: Option<ImportId>,
+) -> Result<Map, Problem> {
+    let writer = call.principal.writer();
+    let mark = Reverted {
+        at: Instant::now(),
+        by: writer.subject.to_owned(),
+        by_name: writer.name.map(str::to_owned),
+        import: operation.id,
+    };
+    let new = NewOperation {
+        operation,
+        plan,
+        change: match operation.kind {
+            OperationKind::Revert => PlanChange::Revert { mark: &mark, seen },
+            OperationKind::Preview => PlanChange::None,
+            OperationKind::Replay => PlanChange::Restore { seen },
+        },
+        created_by: Some(writer.subject),
+        denied: &body::denied(&call.principal),
+        expires_at: state_expiry(call.app.config.raw_file_days),
+    };
+    match call.app.table.start_operation(new).await? {
+        Started::Plan(plan) => Ok(plan),
+        Started::Refused => {
+            let detail =
+                "Another revert or replay of the import began meanwhile. Wait until it has ended.";
+            Err(Problem::new(Kind::IMPORT_RUNNING, detail))
+        }
+    }
+}
