@@ -26,6 +26,7 @@ mod mapped_units;
 mod mappings;
 mod metrics;
 mod note_write;
+mod operations;
 mod permissions;
 mod privacy;
 mod profile_read;

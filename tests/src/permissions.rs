@@ -98,7 +98,28 @@ async fn everything() -> TestApp {
     assert_eq!(status, 204, "{answer}");
     change_profiles(&app, &id).await;
     upload_files(&app).await;
+    take_back(&app).await;
     app
+}
+
+/// Takes back a file that links two identities.
+async fn take_back(app: &TestApp) {
+    let report = app
+        .import(
+            "drop/unify/crm/wrong.ndjson",
+            r#"{"records":[{"mobile":"5550008"},{"mobile":"5550009"}]}"#,
+        )
+        .await;
+    let import = report["import"].as_str().expect("an id");
+    let request = reqwest::Client::new()
+        .post(app.url(&format!("/imports/{import}/revert")))
+        .header("idempotency-key", "r");
+    let (status, revert) = app.send(request).await;
+    assert_eq!(status, 202, "{revert}");
+    app.stack.wait_idle().await;
+    let path = format!("/imports/{}", revert["id"].as_str().expect("an id"));
+    let (_, revert) = app.get(&path).await;
+    assert_eq!(revert["deleted"], 1, "{revert}");
 }
 
 /// Uploads a file and tries another one; reads the list, the results and the rejected rows.
@@ -159,7 +180,9 @@ async fn imports_cannot_read_customers() {
     }
     for (partition, expected) in [
         ("upload#x", None),
-        ("import#0a0febf994a72178", Some("AccessDeniedException")),
+        ("import#0a0febf994a72178", None),
+        ("config", Some("AccessDeniedException")),
+        ("erasures", Some("AccessDeniedException")),
         (&id, Some("AccessDeniedException")),
     ] {
         let put = client

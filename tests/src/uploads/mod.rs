@@ -151,7 +151,6 @@ async fn rejects_invalid_requests() {
         ("type", json!("try")),
         ("source", json!("CRM")),
         ("source", json!("agents")),
-        ("source", json!("_crm")),
         ("source", json!("0198f1c2-8f6e-7b3a-9c1d-2e4f6a8b0c1d")),
         ("size", json!(0)),
         ("size", json!(-1)),

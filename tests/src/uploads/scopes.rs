@@ -61,6 +61,20 @@ async fn checks_every_principal() {
         ("POST", "/imports".to_owned(), request(), write, 201),
         ("POST", format!("/imports/{id}/parts"), parts, write, 409),
         ("POST", format!("/imports/{id}/complete"), tags, write, 409),
+        (
+            "POST",
+            "/imports/0a0febf994a72178/replay".to_owned(),
+            Value::Null,
+            write,
+            404,
+        ),
+        (
+            "POST",
+            format!("/imports/{id}/revert"),
+            Value::Null,
+            write,
+            202,
+        ),
     ] {
         let (status, _) = ask(&app, method, &path, (None, body.clone())).await;
         assert_eq!(status, 401, "{method} {path}");
