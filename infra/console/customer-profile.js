@@ -5,8 +5,8 @@ import {Client} from "./tab/client.js";
 import {usableLocale} from "./tab/format.js";
 import {historyPanel} from "./tab/history.js";
 import {notesSection} from "./tab/notes.js";
-import {summaryPanel} from "./tab/summary.js";
-import {createView, icon, isHidden, listed, refill, UNSPOKEN} from "./tab/view.js";
+import {head, summaryPanel} from "./tab/summary.js";
+import {createView, icon, refill, UNSPOKEN} from "./tab/view.js";
 
 /** The tab Identities. Its module is loaded when the tab is first opened. */
 function identities(view, ...rest) {
@@ -190,28 +190,12 @@ class CustomerProfile extends HTMLElement {
 			panel.setAttribute("aria-labelledby", name);
 			panel.replaceChildren(panels[name] ??= guard(() => PANELS[name](view, data, document, name => open(name, true))));
 		};
-		refill(this.#root, this.#banner, this.#notice, document.partial && h("p.banner", icon("alert"), t("This profile is incomplete because it is too large or links were left out. Figures may be wrong.")), guard(() => this.#head(view, document)),
+		refill(this.#root, this.#banner, this.#notice, document.partial && h("p.banner", icon("alert"), t("This profile is incomplete because it is too large or links were left out. Figures may be wrong.")), guard(() => head(view, document)),
 			h("div.body", notes, h("div.main", h("div.tabs", {role: "tablist", "aria-label": t("Customer profile")}, tabs), panel)));
 		open(this.#tab ?? "Summary");
 		this.#connection();
 		this.#shown = wanted;
 		this.#tell("profile-loaded", {id: document.id});
-	}
-
-	#head({t, words, h, said, fine, figure, time, format}, {name, identities, summary}) {
-		const rank = ({type}) => ["mobile", "email"].indexOf(type);
-		const sorted = listed(identities).sort((a, b) => rank(b) - rank(a));
-		const title = name ?? sorted[0]?.value ?? t("Unknown customer");
-		const initials = isHidden(title) ? "" : String(title).split(/[\s.@]+/).slice(0, 2).map(part => [...part][0]).join("").toUpperCase();
-		const money = amounts => (listed(amounts).length ? listed(amounts).map(amount => h("span", format.money(amount))) : "–");
-		const day = at => time(at, format.day) ?? "–";
-		const identifier = ({type, value, system_name: system, shared}) => h("li", fine(words(type ?? "identifier"), system && [" · ", said(system)]), value ? said(value) : fine(t("unknown")),
-			shared && h("span.pill.bad", {title: t("Linked to too many customers; not followed")}, t("Shared")));
-		return h("header.card.head", h("span.avatar", UNSPOKEN, initials || icon("person")),
-			h("div.who", h("h2", said(title), h(`span.pill${summary.orders ? ".good" : ".accent"}`, words(summary.relationship))),
-				h("ul.identifiers", {"aria-label": t("Identifiers")}, sorted.map(identifier))),
-			h("dl.figures", figure(t("Total spend"), money(summary.total_spend)), figure(t("Average order"), money(summary.average_order_value)),
-				figure(t("First order"), day(summary.first_order_at)), figure(t("Last order"), day(summary.last_order_at))));
 	}
 }
 

@@ -1,6 +1,6 @@
 import {eventCards} from "./events.js";
 import {attributeValue, strength} from "./attributes.js";
-import {UNSPOKEN, icon, listed, pick, refill, svg} from "./view.js";
+import {UNSPOKEN, icon, isHidden, listed, pick, refill, svg} from "./view.js";
 
 const LINES = 3;
 const KEY_ATTRIBUTES = 4;
@@ -113,4 +113,20 @@ export function summaryPanel(view, {send}, document, openTab) {
 		() => h("div.pair", ["email", "sms"].map(sign => guard(() => engagement(sign)))),
 	];
 	return h("div.grid", sections.map(guard));
+}
+
+export function head({t, words, h, said, fine, figure, time, format}, {name, identities, summary}) {
+	const rank = ({type}) => ["mobile", "email"].indexOf(type);
+	const sorted = listed(identities).sort((a, b) => rank(b) - rank(a));
+	const title = name ?? sorted[0]?.value ?? t("Unknown customer");
+	const initials = isHidden(title) ? "" : String(title).split(/[\s.@]+/).slice(0, 2).map(part => [...part][0]).join("").toUpperCase();
+	const money = amounts => (listed(amounts).length ? listed(amounts).map(amount => h("span", format.money(amount))) : "–");
+	const day = at => time(at, format.day) ?? "–";
+	const identifier = ({type, value, system_name: system, shared}) => h("li", fine(words(type ?? "identifier"), system && [" · ", said(system)]), value ? said(value) : fine(t("unknown")),
+		shared && h("span.pill.bad", {title: t("Linked to too many customers; not followed")}, t("Shared")));
+	return h("header.card.head", h("span.avatar", UNSPOKEN, initials || icon("person")),
+		h("div.who", h("h2", said(title), h(`span.pill${summary.orders ? ".good" : ".accent"}`, words(summary.relationship))),
+			h("ul.identifiers", {"aria-label": t("Identifiers")}, sorted.map(identifier))),
+		h("dl.figures", figure(t("Total spend"), money(summary.total_spend)), figure(t("Average order"), money(summary.average_order_value)),
+			figure(t("First order"), day(summary.first_order_at)), figure(t("Last order"), day(summary.last_order_at))));
 }

@@ -9,12 +9,14 @@ use axum::response::{IntoResponse, Response};
 use super::response::message;
 
 /// The response headers of the Profile tab's files, as a production host would send them. Images can come from any HTTPS host,
-/// since products specify their URLs. They can also come from this machine, as `localhost` or `127.0.0.1`.
+/// since products specify their URLs. They can also come from this machine, as `localhost` or `127.0.0.1`. The view of imports
+/// uploads files to S3 of this machine.
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+            "default-src 'none'; script-src 'self'; style-src 'self'; \
+             connect-src 'self' http://localhost:* http://127.0.0.1:*; \
              img-src 'self' https: http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
              frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
         ),
