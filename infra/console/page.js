@@ -1,5 +1,6 @@
 /** The demo page: a search box, the sample customers, and the views. Identifiers and the token stay in this page's memory. */
 
+import { importsView } from "./page/imports.js";
 import { profileView } from "./page/profile.js";
 import { resultsView } from "./page/results.js";
 import { startSearch } from "./page/search.js";
@@ -11,6 +12,7 @@ const api = document.querySelector("meta[name=customer-profiles-api]").content;
 const profile = profileView({ api });
 const client = new Client(() => ({ api, token: profile.profile.token }));
 const results = resultsView({ client, open: profile.openId, created: profile.openNew });
+const imports = importsView({ client, openProfile: profile.openId, findCustomer: () => find("value").focus(), signIn: profile.signIn });
 
 /** The languages of the tab. English needs no labels. */
 const LANGUAGES = { en: () => undefined, de: async () => (await import("./labels/de.js")).de };
@@ -18,6 +20,7 @@ const LANGUAGES = { en: () => undefined, de: async () => (await import("./labels
 async function chooseLanguage(name) {
   profile.profile.labels = await LANGUAGES[name]();
   profile.profile.lang = name;
+  imports.setLanguage(name);
 }
 
 find("language").addEventListener("change", ({ target }) => chooseLanguage(target.value));
@@ -26,7 +29,7 @@ find("theme").addEventListener("change", ({ target }) => {
 });
 
 startSearch(find("search"), { client, profile, results });
-startShell([profile, results], { main: find("main"), navigation: find("views") });
+startShell([profile, imports, results], { main: find("main"), navigation: find("views") });
 
 const samples = await fetch(new URL("samples.json", import.meta.url)).then((answer) => answer.json(), () => []);
 for (const { name, about, lookup } of samples) {

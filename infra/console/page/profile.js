@@ -78,7 +78,7 @@ export function profileView({ api }) {
 
   return {
     name: "profile",
-    title: "Profile",
+    title: "Customers",
     element,
     profile,
     open: (id) => { if (id && id !== shown) show({ id }); },
@@ -87,6 +87,7 @@ export function profileView({ api }) {
     openId: (id) => { location.hash = `profile=${id}`; },
     /** Opens a profile instead of the view that is shown. The browser's back button skips that view. */
     replaceBy: (id) => location.replace(`#profile=${id}`),
+    /** Asks for a token, then calls `next`. */
     signIn: (next) => {
       location.replace("#profile");
       ask(next);

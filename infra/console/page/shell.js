@@ -1,9 +1,9 @@
 /**
  * The frame of the demo page: views, navigation and error boundaries. The page's URL names the view and at most an ID:
- * `#profile=ewne…`. To add a view, pass it to `startShell`.
+ * `#profile=ewne…`, `#imports/0198…`. To add a view, pass it to `startShell`.
  *
- * A view is `{name, title, element, open(value), isHidden}`. `open` is called when the URL names the view, with the text after
- * `=`. A hidden view is not in the navigation.
+ * A view is `{name, title, element, open(value), isHidden, isWide}`. `open` is called when the URL names the view, with the text after
+ * `=` or `/`. A hidden view is not in the navigation. A wide view is shown without the sample customers.
  */
 export function startShell(views, {main, navigation}) {
   const links = views.map(({ name, title, isHidden }) => {
@@ -18,13 +18,14 @@ export function startShell(views, {main, navigation}) {
 
   /** Shows the view that the URL names; the first one if it names none. */
   function route() {
-    const [name, value = ""] = location.hash.slice(1).split("=");
+    const [name, value = ""] = location.hash.slice(1).split(/[=/]/);
     const found = views.findIndex((view) => view.name === name);
     // Other anchors, such as that of the link to the main part, change no view.
     if (found < 0 && main.hasChildNodes()) return;
     const at = Math.max(found, 0);
     const view = views[at];
     for (const [other, link] of links.entries()) link.ariaCurrent = other === at ? "page" : null;
+    main.dataset.width = view.isWide ? "wide" : "";
     if (!main.contains(view.element)) main.replaceChildren(view.element);
     try {
       view.open(decodeURIComponent(value));
