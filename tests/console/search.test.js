@@ -298,7 +298,7 @@ for (const { width, scheme, dir } of [1440, 768, 360].flatMap((width) => ["light
     await find(page, "Jane Doe");
     await candidates(page).nth(1).waitFor();
     await fits("results");
-    await find(page, "unknown@example.com");
+    await find(page, "stranger@example.com");
     await results(page).getByRole("button", { name: "Create a profile" }).waitFor();
     await fits("nothing");
   }));
