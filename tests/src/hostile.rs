@@ -257,3 +257,42 @@ async fn survives_malformed_events() {
     )
     .await;
 }
+
+/// A page that a browser on this machine shows must not reach the services of the local stack.
+#[tokio::test(flavor = "multi_thread")]
+async fn refuses_foreign_pages() {
+    let app = TestApp::start().await;
+    let (stack, client) = (&app.stack, reqwest::Client::new());
+    let object = format!("{}/drop/forget/a.ndjson", stack.bucket());
+    let requests = [
+        (
+            stack.api_url(),
+            "profiles/lookup",
+            r#"{"email":"a@example.com"}"#,
+        ),
+        (
+            stack.s3_url(),
+            &object,
+            r#"{"link":{"email":"a@example.com"}}"#,
+        ),
+        (stack.dynamodb_url(), "", "{}"),
+    ];
+    for (url, path, body) in requests {
+        let send = async |header: &str, value: &str| {
+            let request = client.put(format!("{url}/{path}")).body(body);
+            let response = request.header(header, value).send().await.unwrap();
+            response.status().as_u16()
+        };
+        for origin in ["https://shop.example", "http://127.0.0.1:1", "null"] {
+            assert_eq!(send("origin", origin).await, 403, "{url} {origin}");
+        }
+        for host in ["shop.example", "127.0.0.1.shop.example:3000"] {
+            assert_eq!(send("host", host).await, 421, "{url} {host}");
+        }
+    }
+    assert_eq!(stack.list("drop/"), [""; 0]);
+    // The page of the API may send files to the bucket.
+    let put = client.put(format!("{}/{object}", stack.s3_url()));
+    let put = put.header("origin", stack.api_url()).body("{}");
+    assert_eq!(put.send().await.unwrap().status(), 200);
+}

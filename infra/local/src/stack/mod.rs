@@ -4,6 +4,7 @@
 pub(crate) mod clients;
 mod error;
 mod folder;
+mod guard;
 mod options;
 mod server;
 mod start;

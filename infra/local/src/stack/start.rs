@@ -11,6 +11,7 @@ use super::Stack;
 use super::clients;
 use super::error::Error;
 use super::folder::DataFolder;
+use super::guard::guarded;
 use super::options::Options;
 use super::server::{Listeners, Urls};
 use crate::gateway::{Gateway, cors};
@@ -53,6 +54,7 @@ impl Stack {
             logs: logs.clone(),
         };
 
+        let api_origins = template.cors.as_ref().map(|cors| cors.origins.clone());
         let gateway = Gateway::new(
             &functions,
             template.cors,
@@ -65,6 +67,7 @@ impl Stack {
             s3_cors: s3_cors(template.bucket.cors, &urls.api),
             database,
             gateway,
+            api_origins: api_origins.unwrap_or_default(),
             table: &template.table.name,
         };
         let stop = watch::Sender::new(false);
@@ -94,11 +97,13 @@ struct Services<'a> {
     s3_cors: Cors,
     database: dynoxide::Database,
     gateway: Gateway,
+    api_origins: Vec<String>,
     table: &'a str,
 }
 
 impl Services<'_> {
-    /// Serves each service on its port until `stop` becomes `true`. Requests to S3 and DynamoDB pass the permission check.
+    /// Serves each service on its port until `stop` becomes `true`. Requests of foreign pages are refused. Requests to S3 and DynamoDB pass
+    /// the permission check.
     fn serve(
         self,
         listeners: Listeners,
@@ -108,13 +113,17 @@ impl Services<'_> {
         let check = axum::middleware::from_fn_with_state(Arc::clone(permissions), iam::s3);
         let database_host = listeners.database.url.replace("http://", "");
         let dynamodb = iam::dynamodb(Arc::clone(permissions), self.table, database_host);
+        let s3_origins = self.s3_cors.origins.clone();
         let cors = axum::middleware::from_fn_with_state(Arc::new(self.s3_cors), cors::of_bucket);
+        let s3 = guarded(self.s3.layer(check).layer(cors), s3_origins);
         let mut servers = vec![
-            listeners.s3.serve(self.s3.layer(check).layer(cors), stop),
-            listeners.dynamodb.serve(dynamodb, stop),
+            listeners.s3.serve(s3, stop),
+            listeners
+                .dynamodb
+                .serve(guarded(dynamodb, Vec::new()), stop),
             listeners.database.serve_database(self.database, stop),
         ];
-        let router = self.gateway.router();
+        let router = guarded(self.gateway.router(), self.api_origins);
         servers.extend(listeners.api.map(|listener| listener.serve(router, stop)));
         servers
     }
