@@ -1,7 +1,7 @@
 //! Reads the configuration from the environment, once when a process starts. A missing variable stops the start, with an
 //! error that names it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient, timeout::TimeoutConfig};
@@ -101,7 +101,7 @@ pub enum ConfigError {
     Certificates(String),
     /// `AWS_SAM_LOCAL` is set, but the table is not local.
     #[error(
-        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB is missing or names an AWS host. Set it to the URL of a local table"
+        "AWS_SAM_LOCAL is set, but AWS_ENDPOINT_URL_DYNAMODB is missing or does not name this machine, a container or a private network. Set it to the URL of a local table"
     )]
     LocalAgentOnAws,
 }
@@ -125,7 +125,7 @@ impl Config {
         let required = |name| optional(name).ok_or(ConfigError::Missing(name));
         let dynamodb_endpoint = optional("AWS_ENDPOINT_URL_DYNAMODB");
         let local_agent = optional("AWS_SAM_LOCAL").as_deref() == Some("true");
-        if local_agent && !dynamodb_endpoint.as_deref().is_some_and(is_outside_aws) {
+        if local_agent && !dynamodb_endpoint.as_deref().is_some_and(is_local) {
             return Err(ConfigError::LocalAgentOnAws);
         }
         let number = |name| match optional(name) {
@@ -244,37 +244,24 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// The domains of the endpoints in all partitions, as the SDK's endpoint rules list them.
-const AWS_DOMAINS: [&str; 13] = [
-    "amazonaws.com",
-    "api.aws",
-    "amazonaws.com.cn",
-    "api.amazonwebservices.com.cn",
-    "amazonaws.eu",
-    "api.amazonwebservices.eu",
-    "c2s.ic.gov",
-    "api.aws.ic.gov",
-    "sc2s.sgov.gov",
-    "api.aws.scloud",
-    "cloud.adc-e.uk",
-    "api.cloud-aws.adc-e.uk",
-    "hci.ic.gov",
-];
+/// The ends of names that only this machine or a private network resolves.
+const LOCAL_ENDS: [&str; 3] = [".localhost", ".local", ".internal"];
 
-/// Returns whether the host of a URL is outside of AWS's domains. A string that is not a URL is not.
-fn is_outside_aws(url: &str) -> bool {
+/// Returns whether the host of a URL is this machine, a container or in a private network. AWS's endpoints are not.
+fn is_local(url: &str) -> bool {
     let Ok(uri) = url.parse::<hyper::Uri>() else {
         return false;
     };
-    uri.host().is_some_and(|host| {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        !AWS_DOMAINS.iter().any(|aws| {
-            host == *aws
-                || host
-                    .strip_suffix(aws)
-                    .is_some_and(|rest| rest.ends_with('.'))
-        })
-    })
+    let Some(host) = uri.host() else {
+        return false;
+    };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    match address.parse() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+        Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => !host.contains('.') || LOCAL_ENDS.iter().any(|end| host.ends_with(end)),
+    }
 }
 
 #[cfg(test)]
@@ -323,11 +310,27 @@ mod tests {
             "https://dynamodb.cn-north-1.amazonaws.com.cn",
             "https://dynamodb.eusc-de-east-1.amazonaws.eu",
             "https://dynamodb.us-isof-east-1.api.aws.hci.ic.gov",
+            "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com",
+            "http://dynamodb.example:8000",
+            "http://52.94.0.1",
+            "http://169.254.169.254",
+            "http://[2600::1]:8000",
+            "http://127.0.0.1.example:8000",
             "nonsense\\",
         ] {
             assert_eq!(endpoint(url), Err(ConfigError::LocalAgentOnAws), "{url}");
         }
-        assert_eq!(endpoint("http://host.docker.internal:8000"), Ok(true));
+        for url in [
+            "http://127.0.0.1:8000",
+            "http://[::1]:8000",
+            "http://172.17.0.1:8000",
+            "http://[fd00::1]:8000",
+            "http://localhost:8000",
+            "http://dynamodb:8000",
+            "http://host.docker.internal:8000",
+        ] {
+            assert_eq!(endpoint(url), Ok(true), "{url}");
+        }
         assert!(!config(&[]).unwrap().local_agent);
         assert!(!config(&[("AWS_SAM_LOCAL", "false")]).unwrap().local_agent);
     }
