@@ -4,7 +4,10 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, events::api_event};
+use crate::support::{
+    app::TestApp,
+    events::{api_event, s3_event},
+};
 
 /// Returns the largest peak memory in KiB of all child processes that run `binary`.
 #[cfg(target_os = "linux")]
@@ -295,4 +298,30 @@ async fn refuses_foreign_pages() {
     let put = client.put(format!("{}/{object}", stack.s3_url()));
     let put = put.header("origin", stack.api_url()).body("{}");
     assert_eq!(put.send().await.unwrap().status(), 200);
+}
+
+/// A notification about another bucket could make ingest erase customers.
+#[tokio::test(flavor = "multi_thread")]
+async fn ignores_other_buckets() {
+    let app = TestApp::start().await;
+    let mut event = s3_event(&app, "drop/forget/a.ndjson", "v1", "01");
+    event["Records"][0]["s3"]["bucket"]["name"] = json!("another");
+    for function in ["ingest", "ingest-check"] {
+        app.stack.invoke(function, event.clone()).await.unwrap();
+    }
+    app.stack.wait_idle().await;
+    let logs = app.stack.logs();
+    let ignored = logs
+        .iter()
+        .filter(|line| line.contains("object ignored: it is in a bucket of another stack"));
+    assert_eq!(ignored.count(), 2);
+    assert_eq!(app.stack.list(""), [""; 0]);
+    // Neither was the bucket asked for the object.
+    let used = app.stack.used();
+    assert!(
+        !used
+            .iter()
+            .any(|permission| permission.action.starts_with("s3:")),
+        "{used:?}"
+    );
 }

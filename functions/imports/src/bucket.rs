@@ -62,7 +62,7 @@ pub(crate) enum Completed {
 impl Bucket {
     /// Creates the client of the bucket.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let name = config.bucket.clone();
+        let name = config.require_bucket()?;
         let mut s3 = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(config.aws.http_client.clone())
@@ -78,7 +78,7 @@ impl Bucket {
         }
         Ok(Self {
             client: Client::from_conf(s3.build()),
-            name: name.ok_or(ConfigError::Missing("BUCKET_NAME"))?,
+            name,
         })
     }
 

@@ -27,6 +27,8 @@ pub struct App {
     pub(crate) identifiers: IdentifierRules,
     pub(crate) table: Table,
     pub(crate) s3: aws_sdk_s3::Client,
+    /// The stack's bucket. Notifications about others are ignored.
+    pub(crate) bucket: String,
     /// Uncompressed NDJSON objects larger than this, in bytes, are divided into ranges.
     pub(crate) chunk_bytes: u64,
     /// The currency of amounts without one, for the profiles of files that are tried.
@@ -70,6 +72,7 @@ impl App {
             table: config.table(),
             currency: config.currency.clone(),
             s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            bucket: config.require_bucket()?,
             chunk_bytes: config.chunk_bytes,
             max_retries: config.max_retries,
             event_retention_days: config.event_retention_days,

@@ -107,13 +107,20 @@ pub async fn handle(
     }
 }
 
-/// Returns the objects that an event names. For imports, the table must belong to this configuration.
+/// Returns the objects of the stack's bucket that an event names. For imports, the table must belong to this configuration.
 async fn objects_of(
     app: &App,
     event: serde_json::Value,
 ) -> Result<Vec<ObjectVersion>, IngestError> {
-    let objects =
+    let mut objects =
         source::notification::objects(event).map_err(|error| IngestError::Event(error.into()))?;
+    objects.retain(|object| {
+        let is_own = object.bucket == app.bucket;
+        if !is_own {
+            tracing::warn!(import = %object.import(), "object ignored: it is in a bucket of another stack");
+        }
+        is_own
+    });
     if objects
         .iter()
         .any(|object| Task::of(object) == Task::Import)

@@ -60,6 +60,7 @@ impl Services {
             binary: binary.to_owned(),
             environment: vec![
                 set("TABLE_NAME", self.stack.table()),
+                set("BUCKET_NAME", self.stack.bucket()),
                 set("DEFAULT_CURRENCY", "USD"),
                 set("IDENTITY_KEY", self.stack.identity_key()),
                 set("AWS_REGION", "us-east-1"),

@@ -27,7 +27,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Config {
     /// `TABLE_NAME`
     pub table: String,
-    /// `BUCKET_NAME`: set for imports only.
+    /// `BUCKET_NAME`: the stack's bucket, for functions that use it.
     pub bucket: Option<String>,
     /// `IDENTITY_KEY`: set for ingest, profile-read and profile-write only.
     pub identity_key: Option<IdentityKey>,
@@ -181,6 +181,15 @@ impl Config {
         self.identity_key
             .clone()
             .ok_or(ConfigError::Missing("IDENTITY_KEY"))
+    }
+
+    /// Returns the name of the bucket, for the functions that use it.
+    ///
+    /// # Errors
+    /// `BUCKET_NAME` is not set or empty.
+    pub fn require_bucket(&self) -> Result<String, ConfigError> {
+        let bucket = self.bucket.clone();
+        bucket.ok_or(ConfigError::Missing("BUCKET_NAME"))
     }
 
     /// Returns the time zone, for the functions that need one. Only these contain the time zone database.

@@ -313,6 +313,7 @@ fn app(wire: Wire, chunk_bytes: u64) -> App {
         identifiers: shared::model::identifier::IdentifierRules::default(),
         table: shared::table::Table::new(wire.dynamodb(), wire::TABLE.to_owned()),
         s3: wire.s3(),
+        bucket: "b".to_owned(),
         chunk_bytes,
         currency: "EUR".to_owned(),
         max_retries: BACKOFF.len() as u64,
