@@ -18,6 +18,8 @@ use crate::{
 
 /// The default of `CHUNK_BYTES`: 64 MiB.
 const DEFAULT_CHUNK_BYTES: u64 = 64 << 20;
+/// The minimum length of the identity key, in bytes. The template generates a longer one.
+const MIN_IDENTITY_KEY_BYTES: usize = 16;
 /// The maximum wait for the start of a response of the table, before a retry. A connection that broke while Lambda had
 /// frozen the process reports no error.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
@@ -138,9 +140,7 @@ impl Config {
         Ok(Self {
             table: required("TABLE_NAME")?,
             bucket: optional("BUCKET_NAME"),
-            identity_key: optional("IDENTITY_KEY")
-                .as_deref()
-                .and_then(IdentityKey::new),
+            identity_key: identity_key(optional("IDENTITY_KEY"))?,
             currency: required("DEFAULT_CURRENCY")?,
             time_zone: optional("BUSINESS_TIME_ZONE"),
             open_namespaces: list(optional("OPEN_NAMESPACES")),
@@ -232,6 +232,17 @@ fn list(text: Option<String>) -> Vec<String> {
         .map(str::trim)
         .filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
+}
+
+/// Creates the identity key, if one is set. Whoever guesses a short key can compute the IDs of customers.
+fn identity_key(secret: Option<String>) -> Result<Option<IdentityKey>, ConfigError> {
+    let expected = "a secret of at least 16 characters";
+    match secret {
+        Some(secret) if secret.len() < MIN_IDENTITY_KEY_BYTES => {
+            Err(ConfigError::Invalid("IDENTITY_KEY", expected))
+        }
+        secret => Ok(secret.and_then(|secret| IdentityKey::new(&secret))),
+    }
 }
 
 /// Parses the calling code, if one is set.
@@ -403,8 +414,18 @@ mod tests {
 
     #[test]
     fn credentials_are_not_printed() {
-        let config =
-            config(&[("AWS_SECRET_ACCESS_KEY", "hush"), ("IDENTITY_KEY", "hush")]).unwrap();
+        let key = ("IDENTITY_KEY", "hush hush hush hush");
+        let config = config(&[("AWS_SECRET_ACCESS_KEY", "hush"), key]).unwrap();
         assert!(!format!("{config:?}").contains("hush"));
+    }
+
+    #[test]
+    fn short_identity_keys_are_rejected() {
+        let of = |key| config(&[("IDENTITY_KEY", key)]).map(|config| config.identity_key.is_some());
+        assert_eq!(
+            of("fifteen bytes .").unwrap_err().to_string(),
+            "the environment variable IDENTITY_KEY must be a secret of at least 16 characters"
+        );
+        assert_eq!(of("local-identity-key"), Ok(true));
     }
 }
