@@ -56,9 +56,18 @@ stack_value() {
   printf '%s\n' "$found"
 }
 
-# Sets the number of concurrent invocations of ingest: `set_ingest_concurrency FUNCTION NUMBER`.
-set_ingest_concurrency() {
-  change aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions "$2" --output text --query '[]'
+# Stops ingest: `stop_ingest FUNCTION`.
+stop_ingest() {
+  change aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions 0 --output text --query '[]'
+}
+
+# Starts ingest again, with the stack's IngestConcurrency: `start_ingest FUNCTION NUMBER`. With 0, nothing is reserved.
+start_ingest() {
+  if [ "$2" = 0 ]; then
+    change aws lambda delete-function-concurrency --function-name "$1"
+  else
+    change aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions "$2" --output text --query '[]'
+  fi
 }
 
 # Prints the first 16 bytes of HMAC-SHA256 as 26 digits of lowercase base32: `keyed_hash KEY MESSAGE`. Identity IDs and the check

@@ -19,7 +19,7 @@ redrive-failures.sh. Mappings are still checked, because a check stores nothing 
 
 Invocations that are running end by themselves, within 15 minutes.
 
-Permissions: cloudformation:DescribeStacks, lambda:PutFunctionConcurrency.
+Permissions: cloudformation:DescribeStacks, lambda:PutFunctionConcurrency, lambda:DeleteFunctionConcurrency.
 END
 }
 
@@ -38,9 +38,10 @@ require_tools aws jq
 function=$(stack_output "$stack" IngestFunctionName)
 if $resume; then
   concurrency=$(stack_parameter "$stack" IngestConcurrency)
-  set_ingest_concurrency "$function" "$concurrency"
-  $dry_run || printf 'Ingest runs, with at most %s concurrent invocations.\n' "$concurrency"
+  start_ingest "$function" "$concurrency"
+  if [ "$concurrency" = 0 ]; then concurrency='any number of'; else concurrency="at most $concurrency"; fi
+  $dry_run || printf 'Ingest runs, with %s concurrent invocations.\n' "$concurrency"
 else
-  set_ingest_concurrency "$function" 0
+  stop_ingest "$function"
   $dry_run || printf 'Ingest is stopped.\n'
 fi

@@ -8,7 +8,7 @@ usage() {
   cat <<'END'
 Usage: query-logs.sh --stack STACK [--hours N] [--dry-run] QUERY
 
-Runs a CloudWatch Logs Insights query over the stack's six log groups: the API's access log and the logs of the five
+Runs a CloudWatch Logs Insights query over all log groups of the stack: the API's access log and the logs of all
 functions. Prints one result per line, as `field=value` separated by tabs.
 
   --stack STACK  The stack.
@@ -20,7 +20,7 @@ Example:
   query-logs.sh --stack customer-profiles-production --hours 2 \
     'filter status >= 500 | stats count(*) by route, bin(5m)'
 
-Permissions: cloudformation:DescribeStackResources, logs:StartQuery, logs:GetQueryResults.
+Permissions: cloudformation:ListStackResources, logs:StartQuery, logs:GetQueryResults.
 END
 }
 
@@ -44,8 +44,8 @@ done
 require_tools aws jq
 
 groups=()
-while IFS= read -r group; do groups+=("$group"); done < <(aws cloudformation describe-stack-resources --stack-name "$stack" \
-  --output json | jq --raw-output '.StackResources[] | select(.ResourceType == "AWS::Logs::LogGroup").PhysicalResourceId')
+while IFS= read -r group; do groups+=("$group"); done < <(aws cloudformation list-stack-resources --stack-name "$stack" \
+  --output json | jq --raw-output '.StackResourceSummaries[] | select(.ResourceType == "AWS::Logs::LogGroup").PhysicalResourceId')
 [ "${#groups[@]}" -gt 0 ] || fail "Stack $stack has no log groups, or you have no access to it."
 now=$(date +%s)
 start=(aws logs start-query --log-group-names "${groups[@]}" --start-time $((now - hours * 3600)) --end-time "$now"

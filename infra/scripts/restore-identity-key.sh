@@ -8,7 +8,7 @@ usage() {
   cat <<'END'
 Usage: restore-identity-key.sh --stack STACK --key-file FILE [--check] [--dry-run]
 
-Writes the identity key from a backup into the stack's secret, and gives it to profile-read, ingest and ingest-check.
+Writes the identity key from a backup into the stack's secret, and gives it to the four functions that use it.
 Before that, it compares the key with the check value in the table. It refuses a key with which the table was not
 written.
 
@@ -51,6 +51,7 @@ secret=$(stack_output "$stack" IdentityKeyArn)
 ingest=$(stack_output "$stack" IngestFunctionName)
 ingest_check=$(stack_output "$stack" IngestCheckFunctionName)
 profile_read=$(stack_output "$stack" ProfileReadFunctionName)
+profile_write=$(stack_output "$stack" ProfileWriteFunctionName)
 
 umask 077
 folder=$(mktemp -d)
@@ -97,7 +98,7 @@ has_key() {
   fi
 }
 complete=true
-for function in "$ingest" "$ingest_check" "$profile_read"; do has_key "$function" || complete=false; done
+for function in "$ingest" "$ingest_check" "$profile_read" "$profile_write"; do has_key "$function" || complete=false; done
 if $check || $complete; then
   exit
 fi
@@ -105,7 +106,7 @@ fi
 concurrency=$(stack_parameter "$stack" IngestConcurrency)
 tracing=$(stack_parameter "$stack" Tracing)
 deployment=$(stack_parameter "$stack" Deployment)
-set_ingest_concurrency "$ingest" 0
+stop_ingest "$ingest"
 # An alarm of ingest or ingest-check would stop the deployment.
 alarms=()
 for id in IngestErrors IngestCheckErrors; do
@@ -133,7 +134,7 @@ if ! { update "Tracing=$other" Deployment=AllAtOnce && update "Tracing=$tracing"
   printf 'The stack was not updated. The functions get the key directly.\n'
 fi
 
-for function in "$ingest" "$ingest_check" "$profile_read"; do
+for function in "$ingest" "$ingest_check" "$profile_read" "$profile_write"; do
   if has_key "$function"; then continue; fi
   aws lambda get-function-configuration --function-name "$function" --output json |
     jq --rawfile key "$folder/key" '{Variables: (.Environment.Variables + {IDENTITY_KEY: $key})}' >"$folder/environment.json"
@@ -149,5 +150,5 @@ for function in "$ingest" "$ingest_check" "$profile_read"; do
     --routing-config AdditionalVersionWeights={} --output text --query FunctionVersion
   has_key "$function" || fail "$function does not have the key. Ingest is stopped."
 done
-set_ingest_concurrency "$ingest" "$concurrency"
+start_ingest "$ingest" "$concurrency"
 $dry_run || printf 'The key is restored, and ingest runs. Run redrive-failures.sh now.\n'
