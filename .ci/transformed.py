@@ -2,7 +2,9 @@
 alias that S3 notifies, the versions that parameters publish; and that samconfig.toml sets only what the template has."""
 
 import json
+import re
 import tomllib
+from graphlib import TopologicalSorter
 from unittest.mock import Mock
 
 import boto3
@@ -94,6 +96,29 @@ assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 6
 for name, permission in of_type("AWS::Lambda::Permission").items():
     assert permission["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
     assert {"SourceAccount", "SourceArn"} & permission["Properties"].keys(), f"{name} lets every account in"
+
+
+
+def referred(value):
+    """The logical ids that a value refers to."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from referred(inner)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("Ref", "Fn::GetAtt", "DependsOn"):
+                names = inner if isinstance(inner, list) and key == "DependsOn" else [inner[0] if isinstance(inner, list) else inner]
+                yield from (name.split(".")[0] for name in names)
+                continue
+            if key == "Fn::Sub":
+                yield from re.findall(r"\$\{(\w+)", inner if isinstance(inner, str) else inner[0])
+            yield from referred(inner)
+
+
+# CloudFormation refuses resources that refer to each other in a circle. The bucket refers to the aliases that it notifies.
+uses = {name: set(referred(resource)) & resources.keys() for name, resource in resources.items()}
+assert "IngestFunctionAliaslive" in uses["Bucket"] and "IngestRole" in uses["IngestFunction"], uses["Bucket"]
+TopologicalSorter(uses).prepare()
 
 # SAM adds one role, CodeDeploy's own, and none of a function.
 added = of_type("AWS::IAM::Role").keys() - source["Resources"].keys()

@@ -92,6 +92,11 @@ fn table_is_retained() {
             );
         }
     }
+    for (id, group) in of_type(&template, "AWS::Logs::LogGroup") {
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            assert_eq!(referred(&group[policy]), "RemovalPolicy", "{id}");
+        }
+    }
     let removal = &template["Parameters"]["RemovalPolicy"];
     assert_eq!(removal["Default"], "Retain");
     assert_eq!(
@@ -170,6 +175,57 @@ fn bucket_is_private() {
     );
 }
 
+/// Objects under another key could not be read by ingest, and would stay readable when the stack's key is deleted.
+#[test]
+fn bucket_refuses_foreign_keys() {
+    let template = template();
+    let policy = &template["Resources"]["BucketTlsOnly"]["Properties"]["PolicyDocument"];
+    let denied = &list(&policy["Statement"])[1..];
+    let header = |name: &str| format!("s3:x-amz-server-side-encryption{name}");
+    let (any, key, customer) = (
+        header(""),
+        header("-aws-kms-key-id"),
+        header("-customer-algorithm"),
+    );
+    // A condition on a header that is absent would hold, so each one requires that the header is present.
+    let conditions = [
+        json!({"Null": {&key: "false"}, "StringNotEquals": {&key: {"Fn::GetAtt": ["DataKey", "Arn"]}}}),
+        json!({"Null": {&any: "false", &key: "true"}}),
+        json!({"Null": {&customer: "false"}}),
+    ];
+    assert_eq!(denied.len(), conditions.len());
+    for (statement, condition) in denied.iter().zip(conditions) {
+        assert_eq!(statement["Effect"], "Deny");
+        assert_eq!(statement["Principal"], "*");
+        assert_eq!(statement["Action"], "s3:PutObject");
+        assert_eq!(statement["Resource"], json!({"Fn::Sub": "${Bucket.Arn}/*"}));
+        assert_eq!(statement["Condition"], condition);
+    }
+}
+
+/// DynamoDB and S3 list the actions that they need of a key.
+#[test]
+fn data_key_allows_its_services() {
+    let template = template();
+    let policy = &template["Resources"]["DataKey"]["Properties"]["KeyPolicy"];
+    for statement in list(&policy["Statement"]) {
+        let actions = list(&statement["Action"]);
+        for action in [
+            "CreateGrant",
+            "Decrypt",
+            "DescribeKey",
+            "Encrypt",
+            "GenerateDataKey",
+            "GenerateDataKeyWithoutPlaintext",
+            "ReEncryptFrom",
+            "ReEncryptTo",
+        ] {
+            let action = format!("kms:{action}");
+            assert!(actions.contains(&json!(action)), "{action}: {statement}");
+        }
+    }
+}
+
 #[test]
 fn objects_expire() {
     let template = template();
@@ -207,7 +263,10 @@ fn objects_expire() {
 #[test]
 fn routes_require_a_scope() {
     let template = template();
-    let auth = &template["Resources"]["Api"]["Properties"]["Auth"];
+    let api = &template["Resources"]["Api"]["Properties"];
+    // Otherwise API Gateway skips routes whose issuer it cannot read, and the deployment succeeds.
+    assert_eq!(api["FailOnWarnings"], true);
+    let auth = &api["Auth"];
     let name = auth["DefaultAuthorizer"].as_str().expect("a default");
     let authorizer = &auth["Authorizers"][name];
     let jwt = &authorizer["JwtConfiguration"];
@@ -283,7 +342,10 @@ fn api_is_throttled() {
         ]
     );
     // No origin is allowed by default.
-    assert_eq!(template["Parameters"]["CorsOrigins"]["Default"], "");
+    let origins = &template["Parameters"]["CorsOrigins"];
+    assert_eq!(origins["Default"], "");
+    // Each origin has a host: neither `*` nor `null` is one.
+    assert_eq!(origins["AllowedPattern"], "^(https?://[A-Za-z0-9.:-]+)?$");
     assert_eq!(
         api["CorsConfiguration"]["AllowOrigins"],
         json!({"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://nobody.invalid"]]})
@@ -326,9 +388,12 @@ fn ingest_is_bounded() {
     let ingest = &template["Resources"]["IngestFunction"]["Properties"];
     assert_eq!(ingest["Timeout"], 900);
     assert_eq!(ingest["RecursiveLoop"], "Allow");
+    let reserved =
+        json!({"Fn::If": ["Reserved", {"Ref": "IngestConcurrency"}, {"Ref": "AWS::NoValue"}]});
+    assert_eq!(ingest["ReservedConcurrentExecutions"], reserved);
     assert_eq!(
-        referred(&ingest["ReservedConcurrentExecutions"]),
-        "IngestConcurrency"
+        template["Conditions"]["Reserved"],
+        json!({"Fn::Not": [{"Fn::Equals": [{"Ref": "IngestConcurrency"}, "0"]}]})
     );
     let retries = json!({"Fn::FindInMap": ["Ingest", "Events", "MaxRetries"]});
     assert_eq!(ingest["EventInvokeConfig"]["MaximumRetryAttempts"], retries);
@@ -369,7 +434,10 @@ fn checks_store_nothing() {
     let (ingest, check) = (function("IngestFunction"), function("IngestCheckFunction"));
     assert_eq!(check["Metadata"], ingest["Metadata"]);
     let check = &check["Properties"];
-    assert_eq!(check["ReservedConcurrentExecutions"], 2);
+    assert_eq!(
+        check["ReservedConcurrentExecutions"],
+        json!({"Fn::If": ["Reserved", 2, {"Ref": "AWS::NoValue"}]})
+    );
     assert!(check.get("RecursiveLoop").is_none());
     assert_eq!(
         check["EventInvokeConfig"],
@@ -420,12 +488,10 @@ fn identity_key_is_retained() {
     );
     assert!(secret["Properties"].get("Name").is_none());
     for resource in ["IdentityKey", "DataKey"] {
-        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-            assert_eq!(
-                template["Resources"][resource][policy], "Retain",
-                "{resource}"
-            );
-        }
+        let resource = &template["Resources"][resource];
+        // A stack whose first deployment failed has no data.
+        assert_eq!(resource["DeletionPolicy"], "RetainExceptOnCreate");
+        assert_eq!(resource["UpdateReplacePolicy"], "Retain");
     }
     assert_eq!(
         template["Resources"]["DataKey"]["Properties"]["EnableKeyRotation"],
@@ -513,7 +579,41 @@ fn deployments_have_alarms() {
             json!({"Name": "Resource", "Value": {"Fn::Sub": format!("${{{id}}}:live")}})
         );
         assert_eq!(referred(&alarm["AlarmActions"][0]), "Alarms");
+        // Lambda retries an event after a minute, so one transient error is in one minute only.
+        let minutes = match id.as_str() {
+            "IngestFunction" | "IngestCheckFunction" => (json!(3), json!(2)),
+            _ => (json!(1), Value::Null),
+        };
+        let evaluated = (&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]);
+        assert_eq!(evaluated, (&minutes.0, &minutes.1), "{id}");
     }
+}
+
+/// Lambda loses an event if it can neither retry it nor put it into the failure queue.
+#[test]
+fn lost_events_have_alarms() {
+    let operations = local::template_document("infra/operations.yaml").expect("YAML");
+    let mut watched: Vec<_> = of_type(&operations, "AWS::CloudWatch::Alarm")
+        .into_iter()
+        .map(|(_, alarm)| alarm["Properties"].clone())
+        .filter(|alarm| {
+            ["AsyncEventsDropped", "DestinationDeliveryFailures"]
+                .contains(&alarm["MetricName"].as_str().unwrap_or_default())
+        })
+        .map(|alarm| {
+            let function = referred(&alarm["Dimensions"][0]["Value"]).to_owned();
+            (function, alarm["MetricName"].clone().to_string())
+        })
+        .collect();
+    watched.sort();
+    let metrics = ["\"AsyncEventsDropped\"", "\"DestinationDeliveryFailures\""];
+    let expected: Vec<_> = ["Ingest", "IngestCheck"]
+        .into_iter()
+        .flat_map(|function| metrics.map(|metric| (function.to_owned(), metric.to_owned())))
+        .collect();
+    assert_eq!(watched, expected);
+    let slow = &operations["Resources"]["ApiSlow"]["Properties"];
+    assert_eq!(slow["EvaluateLowSampleCountPercentile"], "ignore");
 }
 
 /// A stack's name may contain uppercase letters and have 128 characters; a bucket's name may not.
@@ -531,6 +631,10 @@ fn names_fit_any_stack() {
         json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]})
     );
     assert!(fixed.replace("${Id}", "").len() + 36 <= 63);
+    // API Gateway's policy for logs does not grow by a group of this prefix. Queries select the group by its logical ID.
+    let logs = &template["Resources"]["ApiLogs"]["Properties"]["LogGroupName"]["Fn::Sub"];
+    assert_eq!(logs[0], "/aws/vendedlogs/customer-profiles-${Id}/ApiLogs");
+    assert_eq!(logs[1], name[1]);
     // No other resource has a fixed name, which a second stack could not use.
     for (id, resource) in template["Resources"].as_object().expect("resources") {
         for name in [
@@ -543,7 +647,7 @@ fn names_fit_any_stack() {
             "AlarmName",
         ] {
             assert!(
-                resource["Properties"].get(name).is_none(),
+                id == "ApiLogs" || resource["Properties"].get(name).is_none(),
                 "{id} has a {name}"
             );
         }
