@@ -3,6 +3,8 @@ alias that S3 notifies, the versions that parameters publish; and that samconfig
 
 import json
 import re
+import subprocess
+import tempfile
 import tomllib
 from graphlib import TopologicalSorter
 from unittest.mock import Mock
@@ -67,7 +69,8 @@ for name, functions in publishing.items():
     print(f"{name}: {', '.join(functions)}")
 assert {"Architecture", "DefaultCurrency", "IngestConcurrency", "Tracing"} <= publishing.keys(), publishing
 
-resources = translate(source, values)["Resources"]
+translated = translate(source, values)
+resources = translated["Resources"]
 
 
 def of_type(kind):
@@ -119,6 +122,23 @@ def referred(value):
 uses = {name: set(referred(resource)) & resources.keys() for name, resource in resources.items()}
 assert "IngestFunctionAliaslive" in uses["Bucket"] and "IngestRole" in uses["IngestFunction"], uses["Bucket"]
 TopologicalSorter(uses).prepare()
+
+# A restored table replaces the stack's one in two steps: all resources have its name, then it is part of the stack.
+name, arn = "restored-table", "arn:aws:dynamodb:us-east-1:000000000000:table/restored-table"
+with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+    json.dump(translated, file)
+    file.flush()
+    command = ["infra/scripts/restore-table.sh", "--template", file.name, "--restored", name, "--arn", arn]
+    detached, attached = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+assert detached["Resources"].keys() == resources.keys() - {"Table"}
+assert attached == {**detached, "Resources": {**detached["Resources"], "Table": attached["Resources"]["Table"]}}
+table = attached["Resources"]["Table"]
+assert table["DeletionPolicy"] == "Retain" and table["Properties"] == {**resources["Table"]["Properties"], "TableName": name}, table
+for function in (resource for resource in detached["Resources"].values() if resource["Type"] == "AWS::Lambda::Function"):
+    assert function["Properties"]["Environment"]["Variables"]["TABLE_NAME"] == name, function
+granted = json.dumps(detached["Resources"]["ProfileReadRole"])
+assert f'"{arn}"' in granted and f"{arn}/index/Find4" in granted, granted
+assert not any("Table" in set(referred(resource)) for resource in detached["Resources"].values())
 
 # SAM adds one role, CodeDeploy's own, and none of a function.
 added = of_type("AWS::IAM::Role").keys() - source["Resources"].keys()

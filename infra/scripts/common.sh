@@ -56,6 +56,31 @@ stack_value() {
   printf '%s\n' "$found"
 }
 
+# Prints the status of a table, or nothing if it does not exist: `table_status TABLE`.
+table_status() {
+  local response
+  if response=$(aws dynamodb describe-table --table-name "$1" --query Table.TableStatus --output text 2>&1); then
+    printf '%s\n' "$response"
+  else
+    case $response in
+      *ResourceNotFoundException*) ;;
+      *) fail "$response" ;;
+    esac
+  fi
+}
+
+# Waits until a table is active: `wait_for_table TABLE STATUS`. A restore may take hours. The bound is 12 hours.
+wait_for_table() {
+  local status=$2 turn
+  for ((turn = 0; turn < 1440; turn++)); do
+    [ "$status" != ACTIVE ] || break
+    [ $((turn % 10)) -ne 0 ] || printf '%s %s is %s\n' "$(date +%H:%M:%S)" "$1" "${status:-not there yet}"
+    sleep 30
+    status=$(table_status "$1")
+  done
+  [ "$status" = ACTIVE ] || fail "$1 is not active. Run the script again to continue waiting."
+}
+
 # Stops ingest: `stop_ingest FUNCTION`.
 stop_ingest() {
   change aws lambda put-function-concurrency --function-name "$1" --reserved-concurrent-executions 0 --output text --query '[]'

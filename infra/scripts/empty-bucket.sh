@@ -39,7 +39,7 @@ require_tools aws jq
 
 if $dry_run; then
   aws s3api list-object-versions --bucket "$bucket" --output json |
-    jq --raw-output --arg bucket "$bucket" '"\(.Versions // [] | length) versions and \(.DeleteMarkers // [] | length) delete markers would be deleted from \($bucket)."'
+    jq --slurp --raw-output --arg bucket "$bucket" '.[0] // {} | "\(.Versions // [] | length) versions and \(.DeleteMarkers // [] | length) delete markers would be deleted from \($bucket)."'
   exit
 fi
 if ! $confirmed; then
@@ -55,7 +55,8 @@ deleted=0
 while true; do
   aws s3api list-object-versions --bucket "$bucket" --max-keys 1000 --no-paginate --output json >"$folder/list.json" ||
     fail "The versions in $bucket cannot be listed."
-  jq '{Objects: [.Versions[]?, .DeleteMarkers[]? | {Key, VersionId}], Quiet: true}' "$folder/list.json" >"$folder/batch.json"
+  # The CLI prints nothing if there is nothing.
+  jq --slurp '{Objects: [.[] | .Versions[]?, .DeleteMarkers[]? | {Key, VersionId}], Quiet: true}' "$folder/list.json" >"$folder/batch.json"
   count=$(jq '.Objects | length' "$folder/batch.json")
   [ "$count" -gt 0 ] || break
   aws s3api delete-objects --bucket "$bucket" --delete "file://$folder/batch.json" --output json >"$folder/result.json"

@@ -61,19 +61,6 @@ require_tools aws jq
 [ -n "$table" ] || table=$(stack_output "$stack" TableName)
 [ "$restored" != "$table" ] || usage_error '--restored must not be the table itself.'
 
-# Prints the status of the restored table, or nothing if it does not exist.
-restored_status() {
-  local response
-  if response=$(aws dynamodb describe-table --table-name "$restored" --query Table.TableStatus --output text 2>&1); then
-    printf '%s\n' "$response"
-  else
-    case $response in
-      *ResourceNotFoundException*) ;;
-      *) fail "$response" ;;
-    esac
-  fi
-}
-
 # Prints the items of a partition whose sort key begins with a text: `items TABLE ID TEXT`.
 items() {
   local condition='PK = :id' values
@@ -107,7 +94,7 @@ refuse() {
     '"Reinstate a customer" in infra/docs/guides/erasing-and-exporting.md.'
 }
 
-status=$(restored_status)
+status=$(table_status "$restored")
 if [ -z "$status" ]; then
   [ -n "$at" ] || usage_error "Table $restored does not exist. Specify --at to create it."
   seconds=$(jq --null-input --arg at "$at" '$at | fromdate' 2>/dev/null) ||
@@ -131,14 +118,7 @@ if [ -z "$status" ]; then
   fi
   status=CREATING
 fi
-# A restore may take hours. The bound is 12 hours.
-for ((turn = 0; turn < 1440; turn++)); do
-  [ "$status" != ACTIVE ] || break
-  [ $((turn % 10)) -ne 0 ] || printf '%s %s is %s\n' "$(date +%H:%M:%S)" "$restored" "${status:-not there yet}"
-  sleep 30
-  status=$(restored_status)
-done
-[ "$status" = ACTIVE ] || fail "$restored is not active. Run the script again to continue waiting."
+wait_for_table "$restored" "$status"
 
 umask 077
 folder=$(mktemp -d)

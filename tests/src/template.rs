@@ -631,6 +631,12 @@ fn names_fit_any_stack() {
         json!({"Fn::Select": [2, {"Fn::Split": ["/", {"Ref": "AWS::StackId"}]}]})
     );
     assert!(fixed.replace("${Id}", "").len() + 36 <= 63);
+    // Only a restored table has a name.
+    assert_eq!(
+        template["Resources"]["Table"]["Properties"]["TableName"],
+        json!({"Fn::If": ["HasRestoredTable", {"Ref": "RestoredTable"}, {"Ref": "AWS::NoValue"}]})
+    );
+    assert_eq!(template["Parameters"]["RestoredTable"]["Default"], "");
     // API Gateway's policy for logs does not grow by a group of this prefix. Queries select the group by its logical ID.
     let logs = &template["Resources"]["ApiLogs"]["Properties"]["LogGroupName"]["Fn::Sub"];
     assert_eq!(logs[0], "/aws/vendedlogs/customer-profiles-${Id}/ApiLogs");
@@ -647,7 +653,8 @@ fn names_fit_any_stack() {
             "AlarmName",
         ] {
             assert!(
-                id == "ApiLogs" || resource["Properties"].get(name).is_none(),
+                ["ApiLogs", "Table"].contains(&id.as_str())
+                    || resource["Properties"].get(name).is_none(),
                 "{id} has a {name}"
             );
         }
