@@ -59,12 +59,17 @@ assert len(before) == 6, before
 publishing = {}
 for name, parameter in parameters.items():
     allowed = map(str, parameter.get("AllowedValues", [values[name] + "1"]))
-    after = versions({**values, name: next(value for value in allowed if value != values[name])})
-    for function, (version, kept) in before.items():
-        published, changed = after[function][0] != version, after[function][1] != kept
-        assert published == changed, f"{name}: {function} is changed: {changed}, published: {published}"
-        if published:
-            publishing.setdefault(name, []).append(function.removesuffix("Function"))
+    others = {next(value for value in allowed if value != values[name])}
+    # 0 turns some parameters off, by conditions.
+    if parameter.get("MinValue") == 0 and values[name] != "0":
+        others.add("0")
+    for other in sorted(others):
+        after = versions({**values, name: other})
+        for function, (version, kept) in before.items():
+            published, changed = after[function][0] != version, after[function][1] != kept
+            assert published == changed, f"{name}={other}: {function} is changed: {changed}, published: {published}"
+            if published:
+                publishing.setdefault(name, {})[function.removesuffix("Function")] = True
 for name, functions in publishing.items():
     print(f"{name}: {', '.join(functions)}")
 assert {"Architecture", "DefaultCurrency", "IngestConcurrency", "Tracing"} <= publishing.keys(), publishing
