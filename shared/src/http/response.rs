@@ -97,7 +97,7 @@ pub(super) fn respond(
     // reader has signed out. ETags serve clients that keep a response in memory.
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Texts of customers are in JSON. A browser that opens a response must not take it for a page.
+    // Browsers do not guess another type, so no value in a document runs as a script.
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

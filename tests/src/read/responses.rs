@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::support::{events::api_event, shared::SharedApp};
 
-/// No response may be cached, whatever its status.
+/// No response may be cached or read as another type, whatever its status.
 #[tokio::test(flavor = "multi_thread")]
-async fn forbids_caching() {
+async fn forbids_caching_and_sniffing() {
     let app = SharedApp::get().await;
     let id = app.profile("jane@fake.com").await["id"]
         .as_str()
@@ -32,6 +32,11 @@ async fn forbids_caching() {
         let response = request.send().await.expect("a response");
         assert_eq!(response.status().as_u16(), status, "{path}");
         assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
+        assert_eq!(
+            response.headers()["x-content-type-options"],
+            "nosniff",
+            "{path}"
+        );
         tag = response
             .headers()
             .get("etag")
