@@ -3,6 +3,7 @@
 
 mod attributes;
 mod figures;
+mod gateway;
 mod history;
 mod identifiers;
 mod open_orders;
