@@ -333,10 +333,10 @@ check_roles() {
   local function action s3=arn:$partition:s3:::$bucket
   for function in "${functions[@]}"; do
     for action in dynamodb:Scan dynamodb:DeleteTable dynamodb:ExportTableToPointInTime; do may "$function" "$action" "$table_arn" implicitDeny; done
-    may "$function" s3:PutObject "$s3/drop/x" implicitDeny
     may "$function" secretsmanager:GetSecretValue "$(output IdentityKeyArn)" implicitDeny
     may "$function" logs:PutLogEvents "arn:$partition:logs:us-east-1:000000000000:log-group:another:*" implicitDeny
   done
+  for function in "$profile_read" "$history" "$note_write" "$profile_write" "$ingest" "$ingest_check"; do may "$function" s3:PutObject "$s3/drop/x" implicitDeny; done
   for function in "$profile_read" "$history" "$ingest_check"; do
     for action in PutItem UpdateItem DeleteItem PartiQLInsert; do may "$function" "dynamodb:$action" "$table_arn" implicitDeny; done
   done
