@@ -55,7 +55,7 @@ def versions(values):
 # refuses to publish the same again and the deployment fails.
 assert source["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"], source["Transform"]
 before = versions(values)
-assert len(before) == 6, before
+assert len(before) == 7, before
 publishing = {}
 for name, parameter in parameters.items():
     allowed = map(str, parameter.get("AllowedValues", [values[name] + "1"]))
@@ -100,7 +100,7 @@ assert "Aliaslive" in json.dumps(api["Properties"]["Body"]["paths"])
 rules = resources["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
 notified = sorted(rule["Function"]["Ref"] for rule in rules)
 assert notified == ["IngestCheckFunctionAliaslive"] * 2 + ["IngestFunctionAliaslive"] * 2, rules
-assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 6
+assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 7
 for name, permission in of_type("AWS::Lambda::Permission").items():
     assert permission["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
     assert {"SourceAccount", "SourceArn"} & permission["Properties"].keys(), f"{name} lets every account in"

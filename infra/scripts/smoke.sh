@@ -94,7 +94,7 @@ if [ -n "$stack" ]; then
   origin=$(parameter CorsOrigins | cut -d , -f 1)
   ingest=$(output IngestFunctionName) ingest_check=$(output IngestCheckFunctionName)
   profile_read=$(output ProfileReadFunctionName) profile_write=$(output ProfileWriteFunctionName)
-  note_write=$(output NoteWriteFunctionName) history=$(output HistoryFunctionName)
+  note_write=$(output NoteWriteFunctionName) history=$(output HistoryFunctionName) imports=$(output ImportsFunctionName)
   functions=()
   while IFS= read -r function; do functions+=("$function"); done < <(resources AWS::Lambda::Function)
   table_arn=$(ask dynamodb describe-table --table-name "$table" --query Table.TableArn)
@@ -340,14 +340,17 @@ check_roles() {
   for function in "$profile_read" "$history" "$ingest_check"; do
     for action in PutItem UpdateItem DeleteItem PartiQLInsert; do may "$function" "dynamodb:$action" "$table_arn" implicitDeny; done
   done
-  for function in "$profile_read" "$history" "$note_write" "$profile_write"; do
+  for function in "$profile_read" "$history" "$note_write" "$profile_write" "$imports"; do
     for action in GetObject GetObjectVersion; do may "$function" "s3:$action" "$s3/drop/x" implicitDeny; done
   done
-  for function in "$history" "$note_write" "$profile_write" "$ingest" "$ingest_check"; do may "$function" dynamodb:Query "$table_arn/index/Find1" implicitDeny; done
+  for function in "$history" "$note_write" "$profile_write" "$imports" "$ingest" "$ingest_check"; do may "$function" dynamodb:Query "$table_arn/index/Find1" implicitDeny; done
   may "$profile_read" dynamodb:Query "$table_arn" allowed
   may "$profile_read" dynamodb:Query "$table_arn/index/Find1" allowed
   may "$note_write" dynamodb:PutItem "$table_arn" allowed
   may "$profile_write" dynamodb:ConditionCheckItem "$table_arn" allowed
+  may "$imports" s3:PutObject "$s3/drop/x" allowed
+  may "$imports" s3:PutObject "$s3/reports/x" implicitDeny
+  may "$imports" dynamodb:DeleteItem "$table_arn" implicitDeny
   may "$ingest" s3:GetObjectVersion "$s3/drop/x" allowed
   may "$ingest" s3:GetObjectVersion "$s3/reports/x" implicitDeny
   may "$ingest" s3:DeleteObject "$s3/drop/x" implicitDeny
