@@ -1,4 +1,4 @@
-//! Imports that are taken back and repeated through the API.
+//! Imports that are reverted and repeated through the API.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -136,7 +136,7 @@ async fn restores_older_files_and_keeps_newer_ones() {
     assert_eq!(revert["replays"]["items"], json!([first]), "{other}");
     assert_eq!(items(&app).await, after_third);
 
-    // The second import is taken back, so the first one is what is left.
+    // The second import is reverted, so the first one is what is left.
     let preview = operate(&app, &third, "revert?preview=true", "b").await;
     assert_eq!(preview["preview"], true);
     assert_eq!(items(&app).await, after_third);

@@ -102,7 +102,7 @@ async fn everything() -> TestApp {
     app
 }
 
-/// Takes back a file that links two identities.
+/// Reverts a file that links two identities.
 async fn take_back(app: &TestApp) {
     let report = app
         .import(

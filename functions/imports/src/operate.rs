@@ -96,7 +96,7 @@ fn planned(items: &ImportItems) -> Result<&Map, Problem> {
 }
 
 fn unread() -> Problem {
-    let detail = "No row of the file was read, so there is nothing to take back or to repeat.";
+    let detail = "No row of the file was read, so there is nothing to revert or repeat.";
     Problem::new(Kind::IMPORT_UNREAD, detail)
 }
 
@@ -136,8 +136,7 @@ async fn check(
     }
     match kind {
         OperationKind::Revert if is_reverted => {
-            let detail =
-                "The import was already taken back. Its field `reverted` names the revert.";
+            let detail = "The import was already reverted. Its field `reverted` names the revert.";
             Err(Problem::new(Kind::IMPORT_REVERTED, detail))
         }
         // A replay skips erasures, which the rest of the file may contain.

@@ -1,4 +1,4 @@
-//! Handles uploads in parts: `POST /imports/{id}/parts` issues URLs, `POST /imports/{id}/complete` joins the parts.
+//! Handles multipart uploads: `POST /imports/{id}/parts` issues URLs, `POST /imports/{id}/complete` joins the parts.
 
 use futures::future::try_join_all;
 use lambda_http::{Body, Response, http::StatusCode};
@@ -46,7 +46,7 @@ pub(crate) fn size(size: u64) -> u64 {
     least.next_multiple_of(PART_STEP_BYTES)
 }
 
-/// Returns the number of parts of a file of `size` bytes.
+/// Returns the number of parts in which a file of `size` bytes is uploaded.
 pub(crate) fn count(size: u64, parts: &Parts) -> u64 {
     size.div_ceil(parts.size.max(1))
 }

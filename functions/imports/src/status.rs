@@ -11,7 +11,7 @@ use shared::{
 
 /// How long after its request a file may arrive that is uploaded whole: the time of the URL, and an hour for a slow upload.
 const WHOLE_SECONDS: i64 = 75 * 60;
-/// How long after its request an upload in parts may be completed.
+/// How long after its request a multipart upload may be completed.
 pub(crate) const PARTS_SECONDS: i64 = 24 * 60 * 60;
 /// How long the last attempt may take: the timeout of ingest, and a minute.
 const ATTEMPT_SECONDS: i64 = 16 * 60;

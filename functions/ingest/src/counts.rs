@@ -81,7 +81,7 @@ counters! {
         replaced_since,
         /// Rows whose items are not stored: they were erased or suppressed, or a later row of the file replaced them.
         not_found,
-        /// Forget rows. An erasure is neither taken back nor repeated.
+        /// Forget rows. An erasure is neither reverted nor repeated.
         skipped_erasures,
         /// Rows of products. Every source writes the same products.
         products,

@@ -83,10 +83,10 @@ kinds! {
     UPLOAD_CLOSED = CONFLICT, "upload-closed", "Upload closed";
     /// The import, or a revert or replay of it, is running.
     IMPORT_RUNNING = CONFLICT, "import-running", "Import running";
-    /// The import was already taken back.
-    IMPORT_REVERTED = CONFLICT, "import-reverted", "Import taken back";
+    /// The import was already reverted.
+    IMPORT_REVERTED = CONFLICT, "import-reverted", "Import reverted";
     /// No row of the file was read, or the import is itself a revert or a replay.
-    IMPORT_UNREAD = CONFLICT, "import-unread", "Nothing to take back or repeat";
+    IMPORT_UNREAD = CONFLICT, "import-unread", "Nothing to revert or repeat";
     /// The response is too large to be sent.
     RESPONSE_TOO_LARGE = BAD_REQUEST, "response-too-large", "Response too large";
     /// The content type of the body is not JSON.

@@ -109,7 +109,7 @@ pub enum EntryKind {
     Import,
     /// A file to try, of which nothing is stored.
     Try,
-    /// An import is taken back.
+    /// An import is reverted.
     Revert,
     /// An import is repeated under its own version.
     Replay,
@@ -124,7 +124,7 @@ pub struct Parts {
     pub size: u64,
 }
 
-/// An entry of the list of imports. What it says does not change while the import runs, except `import`.
+/// An entry of the list of imports. Its content does not change while the import runs, except `import`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// What the entry is about.

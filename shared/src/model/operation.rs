@@ -1,4 +1,4 @@
-//! Operations on imports: an import is taken back, or repeated under its own version.
+//! Operations on imports: an import is reverted, or repeated under its own version.
 //!
 //! An operation is an import of its own, with an id, a plan and progress. The versions of items stay those of the import that it is
 //! about.
@@ -54,10 +54,10 @@ impl Operation {
     }
 }
 
-/// The mark of an import that was taken back.
+/// The mark of an import that was reverted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reverted {
-    /// When the import was taken back.
+    /// When the import was reverted.
     pub at: Instant,
     /// The `sub` of the principal that requested it.
     pub by: String,

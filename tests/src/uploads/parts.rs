@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Multipart uploads.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Finds the imports to replay after a revert: those that may have stored an item, if the import that is taken back had not been
+//! Finds the imports to replay after a revert: those that may have stored an item, if the reverted import had not been
 //! newer.
 
 use std::collections::BTreeSet;
@@ -87,7 +87,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Finds the imports to replay after an import is taken back: those that are older, have a plan and are not taken back themselves, of
+/// Finds the imports to replay after an import is reverted: those that are older, have a plan and are not reverted themselves, of
 /// the same source and, if both have only one, the same record type. Products have no source. So if the import has products, all older
 /// imports that may have products are among them.
 pub(crate) async fn find(

@@ -25,7 +25,7 @@ pub(crate) async fn add(app: &App, object: &ObjectVersion) -> Result<Vec<String>
         let key = EntryKey::upload(upload);
         if let Some(entry) = app.table.begin_upload(&key, &object.key, import).await? {
             if entry.import() != Some(import) {
-                // Another version of the object, which nobody uploaded through the API.
+                // Another version of the object, which was not uploaded through the API.
                 put(app, object, drop.as_ref()).await?;
             }
             return Ok(entry.denied);

@@ -107,7 +107,7 @@ async fn revert_again(app: &App, of: ImportId, seen: ImportId) -> Result<(), Ing
             reverted.import
         };
         if start(app, again, &stored, PlanChange::RevertAgain { seen }).await? {
-            tracing::warn!(import = %of, revert = %again.id, "the import is taken back again, because a late invocation may have stored rows");
+            tracing::warn!(import = %of, revert = %again.id, "the import is reverted again, because a late invocation may have stored rows");
             return Ok(());
         }
     }
@@ -161,7 +161,7 @@ pub(crate) async fn close(app: &App, of: ImportId) -> Result<(), IngestError> {
                 continue;
             }
             let before = progress.before(&items, number);
-            let detail = "The import was taken back before it had ended.";
+            let detail = "The import was reverted before it had ended.";
             let error = FileError::new(FileErrorKind::RevertedEarly, detail);
             progress.done = true;
             progress.end = Some(EarlyEnd::new(Status::Failed, error));
@@ -206,7 +206,7 @@ pub(crate) async fn finish(
             stored.insert(name, count);
         }
         let found = match report.problem {
-            // Nothing, or only a part, was taken back.
+            // Nothing, or only a part, was reverted.
             Some(_) => Candidates::default(),
             None => candidates::find(app, plan, removed.products > 0).await?,
         };
@@ -228,7 +228,7 @@ async fn replay(app: &App, revert: Operation, found: &Candidates) -> Result<(), 
     for group in found.imports.chunks(CONCURRENT_STARTS) {
         let starts = group.iter().map(|(import, stored)| {
             let operation = Operation::new(OperationKind::Replay, *import, &nonce);
-            // An import that was taken back meanwhile is not replayed.
+            // An import that was reverted meanwhile is not replayed.
             start(app, operation, stored, PlanChange::Replay)
         });
         futures::future::try_join_all(starts).await?;

@@ -78,7 +78,7 @@ pub(crate) struct Plan {
     /// The revert or replay that this is the plan of; `None` if it is that of a dropped file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<Operation>,
-    /// The mark of an import that was taken back.
+    /// The mark of an import that was reverted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reverted: Option<Reverted>,
     /// The last revert or replay of the import.

@@ -60,7 +60,7 @@ pub(crate) struct Run<'a> {
     version: Version,
     context: Context<'a>,
     writer: Writer<'a>,
-    /// Removes the items of rows instead of writing them, if the import is taken back.
+    /// Removes the items of rows instead of writing them, if the import is reverted.
     remover: Option<Remover<'a>>,
     rejects: Rejects<'a>,
     preceding: Preceding,

@@ -284,7 +284,7 @@ async fn resume(
     manifest.delete(&app.s3, &object.bucket).await
 }
 
-/// Begins an operation: from now on, no other invocation changes the progress of an import that is taken back. Puts the manifests
+/// Begins an operation: from now on, no other invocation changes the progress of an import that is reverted. Puts the manifests
 /// of all ranges but the first.
 async fn begin_operation(app: &App, plan: &Plan, items: &ImportItems) -> Result<(), IngestError> {
     if let Some(Operation {

@@ -1,5 +1,5 @@
 //! Reverts and replays, among imports of the same items, duplicate events and deaths. In the end, the table must be that of the imports
-//! that are not taken back.
+//! that are not reverted.
 
 use shared::{
     model::{
@@ -190,7 +190,7 @@ async fn imported(files: &[String], kept: &[usize]) -> BTreeMap<String, Value> {
     wire::items(&world.database)
 }
 
-/// Returns the numbers of the files that are not taken back.
+/// Returns the numbers of the files that are not reverted.
 async fn kept(world: &Arc<World>) -> Vec<usize> {
     let (killer, _killed) = tokio::sync::oneshot::channel();
     let app = app(Wire::new(Arc::clone(world), killer, None), ONE_RANGE);
