@@ -148,7 +148,7 @@ contract.pop("security", None)
 # No schema expresses which tags S3 returned for which parts: a file without parts cannot be completed.
 for path, name in (("/imports/{id}/parts", "partsId"), ("/imports/{id}/complete", "wholeId")):
     contract["paths"][path]["post"]["parameters"] = [{"$ref": f"#/components/parameters/{name}"}]
-# Reverts must not take back the sample data, which other requests read.
+# Reverts must not delete the sample data, which other requests read.
 for path in ("/imports/{id}/revert", "/imports/{id}/replay"):
     contract["paths"][path]["post"]["parameters"][0] = {"$ref": "#/components/parameters/wholeId"}
 for methods in contract["paths"].values():
