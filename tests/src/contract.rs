@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, contract::Contract};
+use crate::{
+    support::{app::TestApp, contract::Contract},
+    uploads::put,
+};
 
 /// Returns the scope of each route of the template, by method and path.
 fn template_routes() -> BTreeMap<(String, String), String> {
@@ -419,6 +422,68 @@ async fn responses_match_contract() {
     assert_eq!(ask("DELETE", route, path, &key, why()).await.0, 200);
     let path = format!("/profiles/{id}/links/x");
     assert_eq!(ask("DELETE", route, path, &key, None).await.0, 404);
+    let (imports, key) = ("/imports", [("idempotency-key", "t")]);
+    let mut body = json!({"file_name": "a.ndjson", "type": "customer_record", "size": 1});
+    ask("POST", imports, imports.into(), &key, Some(body.clone())).await;
+    ask("POST", imports, imports.into(), &key, None).await;
+    // Parts of a file that is only tried, because trying reads little of it.
+    (body["size"], body["try"]) = (json!(100_000_001), json!(true));
+    let key = [("idempotency-key", "u")];
+    let (_, upload, _) = ask("POST", imports, imports.into(), &key, Some(body)).await;
+    let path = format!("{imports}/{}", upload["id"].as_str().unwrap());
+    let route = "/imports/{id}/parts";
+    let numbers = json!({"numbers": [1, 2]});
+    let (_, parts, _) = ask("POST", route, format!("{path}/parts"), &[], Some(numbers)).await;
+    let part_bytes = upload["upload"]["part_size"].as_u64().unwrap();
+    let mut tags = Vec::new();
+    for (part, bytes) in parts["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip([part_bytes, 100_000_001 - part_bytes])
+    {
+        let file = vec![b'\n'; usize::try_from(bytes).unwrap()];
+        let response = put(part).body(file).send().await.unwrap();
+        let etag = response.headers()["etag"].to_str().unwrap();
+        tags.push(json!({"number": part["number"], "etag": etag}));
+    }
+    let (route, complete) = ("/imports/{id}/complete", format!("{path}/complete"));
+    ask(
+        "POST",
+        route,
+        complete.clone(),
+        &[],
+        Some(json!({"parts": []})),
+    )
+    .await;
+    ask("POST", route, complete, &[], Some(json!({"parts": tags}))).await;
+    app.stack.wait_idle().await;
+    let (_, page, _) = ask("GET", imports, format!("{imports}?limit=25"), &[], None).await;
+    ask("GET", imports, format!("{imports}?cursor=x"), &[], None).await;
+    let import = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|import| import["state"] == "completed" && import["kind"] == "import");
+    let path = format!(
+        "{imports}/{}",
+        import.expect("an import")["id"].as_str().unwrap()
+    );
+    for (method, end, key, expected) in [
+        ("GET", "", "", 200),
+        ("GET", "/rejects", "", 200),
+        ("POST", "/replay", "v", 202),
+        ("POST", "/revert", "w", 202),
+        ("POST", "/revert", "x", 409),
+    ] {
+        let route = format!("/imports/{{id}}{end}");
+        let key = [("idempotency-key", key)];
+        let status = ask(method, &route, format!("{path}{end}"), &key, None)
+            .await
+            .0;
+        assert_eq!(status, expected, "{method} {end}");
+        app.stack.wait_idle().await;
+    }
     let successful: BTreeSet<_> = answered
         .into_iter()
         .filter(|(.., status)| *status < 300)

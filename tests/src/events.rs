@@ -39,13 +39,21 @@ async fn http_functions_accept_samples() {
                 let held = held.as_str().expect("an id").to_owned();
                 name_a_note(&app, &mut event, &held).await;
             }
+            if function == "imports" {
+                name_the_import(&app, &mut event).await;
+            }
             let answer = app
                 .stack
                 .invoke(function, event)
                 .await
                 .expect("the function answers");
             let status = answer["statusCode"].as_u64().expect("a status");
-            assert!((200..300).contains(&status), "{}: {answer}", path.display());
+            // The import was not uploaded in parts.
+            let expected = match path.file_stem().and_then(|name| name.to_str()) {
+                Some("parts" | "complete") => 404..405,
+                _ => 200..300,
+            };
+            assert!(expected.contains(&status), "{}: {answer}", path.display());
         }
     }
 }
@@ -60,6 +68,19 @@ async fn name_a_note(app: &TestApp, event: &mut Value, held: &str) {
     assert_eq!(status, 201, "{note}");
     let text = event.to_string();
     let named = text.replace(held, note["id"].as_str().expect("an id"));
+    *event = serde_json::from_str(&named).expect("JSON");
+}
+
+/// Replaces the import id in an event with that of the file with the sample customer. Waits until no operation on it runs.
+async fn name_the_import(app: &TestApp, event: &mut Value) {
+    app.stack.wait_idle().await;
+    let (_, page) = app.get("/imports").await;
+    let imports = page["items"].as_array().expect("a page");
+    let import = imports
+        .iter()
+        .find(|import| import["kind"] == "import" && import["state"] == "completed");
+    let id = import.expect("an import")["id"].as_str().expect("an id");
+    let named = event.to_string().replace("0a0febf994a72178", id);
     *event = serde_json::from_str(&named).expect("JSON");
 }
 

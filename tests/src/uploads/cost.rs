@@ -7,7 +7,10 @@ use serde_json::json;
 use tests::faults::{Count, Proxy};
 
 use super::{FILE, created, import, put, request, sent, uploaded};
-use crate::support::app::TestApp;
+use crate::support::{
+    app::TestApp,
+    faults::{FaultyApp, ONE_RANGE},
+};
 
 /// A stack whose function imports reaches DynamoDB and S3 through proxies that count.
 async fn counting() -> (TestApp, Proxy, Proxy) {
@@ -75,4 +78,26 @@ async fn counts_requests() {
     let (asked, units) = taken(&dynamodb);
     assert_eq!(asked, requests(&[("BatchGetItem", 1), ("Query", 1)]));
     assert!(units <= 14.5, "{units}");
+}
+
+/// Beside its rows, a file takes four puts: the entry in the list, the plan, the progress and the outcome.
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_requests_of_file() {
+    let setting = FaultyApp::start(0, ONE_RANGE, Options::default()).await;
+    // The first file of a process and of a source takes more requests.
+    for name in ["a", "b"] {
+        setting.dynamodb.reset_counts();
+        setting.s3.reset_counts();
+        let key = format!("drop/customer_record/crm/{name}.ndjson");
+        setting.drop(&key, FILE).await;
+    }
+    let puts = &setting.dynamodb.counts()["PutItem"];
+    assert_eq!((puts.requests, puts.capacity_units), (4, 4.0));
+    let (table, _) = taken(&setting.dynamodb);
+    // The row is in the table already, so it is written with a second statement.
+    let rows = [("BatchExecuteStatement", 2), ("GetItem", 2), ("PutItem", 4)];
+    assert_eq!(table, requests(&rows));
+    // The report, and a rejected row.
+    let (bucket, _) = taken(&setting.s3);
+    assert_eq!(bucket, requests(&[("GetObject", 1), ("PutObject", 2)]));
 }

@@ -38,7 +38,7 @@ async fn created(app: &TestApp, key: &str, body: &Value) -> Value {
 }
 
 /// Builds the request that uploads a file or a part as the API says.
-fn put(upload: &Value) -> RequestBuilder {
+pub(crate) fn put(upload: &Value) -> RequestBuilder {
     let method: Method = upload["method"].as_str().unwrap().parse().unwrap();
     let client = reqwest::Client::new();
     let mut request = client.request(method, upload["url"].as_str().unwrap());
