@@ -23,8 +23,8 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	const foot = h("div.foot");
 	const count = h("p.fine", {role: "status"});
 	const field = (label, control) => h("label.field", h("span", label), control);
-	const kinds = Object.keys(KINDS).map(kind => h("button.chip", { "aria-pressed": "false", "data-kind": kind, onclick: ({currentTarget: chip}) => {
-		chip.ariaPressed = String(chip.ariaPressed !== "true");
+	const kinds = Object.keys(KINDS).map(kind => h("button.chip", {"aria-pressed": "false", "data-kind": kind, onclick: ({currentTarget: chip}) => {
+		chip.ariaPressed = chip.ariaPressed !== "true";
 		onchange();
 	} }, t(kind)));
 	const select = choices => h("select", {onchange}, h("option", {value: ""}, t("All")), choices.map(([value, text]) => typeof value === "string" && h("option", {value}, text)));
@@ -35,7 +35,7 @@ export function historyPanel(view, {send}, {history: firstPage, summary}) {
 	const from = day();
 	const to = day();
 	const clear = button("quiet", t("Clear"), () => {
-		for (const chip of kinds) chip.ariaPressed = "false";
+		for (const chip of kinds) chip.ariaPressed = false;
 		channel.value = account.value = from.value = to.value = "";
 		onchange();
 	});

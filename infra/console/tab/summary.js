@@ -50,7 +50,7 @@ export function summaryPanel(view, {send}, document, openTab) {
 		const currencies = Object.keys(own).sort((a, b) => own[b].length - own[a].length);
 		const place = h("div");
 		const show = currency => {
-			for (const choice of choices) choice.ariaPressed = String(choice.textContent === currency);
+			for (const choice of choices) choice.ariaPressed = choice.textContent === currency;
 			refill(place, chart(own[currency]));
 		};
 		const choices = currencies.map(currency => h("button.chip", {onclick: () => show(currency)}, currency));
@@ -63,7 +63,7 @@ export function summaryPanel(view, {send}, document, openTab) {
 		const {status, sent, opened, clicked, bounced} = figures;
 		const lists = listed(figures.lists);
 		const bar = (label, count, rate) => h("div.rate", h("dt", label), h("dd", format.number(count), rate !== undefined && fine(` ${format.percent(rate)}`)),
-			rate !== undefined && h("progress", {value: rate, "aria-hidden": "true"}));
+			rate !== undefined && h("progress", {value: rate, ...UNSPOKEN}));
 		const last = (text, at) => at && h("span", t(text, {ago: time(at, format.ago)}));
 		return card([icon(sign), words(sign), pill(status, status)], sent + opened + clicked + bounced > 0
 			? h("dl.rates", bar(t("Sent"), sent), sign === "email" && bar(t("Opened"), opened, figures.open_rate ?? 0),

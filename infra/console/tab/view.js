@@ -40,7 +40,7 @@ export function svg(name, attributes, ...children) {
 	return node;
 }
 
-export const icon = name => svg("svg", {viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true"}, svg("path", {d: ICONS[name] ?? ICONS.event}));
+export const icon = name => svg("svg", {viewBox: "0 0 24 24", class: "icon", ...UNSPOKEN}, svg("path", {d: ICONS[name] ?? ICONS.event}));
 
 export const keyed = (container, key) => container.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
