@@ -6,7 +6,7 @@ import {usableLocale} from "./tab/format.js";
 import {historyPanel} from "./tab/history.js";
 import {notesSection} from "./tab/notes.js";
 import {head, summaryPanel} from "./tab/summary.js";
-import {createView, icon, refill, UNSPOKEN} from "./tab/view.js";
+import {createView, icon, listed, refill} from "./tab/view.js";
 
 /** The tab Identities. Its module is loaded when the tab is first opened. */
 function identities(view, ...rest) {
@@ -42,7 +42,7 @@ class CustomerProfile extends HTMLElement {
 	#notice;
 	#view;
 	#shown;
-	#drafts = new Map();
+	#drafts = [];
 	#current;
 	#tab;
 	#failed = false;
@@ -88,7 +88,7 @@ class CustomerProfile extends HTMLElement {
 	/** Reads the profile again, once for several calls in one task. */
 	refresh() {
 		this.#asked.abort();
-		const {signal} = (this.#asked = new AbortController());
+		const {signal} = this.#asked = new AbortController();
 		queueMicrotask(() => !signal.aborted && this.isConnected && this.#load(signal));
 	}
 
@@ -112,7 +112,7 @@ class CustomerProfile extends HTMLElement {
 		const wanted = profile ?? (this.#lookup && JSON.stringify(this.#lookup));
 		const again = wanted && wanted === this.#shown;
 		const {t, h, empty, skeleton, failureBox} = again ? this.#view : this.#createView("UTC");
-		this.#root.ariaBusy = String(!!wanted);
+		this.#root.ariaBusy = !!wanted;
 		if (!again) {
 			this.#shown = this.#tab = this.#current = this.#notice = undefined;
 			if (!wanted) return this.#root.replaceChildren(empty("person", t("No customer selected"), t("Look up a customer to see the profile.")));
@@ -122,7 +122,7 @@ class CustomerProfile extends HTMLElement {
 		const [document, failure] = await (profile ? this.#client.send("GET", `/profiles/${encodeURIComponent(profile)}`, {signal})
 			: this.#client.send("POST", "/profiles/lookup", {body: this.#lookup, signal}));
 		if (signal.aborted) return;
-		this.#root.ariaBusy = "false";
+		this.#root.ariaBusy = false;
 		this.#failed = failure?.status === 0;
 		if (document) {
 			this.#show(document, wanted);
@@ -147,10 +147,11 @@ class CustomerProfile extends HTMLElement {
 	#show(document, wanted) {
 		const view = this.#createView(document.summary?.time_zone);
 		const {t, h, guard} = view;
-		// What is not saved stays when the profile is read again, or another one in between.
-		const drafts = this.#drafts.get(document.id) ?? {};
-		this.#drafts.set(document.id, drafts);
-		this.#current = drafts;
+		// Drafts stay when another profile is read, and when a link changes the profile's ID.
+		const ids = [document.id, ...listed(document.identities).map(({id}) => id)];
+		const drafts = this.#current ??= this.#drafts.find(each => each.ids.some(id => ids.includes(id))) ?? {};
+		drafts.ids = ids;
+		this.#drafts = [...new Set([drafts, ...this.#drafts])];
 		const data = { say: text => { this.#status.textContent = text; }, send: async (method, path, {id = document.id, ...options} = {}) => {
 			const [response, failure] = await this.#client.send(method, `/profiles/${id}${path}`, options);
 			if (failure && this.#current === drafts) this.#tell("profile-failed", failure);
@@ -162,15 +163,14 @@ class CustomerProfile extends HTMLElement {
 			// Another customer may have been opened meanwhile.
 			if (this.#current !== drafts) return;
 			this.#asked.abort();
-			this.#root.ariaBusy = "false";
+			this.#root.ariaBusy = false;
 			this.#notice = notice;
-			this.#drafts.set(profile.id, drafts);
 			this.#show(profile, this.#opened = profile.id);
 			notice.focus();
 		} };
 		const notes = guard(() => notesSection(view, data, document.notes, drafts));
 		const names = Object.keys(PANELS);
-		const tabs = names.map((name, at) => h("button", { role: "tab", id: name, "aria-controls": "panel", onclick: () => open(name), onkeydown: event => {
+		const tabs = names.map((name, at) => h("button", {role: "tab", id: name, "aria-controls": "panel", onclick: () => open(name), onkeydown: event => {
 			const step = {ArrowRight: 1, ArrowLeft: -1}[event.key] * (this.matches(":dir(rtl)") ? -1 : 1);
 			const to = {Home: 0, End: -1}[event.key] ?? (at + step) % names.length;
 			if (Number.isNaN(to)) return;
@@ -182,7 +182,7 @@ class CustomerProfile extends HTMLElement {
 		const open = (name, focus) => {
 			for (const tab of tabs) {
 				const isOpen = tab.id === name;
-				tab.ariaSelected = String(isOpen);
+				tab.ariaSelected = isOpen;
 				tab.tabIndex = isOpen ? 0 : -1;
 				if (focus && isOpen) tab.focus();
 			}

@@ -335,20 +335,61 @@ test("a canceled preview and a change of another customer are not shown later", 
   assert.equal((await profileOf(mobile)).identities.length, 2);
 }));
 
-test("what is being written stays when identities are linked", withPage({}, async (page) => {
-  const { email } = await twoProfiles();
+/** The ID of a linked profile is the smallest ID of its identities: that of the profile shown, or that of the other profile. */
+for (const [at, whose] of ["its own", "the other profile's"].entries()) {
+  test(`what is being written stays when identities are linked under ${whose} ID`, withPage({}, async (page) => {
+    const { email, mobile } = await twoProfiles();
+    const profiles = [[await idOf(email), email], [await idOf(mobile), mobile]].sort();
+    const [[id, shown], [otherId]] = at ? profiles.reverse() : profiles;
+    const written = () => page.getByLabel("New note").inputValue();
+    /** Does something, and waits until the element shows a profile. Returns the profile's ID. */
+    const show = async (action) => {
+      const loaded = page.evaluate(() => new Promise((resolve) => document.querySelector("customer-profile").addEventListener("profile-loaded", ({ detail }) => resolve(detail.id), { once: true })));
+      await action();
+      return loaded;
+    };
+    const refresh = () => page.evaluate(() => document.querySelector("customer-profile").refresh());
+    await openTab(page, shown);
+    await page.getByLabel("New note").fill("Half a note");
+    // The other profile was on screen, without a draft.
+    assert.equal(await show(() => lookUp(page, otherId)), otherId);
+    assert.equal(await written(), "");
+    await show(() => openTab(page, shown));
+    assert.equal(await written(), "Half a note");
+    await card(page, "Possibly the same customer").getByRole("button", { name: /^Link/ }).click();
+    await confirm(page, "Link", "Same phone");
+    await notice(page).getByText(/^Done/).waitFor();
+    assert.equal(await written(), "Half a note");
+    // A refresh reads the linked profile, and the undo stays.
+    assert.equal(await show(refresh), profiles.map(([id]) => id).sort()[0]);
+    await notice(page).getByRole("button", { name: "Undo" }).waitFor();
+    assert.equal(await written(), "Half a note");
+    // Without the link, only the profile that was shown has the draft.
+    await show(() => notice(page).getByRole("button", { name: "Undo" }).click());
+    assert.equal(await written(), "Half a note");
+    assert.equal(await show(() => lookUp(page, otherId)), otherId);
+    assert.equal(await written(), "");
+    await show(() => lookUp(page, SAMPLE.email));
+    assert.equal(await show(() => lookUp(page, id)), id);
+    assert.equal(await written(), "Half a note");
+  }));
+}
+
+test("what is being written stays when a linked profile is opened by either identity", withPage({}, async (page) => {
+  const { email, mobile } = await twoProfiles();
   await openTab(page, email);
   await page.getByLabel("New note").fill("Half a note");
   await card(page, "Possibly the same customer").getByRole("button", { name: /^Link/ }).click();
   await confirm(page, "Link", "Same phone");
   await notice(page).getByText(/^Done/).waitFor();
-  assert.equal(await page.getByLabel("New note").inputValue(), "Half a note");
-  // A refresh reads the linked profile, and the undo stays.
-  const read = page.waitForResponse((response) => /\/profiles\/\w+$/.test(response.url()));
-  await page.evaluate(() => document.querySelector("customer-profile").refresh());
-  await (await read).finished();
-  await notice(page).getByRole("button", { name: "Undo" }).waitFor();
-  assert.equal(await page.getByLabel("New note").inputValue(), "Half a note");
+  for (const identifier of [mobile, email]) {
+    await lookUp(page, SAMPLE.email);
+    await page.getByRole("heading", { level: 2, name: "Minh Mokoena" }).waitFor();
+    assert.equal(await page.getByLabel("New note").inputValue(), "");
+    await openTab(page, identifier);
+    await page.locator("customer-profile header .identifiers").getByText(email.email).waitFor();
+    assert.equal(await page.getByLabel("New note").inputValue(), "Half a note");
+  }
 }));
 
 test("a match opens as the profile shown, until the page selects another customer", withPage({}, async (page) => {
