@@ -140,6 +140,7 @@ export const de = {
 	"Drop the file uncompressed.": "Legen Sie die Datei unkomprimiert ab.",
 	"Split the file, or save it as uncompressed NDJSON.": "Teilen Sie die Datei, oder speichern Sie sie als unkomprimiertes NDJSON.",
 	"Split the file.": "Teilen Sie die Datei.",
+	"To import the file after all, select Import again.": "Um die Datei doch zu importieren, wählen Sie Erneut importieren.", "Open the later undo or repetition of this import. It has the result.": "Öffnen Sie die spätere Rücknahme oder Wiederholung dieses Imports. Sie enthält das Ergebnis.",
 	"Import the file again.": "Importieren Sie die Datei erneut.",
 	"Import the file again if the newer one does not contain its rows.": "Importieren Sie die Datei erneut, wenn die neuere ihre Zeilen nicht enthält.",
 

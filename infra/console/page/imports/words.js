@@ -66,4 +66,5 @@ export const FIXES = {
   "unsupported-format": "Convert the file to CSV, JSON or NDJSON.", "unsupported-encoding": "Save the file as UTF-8.", "invalid-csv-header": "Correct the first line of the file, or choose another type.",
   "broken-json": "Correct the file at this place, then import it again.", "broken-compression": "Compress the file again, or drop it uncompressed.", "compression-ratio": "Drop the file uncompressed.",
   "file-too-large": "Split the file, or save it as uncompressed NDJSON.", "too-many-hops": "Split the file.", "object-gone": "Import the file again.", "object-superseded": "Import the file again if the newer one does not contain its rows.",
+  "reverted-early": "To import the file after all, select Import again.", "operation-superseded": "Open the later undo or repetition of this import. It has the result.",
 };
