@@ -63,6 +63,7 @@ fn spellings(number: u64) -> Vec<String> {
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
         ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
         ("minutes", 60),
         ("hours", 3_600),
         ("days", 86_400),
