@@ -77,7 +77,16 @@ body = {"file_name": "contract.ndjson", "type": "customer_record", "source": "co
 whole = ask("POST", "/imports", body, **{"idempotency-key": "contract-whole"})
 put = urllib.request.Request(whole["upload"]["url"], rows, whole["upload"]["headers"], method="PUT")
 urllib.request.urlopen(put).close()
-parts = ask("POST", "/imports", body | {"size": 100_000_001}, **{"idempotency-key": "contract-parts"})
+in_parts = body | {"size": 100_000_001, "try": True}
+parts = ask("POST", "/imports", in_parts, **{"idempotency-key": "contract-parts"})
+complete = ask("POST", "/imports", in_parts, **{"idempotency-key": "contract-complete"})
+tags = []
+for part in ask("POST", f"/imports/{complete['id']}/parts", {"numbers": [1, 2]})["items"]:
+    size = complete["upload"]["part_size"]
+    blank = b"\n" * (size if part["number"] == 1 else in_parts["size"] - size)
+    put = urllib.request.Request(part["url"], blank, part["headers"], method="PUT")
+    with urllib.request.urlopen(put) as response:
+        tags.append({"number": part["number"], "etag": response.headers["etag"]})
 imports = [item["id"] for item in ask("GET", "/imports")["items"]]
 
 parameters = contract["components"]["parameters"]
@@ -96,9 +105,9 @@ give("eventId", [event["id"] for event in purchases])
 give("noteId", notes)
 give("linkId", [link["id"] for link in links])
 give("identityId", members[1:])
-for name, values in (("partsId", [parts["id"]]), ("wholeId", [whole["id"]])):
+for name, upload in (("partsId", parts), ("completeId", complete), ("wholeId", whole)):
     parameters[name] = dict(parameters["importId"])
-    give(name, values)
+    give(name, [upload["id"]])
 give("importId", imports)
 give("ifMatch", ["*"])
 give("ifMatchLink", ["*", links[0]["etag"]])
@@ -145,9 +154,10 @@ for owner, field in ((schemas["NewLink"]["oneOf"][0], "identity"), (schemas["Pro
     owner["properties"][field] = mix(reference("Id"), members)
 
 contract.pop("security", None)
-# No schema expresses which tags S3 returned for which parts: a file without parts cannot be completed.
-for path, name in (("/imports/{id}/parts", "partsId"), ("/imports/{id}/complete", "wholeId")):
+for path, name in (("/imports/{id}/parts", "partsId"), ("/imports/{id}/complete", "completeId")):
     contract["paths"][path]["post"]["parameters"] = [{"$ref": f"#/components/parameters/{name}"}]
+# No schema expresses which tags S3 returned for which parts.
+contract["paths"]["/imports/{id}/complete"]["post"]["requestBody"]["content"]["application/json"]["example"] = {"parts": tags}
 # Reverts must not delete the sample data, which other requests read.
 for path in ("/imports/{id}/revert", "/imports/{id}/replay"):
     contract["paths"][path]["post"]["parameters"][0] = {"$ref": "#/components/parameters/wholeId"}

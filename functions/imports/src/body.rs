@@ -16,6 +16,8 @@ use shared::{
     },
 };
 
+use crate::parts::MAX_PARTS;
+
 /// The maximum length of a file's name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 /// The maximum size of a file, in bytes: 5 TiB.
@@ -23,7 +25,7 @@ const MAX_FILE_BYTES: u64 = 5 << 40;
 /// The maximum number of parts in one request for their URLs.
 const MAX_PART_URLS: usize = 100;
 /// The maximum length of a part's `ETag`, in bytes.
-const MAX_ETAG_BYTES: usize = 128;
+const MAX_ETAG_BYTES: usize = 64;
 
 /// The fields of a body.
 pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
@@ -69,7 +71,7 @@ impl Create {
             let detail = "The sources `agents` and `system` are reserved. Use another source.";
             return Err(Problem::invalid_body(Some("source"), detail));
         }
-        let size: u64 = required(fields, "size")?;
+        let Integer(size) = required(fields, "size")?;
         if !(1..=MAX_FILE_BYTES).contains(&size) {
             let detail = format!(
                 "`size` must be the size of the file in bytes, from 1 to {MAX_FILE_BYTES} (5 TiB). Split a larger file."
@@ -129,47 +131,80 @@ pub(crate) fn hash(fields: &Fields) -> String {
     data_encoding::BASE64.encode(&digest.finalize()[..16])
 }
 
-/// Parses the body of a request for the URLs of parts: their numbers, each once, from 1 to `count`.
-pub(crate) fn numbers(fields: &Fields, count: u64) -> Result<Vec<u64>, Problem> {
-    check_known(fields, &["numbers"])?;
-    let numbers: Vec<u64> = required(fields, "numbers")?;
-    let is_part = |number: &u64| (1..=count).contains(number);
-    if !(1..=MAX_PART_URLS).contains(&numbers.len()) || !numbers.iter().all(is_part) {
-        let detail = format!(
-            "`numbers` must be 1 to {MAX_PART_URLS} numbers of parts. The upload has {count} parts, from 1 on."
-        );
-        return Err(Problem::invalid_body(Some("numbers"), detail));
+/// An integer of JSON, which clients may also write as `1.0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "serde_json::Number")]
+pub(crate) struct Integer(pub(crate) u64);
+
+impl TryFrom<serde_json::Number> for Integer {
+    type Error = &'static str;
+
+    fn try_from(number: serde_json::Number) -> Result<Self, Self::Error> {
+        let text = number.to_string();
+        let digits = text
+            .split_once('.')
+            .filter(|(_, fraction)| fraction.bytes().all(|digit| digit == b'0'))
+            .map_or(text.as_str(), |(digits, _)| digits);
+        digits.parse().map(Self).map_err(|_| "not an integer")
     }
-    Ok(numbers)
 }
 
-/// Parses the body of a request that completes an upload of `count` parts. Returns the number and the tag of each, in order.
-pub(crate) fn parts(fields: &Fields, count: u64) -> Result<Vec<(u64, String)>, Problem> {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Part {
-        number: u64,
-        etag: String,
+/// A part that a client has uploaded.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UploadedPart {
+    number: Integer,
+    etag: String,
+}
+
+/// Parses the body of a request for the URLs of parts: their numbers.
+pub(crate) fn numbers(fields: &Fields) -> Result<Vec<u64>, Problem> {
+    check_known(fields, &["numbers"])?;
+    let numbers: Vec<Integer> = required(fields, "numbers")?;
+    let is_number = |Integer(number): &Integer| (1..=MAX_PARTS).contains(number);
+    if !(1..=MAX_PART_URLS).contains(&numbers.len()) || !numbers.iter().all(is_number) {
+        let detail = format!("`numbers` must be 1 to {MAX_PART_URLS} numbers of parts, from 1 on.");
+        return Err(Problem::invalid_body(Some("numbers"), detail));
     }
+    Ok(numbers.into_iter().map(|Integer(number)| number).collect())
+}
+
+/// Checks that an upload of `count` parts has parts of these numbers.
+pub(crate) fn check_numbers(numbers: &[u64], count: u64) -> Result<(), Problem> {
+    if numbers.iter().all(|number| *number <= count) {
+        return Ok(());
+    }
+    let detail = format!("The upload has {count} parts, from 1 on. `numbers` has another number.");
+    Err(Problem::invalid_body(Some("numbers"), detail))
+}
+
+/// Parses the body of a request that completes an upload: its parts.
+pub(crate) fn parts(fields: &Fields) -> Result<Vec<UploadedPart>, Problem> {
     check_known(fields, &["parts"])?;
-    let mut parts: Vec<Part> = required(fields, "parts")?;
-    parts.sort_by_key(|part| part.number);
-    let is_whole = parts.len() as u64 == count
-        && parts
-            .iter()
-            .zip(1..)
-            .all(|(part, number)| part.number == number)
-        && parts.iter().all(|part| is_etag(&part.etag));
-    if !is_whole {
-        let detail = format!(
-            "`parts` must contain each of the {count} parts of the upload once, with its `number` and its `etag`."
-        );
+    let parts: Vec<UploadedPart> = required(fields, "parts")?;
+    let is_part =
+        |part: &UploadedPart| (1..=MAX_PARTS).contains(&part.number.0) && is_etag(&part.etag);
+    if parts.is_empty() || parts.len() as u64 > MAX_PARTS || !parts.iter().all(is_part) {
+        let detail =
+            "`parts` must contain the parts of the upload, each with its `number` and its `etag`.";
         return Err(Problem::invalid_body(Some("parts"), detail));
     }
-    Ok(parts
-        .into_iter()
-        .map(|part| (part.number, part.etag))
-        .collect())
+    Ok(parts)
+}
+
+/// Returns the number and the tag of each of the `count` parts of an upload, in order.
+pub(crate) fn all_parts(
+    mut parts: Vec<UploadedPart>,
+    count: u64,
+) -> Result<Vec<(u64, String)>, Problem> {
+    parts.sort_by_key(|part| part.number.0);
+    let mut numbered = parts.iter().zip(1..);
+    if parts.len() as u64 != count || !numbered.all(|(part, number)| part.number.0 == number) {
+        let detail = format!("`parts` must contain each of the {count} parts of the upload once.");
+        return Err(Problem::invalid_body(Some("parts"), detail));
+    }
+    let parts = parts.into_iter();
+    Ok(parts.map(|part| (part.number.0, part.etag)).collect())
 }
 
 fn is_etag(etag: &str) -> bool {
@@ -221,10 +256,11 @@ fn optional<T: DeserializeOwned>(
     let Some(raw) = fields.get(name) else {
         return Ok(None);
     };
-    serde_json::from_str(raw.get()).map_err(|_| {
+    let value = serde_json::from_str(raw.get()).map_err(|_| {
         let detail = format!("`{name}` has the wrong type. See the API reference.");
         Problem::invalid_body(Some(name), detail)
-    })
+    })?;
+    Ok(Some(value))
 }
 
 fn check_known(fields: &Fields, known: &[&str]) -> Result<(), Problem> {
@@ -236,6 +272,33 @@ fn check_known(fields: &Fields, known: &[&str]) -> Result<(), Problem> {
                 known.join(", ")
             );
             Err(Problem::invalid_body(Some(unknown), detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_parts_fit_a_request() {
+        let etag = "e".repeat(MAX_ETAG_BYTES);
+        let parts: Vec<_> = (1..=MAX_PARTS)
+            .map(|number| json!({"number": number, "etag": etag}))
+            .collect();
+        assert!(json!({"parts": parts}).to_string().len() < 250_000);
+    }
+
+    #[test]
+    fn integers_may_have_a_fraction_of_zero() {
+        let integer = |text: &str| serde_json::from_str::<Integer>(text).ok();
+        for text in ["12", "12.0", "12.00"] {
+            assert_eq!(integer(text), Some(Integer(12)), "{text}");
+        }
+        for text in ["12.5", "-1", "\"12\"", "null", "18446744073709551616"] {
+            assert_eq!(integer(text), None, "{text}");
         }
     }
 }

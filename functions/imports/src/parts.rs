@@ -20,8 +20,8 @@ use crate::{
     show, status,
 };
 
-/// The maximum number of parts of an upload, a limit of S3.
-const MAX_PARTS: u64 = 10_000;
+/// The maximum number of parts of an upload. The tags of all parts have to fit into a request. S3 allows 10,000.
+pub(crate) const MAX_PARTS: u64 = 2_000;
 /// The minimum size of a part, in bytes.
 const MIN_PART_BYTES: u64 = 64 << 20;
 /// Sizes of parts are multiples of this, in bytes.
@@ -55,11 +55,12 @@ pub(crate) fn count(size: u64, parts: &Parts) -> u64 {
 pub(crate) async fn issue(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.parameters(&[])?;
     let fields: Fields = http::body(call.request)?;
+    let numbers = body::numbers(&fields)?;
     let (key, entry) = show::upload(call).await?;
     let parts = open(call, &key, &entry)?;
     let size = entry.size.unwrap_or_default();
     let count = count(size, parts);
-    let numbers = body::numbers(&fields, count)?;
+    body::check_numbers(&numbers, count)?;
     let requests = numbers.into_iter().map(async |number| {
         let bytes = if number == count {
             size - (count - 1) * parts.size
@@ -79,10 +80,11 @@ pub(crate) async fn issue(bucket: &Bucket, call: &Call<'_>) -> Result<Response<B
 pub(crate) async fn complete(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.parameters(&[])?;
     let fields: Fields = http::body(call.request)?;
+    let uploaded = body::parts(&fields)?;
     let (key, entry) = show::upload(call).await?;
     let parts = open(call, &key, &entry)?;
     let size = entry.size.unwrap_or_default();
-    let named = body::parts(&fields, count(size, parts))?;
+    let named = body::all_parts(uploaded, count(size, parts))?;
     let upload = multipart(&entry, parts);
     match bucket.complete_multipart(upload, &named).await? {
         Completed::Done => {
@@ -130,8 +132,8 @@ mod tests {
         for (bytes, part, parts) in [
             (100_000_001, 64 << 20, 2),
             (64 << 20, 64 << 20, 1),
-            ((64 << 20) * 10_000, 64 << 20, 10_000),
-            (5 << 40, 525 << 20, 9_987),
+            ((64 << 20) * 2_000, 64 << 20, 2_000),
+            (5 << 40, 2_622 << 20, 2_000),
         ] {
             assert_eq!(size(bytes), part, "{bytes}");
             let of = Parts {
