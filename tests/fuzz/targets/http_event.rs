@@ -136,7 +136,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
         ("AWS_SECRET_ACCESS_KEY", "s"),
         ("TABLE_NAME", "t"),
         ("DEFAULT_CURRENCY", "USD"),
-        ("IDENTITY_KEY", "key"),
+        ("IDENTITY_KEY", "fuzzing-identity-key"),
     ] {
         std::env::set_var(name, value);
     }
