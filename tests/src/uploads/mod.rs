@@ -8,6 +8,7 @@ mod scopes;
 mod trial;
 mod urls;
 
+use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -48,9 +49,21 @@ pub(crate) fn put(upload: &Value) -> RequestBuilder {
     request
 }
 
+/// The maximum number of attempts to send a request that may be refused before its body was read.
+const MAX_ATTEMPTS: usize = 10;
+
 /// Sends a request to S3. Returns the status and the error code.
-async fn sent(request: RequestBuilder, body: impl Into<reqwest::Body>) -> (u16, String) {
-    let response = request.body(body).send().await.unwrap();
+async fn sent(request: RequestBuilder, body: impl Into<Bytes>) -> (u16, String) {
+    let request = request.body(body.into());
+    let mut attempts = 0;
+    let response = loop {
+        attempts += 1;
+        match request.try_clone().unwrap().send().await {
+            Ok(response) => break response,
+            // The connection was closed while the body was sent, so the response is lost.
+            Err(error) => assert!(attempts < MAX_ATTEMPTS, "{error}"),
+        }
+    };
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     let code = text.split("<Code>").nth(1).unwrap_or_default();

@@ -78,7 +78,7 @@ async fn grants_what_the_role_grants() {
     for (key, expected) in [
         ("drop/purchase/a", 200),
         ("mappings/a.json", 403),
-        ("work/a", 403),
+        ("reports/a", 403),
     ] {
         let config = PresigningConfig::expires_in(Duration::from_secs(60)).unwrap();
         let put = client.put_object().bucket(app.stack.bucket()).key(key);
