@@ -426,7 +426,7 @@ async fn responses_match_contract() {
     let mut body = json!({"file_name": "a.ndjson", "type": "customer_record", "size": 1});
     ask("POST", imports, imports.into(), &key, Some(body.clone())).await;
     ask("POST", imports, imports.into(), &key, None).await;
-    // Parts of a file that is only tried, because trying reads little of it.
+    // A multipart upload of a file that is only tried, because trying reads little of it.
     (body["size"], body["try"]) = (json!(100_000_001), json!(true));
     let key = [("idempotency-key", "u")];
     let (_, upload, _) = ask("POST", imports, imports.into(), &key, Some(body)).await;
