@@ -49,7 +49,17 @@ async fn operate(app: &TestApp, import: &str, operation: &str, key: &str) -> Val
     assert_eq!(status, StatusCode::ACCEPTED, "{started}");
     assert_eq!(started["of"], import, "{started}");
     app.stack.wait_idle().await;
-    shown(app, started["id"].as_str().unwrap()).await
+    let shown = shown(app, started["id"].as_str().unwrap()).await;
+    assert_eq!(started["created_at"], shown["created_at"]);
+    shown
+}
+
+/// Returns an import as the list shows it.
+async fn listed(app: &TestApp, id: &Value) -> Value {
+    let (_, page) = app.get("/imports").await;
+    let mut items = page["items"].as_array().unwrap().iter();
+    let item = items.find(|item| item["id"] == *id);
+    item.unwrap_or_else(|| panic!("{id} in {page}")).clone()
 }
 
 /// Imports a file. Returns the id of the import.
@@ -93,11 +103,17 @@ async fn takes_back_and_restores_all_record_types() {
     let [deleted, replaced, not_found, skipped] = verdicts(&revert);
     assert_eq!((replaced, skipped), (0, 0), "{revert}");
     assert_eq!(deleted + not_found, 120, "{revert}");
-    let reverted = shown(&app, &id).await["reverted"].clone();
+    let import = shown(&app, &id).await;
+    let reverted = &import["reverted"];
     assert_eq!(
         (&reverted["by"], &reverted["import"]),
         (&json!("local-agent"), &revert["id"])
     );
+    assert_eq!(listed(&app, &json!(id)).await["reverted"], *reverted);
+    // An operation has a time of its own.
+    let created_at = revert["created_at"].as_str().unwrap();
+    assert!(created_at > import["created_at"].as_str().unwrap());
+    assert_eq!(listed(&app, &revert["id"]).await["created_at"], created_at);
 
     let replay = operate(&app, &id, "replay", "b").await;
     assert_eq!(items(&app).await, imported, "{replay}");
@@ -106,6 +122,7 @@ async fn takes_back_and_restores_all_record_types() {
         (&json!("replay"), &json!("completed"), &json!(120))
     );
     assert_eq!(shown(&app, &id).await["reverted"], Value::Null);
+    assert_eq!(listed(&app, &json!(id)).await["reverted"], Value::Null);
     let (_, page) = app.get("/imports").await;
     let list = page["items"].as_array().unwrap().iter();
     let list: Vec<_> = list.map(|item| (&item["kind"], &item["id"])).collect();
@@ -246,10 +263,14 @@ async fn refuses_what_cannot_be_taken_back() {
     );
     let preview = operate(&app, &id, "revert?preview=true", "b").await;
     assert_eq!(verdicts(&preview), [0, 0, 1, 0], "{preview}");
-    let revert = revert["id"].as_str().unwrap();
+    let (status, refused) = ask(&app, revert["id"].as_str().unwrap(), "revert", "c").await;
     assert_eq!(
-        problem(revert, "revert", "c").await,
-        (409, "import-unread".to_owned())
+        (status.as_u16(), problem_of(&refused).0.as_str()),
+        (409, "import-unread")
+    );
+    assert_eq!(
+        refused["detail"],
+        "A revert cannot be reverted. Repeat the import that it reverted instead."
     );
     // Without the file, a replay ends as failed.
     for version in app.stack.list("reports/drop/mixed/crm/file.ndjson/") {
@@ -272,6 +293,27 @@ async fn refuses_what_cannot_be_taken_back() {
         (&json!("failed"), &json!("object-gone")),
         "{replay}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refuses_tries() {
+    let app = TestApp::start().await;
+    let body = json!({"file_name": "a.ndjson", "type": "mixed", "size": 10, "try": true});
+    let post = reqwest::Client::new().post(app.url("/imports"));
+    let (_, upload) = app
+        .send(post.header("idempotency-key", "a").json(&body))
+        .await;
+    for operation in ["revert", "replay"] {
+        let (status, problem) = ask(&app, upload["id"].as_str().unwrap(), operation, "b").await;
+        assert_eq!(
+            (status.as_u16(), problem_of(&problem).0.as_str()),
+            (409, "import-unread")
+        );
+        assert_eq!(
+            problem["detail"],
+            "A try stores nothing, so there is nothing to revert or repeat."
+        );
+    }
 }
 
 /// A long revert takes several invocations, of which one is killed. Meanwhile no other operation may begin.

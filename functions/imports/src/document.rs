@@ -64,7 +64,7 @@ pub(crate) fn of_items(id: &str, items: &ImportItems) -> Option<Map> {
         .or_else(|| items.outcome.as_ref()?.text("key"))?;
     let path = key.split_once('/').map_or(key, |(_, path)| path);
     let created_at = planned
-        .and_then(|plan| plan.text("dropped_at").or_else(|| plan.text("started_at")))
+        .and_then(created_at)
         .or_else(|| items.outcome.as_ref()?.text("created_at"));
     let mut document = Map::new();
     document.insert("id", id);
@@ -77,6 +77,13 @@ pub(crate) fn of_items(id: &str, items: &ImportItems) -> Option<Map> {
     document.insert("type", path.split('/').next().unwrap_or_default());
     document.insert("created_at", created_at.unwrap_or_default());
     Some(document)
+}
+
+/// Returns when a file was dropped or an operation was requested. The plan of an operation also contains the time of the file.
+fn created_at(plan: &Map) -> Option<&str> {
+    let dropped_at = plan.text("dropped_at");
+    let dropped_at = dropped_at.filter(|_| plan.get("operation").is_none());
+    dropped_at.or_else(|| plan.text("started_at"))
 }
 
 /// Adds what the plan of a revert or a replay says about it.

@@ -10,7 +10,7 @@ use shared::{
         problem::{Kind, Problem},
     },
     model::{
-        import::{EntryId, state_expiry},
+        import::{EntryId, EntryKind, state_expiry},
         keys,
         operation::{Operation, OperationKind, Reverted},
         time::Instant,
@@ -46,7 +46,7 @@ async fn operate(
     let idempotency_key = http::idempotency_key(call.request, kind.as_str())?;
     let of = import(call).await?;
     let items = call.app.table.import(of).await?;
-    let plan = planned(&items)?;
+    let plan = planned(&items, kind)?;
     body::require_scopes(&call.principal, folder(plan))?;
     let nonce = keys::request_hash(&call.principal.subject, idempotency_key);
     let operation = Operation::new(kind, of, &nonce);
@@ -77,21 +77,34 @@ async fn import(call: &Call<'_>) -> Result<ImportId, Problem> {
         EntryId::Import(import) => Ok(import),
         EntryId::Upload(_) => {
             let (_, entry) = show::upload(call).await?;
+            if entry.kind == EntryKind::Try {
+                let detail = "A try stores nothing, so there is nothing to revert or repeat.";
+                return Err(Problem::new(Kind::IMPORT_UNREAD, detail));
+            }
             entry.import().ok_or_else(unread)
         }
     }
 }
 
-/// Returns the plan of an import. A file that was refused has none, nor has one that does not exist.
-fn planned(items: &ImportItems) -> Result<&Map, Problem> {
+/// Returns the plan of an import on which an operation of this kind is requested. A file that was refused has none, nor has one that does not exist.
+fn planned(items: &ImportItems, kind: OperationKind) -> Result<&Map, Problem> {
     match (&items.plan, &items.outcome) {
         (None, None) => Err(show::not_found()),
         (None, Some(_)) => Err(unread()),
-        (Some(plan), _) if plan.get("operation").is_some() => {
-            let detail = "This is itself a revert or a replay. Name the import in its field `of`.";
-            Err(Problem::new(Kind::IMPORT_UNREAD, detail))
-        }
-        (Some(plan), _) => Ok(plan),
+        (Some(plan), _) => match plan.map("operation") {
+            None => Ok(plan),
+            Some(own) => Err(Problem::new(Kind::IMPORT_UNREAD, no_import(own, kind))),
+        },
+    }
+}
+
+/// Returns why no operation can be started on an operation.
+fn no_import(own: &Map, kind: OperationKind) -> &'static str {
+    let is_revert = own.text("kind") == Some(OperationKind::Revert.as_str());
+    if is_revert && kind != OperationKind::Replay {
+        "A revert cannot be reverted. Repeat the import that it reverted instead."
+    } else {
+        "This is itself a revert or a replay. Name the import in its field `of`."
     }
 }
 

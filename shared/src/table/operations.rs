@@ -1,5 +1,5 @@
-//! Starts operations on imports: stores the plan of the operation, and what it changes in the plan of the import, in one
-//! transaction.
+//! Starts operations on imports: stores the plan of the operation, and what it changes in the plan and the outcome of the import,
+//! in one transaction.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    Existing, Row, Table, TableError, attribute, failure,
+    Existing, Table, TableError, attribute, failure,
     transaction::{cancellation, is_retryable},
 };
 use crate::model::{
@@ -24,6 +24,8 @@ use crate::model::{
 
 /// The code for an action whose condition failed.
 const CONDITION: &str = "ConditionalCheckFailed";
+/// The index of the action that changes the outcome of an import.
+const OUTCOME_ACTION: usize = 2;
 /// Fields of an import's plan that the plan of an operation does not have.
 const OF_IMPORTS: [&str; 3] = ["new_among", "reverted", "last_operation"];
 
@@ -97,7 +99,7 @@ impl Table {
         Ok(Started::Plan(stored))
     }
 
-    /// Stores the plan of an operation, unless there is one, and changes that of the import. Returns the plan that is stored; `None` if
+    /// Stores the plan of an operation, unless there is one, and changes the import. Returns the plan that is stored; `None` if
     /// the import is not as it has to be.
     async fn store_operation(
         &self,
@@ -106,6 +108,22 @@ impl Table {
     ) -> Result<Option<Map>, TableError> {
         let mut actions = vec![self.put_operation(new, &plan)?];
         actions.extend(self.change_plan(new)?);
+        actions.extend(self.change_outcome(new)?);
+        let mut failed = self.transact(actions.clone()).await?;
+        if failed == [OUTCOME_ACTION] {
+            // The import has no outcome, and must not get one that contains a mark only.
+            actions.truncate(OUTCOME_ACTION);
+            failed = self.transact(actions).await?;
+        }
+        match failed.first() {
+            None => Ok(Some(plan)),
+            Some(0) => Ok(self.import(new.operation.id).await?.plan),
+            Some(_) => Ok(None),
+        }
+    }
+
+    /// Executes actions in one transaction. Returns the indexes of those whose conditions failed; if there are any, nothing was stored.
+    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<Vec<usize>, TableError> {
         let result = self
             .client
             .transact_write_items()
@@ -116,7 +134,7 @@ impl Table {
         let error = match result {
             Ok(output) => {
                 self.consumed.write(output.consumed_capacity());
-                return Ok(Some(plan));
+                return Ok(Vec::new());
             }
             Err(error) => error,
         };
@@ -124,12 +142,12 @@ impl Table {
             .as_service_error()
             .map(cancellation)
             .unwrap_or_default();
-        let is_failed = |(code, _): &(String, Option<Row>)| code == CONDITION;
-        if reasons.first().is_some_and(is_failed) {
-            return Ok(self.import(new.operation.id).await?.plan);
-        }
-        if reasons.iter().any(is_failed) {
-            return Ok(None);
+        let failed = (0..)
+            .zip(&reasons)
+            .filter(|(_, (code, _))| code == CONDITION);
+        let failed: Vec<usize> = failed.map(|(index, _)| index).collect();
+        if !failed.is_empty() {
+            return Ok(failed);
         }
         Err(if is_retryable(&reasons) {
             TableError::Unavailable(error.into())
@@ -205,6 +223,42 @@ impl Table {
         }
         if let PlanChange::RevertAgain { .. } = new.change {
             update = update.expression_attribute_names("#import", "import");
+        }
+        let update = update.build().map_err(refused)?;
+        Ok(Some(TransactWriteItem::builder().update(update).build()))
+    }
+
+    /// Builds the update of the import's outcome, which contains the same mark as its plan. The list reads outcomes only.
+    fn change_outcome(
+        &self,
+        new: &NewOperation<'_>,
+    ) -> Result<Option<TransactWriteItem>, TableError> {
+        let invalid = |error: serde_json::Error| TableError::Refused(error.into());
+        let mark = match new.change {
+            PlanChange::None | PlanChange::Replay => return Ok(None),
+            PlanChange::Revert { mark, .. } => Some(value::to_map(mark).map_err(invalid)?),
+            PlanChange::RevertAgain { .. } => new.plan.map("reverted").cloned().map(|mut mark| {
+                mark.insert("import", new.operation.id.to_string());
+                mark
+            }),
+            PlanChange::Restore { .. } => None,
+        };
+        let expression = match mark {
+            Some(_) => "SET #data.#reverted = :mark",
+            None => "REMOVE #data.#reverted",
+        };
+        let mut update = Update::builder()
+            .table_name(&self.name)
+            .set_key(Some(attribute::key(
+                &keys::import(new.operation.of),
+                keys::OUTCOME,
+            )))
+            .update_expression(expression)
+            .condition_expression("attribute_exists(PK)")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_names("#reverted", "reverted");
+        if let Some(mark) = mark {
+            update = update.expression_attribute_values(":mark", attribute::map(&mark));
         }
         let update = update.build().map_err(refused)?;
         Ok(Some(TransactWriteItem::builder().update(update).build()))
