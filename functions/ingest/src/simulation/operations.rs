@@ -196,7 +196,11 @@ async fn kept(world: &Arc<World>) -> Vec<usize> {
     let app = app(Wire::new(Arc::clone(world), killer, None), ONE_RANGE);
     let mut kept = Vec::new();
     for file in 0..KEYS.len() {
-        let plan = app.table.import(import(file)).await.unwrap().plan.unwrap();
+        let items = app.table.import(import(file)).await.unwrap();
+        let plan = items.plan.unwrap();
+        if let Some(outcome) = items.outcome {
+            assert_eq!(outcome.map("reverted"), plan.map("reverted"));
+        }
         if Plan::from_map(&plan).unwrap().reverted.is_none() {
             kept.push(file);
         }
