@@ -102,6 +102,7 @@ test("an export of Shopify is dropped, tried and imported, and a customer opened
   await press(place, "Try first");
   await place.getByText("Read as Shopify orders").waitFor();
   assert.equal(await count(place, "Written"), "40");
+  await place.getByText("Would be stored.").waitFor();
   await place.getByText("40 records of 73 rows").waitFor();
   await place.getByText("3 customers as the Profile tab would show them").waitFor();
   const sample = place.locator(".sample").first();
@@ -126,6 +127,7 @@ test("an export of Shopify is dropped, tried and imported, and a customer opened
   await rows(page).nth(1).waitFor();
   assert.deepEqual(await rows(page).locator(".labels").allInnerTexts(), ["Completed", "Try\nCompleted"]);
   assert.match(await rows(page).first().innerText(), /^orders_export_1\.csv\nShopify orders · source shopify · .*40 written$/s);
+  assert.match(await rows(page).nth(1).innerText(), /40 would be written$/);
 }));
 
 test("an import in detail: facts, address, and the list again", withImports({}, async (page) => {
@@ -161,8 +163,9 @@ test("rejected rows are downloaded, corrected and dropped again", withImports({}
   const warning = place.getByRole("row", { name: /The value breaks the rule of its field/ });
   assert.deepEqual(await warning.locator("td").allInnerTexts(), ["date_of_birth", "1", "4"]);
   await place.getByText("Line 3").waitFor();
+  assert.match(await warning.locator("td").first().innerHTML(), /date_<wbr>of_<wbr>birth/);
   await press(place, "Import");
-  await press(place, "Open the import");
+  await press(place, "Correct 1 rejected row");
   assert.deepEqual([await count(page, "Written"), await count(page, "Rejected")], ["2", "1"]);
   await page.getByText("Completed with rejects").waitFor();
   const row = page.locator(".rows tbody tr");
@@ -236,19 +239,21 @@ test("an import is undone after a preview, and imported again", withImports({}, 
     await place.getByLabel("Type").selectOption("customer_record");
     await place.getByLabel("Source (optional)").fill("undo");
     await press(place, "Import without a try");
-    await place.getByRole("button", { name: "Open the import" }).waitFor();
+    await place.getByRole("button", { name: /Open the import|rejected row/ }).waitFor();
     return place;
   };
   await importOf(csv("older.csv", customer("Old", "both@example.com")));
-  const newer = await importOf(csv("newer.csv", customer("New", "both@example.com"), customer("Only")));
+  const newer = await importOf(csv("newer.csv", customer("New", "both@example.com"), customer("Only"), customer("Bad", "noemail@example.com")));
   assert.deepEqual(await Promise.all(["both@example.com", "only@example.com"].map(name)), ["New Okafor", "Only Okafor"]);
-  await press(newer, "Open the import");
+  await press(newer, "Correct 1 rejected row");
   const undo = page.getByRole("button", { name: "Undo import" });
   await undo.click();
   await page.locator(".confirm .counts").waitFor();
   const preview = page.locator(".confirm");
   assert.deepEqual([await count(preview, "Deleted"), await count(preview, "Replaced since"), await count(preview, "Not found")], ["2", "0", "0"]);
-  await preview.getByText("1 older import of this source would be repeated.").waitFor();
+  assert.equal(await count(preview, "Rejected"), "1");
+  await preview.getByText("Would be deleted.", { exact: false }).waitFor();
+  await preview.getByText("1 older import would be repeated.").waitFor();
   await accessible(page, "preview of an undo");
   await shot(page, "imports-undo");
   await press(preview, "Cancel");
@@ -259,8 +264,11 @@ test("an import is undone after a preview, and imported again", withImports({}, 
   await press(page.locator(".confirm"), "Undo import");
   await page.getByText("Undo of an import").waitFor();
   await page.locator(".counts").waitFor();
-  assert.equal(await count(page, "Deleted"), "2");
-  await page.getByText("1 older import of this source is repeated.").waitFor();
+  assert.deepEqual([await count(page, "Deleted"), await count(page, "Rejected")], ["2", "1"]);
+  // Rejected rows belong to the import, and are corrected there.
+  await page.locator(".title .labels").getByText("Completed", { exact: true }).waitFor();
+  assert.equal(await page.locator(".rejects").count(), 0);
+  await page.getByText("1 older import is repeated.").waitFor();
   await accessible(page, "undone");
   // The older file is imported again.
   await page.locator(".unknown a").first().click();
@@ -272,12 +280,28 @@ test("an import is undone after a preview, and imported again", withImports({}, 
   await page.locator(".facts").getByRole("link").first().click();
   await page.locator(".labels").getByText("Undone").waitFor();
   assert.equal(await undo.count(), 0);
-  await press(page, "Import again");
-  await press(page.locator(".confirm"), "Import again");
+  await press(page, "Restore import");
+  await press(page.locator(".confirm"), "Restore import");
   await page.getByText("Repeated", { exact: true }).waitFor();
   await page.locator(".counts").waitFor();
   assert.equal(await count(page, "Written"), "2");
   assert.deepEqual(await Promise.all(["both@example.com", "only@example.com"].map(name)), ["New Okafor", "Only Okafor"]);
+  await page.getByRole("link", { name: "All imports" }).click();
+  assert.match(await rows(page).filter({ hasText: "Undo of an import" }).innerText(), /\n2 deleted$/);
+  assert.equal(await page.getByText("Preview of an undo").count(), 0);
+}));
+
+test("an empty file is not sent", withImports({}, async (page) => {
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && sent.push(request.url()));
+  await choose(page, { name: "empty.csv", mimeType: "text/csv", buffer: Buffer.alloc(0) });
+  const place = card(page, "empty.csv");
+  await place.getByRole("alert").getByText("The file is empty.").waitFor();
+  assert.deepEqual(await place.getByRole("button").allInnerTexts(), ["Remove"]);
+  await accessible(page, "empty file");
+  await press(place, "Remove");
+  assert.equal(await place.count(), 0);
+  assert.deepEqual(sent, []);
 }));
 
 test("a name of a mapping, an unknown one, and a reserved source", withImports({}, async (page) => {
@@ -314,6 +338,23 @@ test("the list has pages", withImports({}, async (page) => {
   await rows(page).nth(3).waitFor();
   const names = await rows(page).locator("a").evaluateAll((links) => links.map((link) => link.hash));
   assert.equal(new Set(names).size, names.length);
+}));
+
+test("a page of previews alone is followed by the next one", withImports({}, async (page) => {
+  await page.route(/\/imports\?/, async (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.set("limit", "1");
+    await route.continue({ url: String(url) });
+  });
+  await page.reload();
+  const { items } = await ask("/imports?limit=100");
+  const wanted = items.filter(({ preview }) => !preview);
+  assert.ok(wanted.length < items.length, "there are previews");
+  for (const at of wanted.keys()) {
+    await rows(page).nth(at).waitFor();
+    if (at + 1 < wanted.length) await press(page, "More");
+  }
+  assert.deepEqual(await rows(page).locator("a").evaluateAll((links) => links.map((link) => link.hash)), wanted.map(({ id }) => `#imports/${id}`));
 }));
 
 test("with the keyboard alone", withImports({}, async (page) => {
@@ -480,7 +521,7 @@ test("in German, no text of the view stays English", withImports({ locale: "de-D
   await accessible(page, "German");
   await shot(page, "imports-german");
   await press(place, "Importieren");
-  await press(place, "Import öffnen");
+  await press(place, "1 abgelehnte Zeile berichtigen");
   await page.locator(".rows tbody tr").waitFor();
   await press(page, "Import rückgängig machen");
   await page.locator(".confirm .counts").waitFor();

@@ -46,6 +46,7 @@ export function fileCard(view, context, job, { changed }) {
   };
 
   function ready() {
+    if (job.isEmpty) return [h("p.hint", { role: "alert" }, t("The file is empty.")), h("div.row", button("quiet", t("Remove"), remove))];
     const check = () => {
       for (const action of [tryIt, importIt]) action.disabled = !job.type;
       delicate.hidden = !DELICATE.includes(job.type);
@@ -78,8 +79,10 @@ export function fileCard(view, context, job, { changed }) {
   }
 
   function done() {
+    const { id, rejected } = job.current;
+    const open = rejected > 0 ? t("Correct {count} rejected row", "Correct {count} rejected rows", { count: rejected }) : t("Open the import");
     return [problem(job.current), account(job.current), h("div.row", button("quiet", t("Remove from this list"), remove),
-      job.customer && button("quiet", t("Open a customer"), () => context.openProfile(job.customer)), button("primary", t("Open the import"), () => go(job.current.id)))];
+      job.customer && button("quiet", t("Open a customer"), () => context.openProfile(job.customer)), button("primary", open, () => go(id)))];
   }
 
   const STEPS = { ready, sending, reading: waiting, tried, done };

@@ -1,7 +1,7 @@
 /** The components that the parts of the Imports view share. */
 
 import { icon, listed, refill, svg } from "../../tab/view.js";
-import { COUNTS, FIXES, KINDS, REASONS, STATES, TITLES, UNDO_COUNTS, WARNINGS } from "./words.js";
+import { COUNTS, FIXES, KINDS, REASONS, STATES, TITLES, UNDO_COUNTS, WARNINGS, WOULD } from "./words.js";
 
 const UPLOAD = "M12 16V4m0 0L7 9m5-5 5 5M4 17v3h16v-3";
 /** The source of files without one. */
@@ -33,7 +33,7 @@ export function components(view, { locale, labels, language }) {
   /** Labels: the kind of an import that is not one of a file, and its state. */
   function labelsOf({ kind, state, preview, reverted, rejected }) {
     const [text, style] = STATES[state] ?? [state, ""];
-    const isPartial = state === "completed" && rejected > 0;
+    const isPartial = state === "completed" && rejected > 0 && kind !== "revert";
     const title = isPartial ? t("Completed with rejects") : t(text);
     return [KINDS[kind] && h("span.pill", preview ? t("Preview of an undo") : t(KINDS[kind])), reverted && h("span.pill.differs", t("Undone")),
       h(`span.pill${isPartial ? ".differs" : style && `.${style}`}`, title)];
@@ -64,25 +64,29 @@ export function components(view, { locale, labels, language }) {
 
   /** The account of an import: what became of each of its rows. */
   function account(current) {
-    const { kind, read, rows } = current;
+    const { kind, read, rows, preview } = current;
     const isUndo = kind === "revert";
+    const would = kind === "try" || preview ? WOULD : {};
     const values = isUndo ? current : { ...current, skipped: rows?.skipped };
     const known = Object.entries(isUndo ? UNDO_COUNTS : COUNTS).filter(([name]) => values[name] !== undefined);
     // Of a file that was refused, the problem says enough.
     if (!known.length || (current.problem && !read && !isUndo)) return undefined;
     const total = isUndo || read === undefined ? undefined : rows && rows.read !== read
       ? t("{records} records of {rows} rows", { records: number(read), rows: number(rows.read) }) : t("{count} row read", "{count} rows read", { count: read });
-    return h("div.account", total && h("p", h("strong", total)), h("dl.figures.counts", known.map(([name, [title, meaning]]) =>
-      h(`div${values[name] > 0 ? `.${name}` : ".none"}`, h("dt", t(title)), h("dd", number(values[name]), fine(t(meaning)))))),
+    return h("div.account", total && h("p", h("strong", total)), h(`dl.figures.counts${isUndo ? ".undo" : ""}`, known.map(([name, [title, meaning]]) =>
+      h(`div${values[name] > 0 ? `.${name}` : ".none"}`, h("dt", t(title)), h("dd", number(values[name]), fine(t(would[name] ?? meaning)))))),
     current.unread > 0 && h("p.hint", t("About {count} row could not be read.", "About {count} rows could not be read.", { count: current.unread })),
     current.truncated > 0 && h("p.hint", t("{count} text was too long, and was cut.", "{count} texts were too long, and were cut.", { count: current.truncated })));
   }
+
+  /** The name of a field. A long one breaks after a dot or an underscore. */
+  const fieldName = (name) => h("code", { dir: "auto" }, String(name).split(/(?<=[._])/).map((part, at) => [at > 0 && h("wbr"), part]));
 
   /** A table of warnings or reasons, with the first place of each. */
   function findings(title, entries, texts, texting = (code) => (texts[code] ? t(texts[code]) : code)) {
     const all = listed(entries);
     return all.length > 0 && h("div.findings", h("table", h("caption", title), h("thead", h("tr", [t("What"), t("Field"), t("Rows"), t("First line")].map((name) => h("th", { scope: "col" }, name)))),
-      h("tbody", all.map(({ code, field, count, first }) => h("tr", h("th", { scope: "row" }, texting(code)), h("td", field ? h("code", said(field)) : "–"), h("td", number(count)),
+      h("tbody", all.map(({ code, field, count, first }) => h("tr", h("th", { scope: "row" }, texting(code)), h("td", field ? fieldName(field) : "–"), h("td", number(count)),
         h("td", first ? (first.line ? number(first.line) : t("at byte {offset}", { offset: number(first.offset) })) : "–"))))));
   }
 
@@ -118,5 +122,5 @@ export function components(view, { locale, labels, language }) {
   /** The source, the time and the author. */
   const origin = ({ source, created_at: at, created_by: by }) => [source && source !== DEFAULT_SOURCE && t("source {source}", { source }), time(at, format.moment), by && t("by {name}", { name: by })].filter(Boolean);
 
-  return { ...view, locale, labels, language, size, uploadIcon, number, typeName, labelsOf, progress, reading, account, warnings, reasons, unknownFields, problem, refusal, origin, figure };
+  return { ...view, locale, labels, language, size, uploadIcon, number, typeName, labelsOf, progress, reading, account, warnings, reasons, unknownFields, fieldName, problem, refusal, origin, figure };
 }

@@ -43,7 +43,7 @@ export function detailView(view, context, { id, signal }) {
     const stored = current.kind !== "try" && current.written > 0;
     const open = stored && (customer ? button("primary", t("Open a customer"), () => context.openProfile(customer)) : button("quiet", t("Find a customer"), context.findCustomer));
     fill(actions, open, undoOf(view, context, current, { signal, place }));
-    fill(rows, current.rejected > 0 && current.kind !== "try" && rejectsOf(view, context, current, { signal }));
+    fill(rows, current.rejected > 0 && !["try", "revert"].includes(current.kind) && rejectsOf(view, context, current, { signal }));
   }
 
   async function read() {

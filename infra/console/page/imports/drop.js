@@ -67,7 +67,7 @@ export function dropZone(view, context) {
   }
 
   function drawAll() {
-    const ready = queue.jobs.filter(({ step, cannotTry }) => step === "ready" && !cannotTry);
+    const ready = queue.jobs.filter(({ step, cannotTry, isEmpty }) => step === "ready" && !cannotTry && !isEmpty);
     const tried = queue.jobs.filter(({ step, current }) => step === "tried" && current.state === "completed");
     const ended = queue.jobs.filter(({ step }) => step === "done");
     fill(all, ready.length > 1 && button("primary", t("Try all"), () => ready.forEach((job) => job.try()), { "data-key": "try-all" }),

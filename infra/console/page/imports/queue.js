@@ -32,6 +32,10 @@ export class Job {
     this.source = source ?? this.source;
   }
 
+  get isEmpty() {
+    return this.file.size === 0;
+  }
+
   get isUploading() {
     return this.step === "sending";
   }

@@ -34,7 +34,7 @@ function save(parts, name) {
 }
 
 export function rejectsOf(view, { client, queue, go, signIn }, current, { signal }) {
-  const { t, h, said, button, skeleton, refusal, number } = view;
+  const { t, h, said, button, skeleton, refusal, number, fieldName } = view;
   const body = h("tbody");
   const more = h("div");
   const result = h("div");
@@ -50,7 +50,7 @@ export function rejectsOf(view, { client, queue, go, signIn }, current, { signal
 
   const reason = (errors, name) => h("td", { "data-label": name }, listed(errors).map(({ message, code }) => h("div", { lang: "en" }, said(message ?? code))));
   const rowOf = (row) => h("tr", h("th", { scope: "row", "data-label": t("Line") }, row.line ? number(row.line) : t("at byte {offset}", { offset: number(row.offset) })),
-    h("td", { "data-label": t("Field") }, listed(row.errors).map(({ field }) => field && h("div", h("code", said(field))))), reason(row.errors, t("Reason")), h("td.record", { "data-label": t("Record") }, content(row)));
+    h("td", { "data-label": t("Field") }, listed(row.errors).map(({ field }) => field && h("div", fieldName(field)))), reason(row.errors, t("Reason")), h("td.record", { "data-label": t("Record") }, content(row)));
 
   async function read(cursor) {
     fill(more, skeleton(2));

@@ -5,12 +5,12 @@ import { fill } from "./components.js";
 import { follow, isPending } from "./follow.js";
 import { newKey } from "./upload.js";
 
-/** What an undo repeats: the older files of the source. */
+/** What an undo repeats: older files whose rows the import may have replaced. */
 export function repeats({ t, h }, { replays, preview }) {
   const { count = 0, items } = replays ?? {};
   if (!count) return undefined;
-  const text = preview ? t("{count} older import of this source would be repeated.", "{count} older imports of this source would be repeated.", { count })
-    : t("{count} older import of this source is repeated.", "{count} older imports of this source are repeated.", { count });
+  const text = preview ? t("{count} older import would be repeated.", "{count} older imports would be repeated.", { count })
+    : t("{count} older import is repeated.", "{count} older imports are repeated.", { count });
   return h("div.findings", h("p", text), h("ul.unknown", listed(items).map((id) => h("li", h("a", { href: `#imports/${id}` }, id)))));
 }
 
@@ -57,12 +57,13 @@ export function undoOf(view, { client, go, signIn, say }, current, { signal, pla
     if (signal.aborted || !wait.isConnected) return;
     if (!preview) return fill(wait, refusal(refused ?? lost, { retry: () => undo({ currentTarget: opener }), signIn }), h("div.row", button("quiet", t("Cancel"), () => close(opener))));
     say(t("The preview is ready."));
-    confirm({ action: "revert", style: "danger", label: t("Undo import"), text: t("This deletes what the import has stored, unless newer data has replaced it. Older files of the same source are then imported again."),
+    confirm({ action: "revert", style: "danger", label: t("Undo import"), text: t("This deletes what the import has stored, unless newer data has replaced it. Older files whose rows it may have replaced are then imported again; until then, these customers and products may lack data."),
       contents: [account(preview), repeats(view, preview)] }, opener);
   }
 
-  const repeat = ({ currentTarget: opener }) => confirm({ action: "replay", style: "primary", label: t("Import again"),
+  const again = current.reverted ? t("Restore import") : t("Import again");
+  const repeat = ({ currentTarget: opener }) => confirm({ action: "replay", style: "primary", label: again,
     text: t("This imports the stored file again, with its old time: newer data stays.") }, opener);
 
-  return [button("quiet", t("Import again"), repeat), !current.reverted && button("quiet", t("Undo import"), undo)];
+  return [button("quiet", again, repeat), !current.reverted && button("quiet", t("Undo import"), undo)];
 }

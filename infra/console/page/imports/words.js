@@ -41,7 +41,11 @@ export const COUNTS = {
 export const UNDO_COUNTS = {
   deleted: ["Deleted", "Stored by the import, and nothing newer."], replaced_since: ["Replaced since", "Has newer data of another file, which stays."],
   not_found: ["Not found", "Already erased, expired, or never stored."], skipped_erasures: ["Erasures", "Stay. What was erased does not come back."],
+  rejected: ["Rejected", "The import had not stored them."],
 };
+
+/** What counts of a try and of the preview of an undo mean, if not what they mean otherwise. */
+export const WOULD = { written: "Would be stored.", deleted: "Would be deleted. Nothing newer has replaced it." };
 
 export const WARNINGS = {
   empty_file: "The file has no content", new_source: "First file of this source. Check its name", windows_1252: "Not UTF-8: read as Windows-1252", replaced_characters: "Unreadable characters became �",
@@ -66,5 +70,5 @@ export const FIXES = {
   "unsupported-format": "Convert the file to CSV, JSON or NDJSON.", "unsupported-encoding": "Save the file as UTF-8.", "invalid-csv-header": "Correct the first line of the file, or choose another type.",
   "broken-json": "Correct the file at this place, then import it again.", "broken-compression": "Compress the file again, or drop it uncompressed.", "compression-ratio": "Drop the file uncompressed.",
   "file-too-large": "Split the file, or save it as uncompressed NDJSON.", "too-many-hops": "Split the file.", "object-gone": "Import the file again.", "object-superseded": "Import the file again if the newer one does not contain its rows.",
-  "reverted-early": "To import the file after all, select Import again.", "operation-superseded": "Open the later undo or repetition of this import. It has the result.",
+  "reverted-early": "To import the file after all, select Restore import.", "operation-superseded": "Open the later undo or repetition of this import. It has the result.",
 };
