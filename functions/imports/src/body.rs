@@ -16,12 +16,12 @@ use shared::{
     },
 };
 
-use crate::parts::MAX_PARTS;
-
 /// The maximum length of a file's name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 /// The maximum size of a file, in bytes: 5 TiB.
 const MAX_FILE_BYTES: u64 = 5 << 40;
+/// The maximum number of parts of an upload. The tags of all parts have to fit into a request. S3 allows 10,000.
+pub(crate) const MAX_PARTS: u64 = 2_000;
 /// The maximum number of parts in one request for their URLs.
 const MAX_PART_URLS: usize = 100;
 /// The maximum length of a part's `ETag`, in bytes.

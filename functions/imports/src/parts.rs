@@ -15,13 +15,11 @@ use shared::{
 };
 
 use crate::{
-    body::{self, Fields},
+    body::{self, Fields, MAX_PARTS},
     bucket::{Bucket, Completed, Multipart, Presigned},
     show, status,
 };
 
-/// The maximum number of parts of an upload. The tags of all parts have to fit into a request. S3 allows 10,000.
-pub(crate) const MAX_PARTS: u64 = 2_000;
 /// The minimum size of a part, in bytes.
 const MIN_PART_BYTES: u64 = 64 << 20;
 /// Sizes of parts are multiples of this, in bytes.
