@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use shared::{
     http::{
+        self,
         principal::{Principal, Scope},
         problem::Problem,
     },
@@ -45,7 +46,7 @@ pub(crate) struct Create {
 
 impl Create {
     pub(crate) fn new(fields: &Fields) -> Result<Self, Problem> {
-        check_known(fields, &["file_name", "type", "source", "size", "try"])?;
+        http::check_known(fields, &["file_name", "type", "source", "size", "try"])?;
         let file_name: String = required(fields, "file_name")?;
         if !is_file_name(&file_name) {
             let detail = format!(
@@ -159,7 +160,7 @@ pub(crate) struct UploadedPart {
 
 /// Parses the body of a request for the URLs of parts: their numbers.
 pub(crate) fn numbers(fields: &Fields) -> Result<Vec<u64>, Problem> {
-    check_known(fields, &["numbers"])?;
+    http::check_known(fields, &["numbers"])?;
     let numbers: Vec<Integer> = required(fields, "numbers")?;
     let is_number = |Integer(number): &Integer| (1..=MAX_PARTS).contains(number);
     if !(1..=MAX_PART_URLS).contains(&numbers.len()) || !numbers.iter().all(is_number) {
@@ -180,7 +181,7 @@ pub(crate) fn check_numbers(numbers: &[u64], count: u64) -> Result<(), Problem> 
 
 /// Parses the body of a request that completes an upload: its parts.
 pub(crate) fn parts(fields: &Fields) -> Result<Vec<UploadedPart>, Problem> {
-    check_known(fields, &["parts"])?;
+    http::check_known(fields, &["parts"])?;
     let parts: Vec<UploadedPart> = required(fields, "parts")?;
     let is_part =
         |part: &UploadedPart| (1..=MAX_PARTS).contains(&part.number.0) && is_etag(&part.etag);
@@ -261,19 +262,6 @@ fn optional<T: DeserializeOwned>(
         Problem::invalid_body(Some(name), detail)
     })?;
     Ok(Some(value))
-}
-
-fn check_known(fields: &Fields, known: &[&str]) -> Result<(), Problem> {
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(unknown) => {
-            let detail = format!(
-                "The field is unknown. This route takes {}.",
-                known.join(", ")
-            );
-            Err(Problem::invalid_body(Some(unknown), detail))
-        }
-    }
 }
 
 #[cfg(test)]

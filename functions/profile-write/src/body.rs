@@ -93,7 +93,7 @@ impl Create {
             "reason",
             "reinstate",
         ];
-        check_known(fields, &known)?;
+        http::check_known(fields, &known)?;
         let Some(identifier) = present(fields, "identifier") else {
             let detail = "`identifier` is missing. Send an object with exactly one identifier.";
             return Err(Problem::invalid_body(Some("identifier"), detail));
@@ -111,7 +111,7 @@ impl Create {
 
 impl Link {
     pub(crate) fn new(fields: &Fields, rules: IdentifierRules) -> Result<Self, Problem> {
-        check_known(fields, &["identity", "identifier", "reason", "reinstate"])?;
+        http::check_known(fields, &["identity", "identifier", "reason", "reinstate"])?;
         let identity = present(fields, "identity");
         let other = match (identity, present(fields, "identifier")) {
             (Some(identity), None) => {
@@ -153,7 +153,7 @@ impl Other {
 
 /// Parses the body of a request that removes links: an optional reason.
 pub(crate) fn removal(fields: &Fields) -> Result<DecisionFields, Problem> {
-    check_known(fields, &["reason"])?;
+    http::check_known(fields, &["reason"])?;
     decision(fields)
 }
 
@@ -223,19 +223,6 @@ fn present<'a>(fields: &'a Fields, name: &str) -> Option<&'a RawValue> {
 
 fn parse<T: DeserializeOwned>(raw: &RawValue) -> Option<T> {
     serde_json::from_str(raw.get()).ok()
-}
-
-fn check_known(fields: &Fields, known: &[&str]) -> Result<(), Problem> {
-    match fields.keys().find(|name| !known.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(unknown) => {
-            let detail = format!(
-                "The field is unknown. This route takes {}.",
-                known.join(", ")
-            );
-            Err(Problem::invalid_body(Some(unknown), detail))
-        }
-    }
 }
 
 #[cfg(test)]

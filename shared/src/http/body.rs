@@ -1,5 +1,7 @@
 //! Parses request bodies. In: a request. Out: the fields of its JSON object.
 
+use std::collections::BTreeMap;
+
 use lambda_http::{Request, http::header};
 use serde::de::DeserializeOwned;
 
@@ -53,6 +55,21 @@ pub fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
                 error.column()
             );
             Err(Problem::invalid_body(None, detail))
+        }
+    }
+}
+
+/// Checks that a body has no other fields than those of the route.
+///
+/// # Errors
+/// A field is unknown.
+pub fn check_known<V>(fields: &BTreeMap<String, V>, known: &[&str]) -> Result<(), Problem> {
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let known = known.join(", ");
+            let detail = format!("The field is unknown. This route takes {known}.");
+            Err(Problem::invalid_body(Some(unknown), detail))
         }
     }
 }

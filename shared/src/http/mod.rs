@@ -12,7 +12,7 @@ mod response;
 mod route;
 
 pub use app::{App, Call, handle, handle_with, run};
-pub use body::{body, body_limit};
+pub use body::{body, body_limit, check_known};
 pub use document::complete;
 pub use parameters::Parameters;
 pub use precondition::{idempotency_key, if_match};

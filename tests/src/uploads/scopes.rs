@@ -10,9 +10,9 @@ use crate::support::{app::TestApp, events::api_event};
 
 /// Starts a stack whose functions accept no local agent, as deployed ones do.
 async fn deployed() -> TestApp {
-    let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
+    let no_local_principal = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
     TestApp::start_with(Options {
-        environment: BTreeMap::from([("imports".to_owned(), nobody)]),
+        environment: BTreeMap::from([("imports".to_owned(), no_local_principal)]),
         ..Options::default()
     })
     .await
