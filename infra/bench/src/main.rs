@@ -18,6 +18,7 @@ mod requests;
 mod rows;
 mod services;
 mod start;
+mod stored;
 mod tls;
 
 use report::Report;

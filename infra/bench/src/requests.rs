@@ -10,6 +10,7 @@ use crate::{
     read::succeeded,
     report::{Report, mean, percentile, short},
     services::{Services, request},
+    stored,
 };
 
 /// The name of all record types together.
@@ -61,6 +62,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     let mut report = Report::default();
     let customers = import_samples(&services, &mut report).await?;
+    stored::report(&services, customers.len(), &mut report).await?;
     let mut events = Vec::new();
     for customer in &customers {
         let mut event = request(LOOKUP.fixture, "/profiles/lookup").await?;
