@@ -232,8 +232,18 @@ fn objects(
     let Some(sample) = sample(&mut rows, peeked) else {
         return Ok(None);
     };
-    let fields = sample.iter().filter_map(|row| rows.fields(row).ok());
-    let fields: Vec<_> = fields.collect();
+    let fields: Vec<_> = sample.iter().map(|row| rows.fields(row)).collect();
+    if fields.iter().all(Result::is_err)
+        && let Some(Err(error)) = fields.first()
+    {
+        return Err(FileError::new(
+            FileErrorKind::Unrecognized,
+            format!(
+                "None of the first rows can be read. {error} Correct the file, and drop it again."
+            ),
+        ));
+    }
+    let fields: Vec<_> = fields.into_iter().flatten().collect();
     let is_reject = fields.iter().any(|fields| record::is_reject(&fields.map));
     let sources: BTreeSet<_> = fields
         .iter()

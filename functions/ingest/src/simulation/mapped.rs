@@ -333,6 +333,20 @@ fn says_why_a_mapping_is_not_applied() {
                 "unrecognized",
                 &["no mapping"],
             ),
+            (
+                "drop/auto/a.ndjson",
+                "{\"email\": \"a@example.com\",}\n",
+                &[],
+                "unrecognized",
+                &["None of the first rows can be read", "JSON"],
+            ),
+            (
+                "drop/auto/a.json",
+                "[{\"email\": \"a@example.com\"\n",
+                &[],
+                "unrecognized",
+                &["None of the first rows can be read", "JSON"],
+            ),
         ] {
             let found = import(key, body.as_bytes(), mappings).await;
             let report = &found.report;
