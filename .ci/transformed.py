@@ -101,10 +101,20 @@ rules = resources["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaCo
 notified = sorted(rule["Function"]["Ref"] for rule in rules)
 assert notified == ["IngestCheckFunctionAliaslive"] * 2 + ["IngestFunctionAliaslive"] * 2, rules
 assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 7
+# Each permission is for one source. S3 invokes for the stack's bucket in the stack's account: no other bucket.
+bucket_arn = resources["IngestNotified"]["Properties"]["SourceArn"]
+name = resources["Bucket"]["Properties"]["BucketName"]["Fn::Sub"]
+assert bucket_arn == {"Fn::Sub": ["arn:${AWS::Partition}:s3:::" + name[0], name[1]]}, bucket_arn
+s3 = []
 for name, permission in of_type("AWS::Lambda::Permission").items():
-    assert permission["Properties"]["FunctionName"]["Ref"].endswith("Aliaslive"), name
-    assert {"SourceAccount", "SourceArn"} & permission["Properties"].keys(), f"{name} lets every account in"
-
+    properties = permission["Properties"]
+    assert properties["FunctionName"]["Ref"].endswith("Aliaslive"), name
+    assert properties["Action"] == "lambda:InvokeFunction" and properties["SourceArn"], f"{name} lets every API and bucket in"
+    if properties["Principal"] == "s3.amazonaws.com":
+        assert properties["SourceArn"] == bucket_arn and properties["SourceAccount"] == {"Ref": "AWS::AccountId"}, name
+        s3.append((name, properties["FunctionName"]["Ref"]))
+assert sorted(s3) == [("IngestCheckNotified", "IngestCheckFunctionAliaslive"), ("IngestNotified", "IngestFunctionAliaslive")], s3
+assert set(resources["Bucket"]["DependsOn"]) == {"IngestNotified", "IngestCheckNotified"}, resources["Bucket"]["DependsOn"]
 
 
 def referred(value):
@@ -125,7 +135,7 @@ def referred(value):
 
 # CloudFormation refuses resources that refer to each other in a circle. The bucket refers to the aliases that it notifies.
 uses = {name: set(referred(resource)) & resources.keys() for name, resource in resources.items()}
-assert "IngestFunctionAliaslive" in uses["Bucket"] and "IngestRole" in uses["IngestFunction"], uses["Bucket"]
+assert {"IngestFunctionAliaslive", "IngestNotified"} <= uses["Bucket"] and "IngestRole" in uses["IngestFunction"], uses["Bucket"]
 TopologicalSorter(uses).prepare()
 
 # A restored table replaces the stack's one in two steps: all resources have its name, then it is part of the stack.

@@ -23,8 +23,9 @@ reads the secret again only for a function that it updates. It takes some minute
 deployment. If a function still has another key afterwards, the script publishes a version with the key and moves the
 alias to it. After the script, run redrive-failures.sh.
 
-Permissions: those of a deployment of the stack, and secretsmanager:DescribeSecret, secretsmanager:GetSecretValue,
-secretsmanager:PutSecretValue, secretsmanager:RestoreSecret, dynamodb:GetItem, cloudwatch:DescribeAlarms.
+Permissions: those of a deployment of the stack, with kms:Decrypt on the encryption key, and
+secretsmanager:DescribeSecret, secretsmanager:GetSecretValue, secretsmanager:PutSecretValue,
+secretsmanager:RestoreSecret, dynamodb:GetItem, cloudwatch:DescribeAlarms.
 END
 }
 

@@ -98,7 +98,7 @@ if [ -n "$stack" ]; then
   functions=()
   while IFS= read -r function; do functions+=("$function"); done < <(resources AWS::Lambda::Function)
   table_arn=$(ask dynamodb describe-table --table-name "$table" --query Table.TableArn)
-  partition=$(cut -d : -f 2 <<<"$table_arn")
+  partition=$(cut -d : -f 2 <<<"$table_arn") region=$(cut -d : -f 4 <<<"$table_arn") account=$(cut -d : -f 5 <<<"$table_arn")
   data_key=$(output DataKeyArn)
 fi
 # The curl options of a request that may read. The local stack has no authorizer.
@@ -295,6 +295,12 @@ check_functions() {
     check "where failed events of $function go" "$queue_arn" "$(ask lambda get-function-event-invoke-config --function-name "$function" \
       --qualifier live --query DestinationConfig.OnFailure.Destination)"
   done
+  # For each function, who S3 may invoke it for.
+  for function in "$ingest" "$ingest_check"; do
+    check "S3 invokes $function for" "arn:$partition:s3:::$bucket $account" \
+      "$(ask lambda get-policy --function-name "$function" --qualifier live --query Policy | jq --raw-output '.Statement[] |
+        select(.Principal.Service == "s3.amazonaws.com").Condition | "\(.ArnLike["AWS:SourceArn"]) \(.StringEquals["AWS:SourceAccount"])"')"
+  done
   aws secretsmanager get-secret-value --secret-id "$(output IdentityKeyArn)" --query SecretString --output json | jq --join-output . |
     short_hash >"$folder/key"
   for function in "${functions[@]}"; do
@@ -378,6 +384,11 @@ check_storage() {
     --query 'ServerSideEncryptionConfiguration.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID')"
   check 'a dropped file is encrypted by' "$data_key" "$(ask s3api head-object --bucket "$bucket" --key "$key" --query SSEKMSKeyId)"
   check 'the secret is encrypted by' "$data_key" "$(ask secretsmanager describe-secret --secret-id "$(output IdentityKeyArn)" --query KmsKeyId)"
+  # Through Lambda, everyone who can read the configuration of a function could read the identity key.
+  check 'services through which the account can use the key' "dynamodb.$region s3.$region secretsmanager.$region" \
+    "$(ask kms get-key-policy --key-id "$data_key" --policy-name default --query Policy | jq --raw-output '[.Statement[] |
+      select((.Principal.AWS // .Principal) == "*") | .Condition.StringEquals["kms:ViaService"] // "every service"] | flatten |
+      map(split(".")[:2] | join(".")) | sort | join(" ")')"
   check 'the key is rotated' True "$(ask kms get-key-rotation-status --key-id "$data_key" --query KeyRotationEnabled)"
   check 'a file under a foreign key' AccessDenied "$(aws s3api put-object --bucket "$bucket" --key "${key%.ndjson}-foreign.ndjson" \
     --body "$folder/one.ndjson" --server-side-encryption AES256 2>&1 | grep -o AccessDenied | head -n 1 || true)"

@@ -60,6 +60,21 @@ fn one_or_more(value: &Value) -> Vec<&Value> {
         .map_or_else(|| vec![value], |items| items.iter().collect())
 }
 
+/// Returns the prefixes of the bucket that notify a function's alias.
+fn notified(template: &Value, function: &str) -> Vec<String> {
+    let bucket = &template["Resources"]["Bucket"]["Properties"];
+    let rules = list(&bucket["NotificationConfiguration"]["LambdaConfigurations"]).iter();
+    rules
+        .filter(|rule| referred(&rule["Function"]) == format!("{function}.Alias"))
+        .map(|rule| {
+            assert_eq!(rule["Event"], "s3:ObjectCreated:*");
+            let filters = list(&rule["Filter"]["S3Key"]["Rules"]);
+            assert_eq!((filters.len(), &filters[0]["Name"]), (1, &json!("prefix")));
+            filters[0]["Value"].as_str().expect("a prefix").to_owned()
+        })
+        .collect()
+}
+
 #[test]
 fn table_is_retained() {
     let template = template();
@@ -175,6 +190,45 @@ fn bucket_is_private() {
     );
 }
 
+/// An S3 event of SAM would let every bucket of the account invoke the function. `.ci/transformed.py` checks all permissions.
+#[test]
+fn only_the_bucket_notifies() {
+    let template = template();
+    let bucket = &template["Resources"]["Bucket"];
+    assert_eq!(
+        bucket["DependsOn"],
+        json!(["IngestNotified", "IngestCheckNotified"])
+    );
+    let name = &bucket["Properties"]["BucketName"]["Fn::Sub"];
+    let arn = format!(
+        "arn:${{AWS::Partition}}:s3:::{}",
+        name[0].as_str().expect("a name")
+    );
+    let permissions: Vec<_> = of_type(&template, "AWS::Lambda::Permission")
+        .into_iter()
+        .filter(|(_, permission)| permission["Properties"]["Principal"] == "s3.amazonaws.com")
+        .collect();
+    let names: Vec<_> = permissions.iter().map(|(id, _)| id).collect();
+    assert_eq!(names, ["IngestCheckNotified", "IngestNotified"]);
+    for (id, permission) in &permissions {
+        let function = id.replace("Notified", "Function");
+        assert_eq!(
+            permission["Properties"],
+            json!({
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": format!("{function}.Alias")},
+                "Principal": "s3.amazonaws.com",
+                "SourceAccount": {"Ref": "AWS::AccountId"},
+                "SourceArn": {"Fn::Sub": [arn, name[1]]},
+            })
+        );
+    }
+    for (id, _, properties) in functions(&template) {
+        let mut events = properties["Events"].as_object().into_iter().flatten();
+        assert!(events.all(|(_, event)| event["Type"] != "S3"), "{id}");
+    }
+}
+
 /// Objects under another key could not be read by ingest, and would stay readable when the stack's key is deleted.
 #[test]
 fn bucket_refuses_foreign_keys() {
@@ -223,6 +277,32 @@ fn data_key_allows_its_services() {
             let action = format!("kms:{action}");
             assert!(actions.contains(&json!(action)), "{action}: {statement}");
         }
+    }
+}
+
+/// Lambda decrypts the environment of a function, which contains the identity key, with the permissions of whoever reads it.
+#[test]
+fn data_key_is_closed_to_readers_of_functions() {
+    let template = template();
+    let policy = &template["Resources"]["DataKey"]["Properties"]["KeyPolicy"];
+    let statements = list(&policy["Statement"]);
+    assert_eq!(statements.len(), 2);
+    let account = json!({"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}});
+    assert_eq!(statements[0]["Principal"], account, "who may by IAM");
+    let services = ["dynamodb", "s3", "secretsmanager"].map(
+        |service| json!({"Fn::Sub": format!("{service}.${{AWS::Region}}.${{AWS::URLSuffix}}")}),
+    );
+    assert_eq!(statements[1]["Principal"], json!({"AWS": "*"}));
+    assert_eq!(
+        statements[1]["Condition"],
+        json!({"StringEquals": {
+            "kms:CallerAccount": {"Ref": "AWS::AccountId"},
+            "kms:ViaService": services,
+        }})
+    );
+    // The grant of a function's role is made at the deployment, so no policy names the roles.
+    for (id, role) in of_type(&template, "AWS::IAM::Role") {
+        assert!(!role.to_string().contains("kms:"), "{id}");
     }
 }
 
@@ -281,8 +361,8 @@ fn routes_require_a_scope() {
 
     let mut routes = 0;
     for (id, binary, properties) in functions(&template) {
-        let events = properties["Events"].as_object().expect("events");
-        for (event, it) in events.iter().filter(|(_, it)| it["Type"] == "HttpApi") {
+        let events = properties["Events"].as_object().into_iter().flatten();
+        for (event, it) in events.filter(|(_, it)| it["Type"] == "HttpApi") {
             let at = format!("{id}, {event}");
             let route = &it["Properties"];
             assert_eq!(referred(&route["ApiId"]), "Api", "{at}");
@@ -411,19 +491,7 @@ fn ingest_is_bounded() {
         one_or_more(&statement["Action"]).contains(&&json!("sqs:SendMessage"))
             && referred(&statement["Resource"]) == queue
     }));
-    let prefixes: Vec<_> = ingest["Events"]
-        .as_object()
-        .expect("events")
-        .values()
-        .map(|event| {
-            assert_eq!(referred(&event["Properties"]["Bucket"]), "Bucket");
-            event["Properties"]["Filter"]["S3Key"]["Rules"][0]["Value"].clone()
-        })
-        .collect();
-    assert!(
-        prefixes.contains(&json!("drop/")) && prefixes.contains(&json!("work/")),
-        "{prefixes:?}"
-    );
+    assert_eq!(notified(&template, "IngestFunction"), ["drop/", "work/"]);
 }
 
 /// Checks have the code of ingest, but store nothing: their role has no action that writes to the table, and puts reports only.
@@ -443,15 +511,7 @@ fn checks_store_nothing() {
         check["EventInvokeConfig"],
         ingest["Properties"]["EventInvokeConfig"]
     );
-    let prefixes: Vec<_> = check["Events"]
-        .as_object()
-        .expect("events")
-        .values()
-        .map(|event| {
-            assert_eq!(referred(&event["Properties"]["Bucket"]), "Bucket");
-            event["Properties"]["Filter"]["S3Key"]["Rules"][0]["Value"].clone()
-        })
-        .collect();
+    let prefixes = notified(&template, "IngestCheckFunction");
     assert_eq!(prefixes, ["mappings/", "try/"]);
 
     let role = function("IngestCheckRole");
@@ -519,7 +579,7 @@ fn identity_key_is_retained() {
         ]
     );
     assert!(!template["Globals"].to_string().contains("IdentityKey"));
-    // The environment of a function shows the key to everyone who may read its configuration.
+    // The environment of a function contains the key.
     assert_eq!(
         referred(&template["Globals"]["Function"]["KmsKeyArn"]),
         "DataKey"
@@ -652,8 +712,10 @@ fn names_fit_any_stack() {
             "TopicName",
             "AlarmName",
         ] {
+            // The name in a permission is that of another resource.
             assert!(
                 ["ApiLogs", "Table"].contains(&id.as_str())
+                    || resource["Type"] == "AWS::Lambda::Permission"
                     || resource["Properties"].get(name).is_none(),
                 "{id} has a {name}"
             );

@@ -6,18 +6,18 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::intrinsics::{Resolver, as_str, as_u64, list};
-use super::resources::{Document, events, one_or_more};
+use super::resources::{Document, events, notified, one_or_more};
 use super::{Allow, Function, Notification, Route};
 
 /// The maximum number of retries of a failed event in Lambda, which is also the default.
 const MAX_RETRIES: usize = 2;
 
-/// Returns the function, unless it is not built with Cargo.
+/// Returns the function, unless it is not built with Cargo. `bucket` is the bucket that notifies functions.
 pub(super) fn function(
     document: Document<'_>,
     resolver: &Resolver<'_>,
-    id: &str,
-    resource: &Value,
+    (id, resource): (&str, &Value),
+    bucket: &Value,
 ) -> Option<Function> {
     let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str()?;
     let globals = document.globals("Function");
@@ -44,8 +44,9 @@ pub(super) fn function(
         routes: events(resource, "HttpApi")
             .map(|event| route(resolver, event))
             .collect(),
-        notifications: events(resource, "S3")
-            .flat_map(|event| notifications(resolver, event))
+        notifications: notified(bucket)
+            .filter(|(function, _)| *function == id)
+            .map(|(_, rule)| notification(resolver, rule))
             .collect(),
         allows: allows(document, resolver, properties),
     })
@@ -87,23 +88,20 @@ fn route(resolver: &Resolver<'_>, event: &Value) -> Route {
     }
 }
 
-fn notifications(resolver: &Resolver<'_>, event: &Value) -> Vec<Notification> {
-    let rule = |wanted: &str| {
-        let rules = list(&event["Filter"]["S3Key"]["Rules"]).iter();
+fn notification(resolver: &Resolver<'_>, rule: &Value) -> Notification {
+    let filter = |wanted: &str| {
+        let rules = list(&rule["Filter"]["S3Key"]["Rules"]).iter();
         rules
             .filter(|rule| resolver.text(&rule["Name"]).eq_ignore_ascii_case(wanted))
             .map(|rule| resolver.text(&rule["Value"]))
             .next()
             .unwrap_or_default()
     };
-    one_or_more(&event["Events"])
-        .iter()
-        .map(|name| Notification {
-            event: resolver.text(name),
-            prefix: rule("prefix"),
-            suffix: rule("suffix"),
-        })
-        .collect()
+    Notification {
+        event: resolver.text(&rule["Event"]),
+        prefix: filter("prefix"),
+        suffix: filter("suffix"),
+    }
 }
 
 /// Returns the permissions of a function's role. The only condition is that on the partition keys.

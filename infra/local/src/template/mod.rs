@@ -18,7 +18,7 @@ use serde_json::Value;
 
 pub(crate) use intrinsics::{ACCOUNT, REGION};
 use intrinsics::{Resolver, as_str, as_u64, check, list, plain};
-use resources::{Document, events};
+use resources::{Document, notified};
 
 /// The parts of a SAM template that the local stack implements.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ impl Template {
         let functions = document
             .of_type("AWS::Serverless::Function")
             .filter_map(|(id, resource)| {
-                let function = function::function(document, &resolver, id, resource)?;
+                let function = function::function(document, &resolver, (id, resource), bucket)?;
                 Some((id.to_owned(), function))
             })
             .collect();
@@ -223,16 +223,10 @@ pub fn document(name: &str) -> Result<Value, TemplateError> {
 
 /// Returns the first bucket that notifies a function, or else the first bucket.
 fn main_bucket(document: Document<'_>) -> Result<(&str, &Value), TemplateError> {
-    let notifies = |id: &str| {
-        let mut functions = document.of_type("AWS::Serverless::Function");
-        functions.any(|(_, function)| {
-            events(function, "S3").any(|event| as_str(&event["Bucket"]["Ref"]) == id)
-        })
-    };
     let mut buckets = document.of_type("AWS::S3::Bucket");
     let first = document.of_type("AWS::S3::Bucket").next();
     buckets
-        .find(|(id, _)| notifies(id))
+        .find(|(_, bucket)| notified(bucket).next().is_some())
         .or(first)
         .ok_or(TemplateError::Missing("AWS::S3::Bucket"))
 }

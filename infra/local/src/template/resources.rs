@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::intrinsics::as_str;
+use super::intrinsics::{as_str, list};
 
 /// A template as JSON.
 #[derive(Clone, Copy)]
@@ -43,6 +43,15 @@ pub(super) fn events<'a>(
     events
         .filter(move |(_, event)| as_str(&event["Type"]) == kind)
         .map(|(_, event)| &event["Properties"])
+}
+
+/// Returns the functions that a bucket notifies, with the rule of each. SAM names the alias of a function `{function}.Alias`.
+pub(super) fn notified(bucket: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let rules = &bucket["Properties"]["NotificationConfiguration"]["LambdaConfigurations"];
+    list(rules).iter().map(|rule| {
+        let target = as_str(&rule["Function"]["Ref"]);
+        (target.strip_suffix(".Alias").unwrap_or(target), rule)
+    })
 }
 
 /// Returns the items of an array. A value that is not an array counts as one item.

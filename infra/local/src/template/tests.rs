@@ -43,6 +43,11 @@ Resources:
     Properties:
       BucketName: !Sub "files-${AWS::AccountId}"
       VersioningConfiguration: {Status: Enabled}
+      NotificationConfiguration:
+        LambdaConfigurations:
+          - {Event: "s3:ObjectCreated:*", Function: !Ref IngestFunction.Alias, Filter: {S3Key: {Rules: [{Name: prefix, Value: drop/}]}}}
+          - {Event: "s3:ObjectCreated:*", Function: !Ref OtherFunction.Alias, Filter: {S3Key: {Rules: [{Name: prefix, Value: try/}]}}}
+          - {Event: "s3:ObjectCreated:*", Function: !Ref IngestFunction.Alias, Filter: {S3Key: {Rules: [{Name: prefix, Value: work/}]}}}
   IngestFunction:
     Type: AWS::Serverless::Function
     Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: ingest}}
@@ -50,13 +55,6 @@ Resources:
       Role: !GetAtt IngestRole.Arn
       Timeout: 900
       ReservedConcurrentExecutions: !Ref Concurrency
-      Events:
-        Dropped:
-          Type: S3
-          Properties: {Bucket: !Ref Files, Events: "s3:ObjectCreated:*", Filter: {S3Key: {Rules: [{Name: prefix, Value: drop/}]}}}
-        Continued:
-          Type: S3
-          Properties: {Bucket: !Ref Files, Events: "s3:ObjectCreated:*", Filter: {S3Key: {Rules: [{Name: prefix, Value: work/}]}}}
       EventInvokeConfig: {MaximumRetryAttempts: !FindInMap [Ingest, Events, MaxRetries]}
       Environment:
         Variables:
@@ -170,13 +168,16 @@ fn a_role_allows_actions_on_resources_by_their_local_names() {
 fn routes_and_notifications_belong_to_their_functions() {
     let template = template();
     let ingest = &template.functions["IngestFunction"];
-    let prefixes: Vec<_> = ingest
+    let notifications: Vec<_> = ingest
         .notifications
         .iter()
-        .map(|n| n.prefix.as_str())
+        .map(|n| (n.event.as_str(), n.prefix.as_str(), n.suffix.as_str()))
         .collect();
-    // In the order of the events' names.
-    assert_eq!(prefixes, ["work/", "drop/"]);
+    let created = "s3:ObjectCreated:*";
+    assert_eq!(
+        notifications,
+        [(created, "drop/", ""), (created, "work/", "")]
+    );
     let read = &template.functions["ProfileReadFunction"];
     assert_eq!(
         (&*read.binary, &*read.name),
