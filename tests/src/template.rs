@@ -173,6 +173,18 @@ fn bucket_is_private() {
     assert_eq!(by_default["SSEAlgorithm"], "aws:kms");
     assert_eq!(referred(&by_default["KMSMasterKeyID"]), "DataKey");
 
+    // Uploads of pages: no method that reads, and no origin by default.
+    assert_eq!(
+        bucket["CorsConfiguration"]["CorsRules"],
+        json!([{
+            "AllowedOrigins": {"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://nobody.invalid"]]},
+            "AllowedMethods": ["PUT"],
+            "AllowedHeaders": ["content-type", "if-none-match"],
+            "ExposedHeaders": ["ETag", "x-amz-version-id"],
+            "MaxAge": 600,
+        }])
+    );
+
     let policy = &template["Resources"]["BucketTlsOnly"]["Properties"];
     assert_eq!(referred(&policy["Bucket"]), "Bucket");
     let deny = &policy["PolicyDocument"]["Statement"][0];

@@ -49,6 +49,14 @@ pub(crate) fn put(upload: &Value) -> RequestBuilder {
     request
 }
 
+/// Returns the names of the headers that the signature of a URL covers.
+fn signed_headers(url: &str) -> String {
+    let url = reqwest::Url::parse(url).unwrap();
+    let mut parameters = url.query_pairs();
+    let signed = parameters.find(|(name, _)| name == "X-Amz-SignedHeaders");
+    signed.unwrap().1.into_owned()
+}
+
 /// The maximum number of attempts to send a request that may be refused before its body was read.
 const MAX_ATTEMPTS: usize = 10;
 

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{created, import, put, sent};
+use super::{created, import, put, sent, signed_headers};
 use crate::support::app::TestApp;
 
 /// More than the largest file that is uploaded whole, in two parts.
@@ -51,6 +51,12 @@ async fn uploads_parts() {
         .map(|part| part["number"].as_u64().unwrap())
         .collect();
     assert_eq!(numbers, [2, 1]);
+    for part in items {
+        let url = part["url"].as_str().unwrap();
+        assert!(url.contains("X-Amz-Expires=900"), "{url}");
+        assert_eq!(signed_headers(url), "content-length;host");
+        assert_eq!(part["headers"], json!({}));
+    }
     // A part of another size, or of another number.
     assert_eq!(
         sent(put(&items[0]), file[..PART_BYTES].to_vec()).await.0,

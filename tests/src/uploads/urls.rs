@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::presigning::PresigningConfig;
+use serde_json::json;
 
-use super::{FILE, created, put, request, sent};
+use super::{FILE, created, put, request, sent, signed_headers};
 use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,6 +14,12 @@ async fn binds_url() {
     let upload = created(&app, "k", &request()).await["upload"].take();
     let url = upload["url"].as_str().unwrap();
     assert!(url.contains("X-Amz-Expires=900"), "{url}");
+    // No header of encryption: the bucket adds its own key, and its policy refuses others. No checksum of an empty body.
+    assert_eq!(signed_headers(url), "content-length;host;if-none-match");
+    assert_eq!(upload["headers"], json!({"if-none-match": "*"}));
+    for name in ["server-side-encryption", "checksum"] {
+        assert!(!url.to_ascii_lowercase().contains(name), "{url}");
+    }
     let with_url = |url: String| {
         let mut upload = upload.clone();
         upload["url"] = url.into();
@@ -41,6 +48,33 @@ async fn binds_url() {
     assert_eq!(sent(put(&upload), FILE).await.0, 200);
     let exists = (412, "PreconditionFailed".to_owned());
     assert_eq!(sent(put(&upload), FILE).await, exists);
+}
+
+/// Without the local endpoint, a URL names the bucket's host in the region. A host without a region redirects until DNS knows a
+/// new bucket, and the signature does not cover the other host. The credentials of a role have a session token.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_regional_host() {
+    for region in ["us-east-1", "eu-west-1", "cn-north-1"] {
+        let environment = [
+            ("AWS_ENDPOINT_URL_S3", ""),
+            ("AWS_REGION", region),
+            ("AWS_SESSION_TOKEN", "token"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let app = TestApp::start_with(local::Options {
+            environment: [("imports".to_owned(), environment.into())].into(),
+            ..local::Options::default()
+        })
+        .await;
+        let upload = created(&app, "k", &request()).await["upload"].take();
+        let url = upload["url"].as_str().unwrap();
+        let ending = if region == "cn-north-1" { ".cn" } else { "" };
+        let bucket = app.stack.bucket();
+        let place = format!("https://{bucket}.s3.{region}.amazonaws.com{ending}/drop/");
+        assert!(url.starts_with(&place), "{url}");
+        assert!(url.contains("&X-Amz-Security-Token=token"), "{url}");
+        assert_eq!(signed_headers(url), "content-length;host;if-none-match");
+    }
 }
 
 /// The time of a signature is part of it, so a URL of 16 minutes ago is one that the client signs with that time.
@@ -121,5 +155,7 @@ async fn allows_origins() {
     let put = put(&upload).header("origin", "https://desk.example.com");
     let response = put.body(FILE).send().await.unwrap();
     assert_eq!(response.status(), 200);
-    assert_eq!(response.headers()["access-control-expose-headers"], "ETag");
+    let exposed = &response.headers()["access-control-expose-headers"];
+    assert_eq!(exposed, "ETag,x-amz-version-id");
+    assert!(response.headers().contains_key("x-amz-version-id"));
 }
