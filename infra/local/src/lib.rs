@@ -13,6 +13,7 @@ mod stack;
 mod template;
 mod workspace;
 
+pub use gateway::ImageHost;
 pub use iam::Permission;
 pub use imports::{ImportEvent, Imports};
 pub use lambda::InvokeError;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use local::Options;
+use local::{ImageHost, Options};
 
 /// Run the whole service on this machine: DynamoDB, S3, the functions and the HTTP API.
 #[derive(Debug, Parser)]
@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Set a parameter of the template instead of its default; repeatable
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// Load product images in the Profile tab only from this host and this machine; repeatable. Default: any HTTPS host
+    #[arg(long = "image-host", value_name = "HOST")]
+    image_hosts: Vec<ImageHost>,
     /// Show the log lines of the functions
     #[arg(long)]
     pub(crate) logs: bool,
@@ -75,6 +78,7 @@ impl Arguments {
             s3_port: self.s3_port,
             dynamodb_port: self.dynamodb_port,
             parameters: self.parameters.iter().cloned().collect(),
+            image_hosts: self.image_hosts.clone(),
             show_logs: self.logs,
             show_build: true,
             lambda_endpoint: self.services_only.then(|| self.lambda_endpoint.clone()),
@@ -123,6 +127,13 @@ mod tests {
         assert_eq!(parameters["CorsOrigins"], "http://a,http://b");
         assert_eq!(parameters["DefaultCurrency"], "AUD");
         assert!(parsed("--parameter CorsOrigins").is_err());
+    }
+
+    #[test]
+    fn image_hosts_are_hosts() {
+        let given = "--image-host https://a.example --image-host https://*.b.example";
+        assert_eq!(parsed(given).unwrap().options().image_hosts.len(), 2);
+        assert!(parsed("--image-host a.example").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Serves files from a folder, and no files outside of it.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+use std::str::FromStr;
 
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -8,19 +9,17 @@ use axum::response::{IntoResponse, Response};
 
 use super::response::message;
 
-/// The response headers of the Profile tab's files, as a production host would send them. Images can come from any HTTPS host,
-/// since products specify their URLs. They can also come from this machine, as `localhost` or `127.0.0.1`. The view of imports
-/// uploads files to S3 of this machine.
-const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; script-src 'self'; style-src 'self'; \
-             connect-src 'self' http://localhost:* http://127.0.0.1:*; \
-             img-src 'self' https: http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-        ),
-    ),
+/// The content security policy of the Profile tab up to the hosts of images. The view of imports uploads files to S3 of this machine, as
+/// `localhost` or `127.0.0.1`, where the images of the sample data are too.
+const POLICY_START: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     connect-src 'self' http://localhost:* http://127.0.0.1:*; \
+     img-src 'self' http://localhost:* http://127.0.0.1:*";
+/// The rest of the policy.
+const POLICY_END: &str = "; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The other response headers of the Profile tab's files, as a production host would send them.
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 3] = [
     (
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -32,15 +31,67 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
 ];
 
-/// Serves a file of the Profile tab; `/` is `index.html`.
-pub(super) async fn serve_page(folder: &Path, path: &str, parts: &Parts) -> Response {
-    let name = path.strip_prefix('/').unwrap_or(path);
-    let name = if name.is_empty() { "index.html" } else { name };
-    let mut response = serve(folder, name, parts).await;
-    if response.status().is_success() {
-        response.headers_mut().extend(PAGE_HEADERS);
+/// A host that product images can be loaded from, as in a content security policy: `https://images.example.com`, or
+/// `https://*.example.com` for all hosts of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageHost(String);
+
+impl FromStr for ImageHost {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        let is_part = |c: char| c.is_ascii_alphanumeric() || ".-:*".contains(c);
+        match host {
+            Some(host) if !host.is_empty() && host.chars().all(is_part) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err("the value is not a host of images; write https://images.example.com"),
+        }
     }
-    response
+}
+
+/// The Profile tab's files and their content security policy.
+#[derive(Debug)]
+pub(crate) struct Page {
+    folder: PathBuf,
+    policy: HeaderValue,
+}
+
+impl Page {
+    /// Creates the page. Without hosts, images can come from any HTTPS host, since products specify their URLs.
+    pub(crate) fn new(folder: PathBuf, image_hosts: &[ImageHost]) -> Self {
+        let mut policy = POLICY_START.to_owned();
+        if image_hosts.is_empty() {
+            policy.push_str(" https:");
+        }
+        for ImageHost(host) in image_hosts {
+            policy.push(' ');
+            policy.push_str(host);
+        }
+        policy.push_str(POLICY_END);
+        // A host has characters of headers only, so this does not fail.
+        let policy = HeaderValue::from_str(&policy);
+        Self {
+            folder,
+            policy: policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
+        }
+    }
+
+    /// Serves a file of the Profile tab; `/` is `index.html`.
+    pub(super) async fn serve(&self, path: &str, parts: &Parts) -> Response {
+        let name = path.strip_prefix('/').unwrap_or(path);
+        let name = if name.is_empty() { "index.html" } else { name };
+        let mut response = serve(&self.folder, name, parts).await;
+        if response.status().is_success() {
+            let headers = response.headers_mut();
+            headers.extend(PAGE_HEADERS);
+            headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
+        }
+        response
+    }
 }
 
 /// Serves a file for GET and HEAD. Returns 404 for other methods and for paths that are not plain files below the folder.
@@ -117,17 +168,47 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("index.html"), "<!doctype html>").unwrap();
         let (parts, ()) = Request::get("/").body(()).unwrap().into_parts();
+        let page = Page::new(folder.path().to_owned(), &[]);
         for path in ["/", "/index.html"] {
-            let page = serve_page(folder.path(), path, &parts).await;
-            assert_eq!(page.status(), 200, "{path}");
-            let headers = page.headers();
+            let response = page.serve(path, &parts).await;
+            assert_eq!(response.status(), 200, "{path}");
+            let headers = response.headers();
             let policy = headers["content-security-policy"].to_str().unwrap();
             assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
             assert_eq!(headers["x-content-type-options"], "nosniff");
         }
         for path in ["/missing.js", "//index.html", "/../index.html"] {
-            let page = serve_page(folder.path(), path, &parts).await;
-            assert_eq!(page.status(), 404, "{path}");
+            let response = page.serve(path, &parts).await;
+            assert_eq!(response.status(), 404, "{path}");
+        }
+    }
+
+    #[test]
+    fn images_come_from_the_named_hosts() {
+        let of = |hosts: &[&str]| {
+            let hosts: Vec<_> = hosts.iter().map(|host| host.parse().unwrap()).collect();
+            let policy = Page::new(PathBuf::new(), &hosts).policy;
+            let policy = policy.to_str().unwrap().to_owned();
+            let mut parts = policy.split("; ");
+            parts
+                .find(|part| part.starts_with("img-src"))
+                .unwrap()
+                .to_owned()
+        };
+        let local = "img-src 'self' http://localhost:* http://127.0.0.1:*";
+        assert_eq!(of(&[]), format!("{local} https:"));
+        let hosts = ["https://images.example.com", "https://*.example.net:8443"];
+        assert_eq!(of(&hosts), format!("{local} {} {}", hosts[0], hosts[1]));
+        for text in [
+            "",
+            "https:",
+            "https://",
+            "images.example.com",
+            "https://a.example/b",
+            "https://a; script-src *",
+            "data:",
+        ] {
+            assert!(text.parse::<ImageHost>().is_err(), "{text}");
         }
     }
 }

@@ -24,6 +24,8 @@ use uuid::Uuid;
 
 use crate::lambda::{Lambda, MAX_PAYLOAD_BYTES};
 use crate::template::{Cors, Function};
+pub use files::ImageHost;
+pub(crate) use files::Page;
 use response::message;
 use routes::Routes;
 
@@ -41,8 +43,8 @@ pub(crate) struct Gateway {
     lambda: Arc<Lambda>,
     /// The folder `infra/samples/images`.
     images: PathBuf,
-    /// The folder `infra/console`.
-    console: PathBuf,
+    /// The files in `infra/console`.
+    page: Page,
 }
 
 impl Gateway {
@@ -51,14 +53,14 @@ impl Gateway {
         cors: Option<Cors>,
         lambda: Arc<Lambda>,
         images: PathBuf,
-        console: PathBuf,
+        page: Page,
     ) -> Self {
         Self {
             routes: Routes::new(functions),
             cors,
             lambda,
             images,
-            console,
+            page,
         }
     }
 
@@ -80,7 +82,7 @@ impl Gateway {
             return files::serve(&self.images, name, parts).await;
         }
         let Some(matched) = self.routes.find(parts.method.as_str(), &path) else {
-            return files::serve_page(&self.console, &path, parts).await;
+            return self.page.serve(&path, parts).await;
         };
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");

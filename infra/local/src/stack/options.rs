@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::gateway::ImageHost;
 use crate::notifications::Delivery;
 
 /// The options of a stack. The default suits tests: in memory, on free ports, without output.
@@ -26,6 +27,8 @@ pub struct Options {
     pub environment: BTreeMap<String, BTreeMap<String, String>>,
     /// Timeouts that replace the template's, by the function's name.
     pub timeouts: BTreeMap<String, Duration>,
+    /// The hosts that the Profile tab loads product images from, beside this machine. Empty for any HTTPS host.
+    pub image_hosts: Vec<ImageHost>,
     /// The delivery of S3's notifications.
     pub delivery: Delivery,
     /// Whether the functions' log lines are written to standard error.
@@ -48,6 +51,7 @@ impl Default for Options {
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),
             timeouts: BTreeMap::new(),
+            image_hosts: Vec::new(),
             delivery: Delivery::default(),
             show_logs: false,
             show_build: false,

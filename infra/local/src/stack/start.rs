@@ -14,7 +14,7 @@ use super::folder::DataFolder;
 use super::guard::guarded;
 use super::options::Options;
 use super::server::{Listeners, Urls};
-use crate::gateway::{Gateway, cors};
+use crate::gateway::{Gateway, Page, cors};
 use crate::iam::{self, Permissions};
 use crate::lambda::{Lambda, Program, build};
 use crate::logs::Logs;
@@ -60,7 +60,10 @@ impl Stack {
             template.cors,
             Arc::clone(&lambda),
             samples::image_folder(),
-            workspace::root().join("infra/console"),
+            Page::new(
+                workspace::root().join("infra/console"),
+                &options.image_hosts,
+            ),
         );
         let services = Services {
             s3: s3::router(Arc::clone(&store)),
