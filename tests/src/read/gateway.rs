@@ -128,6 +128,8 @@ async fn routes_do_not_depend_on_the_place() {
             "",
             404,
         ),
+        ("imports", "GET", "/imports".to_owned(), "", 200),
+        ("imports", "GET", format!("/imports/{id}"), "", 404),
     ] {
         let mut sent = api_event(method, &path, None);
         if !body.is_empty() {
@@ -247,43 +249,58 @@ async fn reads_base64_bodies() {
     }
 }
 
-/// Returns an event of payload format 1.0, which REST APIs send too.
-fn format_1(id: &str, scopes: &str) -> Value {
-    let path = format!("/profiles/{id}");
+/// Returns an event of payload format 1.0, which REST APIs send too, at a place.
+fn format_1(id: &str, scopes: &str, (domain, stage, prefix): (&str, &str, &str)) -> Value {
+    let path = format!("{prefix}/profiles/{id}");
     json!({
         "version": "1.0", "resource": "/profiles/{id}", "path": path, "httpMethod": "GET",
-        "headers": {"host": "api.example.com", "accept-encoding": "gzip"},
-        "multiValueHeaders": {"host": ["api.example.com"], "accept-encoding": ["br", "gzip"]},
+        "headers": {"host": domain, "accept-encoding": "gzip"},
+        "multiValueHeaders": {"host": [domain], "accept-encoding": ["br", "gzip"]},
         "queryStringParameters": null, "multiValueQueryStringParameters": null,
         "pathParameters": {"id": id}, "stageVariables": null, "body": null, "isBase64Encoded": false,
         "requestContext": {
-            "accountId": "000000000000", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
+            "accountId": "000000000000", "apiId": "api", "domainName": domain, "domainPrefix": "api",
             "authorizer": {"claims": {"sub": "agent", "scope": scopes}, "scopes": null},
             "extendedRequestId": "x", "httpMethod": "GET", "path": path, "protocol": "HTTP/1.1", "requestId": "r-1",
             "identity": {"sourceIp": "192.0.2.1", "userAgent": "test"}, "requestTime": "31/Oct/2026:00:00:00 +0000",
             "requestTimeEpoch": 1_793_404_800_000_i64, "resourceId": "GET /profiles/{id}",
-            "resourcePath": "/profiles/{id}", "stage": "$default"
+            "resourcePath": "/profiles/{id}", "stage": stage
         }
     })
 }
 
-/// The template uses format 2.0. An integration of format 1.0 is refused, whatever its claims say. The function still
-/// accepts the next event.
+/// The template uses format 2.0. An integration of format 1.0 is refused at every place, whatever its claims say. The function
+/// still accepts the next event. The runbook quotes the error.
 #[tokio::test(flavor = "multi_thread")]
 async fn refuses_payload_format_1() {
     let app = SharedApp::get().await;
     let id = jane(&app).await;
-    for function in ["profile-read", "history", "note-write", "profile-write"] {
-        let event = format_1(
-            &id,
-            "profiles:read pii:read notes:write links:write profiles:write",
-        );
-        let error = app.invoke(function, event).await;
-        let error = error.expect_err("not an event of format 2.0");
-        assert!(
-            !error.error_type.starts_with("Runtime."),
-            "{function}: {error}"
-        );
+    let scopes = "profiles:read pii:read notes:write links:write profiles:write imports:read";
+    let mut events: Vec<_> = PLACES
+        .iter()
+        .map(|place| format_1(&id, scopes, *place))
+        .collect();
+    let mut with_body = events[0].clone();
+    with_body["httpMethod"] = "POST".into();
+    with_body["body"] = BASE64.encode(b"{}").into();
+    with_body["isBase64Encoded"] = true.into();
+    events.push(with_body);
+    for function in [
+        "profile-read",
+        "history",
+        "note-write",
+        "profile-write",
+        "imports",
+    ] {
+        for event in &events {
+            let error = app.invoke(function, event.clone()).await;
+            let error = error.expect_err("not an event of format 2.0");
+            let message = error.error_message;
+            assert!(
+                message.contains("this function expects a JSON payload from Amazon API Gateway"),
+                "{function}: {message}"
+            );
+        }
     }
     let event = api_event("GET", &format!("/profiles/{id}"), None);
     assert_eq!(answered(&app, "profile-read", event).await.0, 200);
