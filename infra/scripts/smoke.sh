@@ -299,7 +299,7 @@ check_functions() {
   for function in "$ingest" "$ingest_check"; do
     check "S3 invokes $function for" "arn:$partition:s3:::$bucket $account" \
       "$(ask lambda get-policy --function-name "$function" --qualifier live --query Policy | jq --raw-output '.Statement[] |
-        select(.Principal.Service == "s3.amazonaws.com").Condition | "\(.ArnLike["AWS:SourceArn"]) \(.StringEquals["AWS:SourceAccount"])"')"
+        select(.Principal.Service? == "s3.amazonaws.com").Condition | "\(.ArnLike["AWS:SourceArn"]) \(.StringEquals["AWS:SourceAccount"])"')"
   done
   aws secretsmanager get-secret-value --secret-id "$(output IdentityKeyArn)" --query SecretString --output json | jq --join-output . |
     short_hash >"$folder/key"
@@ -387,7 +387,7 @@ check_storage() {
   # Through Lambda, everyone who can read the configuration of a function could read the identity key.
   check 'services through which the account can use the key' "dynamodb.$region s3.$region secretsmanager.$region" \
     "$(ask kms get-key-policy --key-id "$data_key" --policy-name default --query Policy | jq --raw-output '[.Statement[] |
-      select((.Principal.AWS // .Principal) == "*") | .Condition.StringEquals["kms:ViaService"] // "every service"] | flatten |
+      select((.Principal.AWS? // .Principal) == "*") | .Condition.StringEquals["kms:ViaService"] // "every service"] | flatten |
       map(split(".")[:2] | join(".")) | sort | join(" ")')"
   check 'the key is rotated' True "$(ask kms get-key-rotation-status --key-id "$data_key" --query KeyRotationEnabled)"
   check 'a file under a foreign key' AccessDenied "$(aws s3api put-object --bucket "$bucket" --key "${key%.ndjson}-foreign.ndjson" \
