@@ -90,7 +90,10 @@ fi
 has_key() {
   local found
   found=$(aws lambda get-function-configuration --function-name "$1" --qualifier live --output json |
-    jq --raw-output '.Environment.Variables.IDENTITY_KEY // empty') || fail "The configuration of $1 cannot be read."
+    jq --raw-output '.Environment.Variables | (.IDENTITY_KEY // ""), (length > 0)') || fail "The configuration of $1 cannot be read."
+  # Without kms:Decrypt, Lambda returns the configuration without variables.
+  [ "${found##*$'\n'}" = true ] || fail "The environment of $1 cannot be read. You need kms:Decrypt on the encryption key."
+  found=${found%$'\n'*}
   if [ "$found" = "$key" ]; then
     printf '%s has the key.\n' "$1"
   else
