@@ -57,7 +57,7 @@ pub(crate) async fn create(bucket: &Bucket, call: &Call<'_>) -> Result<Response<
     let expires_at = if body.is_try {
         Some(expiry_after(TRY_DAYS))
     } else {
-        state_expiry(call.app.config.raw_file_days)
+        state_expiry(call.app.config.retention.raw_files)
     };
     let is_new = table
         .put_entry(&key, &entry, Existing::Keep, expires_at)

@@ -185,7 +185,7 @@ async fn start(
         },
         created_by: Some(writer.subject),
         denied: &body::denied(&call.principal),
-        expires_at: state_expiry(call.app.config.raw_file_days),
+        expires_at: state_expiry(call.app.config.retention.raw_files),
     };
     match call.app.table.start_operation(new).await? {
         Started::Plan(plan) => Ok(plan),

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_s3::config::{BehaviorVersion, timeout::TimeoutConfig};
 use shared::{
-    model::{identifier::IdentifierRules, identity::IdentityKey, import::state_expiry},
+    model::{
+        identifier::IdentifierRules, identity::IdentityKey, import::state_expiry,
+        retention::Retention,
+    },
     runtime::config::{Config, ConfigError},
     table::{Facts, SourceSeen, Table, TableError},
 };
@@ -35,12 +38,8 @@ pub struct App {
     pub(crate) currency: String,
     /// How often Lambda retries a failed event.
     pub(crate) max_retries: u64,
-    /// How long events are kept, in days.
-    pub(crate) event_retention_days: Option<u64>,
-    /// How long the bucket keeps dropped files, in days.
-    pub(crate) raw_file_days: Option<u64>,
-    /// How long the bucket keeps rejected rows, in days.
-    pub(crate) reject_days: Option<u64>,
+    /// How long each kind of data is kept.
+    pub(crate) retention: Retention,
     /// The erasure list, as last read.
     pub(crate) erasures: tokio::sync::Mutex<Erasures>,
     /// Set after the table's facts matched this configuration.
@@ -75,9 +74,7 @@ impl App {
             bucket: config.require_bucket()?,
             chunk_bytes: config.chunk_bytes,
             max_retries: config.max_retries,
-            event_retention_days: config.event_retention_days,
-            raw_file_days: config.raw_file_days,
-            reject_days: config.reject_days,
+            retention: config.retention,
             erasures: tokio::sync::Mutex::default(),
             facts_checked: OnceCell::new(),
             sources: tokio::sync::Mutex::default(),
@@ -109,7 +106,7 @@ impl App {
 
     /// Returns when the state of an import that is stored now expires, in seconds since 1970; `None` if it does not.
     pub(crate) fn expiry(&self) -> Option<i64> {
-        state_expiry(self.raw_file_days)
+        state_expiry(self.retention.raw_files)
     }
 
     /// Returns the sources of earlier files, at most 50, if a file of `source` is the first; `None` if the table knows the

@@ -11,6 +11,7 @@ use shared::{
         identifier::{IdentifierRules, Notation},
         identity::IdentityKey,
         keys::SortKey,
+        retention::Retention,
         version::{ImportId, Version},
     },
     table::Write,
@@ -66,7 +67,10 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
         record_type: drop.record_type(),
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
-        event_retention_days: Some(30),
+        retention: Retention {
+            events: Some(30),
+            ..Retention::default()
+        },
         denied: &[],
     };
     check_places(&found, layout.encoding, text);

@@ -5,24 +5,25 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{time::Instant, version::ImportId};
+use crate::model::{
+    retention::{NONCURRENT_DROP_DAYS, days_after, object_days},
+    time::Instant,
+    version::ImportId,
+};
 
 /// How long the table keeps the state of an import at least, in days.
 pub const MIN_STATE_DAYS: u64 = 30;
-/// How many days noncurrent versions of a dropped file stay after the bucket's rule has expired it.
-pub const NONCURRENT_DROP_DAYS: u64 = 7;
 
 /// Returns when the state of an import that is stored now expires, in seconds since 1970: not before its file, which the bucket
 /// keeps for `raw_file_days`. `None` if the bucket does not limit that.
 pub fn state_expiry(raw_file_days: Option<u64>) -> Option<i64> {
-    let days = raw_file_days? + NONCURRENT_DROP_DAYS;
+    let days = object_days(raw_file_days?, NONCURRENT_DROP_DAYS);
     Some(expiry_after(days.max(MIN_STATE_DAYS)))
 }
 
 /// Returns the time after this many days, in seconds since 1970.
 pub fn expiry_after(days: u64) -> i64 {
-    let seconds = days.saturating_mul(86_400);
-    Instant::now().seconds().saturating_add_unsigned(seconds)
+    days_after(Instant::now(), days).map_or(i64::MAX, Instant::seconds)
 }
 
 /// The id of an entry in the list of imports.

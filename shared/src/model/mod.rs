@@ -17,6 +17,7 @@ pub mod json;
 pub mod keys;
 pub mod operation;
 pub mod report_key;
+pub mod retention;
 pub mod time;
 pub mod value;
 pub mod version;

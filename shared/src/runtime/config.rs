@@ -10,6 +10,7 @@ use crate::{
     model::{
         identifier::{CallingCode, IdentifierRules},
         identity::IdentityKey,
+        retention::Retention,
         zone::{self, Zone},
     },
     runtime::connector,
@@ -49,18 +50,9 @@ pub struct Config {
     /// `MAX_RETRIES`: how many times Lambda retries a failed event before the event goes to the on-failure queue. 0 if
     /// it is not set.
     pub max_retries: u64,
-    /// `EVENT_RETENTION_DAYS`: the number of days after its own time that an event is kept. Events do not expire if it
-    /// is not set or 0.
-    pub event_retention_days: Option<u64>,
-    /// `RAW_FILE_DAYS`: the number of days that the bucket keeps dropped files. There is no known limit if it is not
-    /// set or 0.
-    pub raw_file_days: Option<u64>,
-    /// `REJECT_DAYS`: the number of days that the bucket keeps rejected rows. There is no known limit if it is not set
-    /// or 0.
-    pub reject_days: Option<u64>,
-    /// `LOG_RETENTION_DAYS`: the number of days that logs are kept. They are kept until deleted if it is not set or 0.
-    /// Set for profile-read only.
-    pub log_retention_days: Option<u64>,
+    /// `EVENT_RETENTION_DAYS`, `RAW_FILE_DAYS`, `REJECT_DAYS` and `LOG_RETENTION_DAYS`: how long data is kept. There is no
+    /// limit if the variable is not set or 0.
+    pub retention: Retention,
     /// `EXPORT_PURPOSES`: the purposes of processing customers' data, for the header of data exports.
     pub export_purposes: String,
     /// `EXPORT_RECIPIENTS`: the recipients of customers' data, for the header of data exports.
@@ -149,10 +141,12 @@ impl Config {
             },
             chunk_bytes: number("CHUNK_BYTES")?.unwrap_or(DEFAULT_CHUNK_BYTES),
             max_retries: number("MAX_RETRIES")?.unwrap_or_default(),
-            event_retention_days: number("EVENT_RETENTION_DAYS")?,
-            raw_file_days: number("RAW_FILE_DAYS")?,
-            reject_days: number("REJECT_DAYS")?,
-            log_retention_days: number("LOG_RETENTION_DAYS")?,
+            retention: Retention {
+                events: number("EVENT_RETENTION_DAYS")?,
+                raw_files: number("RAW_FILE_DAYS")?,
+                rejects: number("REJECT_DAYS")?,
+                logs: number("LOG_RETENTION_DAYS")?,
+            },
             export_purposes: optional("EXPORT_PURPOSES").unwrap_or_default(),
             export_recipients: optional("EXPORT_RECIPIENTS").unwrap_or_default(),
             aws: Aws {

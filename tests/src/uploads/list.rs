@@ -213,7 +213,7 @@ fn text(text: &str) -> aws_sdk_dynamodb::types::AttributeValue {
 /// Without a limit for files, imports are listed without end; else as long as their file is kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_state_as_long_as_the_file() {
-    for (days, expected) in [("0", None), ("1", Some(30)), ("90", Some(97))] {
+    for (days, expected) in [("0", None), ("1", Some(30)), ("90", Some(99))] {
         let variables = [("RAW_FILE_DAYS".to_owned(), days.to_owned())];
         let environment = ["ingest", "imports"]
             .map(|function| (function.to_owned(), BTreeMap::from(variables.clone())));

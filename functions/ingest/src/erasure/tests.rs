@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
 use shared::{
-    model::{identifier::IdentifierRules, identity::IdentityKey, version::ImportId},
+    model::{
+        identifier::IdentifierRules, identity::IdentityKey, retention::Retention, version::ImportId,
+    },
     table::Write,
 };
 
@@ -44,7 +46,7 @@ impl File {
             record_type: Some(self.record_type.parse().unwrap()),
             last_modified: self.modified(),
             erasures,
-            event_retention_days: None,
+            retention: Retention::default(),
             denied: &[],
         };
         record::map_record(&context, self.version(), json::object(&self.row).unwrap()).unwrap()
@@ -227,7 +229,7 @@ fn a_record_is_let_in_after_the_reinstatement_in_its_own_file() {
         record_type: None,
         last_modified: START + 200,
         erasures: listed(&ada, &[(Marker::Erased, version(1, 0))]),
-        event_retention_days: None,
+        retention: Retention::default(),
         denied: &[],
     };
     let is_stored = |context: &Context<'_>, offset: u64| {

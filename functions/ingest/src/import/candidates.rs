@@ -103,7 +103,7 @@ pub(crate) async fn find(
         ..Scope::new(plan, &drop)
     };
     let mut listed = BTreeSet::new();
-    for month in months(app.raw_file_days) {
+    for month in months(app.retention.raw_files) {
         for entry in app.table.entries_of_month(&month).await? {
             if let Some(import) = entry.import().filter(|_| may_overlap(&scope, &entry)) {
                 listed.insert(import);

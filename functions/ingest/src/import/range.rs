@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
                 record_type: work.reading.record_type(),
                 last_modified: plan.last_modified,
                 erasures,
-                event_retention_days: app.event_retention_days,
+                retention: app.retention,
                 denied: &work.plan.denied,
             },
             writer: Writer::new(&app.table, plan.import()),

@@ -482,8 +482,7 @@ async fn report(app: &App, plan: &Plan, ranges: &[Progress]) -> Result<(), Inges
     let mut reported = ranges.to_vec();
     let mut is_first = false;
     loop {
-        let report = outcome::from_progress(plan, &reported)
-            .with_remaining_copies(app.raw_file_days, app.reject_days);
+        let report = outcome::from_progress(plan, &reported).with_remaining_copies(&app.retention);
         let mut outcome = report.to_outcome(&plan.object)?;
         outcome.insert("size", plan.size);
         outcome.insert("bytes", outcome::consumed(plan, &report, &reported));

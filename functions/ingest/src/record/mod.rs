@@ -12,6 +12,7 @@ use shared::{
         identity::IdentityKey,
         item::Item,
         keys::{EventType, SortKey},
+        retention::Retention,
         value::{Map, Value},
         version::Version,
     },
@@ -105,8 +106,8 @@ pub(crate) struct Context<'a> {
     pub(crate) last_modified: i64,
     /// The erasures that keep items out.
     pub(crate) erasures: Erasures,
-    /// How long events are kept, in days.
-    pub(crate) event_retention_days: Option<u64>,
+    /// How long each kind of item is kept.
+    pub(crate) retention: Retention,
     /// The record types that the author of the upload may not import.
     pub(crate) denied: &'a [String],
 }
@@ -375,17 +376,8 @@ impl Mapper<'_> {
     /// Creates an item of the identity that `link` names, with its expiry, source and find attributes.
     fn item(&self, link: &Identifier, key: SortKey, data: Map) -> Item {
         let identity = self.context.key.identity(link);
-        let expires_at = match &key {
-            SortKey::Event(key) | SortKey::Body(key) => {
-                // Not before the file's last modification: DynamoDB does not delete an item that expired years ago.
-                let end = |days| {
-                    let end = key.at().seconds().saturating_add_unsigned(days * 86_400);
-                    end.max(self.context.last_modified)
-                };
-                self.context.event_retention_days.map(end)
-            }
-            _ => None,
-        };
+        let retention = &self.context.retention;
+        let expires_at = retention.expiry(&key, self.context.last_modified);
         // Different sources have different lists, and otherwise an event's key contains the source only as part of a hash.
         let is_subscription =
             |kind| matches!(kind, EventType::EmailSubscribe | EventType::SmsSubscribe);

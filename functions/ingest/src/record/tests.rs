@@ -35,7 +35,7 @@ fn context<'a>(key: &'a IdentityKey, record_type: Option<&str>) -> Context<'a> {
         record_type: record_type.map(|name| name.parse().unwrap()),
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
-        event_retention_days: None,
+        retention: Retention::default(),
         denied: &[],
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod measure;
 #[cfg(test)]
 mod page;
 pub(crate) mod rejects;
+mod remaining;
 pub(crate) mod tally;
 
 use aws_sdk_s3::{
@@ -17,8 +18,8 @@ use aws_sdk_s3::{
 use serde::Serialize;
 use shared::model::{
     closure::ExcludedLinks,
-    import::NONCURRENT_DROP_DAYS,
     report_key::ReportKeys,
+    retention::Retention,
     time::Instant,
     value::{self, Map, Value},
 };
@@ -27,7 +28,10 @@ use crate::{
     IngestError,
     counts::{Counts, Erased},
     names::named,
-    report::tally::Tally,
+    report::{
+        remaining::{RemainingCopy, remaining_copies},
+        tally::Tally,
+    },
     source::{FileError, notification::ObjectVersion},
 };
 
@@ -43,54 +47,6 @@ named! {
         /// The bucket has no versioning, and another object replaced this one.
         Superseded = "superseded",
     }
-}
-
-/// A copy of an erased identity's data that still exists, and when it expires at the latest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct RemainingCopy {
-    /// Where the copy is.
-    pub(crate) what: &'static str,
-    /// `None` if it is unknown, because the bucket's retention is not configured.
-    pub(crate) until: Option<Instant>,
-}
-
-/// How many days noncurrent versions stay after the bucket's rule has expired the object, by prefix.
-const NONCURRENT_REJECT_DAYS: u64 = 1;
-/// How many days the bucket keeps tried files and their reports, with noncurrent versions.
-const TRY_DAYS: u64 = 1 + 1;
-/// How many days DynamoDB's point-in-time recovery reaches back.
-const BACKUP_DAYS: u64 = 35;
-
-/// Returns the copies that still exist of identities erased at `now`.
-pub(crate) fn remaining_copies(
-    now: Instant,
-    raw_file_days: Option<u64>,
-    reject_days: Option<u64>,
-) -> Vec<RemainingCopy> {
-    let after =
-        |days: u64| Instant::from_seconds(now.seconds().saturating_add_unsigned(days * 86_400));
-    vec![
-        RemainingCopy {
-            what: "dropped files under drop/, with their noncurrent versions",
-            until: raw_file_days.and_then(|days| after(days + NONCURRENT_DROP_DAYS)),
-        },
-        RemainingCopy {
-            what: "rejected rows under rejects/",
-            until: reject_days.and_then(|days| after(days + NONCURRENT_REJECT_DAYS)),
-        },
-        RemainingCopy {
-            what: "tried files under try/, with their noncurrent versions",
-            until: after(TRY_DAYS),
-        },
-        RemainingCopy {
-            what: "reports of tried files under reports/try/",
-            until: after(TRY_DAYS),
-        },
-        RemainingCopy {
-            what: "the table's backups for point-in-time recovery",
-            until: after(BACKUP_DAYS),
-        },
-    ]
 }
 
 /// The advice if events dated after the erasure were deleted.
@@ -193,16 +149,12 @@ impl Report {
     /// Adds the copies of erased identities' data that still exist, if any identity was erased. Adds advice if events dated
     /// after the erasure were deleted.
     #[must_use]
-    pub(crate) fn with_remaining_copies(
-        mut self,
-        raw_file_days: Option<u64>,
-        reject_days: Option<u64>,
-    ) -> Self {
+    pub(crate) fn with_remaining_copies(mut self, retention: &Retention) -> Self {
         if self.erased.is_some_and(|erased| erased.dated_ahead > 0) {
             self.advice = Some(DATED_AHEAD_ADVICE);
         }
         if self.erased.is_some_and(|erased| erased.identities > 0) {
-            self.still_held = remaining_copies(self.finished_at, raw_file_days, reject_days);
+            self.still_held = remaining_copies(self.finished_at, retention);
         }
         self
     }

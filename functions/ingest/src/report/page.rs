@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use shared::model::closure::ExcludedLinks;
+use shared::model::{closure::ExcludedLinks, retention::Retention};
 
 use super::{
-    DATED_AHEAD_ADVICE, MappingUsed, Report, Status, remaining_copies,
+    DATED_AHEAD_ADVICE, MappingUsed, Report, Status,
+    remaining::remaining_copies,
     tally::{Place, Tally},
 };
 use crate::{
@@ -138,7 +139,7 @@ fn lists_every_field_of_report() {
         known_sources: Some(Vec::new()),
         advice: Some(DATED_AHEAD_ADVICE),
         erased: Some(Erased::default()),
-        still_held: remaining_copies(always.started_at, None, None),
+        still_held: remaining_copies(always.started_at, &Retention::default()),
         ..always.clone()
     }
     .with_problem(Status::Failed, problem);

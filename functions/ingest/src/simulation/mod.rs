@@ -18,6 +18,8 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, OnceCell, mpsc};
 
+use shared::model::retention::Retention;
+
 use crate::{App, Deadline, handle};
 
 mod deadlines;
@@ -317,9 +319,7 @@ fn app(wire: Wire, chunk_bytes: u64) -> App {
         chunk_bytes,
         currency: "EUR".to_owned(),
         max_retries: BACKOFF.len() as u64,
-        event_retention_days: None,
-        raw_file_days: None,
-        reject_days: None,
+        retention: Retention::default(),
         erasures: tokio::sync::Mutex::default(),
         facts_checked: OnceCell::new(),
         sources: tokio::sync::Mutex::default(),

@@ -236,7 +236,7 @@ impl Trial<'_> {
             record_type: self.reading.record_type(),
             last_modified: self.plan.last_modified,
             erasures: self.erasures.clone(),
-            event_retention_days: self.app.event_retention_days,
+            retention: self.app.retention,
             denied: &self.plan.denied,
         };
         let read = match self.reading.records(rows, row) {

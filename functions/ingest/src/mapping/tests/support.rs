@@ -144,7 +144,7 @@ fn mapped_record(fields: Fields) -> Result<MappedRecord, Rejection> {
         record_type: None,
         last_modified: LAST_MODIFIED,
         erasures: Erasures::default(),
-        event_retention_days: None,
+        retention: shared::model::retention::Retention::default(),
         denied: &[],
     };
     let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), 0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::table::Write;
+use shared::{model::retention::Retention, table::Write};
 
 use super::{
     Context, LAST_MODIFIED, LINK, context, expect_fault, json, key, map_record, mapped, purchase,
@@ -159,7 +159,10 @@ fn a_moved_event_leaves_a_tombstone() {
 fn only_events_expire() {
     let key = key();
     let context = Context {
-        event_retention_days: Some(30),
+        retention: Retention {
+            events: Some(30),
+            ..Retention::default()
+        },
         denied: &[],
         ..context(&key, None)
     };
