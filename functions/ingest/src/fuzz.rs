@@ -349,6 +349,7 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         etag: String::new(),
         sequencer: String::new(),
         dropped_at: None,
+        is_empty: false,
     };
     let read = async {
         let (length, stream) = (bytes.len() as u64, ByteStream::from(bytes));

@@ -38,6 +38,11 @@ async fn accepts_any_key() {
             .list("reports/drop/customer_record/crm//")
             .is_empty()
     );
+    // With content, it is a file.
+    let report = app.import("drop/customer_record/crm/", row).await;
+    assert_eq!(report["read"], 1, "{report}");
+    let (_, list) = app.get("/imports?limit=1").await;
+    assert_eq!(list["items"][0]["file_name"], "crm", "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::{
     mapping,
     record::{RecordType, similar::similar},
     rows::Format,
-    source::{FileError, FileErrorKind},
+    source::{FileError, FileErrorKind, notification::ObjectVersion},
     team_mapping::name::check_name,
 };
 
@@ -74,12 +74,14 @@ pub(crate) fn without_prefix(key: &str) -> Option<&str> {
         .or_else(|| key.strip_prefix("try/"))
 }
 
-/// Returns whether an object is not meant to be imported: a folder marker, or a file whose name, or the name of one of its folders,
-/// begins with `_` or `.`. Spark, Hive and operating systems name their own files so, such as `_SUCCESS`, `_temporary/` and
-/// `.DS_Store`. As in Spark, a folder such as `_date=2026` is a partition.
-pub(crate) fn is_hidden(key: &str) -> bool {
+/// Returns whether an object is not meant to be imported: a folder marker, which has no content, or a file whose name, or the name of
+/// one of its folders, begins with `_` or `.`. Spark, Hive and operating systems name their own files so, such as `_SUCCESS`,
+/// `_temporary/` and `.DS_Store`. As in Spark, a folder such as `_date=2026` is a partition.
+pub(crate) fn is_ignored(object: &ObjectVersion) -> bool {
+    let key = object.key.as_str();
+    let is_marker = object.is_empty && (key.ends_with('/') || key.ends_with(FOLDER_MARKER));
     let names = without_prefix(key).unwrap_or(key).split('/');
-    key.ends_with('/') || key.ends_with(FOLDER_MARKER) || names.into_iter().any(folder::is_hidden)
+    is_marker || names.into_iter().any(folder::is_hidden)
 }
 
 impl DropKey {
@@ -224,11 +226,21 @@ mod tests {
         }
     }
 
+    fn object(key: &str, is_empty: bool) -> ObjectVersion {
+        ObjectVersion {
+            bucket: "b".into(),
+            key: key.into(),
+            version_id: None,
+            etag: "e".into(),
+            sequencer: "01".into(),
+            dropped_at: None,
+            is_empty,
+        }
+    }
+
     #[test]
     fn ignores_hidden_files() {
         for key in [
-            "drop/purchase/",
-            "drop/purchase/2026_$folder$",
             "drop/purchase/_SUCCESS",
             "drop/purchase/pos/.DS_Store",
             "drop/purchase/pos/._orders.csv",
@@ -237,7 +249,7 @@ mod tests {
             "drop/.hidden/a.ndjson",
             "drop/_SUCCESS",
         ] {
-            assert!(is_hidden(key), "{key}");
+            assert!(is_ignored(&object(key, false)), "{key}");
         }
         for key in [
             "drop/purchase/pos/a_b.csv",
@@ -246,7 +258,15 @@ mod tests {
             "drop/purchase/a",
             "drop/purchase/po_s/a..csv",
         ] {
-            assert!(!is_hidden(key), "{key}");
+            assert!(!is_ignored(&object(key, true)), "{key}");
+        }
+    }
+
+    #[test]
+    fn ignores_folder_markers_without_content() {
+        for key in ["drop/purchase/", "drop/purchase/2026_$folder$"] {
+            assert!(is_ignored(&object(key, true)), "{key}");
+            assert!(!is_ignored(&object(key, false)), "{key}");
         }
     }
 

@@ -43,11 +43,11 @@ async fn put(app: &App, object: &ObjectVersion, drop: Option<&DropKey>) -> Resul
     };
     let path = without_prefix(&object.key).unwrap_or(&object.key);
     let (folder, _) = path.split_once('/').unwrap_or_default();
-    let (_, file_name) = path.rsplit_once('/').unwrap_or(("", path));
+    let file_name = path.trim_end_matches('/').rsplit('/').next();
     let entry = Entry {
         kind: EntryKind::Import,
         key: object.key.clone(),
-        file_name: file_name.to_owned(),
+        file_name: file_name.unwrap_or(path).to_owned(),
         folder: folder.to_owned(),
         source: drop.and_then(|drop| drop.source.clone()),
         size: None,

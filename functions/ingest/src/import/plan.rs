@@ -494,6 +494,7 @@ mod tests {
                 etag: "e".into(),
                 sequencer: "01".into(),
                 dropped_at: None,
+                is_empty: false,
             },
             last_modified: 7,
             size: 9,

@@ -17,7 +17,7 @@ use crate::{
     deadline::Deadline,
     erasure,
     import::choice::{Chosen, choose},
-    import::drop_key::{DropKey, is_hidden},
+    import::drop_key::{DropKey, is_ignored},
     import::inspect::{Inspected, inspect},
     import::list,
     import::manifest::{self, Manifest},
@@ -60,7 +60,7 @@ pub(crate) async fn run(
             None => Ok(()),
         };
     }
-    if is_hidden(&object.key) {
+    if is_ignored(object) {
         tracing::info!(import = %object.import(), "object ignored: its name, or that of a folder, marks it as hidden");
         return Ok(());
     }

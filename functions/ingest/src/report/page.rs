@@ -116,6 +116,7 @@ fn lists_every_field_of_report() {
         etag: "e".into(),
         sequencer: "01".into(),
         dropped_at: None,
+        is_empty: false,
     };
     let fields = |report: &Report| {
         let report = serde_json::to_value(report).unwrap();

@@ -19,6 +19,9 @@ pub(crate) struct ObjectVersion {
     /// When the object was created, by its event; `None` in plans of earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dropped_at: Option<Instant>,
+    /// Whether the event says that the object has no content.
+    #[serde(skip)]
+    pub(crate) is_empty: bool,
 }
 
 impl ObjectVersion {
@@ -69,6 +72,7 @@ fn object(record: S3EventRecord) -> Option<ObjectVersion> {
         etag: object.e_tag.unwrap_or_default(),
         sequencer: object.sequencer?,
         dropped_at: Instant::from_microseconds(record.event_time.timestamp_micros()),
+        is_empty: object.size == Some(0),
     })
 }
 

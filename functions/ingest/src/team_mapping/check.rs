@@ -5,7 +5,7 @@ use super::{
     read::{TeamMapping, team_mapping},
     report::MappingReport,
 };
-use crate::{App, IngestError, import::drop_key::is_hidden, source::notification::ObjectVersion};
+use crate::{App, IngestError, import::drop_key::is_ignored, source::notification::ObjectVersion};
 
 /// The maximum number of versions that an invocation checks while newer ones replace them.
 const MAX_VERSIONS: usize = 5;
@@ -13,7 +13,7 @@ const MAX_VERSIONS: usize = 5;
 /// Validates the mapping that a notification names, and puts the report. Reads nothing of an object whose key is not that of a
 /// mapping.
 pub(crate) async fn check(app: &App, object: &ObjectVersion) -> Result<(), IngestError> {
-    if is_hidden(&object.key) {
+    if is_ignored(object) {
         tracing::info!(import = %object.import(), "object ignored: its name, or that of a folder, marks it as hidden");
         return Ok(());
     }

@@ -184,6 +184,7 @@ mod tests {
             etag: "e".to_owned(),
             sequencer: "01".to_owned(),
             dropped_at: None,
+            is_empty: false,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     import::{
         account::Account,
         choice::choose,
-        drop_key::{DropKey, is_hidden},
+        drop_key::{DropKey, is_ignored},
         inspect::{Inspected, inspect},
         list, outcome,
         plan::{EarlyEnd, Plan, Progress},
@@ -51,7 +51,7 @@ pub(crate) async fn run(
     object: &ObjectVersion,
     deadline: Deadline,
 ) -> Result<(), IngestError> {
-    if is_hidden(&object.key) {
+    if is_ignored(object) {
         return Ok(());
     }
     let (report, sample) = match open(app, object).await? {

@@ -23,6 +23,7 @@ fn with<T>(bytes: &[u8], chunk: usize, test: impl AsyncFnOnce(Inflated<'_>) -> T
         etag: String::new(),
         sequencer: String::new(),
         dropped_at: None,
+        is_empty: false,
     };
     let chunks: Vec<_> = bytes
         .chunks(chunk)
