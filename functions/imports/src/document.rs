@@ -20,7 +20,7 @@ pub(crate) struct Now {
 }
 
 /// Counts that are left out if they are 0.
-const OPTIONAL_COUNTS: [&str; 3] = ["unread", "replaced", "truncated"];
+const OPTIONAL_COUNTS: [&str; 4] = ["unread", "rejects_omitted", "replaced", "truncated"];
 
 /// Builds the document of an entry, without what its import adds.
 pub(crate) fn of_entry(key: &EntryKey, entry: &Entry, now: Now) -> Map {

@@ -35,6 +35,8 @@ counters! {
         stale,
         /// Rows that break a rule.
         rejected,
+        /// Rows, also counted in `rejected`, that are not among the rejects, because the byte range has too many.
+        rejects_omitted,
         /// Rows whose items an erasure suppresses.
         suppressed,
         /// Rows whose body was truncated.

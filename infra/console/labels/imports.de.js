@@ -62,6 +62,7 @@ export const de = {
 	"{count} row read": {one: "{count} Zeile gelesen", other: "{count} Zeilen gelesen"},
 	"{records} records of {rows} rows": "{records} Datensätze aus {rows} Zeilen",
 	"About {count} row could not be read.": {one: "Etwa {count} Zeile konnte nicht gelesen werden.", other: "Etwa {count} Zeilen konnten nicht gelesen werden."},
+	"{count} rejected row is not in the list.": {one: "{count} abgelehnte Zeile ist nicht in der Liste.", other: "{count} abgelehnte Zeilen sind nicht in der Liste."},
 	"{count} text was too long, and was cut.": {one: "{count} Text war zu lang und wurde gekürzt.", other: "{count} Texte waren zu lang und wurden gekürzt."},
 	"Written": "Geschrieben", "Stored.": "Gespeichert.", "Would be stored.": "Würden gespeichert.",
 	"Stale": "Veraltet", "Newer data from another file is already there.": "Neuere Daten aus einer anderen Datei sind schon da.",

@@ -54,6 +54,27 @@ impl Value {
             _ => &[],
         }
     }
+
+    /// Returns the number of values: 1, and those inside of an array or a map.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::List(list) => list.iter().map(Self::count).fold(1, usize::saturating_add),
+            Self::Map(map) => map.count().saturating_add(1),
+            _ => 1,
+        }
+    }
+
+    /// Returns the approximate memory that the value takes, in bytes.
+    fn memory_bytes(&self) -> usize {
+        let inside = match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Number(text) | Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::List(list) => list.iter().map(Self::memory_bytes).sum(),
+            Self::Map(map) => map.memory_bytes(),
+        };
+        size_of::<Self>() + inside
+    }
 }
 
 impl From<&str> for Value {
@@ -168,6 +189,20 @@ impl Map {
     /// Returns the number of entries.
     pub const fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns the number of values in the map, at any depth.
+    pub fn count(&self) -> usize {
+        let values = self.0.iter().map(|(_, value)| value.count());
+        values.fold(0, usize::saturating_add)
+    }
+
+    /// Returns the approximate memory that the map takes, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let entries = self.0.iter();
+        entries
+            .map(|(name, value)| size_of::<String>() + name.len() + value.memory_bytes())
+            .sum()
     }
 
     /// Returns whether the map is empty.

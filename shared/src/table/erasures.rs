@@ -150,6 +150,7 @@ impl Table {
             fields: Fields::All,
             consistency: Consistency::Strong,
             order: Order::OldestFirst,
+            budget: None,
         };
         Ok(Markers::of(&self.query(id, range).await?.items))
     }
@@ -206,6 +207,7 @@ impl Table {
             fields: Fields::Links,
             consistency: Consistency::Strong,
             order: Order::NewestFirst,
+            budget: None,
         };
         self.query(id, range).await
     }
@@ -224,6 +226,7 @@ impl Table {
             fields: Fields::All,
             consistency: Consistency::Strong,
             order: Order::NewestFirst,
+            budget: None,
         };
         Ok(self.query(id, range).await?.items.pop())
     }

@@ -24,6 +24,7 @@ use crate::model::{
 mod apply;
 mod attribute;
 mod batch;
+mod budget;
 mod consumed;
 mod erasures;
 mod facts;
@@ -45,6 +46,7 @@ use consumed::Consumed;
 
 pub use apply::{Applied, Transaction};
 pub use batch::{BATCH_SIZE, Verdict, Written};
+pub use budget::Budget;
 pub use erasures::{Erasure, ItemsWithoutData};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use import_list::{EntryPage, Existing};
@@ -116,6 +118,8 @@ struct Range<'a> {
     fields: Fields,
     consistency: Consistency,
     order: Order,
+    /// The memory that the items may take, if the read is one of several of a profile.
+    budget: Option<&'a Budget>,
 }
 
 /// Whether a read sees every write that was acknowledged before it.
@@ -195,7 +199,7 @@ impl Table {
         self.consumed.take()
     }
 
-    /// Reads an identity's head, then its events, newest first.
+    /// Reads an identity's head, then its events, newest first. Stops after a page with which the budget is spent.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -203,6 +207,7 @@ impl Table {
         &self,
         id: &IdentityId,
         consistency: Consistency,
+        budget: &Budget,
     ) -> Result<Items, TableError> {
         self.query(
             id,
@@ -214,16 +219,17 @@ impl Table {
                 fields: Fields::All,
                 consistency,
                 order: Order::NewestFirst,
+                budget: Some(budget),
             },
         )
         .await
     }
 
-    /// Reads an identity's records, attributes, links and markers.
+    /// Reads an identity's records, attributes, links and markers. Stops after a page with which the budget is spent.
     ///
     /// # Errors
     /// The table cannot be read.
-    pub async fn head(&self, id: &IdentityId) -> Result<Items, TableError> {
+    pub async fn head(&self, id: &IdentityId, budget: &Budget) -> Result<Items, TableError> {
         let (low, high) = keys::HEAD;
         self.query(
             id,
@@ -235,6 +241,7 @@ impl Table {
                 fields: Fields::All,
                 consistency: Consistency::Eventual,
                 order: Order::NewestFirst,
+                budget: Some(budget),
             },
         )
         .await
@@ -256,6 +263,7 @@ impl Table {
                 fields: Fields::All,
                 consistency: read.consistency,
                 order: Order::NewestFirst,
+                budget: None,
             },
         )
         .await
@@ -378,6 +386,7 @@ impl Table {
             found.units += consumed
                 .and_then(|c| c.capacity_units())
                 .unwrap_or_default();
+            let read = found.items.len();
             let items = page.items.unwrap_or_default().into_iter();
             let items = items
                 .filter_map(attribute::item)
@@ -390,6 +399,12 @@ impl Table {
             }
             start = page.last_evaluated_key;
             found.next = start.as_ref().and_then(attribute::sort_key);
+            if let Some(budget) = range.budget {
+                budget.take(found.items.get(read..).unwrap_or_default());
+                if budget.is_spent() {
+                    break;
+                }
+            }
             // A caller cannot continue after a key of an unknown form, so the loop continues instead.
             if start.is_none() || range.limit.is_some() && found.next.is_some() {
                 break;

@@ -11,7 +11,7 @@ use crate::{
         Profile, State,
         card::{Cover, Summarized},
     },
-    table::{Consistency, EventRange, Items, NotesRead, Table, TableError},
+    table::{Budget, Consistency, EventRange, Items, NotesRead, Table, TableError},
 };
 
 /// Whether a profile is read with its notes, which take one more query for each identity.
@@ -181,7 +181,7 @@ pub async fn links(
 /// # Errors
 /// The table cannot be read.
 pub async fn live_markers(table: &Table, id: &IdentityId) -> Result<Option<Markers>, TableError> {
-    let head = table.head(id).await?.items;
+    let head = table.head(id, &Budget::profile()).await?.items;
     let markers = Markers::of(&head);
     let left = head.into_iter().filter(|item| !markers.erase(item));
     let is_live =
@@ -308,10 +308,10 @@ impl Found {
 pub(super) async fn whole(
     table: &Table,
     id: &IdentityId,
-    consistency: Consistency,
-    notes: Notes,
+    (consistency, notes): (Consistency, Notes),
+    budget: &Budget,
 ) -> Result<Items, TableError> {
-    let identity = table.identity(id, consistency);
+    let identity = table.identity(id, consistency, budget);
     if notes == Notes::Skip {
         return identity.await;
     }
@@ -325,15 +325,18 @@ pub(super) async fn whole(
 /// Reads identities until no link leads to another one. Leaves out the items that their markers erase.
 async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Found, TableError> {
     let mut found = Found::new(closure);
+    let budget = Budget::profile();
     loop {
         let round = found.pending();
         if round.is_empty() {
             return Ok(found);
         }
         let read_one = async |id| match part {
-            Part::Whole { consistency, notes } => whole(table, id, consistency, notes).await,
-            Part::Head => table.head(id).await,
-            Part::Card => table.card_items(id).await,
+            Part::Whole { consistency, notes } => {
+                whole(table, id, (consistency, notes), &budget).await
+            }
+            Part::Head => table.head(id, &budget).await,
+            Part::Card => table.card_items(id, &budget).await,
         };
         let mut read = Vec::with_capacity(round.len());
         for group in round.chunks(CONCURRENT_READS) {

@@ -74,6 +74,7 @@ impl Table {
             fields: Fields::All,
             consistency: Consistency::Eventual,
             order: range.order,
+            budget: None,
         };
         Ok(after(position, limit, self.query(id, range).await?))
     }
@@ -98,6 +99,7 @@ impl Table {
             fields: Fields::All,
             consistency: Consistency::Strong,
             order: Order::OldestFirst,
+            budget: None,
         };
         Ok(after(position, limit, self.query(id, range).await?))
     }

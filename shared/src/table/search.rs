@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::future::{try_join, try_join_all};
 
 use super::{
-    Consistency, EventRange, Fields, Items, MAX_GET, Order, Range, Table, TableError, attribute,
-    failure,
+    Budget, Consistency, EventRange, Fields, Items, MAX_GET, Order, Range, Table, TableError,
+    attribute, failure,
 };
 use crate::model::{
     find::{FindKey, INDEXES, Term},
@@ -118,7 +118,11 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub(super) async fn card_items(&self, id: &IdentityId) -> Result<Items, TableError> {
+    pub(super) async fn card_items(
+        &self,
+        id: &IdentityId,
+        budget: &Budget,
+    ) -> Result<Items, TableError> {
         let range = Range {
             low: keys::FIRST_READ,
             high: None,
@@ -127,6 +131,7 @@ impl Table {
             fields: Fields::All,
             consistency: Consistency::Eventual,
             order: Order::NewestFirst,
+            budget: None,
         };
         let first = self.query(id, range).await?;
         if matches!(first.next, None | Some(SortKey::Event(_))) {
@@ -134,7 +139,7 @@ impl Table {
         }
         let range = EventRange::default();
         let events = self.events(id, &range, None, CARD_ITEMS);
-        let (mut head, events) = try_join(self.head(id), events).await?;
+        let (mut head, events) = try_join(self.head(id, budget), events).await?;
         head.items.extend(events.items);
         head.next = head.next.or(events.next);
         head.units += first.units + events.units;

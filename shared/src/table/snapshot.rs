@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 
 use super::{
-    Consistency, Items, Table, TableError,
+    Budget, Consistency, Items, Table, TableError,
     reader::{CONCURRENT_READS, Found, Notes, whole},
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
 pub struct Snapshot<'a> {
     table: &'a Table,
     read: BTreeMap<IdentityId, Items>,
+    budget: Budget,
 }
 
 impl<'a> Snapshot<'a> {
@@ -33,6 +34,7 @@ impl<'a> Snapshot<'a> {
         Self {
             table,
             read: BTreeMap::new(),
+            budget: Budget::profile(),
         }
     }
 
@@ -43,7 +45,14 @@ impl<'a> Snapshot<'a> {
     pub async fn load(&mut self, identities: &[IdentityId]) -> Result<(), TableError> {
         let missing = identities.iter().filter(|id| !self.read.contains_key(id));
         let missing: Vec<_> = missing.collect();
-        let read_one = |id| whole(self.table, id, Consistency::Strong, Notes::Newest);
+        let read_one = |id| {
+            whole(
+                self.table,
+                id,
+                (Consistency::Strong, Notes::Newest),
+                &self.budget,
+            )
+        };
         let mut read = Vec::with_capacity(missing.len());
         for group in missing.chunks(CONCURRENT_READS) {
             read.extend(try_join_all(group.iter().copied().map(read_one)).await?);

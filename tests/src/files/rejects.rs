@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::{app::TestApp, files::gzip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reimports_rejects() {
@@ -156,4 +156,56 @@ async fn rejects_too_many_namespaces() {
     );
     let reject = app.object(report["rejects"][0].as_str().unwrap()).await;
     assert!(reject.contains(r#""code":"too_many","field":"attributes""#));
+}
+
+/// A few kilobytes of compressed content contain many wrong rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_rejects_of_a_range() {
+    let app = TestApp::start().await;
+    let bomb = gzip(&b"x\n".repeat(60_000));
+    assert!(bomb.len() < 4_096, "{}", bomb.len());
+    let report = app.stack.import("drop/email_open/mail/bomb.gz", bomb).await;
+    let report = report.unwrap();
+    assert_eq!(
+        (&report["rejected"], &report["rejects_omitted"]),
+        (&json!(60_000), &json!(50_000))
+    );
+    let mut kept = 0;
+    for key in report["rejects"].as_array().unwrap() {
+        kept += app.object(key.as_str().unwrap()).await.lines().count();
+    }
+    assert_eq!(kept, 10_000);
+    let import = report["import"].as_str().unwrap();
+    let (_, shown) = app.get(&format!("/imports/{import}")).await;
+    assert_eq!(shown["rejects_omitted"], 50_000, "{shown}");
+}
+
+/// Nulls take little space in a file, and much memory. A record with too many of them is not stored, and one with many is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_nulls_of_a_profile() {
+    let app = TestApp::start().await;
+    let nulls = |count: usize| {
+        let nulls = vec![json!(null); count];
+        json!({"link": {"mobile": "5550001"}, "x": nulls}).to_string()
+    };
+    for source in ["crm", "shop", "pos"] {
+        let key = format!("drop/customer_record/{source}/a.ndjson");
+        let report = app.import(&key, &nulls(190_000)).await;
+        assert_eq!(report["reasons"][0]["code"], "too_many", "{report}");
+    }
+    let (status, _) = app.lookup(json!({"mobile": "5550001"})).await;
+    assert_eq!(status, 404);
+    // Within the limit of a record, the whole profile is bounded.
+    let rows: String = (0..160)
+        .map(|id| {
+            json!({"link": {"mobile": "5550001"}, "action_at": "2026-01-01T00:00:00Z", "email_id": id.to_string(),
+                "x": vec![json!(null); 19_990]})
+            .to_string()
+                + "\n"
+        })
+        .collect();
+    let report = app.import("drop/email_open/mail/a.ndjson", &rows).await;
+    assert_eq!(report["written"], 160, "{report}");
+    let (status, profile) = app.lookup(json!({"mobile": "5550001"})).await;
+    assert_eq!((status.as_u16(), &profile["partial"]), (200, &json!(true)));
 }

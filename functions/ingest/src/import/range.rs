@@ -24,7 +24,7 @@ use crate::{
     import::replaced::{self, Preceding},
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
-    report::rejects::Rejects,
+    report::rejects::{MAX_REJECTS, Rejects},
     rows::{Row, RowError, Rows, Start, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
@@ -501,7 +501,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Counts a rejected row and adds it to the rejects.
+    /// Counts a rejected row and adds it to the rejects, unless the byte range has too many. The first rows to be rejected are kept.
+    /// The progress contains both counts, so a continuation keeps the same rows as one invocation.
     async fn reject(
         &mut self,
         rows: &Rows,
@@ -513,7 +514,15 @@ impl<'a> Run<'a> {
             self.work.progress.counts.rejected += row.count();
             return Ok(());
         }
+        let counts = &mut self.work.progress.counts;
+        let is_full = counts.rejected - counts.rejects_omitted >= MAX_REJECTS;
+        if is_full {
+            counts.rejects_omitted += row.count();
+        }
         self.work.progress.reject(row, rejection);
+        if is_full {
+            return Ok(());
+        }
         let line = self.work.progress.place(row).line;
         // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
         let (row, fields) = self.work.reading.rejected(rows, row);

@@ -39,13 +39,19 @@ pub(crate) mod similar;
 mod tests;
 mod unify;
 
-use crate::rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, Warning, json};
+use crate::{
+    rows::{CSV_NOTATION, Fields, RowError, RowErrorCode, Warning, json},
+    text::grouped,
+};
 use check::Checker;
 pub(crate) use erasures::Erasures;
 use findings::Findings;
 pub(crate) use forget::Forget;
 use kind::Field;
 use path::{Path, field_error};
+
+/// The maximum number of values of a record, with those inside of arrays and objects.
+const MAX_VALUES: usize = 20_000;
 
 /// The types of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +188,7 @@ pub(crate) fn map_record(
         notation,
         warnings,
     } = fields.into();
+    check_size(&fields)?;
     let record_type = take_record_type(&mut fields, context.record_type)?;
     check_permitted(record_type, context.denied)?;
     let mapper = Mapper {
@@ -215,6 +222,20 @@ pub(crate) fn map_record(
         }),
         _ => Err(Rejection { errors, unknown }),
     }
+}
+
+/// Checks the number of values of a record. Small values take far more memory than bytes of a file.
+fn check_size(fields: &Map) -> Result<(), RowError> {
+    let count = fields.count();
+    if count <= MAX_VALUES {
+        return Ok(());
+    }
+    let problem = format!(
+        "has {} values; the limit is {}. Split the row, or remove fields.",
+        grouped(count as u64),
+        grouped(MAX_VALUES as u64)
+    );
+    Err(RowError::whole(RowErrorCode::TooMany, problem))
 }
 
 /// Removes the record type that a row specifies, and returns the type of the record. `folder` is that of the file's folder.

@@ -17,6 +17,11 @@ use crate::{
 /// The approximate size of a rejects object, in bytes.
 const REJECTS_BYTES: usize = 8 << 20;
 
+/// The maximum number of rejected rows of a byte range that are written. Further ones are only counted.
+///
+/// A few kilobytes of compressed content can contain millions of wrong rows.
+pub(crate) const MAX_REJECTS: u64 = 10_000;
+
 /// A rejected row.
 #[derive(Serialize)]
 struct Reject<'a> {

@@ -31,6 +31,7 @@ mod mapped;
 mod newest;
 mod operations;
 mod orders;
+mod rejecting;
 mod schedules;
 mod trial;
 mod values;

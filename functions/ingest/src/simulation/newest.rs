@@ -99,7 +99,7 @@ fn small_histories_end_in_newest_version() {
             }
             let items = app
                 .table
-                .identity(&id, Consistency::Strong)
+                .identity(&id, Consistency::Strong, &shared::table::Budget::profile())
                 .await
                 .unwrap()
                 .items;

@@ -76,6 +76,7 @@ export function components(view, { locale, labels, language }) {
     return h("div.account", total && h("p", h("strong", total)), h(`dl.figures.counts${isUndo ? ".undo" : ""}`, known.map(([name, [title, meaning]]) =>
       h(`div${values[name] > 0 ? `.${name}` : ".none"}`, h("dt", t(title)), h("dd", number(values[name]), fine(t(would[name] ?? meaning)))))),
     current.unread > 0 && h("p.hint", t("About {count} row could not be read.", "About {count} rows could not be read.", { count: current.unread })),
+    current.rejects_omitted > 0 && h("p.hint", t("{count} rejected row is not in the list.", "{count} rejected rows are not in the list.", { count: current.rejects_omitted })),
     current.truncated > 0 && h("p.hint", t("{count} text was too long, and was cut.", "{count} texts were too long, and were cut.", { count: current.truncated })));
   }
 

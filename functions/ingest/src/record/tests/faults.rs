@@ -1,6 +1,8 @@
 //! Each rule that a record can break, with the code and the field of its error.
 
-use super::{LINK, errors, expect_fault, place_as, purchase};
+use super::{
+    LINK, context, errors, expect_fault, json, key, map_record, place_as, purchase, version,
+};
 
 #[test]
 fn faults_name_rule_and_field() {
@@ -408,4 +410,23 @@ fn lists_all_errors_of_a_row() {
     ] {
         assert_eq!(errors(record_type, row).len(), count, "{row}");
     }
+}
+
+#[test]
+fn bounds_the_values_of_a_record() {
+    let row = |nulls: usize| {
+        let nulls = vec!["null"; nulls].join(",");
+        format!(r#"{{{LINK},"x":[{nulls}]}}"#)
+    };
+    // The link, its identifier and the array are values too.
+    let key = key();
+    let mapped = |nulls: usize| {
+        let fields = json::object(&row(nulls)).unwrap();
+        map_record(&context(&key, Some("customer_record")), version(7), fields)
+    };
+    assert!(mapped(19_997).is_ok());
+    assert_eq!(
+        mapped(19_998).unwrap_err().errors[0].to_string(),
+        "The row has 20,001 values; the limit is 20,000. Split the row, or remove fields."
+    );
 }
