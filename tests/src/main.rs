@@ -36,6 +36,7 @@ mod proxy;
 mod read;
 mod reading;
 mod reference;
+mod retention;
 mod rules;
 mod schedules;
 mod search;

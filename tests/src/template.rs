@@ -342,8 +342,17 @@ fn objects_expire() {
     assert_eq!(days("work/"), (json!(14), 1));
     assert_eq!(days("try/"), (json!(1), 1));
     assert_eq!(days("reports/try/"), (json!(1), 1));
-    // Reports and mappings are kept. Only their older versions expire.
-    assert_eq!(days("reports/"), (json!(null), 1));
+    for (prefix, parameter) in [
+        ("drop/forget/", "ForgetFileDays"),
+        ("erasures/", "ErasureJournalDays"),
+        ("reports/", "ReportDays"),
+    ] {
+        let (expiration, noncurrent) = days(prefix);
+        assert_eq!((referred(&expiration), noncurrent), (parameter, 1));
+    }
+    // A table is restored to at most 35 days ago, and then needs the journal.
+    assert_eq!(template["Parameters"]["ErasureJournalDays"]["MinValue"], 36);
+    // Mappings are kept. Only their older versions expire.
     assert_eq!(days("mappings/"), (json!(null), 30));
     assert!(list(rules).iter().any(|rule| {
         rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].is_u64()

@@ -21,6 +21,7 @@ use shared::{
         identity::IdentityId,
         item::Item,
         keys::{self, SortKey},
+        retention::days_after,
         time::Instant,
         value::Map,
     },
@@ -90,7 +91,11 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
     let note = item(
         SortKey::Note(uuid),
         note::data(&text, principal.writer(), pinned),
-        None,
+        // A change keeps it: the retention counts from the creation.
+        app.config
+            .retention
+            .notes
+            .and_then(|days| Some(days_after(now, days)?.seconds())),
     );
     let idempotency_record = item(
         keys::request(&principal.subject, key),

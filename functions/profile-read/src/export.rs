@@ -92,6 +92,9 @@ struct About<'a> {
 #[derive(Serialize)]
 struct Retention {
     events_days: Option<u64>,
+    records_days: Option<u64>,
+    attributes_days: Option<u64>,
+    notes_days: Option<u64>,
     dropped_files_days: Option<u64>,
     rejected_rows_days: Option<u64>,
     logs_days: Option<u64>,
@@ -209,6 +212,9 @@ fn header<'a>(app: &'a App, members: &Members) -> Header<'a> {
             recipients: &config.export_recipients,
             retention: Retention {
                 events_days: config.retention.events,
+                records_days: config.retention.records,
+                attributes_days: config.retention.attributes,
+                notes_days: config.retention.notes,
                 dropped_files_days: config.retention.raw_files,
                 rejected_rows_days: config.retention.rejects,
                 logs_days: config.retention.logs,

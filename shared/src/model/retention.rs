@@ -21,10 +21,20 @@ const DAY_SECONDS: u64 = 24 * 60 * 60;
 pub struct Retention {
     /// Events and their bodies, after the time of the event.
     pub events: Option<u64>,
+    /// Customer records and identity links of files, after the last modification of the newest file that contains them.
+    pub records: Option<u64>,
+    /// Attributes, likewise.
+    pub attributes: Option<u64>,
+    /// Notes, after their creation.
+    pub notes: Option<u64>,
     /// Objects under `drop/`.
     pub raw_files: Option<u64>,
+    /// Objects under `drop/forget/`.
+    pub forget_files: Option<u64>,
     /// Objects under `rejects/`.
     pub rejects: Option<u64>,
+    /// Objects under `erasures/`.
+    pub erasure_journal: Option<u64>,
     /// Log lines.
     pub logs: Option<u64>,
 }
@@ -34,7 +44,10 @@ impl Retention {
     pub fn expiry(&self, key: &SortKey, last_modified: i64) -> Option<i64> {
         let (from, days) = match key {
             SortKey::Event(key) | SortKey::Body(key) => (key.at().seconds(), self.events?),
-            _ => return None,
+            SortKey::Record(_) | SortKey::Link { .. } => (last_modified, self.records?),
+            SortKey::Attributes { .. } => (last_modified, self.attributes?),
+            // Files write no notes and idempotency records. Markers never expire: they keep out what was erased.
+            SortKey::Note(_) | SortKey::Request(_) | SortKey::Marker(_) => return None,
         };
         let end = from.saturating_add_unsigned(days.saturating_mul(DAY_SECONDS));
         // Not before the file's last modification: DynamoDB does not delete an item that expired years ago.
@@ -57,7 +70,7 @@ pub fn days_after(at: Instant, days: u64) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::keys::EventKey;
+    use crate::model::keys::{EventKey, Marker};
 
     #[test]
     fn events_expire_after_their_own_time() {
@@ -76,6 +89,32 @@ mod tests {
         );
         assert_eq!(Retention::default().expiry(&event, at), None);
         assert_eq!(retention.expiry(&SortKey::Record("crm".into()), at), None);
+    }
+
+    #[test]
+    fn records_and_attributes_expire_after_their_file() {
+        let record = SortKey::Record("crm".into());
+        let link = SortKey::Link {
+            source: "crm".into(),
+            other: "a".repeat(26).parse().unwrap(),
+        };
+        let attributes = SortKey::Attributes {
+            source: "crm".into(),
+            namespace: "segments".into(),
+        };
+        let retention = Retention {
+            records: Some(10),
+            attributes: Some(20),
+            ..Retention::default()
+        };
+        let days = |key: &SortKey| Some((retention.expiry(key, 1_000)? - 1_000) / 86_400);
+        assert_eq!(days(&record), Some(10));
+        assert_eq!(days(&link), Some(10));
+        assert_eq!(days(&attributes), Some(20));
+        assert_eq!(days(&SortKey::Marker(Marker::Erased)), None);
+        for key in [record, link, attributes] {
+            assert_eq!(Retention::default().expiry(&key, 1_000), None);
+        }
     }
 
     #[test]

@@ -50,8 +50,9 @@ pub struct Config {
     /// `MAX_RETRIES`: how many times Lambda retries a failed event before the event goes to the on-failure queue. 0 if
     /// it is not set.
     pub max_retries: u64,
-    /// `EVENT_RETENTION_DAYS`, `RAW_FILE_DAYS`, `REJECT_DAYS` and `LOG_RETENTION_DAYS`: how long data is kept. There is no
-    /// limit if the variable is not set or 0.
+    /// `EVENT_RETENTION_DAYS`, `RECORD_RETENTION_DAYS`, `ATTRIBUTE_RETENTION_DAYS`, `NOTE_RETENTION_DAYS`, `RAW_FILE_DAYS`,
+    /// `FORGET_FILE_DAYS`, `REJECT_DAYS`, `ERASURE_JOURNAL_DAYS` and `LOG_RETENTION_DAYS`: how long data is kept. There is no
+    /// known limit if the variable is not set or 0.
     pub retention: Retention,
     /// `EXPORT_PURPOSES`: the purposes of processing customers' data, for the header of data exports.
     pub export_purposes: String,
@@ -143,8 +144,13 @@ impl Config {
             max_retries: number("MAX_RETRIES")?.unwrap_or_default(),
             retention: Retention {
                 events: number("EVENT_RETENTION_DAYS")?,
+                records: number("RECORD_RETENTION_DAYS")?,
+                attributes: number("ATTRIBUTE_RETENTION_DAYS")?,
+                notes: number("NOTE_RETENTION_DAYS")?,
                 raw_files: number("RAW_FILE_DAYS")?,
+                forget_files: number("FORGET_FILE_DAYS")?,
                 rejects: number("REJECT_DAYS")?,
+                erasure_journal: number("ERASURE_JOURNAL_DAYS")?,
                 logs: number("LOG_RETENTION_DAYS")?,
             },
             export_purposes: optional("EXPORT_PURPOSES").unwrap_or_default(),

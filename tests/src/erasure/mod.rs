@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod coverage;
+mod journal;
 mod resumption;
 mod scope;
 mod suppression;

@@ -28,13 +28,23 @@ async fn erases_one_identity() {
         .iter()
         .map(|held| held["what"].as_str().unwrap())
         .collect();
-    assert_eq!(held.len(), 6, "{held:?}");
-    // The template's retention of files, rejected rows, tried files and their reports, and of their noncurrent versions. S3 rounds
-    // each of the two up to the next midnight. Then the backups, and the logs, which are deleted within three days.
+    assert_eq!(held.len(), 8, "{held:?}");
+    // The template's retention of files, forget files, rejected rows, tried files and their reports, and of their noncurrent versions.
+    // S3 rounds each of the two up to the next midnight. Then the backups, the journal, and the logs, which are deleted within three
+    // days.
     let time = |text: &Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-    for (place, days) in [90 + 7 + 2, 30 + 1 + 2, 1 + 1 + 2, 1 + 1 + 2, 35, 30 + 3]
-        .into_iter()
-        .enumerate()
+    for (place, days) in [
+        90 + 7 + 2,
+        7 + 1 + 2,
+        30 + 1 + 2,
+        1 + 1 + 2,
+        1 + 1 + 2,
+        35,
+        400 + 1 + 2,
+        30 + 3,
+    ]
+    .into_iter()
+    .enumerate()
     {
         let until = time(&report["still_held"][place]["until"]);
         let after = until.duration_since(time(&report["finished_at"]));

@@ -91,6 +91,11 @@ async fn suppresses_until_reinstated() {
         )
         .await;
     assert_eq!(late["rejected"], 1, "48 hours ahead at most");
+    // A reject of an erased customer has no record.
+    let rejects = app.object(late["rejects"][0].as_str().unwrap()).await;
+    let reject: Value = serde_json::from_str(&rejects).unwrap();
+    let fields: Vec<_> = reject.as_object().unwrap().keys().collect();
+    assert_eq!(fields, ["code", "field", "line", "message", "offset"]);
     let soon = soon();
     let report = app
         .import(

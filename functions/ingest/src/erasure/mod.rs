@@ -6,6 +6,8 @@ use std::{
     ops::Range,
 };
 
+pub(crate) mod journal;
+
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use shared::{
     model::{
@@ -55,6 +57,8 @@ pub(crate) async fn read(app: &App) -> Result<Erasures, TableError> {
 pub(crate) struct Executed {
     /// Whether a marker was stored, and was not older than the ones before.
     pub(crate) is_stored: bool,
+    /// The identities that the row concerns, with those of whole profiles.
+    pub(crate) identities: Vec<IdentityId>,
     /// Links that were not followed to find a profile, because their source has too many.
     pub(crate) excluded: Vec<ExcludedLinks>,
 }
@@ -112,16 +116,16 @@ pub(crate) async fn forget(
             erasures.add(identity, *marker, version);
         }
     }
-    let identities = targets.len() as u64;
-    if !erase_all(&app.table, targets, erased, Some(row.deadline)).await? {
+    if !erase_all(&app.table, targets.clone(), erased, Some(row.deadline)).await? {
         return Ok(None);
     }
     // A reinstatement erases no identity, although it also deletes items that an earlier erasure left.
     if markers.contains(&Marker::Erased) {
-        erased.identities += identities;
+        erased.identities += targets.len() as u64;
     }
     Ok(Some(Executed {
         is_stored,
+        identities: targets,
         excluded,
     }))
 }

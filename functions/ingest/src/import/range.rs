@@ -3,20 +3,14 @@
 use std::time::{Duration, Instant};
 
 use shared::{
-    model::{
-        import::{MIN_STATE_DAYS, expiry_after},
-        keys,
-        operation::OperationKind,
-        value::Map,
-        version::Version,
-    },
+    model::{import::expiry_after, keys, operation::OperationKind, value::Map, version::Version},
     table::Write,
 };
 
 use crate::{
     App, IngestError,
     deadline::Deadline,
-    erasure::{self, ForgetRow},
+    erasure::{self, ForgetRow, journal::Journal},
     import::account::Account,
     import::drop_key::DropKey,
     import::plan::{Content, EarlyEnd, Plan, Progress, Range},
@@ -24,8 +18,8 @@ use crate::{
     import::replaced::{self, Preceding},
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
-    report::rejects::{MAX_REJECTS, Rejects},
-    rows::{Row, RowError, Rows, Start, Warning, WarningCode},
+    report::rejects::{Given, MAX_REJECTS, Rejects},
+    rows::{Fields, Row, RowError, Rows, Start, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
     source::{FileError, FileErrorKind},
@@ -40,6 +34,10 @@ const PROGRESS_LOG_INTERVAL: Duration = Duration::from_secs(2);
 const LIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// The maximum wait for such a report. Nothing depends on it.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many days the table keeps the identities that a row with the scope `profile` erases. Only an event that is sent again needs them,
+/// and the failure queue keeps events for 14 days.
+const TARGET_DAYS: u64 = 15;
 
 /// The byte range that an invocation imports, from its saved progress on.
 pub(crate) struct Work<'a> {
@@ -63,6 +61,7 @@ pub(crate) struct Run<'a> {
     /// Removes the items of rows instead of writing them, if the import is reverted.
     remover: Option<Remover<'a>>,
     rejects: Rejects<'a>,
+    journal: Journal<'a>,
     preceding: Preceding,
     logged_at: Instant,
     live_at: Instant,
@@ -104,6 +103,7 @@ impl<'a> Run<'a> {
                 work.range.number,
                 work.reading.is_mapped().then(|| plan.source(drop)),
             ),
+            journal: Journal::new(&app.s3, &app.bucket, work.range.number),
             preceding: Preceding::from_text(work.progress.last_row.as_deref()),
             logged_at: Instant::now(),
             live_at: Instant::now(),
@@ -133,6 +133,7 @@ impl<'a> Run<'a> {
             erasure::catch_up(self.app, planned, known, &mut self.work.progress.erased).await?;
         }
         self.rejects.put().await?;
+        self.journal.put().await?;
         self.work.progress.rejects.append(&mut self.rejects.names);
         self.work.progress.last_row = self.preceding.to_text();
         self.work.progress.requests += self.writer.requests;
@@ -463,18 +464,21 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
         self.writer.finish().await?;
-        let forget = ForgetRow {
+        let version = self.version.at(row.offset);
+        let forget_row = ForgetRow {
             forget,
-            version: self.version.at(row.offset),
-            expires_at: expiry_after(MIN_STATE_DAYS),
+            version,
+            expires_at: expiry_after(TARGET_DAYS),
             deadline,
         };
         let erased = &mut self.work.progress.erased;
         let executed =
-            erasure::forget(self.app, forget, &mut self.context.erasures, erased).await?;
+            erasure::forget(self.app, forget_row, &mut self.context.erasures, erased).await?;
         let Some(executed) = executed else {
             return Ok(false);
         };
+        let identities = &executed.identities;
+        self.journal.add(forget, identities, version).await?;
         self.work.progress.exclude(executed.excluded);
         let counts = &mut self.work.progress.counts;
         if executed.is_stored {
@@ -526,9 +530,12 @@ impl<'a> Run<'a> {
         let line = self.work.progress.place(row).line;
         // Mapping has consumed the fields. They are parsed again, because few rows are rejected.
         let (row, fields) = self.work.reading.rejected(rows, row);
-        self.rejects
-            .add(&row, line, fields.as_ref(), &rejection.errors)
-            .await
+        let is_erased = |fields: &Fields| record::names_erased(&self.context, self.version, fields);
+        let given = match &fields {
+            Some(fields) if is_erased(fields) => Given::Nothing,
+            fields => Given::Row(fields.as_ref()),
+        };
+        self.rejects.add(&row, line, given, &rejection.errors).await
     }
 
     /// Logs the progress at most once per [`PROGRESS_LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are

@@ -51,6 +51,14 @@ impl Erasures {
         markers.is_some_and(|markers| markers.erase(item))
     }
 
+    /// Returns whether an identity is suppressed, or erased and not reinstated since.
+    pub(crate) fn contain(&self, identity: &IdentityId) -> bool {
+        let listed = || self.list.get(identity).map(|erasure| &erasure.markers);
+        let markers = self.written.get(identity).or_else(listed);
+        markers
+            .is_some_and(|markers| markers.is_suppressed() || markers.standing_erasure().is_some())
+    }
+
     /// Returns whether `markers` are exactly those that this invocation has written for an identity. It has then deleted the
     /// identity's items, and has applied the markers to every row since.
     pub(crate) fn has_executed(&self, identity: &IdentityId, markers: &Markers) -> bool {

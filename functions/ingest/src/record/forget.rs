@@ -18,6 +18,8 @@ use crate::rows::{RowError, RowErrorCode};
 
 /// The fields of a forget record.
 const OWN: &[&str] = &[
+    "erased_at",
+    "identity_ids",
     "link",
     "record_type",
     "records",
@@ -25,8 +27,8 @@ const OWN: &[&str] = &[
     "scope",
     "suppress",
 ];
-/// The maximum number of identifiers in one row.
-const MAX_FORGOTTEN: usize = 100;
+/// The maximum number of identifiers or IDs in one row.
+pub(crate) const MAX_FORGOTTEN: usize = 100;
 
 /// The request of a forget record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +67,11 @@ impl Mapper<'_> {
         let kind = findings.keep(kind(&mut fields));
         let scope = is_whole_profile(&mut fields, kind.unwrap_or(ForgetKind::Erase));
         let whole_profile = findings.keep(scope);
-        let links = findings.keep(self.forgotten(&mut fields));
+        let identities = findings.keep(self.forgotten(&mut fields));
+        // The journal of erasures contains it for people. The version of the row decides what is erased.
+        fields.remove("erased_at");
         self.check(&[], OWN, &mut fields, findings);
-        let (kind, whole_profile, links) = (kind?, whole_profile?, links?);
-        // An email address has a second identity, under its MD5, which no other address has.
-        let all = links
-            .iter()
-            .flat_map(|link| [Some(link.clone()), link.as_md5()])
-            .flatten();
-        let mut identities: Vec<_> = all.map(|link| self.context.key.identity(&link)).collect();
+        let (kind, whole_profile, mut identities) = (kind?, whole_profile?, identities?);
         identities.sort();
         identities.dedup();
         Some(MappedRecord {
@@ -86,8 +84,33 @@ impl Mapper<'_> {
         })
     }
 
+    /// Removes and parses the identities of a record: their IDs, or identifiers.
+    fn forgotten(&self, fields: &mut Map) -> Result<Vec<IdentityId>, RowError> {
+        let ids = fields.remove("identity_ids");
+        if let Some(ids) = ids.filter(|ids| *ids != Value::Null) {
+            let is_given = |name| fields.get(name).is_some_and(|value| *value != Value::Null);
+            if is_given("link") || is_given("records") {
+                let problem =
+                    "must not be used together with `link` or `records`. Keep one of them.";
+                return Err(field_error(
+                    "identity_ids",
+                    RowErrorCode::InvalidValue,
+                    problem,
+                ));
+            }
+            return identity_ids(&ids);
+        }
+        let links = self.forgotten_links(fields)?;
+        // An email address has a second identity, under its MD5, which no other address has.
+        let all = links
+            .iter()
+            .flat_map(|link| [Some(link.clone()), link.as_md5()])
+            .flatten();
+        Ok(all.map(|link| self.context.key.identity(&link)).collect())
+    }
+
     /// Removes and parses the identifiers of a record.
-    fn forgotten(&self, fields: &mut Map) -> Result<Vec<Identifier>, RowError> {
+    fn forgotten_links(&self, fields: &mut Map) -> Result<Vec<Identifier>, RowError> {
         let records = match (fields.remove("link"), fields.remove("records")) {
             (Some(link), None | Some(Value::Null)) => {
                 let path = Path::Field(&Path::Record, "link");
@@ -105,19 +128,55 @@ impl Mapper<'_> {
                 return Err(field_error("link", RowErrorCode::MissingField, problem));
             }
         };
-        let count = records.len();
-        if !(1..=MAX_FORGOTTEN).contains(&count) {
-            let problem = format!(
-                "has {count} identifiers; it must have 1 to {MAX_FORGOTTEN}. Split the row if it has more."
-            );
-            return Err(field_error("records", RowErrorCode::InvalidValue, problem));
-        }
+        check_count("records", records.len())?;
         let path = Path::Field(&Path::Record, "records");
         let links = records.into_iter().enumerate();
         links
             .map(|(index, record)| self.named(record, &Path::Index(&path, index)))
             .collect()
     }
+}
+
+/// Parses the IDs of identities, as the API and the journal of erasures contain them.
+fn identity_ids(ids: &Value) -> Result<Vec<IdentityId>, RowError> {
+    let Value::List(ids) = ids else {
+        let problem = "must be an array of IDs of identities.";
+        return Err(field_error(
+            "identity_ids",
+            RowErrorCode::WrongType,
+            problem,
+        ));
+    };
+    check_count("identity_ids", ids.len())?;
+    let path = Path::Field(&Path::Record, "identity_ids");
+    let ids = ids.iter().enumerate().map(|(index, id)| {
+        let id = id.as_text().and_then(|id| id.parse().ok());
+        id.ok_or_else(|| {
+            let problem = "must be the ID of an identity: 26 characters, as the API shows it.";
+            RowError::at(
+                &Path::Index(&path, index),
+                RowErrorCode::InvalidValue,
+                problem,
+            )
+        })
+    });
+    ids.collect()
+}
+
+/// Checks the number of identities of a record.
+fn check_count(field: &str, count: usize) -> Result<(), RowError> {
+    if (1..=MAX_FORGOTTEN).contains(&count) {
+        return Ok(());
+    }
+    let what = if field == "records" {
+        "identifiers"
+    } else {
+        "IDs"
+    };
+    let problem = format!(
+        "has {count} {what}; it must have 1 to {MAX_FORGOTTEN}. Split the row if it has more."
+    );
+    Err(field_error(field, RowErrorCode::InvalidValue, problem))
 }
 
 /// Removes the fields that specify the effect of a record.

@@ -107,7 +107,10 @@ pub(crate) fn check(columns: &[String], record_type: Option<RecordType>) -> Resu
             Expected::PRODUCT,
         ),
         Some(RecordType::Unify) => (begins("records["), Expected::LINKS),
-        Some(RecordType::Forget) => (begins("records[") || begins("link."), Expected::CUSTOMER),
+        Some(RecordType::Forget) => (
+            begins("records[") || begins("link.") || begins("identity_ids["),
+            Expected::CUSTOMER,
+        ),
         Some(RecordType::CustomerRecord | RecordType::Event(_) | RecordType::Attributes) => {
             (begins("link."), Expected::CUSTOMER)
         }

@@ -46,7 +46,7 @@ use crate::{
 use check::Checker;
 pub(crate) use erasures::Erasures;
 use findings::Findings;
-pub(crate) use forget::Forget;
+pub(crate) use forget::{Forget, ForgetKind, MAX_FORGOTTEN};
 use kind::Field;
 use path::{Path, field_error};
 
@@ -349,6 +349,25 @@ pub(crate) fn unwrap_reject(fields: impl Into<Fields>) -> Result<Fields, RowErro
         }
         warnings.extend(read.warnings);
     }
+}
+
+/// Returns whether a row names an identity that is erased or suppressed, as far as its identifiers can be read.
+pub(crate) fn names_erased(context: &Context<'_>, version: Version, fields: &Fields) -> bool {
+    let mapper = Mapper {
+        context,
+        version,
+        notation: fields.notation,
+        reading: fields.warnings.clone(),
+    };
+    let link = fields.map.get("link").into_iter();
+    let named = link.chain(fields.map.list("records"));
+    named.take(forget::MAX_FORGOTTEN).any(|named| {
+        let identifier = mapper.named(named.clone(), &Path::Record);
+        identifier.is_ok_and(|identifier| {
+            let identity = context.key.identity(&identifier);
+            context.erasures.contain(&identity)
+        })
+    })
 }
 
 /// Maps one record. Each record type has its method, in the file of that type.

@@ -129,6 +129,15 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What is given back of a rejected row, beside its position and its errors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Given<'a> {
+    /// The row, with its fields if it could be parsed.
+    Row(Option<&'a Fields>),
+    /// Nothing: the customer of the row is erased.
+    Nothing,
+}
+
 /// The rows that an invocation rejects.
 #[derive(Debug)]
 pub(crate) struct Rejects<'a> {
@@ -168,18 +177,22 @@ impl<'a> Rejects<'a> {
         }
     }
 
-    /// Adds a rejected row with its errors, and with its fields if it could be parsed.
+    /// Adds a rejected row with its errors.
     pub(crate) async fn add(
         &mut self,
         row: &Row,
         line: Option<u64>,
-        fields: Option<&Fields>,
+        given: Given<'_>,
         errors: &[RowError],
     ) -> Result<(), IngestError> {
         let Some(error) = errors.first() else {
             return Ok(());
         };
         let all = errors.iter().map(Fault::new);
+        let (record, fields) = match given {
+            Given::Row(fields) => (Record::new(row, fields, errors), fields),
+            Given::Nothing => (Record::default(), None),
+        };
         let reject = Reject {
             line,
             offset: row.offset,
@@ -191,7 +204,7 @@ impl<'a> Rejects<'a> {
             } else {
                 Vec::new()
             },
-            record: Record::new(row, fields, errors),
+            record,
             notation: fields
                 .is_some_and(|fields| fields.notation == Notation::Csv)
                 .then_some(CSV_NOTATION),

@@ -33,6 +33,10 @@ pub(crate) fn remaining_copies(now: Instant, retention: &Retention) -> Vec<Remai
             kept(retention.raw_files, NONCURRENT_DROP_DAYS),
         ),
         (
+            "forget files under drop/forget/, with their noncurrent versions",
+            kept(retention.forget_files, NONCURRENT_DAYS),
+        ),
+        (
             "rejected rows under rejects/",
             kept(retention.rejects, NONCURRENT_DAYS),
         ),
@@ -44,6 +48,10 @@ pub(crate) fn remaining_copies(now: Instant, retention: &Retention) -> Vec<Remai
         (
             "the table's backups for point-in-time recovery",
             Some(BACKUP_DAYS),
+        ),
+        (
+            "journal of erasures under erasures/: IDs of the erased identities, without identifiers",
+            kept(retention.erasure_journal, NONCURRENT_DAYS),
         ),
         (
             "logs of the functions and of the API: IDs of the profile, without identifiers",

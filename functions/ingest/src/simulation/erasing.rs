@@ -1,6 +1,9 @@
 //! Forget rows for an identity with more items than one invocation can delete, and with a table that refuses deletions.
 
-use shared::model::{identifier::Identifier, identity::IdentityKey};
+use shared::model::{
+    identifier::Identifier,
+    identity::{IdentityId, IdentityKey},
+};
 
 use super::{wire::Bucket, *};
 use crate::IngestError;
@@ -33,13 +36,17 @@ async fn invoke(world: &Arc<World>, key: &str, time: Duration) -> Result<(), Ing
     handle(&app, event(key, VERSION, "01"), deadline).await
 }
 
-/// Returns how many events of the customer the table contains.
-fn events_of(world: &World) -> usize {
+fn customer() -> IdentityId {
     let link = json!({"mobile": "5550001"});
     let identifier = Identifier::from_json(link.as_object().unwrap()).unwrap();
-    let id = IdentityKey::new("simulation")
+    IdentityKey::new("simulation")
         .unwrap()
-        .identity(&identifier);
+        .identity(&identifier)
+}
+
+/// Returns how many events of the customer the table contains.
+fn events_of(world: &World) -> usize {
+    let id = customer();
     let keys = wire::items(&world.database).into_keys();
     keys.filter(|key| key.contains(id.as_str()) && key.contains("event#"))
         .count()
@@ -65,6 +72,13 @@ fn forget_row_stops_at_deadline_and_continues() {
             (&report["status"], &report["read"], &report["written"]),
             (&json!("completed"), &json!(1), &json!(1)),
         );
+        let version = shared::model::version::ImportId::new("b", FORGET, VERSION);
+        let journal = format!("erasures/{version}/0-0-0.ndjson");
+        assert_eq!(bucket.keys("erasures/"), [journal.as_str()]);
+        let id = customer();
+        let entry = json!({"record_type": "forget", "identity_ids": [id.as_str()], "erased_at": "2026-10-31T00:00:01Z"});
+        let found: Value = serde_json::from_slice(&bucket.get(&journal).unwrap()).unwrap();
+        assert_eq!(found, entry);
     });
 }
 

@@ -1,6 +1,6 @@
 //! Forget records: the identities that they erase.
 
-use super::mapped;
+use super::{errors, mapped};
 use crate::record::forget::ForgetKind;
 
 #[test]
@@ -39,4 +39,49 @@ fn erases_an_address_with_its_md5() {
         (forget.identities.len(), forget.whole_profile, forget.kind),
         (1, true, ForgetKind::Suppress)
     );
+}
+
+#[test]
+fn takes_ids_of_identities() {
+    let id = "a".repeat(26);
+    let row = format!(
+        r#"{{"identity_ids":["{id}","{id}"],"suppress":true,"erased_at":"2026-01-01T00:00:00Z"}}"#
+    );
+    let mapped = mapped(Some("forget"), &row).unwrap();
+    assert!(mapped.unknown.is_empty());
+    let forget = mapped.forget.unwrap();
+    assert_eq!(forget.identities, [id.parse().unwrap()]);
+    assert_eq!(forget.kind, ForgetKind::Suppress);
+    let ids = |count: usize| format!(r#"{{"identity_ids":{:?}}}"#, vec![&id; count]);
+    for (row, code, field) in [
+        (ids(0), "invalid_value", "identity_ids"),
+        (ids(101), "invalid_value", "identity_ids"),
+        (
+            format!(r#"{{"identity_ids":"{id}"}}"#),
+            "wrong_type",
+            "identity_ids",
+        ),
+        (
+            r#"{"identity_ids":["jane@example.com"]}"#.to_owned(),
+            "invalid_value",
+            "identity_ids[0]",
+        ),
+        (
+            r#"{"identity_ids":[7]}"#.to_owned(),
+            "invalid_value",
+            "identity_ids[0]",
+        ),
+        (
+            format!(r#"{{"identity_ids":["{id}"],"link":{{"mobile":"5550001"}}}}"#),
+            "invalid_value",
+            "identity_ids",
+        ),
+        (
+            r#"{"identity_ids":null}"#.to_owned(),
+            "missing_field",
+            "link",
+        ),
+    ] {
+        assert_eq!(errors("forget", &row), [(code, field.to_owned())], "{row}");
+    }
 }
