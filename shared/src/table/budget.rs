@@ -16,7 +16,12 @@ pub struct Budget(AtomicUsize);
 impl Budget {
     /// Creates the budget of a profile.
     pub const fn profile() -> Self {
-        Self(AtomicUsize::new(MAX_PROFILE_BYTES))
+        Self::of(MAX_PROFILE_BYTES)
+    }
+
+    /// Creates a budget of this many bytes.
+    pub const fn of(bytes: usize) -> Self {
+        Self(AtomicUsize::new(bytes))
     }
 
     /// Takes the memory of items from the budget.

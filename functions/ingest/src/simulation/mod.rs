@@ -22,6 +22,7 @@ use shared::model::retention::Retention;
 
 use crate::{App, Deadline, handle};
 
+mod budget;
 mod deadlines;
 mod erasing;
 mod failures;
