@@ -361,6 +361,8 @@ check_roles() {
   may "$ingest" s3:GetObjectVersion "$s3/reports/x" implicitDeny
   may "$ingest" s3:DeleteObject "$s3/drop/x" implicitDeny
   may "$ingest" s3:PutObject "$s3/mappings/x" implicitDeny
+  may "$ingest" s3:PutObject "$s3/erasures/x" allowed
+  may "$ingest" s3:GetObject "$s3/erasures/x" implicitDeny
   may "$ingest_check" s3:GetObject "$s3/mappings/x" allowed
   may "$ingest_check" s3:GetObjectVersion "$s3/drop/x" implicitDeny
   may "$ingest_check" s3:PutObject "$s3/reports/drop/x" implicitDeny
@@ -394,8 +396,18 @@ check_storage() {
     --body "$folder/one.ndjson" --server-side-encryption AES256 2>&1 | grep -o AccessDenied | head -n 1 || true)"
   check 'public access is blocked' 'True True True True' "$(ask s3api get-public-access-block --bucket "$bucket" --query \
     'PublicAccessBlockConfiguration.[BlockPublicAcls,IgnorePublicAcls,BlockPublicPolicy,RestrictPublicBuckets]' | tr '\t' ' ')"
-  check 'raw files expire after days' "$(parameter RawFileDays)" "$(ask s3api get-bucket-lifecycle-configuration \
-    --bucket "$bucket" --query "Rules[?ID=='raw-files'].Expiration.Days")"
+  while read -r rule days; do
+    check "days until $rule expire" "$days" "$(ask s3api get-bucket-lifecycle-configuration --bucket "$bucket" \
+      --query "Rules[?ID=='$rule' && Status=='Enabled'].Expiration.Days")"
+  done <<END
+raw-files $(parameter RawFileDays)
+forget-files $(parameter ForgetFileDays)
+rejects $(parameter RejectDays)
+reports $(parameter ReportDays)
+erasure-journal $(parameter ErasureJournalDays)
+tries 1
+reports-of-tries 1
+END
   check 'prefixes that invoke functions' 'drop/ mappings/ try/ work/' "$(ask s3api get-bucket-notification-configuration --bucket "$bucket" \
     --query 'LambdaFunctionConfigurations[].Filter.Key.FilterRules[0].Value' | tr '\t' '\n' | sort | tr '\n' ' ' | sed 's/ $//')"
   # The same signed address with TLS and without: the signature does not cover the scheme.

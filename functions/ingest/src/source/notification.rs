@@ -19,7 +19,7 @@ pub(crate) struct ObjectVersion {
     /// When the object was created, by its event; `None` in plans of earlier releases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dropped_at: Option<Instant>,
-    /// Whether the event says that the object has no content.
+    /// Whether the object has no content, as the event states.
     #[serde(skip)]
     pub(crate) is_empty: bool,
 }
