@@ -97,9 +97,12 @@ async fn audits_without_personal_data() {
         .await;
     app.get(&format!("/profiles/{id}/history")).await;
     let logs = app.stack.logs();
-    assert!(logs.iter().any(|line| line.contains("profile opened")
-        && line.contains(id)
-        && line.contains("local-agent")));
+    assert!(
+        logs.iter()
+            .any(|line| line.contains(r#""audit":"profile.lookup""#)
+                && line.contains(id)
+                && line.contains("local-agent"))
+    );
     for personal in ["jane", "Jane", "Doe", "61400000000", "Inkerman", "Prefers"] {
         assert!(
             !logs.iter().any(|line| line.contains(personal)),

@@ -718,13 +718,17 @@ async fn hides_personal_values_without_scope() {
         .stack
         .logs()
         .into_iter()
-        .filter(|line| line.contains("profile opened"));
-    let sections = ["search", "batch", "hints", "matches"];
+        .filter(|line| line.contains(r#""audit":"#));
     let audited: Vec<_> = audited.collect();
-    for section in sections {
+    for part in [
+        r#""audit":"profile.search""#,
+        r#""audit":"profile.batch""#,
+        r#""hints":""#,
+        r#""matches":""#,
+    ] {
         assert!(
-            audited.iter().any(|line| line.contains(section)),
-            "{section}: {audited:?}"
+            audited.iter().any(|line| line.contains(part)),
+            "{part}: {audited:?}"
         );
     }
 }

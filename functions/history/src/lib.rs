@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use shared::{
     http::{
-        self, App, Call, Parameters,
+        self, App, Call, Field, Parameters,
         principal::Scope,
         problem::{Kind, Problem},
     },
@@ -58,7 +58,7 @@ async fn page(
     let app = call.app;
     let limit = parameters.limit()?;
     let filter = Filter::new(parameters, &app.zone)?;
-    filter.authorize(&call.principal)?;
+    filter.authorize(call.principal)?;
     let filters = filter.canonical();
     let begin = parameters
         .get("cursor")
@@ -75,7 +75,7 @@ async fn page(
         .filter_map(|item| HistoryItem::new(item, &view))
         .collect();
     app.products.join(&app.table, &mut items, None).await?;
-    call.audit(&members.closure.id(), "history");
+    call.audit(Field::Profiles, members.closure.id());
     let cursor = |end: &EventPosition| cursor::encode(Listing::History, &filters, &end.to_text());
     let mut page = Page {
         items,
@@ -96,8 +96,12 @@ async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<B
             "The profile has no event with this ID. GET /profiles/{id}/history lists its events.";
         Problem::new(Kind::EVENT_NOT_FOUND, detail)
     };
+    let named = detail::parse_id(event);
+    if named.is_some() {
+        call.audit(Field::Event, event);
+    }
     let members = reader::members(&app.table, id).await?;
-    let stored = match detail::parse_id(event) {
+    let stored = match named {
         Some((identity, key)) if members.closure.members().contains(&identity) => {
             detail::event(&app.table, &members, key).await?
         }
@@ -113,7 +117,7 @@ async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<B
     };
     let mut items = [item];
     app.products.join(&app.table, &mut items, None).await?;
-    call.audit(&members.closure.id(), "event");
+    call.audit(Field::Profiles, members.closure.id());
     http::json(StatusCode::OK, &items[0])
 }
 

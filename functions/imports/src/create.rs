@@ -7,7 +7,7 @@ use lambda_http::{
 use serde_json::json;
 use shared::{
     http::{
-        self, Call,
+        self, Call, Field,
         problem::{Kind, Problem},
     },
     model::{
@@ -38,8 +38,13 @@ pub(crate) async fn create(bucket: &Bucket, call: &Call<'_>) -> Result<Response<
     let idempotency_key = http::idempotency_key(call.request, "upload")?;
     let fields: Fields = http::body(call.request)?;
     let body = Create::new(&fields)?;
-    body::require_scopes(&call.principal, &body.folder)?;
+    call.audit(Field::ImportType, &body.folder);
+    if body.is_try {
+        call.audit(Field::Mode, "try");
+    }
+    body::require_scopes(call.principal, &body.folder)?;
     let id = claim(call, idempotency_key, &fields).await?;
+    call.audit(Field::Import, id);
     let key = EntryKey::upload(id);
     let table = &call.app.table;
     let mut entry = entry(call, &body, body.key(id));
@@ -62,11 +67,11 @@ pub(crate) async fn create(bucket: &Bucket, call: &Call<'_>) -> Result<Response<
     let is_new = table
         .put_entry(&key, &entry, Existing::Keep, expires_at)
         .await?;
-    if is_new {
-        let principal = &call.principal.subject;
-        tracing::info!(principal, import = %id, folder = entry.folder, kind = ?entry.kind, "upload created");
-    } else if let Some(stored) = table.entry(&key).await? {
-        entry = stored;
+    if !is_new {
+        call.audit(Field::Mode, "repeated");
+        if let Some(stored) = table.entry(&key).await? {
+            entry = stored;
+        }
     }
     let mut document = show::of_upload(bucket, call, &key, &entry).await?;
     document.insert("upload", upload(bucket, &entry).await?);
@@ -113,7 +118,7 @@ fn entry(call: &Call<'_>, body: &Create, key: String) -> Entry {
         of: None,
         preview: false,
         created_by: Some(call.principal.subject.clone()),
-        denied: body::denied(&call.principal),
+        denied: body::denied(call.principal),
         parts: None,
     }
 }

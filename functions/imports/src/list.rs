@@ -160,7 +160,7 @@ async fn of_entry(
     let now = show::now(call);
     let mut document = document::of_entry(key, entry, now);
     if entry.kind == EntryKind::Try {
-        trial::add(bucket, &call.principal, entry, &mut document).await?;
+        trial::add(bucket, call.principal, entry, &mut document).await?;
         document.remove("trial");
         return Ok(document);
     }

@@ -6,7 +6,7 @@ use lambda_http::{
 };
 use shared::{
     http::{
-        self, Call,
+        self, Call, Field,
         problem::{Kind, Problem},
     },
     model::{
@@ -25,7 +25,10 @@ use crate::{body, bucket::Bucket, document, show, status};
 /// Starts the revert of an import, or its preview.
 pub(crate) async fn revert(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let kind = match call.parameters(&["preview"])?.flag("preview")? {
-        true => OperationKind::Preview,
+        true => {
+            call.audit(Field::Mode, "preview");
+            OperationKind::Preview
+        }
         false => OperationKind::Revert,
     };
     operate(bucket, call, kind).await
@@ -45,11 +48,14 @@ async fn operate(
 ) -> Result<Response<Body>, Problem> {
     let idempotency_key = http::idempotency_key(call.request, kind.as_str())?;
     let of = import(call).await?;
+    call.audit(Field::Import, of);
     let items = call.app.table.import(of).await?;
     let plan = planned(&items, kind)?;
-    body::require_scopes(&call.principal, folder(plan))?;
+    call.audit(Field::ImportType, folder(plan));
+    body::require_scopes(call.principal, folder(plan))?;
     let nonce = keys::request_hash(&call.principal.subject, idempotency_key);
     let operation = Operation::new(kind, of, &nonce);
+    call.audit(Field::Operation, operation.id);
     let mut started = call.app.table.import(operation.id).await?;
     if started.plan.is_none() {
         let seen = check(call, kind, &items, plan).await?;
@@ -59,8 +65,6 @@ async fn operate(
     if started.outcome.is_none() {
         bucket.put_manifest(operation.id).await?;
     }
-    let (principal, kind) = (&call.principal.subject, kind.as_str());
-    tracing::info!(principal, import = %of, operation = %operation.id, kind, "operation started");
     let id = operation.id.to_string();
     let mut document = document::of_items(&id, &started).ok_or_else(show::not_found)?;
     document::add_items(&mut document, &started, show::now(call));
@@ -184,7 +188,7 @@ async fn start(
             OperationKind::Replay => PlanChange::Restore { seen },
         },
         created_by: Some(writer.subject),
-        denied: &body::denied(&call.principal),
+        denied: &body::denied(call.principal),
         expires_at: state_expiry(call.app.config.retention.raw_files),
     };
     match call.app.table.start_operation(new).await? {

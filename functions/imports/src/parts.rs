@@ -5,7 +5,7 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use shared::{
     http::{
-        self, Call,
+        self, Call, Field,
         problem::{Kind, Problem},
     },
     model::{
@@ -70,7 +70,6 @@ pub(crate) async fn issue(bucket: &Bucket, call: &Call<'_>) -> Result<Response<B
         Ok::<_, Problem>(Part { number, request })
     });
     let items = try_join_all(requests).await?;
-    tracing::info!(principal = call.principal.subject, import = %key.id, parts = items.len(), "parts issued");
     http::json(StatusCode::OK, &Page { items })
 }
 
@@ -85,10 +84,8 @@ pub(crate) async fn complete(bucket: &Bucket, call: &Call<'_>) -> Result<Respons
     let named = body::all_parts(uploaded, count(size, parts))?;
     let upload = multipart(&entry, parts);
     match bucket.complete_multipart(upload, &named).await? {
-        Completed::Done => {
-            tracing::info!(principal = call.principal.subject, import = %key.id, "upload completed");
-        }
-        Completed::Closed => {}
+        Completed::Done => {}
+        Completed::Closed => call.audit(Field::Mode, "repeated"),
         Completed::InvalidParts => {
             let detail = "A part was not uploaded, or its `etag` is another one. Upload it again, and send the `ETag` of the response.";
             return Err(Problem::invalid_body(Some("parts"), detail));
@@ -100,7 +97,8 @@ pub(crate) async fn complete(bucket: &Bucket, call: &Call<'_>) -> Result<Respons
 
 /// Checks that the principal may upload the file, and that its parts are accepted.
 fn open<'a>(call: &Call<'_>, key: &EntryKey, entry: &'a Entry) -> Result<&'a Parts, Problem> {
-    body::require_scopes(&call.principal, &entry.folder)?;
+    call.audit(Field::ImportType, &entry.folder);
+    body::require_scopes(call.principal, &entry.folder)?;
     let closed = |detail: &str| Problem::new(Kind::UPLOAD_CLOSED, detail);
     let Some(parts) = &entry.parts else {
         let detail = "The file is uploaded whole, with the URL in the response to POST /imports.";

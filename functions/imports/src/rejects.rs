@@ -83,7 +83,6 @@ pub(crate) async fn page(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Bo
     let objects = objects(&items, import);
     let (items, next) = read(bucket, &objects, start, limit).await?;
     let next = next.map(|next| cursor::encode(Listing::Rejects, &filters, &next.to_text()));
-    tracing::info!(principal = call.principal.subject, import = %id, rows = items.len(), "rejects opened");
     http::json(StatusCode::OK, &Page { items, next })
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn of_upload(
     let now = now(call);
     let mut document = document::of_entry(key, entry, now);
     if entry.kind == EntryKind::Try {
-        trial::add(bucket, &call.principal, entry, &mut document).await?;
+        trial::add(bucket, call.principal, entry, &mut document).await?;
     } else if let Some(import) = entry.import() {
         let items = call.app.table.import(import).await?;
         document::add_items(&mut document, &items, now);

@@ -40,10 +40,9 @@ pub(crate) async fn edit(
     if !call.app.table.change_note(&note, &changed.data).await? {
         return Err(note_changed());
     }
-    audit(&call.principal, profile, id, "note changed");
     count_masked_cards(fields.text.as_ref());
     // A principal that has sent the text knows it.
-    let access = if fields.text.is_some() || may_read(&call.principal, &note) {
+    let access = if fields.text.is_some() || may_read(call.principal, &note) {
         TextAccess::Visible
     } else {
         TextAccess::Redacted
@@ -64,7 +63,6 @@ pub(crate) async fn delete(
     if !call.app.table.delete_note(&note).await? {
         return Err(note_changed());
     }
-    audit(&call.principal, profile, id, "note deleted");
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
@@ -72,7 +70,7 @@ pub(crate) async fn delete(
 
 /// Reads the note of the request. Checks that the principal can change it and that `If-Match` contains its current entity tag.
 async fn read(call: &Call<'_>, profile: &IdentityId, id: &str) -> Result<Item, Problem> {
-    let principal = &call.principal;
+    let principal = call.principal;
     let tags = http::if_match(call.request.headers(), "note")?;
     let (_, item) = call.note(profile, id).await?;
     if !is_author(principal, &item) && !principal.has(Scope::NotesAdmin) {
@@ -102,10 +100,4 @@ fn may_read(principal: &Principal, note: &Item) -> bool {
 fn note_changed() -> Problem {
     let detail = "The note was changed after you read it. Read it again, and send its new `etag` in `If-Match`.";
     Problem::new(Kind::NOTE_CHANGED, detail).field("if-match")
-}
-
-/// Logs which principal changed which note. The log contains no personal data: a note's id consists of an identity's id and a
-/// time.
-fn audit(principal: &Principal, profile: &IdentityId, note: &str, what: &'static str) {
-    tracing::info!(principal = principal.subject, %profile, note, "{what}");
 }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 use shared::{
     http::{
-        self, App, Call,
+        self, App, Call, Field,
         principal::{Principal, Scope},
         problem::{Kind, Problem},
     },
@@ -64,7 +64,7 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
 /// # Errors
 /// The header or the body is invalid, the profile does not exist, or the idempotency key belongs to another request.
 async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>, Problem> {
-    let (app, principal) = (call.app, &call.principal);
+    let (app, principal) = (call.app, call.principal);
     let key = http::idempotency_key(call.request, "note")?;
     let fields = Fields::new(&http::body(call.request)?)?;
     let text = fields.text.ok_or_else(text_is_missing)?;
@@ -111,7 +111,7 @@ async fn create(call: &Call<'_>, identity: &IdentityId) -> Result<Response<Body>
     };
     match app.table.apply(transaction).await? {
         Applied::Written => {
-            tracing::info!(principal = principal.subject, profile = %identity, note = format!("{identity}.{uuid}"), "note written");
+            call.audit(Field::Note, format_args!("{identity}.{uuid}"));
             count_masked_cards(Some(&text));
             created(app, principal, &note)
         }
@@ -143,7 +143,9 @@ async fn replay(
         .await?;
     let note = found.iter().find(|note| !markers.erase(note));
     let note = note.ok_or_else(note_deleted)?;
-    created(call.app, &call.principal, note)
+    call.audit(Field::Note, format_args!("{identity}.{first}"));
+    call.audit(Field::Mode, "repeated");
+    created(call.app, call.principal, note)
 }
 
 /// Counts the card numbers that were masked in a stored note.

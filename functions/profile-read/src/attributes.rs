@@ -6,7 +6,7 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use shared::{
-    http::{self, Call, Parameters, problem::Problem},
+    http::{self, Call, Field, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
         DEFAULT_LIMIT, Page,
@@ -178,7 +178,7 @@ async fn read(
         let (listing, filters) = request.listing();
         Some(cursor::encode(listing, &filters, &position))
     });
-    call.audit(&profile.closure.id(), "attributes");
+    call.audit(Field::Profiles, profile.closure.id());
     http::json(
         StatusCode::OK,
         &AttributePage {

@@ -8,7 +8,7 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use shared::{
-    http::{self, Call, problem::Problem},
+    http::{self, Call, Field, problem::Problem},
     model::{
         identifier::{Identifier, IdentifierRules},
         identity::{IdentityId, IdentityKey},
@@ -73,8 +73,11 @@ pub(crate) async fn page(call: &Call<'_>, fields: &Fields) -> Result<Response<Bo
         }
     }
     http::fit(&mut items);
-    for card in items.iter().filter_map(|entry| entry.profile.as_ref()) {
-        call.audit(&card.id, "batch");
+    for entry in &items {
+        match &entry.profile {
+            Some(card) => call.audit(Field::Profiles, &card.id),
+            None => call.audit(Field::Missed, &entry.requested),
+        }
     }
     let end = first + items.len();
     let next =

@@ -11,7 +11,7 @@ use lambda_http::{
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    http::{self, App, Call, Parameters, problem::Problem},
+    http::{self, App, Call, Field, Parameters, problem::Problem},
     model::{
         body,
         closure::{Closure, ExcludedLinks},
@@ -175,7 +175,7 @@ pub(crate) async fn page(
     });
     let excluded_links = members.closure.excluded();
     let partial = members.partial;
-    call.audit(&members.closure.id(), "export");
+    call.audit(Field::Profiles, members.closure.id());
     let end = End {
         next,
         excluded_links,

@@ -1,7 +1,7 @@
 //! Says why a lookup may have found nothing. Reads more only for ids, and only after a lookup that found nothing.
 
 use shared::{
-    http::{Call, problem::Problem},
+    http::{Call, Field, problem::Problem},
     model::{
         identifier::{Identifier, IdentifierType},
         identity::IdentityKey,
@@ -65,7 +65,7 @@ async fn same_id(
     let found = search::read_page(call, terms, &request).await?;
     let mut hints = Vec::new();
     for candidate in &found.items {
-        call.audit(&candidate.card.id, "hints");
+        call.audit(Field::Hints, &candidate.card.id);
         hints.extend(hints_of(candidate));
     }
     hints.truncate(MAX_HINTS);

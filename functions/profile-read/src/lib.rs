@@ -10,7 +10,7 @@ use lambda_http::{
 use sha2::{Digest as _, Sha256};
 use shared::{
     http::{
-        self, App, Call, Parameters,
+        self, App, Call, Field, Parameters, Route,
         principal::Scope,
         problem::{Kind, Problem},
     },
@@ -37,7 +37,13 @@ mod search;
 /// # Errors
 /// Never. Every error becomes a response with a problem document.
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Infallible> {
-    http::handle(app, &request, Scope::ProfilesRead, routes).await
+    let scope = match Route::of(&request).key() {
+        "POST /profiles/lookup" | "POST /profiles/search" | "POST /profiles/batch" => {
+            Scope::ProfilesLookup
+        }
+        _ => Scope::ProfilesRead,
+    };
+    http::handle(app, &request, scope, routes).await
 }
 
 async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
@@ -50,7 +56,9 @@ async fn routes(call: Call<'_>) -> Result<Response<Body>, Problem> {
                 Problem::invalid_body(error.field.as_deref(), error.to_string())
             })?;
             let key = call.app.identity_key().await?;
-            match profile(&call, &key.identity(&identifier), choice, None).await {
+            let id = key.identity(&identifier);
+            call.audit(Field::Profiles, &id);
+            match profile(&call, &id, choice, None).await {
                 Err(problem) if problem.kind() == Kind::PROFILE_NOT_FOUND => {
                     Err(hints::not_found(&call, &key, &identifier, &fields).await?)
                 }
@@ -140,6 +148,7 @@ async fn profile(
     choice: Choice,
     conditions: Option<&HeaderMap>,
 ) -> Result<Response<Body>, Problem> {
+    call.audit(Field::Sections, &choice.include);
     let notes = if choice.sections.notes {
         Notes::Newest
     } else {
@@ -157,9 +166,9 @@ async fn profile(
         document.matches = Some(matches::of(call, terms, &profile).await?);
     }
     http::complete(call.app, &mut document).await?;
-    call.audit(&document.id, &choice.include);
+    call.audit(Field::Profiles, &document.id);
     for candidate in document.matches.iter().flat_map(|matches| &matches.items) {
-        call.audit(&candidate.card.id, "matches");
+        call.audit(Field::Matches, &candidate.card.id);
     }
     count_excluded_links(&document);
     let tag = tag(&mut document)?;

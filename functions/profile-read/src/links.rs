@@ -2,7 +2,7 @@
 
 use lambda_http::{Body, Response, http::StatusCode};
 use shared::{
-    http::{self, Call, Parameters, problem::Problem},
+    http::{self, Call, Field, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
         cursor::{self, Listing},
@@ -36,7 +36,7 @@ pub(crate) async fn page(
         page.next = Some(links::cursor_after(&page.items[last].id));
     }
     page.partial = members.partial;
-    call.audit(&members.closure.id(), "links");
+    call.audit(Field::Profiles, members.closure.id());
     http::json(StatusCode::OK, &page)
 }
 

@@ -6,7 +6,7 @@ use lambda_http::{
     http::{HeaderValue, StatusCode, header},
 };
 use shared::{
-    http::{self, Call, Parameters, problem::Problem},
+    http::{self, Call, Field, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
         Note,
@@ -45,7 +45,7 @@ pub(crate) async fn page(
     if page.items.is_empty() && !members.exist(&call.app.table).await? {
         return Err(Problem::profile_not_found());
     }
-    call.audit(&members.closure.id(), "notes");
+    call.audit(Field::Profiles, members.closure.id());
     http::json(StatusCode::OK, &page)
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn one(
     let (profile, item) = call.note(id, note).await?;
     let note = Note::new(&item, &call.view());
     let note = note.ok_or_else(|| Problem::internal("the note has no time"))?;
-    call.audit(&profile, "note");
+    call.audit(Field::Profiles, &profile);
     let etag = HeaderValue::from_str(&note.etag).map_err(Problem::internal)?;
     let mut response = http::json(StatusCode::OK, &note)?;
     response.headers_mut().insert(header::ETAG, etag);

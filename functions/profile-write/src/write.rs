@@ -4,7 +4,7 @@ use lambda_http::{Body, Response, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use shared::{
     http::{
-        self, Call,
+        self, Call, Field,
         problem::{Kind, Problem},
     },
     model::{
@@ -71,6 +71,13 @@ impl<'a> Write<'a> {
         hash: String,
     ) -> Result<Self, Problem> {
         let is_preview = call.parameters(&["preview"])?.flag("preview")?;
+        if is_preview {
+            call.audit(Field::Mode, "preview");
+        }
+        call.audit(Field::Profiles, operation.profile());
+        if let Target::Link(_, other) = &operation.target {
+            call.audit(Field::Profiles, &other.identity);
+        }
         let key = http::idempotency_key(call.request, "change")?;
         Ok(Self {
             view: call.view(),
@@ -108,13 +115,17 @@ impl<'a> Write<'a> {
             snapshot: &mut snapshot,
         };
         let plan = plan(&self.operation, &mut context).await?;
+        self.audit(&plan.decisions);
+        for (identity, _) in &plan.reinstated {
+            self.call.audit(Field::Reinstated, identity);
+        }
         check_limits(&snapshot, &plan)?;
         let before = snapshot.profile(&profile, &[]).await?;
         let after = snapshot.profile(&profile, &plan.changes).await?;
         let changes = Changes::of(&plan, &before, &after);
         if !self.is_preview && !plan.changes.is_empty() {
             match self.store(&snapshot, &plan, &changes).await? {
-                Applied::Written => self.audit(&profile, &plan),
+                Applied::Written => self.count_masked_cards(),
                 Applied::Seen(seen) => return self.replay(&seen).await.map(Some),
                 Applied::Erased => {
                     return Err(erased("An identity was erased during the request.", None));
@@ -143,7 +154,9 @@ impl<'a> Write<'a> {
             return Err(Problem::new(Kind::IDEMPOTENCY_KEY_REUSED, detail).field("idempotency-key"));
         }
         let changes = seen.text("changes").unwrap_or_default();
-        let changes = serde_json::from_str(changes).map_err(Problem::internal)?;
+        let changes: Changes = serde_json::from_str(changes).map_err(Problem::internal)?;
+        self.call.audit(Field::Mode, "repeated");
+        self.audit(&changes.links);
         let status = seen.text("status").and_then(|status| status.parse().ok());
         let mut snapshot = Snapshot::new(&self.call.app.table);
         let profile = snapshot.profile(&self.operation.profile(), &[]).await?;
@@ -198,7 +211,7 @@ impl<'a> Write<'a> {
     ) -> Result<Response<Body>, Problem> {
         let mut document = profile.document(&self.view, Sections::ALL);
         http::complete(self.call.app, &mut document).await?;
-        self.call.audit(&document.id, "all");
+        self.call.audit(Field::Profiles, &document.id);
         if matches!(self.operation.target, Target::Create(..)) {
             return http::json(status, &document);
         }
@@ -209,27 +222,21 @@ impl<'a> Write<'a> {
         http::json(status, &outcome)
     }
 
-    /// Logs who changed what, and counts masked card numbers. The log contains no personal data and no reason.
-    fn audit(&self, profile: &IdentityId, plan: &Plan) {
-        let principal = &self.call.principal.subject;
-        if matches!(self.operation.target, Target::Create(..)) {
-            tracing::info!(principal, %profile, "profile created");
+    /// Adds decisions to the audit line, without their reason.
+    fn audit(&self, decisions: &[DecisionChange]) {
+        for decision in decisions {
+            self.call.audit(Field::Links, &decision.id);
+            let decided = match decision.after {
+                Some(links::Decision::Linked) => "linked",
+                Some(links::Decision::Separated) => "separated",
+                None => "withdrawn",
+            };
+            self.call.audit(Field::Decision, decided);
         }
-        for decision in &plan.decisions {
-            let link = decision.id.as_str();
-            match decision.after {
-                Some(links::Decision::Linked) => {
-                    tracing::info!(principal, %profile, link, "identities linked");
-                }
-                Some(links::Decision::Separated) => {
-                    tracing::info!(principal, %profile, link, "identities separated");
-                }
-                None => tracing::info!(principal, %profile, link, "decision withdrawn"),
-            }
-        }
-        for (identity, _) in &plan.reinstated {
-            tracing::info!(principal, profile = %identity, "identity reinstated");
-        }
+    }
+
+    /// Counts the card numbers that were masked in a stored reason.
+    fn count_masked_cards(&self) {
         let reason = self.operation.decision.reason.as_ref();
         let masked = reason.map_or(0, links::Reason::masked_cards);
         if masked > 0 {

@@ -1,15 +1,19 @@
 //! Runs an HTTP function around its routes: state, authentication, metrics and the audit log.
 
-use std::{convert::Infallible, future::ready, pin::Pin, time::Instant};
+use std::{
+    convert::Infallible, fmt::Display, future::ready, pin::Pin, sync::OnceLock, time::Instant,
+};
 
 use futures::TryFutureExt as _;
 use lambda_http::{
     Body, Error, IntoResponse, Request, RequestExt as _, Response, request::RequestContext,
     service_fn,
 };
+use tracing::{Instrument as _, Span};
 
 use super::{
-    Parameters, Route,
+    Field, Parameters, Route,
+    audit::{self, Origin, Trail},
     principal::{Principal, Scope},
     problem::Problem,
     response::respond,
@@ -111,22 +115,26 @@ pub struct Call<'a> {
     /// The request.
     pub request: &'a Request,
     /// The matched route.
-    pub route: Route,
+    pub route: &'a Route,
     /// The caller.
-    pub principal: Principal,
+    pub principal: &'a Principal,
+    trail: &'a Trail,
 }
 
 impl<'a> Call<'a> {
     /// Authenticates a request and checks the table's format.
-    async fn new(app: &'a App, request: &'a Request, scope: Scope) -> Result<Self, Problem> {
-        let principal = Principal::from_request(request, app.config.local_agent)?;
+    async fn new(visit: &'a Visit<'a>, scope: Scope) -> Result<Self, Problem> {
+        let Visit { app, request, .. } = *visit;
+        let principal = Principal::from_request(request, &app.config)?;
+        let principal = visit.principal.get_or_init(|| principal);
         principal.require(scope)?;
         app.facts.get(&app.table).await?;
         Ok(Self {
             app,
             request,
-            route: Route::of(request),
+            route: &visit.route,
             principal,
+            trail: &visit.trail,
         })
     }
 
@@ -176,14 +184,78 @@ impl<'a> Call<'a> {
         self.principal.view(&self.app.config, &self.app.zone)
     }
 
-    /// Logs which principal opened which sections of which profile. The log contains no personal data, since identity
-    /// ids contain none.
-    pub fn audit(&self, profile: &IdentityId, sections: &str) {
-        tracing::info!(principal = self.principal.subject, %profile, sections, "profile opened");
+    /// Adds a value to a field of the request's audit line. It must not contain personal data of customers. Identity ids contain
+    /// none.
+    pub fn audit(&self, field: Field, value: impl Display) {
+        self.trail.add(field, value);
     }
 }
 
-/// Handles one request: checks that the principal has `scope`, calls `routes`, and emits metrics.
+/// A request from its beginning to its response.
+struct Visit<'a> {
+    app: &'a App,
+    request: &'a Request,
+    began: Instant,
+    request_id: String,
+    route: Route,
+    /// The caller, once it is authenticated.
+    principal: OnceLock<Principal>,
+    trail: Trail,
+}
+
+impl<'a> Visit<'a> {
+    fn new(app: &'a App, request: &'a Request) -> Self {
+        let route = Route::of(request);
+        Self {
+            app,
+            request,
+            began: Instant::now(),
+            request_id: request_id(request),
+            trail: Trail::of(&route),
+            route,
+            principal: OnceLock::new(),
+        }
+    }
+
+    /// Returns the span of the request. Every log line in it contains the request id.
+    fn span(&self) -> Span {
+        tracing::info_span!("request", request_id = self.request_id)
+    }
+
+    /// Builds the response. Writes the audit line and emits the metrics of the request.
+    fn finish(&self, result: Result<Response<Body>, Problem>) -> Response<Body> {
+        let response = respond(&self.request_id, self.request.headers(), result);
+        let status = response.status().as_u16();
+        let origin = Origin {
+            principal: self.principal.get(),
+            request_id: &self.request_id,
+            source_ip: source_ip(self.request),
+        };
+        audit::write(&self.route, &origin, &self.trail, status);
+        self.emit_metrics(status);
+        response
+    }
+
+    /// Emits the duration of the request and its consumed capacity.
+    fn emit_metrics(&self, status: u16) {
+        let (read, write) = self.app.table.take_consumed();
+        let milliseconds = self.began.elapsed().as_secs_f64() * 1000.0;
+        metrics::emit(
+            &[
+                ("Duration", Unit::Milliseconds, milliseconds),
+                ("ReadCapacityUnits", Unit::Count, read),
+                ("WriteCapacityUnits", Unit::Count, write),
+            ],
+            &[
+                ("route", matched_route(self.request).into()),
+                ("status", status.into()),
+                ("request_id", self.request_id.as_str().into()),
+            ],
+        );
+    }
+}
+
+/// Handles one request: checks that the principal has `scope`, calls `routes`, writes the audit line, and emits metrics.
 ///
 /// # Errors
 /// Never. Every error becomes a response with a problem document.
@@ -193,12 +265,15 @@ pub async fn handle(
     scope: Scope,
     routes: impl AsyncFnOnce(Call<'_>) -> Result<Response<Body>, Problem>,
 ) -> Result<Response<Body>, Infallible> {
-    let began = Instant::now();
-    let result = match Call::new(app, request, scope).await {
-        Ok(call) => routes(call).await,
-        Err(problem) => Err(problem),
+    let visit = Visit::new(app, request);
+    let handled = async {
+        let result = match Call::new(&visit, scope).await {
+            Ok(call) => routes(call).await,
+            Err(problem) => Err(problem),
+        };
+        visit.finish(result)
     };
-    Ok(finish(app, request, began, result))
+    Ok(handled.instrument(visit.span()).await)
 }
 
 /// Handles one request as [`handle`] does, with `state` beside that of every HTTP function.
@@ -212,46 +287,33 @@ pub async fn handle_with<S>(
     scope: Scope,
     routes: impl AsyncFnOnce(&S, Call<'_>) -> Result<Response<Body>, Problem>,
 ) -> Result<Response<Body>, Infallible> {
-    let began = Instant::now();
-    let result = match Call::new(app, request, scope).await {
-        Ok(call) => routes(state, call).await,
-        Err(problem) => Err(problem),
+    let visit = Visit::new(app, request);
+    let handled = async {
+        let result = match Call::new(&visit, scope).await {
+            Ok(call) => routes(state, call).await,
+            Err(problem) => Err(problem),
+        };
+        visit.finish(result)
     };
-    Ok(finish(app, request, began, result))
+    Ok(handled.instrument(visit.span()).await)
 }
 
-/// Builds the response to a request, and emits its metrics.
-fn finish(
-    app: &App,
-    request: &Request,
-    began: Instant,
-    result: Result<Response<Body>, Problem>,
-) -> Response<Body> {
-    let response = respond(&request_id(request), request.headers(), result);
-    emit_metrics(request, &app.table, began, &response);
-    response
-}
-
-/// Emits the duration of a request and its consumed capacity.
-fn emit_metrics(request: &Request, table: &Table, began: Instant, response: &Response<Body>) {
-    let (read, write) = table.take_consumed();
-    let route = match request.request_context_ref() {
+/// Returns the route that API Gateway matched.
+fn matched_route(request: &Request) -> Option<String> {
+    match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.route_key.clone(),
         _ => None,
-    };
-    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
-    metrics::emit(
-        &[
-            ("Duration", Unit::Milliseconds, milliseconds),
-            ("ReadCapacityUnits", Unit::Count, read),
-            ("WriteCapacityUnits", Unit::Count, write),
-        ],
-        &[
-            ("route", route.into()),
-            ("status", response.status().as_u16().into()),
-            ("request_id", request_id(request).into()),
-        ],
-    );
+    }
+}
+
+/// Returns the address that the request came from, as API Gateway saw it.
+fn source_ip(request: &Request) -> &str {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.http.source_ip.as_deref().unwrap_or_default()
+        }
+        _ => "",
+    }
 }
 
 /// Returns the id that API Gateway gave the request. Its access log contains the same id.

@@ -2,6 +2,7 @@
 //! documents here.
 
 mod app;
+mod audit;
 mod body;
 mod document;
 mod parameters;
@@ -12,6 +13,7 @@ mod response;
 mod route;
 
 pub use app::{App, Call, handle, handle_with, run};
+pub use audit::Field;
 pub use body::{body, body_limit, check_known};
 pub use document::complete;
 pub use parameters::Parameters;

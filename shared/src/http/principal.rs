@@ -19,6 +19,8 @@ const MAX_NAME_CHARS: usize = 256;
 pub enum Scope {
     /// `profiles:read`
     ProfilesRead,
+    /// `profiles:lookup`: find profiles by identifiers and other values.
+    ProfilesLookup,
     /// `notes:write`
     NotesWrite,
     /// `notes:admin`: change the notes of others.
@@ -38,8 +40,9 @@ pub enum Scope {
 }
 
 impl Scope {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::ProfilesRead,
+        Self::ProfilesLookup,
         Self::NotesWrite,
         Self::NotesAdmin,
         Self::PiiRead,
@@ -54,6 +57,7 @@ impl Scope {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ProfilesRead => "profiles:read",
+            Self::ProfilesLookup => "profiles:lookup",
             Self::NotesWrite => "notes:write",
             Self::NotesAdmin => "notes:admin",
             Self::PiiRead => "pii:read",
@@ -74,15 +78,17 @@ pub struct Principal {
     /// The token's `name` claim, if it has one: at most 256 characters, without control characters.
     name: Option<String>,
     scopes: HashSet<Scope>,
+    /// Whether `profiles:read` includes `profiles:lookup`.
+    reads_and_finds: bool,
 }
 
 impl Principal {
-    /// Reads the claims from the request context. Without an authorizer, the caller is the local agent if `local_agent`
-    /// is set.
+    /// Reads the claims from the request context. Without an authorizer, the caller is the local agent if the configuration
+    /// allows it.
     ///
     /// # Errors
     /// There are neither claims nor a local agent, or the claims have no `sub`.
-    pub fn from_request(request: &Request, local_agent: bool) -> Result<Self, Problem> {
+    pub fn from_request(request: &Request, config: &Config) -> Result<Self, Problem> {
         let claims = match request.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context
                 .authorizer
@@ -108,12 +114,14 @@ impl Principal {
                     subject: subject.clone(),
                     name: claims.get("name").and_then(|name| display_name(name)),
                     scopes: parse_scopes(scopes),
+                    reads_and_finds: !config.separate_lookup,
                 })
             }
-            None if local_agent => Ok(Self {
+            None if config.local_agent => Ok(Self {
                 subject: "local-agent".to_owned(),
                 name: None,
                 scopes: HashSet::from(Scope::ALL),
+                reads_and_finds: true,
             }),
             None => Err(Problem::new(
                 Kind::UNAUTHENTICATED,
@@ -122,9 +130,20 @@ impl Principal {
         }
     }
 
-    /// Returns whether the principal has `scope`.
+    /// Returns whether the principal has `scope`. Unless the stack separates look-ups, `profiles:read` includes
+    /// `profiles:lookup`.
     pub fn has(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
+        let is_included = scope == Scope::ProfilesLookup
+            && self.reads_and_finds
+            && self.scopes.contains(&Scope::ProfilesRead);
+        is_included || self.scopes.contains(&scope)
+    }
+
+    /// Returns the names of the token's scopes that the service knows, separated by spaces. For the audit log.
+    pub(super) fn scopes(&self) -> String {
+        let known = Scope::ALL.into_iter();
+        let own = known.filter(|scope| self.scopes.contains(scope));
+        own.map(Scope::as_str).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the principal as the writer of a note or a decision.

@@ -58,6 +58,9 @@ pub struct Config {
     pub export_purposes: String,
     /// `EXPORT_RECIPIENTS`: the recipients of customers' data, for the header of data exports.
     pub export_recipients: String,
+    /// `SEPARATE_LOOKUP`: whether look-ups, searches and batches need the scope `profiles:lookup`, so that `profiles:read` does
+    /// not suffice. Set for profile-read only.
+    pub separate_lookup: bool,
     /// The region, credentials and endpoints of AWS.
     pub aws: Aws,
     /// Whether a local agent replaces the authorizer. Only under SAM CLI or the local stack.
@@ -78,6 +81,8 @@ pub struct Aws {
     pub dynamodb_endpoint: Option<String>,
     /// `AWS_ENDPOINT_URL_S3`, if it is set.
     pub s3_endpoint: Option<String>,
+    /// `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`, if it is set. Only audit uses it.
+    pub logs_endpoint: Option<String>,
 }
 
 /// Why a process cannot start.
@@ -155,20 +160,8 @@ impl Config {
             },
             export_purposes: optional("EXPORT_PURPOSES").unwrap_or_default(),
             export_recipients: optional("EXPORT_RECIPIENTS").unwrap_or_default(),
-            aws: Aws {
-                region: Region::new(required("AWS_REGION")?),
-                credentials: Credentials::new(
-                    required("AWS_ACCESS_KEY_ID")?,
-                    required("AWS_SECRET_ACCESS_KEY")?,
-                    optional("AWS_SESSION_TOKEN"),
-                    None,
-                    "environment",
-                ),
-                http_client: connector::client(optional("AWS_CA_BUNDLE").as_deref())
-                    .map_err(|error| ConfigError::Certificates(error.to_string()))?,
-                dynamodb_endpoint,
-                s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
-            },
+            separate_lookup: optional("SEPARATE_LOOKUP").as_deref() == Some("on"),
+            aws: Aws::from_variables(&variable)?,
             local_agent,
         })
     }
@@ -221,6 +214,38 @@ impl Config {
             config = config.endpoint_url(endpoint);
         }
         aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+}
+
+impl Aws {
+    /// Reads the environment of this process, for a function that needs no other configuration of this module.
+    ///
+    /// # Errors
+    /// A variable is missing, or the certificates cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(&|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(
+        variable: &impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let optional = |name| variable(name).filter(|value| !value.is_empty());
+        let required = |name| optional(name).ok_or(ConfigError::Missing(name));
+        Ok(Self {
+            region: Region::new(required("AWS_REGION")?),
+            credentials: Credentials::new(
+                required("AWS_ACCESS_KEY_ID")?,
+                required("AWS_SECRET_ACCESS_KEY")?,
+                optional("AWS_SESSION_TOKEN"),
+                None,
+                "environment",
+            ),
+            http_client: connector::client(optional("AWS_CA_BUNDLE").as_deref())
+                .map_err(|error| ConfigError::Certificates(error.to_string()))?,
+            dynamodb_endpoint: optional("AWS_ENDPOINT_URL_DYNAMODB"),
+            s3_endpoint: optional("AWS_ENDPOINT_URL_S3"),
+            logs_endpoint: optional("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
+        })
     }
 }
 

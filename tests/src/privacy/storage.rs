@@ -236,10 +236,10 @@ async fn logs_and_ids_contain_nothing_personal() {
     app.get(&format!("/profiles/{id}")).await;
     let logs = app.stack.logs();
     for line in [
-        "profile opened",
         "import reported",
-        "profile created",
-        "identities separated",
+        r#""audit":"profile.read""#,
+        r#""audit":"profile.create""#,
+        r#""decision":"separated""#,
     ] {
         assert!(logs.iter().any(|log| log.contains(line)), "{line}");
     }

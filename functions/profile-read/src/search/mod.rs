@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use futures::future::try_join_all;
 use lambda_http::{Body, Response, http::StatusCode};
 use shared::{
-    http::{self, Call, problem::Problem},
+    http::{self, Call, Field, problem::Problem},
     model::identity::IdentityId,
     profile::{Candidate, Page},
     table::{Table, TableError, reader},
@@ -39,7 +39,7 @@ pub(crate) async fn page(call: &Call<'_>, fields: Fields) -> Result<Response<Bod
         found.next = found.places.get(last).cloned();
     }
     for candidate in &found.items {
-        call.audit(&candidate.card.id, "search");
+        call.audit(Field::Profiles, &candidate.card.id);
     }
     let page = Page {
         items: found.items,
