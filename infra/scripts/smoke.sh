@@ -24,8 +24,8 @@ It drops two files with one made-up customer, smoke@customer-profiles.invalid.
   --bucket NAME    The bucket.
   --table NAME     The table.
   --origin ORIGIN  An origin of CorsOrigins. With a stack, its first origin is checked.
-  TOKEN            An access token with profiles:read. With it, the script also reads through the API, and tries all
-                   routes whose scopes it lacks.
+  TOKEN            An access token with profiles:read, and with profiles:lookup if SeparateLookup is on. With it, the
+                   script also reads through the API, and tries all routes whose scopes it lacks.
   BARE_TOKEN       An access token without any scope of the API. With it, the script tries all routes.
   --help           Print this text.
 
@@ -125,8 +125,10 @@ scopes() { jq --raw-input --raw-output 'split(".")[1] | gsub("-"; "+") | gsub("_
 check_routes() {
   local method path names scope held
   # The template's routes: method, path and scopes.
-  jq --raw-output '[.Resources[] | select(.Type == "AWS::ApiGatewayV2::Api")][0].Properties.Body.paths | to_entries[] | .key as $path
-    | .value | to_entries[] | select(.value.security) | "\(.key | ascii_upcase) \($path) \(.value.security[0] | to_entries[0].value | join(","))"' \
+  jq --raw-output --arg separate "$(parameter SeparateLookup)" '[.Resources[] | select(.Type == "AWS::ApiGatewayV2::Api")][0].Properties.Body.paths
+    | to_entries[] | .key as $path | .value | to_entries[] | select(.value.security)
+    | (.value.security[0] | to_entries[0].value | map(if type == "string" then . elif $separate == "on" then empty else .["Fn::If"][2] end)) as $scopes
+    | "\(.key | ascii_upcase) \($path) \($scopes | join(","))"' \
     "$folder/template.json" | sort >"$folder/routes"
   [ -s "$folder/routes" ] || fail 'The template has no routes.'
   aws apigatewayv2 get-routes --api-id "$(resource Api)" --output json |

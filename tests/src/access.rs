@@ -10,11 +10,17 @@ use crate::support::{app::TestApp, events::api_event};
 
 /// Starts a stack whose functions accept no local agent, as deployed ones do.
 async fn deployed() -> TestApp {
+    deployed_with(BTreeMap::new()).await
+}
+
+/// Starts such a stack with parameters.
+async fn deployed_with(parameters: BTreeMap<String, String>) -> TestApp {
     let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
     let functions = ["profile-read", "note-write", "profile-write", "history"];
     let environment = functions.map(|function| (function.to_owned(), nobody.clone()));
     TestApp::start_with(Options {
         environment: environment.into(),
+        parameters,
         ..Options::default()
     })
     .await
@@ -450,6 +456,64 @@ async fn checks_every_principal() {
     )
     .await;
     assert_eq!(status, 204, "an admin deletes what another wrote");
+}
+
+/// Look-ups, searches and batches need a scope of their own if the stack separates them. Otherwise either scope is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn separates_lookups() {
+    let jane = json!({"email": "jane@fake.com"});
+    let finds = [
+        ("lookup", jane.clone()),
+        ("search", jane.clone()),
+        ("batch", json!({"profiles": [jane]})),
+    ];
+    for (separate, scopes) in [
+        (
+            "off",
+            [
+                ("profiles:read", 200),
+                ("profiles:lookup", 200),
+                ("profiles:read profiles:lookup", 200),
+                ("pii:read", 403),
+            ],
+        ),
+        (
+            "on",
+            [
+                ("profiles:read", 403),
+                ("profiles:lookup", 200),
+                ("profiles:read profiles:lookup", 200),
+                ("pii:read", 403),
+            ],
+        ),
+    ] {
+        let parameter = ("SeparateLookup".to_owned(), separate.to_owned());
+        let app = deployed_with(BTreeMap::from([parameter])).await;
+        let row = r#"{"link":{"email":"jane@fake.com"},"first_name":"Jane"}"#;
+        app.import("drop/customer_record/crm/jane.ndjson", row)
+            .await;
+        let mut id = String::new();
+        for (scope, expected) in scopes {
+            for (route, body) in &finds {
+                let path = format!("/profiles/{route}");
+                let event = with_body(api_event("POST", &path, claims("a", scope)), body);
+                let (status, _, found) = ask(&app, "profile-read", event).await;
+                assert_eq!(status, expected, "{separate} {scope} {path}: {found}");
+                if let Some(found) = found["id"].as_str() {
+                    id = found.to_owned();
+                }
+            }
+        }
+        // An id needs the scope to read, whether or not look-ups are separate.
+        for (scope, expected) in [("profiles:read", 200), ("profiles:lookup", 403)] {
+            let event = api_event("GET", &format!("/profiles/{id}"), claims("a", scope));
+            assert_eq!(
+                ask(&app, "profile-read", event).await.0,
+                expected,
+                "{scope}"
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
