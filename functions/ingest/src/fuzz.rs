@@ -29,7 +29,7 @@ use crate::{
     source::FileError,
     source::inflate::{Inflated, ReadError},
     source::notification,
-    source::notification::ObjectVersion,
+    source::notification::{ObjectVersion, Origin},
     source::object::Body,
 };
 
@@ -350,6 +350,7 @@ pub fn inflated(bytes: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         sequencer: String::new(),
         dropped_at: None,
         is_empty: false,
+        origin: Origin::default(),
     };
     let read = async {
         let (length, stream) = (bytes.len() as u64, ByteStream::from(bytes));

@@ -9,6 +9,7 @@ use shared::runtime::logs::chain;
 use source::notification::ObjectVersion;
 
 mod app;
+mod audit;
 mod counts;
 mod deadline;
 mod erasure;

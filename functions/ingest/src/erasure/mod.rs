@@ -24,6 +24,7 @@ use shared::{
 
 use crate::{
     App, IngestError,
+    audit::{self, Effect},
     counts::Erased,
     deadline::Deadline,
     record::{Erasures, Forget},
@@ -116,12 +117,19 @@ pub(crate) async fn forget(
             erasures.add(identity, *marker, version);
         }
     }
+    // A reinstatement erases no identity, although it also deletes items that an earlier erasure left.
+    let effect = if markers.contains(&Marker::Erased) {
+        Effect::Erased
+    } else {
+        Effect::Reinstated
+    };
+    audit::identities(effect, import, &targets);
+    let identities = targets.len() as u64;
     if !erase_all(&app.table, targets.clone(), erased, Some(row.deadline)).await? {
         return Ok(None);
     }
-    // A reinstatement erases no identity, although it also deletes items that an earlier erasure left.
-    if markers.contains(&Marker::Erased) {
-        erased.identities += targets.len() as u64;
+    if effect == Effect::Erased {
+        erased.identities += identities;
     }
     Ok(Some(Executed {
         is_stored,

@@ -235,6 +235,7 @@ mod tests {
             sequencer: "01".into(),
             dropped_at: None,
             is_empty,
+            origin: crate::source::notification::Origin::default(),
         }
     }
 

@@ -495,6 +495,7 @@ mod tests {
                 sequencer: "01".into(),
                 dropped_at: None,
                 is_empty: false,
+                origin: crate::source::notification::Origin::default(),
             },
             last_modified: 7,
             size: 9,

@@ -8,16 +8,17 @@ use shared::{
         time::Instant,
         version::ImportId,
     },
+    runtime::audit::Outcome,
     table::{Before, Checkpoint, Existing, ImportItems},
 };
 
 use crate::{
-    App, IngestError,
+    App, IngestError, audit,
     counts::Erased,
     deadline::Deadline,
     erasure,
     import::choice::{Chosen, choose},
-    import::drop_key::{DropKey, is_ignored},
+    import::drop_key::{DropKey, Folder, is_ignored},
     import::inspect::{Inspected, inspect},
     import::list,
     import::manifest::{self, Manifest},
@@ -129,6 +130,8 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         last_operation: None,
     };
     plan.new_among = app.new_among(plan.source(&drop)).await?;
+    // Before the plan is stored: after that, no repeated event would write the line.
+    audit::import(object, &key_parts(object), Outcome::Ok);
     if !app
         .table
         .put_plan(import, &plan.to_map()?, app.expiry())
@@ -198,6 +201,17 @@ async fn report_unread(
 
 /// Puts the report of a file of which nothing is read, unless there is a report.
 async fn put_first(app: &App, object: &ObjectVersion, report: &Report) -> Result<(), IngestError> {
+    let outcome = match report.status {
+        Status::Rejected => Outcome::Invalid,
+        Status::Failed | Status::Superseded => Outcome::Failed,
+        _ => Outcome::Ok,
+    };
+    let mut parts = key_parts(object);
+    if !DropKey::parse(&object.key).is_ok_and(|drop| drop.folder != Folder::Mapping) {
+        // Nothing shows that there is a mapping of this name, so it may be any name.
+        parts.import_type.clear();
+    }
+    audit::import(object, &parts, outcome);
     let outcome = report.to_outcome(object)?;
     app.table
         .put_outcome(object.import(), &outcome, Existing::Keep, app.expiry())
@@ -206,6 +220,17 @@ async fn put_first(app: &App, object: &ObjectVersion, report: &Report) -> Result
         measure::import(report, None);
     }
     Ok(())
+}
+
+/// Returns what the key of a dropped object says, for its audit line.
+fn key_parts(object: &ObjectVersion) -> audit::KeyParts {
+    match DropKey::parse(&object.key) {
+        Ok(drop) => audit::KeyParts {
+            upload: drop.upload.map(|id| id.to_string()).unwrap_or_default(),
+            import_type: drop.name,
+        },
+        Err(_) => audit::KeyParts::default(),
+    }
 }
 
 /// Opens a dropped object. Counts a failure as an attempt at the import.

@@ -100,7 +100,10 @@ const fn is_refused(status: Status) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{counts::Counts, source::notification::ObjectVersion};
+    use crate::{
+        counts::Counts,
+        source::notification::{ObjectVersion, Origin},
+    };
 
     fn object() -> ObjectVersion {
         ObjectVersion {
@@ -111,6 +114,7 @@ mod tests {
             sequencer: "01".to_owned(),
             dropped_at: None,
             is_empty: false,
+            origin: Origin::default(),
         }
     }
 

@@ -14,7 +14,10 @@ use crate::{
     counts::Erased,
     record::UnknownField,
     rows::{RowError, RowErrorCode, Warning, WarningCode},
-    source::{FileError, FileErrorKind, notification::ObjectVersion},
+    source::{
+        FileError, FileErrorKind,
+        notification::{ObjectVersion, Origin},
+    },
 };
 
 const DAMAGED: &str = include_str!("../../../../infra/docs/reference/damaged-files.md");
@@ -117,6 +120,7 @@ fn lists_every_field_of_report() {
         sequencer: "01".into(),
         dropped_at: None,
         is_empty: false,
+        origin: Origin::default(),
     };
     let fields = |report: &Report| {
         let report = serde_json::to_value(report).unwrap();

@@ -5,6 +5,9 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use shared::model::{time::Instant, version::ImportId};
 
+/// The maximum number of characters of each value about the request that created an object.
+const MAX_ORIGIN_CHARS: usize = 256;
+
 /// One version of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ObjectVersion {
@@ -22,6 +25,39 @@ pub(crate) struct ObjectVersion {
     /// Whether the object has no content, as the event states.
     #[serde(skip)]
     pub(crate) is_empty: bool,
+    /// Who created the object. Not stored: the audit line of the import contains it.
+    #[serde(skip)]
+    pub(crate) origin: Origin,
+}
+
+/// The request that created an object, as S3 reports it. Unknown parts are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The principal of AWS, for example `AWS:AROAEXAMPLE:session`.
+    pub(crate) principal: String,
+    pub(crate) source_ip: String,
+    /// The ID that S3 gave the request.
+    pub(crate) request_id: String,
+}
+
+impl Origin {
+    fn of(record: &S3EventRecord) -> Self {
+        let request_id = record.response_elements.get("x-amz-request-id");
+        Self {
+            principal: printable(record.principal_id.principal_id.as_deref()),
+            source_ip: printable(record.request_parameters.source_ip_address.as_deref()),
+            request_id: printable(request_id.map(String::as_str)),
+        }
+    }
+}
+
+/// Returns a value of a notification without control characters, shortened to [`MAX_ORIGIN_CHARS`].
+fn printable(value: Option<&str>) -> String {
+    let characters = value.unwrap_or_default().chars();
+    characters
+        .filter(|character| !character.is_control())
+        .take(MAX_ORIGIN_CHARS)
+        .collect()
 }
 
 impl ObjectVersion {
@@ -60,6 +96,7 @@ pub(crate) fn objects(event: serde_json::Value) -> Result<Vec<ObjectVersion>, No
 }
 
 fn object(record: S3EventRecord) -> Option<ObjectVersion> {
+    let origin = Origin::of(&record);
     let object = record.s3.object;
     // Keys are form-encoded: a plus is a space. This does not rely on the library's own decoding.
     let key = object.key?.replace('+', " ");
@@ -73,6 +110,7 @@ fn object(record: S3EventRecord) -> Option<ObjectVersion> {
         sequencer: object.sequencer?,
         dropped_at: Instant::from_microseconds(record.event_time.timestamp_micros()),
         is_empty: object.size == Some(0),
+        origin,
     })
 }
 
@@ -104,6 +142,27 @@ mod tests {
             (objects[0].id(), objects[0].bucket.as_str()),
             ("v".to_owned(), "b")
         );
+    }
+
+    #[test]
+    fn origins_are_bounded() {
+        let origin = |event| objects(event).unwrap().remove(0).origin;
+        let known = Origin {
+            principal: "AWS:x".to_owned(),
+            source_ip: "10.0.0.1".to_owned(),
+            request_id: "r".to_owned(),
+        };
+        assert_eq!(origin(event("drop/a")), known);
+        let mut long = event("drop/a");
+        let record = &mut long["Records"][0];
+        record["userIdentity"]["principalId"] = json!(format!("a\n{}", "b".repeat(999)));
+        record["requestParameters"] = json!({});
+        record["responseElements"] = json!({});
+        let shortened = Origin {
+            principal: format!("a{}", "b".repeat(MAX_ORIGIN_CHARS - 1)),
+            ..Origin::default()
+        };
+        assert_eq!(origin(long), shortened);
     }
 
     #[test]

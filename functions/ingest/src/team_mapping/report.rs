@@ -185,6 +185,7 @@ mod tests {
             sequencer: "01".to_owned(),
             dropped_at: None,
             is_empty: false,
+            origin: crate::source::notification::Origin::default(),
         }
     }
 

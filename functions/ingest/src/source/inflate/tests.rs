@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tokio::io::AsyncRead;
 
 use super::*;
-use crate::source::notification::ObjectVersion;
+use crate::source::notification::{ObjectVersion, Origin};
 
 /// Runs `test` with an object of these bytes that arrives in chunks of `chunk` bytes.
 fn with<T>(bytes: &[u8], chunk: usize, test: impl AsyncFnOnce(Inflated<'_>) -> T) -> T {
@@ -24,6 +24,7 @@ fn with<T>(bytes: &[u8], chunk: usize, test: impl AsyncFnOnce(Inflated<'_>) -> T
         sequencer: String::new(),
         dropped_at: None,
         is_empty: false,
+        origin: Origin::default(),
     };
     let chunks: Vec<_> = bytes
         .chunks(chunk)
