@@ -55,7 +55,7 @@ def versions(values):
 # refuses to publish the same again and the deployment fails.
 assert source["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"], source["Transform"]
 before = versions(values)
-assert len(before) == 7, before
+assert len(before) == 8, before
 publishing = {}
 for name, parameter in parameters.items():
     allowed = map(str, parameter.get("AllowedValues", [values[name] + "1"]))
@@ -102,7 +102,7 @@ assert "Aliaslive" in json.dumps(api["Properties"]["Body"]["paths"])
 rules = resources["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
 notified = sorted(rule["Function"]["Ref"] for rule in rules)
 assert notified == ["IngestCheckFunctionAliaslive"] * 2 + ["IngestFunctionAliaslive"] * 2, rules
-assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 7
+assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 8
 # Each permission is for one source. S3 invokes for the stack's bucket in the stack's account: no other bucket.
 bucket_arn = resources["IngestNotified"]["Properties"]["SourceArn"]
 name = resources["Bucket"]["Properties"]["BucketName"]["Fn::Sub"]
@@ -118,6 +118,14 @@ for name, permission in of_type("AWS::Lambda::Permission").items():
 assert sorted(s3) == [("IngestCheckNotified", "IngestCheckFunctionAliaslive"), ("IngestNotified", "IngestFunctionAliaslive")], s3
 assert set(resources["Bucket"]["DependsOn"]) == {"IngestNotified", "IngestCheckNotified"}, resources["Bucket"]["DependsOn"]
 
+# Audit lines of every function that writes some reach the alias of audit, and nothing subscribes to the audit log.
+filters = of_type("AWS::Logs::SubscriptionFilter").values()
+subscribed = sorted(filter["Properties"]["LogGroupName"]["Ref"] for filter in filters)
+audited = {"HistoryLogs", "ImportsLogs", "IngestLogs", "NoteWriteLogs", "ProfileReadLogs", "ProfileWriteLogs"}
+assert subscribed == sorted(audited), subscribed
+for filter in filters:
+    assert filter["Properties"]["DestinationArn"] == {"Ref": "AuditFunctionAliaslive"}, filter
+    assert filter["DependsOn"], filter
 
 def referred(value):
     """The logical ids that a value refers to."""
@@ -162,7 +170,7 @@ added = of_type("AWS::IAM::Role").keys() - source["Resources"].keys()
 assert added == {"CodeDeployServiceRole"}, added
 
 invokes = of_type("AWS::Lambda::EventInvokeConfig").values()
-assert len(invokes) == 2, invokes
+assert len(invokes) == 3, invokes
 for invoke in invokes:
     assert invoke["Properties"]["Qualifier"] == "live" and invoke["Properties"]["DestinationConfig"], invoke
 

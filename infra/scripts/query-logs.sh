@@ -6,12 +6,13 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-Usage: query-logs.sh --stack STACK [--hours N] [--dry-run] QUERY
+Usage: query-logs.sh --stack STACK [--logs ID] [--hours N] [--dry-run] QUERY
 
-Runs a CloudWatch Logs Insights query over all log groups of the stack: the API's access log and the logs of all
-functions. Prints one result per line, as `field=value` separated by tabs.
+Runs a CloudWatch Logs Insights query over all log groups of the stack: the API's access log, the audit log and the
+logs of all functions. Prints one result per line, as `field=value` separated by tabs.
 
   --stack STACK  The stack.
+  --logs ID      Query only the log group with this logical ID, such as AuditLogs.
   --hours N      How far to look back, in hours. Default: 24.
   --dry-run      Print the query and the log groups. CloudWatch charges per GB that a query scans.
   --help         Print this text.
@@ -24,10 +25,11 @@ Permissions: cloudformation:ListStackResources, logs:StartQuery, logs:GetQueryRe
 END
 }
 
-stack='' hours=24 query=''
+stack='' logs='' hours=24 query=''
 while [ "$#" -gt 0 ]; do
   case $1 in
     --stack) value "$1" "$@" && stack=$2 && shift 2 ;;
+    --logs) value "$1" "$@" && logs=$2 && shift 2 ;;
     --hours) value "$1" "$@" && hours=$2 && shift 2 ;;
     --dry-run) dry_run=true && shift ;;
     --help) usage && exit ;;
@@ -45,8 +47,9 @@ require_tools aws jq
 
 groups=()
 while IFS= read -r group; do groups+=("$group"); done < <(aws cloudformation list-stack-resources --stack-name "$stack" \
-  --output json | jq --raw-output '.StackResourceSummaries[] | select(.ResourceType == "AWS::Logs::LogGroup").PhysicalResourceId')
-[ "${#groups[@]}" -gt 0 ] || fail "Stack $stack has no log groups, or you have no access to it."
+  --output json | jq --raw-output --arg id "$logs" '.StackResourceSummaries[] | select(.ResourceType == "AWS::Logs::LogGroup")
+    | select($id == "" or .LogicalResourceId == $id).PhysicalResourceId')
+[ "${#groups[@]}" -gt 0 ] || fail "Stack $stack has no log group${logs:+ $logs}, or you have no access to it."
 now=$(date +%s)
 start=(aws logs start-query --log-group-names "${groups[@]}" --start-time $((now - hours * 3600)) --end-time "$now"
   --query-string "$query" --query queryId --output text)

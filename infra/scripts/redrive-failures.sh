@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sends dead-lettered events to ingest or ingest-check again, and deletes each one that Lambda accepted.
+# Sends dead-lettered events to ingest, ingest-check or audit again, and deletes each one that Lambda accepted.
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -9,9 +9,9 @@ usage() {
 Usage: redrive-failures.sh --stack STACK [--dry-run]
        redrive-failures.sh --queue URL --function NAME [--dry-run]
 
-Sends the events in the failure queue again: those of ingest-check to ingest-check, all others to ingest. An event is
-deleted from the queue only after Lambda accepted it. Imports continue from their stored progress, so sending an event
-twice does no harm.
+Sends the events in the failure queue again: those of ingest-check and audit to these functions, all others to ingest.
+An event is deleted from the queue only after Lambda accepted it. Imports continue from their stored progress, so
+sending an event twice does no harm. Audit lines may then be in the audit log twice.
 
   --stack STACK    The stack, from which queue and function are read.
   --queue URL      The URL of the failure queue.
@@ -24,7 +24,7 @@ cloudformation:DescribeStacks with --stack.
 END
 }
 
-stack='' queue='' function='' check=''
+stack='' queue='' function='' check='' audit=''
 while [ "$#" -gt 0 ]; do
   case $1 in
     --stack) value "$1" "$@" && stack=$2 && shift 2 ;;
@@ -41,6 +41,7 @@ if [ -n "$stack" ]; then
   queue=$(stack_output "$stack" IngestFailuresUrl)
   function=$(stack_output "$stack" IngestFunctionName)
   check=$(stack_output "$stack" IngestCheckFunctionName)
+  audit=$(stack_output "$stack" AuditFunctionName)
 else
   [ -n "$queue" ] && [ -n "$function" ] || usage_error 'Specify --stack, or --queue and --function.'
   require_tools aws jq
@@ -54,7 +55,7 @@ printf '%s events wait in the queue.\n' "$waiting"
 target() {
   local failed
   failed=$(jq --raw-output '.Body | fromjson | .requestContext.functionArn // "" | split(":")[6] // ""')
-  if [ -n "$check" ] && [ "$failed" = "$check" ]; then printf '%s' "$check"; else printf '%s' "$function"; fi
+  if [ -n "$failed" ] && { [ "$failed" = "$check" ] || [ "$failed" = "$audit" ]; }; then printf '%s' "$failed"; else printf '%s' "$function"; fi
 }
 
 # Prints a dead-lettered event in one line: when and why it failed, and the objects that it names.

@@ -94,6 +94,7 @@ if [ -n "$stack" ]; then
   origin=$(parameter CorsOrigins | cut -d , -f 1)
   ingest=$(output IngestFunctionName) ingest_check=$(output IngestCheckFunctionName)
   profile_read=$(output ProfileReadFunctionName) profile_write=$(output ProfileWriteFunctionName)
+  audit=$(output AuditFunctionName) audit_logs=$(output AuditLogGroup)
   note_write=$(output NoteWriteFunctionName) history=$(output HistoryFunctionName) imports=$(output ImportsFunctionName)
   functions=()
   while IFS= read -r function; do functions+=("$function"); done < <(resources AWS::Lambda::Function)
@@ -238,6 +239,7 @@ check_imports() {
     curl --silent --config "$folder/token" --json '{"email":"smoke@customer-profiles.invalid"}' --header 'accept-encoding: gzip' \
       --dump-header "$folder/headers" --output "$folder/profile.gz" --write-out '%{http_code}' "$api/profiles/lookup" >"$folder/status"
     check 'its profile' 200 "$(cat "$folder/status")"
+    cp "$folder/headers" "$folder/lookup"
     check 'its profile is compressed' true "$(grep -qi '^content-encoding: gzip' "$folder/headers" && gzip -dc <"$folder/profile.gz" | jq 'has("id")')"
   fi
 }
@@ -293,7 +295,7 @@ check_functions() {
     "$(ask lambda get-function-concurrency --function-name "$ingest" --query ReservedConcurrentExecutions)"
   local queue_arn
   queue_arn=$(ask sqs get-queue-attributes --queue-url "$queue" --attribute-names QueueArn --query Attributes.QueueArn)
-  for function in "$ingest" "$ingest_check"; do
+  for function in "$ingest" "$ingest_check" "$audit"; do
     check "where failed events of $function go" "$queue_arn" "$(ask lambda get-function-event-invoke-config --function-name "$function" \
       --qualifier live --query DestinationConfig.OnFailure.Destination)"
   done
@@ -320,7 +322,7 @@ check_functions() {
     done
     check "$function: TABLE_NAME" "$table" "$(jq --raw-output .Environment.Variables.TABLE_NAME "$folder/function.json")"
     case $function in
-      "$note_write" | "$history") check "$function has the identity key" no "$(jq --raw-output 'if .Environment.Variables | has("IDENTITY_KEY") then "yes" else "no" end' "$folder/function.json")" ;;
+      "$note_write" | "$history" | "$imports" | "$audit") check "$function has the identity key" no "$(jq --raw-output 'if .Environment.Variables | has("IDENTITY_KEY") then "yes" else "no" end' "$folder/function.json")" ;;
       "$ingest" | "$ingest_check" | "$profile_read" | "$profile_write")
         check "$function: the hash of the identity key" "$(cat "$folder/key")" \
           "$(jq --join-output '.Environment.Variables.IDENTITY_KEY // ""' "$folder/function.json" | short_hash)"
@@ -352,6 +354,14 @@ check_roles() {
     for action in GetObject GetObjectVersion; do may "$function" "s3:$action" "$s3/drop/x" implicitDeny; done
   done
   for function in "$history" "$note_write" "$profile_write" "$imports" "$ingest" "$ingest_check"; do may "$function" dynamodb:Query "$table_arn/index/Find1" implicitDeny; done
+  local log_arn
+  log_arn=$(ask logs describe-log-groups --log-group-name-prefix "$audit_logs" --query 'logGroups[0].arn')
+  may "$audit" logs:PutLogEvents "$log_arn" allowed
+  for action in logs:DeleteLogGroup logs:DeleteLogStream logs:PutRetentionPolicy logs:GetLogEvents; do may "$audit" "$action" "$log_arn" implicitDeny; done
+  for function in "$profile_read" "$history" "$note_write" "$profile_write" "$imports" "$ingest" "$ingest_check"; do
+    may "$function" logs:PutLogEvents "$log_arn" implicitDeny
+  done
+  may "$audit" dynamodb:Query "$table_arn" implicitDeny
   may "$profile_read" dynamodb:Query "$table_arn" allowed
   may "$profile_read" dynamodb:Query "$table_arn/index/Find1" allowed
   may "$note_write" dynamodb:PutItem "$table_arn" allowed
@@ -421,7 +431,7 @@ END
 check_logs() {
   local group turn sum topic
   while read -r group; do
-    check "retention of $group" "$(parameter LogRetentionDays)" \
+    check "retention of $group" "$(parameter "$([ "$group" = "$audit_logs" ] && echo AuditRetentionDays || echo LogRetentionDays)")" \
       "$(ask logs describe-log-groups --log-group-name-prefix "$group" --query 'logGroups[0].retentionInDays')"
   done < <(resources AWS::Logs::LogGroup)
   # Only ingest has certainly run since the deployment. Lines and metrics arrive within minutes.
@@ -446,6 +456,30 @@ check_logs() {
       --query "length(Subscriptions[?Endpoint=='$(parameter AlarmEmail)' && starts_with(SubscriptionArn, 'arn:')])")"
   else
     warn 'the alarm subscription' 'AlarmEmail is empty, so alarms send no email'
+  fi
+}
+
+check_audit_log() {
+  local group turn found request_id
+  for group in ProfileReadLogs HistoryLogs NoteWriteLogs ProfileWriteLogs ImportsLogs IngestLogs; do
+    check "subscription filter of $group" '{ $.audit = "*" }' "$(ask logs describe-subscription-filters --log-group-name "$(resource "$group")" \
+      --query 'subscriptionFilters[0].filterPattern')"
+  done
+  # The import of this test, and its look-up if there was one.
+  request_id=
+  ! $reads || request_id=$(grep -i '^apigw-requestid:' "$folder/lookup" | cut -d ' ' -f 2 | tr -d '\r')
+  for ((turn = 0; turn < 20; turn++)); do
+    aws logs filter-log-events --log-group-name "$audit_logs" --start-time "$((began * 1000))" --output json |
+      jq --compact-output '.events[].message | fromjson' >"$folder/audited"
+    found=$(jq --raw-output --arg id "$request_id" 'select(.request_id == $id) | "\(.audit) \(.outcome)"' "$folder/audited" | head -n 1)
+    ! grep -q '"audit":"import"' "$folder/audited" || { $reads && [ -z "$found" ]; } || break
+    sleep 10
+  done
+  check 'audit lines of the imports of this test' 'a number above 0' "$(positive "$(grep -c '"audit":"import"' "$folder/audited" || true)")"
+  if $reads; then
+    check 'the audit line of the look-up of this test' 'profile.lookup ok' "$found"
+  else
+    skip 'the audit line of a look-up' 'no TOKEN'
   fi
 }
 
@@ -474,6 +508,7 @@ if [ -n "$stack" ]; then
   check_roles
   check_storage
   check_logs
+  check_audit_log
   check_deployments
 else
   skip 'functions, roles, keys, logs and deployments' 'no stack'

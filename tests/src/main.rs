@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod audit;
 mod concurrency;
 mod contract;
 mod cost;

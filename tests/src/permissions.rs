@@ -99,6 +99,8 @@ async fn everything() -> TestApp {
     change_profiles(&app, &id).await;
     upload_files(&app).await;
     take_back(&app).await;
+    let line = app.stack.audited(|line| line["audit"] == "import.revert");
+    line.await.expect("the audit log has the last request");
     app
 }
 
@@ -237,7 +239,7 @@ async fn grants_only_used_permissions() {
         .iter()
         .map(|permission| permission.function.as_str())
         .collect();
-    assert_eq!(functions.len(), 7, "{functions:?}");
+    assert_eq!(functions.len(), 8, "{functions:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

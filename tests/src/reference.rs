@@ -9,7 +9,8 @@ const PARAMETERS: &str = include_str!("../../infra/docs/reference/parameters.md"
 const METRICS: &str = include_str!("../../infra/docs/reference/metrics-and-logs.md");
 
 /// The functions by logical id, as the page names them.
-const NAMES: [(&str, &str); 7] = [
+const NAMES: [(&str, &str); 8] = [
+    ("AuditFunction", "audit"),
     ("HistoryFunction", "history"),
     ("ImportsFunction", "imports"),
     ("IngestCheckFunction", "ingest-check"),

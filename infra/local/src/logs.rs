@@ -4,18 +4,28 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 /// The maximum number of lines to keep. Older lines are dropped.
 const MAX_LINES: usize = 100_000;
 /// The number of lines that a subscriber can lag behind before it misses some.
 const SUBSCRIBER_BUFFER: usize = 4096;
 
+/// A line of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// The name of the function.
+    pub(crate) from: String,
+    pub(crate) text: String,
+}
+
 /// The functions' log lines, oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Logs {
     lines: Arc<Mutex<VecDeque<String>>>,
     followers: broadcast::Sender<String>,
+    /// Receives every line; `None` if nothing subscribes to the log groups.
+    subscriptions: Option<mpsc::UnboundedSender<Line>>,
     /// Whether each line is also written to standard error.
     is_shown: bool,
 }
@@ -32,14 +42,28 @@ impl Logs {
         Self {
             lines: Arc::default(),
             followers: broadcast::Sender::new(SUBSCRIBER_BUFFER),
+            subscriptions: None,
             is_shown: shown,
         }
+    }
+
+    /// Sends every line to the subscriptions of the log groups.
+    pub(crate) fn with_subscriptions(mut self, lines: mpsc::UnboundedSender<Line>) -> Self {
+        self.subscriptions = Some(lines);
+        self
     }
 
     /// Adds a line. `from` is the name of its function.
     pub(crate) fn push(&self, from: &str, line: String) {
         if self.is_shown {
             eprintln!("{from} | {line}");
+        }
+        if let Some(subscriptions) = &self.subscriptions {
+            // Not an error: the stack may be stopping.
+            let _ = subscriptions.send(Line {
+                from: from.to_owned(),
+                text: line.clone(),
+            });
         }
         if self.followers.receiver_count() > 0 {
             // Not an error: all subscribers may have gone since the check.

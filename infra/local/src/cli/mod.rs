@@ -22,12 +22,16 @@ pub(crate) async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Er
         sample_import::drop_all(&mut progress, stack.api_url()).await?;
     }
     let lines = ready(stack);
+    let audit_log = format!(
+        "Audit log:\n         tail -f {}\n",
+        stack.audit_file().display()
+    );
     let usage = if arguments.services_only {
         String::new()
     } else if with_samples {
-        sample_import::usage(stack).await
+        sample_import::usage(stack).await + &audit_log
     } else {
-        sample_import::usage_empty(stack)
+        sample_import::usage_empty(stack) + &audit_log
     };
     progress.suspend_bars(|| {
         // Not an error: standard output may be closed.

@@ -1,4 +1,4 @@
-//! IAM for the functions' roles. In: requests to DynamoDB and S3. Out: requests that the function's policies in the template
+//! IAM for the functions' roles. In: requests to DynamoDB, S3 and CloudWatch Logs. Out: requests that the function's policies in the template
 //! allow; others are rejected. Allowed actions are recorded.
 //!
 //! Of conditions, only that on the partition keys of a request (`dynamodb:LeadingKeys`) is supported. Permissions boundaries and
@@ -59,14 +59,17 @@ impl Permissions {
         }
     }
 
-    /// Returns the actions that the policies allow, limited to DynamoDB and S3.
+    /// Returns the actions that the policies allow, limited to DynamoDB, S3 and CloudWatch Logs.
     pub(crate) fn allowed(&self) -> BTreeSet<Permission> {
         let all = self
             .by_function
             .iter()
             .flat_map(|(function, allows)| allows.iter().map(|allow| permission(function, allow)));
+        let services = ["dynamodb:", "s3:", "logs:"];
         all.filter(|permission| {
-            permission.action.starts_with("dynamodb:") || permission.action.starts_with("s3:")
+            services
+                .iter()
+                .any(|service| permission.action.starts_with(service))
         })
         .collect()
     }
@@ -80,7 +83,7 @@ impl Permissions {
     }
 
     /// Returns the function whose credentials signed a request, in its headers or in its URL.
-    fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Option<&str> {
+    pub(crate) fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Option<&str> {
         let authorization = headers.get(header::AUTHORIZATION);
         let signed = authorization.and_then(|value| value.to_str().ok());
         let (_, credential) = signed.or_else(|| uri.query())?.split_once("Credential=")?;
@@ -95,7 +98,7 @@ impl Permissions {
     /// Checks an action against the policies of a function, and records it if it is allowed.
     ///
     /// `keys` are the partition keys of the request.
-    fn check(
+    pub(crate) fn check(
         &self,
         function: &str,
         action: &str,
@@ -208,7 +211,7 @@ mod tests {
         let used: Vec<_> = permissions.used().into_iter().collect();
         assert_eq!(used.len(), 1);
         assert_eq!(used[0].resource, "arn:aws:s3:::b/reports/*");
-        // Only DynamoDB and S3 are counted.
+        // SQS is not counted.
         assert_eq!(permissions.allowed().len(), 2);
     }
 

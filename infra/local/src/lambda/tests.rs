@@ -38,6 +38,8 @@ fn fixture() -> Fixture {
         .unwrap();
     assert!(status.success());
     let function = Function {
+        log_group: String::new(),
+        subscriptions: Vec::new(),
         allows: Vec::new(),
         logical_id: "F".into(),
         name: "f".into(),

@@ -100,7 +100,8 @@ impl Notifier {
         }
     }
 
-    async fn deliver(&self, function: &Function, event: Value) {
+    /// Invokes a function with an event. A failed event is retried, and then dead-lettered.
+    pub(crate) async fn deliver(&self, function: &Function, event: Value) {
         let id = Uuid::new_v4().to_string();
         let payload = Bytes::from(event.to_string());
         let mut waits = BACKOFF.iter().take(function.retries);

@@ -64,6 +64,8 @@ async fn with_endpoint(
         suffix: String::new(),
     };
     let function = Function {
+        log_group: String::new(),
+        subscriptions: Vec::new(),
         allows: Vec::new(),
         logical_id: "IngestFunction".into(),
         name: "ingest".into(),

@@ -40,6 +40,9 @@ pub enum Error {
     /// The bucket rejected a request.
     #[error("S3: {0}")]
     Bucket(String),
+    /// A line did not arrive in the audit log. Contains the last log lines of all functions.
+    #[error("the line is not in the audit log\nThe last log lines of the functions:\n{0}")]
+    Audit(String),
     /// A dropped file was not imported: there is no report, or an event in `failed/`.
     #[error("{key} was not imported: {reason}\nThe last log lines of the functions:\n{logs}")]
     Import {

@@ -50,6 +50,11 @@ impl DataFolder {
         }
     }
 
+    /// Returns the file of the audit log.
+    pub(super) fn audit_file(&self) -> PathBuf {
+        self.path().join("audit.ndjson")
+    }
+
     /// Returns the file of the table; `None` keeps the table in memory.
     pub(super) fn table_file(&self) -> Option<PathBuf> {
         match self {

@@ -10,6 +10,7 @@ mod server;
 mod start;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use options::Options;
 use server::Urls;
 
 use crate::IDENTITY_KEY;
+use crate::cloudwatch::LogGroups;
 use crate::iam::{Permission, Permissions};
 use crate::lambda::{InvokeError, Lambda};
 use crate::logs::Logs;
@@ -35,6 +37,8 @@ use crate::s3::{Created, Store};
 
 /// The maximum time that a shutdown waits for requests in progress.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
+/// The maximum time that [`Stack::audited`] waits for a line.
+const AUDIT_WAIT: Duration = Duration::from_secs(60);
 
 /// A running stack. Dropping it kills its processes immediately; [`Stack::shutdown`] stops it gracefully.
 #[derive(Debug)]
@@ -46,9 +50,12 @@ pub struct Stack {
     s3: aws_sdk_s3::Client,
     lambda: Arc<Lambda>,
     permissions: Arc<Permissions>,
+    log_groups: Arc<LogGroups>,
+    audit_file: PathBuf,
     logs: Logs,
     stop: watch::Sender<bool>,
     servers: Vec<JoinHandle<()>>,
+    subscriptions: JoinHandle<()>,
     notifier: JoinHandle<()>,
     rest: mpsc::UnboundedSender<oneshot::Sender<()>>,
     _folder: DataFolder,
@@ -208,6 +215,33 @@ impl Stack {
         self.logs.all()
     }
 
+    /// Returns the lines of the audit log, in the order of their arrival.
+    #[must_use]
+    pub fn audit_log(&self) -> Vec<Value> {
+        self.log_groups.lines().borrow().clone()
+    }
+
+    /// Waits until the audit log has a line that `is_wanted` accepts, and returns the first one.
+    ///
+    /// # Errors
+    /// No such line arrives within 60 seconds.
+    pub async fn audited(&self, is_wanted: impl Fn(&Value) -> bool) -> Result<Value, Error> {
+        let mut lines = self.log_groups.lines();
+        let arrived = lines.wait_for(|lines| lines.iter().any(&is_wanted));
+        let arrived = tokio::time::timeout(AUDIT_WAIT, arrived).await;
+        let line = match &arrived {
+            Ok(Ok(lines)) => lines.iter().find(|line| is_wanted(line)).cloned(),
+            _ => None,
+        };
+        line.ok_or_else(|| Error::Audit(self.logs.tail(20)))
+    }
+
+    /// Returns the file to which the audit log is written, one line for each request.
+    #[must_use]
+    pub fn audit_file(&self) -> &Path {
+        &self.audit_file
+    }
+
     /// Returns the permissions for DynamoDB and S3 that the template's policies give to the functions.
     #[must_use]
     pub fn allowed(&self) -> BTreeSet<Permission> {
@@ -223,6 +257,7 @@ impl Stack {
     /// Ends the functions' processes, then the services.
     pub async fn shutdown(mut self) {
         self.notifier.abort();
+        self.subscriptions.abort();
         self.lambda.stop().await;
         self.stop.send_replace(true);
         let servers = std::mem::take(&mut self.servers);
@@ -262,6 +297,7 @@ impl Drop for Stack {
         // The servers and the notifier keep references to `Lambda`, so dropping the stack's own would not kill the processes.
         self.stop.send_replace(true);
         self.notifier.abort();
+        self.subscriptions.abort();
         self.servers.iter().for_each(JoinHandle::abort);
         self.lambda.kill();
     }

@@ -18,6 +18,7 @@ pub(super) struct Urls {
     pub(super) api: String,
     pub(super) s3: String,
     pub(super) dynamodb: String,
+    pub(super) logs: String,
 }
 
 /// An open port and the URL at which clients on this machine reach it.
@@ -30,6 +31,8 @@ pub(super) struct Listener {
 pub(super) struct Listeners {
     pub(super) s3: Listener,
     pub(super) dynamodb: Listener,
+    /// CloudWatch Logs. Only functions of this process use it.
+    pub(super) logs: Listener,
     /// DynamoDB itself, which clients reach through the permission check on `dynamodb`.
     pub(super) database: Listener,
     /// `None` if the functions run elsewhere.
@@ -43,6 +46,7 @@ impl Listeners {
         Ok(Self {
             s3: Listener::open(bind, options.s3_port, "--s3-port").await?,
             dynamodb: Listener::open(bind, options.dynamodb_port, "--dynamodb-port").await?,
+            logs: Listener::open(localhost, 0, "the port of CloudWatch Logs").await?,
             database: Listener::open(localhost, 0, "DynamoDB's own port").await?,
             api: match options.lambda_endpoint {
                 None => Some(Listener::open(bind, options.api_port, "--api-port").await?),
@@ -60,6 +64,7 @@ impl Listeners {
                 .unwrap_or_default(),
             s3: self.s3.url.clone(),
             dynamodb: self.dynamodb.url.clone(),
+            logs: self.logs.url.clone(),
         }
     }
 }

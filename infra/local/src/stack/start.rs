@@ -14,6 +14,7 @@ use super::folder::DataFolder;
 use super::guard::guarded;
 use super::options::Options;
 use super::server::{Listeners, Urls};
+use crate::cloudwatch::{self, LogGroups, Subscriptions};
 use crate::gateway::{Gateway, Page, cors};
 use crate::iam::{self, Permissions};
 use crate::lambda::{Lambda, Program, build};
@@ -40,7 +41,9 @@ impl Stack {
         let database = dynamodb::open(folder.table_file().as_deref(), &template.table)
             .map_err(Error::Table)?;
 
-        let logs = Logs::new(options.show_logs);
+        let log_groups = open_log_groups(&folder, &template)?;
+        let (lines, subscribed) = mpsc::unbounded_channel();
+        let logs = Logs::new(options.show_logs).with_subscriptions(lines);
         let permissions = Arc::new(permissions(&functions, &logs));
         let programs = programs(&functions, &binaries, &urls, &options.environment);
         let lambda = Arc::new(Lambda::new(&template.functions, &programs, &logs));
@@ -70,6 +73,7 @@ impl Stack {
             s3_cors: s3_cors(template.bucket.cors, &urls.api),
             database,
             gateway,
+            log_groups: Arc::clone(&log_groups),
             api_origins: api_origins.unwrap_or_default(),
             table: &template.table.name,
         };
@@ -84,9 +88,12 @@ impl Stack {
             s3,
             lambda,
             permissions,
+            log_groups,
+            audit_file: folder.audit_file(),
             logs,
             stop,
             servers,
+            subscriptions: tokio::spawn(Subscriptions::new(notifier.clone()).run(subscribed)),
             notifier: tokio::spawn(notifier.run(created, asked)),
             rest,
             _folder: folder,
@@ -100,6 +107,7 @@ struct Services<'a> {
     s3_cors: Cors,
     database: dynoxide::Database,
     gateway: Gateway,
+    log_groups: Arc<LogGroups>,
     api_origins: Vec<String>,
     table: &'a str,
 }
@@ -119,11 +127,13 @@ impl Services<'_> {
         let s3_origins = self.s3_cors.origins.clone();
         let cors = axum::middleware::from_fn_with_state(Arc::new(self.s3_cors), cors::of_bucket);
         let s3 = guarded(self.s3.layer(check).layer(cors), s3_origins);
+        let logs = cloudwatch::router(self.log_groups, Arc::clone(permissions));
         let mut servers = vec![
             listeners.s3.serve(s3, stop),
             listeners
                 .dynamodb
                 .serve(guarded(dynamodb, Vec::new()), stop),
+            listeners.logs.serve(guarded(logs, Vec::new()), stop),
             listeners.database.serve_database(self.database, stop),
         ];
         let router = guarded(self.gateway.router(), self.api_origins);
@@ -184,6 +194,17 @@ fn open_store(
     Ok((Arc::new(store), created))
 }
 
+/// Opens the log groups that functions write to through the API.
+fn open_log_groups(folder: &DataFolder, template: &Template) -> Result<Arc<LogGroups>, Error> {
+    let failed = |source| Error::Io {
+        what: folder.path().display().to_string(),
+        source,
+    };
+    let names = template.log_groups.clone();
+    let groups = LogGroups::new(names, &folder.audit_file()).map_err(failed)?;
+    Ok(Arc::new(groups))
+}
+
 /// Returns the CORS configuration of the bucket. The page that the API serves here can upload files too.
 fn s3_cors(cors: Option<Cors>, api: &str) -> Cors {
     let mut cors = cors.unwrap_or_default();
@@ -227,6 +248,7 @@ fn programs(
             ("AWS_SECRET_ACCESS_KEY", clients::SECRET_KEY),
             ("AWS_ENDPOINT_URL_DYNAMODB", &urls.dynamodb),
             ("AWS_ENDPOINT_URL_S3", &urls.s3),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", &urls.logs),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ];
         environment.extend(

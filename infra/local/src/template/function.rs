@@ -7,26 +7,31 @@ use serde_json::Value;
 
 use super::intrinsics::{Resolver, as_str, as_u64, list};
 use super::resources::{Document, events, notified, one_or_more};
-use super::{Allow, Function, Notification, Route};
+use super::{Allow, Function, Notification, Route, Subscription, TemplateError};
 
 /// The maximum number of retries of a failed event in Lambda, which is also the default.
 const MAX_RETRIES: usize = 2;
 
 /// Returns the function, unless it is not built with Cargo. `bucket` is the bucket that notifies functions.
+///
+/// # Errors
+/// The function has an event that the local stack does not support.
 pub(super) fn function(
     document: Document<'_>,
     resolver: &Resolver<'_>,
     (id, resource): (&str, &Value),
     bucket: &Value,
-) -> Option<Function> {
-    let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str()?;
+) -> Result<Option<Function>, TemplateError> {
+    let Some(binary) = resource["Metadata"]["BuildProperties"]["Binary"].as_str() else {
+        return Ok(None);
+    };
     let globals = document.globals("Function");
     let properties = &resource["Properties"];
     let number = |key: &str| {
         let own = properties.get(key).or_else(|| globals.get(key))?;
         as_u64(&resolver.value(own))
     };
-    Some(Function {
+    Ok(Some(Function {
         logical_id: id.to_owned(),
         name: name(id),
         binary: binary.to_owned(),
@@ -48,8 +53,12 @@ pub(super) fn function(
             .filter(|(function, _)| *function == id)
             .map(|(_, rule)| notification(resolver, rule))
             .collect(),
+        log_group: resolver.text(&properties["LoggingConfig"]["LogGroup"]),
+        subscriptions: events(resource, "CloudWatchLogs")
+            .map(|event| subscription(resolver, event))
+            .collect::<Result<_, _>>()?,
         allows: allows(document, resolver, properties),
-    })
+    }))
 }
 
 /// Returns the name of a function from its logical id.
@@ -104,13 +113,39 @@ fn notification(resolver: &Resolver<'_>, rule: &Value) -> Notification {
     }
 }
 
-/// Returns the permissions of a function's role. The only condition is that on the partition keys.
+/// Reads a subscription filter.
+///
+/// # Errors
+/// The filter has a pattern that the local stack does not support.
+fn subscription(resolver: &Resolver<'_>, event: &Value) -> Result<Subscription, TemplateError> {
+    let pattern = resolver.text(&event["FilterPattern"]);
+    let field = pattern.strip_prefix("{ $.");
+    let field = field.and_then(|rest| rest.strip_suffix(" = \"*\" }"));
+    let is_name = |name: &&str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    match field.filter(is_name) {
+        Some(field) => Ok(Subscription {
+            log_group: resolver.text(&event["LogGroupName"]),
+            field: field.to_owned(),
+        }),
+        None => Err(TemplateError::Unsupported(format!(
+            "the filter pattern {pattern}"
+        ))),
+    }
+}
+
+/// Returns the permissions of a function's role. The only condition is that on the partition keys. Permissions on the log group of
+/// the function are left out, because Lambda uses them, not the function.
 fn allows(document: Document<'_>, resolver: &Resolver<'_>, properties: &Value) -> Vec<Allow> {
     let role = match properties["Role"].get("Fn::GetAtt") {
         Some(parts) => as_str(&parts[0]),
         None => return Vec::new(),
     };
     let policies = resolver.value(&document.properties(role)["Policies"]);
+    let own_logs = resolver.text(&properties["LoggingConfig"]["LogGroup"]);
+    let own_logs = format!("log-group:{own_logs}:*");
     let statements = list(&policies)
         .iter()
         .flat_map(|policy| list(&policy["PolicyDocument"]["Statement"]))
@@ -122,9 +157,13 @@ fn allows(document: Document<'_>, resolver: &Resolver<'_>, properties: &Value) -
         let leading_keys: Vec<_> = keys.collect();
         for action in one_or_more(&statement["Action"]) {
             for resource in one_or_more(&statement["Resource"]) {
+                let resource = resolver.variable(resource);
+                if resource.ends_with(&own_logs) {
+                    continue;
+                }
                 allows.push(Allow {
                     action: as_str(action).to_owned(),
-                    resource: resolver.variable(resource),
+                    resource,
                     leading_keys: leading_keys.clone(),
                 });
             }

@@ -328,6 +328,9 @@ impl<'a> Resolver<'a> {
             ("AWS::DynamoDB::Table", "Arn") => {
                 format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
             }
+            ("AWS::Logs::LogGroup", "Arn") => {
+                format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*")
+            }
             ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{name}"),
             ("AWS::Serverless::Function", "Arn") => {
                 format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")

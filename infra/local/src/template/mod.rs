@@ -10,7 +10,7 @@ mod resources;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub(crate) struct Template {
     pub(crate) functions: BTreeMap<String, Function>,
     /// The CORS configuration of the HTTP API, if it has one.
     pub(crate) cors: Option<Cors>,
+    /// The names of all log groups.
+    pub(crate) log_groups: BTreeSet<String>,
 }
 
 /// A DynamoDB table.
@@ -78,8 +80,21 @@ pub(crate) struct Function {
     pub(crate) routes: Vec<Route>,
     /// The S3 notifications that invoke the function.
     pub(crate) notifications: Vec<Notification>,
+    /// The log group of its lines; empty if the template specifies none.
+    pub(crate) log_group: String,
+    /// The log groups whose lines invoke the function.
+    pub(crate) subscriptions: Vec<Subscription>,
     /// The permissions in the policies of its role.
     pub(crate) allows: Vec<Allow>,
+}
+
+/// A subscription filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    /// The log group.
+    pub(crate) log_group: String,
+    /// The field that a line must have: `audit` for the pattern `{ $.audit = "*" }`. Other patterns are not supported.
+    pub(crate) field: String,
 }
 
 /// One action that a policy allows on one resource.
@@ -190,10 +205,12 @@ impl Template {
         let functions = document
             .of_type("AWS::Serverless::Function")
             .filter_map(|(id, resource)| {
-                let function = function::function(document, &resolver, (id, resource), bucket)?;
-                Some((id.to_owned(), function))
+                let function = function::function(document, &resolver, (id, resource), bucket);
+                let function = function.transpose()?;
+                Some(function.map(|function| (id.to_owned(), function)))
             })
-            .collect();
+            .collect::<Result<_, _>>()?;
+        let log_groups = document.of_type("AWS::Logs::LogGroup");
         let versioning = &bucket["Properties"]["VersioningConfiguration"]["Status"];
         Ok(Self {
             table: self::table(&resolver, table_id, table),
@@ -204,6 +221,7 @@ impl Template {
             },
             functions,
             cors: cors(document, &resolver),
+            log_groups: log_groups.map(|(id, _)| resolver.name_of(id)).collect(),
         })
     }
 }

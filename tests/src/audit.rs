@@ -1,0 +1,809 @@
+//! The audit log: one line for each request, with the same request id as in the metrics and the other log lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use local::Options;
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, events::api_event};
+
+/// The address in the events of tests.
+const ADDRESS: &str = "192.0.2.1";
+const ALL: &str = "profiles:read notes:write notes:admin pii:read profiles:write links:write erasures:write imports:read imports:write";
+/// The fields that every line of a principal has.
+const COMMON: [&str; 8] = [
+    "audit",
+    "outcome",
+    "status",
+    "request_id",
+    "source_ip",
+    "principal",
+    "scopes",
+    "pii",
+];
+
+/// A stack whose functions accept no local agent, as deployed ones do, and the requests that were sent to it.
+struct Audited {
+    app: TestApp,
+    sent: usize,
+}
+
+/// A request to a function.
+struct Request {
+    function: &'static str,
+    method: &'static str,
+    path: String,
+    body: Value,
+    headers: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    fn new(function: &'static str, method: &'static str, path: impl Into<String>) -> Self {
+        Self {
+            function,
+            method,
+            path: path.into(),
+            body: Value::Null,
+            headers: Vec::new(),
+        }
+    }
+
+    fn body(mut self, body: Value) -> Self {
+        self.body = body;
+        self
+    }
+
+    fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl Audited {
+    async fn start() -> Self {
+        let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
+        let functions = [
+            "profile-read",
+            "note-write",
+            "profile-write",
+            "history",
+            "imports",
+        ];
+        let environment = functions.map(|function| (function.to_owned(), nobody.clone()));
+        let app = TestApp::start_with(Options {
+            environment: environment.into(),
+            ..Options::default()
+        })
+        .await;
+        Self { app, sent: 0 }
+    }
+
+    /// Sends a request as the principal `vera`. Returns its audit line and the body of the response.
+    async fn send(&mut self, request: &Request, scopes: &str) -> (Value, Value) {
+        let claims = json!({"sub": "vera", "scope": format!("{scopes} other")});
+        self.send_as(request, Some(claims)).await
+    }
+
+    async fn send_as(&mut self, request: &Request, claims: Option<Value>) -> (Value, Value) {
+        self.sent += 1;
+        let id = format!("request-{}", self.sent);
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let mut event = api_event(request.method, path, claims);
+        event["requestContext"]["requestId"] = json!(id);
+        event["rawQueryString"] = json!(query);
+        if let Some((name, value)) = query.split_once('=') {
+            event["queryStringParameters"] = json!({name: value});
+        }
+        for (name, value) in &request.headers {
+            event["headers"][name] = json!(value);
+        }
+        if !request.body.is_null() {
+            event["body"] = json!(request.body.to_string());
+        }
+        let answer = self.app.stack.invoke(request.function, event).await;
+        let answer = answer.expect("the function answers");
+        let line = self
+            .app
+            .stack
+            .audited(|line| line["request_id"] == *id)
+            .await;
+        let line = line.expect("an audit line");
+        assert_eq!(line["status"], answer["statusCode"], "{line}");
+        let body = answer["body"].as_str().unwrap_or_default();
+        (line, serde_json::from_str(body).unwrap_or_default())
+    }
+}
+
+/// Returns the expected fields of a line beside the common ones.
+fn check(line: &Value, action: &str, outcome: &str, others: Value) {
+    assert_eq!(line["audit"], action, "{line}");
+    assert_eq!(line["outcome"], outcome, "{line}");
+    assert_eq!(line["source_ip"], ADDRESS, "{line}");
+    let mut found = line.as_object().expect("an object").clone();
+    for name in COMMON {
+        assert!(found.remove(name).is_some(), "{name} in {line}");
+    }
+    assert_eq!(Value::Object(found), others, "{line}");
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name]
+        .as_str()
+        .unwrap_or_else(|| panic!("{name} in {value}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_every_route() {
+    let mut audited = Audited::start().await;
+    let rows = [
+        (
+            "customer_record/crm/a.ndjson",
+            r#"{"link":{"email":"jane@fake.com"},"first_name":"Jane","last_name":"Canary","mobile":"+61400000000"}"#,
+        ),
+        (
+            "customer_record/pos/b.ndjson",
+            r#"{"link":{"customer_id":"1017","system_name":"pos"},"first_name":"Jane","last_name":"Canary","email":"jane@fake.com"}"#,
+        ),
+        (
+            "email_open/mail/a.ndjson",
+            r#"{"link":{"email":"jane@fake.com"},"action_at":"2026-01-01","email_id":"1"}"#,
+        ),
+    ];
+    for (key, row) in rows {
+        audited.app.import(&format!("drop/{key}"), row).await;
+    }
+    let lookup = |body: Value| Request::new("profile-read", "POST", "/profiles/lookup").body(body);
+    let (line, jane) = audited
+        .send(&lookup(json!({"email": "jane@fake.com"})), ALL)
+        .await;
+    let id = text(&jane, "id").to_owned();
+    check(
+        &line,
+        "profile.lookup",
+        "ok",
+        json!({"profiles": id, "sections": "all"}),
+    );
+    assert_eq!(
+        (
+            text(&line, "principal"),
+            text(&line, "scopes"),
+            &line["pii"]
+        ),
+        (
+            "vera",
+            ALL.split(' ').collect::<Vec<_>>().join(" ").as_str(),
+            &json!(true)
+        ),
+    );
+    let pos = json!({"customer_id": "1017", "system_name": "pos"});
+    let (_, other) = audited.send(&lookup(pos), ALL).await;
+    let other = text(&other, "id").to_owned();
+
+    // A lookup that finds nothing records the id that it asked for, and the profiles in its hints.
+    let (line, problem) = audited
+        .send(&lookup(json!({"customer_id": "1017"})), "profiles:read")
+        .await;
+    let missing = text(&problem, "id").to_owned();
+    let expected = json!({"profiles": missing, "sections": "all", "hints": other});
+    check(&line, "profile.lookup", "not_found", expected);
+    assert_eq!(line["pii"], false);
+
+    let get = |path: &str| Request::new("profile-read", "GET", format!("/profiles/{id}{path}"));
+    let nothing = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let batch = json!({"profiles": [{"id": id}, {"id": nothing}]});
+    let search = Request::new("profile-read", "POST", "/profiles/search")
+        .body(json!({"name": "Jane Canary"}));
+    let (line, found) = audited.send(&search, ALL).await;
+    check(
+        &line,
+        "profile.search",
+        "ok",
+        json!({"profiles": text(&line, "profiles")}),
+    );
+    let ids: BTreeSet<_> = text(&line, "profiles").split(' ').collect();
+    assert_eq!(ids, BTreeSet::from([id.as_str(), &other]), "{found}");
+    let one = json!({"profiles": id});
+    for (request, action, others) in [
+        (
+            get(""),
+            "profile.read",
+            json!({"profiles": id, "sections": "all"}),
+        ),
+        (
+            get("?include=notes,summary"),
+            "profile.read",
+            json!({"profiles": id, "sections": "notes,summary"}),
+        ),
+        (
+            get("?include=matches"),
+            "profile.read",
+            json!({"profiles": id, "sections": "matches", "matches": other}),
+        ),
+        (get("/attributes"), "attributes.read", one.clone()),
+        (get("/notes"), "notes.read", one.clone()),
+        (get("/links"), "links.read", one.clone()),
+        (get("/export"), "profile.export", one.clone()),
+        (
+            Request::new(
+                "profile-read",
+                "POST",
+                format!("/profiles/{id}/attributes/search"),
+            )
+            .body(json!({"text": "canary"})),
+            "attributes.search",
+            one.clone(),
+        ),
+        (
+            Request::new("profile-read", "POST", "/profiles/batch").body(batch),
+            "profile.batch",
+            json!({"profiles": id, "missed": nothing}),
+        ),
+        (
+            Request::new("history", "GET", format!("/profiles/{id}/history")),
+            "history.read",
+            one.clone(),
+        ),
+    ] {
+        let (line, _) = audited.send(&request, ALL).await;
+        check(&line, action, "ok", others);
+    }
+    let history = Request::new("history", "GET", format!("/profiles/{id}/history"));
+    let (_, page) = audited.send(&history, ALL).await;
+    let event = text(&page["items"][0], "id");
+    let event_path = format!("/profiles/{id}/history/{event}");
+    let (line, _) = audited
+        .send(&Request::new("history", "GET", event_path), ALL)
+        .await;
+    check(
+        &line,
+        "event.read",
+        "ok",
+        json!({"profiles": id, "event": event}),
+    );
+
+    record_notes(&mut audited, &id).await;
+    record_links(&mut audited, &id, &other).await;
+    for line in audited.app.stack.logs() {
+        for personal in ["jane@", "Canary", "61400000000", "1017"] {
+            assert!(
+                !line.to_lowercase().contains(&personal.to_lowercase()),
+                "{personal}: {line}"
+            );
+        }
+    }
+}
+
+async fn record_notes(audited: &mut Audited, id: &str) {
+    let create = || {
+        Request::new("note-write", "POST", format!("/profiles/{id}/notes"))
+            .header("idempotency-key", "n")
+            .body(json!({"text": "Canary"}))
+    };
+    let (line, note) = audited.send(&create(), ALL).await;
+    let note_id = text(&note, "id");
+    let both = json!({"profiles": id, "note": note_id});
+    check(&line, "note.create", "ok", both.clone());
+    let (line, _) = audited.send(&create(), ALL).await;
+    let repeated = json!({"profiles": id, "note": note_id, "mode": "repeated"});
+    check(&line, "note.create", "ok", repeated);
+    let path = format!("/profiles/{id}/notes/{note_id}");
+    let (line, _) = audited
+        .send(&Request::new("profile-read", "GET", &path), ALL)
+        .await;
+    check(&line, "note.read", "ok", both.clone());
+    let change = |etag: &str| {
+        Request::new("note-write", "PATCH", &path)
+            .header("if-match", etag)
+            .body(json!({"pinned": true}))
+    };
+    let (line, _) = audited.send(&change("\"other\""), ALL).await;
+    check(&line, "note.change", "conflict", both.clone());
+    let (line, changed) = audited.send(&change(text(&note, "etag")), ALL).await;
+    check(&line, "note.change", "ok", both.clone());
+    let delete =
+        Request::new("note-write", "DELETE", &path).header("if-match", text(&changed, "etag"));
+    let (line, _) = audited.send(&delete, ALL).await;
+    check(&line, "note.delete", "ok", both);
+}
+
+async fn record_links(audited: &mut Audited, id: &str, other: &str) {
+    let write = |method, path: &str, key: &str| {
+        Request::new("profile-write", method, path)
+            .header("idempotency-key", key)
+            .header("if-match", "*")
+    };
+    let link = json!({"identity": other, "reason": "Canary"});
+    let path = format!("/profiles/{id}/links");
+    let preview = write("POST", &format!("{path}?preview=true"), "l").body(link.clone());
+    let (line, _) = audited.send(&preview, ALL).await;
+    let (low, high) = if id < other { (id, other) } else { (other, id) };
+    let link_id = format!("{low}.{high}.agents");
+    // The canonical id of the profile is one of both.
+    let both = format!("{id} {other}");
+    let expected =
+        json!({"profiles": both, "links": link_id, "decision": "linked", "mode": "preview"});
+    check(&line, "link.create", "ok", expected);
+    let (line, _) = audited
+        .send(&write("POST", &path, "l").body(link.clone()), ALL)
+        .await;
+    check(
+        &line,
+        "link.create",
+        "ok",
+        json!({"profiles": both, "links": link_id, "decision": "linked"}),
+    );
+    let (line, _) = audited
+        .send(&write("POST", &path, "l").body(link), ALL)
+        .await;
+    let repeated =
+        json!({"profiles": both, "links": link_id, "decision": "linked", "mode": "repeated"});
+    check(&line, "link.create", "ok", repeated);
+    let separate = write("DELETE", &format!("/profiles/{id}/identities/{other}"), "s");
+    let (line, _) = audited.send(&separate, ALL).await;
+    let expected =
+        json!({"profiles": id, "identity": other, "links": link_id, "decision": "separated"});
+    check(&line, "identity.separate", "ok", expected);
+    let unlink = write("DELETE", &format!("{path}/{link_id}"), "u");
+    let (line, _) = audited.send(&unlink, ALL).await;
+    // The decision before counts again.
+    let expected = json!({"profiles": both, "links": link_id, "decision": "linked"});
+    check(&line, "link.delete", "ok", expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_refusals_and_failures() {
+    let mut audited = Audited::start().await;
+    let id = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    let one = json!({"profiles": id});
+    let path = |rest: &str| format!("/profiles/{id}{rest}");
+    let note =
+        |rest: &str| Request::new("note-write", "POST", path(rest)).body(json!({"text": "x"}));
+    for (request, scopes, action, outcome, others) in [
+        (
+            Request::new("profile-read", "GET", path("")),
+            "notes:write",
+            "profile.read",
+            "refused",
+            one.clone(),
+        ),
+        (
+            Request::new("profile-read", "GET", path("/export")),
+            "profiles:read",
+            "profile.export",
+            "refused",
+            one.clone(),
+        ),
+        (
+            Request::new("profile-read", "GET", path("")),
+            ALL,
+            "profile.read",
+            "not_found",
+            json!({"profiles": id, "sections": "all"}),
+        ),
+        (
+            Request::new("profile-read", "GET", path("?include=canary")),
+            ALL,
+            "profile.read",
+            "invalid",
+            one.clone(),
+        ),
+        (
+            Request::new("profile-read", "GET", "/profiles/canary@fake.com"),
+            ALL,
+            "profile.read",
+            "not_found",
+            json!({}),
+        ),
+        (
+            Request::new("profile-read", "POST", "/profiles/lookup")
+                .body(json!({"email": "canary"})),
+            ALL,
+            "profile.lookup",
+            "invalid",
+            json!({}),
+        ),
+        (
+            Request::new("history", "GET", path("/history/canary")),
+            ALL,
+            "event.read",
+            "not_found",
+            one.clone(),
+        ),
+        (note("/notes"), ALL, "note.create", "invalid", one.clone()),
+        (
+            note("/notes").header("idempotency-key", "k"),
+            ALL,
+            "note.create",
+            "not_found",
+            one.clone(),
+        ),
+        (
+            Request::new("profile-read", "GET", "/unknown"),
+            ALL,
+            "unknown",
+            "not_found",
+            json!({}),
+        ),
+    ] {
+        let (line, _) = audited.send(&request, scopes).await;
+        check(&line, action, outcome, others);
+    }
+    let read = Request::new("profile-read", "GET", path(""));
+    for claims in [None, Some(json!({"scope": ALL}))] {
+        let (line, _) = audited.send_as(&read, claims).await;
+        let expected = json!({
+            "audit": "profile.read", "outcome": "refused", "status": 401, "request_id": line["request_id"],
+            "source_ip": ADDRESS, "profiles": id
+        });
+        assert_eq!(line, expected);
+    }
+    for line in audited.app.stack.logs() {
+        assert!(!line.to_lowercase().contains("canary"), "{line}");
+    }
+}
+
+/// The audit line, the metrics and the errors of a request have the same request id. Metrics have it since they were introduced.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_one_request_id() {
+    // Nothing listens on the port.
+    let nowhere = (
+        "AWS_ENDPOINT_URL_DYNAMODB".to_owned(),
+        "http://127.0.0.1:9".to_owned(),
+    );
+    let environment = BTreeMap::from([("history".to_owned(), BTreeMap::from([nowhere]))]);
+    let app = TestApp::start_with(Options {
+        environment,
+        ..Options::default()
+    })
+    .await;
+    let (status, problem) = app
+        .get("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/history")
+        .await;
+    assert_eq!(status, 503, "{problem}");
+    let id = problem["request_id"].clone();
+    let line = app.stack.audited(|line| line["request_id"] == id).await;
+    let line = line.expect("an audit line");
+    assert_eq!(
+        (&line["audit"], &line["outcome"], &line["principal"]),
+        (
+            &json!("history.read"),
+            &json!("failed"),
+            &json!("local-agent")
+        )
+    );
+    assert_eq!(line["source_ip"], "127.0.0.1");
+    let logs = app.stack.logs();
+    let lines: Vec<Value> = logs
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let error = lines.iter().find(|line| line["level"] == "ERROR");
+    let error = error.expect("an error line");
+    assert_eq!(error["span"]["request_id"], id, "{error}");
+    assert_eq!(error["fields"]["request_id"], id, "{error}");
+    // The metrics follow the audit line: a second request completes them.
+    app.get("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa/history")
+        .await;
+    let measured = app.stack.logs().into_iter().any(|line| {
+        let line: Value = serde_json::from_str(&line).unwrap_or_default();
+        line["_aws"].is_object() && line["request_id"] == id
+    });
+    assert!(measured, "{id}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_imports() {
+    let mut audited = Audited::start().await;
+    let file = r#"{"link":{"email":"canary@fake.com"},"first_name":"Canary"}"#;
+    let create = |key: &str, body: Value| {
+        Request::new("imports", "POST", "/imports")
+            .header("idempotency-key", key)
+            .body(body)
+    };
+    let body = json!({"file_name": "canary.ndjson", "type": "customer_record", "source": "crm", "size": file.len()});
+    let (line, upload) = audited.send(&create("a", body.clone()), ALL).await;
+    let id = text(&upload, "id").to_owned();
+    let expected = json!({"import": id, "import_type": "customer_record"});
+    check(&line, "import.create", "ok", expected);
+    let (line, _) = audited.send(&create("a", body), ALL).await;
+    let expected = json!({"import": id, "import_type": "customer_record", "mode": "repeated"});
+    check(&line, "import.create", "ok", expected);
+    let forget = json!({"file_name": "canary.ndjson", "type": "forget", "size": 1});
+    let (line, _) = audited.send(&create("b", forget), "imports:write").await;
+    check(
+        &line,
+        "import.create",
+        "refused",
+        json!({"import_type": "forget"}),
+    );
+    let large = json!({"file_name": "canary.csv", "type": "purchase", "size": 200_000_000});
+    let (line, large) = audited.send(&create("c", large), ALL).await;
+    let large = text(&large, "id").to_owned();
+    check(
+        &line,
+        "import.create",
+        "ok",
+        json!({"import": large, "import_type": "purchase"}),
+    );
+    let attempt = json!({"file_name": "canary.csv", "type": "purchase", "size": 1, "try": true});
+    let (line, attempt) = audited.send(&create("d", attempt), ALL).await;
+    let expected = json!({"import": attempt["id"], "import_type": "purchase", "mode": "try"});
+    check(&line, "import.create", "ok", expected);
+
+    // The line of ingest names the upload, and who put the object.
+    let put = crate::uploads::put(&upload["upload"]).body(file);
+    assert_eq!(put.send().await.expect("S3 responds").status(), 200);
+    let line = audited
+        .app
+        .stack
+        .audited(|line| line["audit"] == "import")
+        .await;
+    let line = line.expect("an audit line");
+    let import = text(&line, "import").to_owned();
+    let expected = json!({
+        "audit": "import", "outcome": "ok", "import": import, "import_type": "customer_record", "upload": id,
+        "principal": "AWS:LOCAL", "source_ip": "127.0.0.1", "request_id": line["request_id"]
+    });
+    assert_eq!(line, expected);
+    assert!(!text(&line, "request_id").is_empty());
+    audited.app.stack.wait_idle().await;
+
+    let parts = json!({"numbers": [1]});
+    let tags = json!({"parts": [{"number": 1, "etag": "x"}, {"number": 2, "etag": "x"}, {"number": 3, "etag": "x"}]});
+    let operate = |what: &str| {
+        Request::new("imports", "POST", format!("/imports/{id}/{what}"))
+            .header("idempotency-key", "o")
+    };
+    let get = |rest: &str| Request::new("imports", "GET", format!("/imports/{id}{rest}"));
+    let both = format!("{id} {import}");
+    for (request, action, outcome, others) in [
+        (
+            Request::new("imports", "GET", "/imports"),
+            "imports.read",
+            "ok",
+            json!({}),
+        ),
+        (get(""), "import.read", "ok", json!({"import": id})),
+        (
+            get("/rejects"),
+            "import.rejects",
+            "ok",
+            json!({"import": id}),
+        ),
+        (
+            Request::new("imports", "POST", format!("/imports/{large}/parts")).body(parts),
+            "import.parts",
+            "ok",
+            json!({"import": large, "import_type": "purchase"}),
+        ),
+        (
+            Request::new("imports", "POST", format!("/imports/{large}/complete")).body(tags),
+            "import.complete",
+            "invalid",
+            json!({"import": large, "import_type": "purchase"}),
+        ),
+        (
+            get("/unknown"),
+            "unknown",
+            "not_found",
+            json!({"import": id}),
+        ),
+    ] {
+        let (line, answer) = audited.send(&request, ALL).await;
+        assert_eq!(line["outcome"], outcome, "{answer}");
+        check(&line, action, outcome, others);
+    }
+    for (what, mode) in [
+        ("replay", None),
+        ("revert?preview=true", Some("preview")),
+        ("revert", None),
+    ] {
+        let (line, operation) = audited.send(&operate(what), ALL).await;
+        let mut expected =
+            json!({"import": both, "import_type": "customer_record", "operation": operation["id"]});
+        if let Some(mode) = mode {
+            expected["mode"] = json!(mode);
+        }
+        let action = format!("import.{}", what.split('?').next().unwrap());
+        check(&line, &action, "ok", expected);
+        audited.app.stack.wait_idle().await;
+    }
+    assert_without_canary(&audited.app).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_erasures() {
+    let app = TestApp::start().await;
+    app.import(
+        "drop/customer_record/crm/a.ndjson",
+        r#"{"link":{"email":"canary@fake.com"}}"#,
+    )
+    .await;
+    let id = app.profile("canary@fake.com").await["id"].clone();
+    let report = app
+        .import(
+            "drop/forget/crm/canary.ndjson",
+            r#"{"link":{"email":"canary@fake.com"}}"#,
+        )
+        .await;
+    let line = app.stack.audited(|line| line["audit"] == "erasure").await;
+    let line = line.expect("an audit line");
+    // The MD5 form of the address is erased too.
+    let ids: Vec<_> = text(&line, "profiles").split(' ').collect();
+    assert!(
+        ids.len() == 2 && ids.contains(&id.as_str().unwrap()),
+        "{line}"
+    );
+    let expected = json!({
+        "audit": "erasure", "outcome": "ok", "import": report["import"], "profiles": line["profiles"]
+    });
+    assert_eq!(line, expected);
+    let is_drop = |line: &Value| line["audit"] == "import" && line["import"] == report["import"];
+    let line = app.stack.audited(is_drop).await.expect("an audit line");
+    assert_eq!(
+        (&line["principal"], &line["source_ip"], &line["import_type"]),
+        (&json!("AWS:LOCAL"), &json!("127.0.0.1"), &json!("forget"))
+    );
+    let reinstate = r#"{"link":{"email":"canary@fake.com"},"reinstate":true}"#;
+    let report = app.import("drop/forget/crm/b.ndjson", reinstate).await;
+    let line = app
+        .stack
+        .audited(|line| line["audit"] == "reinstatement")
+        .await;
+    let line = line.expect("an audit line");
+    assert_eq!(line["import"], report["import"]);
+    assert!(
+        text(&line, "profiles").contains(id.as_str().unwrap()),
+        "{line}"
+    );
+    let refused = app.import("drop/canary/a.ndjson", "{}").await;
+    let is_refused = |line: &Value| line["import"] == refused["import"];
+    let line = app.stack.audited(is_refused).await.expect("an audit line");
+    assert_eq!(
+        (&line["outcome"], &line["import_type"]),
+        (&json!("invalid"), &Value::Null)
+    );
+    assert_without_canary(&app).await;
+}
+
+/// Checks that no log line contains what only customers' data and names of files contain.
+async fn assert_without_canary(app: &TestApp) {
+    // The log lines of a response may follow it. A further request completes them.
+    app.get("/imports").await;
+    for line in app.stack.logs() {
+        assert!(!line.to_lowercase().contains("canary"), "{line}");
+    }
+}
+
+const PAGE: &str = include_str!("../../infra/docs/guides/auditing.md");
+/// The words of the query language that the page uses.
+const KEYWORDS: [&str; 14] = [
+    "filter",
+    "fields",
+    "stats",
+    "sort",
+    "by",
+    "and",
+    "or",
+    "in",
+    "like",
+    "not",
+    "as",
+    "asc",
+    "desc",
+    "ispresent",
+];
+
+/// Returns the names of fields in a query: words that are not keywords, functions, strings, patterns or new names.
+fn names_in(query: &str) -> BTreeSet<&str> {
+    let (mut names, mut new) = (BTreeSet::new(), BTreeSet::new());
+    let mut previous = "";
+    // Parts between quotes and slashes are strings and patterns.
+    for bare in query
+        .lines()
+        .flat_map(|line| line.split(['"', '/']).step_by(2))
+    {
+        let is_separator = |c: char| !(c.is_ascii_alphanumeric() || "_.@(".contains(c));
+        for word in bare.split(is_separator) {
+            let name = word.rsplit('(').next().unwrap_or_default();
+            let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic());
+            if is_name && previous == "as" {
+                new.insert(name);
+            } else if is_name && !KEYWORDS.contains(&name) {
+                names.insert(name);
+            }
+            previous = if word.is_empty() { previous } else { word };
+        }
+    }
+    names.difference(&new).copied().collect()
+}
+
+/// Returns the names of the fields of log lines, as queries name them.
+fn fields_of(lines: &[Value]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in lines {
+        for (name, value) in line.as_object().into_iter().flatten() {
+            names.insert(name.clone());
+            for inner in value.as_object().into_iter().flatten() {
+                names.insert(format!("{name}.{}", inner.0));
+            }
+        }
+    }
+    names
+}
+
+/// Each field that a query of the page for auditors names exists in lines of that log.
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_name_real_fields() {
+    let mut audited = Audited::start().await;
+    let row = |email: &str| json!({"link": {"email": email}, "first_name": "Jane"}).to_string();
+    let mut ids = Vec::new();
+    for email in ["jane@fake.com", "j@fake.com"] {
+        let key = format!("drop/customer_record/crm/{email}.ndjson");
+        audited.app.import(&key, &row(email)).await;
+        let lookup =
+            Request::new("profile-read", "POST", "/profiles/lookup").body(json!({"email": email}));
+        let (_, profile) = audited.send(&lookup, ALL).await;
+        ids.push(text(&profile, "id").to_owned());
+    }
+    record_notes(&mut audited, &ids[0]).await;
+    record_links(&mut audited, &ids[0], &ids[1]).await;
+    let forget = r#"{"link":{"email":"gone@fake.com"}}"#;
+    audited.app.import("drop/forget/crm/a.ndjson", forget).await;
+    let again = Request::new("profile-write", "POST", "/profiles")
+        .header("idempotency-key", "p")
+        .body(json!({"identifier": {"email": "gone@fake.com"}, "reason": "Came back", "reinstate": true}));
+    let (line, _) = audited.send(&again, ALL).await;
+    let id = text(&line, "profiles").to_owned();
+    check(
+        &line,
+        "profile.create",
+        "ok",
+        json!({"profiles": id, "reinstated": id}),
+    );
+    let file = row("k@fake.com");
+    let body = json!({"file_name": "a.ndjson", "type": "customer_record", "size": file.len()});
+    let create = Request::new("imports", "POST", "/imports")
+        .header("idempotency-key", "i")
+        .body(body);
+    let (_, upload) = audited.send(&create, ALL).await;
+    let put = crate::uploads::put(&upload["upload"]).body(file);
+    assert_eq!(put.send().await.expect("S3 responds").status(), 200);
+    audited.app.stack.wait_idle().await;
+    let path = format!("/imports/{}/replay", text(&upload, "id"));
+    let replay = Request::new("imports", "POST", path).header("idempotency-key", "r");
+    let (_, replayed) = audited.send(&replay, ALL).await;
+    assert_eq!(replayed["state"], "running", "{replayed}");
+    audited.app.stack.wait_idle().await;
+
+    let of_log = fields_of(&audited.app.stack.audit_log());
+    let logs = audited.app.stack.logs();
+    let lines: Vec<Value> = logs
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let mut of_all = fields_of(&lines);
+    // The access log of API Gateway, and the fields of the error that the test `names_one_request_id` checks.
+    let template = local::template_document("template.yaml").expect("YAML");
+    let format = &template["Resources"]["Api"]["Properties"]["AccessLogSettings"]["Format"];
+    let format: Value = serde_json::from_str(format.as_str().expect("a format")).expect("JSON");
+    of_all.extend(fields_of(&[format]));
+    of_all.extend(["fields.kind", "fields.error", "span.request_id"].map(str::to_owned));
+    let queries: Vec<_> = PAGE.split("\n```text\nfilter ").skip(1).collect();
+    assert!(queries.len() >= 10, "{}", queries.len());
+    for query in queries {
+        let query = query.split("\n```").next().expect("an end");
+        let known = if query.contains("routeKey") {
+            &of_all
+        } else {
+            &of_log
+        };
+        let names = names_in(query);
+        assert!(names.len() >= 2, "{query}");
+        let unknown: Vec<_> = names
+            .iter()
+            .filter(|name| !known.contains(**name))
+            .collect();
+        assert!(unknown.is_empty(), "{unknown:?} in {query}");
+    }
+}
