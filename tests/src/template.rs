@@ -701,7 +701,7 @@ fn lost_events_have_alarms() {
     assert_eq!(slow["EvaluateLowSampleCountPercentile"], "ignore");
 }
 
-/// Audit lines of every function that answers requests or imports files are copied, and only by audit. It can append to the audit
+/// Audit lines of every function that serves requests or imports files are copied, and only by audit. It can append to the audit
 /// log, and no other role names it.
 #[test]
 fn audit_lines_are_copied() {

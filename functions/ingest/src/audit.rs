@@ -10,7 +10,7 @@ use crate::source::notification::ObjectVersion;
 /// The maximum number of identities in a line.
 const MAX_IDENTITIES: usize = 100;
 
-/// What the key of a dropped file says.
+/// The parts of the key of a dropped file that audit lines contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeyParts {
     /// The folder: a record type, a mapping, `auto` or `mixed`. Empty if it is none of these.

@@ -222,7 +222,7 @@ async fn put_first(app: &App, object: &ObjectVersion, report: &Report) -> Result
     Ok(())
 }
 
-/// Returns what the key of a dropped object says, for its audit line.
+/// Returns the parts of the key of a dropped object, for its audit line.
 fn key_parts(object: &ObjectVersion) -> audit::KeyParts {
     match DropKey::parse(&object.key) {
         Ok(drop) => audit::KeyParts {
