@@ -13,7 +13,7 @@ deployment, move it back to the newest version: otherwise, CodeDeploy may reject
 script lists the ten newest versions and changes nothing.
 
   --stack STACK      The stack.
-  --function NAME    profile-read, note-write, profile-write, history, imports, ingest or ingest-check.
+  --function NAME    profile-read, note-write, profile-write, history, imports, ingest, ingest-check or audit.
   --to VERSION       The number of the version that takes over.
   --dry-run          Print the command instead of running it.
   --help             Print this text.
@@ -46,6 +46,7 @@ case $name in
   history) key=HistoryFunctionName ;;
   ingest) key=IngestFunctionName ;;
   ingest-check) key=IngestCheckFunctionName ;;
+  audit) key=AuditFunctionName ;;
   '') usage_error 'Specify --function.' ;;
   *) usage_error "Unknown function: $name" ;;
 esac

@@ -23,7 +23,7 @@ pub(crate) async fn serve(stack: &Stack, arguments: &Arguments) -> Result<(), Er
     }
     let lines = ready(stack);
     let audit_log = format!(
-        "Audit log:\n         tail -f {}\n",
+        "# follow the audit log\ntail -f {}\n",
         stack.audit_file().display()
     );
     let usage = if arguments.services_only {
