@@ -112,9 +112,19 @@ impl Audited {
         let body = answer["body"].as_str().unwrap_or_default();
         (line, serde_json::from_str(body).unwrap_or_default())
     }
+
+    /// Checks that each request has left exactly one line.
+    fn check_once(&self) {
+        let lines = self.app.stack.audit_log();
+        for number in 1..=self.sent {
+            let id = json!(format!("request-{number}"));
+            let own = lines.iter().filter(|line| line["request_id"] == id);
+            assert_eq!(own.count(), 1, "{id}");
+        }
+    }
 }
 
-/// Returns the expected fields of a line beside the common ones.
+/// Checks the common fields of a line, and that it has no others than these and `others`.
 fn check(line: &Value, action: &str, outcome: &str, others: Value) {
     assert_eq!(line["audit"], action, "{line}");
     assert_eq!(line["outcome"], outcome, "{line}");
@@ -263,6 +273,7 @@ async fn records_every_route() {
 
     record_notes(&mut audited, &id).await;
     record_links(&mut audited, &id, &other).await;
+    audited.check_once();
     for line in audited.app.stack.logs() {
         for personal in ["jane@", "Canary", "61400000000", "1017"] {
             assert!(
@@ -437,6 +448,7 @@ async fn records_refusals_and_failures() {
         });
         assert_eq!(line, expected);
     }
+    audited.check_once();
     for line in audited.app.stack.logs() {
         assert!(!line.to_lowercase().contains("canary"), "{line}");
     }
@@ -673,6 +685,56 @@ async fn assert_without_canary(app: &TestApp) {
     for line in app.stack.logs() {
         assert!(!line.to_lowercase().contains("canary"), "{line}");
     }
+}
+
+/// If CloudWatch Logs does not store lines, the delivery is retried, and then dead-lettered with its lines.
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_undelivered_lines() {
+    let other = ("AUDIT_LOG_GROUP".to_owned(), "another-group".to_owned());
+    let app = TestApp::start_with(Options {
+        environment: BTreeMap::from([("audit".to_owned(), BTreeMap::from([other]))]),
+        ..Options::default()
+    })
+    .await;
+    let (_, problem) = app.get("/profiles/aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
+    let failed = loop {
+        if let Some(key) = app.stack.list("failed/").pop() {
+            break app.json(&key).await;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        failed["responsePayload"]["errorType"], "Request",
+        "{failed}"
+    );
+    let data = failed["requestPayload"]["awslogs"]["data"]
+        .as_str()
+        .unwrap();
+    let packed = data_encoding::BASE64.decode(data.as_bytes()).unwrap();
+    let delivery: Value =
+        serde_json::from_reader(flate2::read::GzDecoder::new(&packed[..])).unwrap();
+    let lines = delivery["logEvents"].as_array().unwrap().iter();
+    let lines =
+        lines.map(|event| serde_json::from_str(event["message"].as_str().unwrap()).unwrap());
+    let lines: Vec<Value> = lines.collect();
+    assert_eq!(lines[0]["request_id"], problem["request_id"], "{lines:?}");
+    let errors = app.stack.logs().into_iter();
+    let errors = errors.filter(|line| line.contains("audit lines not stored"));
+    assert_eq!(errors.count(), 3, "one for each attempt");
+    assert_eq!(app.stack.audit_log(), Vec::<Value>::new());
+}
+
+/// CloudWatch Logs checks the function with a message that has no lines of a function.
+#[tokio::test(flavor = "multi_thread")]
+async fn ignores_control_messages() {
+    let app = TestApp::start().await;
+    let control = include_str!("../../functions/audit/events/control.json");
+    let event = serde_json::from_str(control).expect("JSON");
+    let answer = app.stack.invoke("audit", event).await;
+    assert_eq!(answer.expect("it is accepted"), Value::Null);
+    let other = app.stack.invoke("audit", json!({"Records": []})).await;
+    other.expect_err("it is not a delivery");
+    assert_eq!(app.stack.audit_log(), Vec::<Value>::new());
 }
 
 const PAGE: &str = include_str!("../../infra/docs/guides/auditing.md");
