@@ -596,7 +596,7 @@ mod tests {
     fn pins_stored_progress() {
         let map = progress().to_map().unwrap();
         let expected = serde_json::json!({
-            "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4,
+            "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4, "rejects_omitted": 0,
             "suppressed": 0, "truncated": 0, "unread": 1, "replaced": 3, "skipped": 2, "last_row": "1-2", "warnings": [{"code": "empty_file", "count": 1}], "erased_identities": 1, "erased_note_requests": 2,
             "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"],
             "excluded_links": [{"identity": "a".repeat(26), "source": "crm", "links": 40}],
@@ -611,7 +611,7 @@ mod tests {
         let units = whole.to_map().unwrap().get("capacity_units").cloned();
         assert_eq!(units, Some(Value::Number("1000000000000000".into())));
         let empty = serde_json::json!({
-            "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "suppressed": 0,
+            "offset": 0, "done": false, "hops": 0, "read": 0, "written": 0, "stale": 0, "rejected": 0, "rejects_omitted": 0, "suppressed": 0,
             "truncated": 0, "unread": 0, "replaced": 0, "skipped": 0, "requests": 0, "consumed": 0, "capacity_units": 0, "rejects": [],
         });
         let stored = Progress::default().to_map().unwrap();

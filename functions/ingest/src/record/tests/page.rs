@@ -116,6 +116,8 @@ fn fields(record_type: RecordType) -> (&'static [Own], &'static [Field]) {
             &[
                 ("link", "[identifier](#identifiers)", Need::No),
                 ("records", "array of [identifiers](#identifiers)", Need::No),
+                ("identity_ids", "array of strings", Need::No),
+                ("erased_at", "string", Need::No),
                 ("scope", "enum", Need::No),
                 ("suppress", "boolean", Need::No),
                 ("reinstate", "boolean", Need::No),
@@ -274,7 +276,7 @@ fn examples_of_fields_are_taken() {
             let mut row = json::object(row).unwrap();
             // A row has either of these.
             match (title, field.name) {
-                ("forget", "records") => drop(row.remove("link")),
+                ("forget", "records" | "identity_ids") => drop(row.remove("link")),
                 ("product", "product_reference_type") => row.insert("sku", "x"),
                 _ => {}
             }
