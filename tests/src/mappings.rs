@@ -139,10 +139,15 @@ async fn reports_wrong_names() {
     app.stack.wait_idle().await;
     let before = app.stack.list("reports/");
     assert_eq!(before.len(), 6, "{before:?}");
-    for hidden in ["_pos.json", ".pos.json", "old/", ".git/pos.json"] {
+    for (hidden, content) in [
+        ("_pos.json", body.as_str()),
+        (".pos.json", &*body),
+        ("old/", ""),
+        (".git/pos.json", &*body),
+    ] {
         let key = format!("mappings/{hidden}");
         app.stack
-            .put(&key, body.clone())
+            .put(&key, content.to_owned())
             .await
             .expect("S3 takes it");
     }

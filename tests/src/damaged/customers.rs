@@ -223,7 +223,6 @@ async fn ignores_files_of_tools() {
         "drop/customer_record/73/.DS_Store",
         "drop/customer_record/73/._a.csv",
         "drop/customer_record/73/_temporary/0/part-00000",
-        "drop/customer_record/73_$folder$",
         "drop/.DS_Store",
         "drop/_SUCCESS",
     ];
