@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Takes an import back through the API, or repeats it.
+# Reverts an import through the API, or repeats it.
 set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -8,7 +8,7 @@ usage() {
   cat <<'END'
 Usage: TOKEN=... revert-import.sh (--stack STACK | --api URL) --import ID [--replay] [--yes] [--dry-run]
 
-Takes an import back: counts what that would do, asks, deletes what the file has stored, and waits for the replays of
+Reverts an import: counts what that would do, asks, deletes what the file has stored, and waits for the replays of
 the older imports that it replaced. With --replay, it repeats the import instead: rows of newer files stay.
 WARNING: While a revert runs, customers have neither the rows of this file nor those of older files that it replaced.
 
