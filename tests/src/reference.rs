@@ -1,5 +1,6 @@
 //! Pages of `infra/docs/reference` that repeat a template. `parameters.md` lists every parameter and output of the stack, and every
-//! environment variable of the functions, with the template's values. `metrics-and-logs.md` lists every alarm.
+//! environment variable of the functions, with the template's values. `metrics-and-logs.md` lists every alarm. Other pages name
+//! parameters, and cite the measurements of `infra/bench/results.md` and the fixed cost of a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,5 +172,67 @@ fn lists_every_alarm() {
                 assert!(row.contains(&period), "{id}: {row}");
             }
         }
+    }
+}
+
+/// Returns the pages that cite parameters and figures.
+fn pages() -> Vec<String> {
+    let mut pages = vec![include_str!("../../README.md").to_owned()];
+    for folder in ["explanation", "guides", "operations", "reference", "start"] {
+        let folder = format!("{}/../infra/docs/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        pages.extend(paths.filter_map(|path| std::fs::read_to_string(path).ok()));
+    }
+    pages
+}
+
+#[test]
+fn names_existing_periods() {
+    let template = template();
+    let parameters = names(&template["Parameters"]);
+    for page in pages() {
+        let words = page.split(|c: char| !c.is_ascii_alphanumeric());
+        for word in words.filter(|word| word.len() > 4 && word.ends_with("Days")) {
+            assert!(parameters.contains(word), "{word} is not a parameter");
+        }
+    }
+}
+
+/// Returns the number that follows `label` in a page.
+fn number(page: &str, label: &str) -> f64 {
+    let after = page.split(label).nth(1).expect(label);
+    let end = after.find(|c: char| !c.is_ascii_digit() && c != '.');
+    after[..end.unwrap_or(after.len())].parse().expect(label)
+}
+
+/// Prices are those of the measured units, and all pages cite these prices.
+#[test]
+fn cites_measured_figures() {
+    let results = include_str!("../../infra/bench/results.md");
+    let cost = include_str!("../../infra/docs/guides/cost.md");
+    let read = number(results, "lookup`, everything included | read units ");
+    let page = number(results, "`GET /profiles/{id}/history` | read units ");
+    let row = number(results, "write units of a row: all | ");
+    // Cents of a million. Lambda, API Gateway and logs add 187 to the units of requests; Lambda adds one to those of rows.
+    let reads = ((read * 12.5).round() + 187.0) / 100.0;
+    let histories = ((page * 12.5).round() + 187.0) / 100.0;
+    let rows = ((row * 62.5).round() + 1.0) / 100.0;
+    let fixed = cost.split("| What | Dollars per month |").nth(1);
+    let lines = fixed.expect("a table").lines().skip(2);
+    let lines = lines.take_while(|line| !line.contains("**total**"));
+    let cents: f64 = lines.map(|line| number(line, " | ") * 100.0).sum();
+    let total = cents.round() / 100.0;
+    for cited in [
+        format!("profile reads | USD {reads:.2} | {read} read units each"),
+        format!("| profile reads | **{reads:.2}** |\n| history pages | **{histories:.2}** |"),
+        format!("imported once | **{rows:.2}** |"),
+        format!("| **total** | **{total:.2}**"),
+        format!("USD {reads:.2} for 1 million profile reads, USD {rows:.2} for 1 million rows"),
+        format!("USD {reads:.2} for 1 million profile reads and USD {total} a month."),
+        format!("| {reads:.2}, {histories:.2} and 5.68 dollars per million |"),
+        format!("| fixed cost | {total} dollars per month |"),
+    ] {
+        assert!(pages().iter().any(|page| page.contains(&cited)), "{cited}");
     }
 }
