@@ -197,7 +197,7 @@ fn check_header(line: &Value, id: &str) {
         (&id.into(), &"Customer service".into())
     );
     assert!(text(header, "recipients").contains("support agents"));
-    let expected = json!({"events_days": null, "records_days": null, "attributes_days": null, "notes_days": null, "dropped_files_days": 90, "rejected_rows_days": 30, "logs_days": 30, "other_days": null});
+    let expected = json!({"events_days": null, "records_days": null, "attributes_days": null, "notes_days": null, "dropped_files_days": 90, "rejected_rows_days": 30, "logs_days": 30, "audit_log_days": 400, "other_days": null});
     assert_eq!(header["retention"], expected);
 }
 

@@ -98,6 +98,7 @@ struct Retention {
     dropped_files_days: Option<u64>,
     rejected_rows_days: Option<u64>,
     logs_days: Option<u64>,
+    audit_log_days: Option<u64>,
     other_days: Option<u64>,
 }
 
@@ -218,6 +219,7 @@ fn header<'a>(app: &'a App, members: &Members) -> Header<'a> {
                 dropped_files_days: config.retention.raw_files,
                 rejected_rows_days: config.retention.rejects,
                 logs_days: config.retention.logs,
+                audit_log_days: config.retention.audit_log,
                 other_days: None,
             },
         },

@@ -37,6 +37,8 @@ pub struct Retention {
     pub erasure_journal: Option<u64>,
     /// Log lines.
     pub logs: Option<u64>,
+    /// Audit lines.
+    pub audit_log: Option<u64>,
 }
 
 impl Retention {

@@ -157,6 +157,7 @@ impl Config {
                 rejects: number("REJECT_DAYS")?,
                 erasure_journal: number("ERASURE_JOURNAL_DAYS")?,
                 logs: number("LOG_RETENTION_DAYS")?,
+                audit_log: number("AUDIT_RETENTION_DAYS")?,
             },
             export_purposes: optional("EXPORT_PURPOSES").unwrap_or_default(),
             export_recipients: optional("EXPORT_RECIPIENTS").unwrap_or_default(),

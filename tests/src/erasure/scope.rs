@@ -28,9 +28,9 @@ async fn erases_one_identity() {
         .iter()
         .map(|held| held["what"].as_str().unwrap())
         .collect();
-    assert_eq!(held.len(), 8, "{held:?}");
+    assert_eq!(held.len(), 9, "{held:?}");
     // The template's retention of files, forget files, rejected rows, tried files and their reports, and of their noncurrent versions.
-    // S3 rounds each of the two up to the next midnight. Then the backups, the journal, and the logs, which are deleted within three
+    // S3 rounds each of the two up to the next midnight. Then the backups, the journal, and the logs and the audit log, which are deleted within three
     // days.
     let time = |text: &Value| text.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     for (place, days) in [
@@ -42,6 +42,7 @@ async fn erases_one_identity() {
         35,
         400 + 1 + 2,
         30 + 3,
+        400 + 3,
     ]
     .into_iter()
     .enumerate()

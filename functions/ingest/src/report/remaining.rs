@@ -27,6 +27,7 @@ const BACKUP_DAYS: u64 = 35;
 pub(crate) fn remaining_copies(now: Instant, retention: &Retention) -> Vec<RemainingCopy> {
     let tried = Some(object_days(TRY_DAYS, NONCURRENT_DAYS));
     let kept = |days: Option<u64>, noncurrent| Some(object_days(days?, noncurrent));
+    let logged = |days: Option<u64>| Some(days?.saturating_add(LOG_DELETION_DAYS));
     let copies = [
         (
             "dropped files under drop/, with their noncurrent versions",
@@ -55,9 +56,11 @@ pub(crate) fn remaining_copies(now: Instant, retention: &Retention) -> Vec<Remai
         ),
         (
             "logs of the functions and of the API: IDs of the profile, without identifiers",
-            retention
-                .logs
-                .map(|days| days.saturating_add(LOG_DELETION_DAYS)),
+            logged(retention.logs),
+        ),
+        (
+            "audit log: IDs of the profile, without identifiers",
+            logged(retention.audit_log),
         ),
     ];
     let copies = copies.into_iter();
