@@ -391,6 +391,44 @@ fn counts_every_row_with_a_link() {
     });
 }
 
+/// The rate is limited also if the table throttles whole requests, for example because of the limits of the account.
+#[test]
+fn throttled_requests_limit_the_rate_of_deletions() {
+    use crate::store::remove::{Removal, Remover};
+
+    let version = version(OWN, 0, 7);
+    let item = MappedRecord::from(vec![write_of(0, version)]);
+    let link = MappedRecord {
+        links: vec![sides(1, 2, version)],
+        ..MappedRecord::default()
+    };
+    for (mapped, throttled) in [
+        (item, "BatchExecuteStatement"),
+        (link, "TransactWriteItems"),
+    ] {
+        clock().block_on(async {
+            let (world, app) = stage(None);
+            write::all(&app.table, OWN, vec![write_of(0, version)])
+                .await
+                .unwrap();
+            app.table.put_both(&sides(1, 2, version)).await.unwrap();
+            // More than the attempts of the client for one request.
+            let mut left = 5;
+            *lock(&world.tamper) = Some(Box::new(move |operation, _, answer| {
+                if operation == throttled && left > 0 {
+                    left -= 1;
+                    let error = "com.amazonaws.dynamodb.v20120810#ThrottlingException";
+                    *answer = (400, json!({ "__type": error }));
+                }
+            }));
+            let mut remover = Remover::new(&app.table, Removal::Delete);
+            remover.add(&row(7), &mapped).await.unwrap();
+            remover.finish().await.unwrap();
+            assert!(!remover.limiter.is_unlimited(), "{throttled}");
+        });
+    }
+}
+
 /// The version that the table contains for a key before an import.
 #[derive(Clone, Copy, Debug)]
 enum Before {

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use shared::table::{TableError, Verdict, Written};
 use tokio::time::{Instant, sleep_until};
 
 /// How long responses are counted before the rate is set. The first window is short, because far too many requests may be in
@@ -79,6 +80,12 @@ impl RateLimiter {
         }
     }
 
+    /// Returns whether the table has not throttled any write yet.
+    #[cfg(test)]
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.state().is_unlimited()
+    }
+
     /// Waits until this many writes may be sent.
     pub(crate) async fn wait(&self, writes: usize) {
         let _turn = self.turn.lock().await;
@@ -93,6 +100,37 @@ impl RateLimiter {
             at
         };
         sleep_until(at).await;
+    }
+
+    /// Records the result of a batch of writes. Of a batch that was throttled as a whole, no write was accepted.
+    pub(crate) fn record_batch(&self, result: &Result<Written, TableError>, writes: usize) {
+        match result {
+            Ok(written) => {
+                let is_throttled = |verdict: &&Verdict| **verdict == Verdict::Throttled;
+                let throttled = written.verdicts.iter().filter(is_throttled).count();
+                let accepted = written.verdicts.len() - throttled;
+                self.record_response(accepted, throttled, written.capacity_units);
+            }
+            Err(TableError::Unavailable(_)) => self.record_response(0, writes, 0.0),
+            Err(_) => {}
+        }
+    }
+
+    /// Records the result of a transaction, which counts as this many writes.
+    pub(crate) fn record_transaction(
+        &self,
+        result: &Result<(Verdict, f64), TableError>,
+        writes: usize,
+    ) {
+        match result {
+            // Other writers use the same items. Fewer of them meet at a lower rate.
+            Ok((Verdict::Throttled, _)) | Err(TableError::Unavailable(_)) => {
+                self.record_response(0, writes, 0.0);
+            }
+            // If a condition failed, the transaction is charged too, but the response reports no capacity.
+            Ok((_, units)) => self.record_response(writes, 0, units.max(writes as f64)),
+            Err(_) => {}
+        }
     }
 
     /// Records a response: the number of accepted writes, the number of throttled writes, and the write units consumed.
@@ -237,7 +275,7 @@ mod tests {
             (200.0, 1),
         ] {
             let (limiter, grant) = (RateLimiter::new(), grant(rate));
-            assert!(limiter.state().is_unlimited());
+            assert!(limiter.is_unlimited());
             // Before the first throttled write, 10 to 80 times the granted capacity is in flight.
             let (_, throttled) = write(&limiter, &grant, parallel, 5).await;
             assert!(
@@ -250,7 +288,7 @@ mod tests {
                 throttled <= 0.03,
                 "{throttled} throttled of {rate} by {parallel}"
             );
-            assert!(!limiter.state().is_unlimited());
+            assert!(!limiter.is_unlimited());
         }
     }
 
@@ -290,6 +328,6 @@ mod tests {
     async fn a_table_that_takes_all_is_not_waited_for() {
         let (limiter, grant) = (RateLimiter::new(), grant(1e9));
         let (_, throttled) = write(&limiter, &grant, 8, 5).await;
-        assert_eq!((throttled, limiter.state().is_unlimited()), (0.0, true));
+        assert_eq!((throttled, limiter.is_unlimited()), (0.0, true));
     }
 }

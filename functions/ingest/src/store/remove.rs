@@ -36,7 +36,7 @@ pub(crate) struct Remover<'a> {
     batch: Batch,
     /// Batches in flight. They are separate tasks, so they continue while the file is read.
     running: JoinSet<Result<Done, TableError>>,
-    limiter: Arc<RateLimiter>,
+    pub(crate) limiter: Arc<RateLimiter>,
     /// The counts since they were last taken.
     removed: Removed,
     /// Requests sent.
@@ -297,14 +297,10 @@ impl Removing {
         for side in sides {
             states[side] = State::Tried;
         }
-        let (verdict, units) = self.table.remove_both(&places).await?;
-        let is_throttled = verdict == Verdict::Throttled;
+        let result = self.table.remove_both(&places).await;
+        self.limiter.record_transaction(&result, writes);
+        let (verdict, units) = result?;
         self.done.capacity_units += units;
-        self.limiter.record_response(
-            if is_throttled { 0 } else { writes },
-            if is_throttled { writes } else { 0 },
-            units,
-        );
         for side in sides {
             states[side] = match verdict {
                 Verdict::Stored => State::Over(Fate::Deleted),
@@ -325,15 +321,13 @@ impl Removing {
         for index in indexes {
             states[*index] = State::Tried;
         }
+        let result = self.table.remove(&places).await;
+        self.limiter.record_batch(&result, places.len());
         let Written {
             verdicts,
             capacity_units,
-        } = self.table.remove(&places).await?;
-        let is_throttled = |verdict: &&Verdict| **verdict == Verdict::Throttled;
-        let throttled = verdicts.iter().filter(is_throttled).count();
+        } = result?;
         self.done.capacity_units += capacity_units;
-        self.limiter
-            .record_response(verdicts.len() - throttled, throttled, capacity_units);
         for (index, verdict) in indexes.iter().zip(verdicts) {
             states[*index] = match verdict {
                 Verdict::Stored => State::Over(Fate::Deleted),

@@ -491,18 +491,17 @@ async fn write_link(
     loop {
         limiter.wait(writes).await;
         done.requests += 1;
-        let error = match table.put_both(&sides).await {
+        let result = table.put_both(&sides).await;
+        limiter.record_transaction(&result, writes);
+        let error = match result {
             Ok((verdict, capacity_units)) => match next(&Step::Insert, verdict, import) {
                 Step::Done(outcome) => {
                     done.capacity_units += capacity_units;
-                    // If the table already has a version, the request is charged too, but the response reports no capacity.
-                    limiter.record_response(writes, 0, capacity_units.max(writes as f64));
                     done.links.push((row, outcome));
                     return Ok(done);
                 }
-                // Rows of this import write the same pair concurrently. Fewer of them meet at a lower rate.
+                // Rows of this import write the same pair concurrently.
                 Step::Insert | Step::Update | Step::Replace => {
-                    limiter.record_response(0, writes, 0.0);
                     TableError::Unavailable("other transactions kept changing the same link".into())
                 }
             },
@@ -510,10 +509,7 @@ async fn write_link(
                 done.links.push((row, Outcome::Rejected(refused())));
                 return Ok(done);
             }
-            Err(error @ TableError::Unavailable(_)) => {
-                limiter.record_response(0, writes, 0.0);
-                error
-            }
+            Err(error @ TableError::Unavailable(_)) => error,
             Err(error) => return Err(error),
         };
         attempt += 1;
