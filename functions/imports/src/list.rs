@@ -8,7 +8,7 @@ use serde::Serialize;
 use shared::{
     http::{self, Call, problem::Problem},
     model::{
-        import::{Entry, EntryKey, EntryKind},
+        import::{Entry, EntryKey, EntryKind, FIRST_MONTH},
         keys,
         time::Instant,
         value::Map,
@@ -25,8 +25,6 @@ use crate::{
     trial,
 };
 
-/// The month of the first release that keeps the list.
-const FIRST_MONTH: &str = "2026-11";
 /// The maximum number of months that one request reads.
 const MAX_MONTHS: usize = 12;
 

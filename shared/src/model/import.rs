@@ -11,6 +11,9 @@ use crate::model::{
     version::ImportId,
 };
 
+/// The first month of the list of imports. The first release that keeps the list is of 2026-11. The time of an entry is that of the drop,
+/// and an event can be up to a month old.
+pub const FIRST_MONTH: &str = "2026-10";
 /// How long the table keeps the state of an import at least, in days.
 pub const MIN_STATE_DAYS: u64 = 30;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use shared::model::{
-    import::{Entry, EntryKind},
+    import::{Entry, EntryKind, FIRST_MONTH},
     keys,
     time::Instant,
     value::{Map, Value},
@@ -22,8 +22,6 @@ use crate::{
 
 /// The maximum number of imports that are replayed. The oldest are left out.
 const MAX_REPLAYS: usize = 1_000;
-/// The first month of the list of imports. No table has entries of earlier ones.
-const FIRST_MONTH: &str = "2026-01";
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 /// The number of days before the month of a file's import in which the file may have been dropped, and those that plans are kept longer
 /// than files.
@@ -180,4 +178,17 @@ fn months(raw_file_days: Option<u64>) -> Vec<String> {
         at -= 28 * DAY_SECONDS;
     }
     months
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_months_of_the_list() {
+        let all = months(None);
+        assert_eq!(all.first(), Some(&keys::month(Instant::now())));
+        assert_eq!(all.last().map(String::as_str), Some(FIRST_MONTH));
+        assert!(all.starts_with(&months(Some(7))));
+    }
 }
