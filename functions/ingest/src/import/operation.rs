@@ -11,7 +11,7 @@ use shared::{
         value::Map,
         version::ImportId,
     },
-    table::{Checkpoint, Existing, NewOperation, PlanChange, Started},
+    table::{Checkpoint, Existing, NewOperation, PlanChange, Started, TableError},
 };
 
 use crate::{
@@ -111,9 +111,7 @@ async fn revert_again(app: &App, of: ImportId, seen: ImportId) -> Result<(), Ing
             return Ok(());
         }
     }
-    Err(IngestError::S3(
-        "the revert of an import kept changing".into(),
-    ))
+    Err(kept_changing("the revert of an import kept changing"))
 }
 
 /// Starts an operation, unless it was started before. Returns `false` if the import has changed, so that it must not be started.
@@ -177,9 +175,12 @@ pub(crate) async fn close(app: &App, of: ImportId) -> Result<(), IngestError> {
             return Ok(());
         }
     }
-    Err(IngestError::S3(
-        "the progress of an import kept changing".into(),
-    ))
+    Err(kept_changing("the progress of an import kept changing"))
+}
+
+/// Returns the error of a change that other invocations overtook in every attempt.
+fn kept_changing(reason: &'static str) -> IngestError {
+    IngestError::Table(TableError::Unavailable(reason.into()))
 }
 
 /// Ends an operation whose ranges are all done. After a revert, starts the replays of older imports first.

@@ -7,11 +7,14 @@ use shared::{
         time::Instant,
         version::ImportId,
     },
-    table::PlanChange,
+    table::{PlanChange, TableError},
 };
 
 use super::{wire::Bucket, *};
-use crate::import::{operation, plan::Plan};
+use crate::{
+    IngestError,
+    import::{operation, plan::Plan},
+};
 
 /// The files of a world, oldest first. The last one has a source of its own, but may contain the same products.
 const KEYS: [&str; 4] = [
@@ -290,5 +293,71 @@ fn replay_stores_what_waited_for_a_reinstatement() {
         };
         settle(&world, &mut events, vec![(0, replay)], ONE_RANGE, 1).await;
         assert_eq!(records(&world), 1);
+    });
+}
+
+/// Fails every request of an operation of DynamoDB because of its condition.
+fn conflicting(world: &World, operation: &'static str) {
+    *lock(&world.tamper) = Some(Box::new(move |own, _, answer| {
+        let error = match operation {
+            _ if own != operation => return,
+            "TransactWriteItems" => json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                "message": "Transaction cancelled",
+                "CancellationReasons": [{"Code": "None"}, {"Code": "ConditionalCheckFailed"}, {"Code": "None"}],
+            }),
+            _ => json!({
+                "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+                "message": "The conditional request failed",
+            }),
+        };
+        *answer = (400, error);
+    }));
+}
+
+/// Changes that other invocations keep overtaking are an error of the table, not of S3.
+#[test]
+fn reports_conflicts_as_errors_of_the_table() {
+    let of = import(0);
+    let row = json!({"record_type": "customer_record", "link": {"mobile": "5550001"}}).to_string();
+    let is_unavailable =
+        |error: &IngestError| matches!(error, IngestError::Table(TableError::Unavailable(_)));
+    clock().block_on(async {
+        let (world, _events) = World::new(wire::database(), bucket(&[row]), 0, Deaths::default());
+        let (killer, _killed) = tokio::sync::oneshot::channel();
+        let app = app(Wire::new(Arc::clone(&world), killer, None), ONE_RANGE);
+        let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3_600));
+        // The import is planned, and its range cannot end.
+        let stored = async || app.table.import(of).await.unwrap().plan.unwrap();
+        *lock(&world.tamper) = Some(Box::new(|operation, _, answer| {
+            if operation == "BatchExecuteStatement" {
+                let error = "com.amazonaws.dynamodb.v20120810#ThrottlingException";
+                *answer = (400, json!({ "__type": error }));
+            }
+        }));
+        let imported = handle(&app, event(KEYS[0], VERSION, "01"), deadline).await;
+        assert!(imported.is_err());
+        *lock(&world.tamper) = None;
+
+        let revert = Operation::new(OperationKind::Revert, of, "1");
+        let mark = Reverted {
+            at: Instant::now(),
+            by: "agent".to_owned(),
+            by_name: None,
+            import: revert.id,
+        };
+        let change = PlanChange::Revert {
+            mark: &mark,
+            seen: None,
+        };
+        let started = operation::start(&app, revert, &stored().await, change).await;
+        assert!(started.unwrap());
+        let plan = Plan::from_map(&stored().await).unwrap();
+        conflicting(&world, "TransactWriteItems");
+        let error = operation::is_in_force(&app, &plan).await.unwrap_err();
+        assert!(is_unavailable(&error), "{error:?}");
+        conflicting(&world, "PutItem");
+        let error = operation::close(&app, of).await.unwrap_err();
+        assert!(is_unavailable(&error), "{error:?}");
     });
 }
