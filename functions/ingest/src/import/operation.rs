@@ -54,8 +54,8 @@ async fn original(app: &App, import: ImportId) -> Result<Option<Original>, Inges
 /// read here.
 pub(crate) async fn is_in_force(app: &App, plan: &Plan) -> Result<bool, IngestError> {
     let Some(own) = plan.operation else {
-        if let Some(reverted) = &plan.reverted {
-            revert_again(app, plan.import(), reverted.import).await?;
+        if plan.reverted.is_some() {
+            revert_again(app, plan.import()).await?;
             return Ok(false);
         }
         return Ok(true);
@@ -72,9 +72,7 @@ pub(crate) async fn is_in_force(app: &App, plan: &Plan) -> Result<bool, IngestEr
             return Ok(true);
         }
         (OperationKind::Replay, None, Some(_)) => return Ok(true),
-        (OperationKind::Replay, Some(Reverted { import, .. }), _) => {
-            revert_again(app, own.of, *import).await?;
-        }
+        (OperationKind::Replay, Some(_), _) => revert_again(app, own.of).await?,
         (OperationKind::Revert, None, Some(found)) => {
             let again = Operation::new(OperationKind::Replay, own.of, &nonce());
             start(app, again, &found.stored, PlanChange::Replay).await?;
@@ -90,10 +88,9 @@ fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// Starts the revert of an import again, in place of the revert `seen`, unless the mark was removed.
-async fn revert_again(app: &App, of: ImportId, seen: ImportId) -> Result<(), IngestError> {
+/// Starts the revert of an import again, in place of the revert that the mark names. Does nothing if the mark was removed.
+async fn revert_again(app: &App, of: ImportId) -> Result<(), IngestError> {
     let again = Operation::new(OperationKind::Revert, of, &nonce());
-    let mut seen = seen;
     for _ in 0..MAX_CONFLICTS {
         let Some(Original { stored, plan }) = original(app, of).await? else {
             return Ok(());
@@ -101,12 +98,10 @@ async fn revert_again(app: &App, of: ImportId, seen: ImportId) -> Result<(), Ing
         let Some(reverted) = plan.reverted else {
             return Ok(());
         };
-        seen = if reverted.import == seen {
-            seen
-        } else {
-            reverted.import
+        let change = PlanChange::RevertAgain {
+            seen: reverted.import,
         };
-        if start(app, again, &stored, PlanChange::RevertAgain { seen }).await? {
+        if start(app, again, &stored, change).await? {
             tracing::warn!(import = %of, revert = %again.id, "the import is reverted again, because a late invocation may have stored rows");
             return Ok(());
         }
