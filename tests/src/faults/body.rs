@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
 use tokio::time::Instant;
 
-use super::{connection::Reset, server::Shared};
+use super::{connection::Reset, state::Shared};
 
 /// The number of chunks per second of a limited body.
 const PIECES: u32 = 20;

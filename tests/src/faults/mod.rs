@@ -8,6 +8,7 @@ mod body;
 mod connection;
 mod lots;
 mod server;
+mod state;
 mod statements;
 mod trap;
 
@@ -21,7 +22,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use server::Shared;
+use state::Shared;
 pub use trap::{Moment, Trap};
 
 /// A fault of a request.

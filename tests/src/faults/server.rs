@@ -1,10 +1,8 @@
 //! The proxy's server: reads requests, draws their faults and forwards them.
 
 use std::{
-    collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
-    time::Instant,
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
@@ -17,21 +15,17 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo},
-};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::{
-    Count, Fault, Faults,
+    Fault,
     body::{self, Body, Way},
     connection::{Connection, Reset},
-    lock,
-    lots::{Lot, Lots},
+    lots::Lot,
+    state::Shared,
     statements,
-    trap::Trap,
 };
 
 /// The header with the operation of a DynamoDB request.
@@ -40,80 +34,6 @@ const TARGET: &str = "x-amz-target";
 const STATEMENTS: &str = "BatchExecuteStatement";
 /// The header with the checksum of a DynamoDB response.
 const CHECK_SUM: &str = "x-amz-crc32";
-
-/// The state that all connections share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    settings: Mutex<Settings>,
-    pub(super) counts: Mutex<BTreeMap<String, Count>>,
-    client: Client<HttpConnector, Full<Bytes>>,
-}
-
-#[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) upstream: Option<String>,
-    pub(super) swallow: bool,
-    pub(super) recorded: Option<Vec<Bytes>>,
-    pub(super) trap: Option<Arc<Trap>>,
-    faults: Faults,
-    lots: Lots,
-    /// The available write units, and the time since when they accrue.
-    units: f64,
-    since: Instant,
-}
-
-impl Settings {
-    pub(super) fn set_faults(&mut self, faults: Faults) {
-        (self.units, self.since) = (
-            f64::from(faults.write_units_per_second.unwrap_or_default()),
-            Instant::now(),
-        );
-        self.faults = faults;
-    }
-
-    /// Takes write units if enough are left. A write larger than the capacity takes all.
-    fn take(&mut self, units: f64) -> bool {
-        let Some(rate) = self.faults.write_units_per_second.map(f64::from) else {
-            return true;
-        };
-        let grown = self.since.elapsed().as_secs_f64() * rate;
-        (self.units, self.since) = ((self.units + grown).min(rate), Instant::now());
-        let units = units.min(rate);
-        let enough = self.units >= units;
-        if enough {
-            self.units -= units;
-        }
-        enough
-    }
-}
-
-impl Shared {
-    pub(super) fn new(seed: u64) -> Self {
-        let settings = Settings {
-            upstream: None,
-            swallow: false,
-            recorded: None,
-            trap: None,
-            faults: Faults::default(),
-            lots: Lots::new(seed),
-            units: 0.0,
-            since: Instant::now(),
-        };
-        Self {
-            settings: Mutex::new(settings),
-            counts: Mutex::default(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
-        }
-    }
-
-    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
-        lock(&self.settings)
-    }
-
-    pub(super) fn count(&self, operation: &str, change: impl FnOnce(&mut Count)) {
-        change(lock(&self.counts).entry(operation.to_owned()).or_default());
-    }
-}
 
 /// Serves until the task is aborted.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -172,17 +92,11 @@ async fn pass(
 ) -> io::Result<Response<Body>> {
     let (mut lot, rate, upstream, swallow) = {
         let mut settings = shared.settings();
-        let Settings {
-            lots,
-            faults,
-            recorded,
-            ..
-        } = &mut *settings;
-        if let Some(recorded) = recorded.as_mut().filter(|_| operation == STATEMENTS) {
+        let recorded = settings.recorded.as_mut();
+        if let Some(recorded) = recorded.filter(|_| operation == STATEMENTS) {
             recorded.push(bytes.clone());
         }
-        let lot = lots.draw(&operation, faults);
-        let rate = faults.bytes_per_second;
+        let (lot, rate) = (settings.draw(&operation), settings.bytes_per_second());
         (lot, rate, settings.upstream.clone(), settings.swallow)
     };
     shared.count(&operation, |count| {
