@@ -25,19 +25,17 @@ struct Stored {
 
 impl Stored {
     fn add(&mut self, item: &HashMap<String, AttributeValue>) {
-        let size = |name: &str, value| name.len() + value_bytes(value);
         let of_keys = KEYS
             .iter()
             .filter_map(|name| Some((*name, item.get(*name)?)));
-        let keys: usize = of_keys.map(|(name, value)| size(name, value)).sum();
+        let keys: usize = of_keys
+            .map(|(name, value)| attribute_bytes(name, value))
+            .sum();
         self.items += 1;
-        self.bytes += item
-            .iter()
-            .map(|(name, value)| size(name, value))
-            .sum::<usize>();
+        self.bytes += item_bytes(item);
         for (name, value) in item.iter().filter(|(name, _)| name.starts_with(INDEXED)) {
             self.entries += 1;
-            self.entry_bytes += keys + size(name, value);
+            self.entry_bytes += keys + attribute_bytes(name, value);
         }
     }
 
@@ -104,28 +102,58 @@ fn kind(item: &HashMap<String, AttributeValue>) -> Option<&'static str> {
         .map(|(_, kind)| kind)
 }
 
-/// Returns the size of a value as DynamoDB counts it.
+/// Returns the size of an item as DynamoDB counts it.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+pub(crate) fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
+    let attributes = item.iter();
+    attributes
+        .map(|(name, value)| attribute_bytes(name, value))
+        .sum()
+}
+
+fn attribute_bytes(name: &str, value: &AttributeValue) -> usize {
+    name.len() + value_bytes(value)
+}
+
 fn value_bytes(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::B(bytes) => bytes.as_ref().len(),
-        AttributeValue::N(digits) => {
-            let significant = digits.trim_start_matches('-').replace('.', "");
-            1 + significant.trim_matches('0').len().div_ceil(2)
+        AttributeValue::N(number) => {
+            // Zeros at the beginning and the end are not counted; the sign of a negative number is.
+            let sign = usize::from(number.starts_with('-'));
+            let digits = number.trim_start_matches('-').replace('.', "");
+            1 + sign + digits.trim_matches('0').len().div_ceil(2)
         }
-        AttributeValue::M(map) => {
-            let values = map
-                .iter()
-                .map(|(name, value)| name.len() + value_bytes(value) + 1);
-            3 + values.sum::<usize>()
-        }
-        AttributeValue::L(list) => {
-            3 + list
-                .iter()
-                .map(|value| value_bytes(value) + 1)
-                .sum::<usize>()
-        }
+        AttributeValue::M(map) => 3 + map.len() + item_bytes(map),
+        AttributeValue::L(list) => 3 + list.len() + list.iter().map(value_bytes).sum::<usize>(),
         AttributeValue::Ss(texts) => texts.iter().map(String::len).sum(),
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_bytes_as_dynamodb_does() {
+        let number = |digits: &str| AttributeValue::N(digits.to_owned());
+        for (value, bytes) in [
+            (number("0"), 1),
+            (number("7"), 2),
+            (number("12.5"), 3),
+            (number("1200"), 2),
+            (number("0.0012"), 2),
+            (number("-12.5"), 4),
+            (AttributeValue::S("né".to_owned()), 3),
+            (AttributeValue::Bool(true), 1),
+            (AttributeValue::L(vec![number("7"), number("8")]), 9),
+        ] {
+            let item = HashMap::from([("name".to_owned(), value.clone())]);
+            assert_eq!(item_bytes(&item), 4 + bytes, "{value:?}");
+            let map = HashMap::from([("m".to_owned(), AttributeValue::M(item))]);
+            assert_eq!(item_bytes(&map), 1 + 3 + 1 + 4 + bytes, "{value:?}");
+        }
     }
 }
