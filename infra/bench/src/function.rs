@@ -24,12 +24,12 @@ use tokio::{
 
 use crate::Failure;
 
-/// Far enough away for every file.
-const DEADLINE: Duration = Duration::from_secs(24 * 3600);
-/// Clock ticks of a second in `/proc`, as every Linux has them on the machines that Lambda knows.
-const TICKS: f64 = 100.0;
+/// The timeout of an invocation. Longer than any measurement.
+const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+/// Clock ticks per second in `/proc` (`USER_HZ`): 100 on x86-64 and arm64.
+const TICKS_PER_SECOND: f64 = 100.0;
 
-/// What a process is started from.
+/// The binary and the environment of a process.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) binary: PathBuf,
@@ -42,32 +42,32 @@ pub(crate) struct Function {
     child: Child,
     began: Instant,
     events: mpsc::Sender<Bytes>,
-    asked: mpsc::Receiver<Instant>,
-    answers: mpsc::Receiver<Result<Bytes, String>>,
+    polled: mpsc::Receiver<Instant>,
+    responses: mpsc::Receiver<Result<Bytes, String>>,
     /// Where callgrind writes its counts.
     counts: Option<PathBuf>,
     server: AbortHandle,
 }
 
-/// What the Runtime API hands over.
+/// The state of the Runtime API.
 struct Api {
     events: Mutex<mpsc::Receiver<Bytes>>,
-    asked: mpsc::Sender<Instant>,
-    answers: mpsc::Sender<Result<Bytes, String>>,
+    polled: mpsc::Sender<Instant>,
+    responses: mpsc::Sender<Result<Bytes, String>>,
 }
 
 impl Function {
-    /// Starts the process; under callgrind, with its counts in `counts`.
+    /// Starts the process. With `counts`, runs it under callgrind, which writes its counts there.
     pub(crate) async fn start(program: &Program, counts: Option<&Path>) -> Result<Self, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (events, to_send) = mpsc::channel(1);
-        let (asked_sender, asked) = mpsc::channel(16);
-        let (answer_sender, answers) = mpsc::channel(1);
+        let (polled_sender, polled) = mpsc::channel(16);
+        let (response_sender, responses) = mpsc::channel(1);
         let api = std::sync::Arc::new(Api {
             events: Mutex::new(to_send),
-            asked: asked_sender,
-            answers: answer_sender,
+            polled: polled_sender,
+            responses: response_sender,
         });
         let routes = Router::new()
             .route("/invocation/next", get(next))
@@ -87,63 +87,63 @@ impl Function {
             child,
             began,
             events,
-            asked,
-            answers,
+            polled,
+            responses,
             counts: counts.map(Path::to_owned),
             server: server.abort_handle(),
         })
     }
 
-    /// How long it took from exec to the first `/next`.
+    /// Waits for the first `/next`. Returns the time since exec.
     pub(crate) async fn ready(&mut self) -> Result<Duration, Failure> {
-        let asked = tokio::select! {
-            asked = self.asked.recv() => asked,
-            error = self.answers.recv() => return Err(format!("{error:?}").into()),
-            status = self.child.wait() => return Err(format!("it ended: {status:?}").into()),
+        let polled = tokio::select! {
+            polled = self.polled.recv() => polled,
+            error = self.responses.recv() => return Err(format!("{error:?}").into()),
+            status = self.child.wait() => return Err(format!("the function ended: {status:?}").into()),
         };
-        Ok(asked.ok_or("it never asked for an event")? - self.began)
+        Ok(polled.ok_or("the function never requested an event")? - self.began)
     }
 
     /// Sends an event and waits for the response.
     pub(crate) async fn invoke(&mut self, event: &Value) -> Result<Bytes, Failure> {
         self.events.send(event.to_string().into()).await?;
         tokio::select! {
-            answer = self.answers.recv() => Ok(answer.ok_or("it did not respond")??),
-            status = self.child.wait() => Err(format!("it ended: {status:?}").into()),
+            response = self.responses.recv() => Ok(response.ok_or("the function did not respond")??),
+            status = self.child.wait() => Err(format!("the function ended: {status:?}").into()),
         }
     }
 
-    /// CPU time, user and system, of all its threads, in seconds.
+    /// Returns the CPU time (user and system) of all threads, in seconds.
     pub(crate) async fn cpu(&self) -> Result<f64, Failure> {
-        let id = self.child.id().ok_or("it has ended")?;
+        let id = self.child.id().ok_or("the function has ended")?;
         cpu(&id.to_string()).await
     }
 
-    /// The most memory that was ever resident, in bytes.
+    /// Returns the peak resident memory, in bytes.
     pub(crate) async fn peak_memory(&self) -> Result<u64, Failure> {
-        let id = self.child.id().ok_or("it has ended")?;
+        let id = self.child.id().ok_or("the function has ended")?;
         let status = tokio::fs::read_to_string(format!("/proc/{id}/status")).await?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         Ok(kibibytes.ok_or("no VmHWM")? * 1024)
     }
 
-    /// Waits until it has done all that it can do without an event.
+    /// Waits until the process is idle.
     pub(crate) async fn rest(&self) -> Result<(), Failure> {
         let mut before = self.cpu().await?;
-        let mut calm = 0;
-        while calm < 10 {
+        let mut idle_checks = 0;
+        while idle_checks < 10 {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let now = self.cpu().await?;
-            calm = if now > before { 0 } else { calm + 1 };
+            idle_checks = if now > before { 0 } else { idle_checks + 1 };
             before = now;
         }
         Ok(())
     }
 
-    /// Ends it and returns the instructions that it executed; 0 if they were not counted.
+    /// Terminates the process. Returns the executed instructions; 0 without callgrind.
     pub(crate) async fn end(mut self) -> Result<u64, Failure> {
-        let id = self.child.id().ok_or("it has ended")?;
+        let id = self.child.id().ok_or("the function has ended")?;
         Command::new("kill").arg(id.to_string()).status().await?;
         self.child.wait().await?;
         let Some(counts) = &self.counts else {
@@ -162,7 +162,7 @@ impl Drop for Function {
     }
 }
 
-/// CPU time, user and system, of a process, in seconds; `self` is this one.
+/// Returns the CPU time (user and system) of a process, in seconds. `self` is this process.
 pub(crate) async fn cpu(process: &str) -> Result<f64, Failure> {
     let stat = tokio::fs::read_to_string(format!("/proc/{process}/stat")).await?;
     let after_name = stat.rsplit(')').next().unwrap_or_default();
@@ -172,10 +172,10 @@ pub(crate) async fn cpu(process: &str) -> Result<f64, Failure> {
         .take(2)
         .filter_map(|ticks| ticks.parse::<u64>().ok())
         .sum();
-    Ok(ticks as f64 / TICKS)
+    Ok(ticks as f64 / TICKS_PER_SECOND)
 }
 
-/// CPU time that the machine's cores did not idle, in seconds, of all of them together.
+/// Returns the time that the cores were not idle, in seconds, summed over all cores.
 pub(crate) async fn machine_cpu() -> Result<f64, Failure> {
     let stat = tokio::fs::read_to_string("/proc/stat").await?;
     let ticks = stat.lines().next().unwrap_or_default();
@@ -183,14 +183,14 @@ pub(crate) async fn machine_cpu() -> Result<f64, Failure> {
         .split_whitespace()
         .filter_map(|ticks| ticks.parse().ok())
         .collect();
-    // User, nice, system, idle, waiting for disks, interrupts, of software, and what other guests took.
-    let [user, nice, system, _, _, hard, soft, stolen, ..] = ticks[..] else {
-        return Err("/proc/stat says less than expected".into());
+    // user, nice, system, idle, iowait, irq, softirq, steal: see proc(5).
+    let [user, nice, system, _, _, irq, softirq, steal, ..] = ticks[..] else {
+        return Err("/proc/stat has too few fields".into());
     };
-    Ok((user + nice + system + hard + soft + stolen) as f64 / TICKS)
+    Ok((user + nice + system + irq + softirq + steal) as f64 / TICKS_PER_SECOND)
 }
 
-/// The command of a function, whose instructions are counted into the file `counts`, if there is one.
+/// Builds the command of a function. With `counts`, runs it under callgrind.
 fn command(program: &Program, counts: Option<&Path>, address: &str) -> Command {
     let mut command = match counts {
         None => Command::new(&program.binary),
@@ -225,11 +225,11 @@ fn command(program: &Program, counts: Option<&Path>, address: &str) -> Command {
 }
 
 async fn next(State(api): State<std::sync::Arc<Api>>) -> Response {
-    let _ = api.asked.try_send(Instant::now());
+    let _ = api.polled.try_send(Instant::now());
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let deadline = (SystemTime::now() + DEADLINE).duration_since(UNIX_EPOCH);
+    let deadline = (SystemTime::now() + TIMEOUT).duration_since(UNIX_EPOCH);
     let headers = [
         (header::CONTENT_TYPE.as_str(), "application/json".to_owned()),
         ("lambda-runtime-aws-request-id", "bench".to_owned()),
@@ -246,12 +246,12 @@ async fn next(State(api): State<std::sync::Arc<Api>>) -> Response {
 }
 
 async fn response(State(api): State<std::sync::Arc<Api>>, body: Bytes) -> StatusCode {
-    let _ = api.answers.send(Ok(body)).await;
+    let _ = api.responses.send(Ok(body)).await;
     StatusCode::ACCEPTED
 }
 
 async fn error(State(api): State<std::sync::Arc<Api>>, body: Bytes) -> StatusCode {
     let text = String::from_utf8_lossy(&body).into_owned();
-    let _ = api.answers.send(Err(text)).await;
+    let _ = api.responses.send(Err(text)).await;
     StatusCode::ACCEPTED
 }

@@ -1,4 +1,4 @@
-//! Instruction counts on record: what a change costs is seen before it is deployed. Nothing here depends on time.
+//! Compares instruction counts with the recorded ones, so that CI shows the cost of a change.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -9,13 +9,13 @@ use crate::{
     services::Services,
 };
 
-/// How far a count may be from the one on record.
+/// The maximum difference from the recorded count, as a fraction.
 const TOLERANCE: f64 = 0.05;
 const ROWS: u64 = 2_000;
-/// Copies of a sample of an export, of 4 to 8 records each.
+/// The copies of a sample of an export. Each copy has 4 to 8 records.
 const COPIES: usize = 250;
 
-/// Counts the instructions of the functions in a folder and compares them with those on record, or records them.
+/// Counts the instructions of the functions in a folder. Compares the counts with the recorded ones, or records them.
 pub(crate) async fn check(folder: &Path, record: bool) -> Result<(), Failure> {
     let path = build::workspace().join("infra/bench/instructions.json");
     let counted = count(folder).await?;
@@ -29,15 +29,15 @@ pub(crate) async fn check(folder: &Path, record: bool) -> Result<(), Failure> {
         let expected = recorded.get(what).copied().unwrap_or_default();
         let change = *count as f64 / expected.max(1) as f64 - 1.0;
         println!(
-            "{what}: {count}, {expected} on record ({:+.2} %)",
+            "{what}: {count}, {expected} recorded ({:+.2} %)",
             100.0 * change
         );
         far += usize::from(change.abs() > TOLERANCE);
     }
     if far > 0 {
         return Err(format!(
-            "{far} of the counts are more than {:.0} % from those on record. Find out why; if that is as it should be, \
-             `--record` puts them on record",
+            "{far} counts differ from the recorded ones by more than {:.0} %. Find the cause. If the change is intended, record the \
+             new counts with `--record`",
             100.0 * TOLERANCE
         )
         .into());
@@ -45,6 +45,7 @@ pub(crate) async fn check(folder: &Path, record: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Returns the counts, by name.
 async fn count(folder: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     let services = Services::start().await?;
     let folder = folder.canonicalize()?;
@@ -78,7 +79,7 @@ async fn count(folder: &Path) -> Result<BTreeMap<String, u64>, Failure> {
     Ok(counted)
 }
 
-/// Returns how many more instructions the import of the second file takes than that of the first.
+/// Returns the difference between the instructions of two imports, the second minus the first.
 async fn more(
     services: &Services,
     ingest: &Program,

@@ -1,4 +1,4 @@
-//! What it costs to import other systems' exports with their mappings, against the same records read directly.
+//! Measures imports of other systems' exports with mappings, against imports of the same records.
 
 use crate::{
     Failure, build,
@@ -9,9 +9,9 @@ use crate::{
 
 /// The size of an export, in bytes.
 const EXPORT_BYTES: usize = 100_000_000;
-/// How often each file is imported, by turns; the middle one counts.
+/// Imports of each file. The files alternate; the median is reported.
 const ROUNDS: usize = 3;
-/// The most CPU of a mapped record, over that of the same record read directly.
+/// The target for the CPU of a mapped record, over that of the same record read directly.
 const TARGET: f64 = 1.6;
 
 /// A sample of an export, and the records that its mapping makes of it. Copies have other orders, IDs and customers.
@@ -78,12 +78,12 @@ fn events_of_copy(text: &str, copy: usize) -> String {
 }
 
 impl Sample {
-    /// The number of records that the mapping makes of one copy.
+    /// Returns the number of records that the mapping makes of one copy.
     pub(crate) fn records_of_copy(&self) -> usize {
         self.records.lines().count()
     }
 
-    /// Returns the export with so many copies, and its key.
+    /// Returns the key and the content of an export with `copies` copies.
     pub(crate) fn export(&self, copies: usize) -> (String, String) {
         let [before, between, after] = self.around;
         let mut file = before.to_owned();
@@ -101,7 +101,7 @@ impl Sample {
         (key, file)
     }
 
-    /// Returns the records of so many copies as NDJSON, and the key.
+    /// Returns the key of a file with the records of `copies` copies, and its content as NDJSON.
     fn direct(&self, copies: usize) -> (String, String) {
         let copies_of_records = (0..copies).map(|copy| (self.renumber)(self.records, copy));
         let key = format!("drop/mixed/{}/{copies}.ndjson", self.mapping);
@@ -109,6 +109,7 @@ impl Sample {
     }
 }
 
+/// Measures mapped imports and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let mut report = Report::default();
     let services = Services::start().await?;
@@ -147,7 +148,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     report.note(format!(
         "The samples of the mappings are multiplied to {} MB, with other orders, IDs and customers in each copy. The records are \
          those that the mapping makes of them, in `drop/mixed/`. Both are imported into a sink that validates and responds immediately. CPU is \
-         the process's, user and system, without its start: the middle one of {ROUNDS} runs, made by turns. Rows that the mapping skips are \
+         that of the process, user and system, without its start: the median of {ROUNDS} alternating runs. Rows that the mapping skips are \
          part of the cost of its records.",
         EXPORT_BYTES / 1_000_000
     ));

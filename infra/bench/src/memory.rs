@@ -1,4 +1,4 @@
-//! Time and memory of large files, of each format, against small ones.
+//! Measures imports of large files in each format, against small ones: time and memory.
 
 use std::{io::Write as _, time::Instant};
 
@@ -10,14 +10,13 @@ use shared::model::{keys, version::ImportId};
 use crate::{
     Failure, build,
     function::{Function, Program},
-    report::Report,
+    report::{MEBIBYTE, Report},
     rows,
     services::Services,
 };
 
 const SMALL: usize = 10_000_000;
 const LARGE: usize = 2_000_000_000;
-const MEBIBYTE: f64 = 1_048_576.0;
 
 /// A format: its name, its first line, and a row.
 type Format = (&'static str, &'static str, fn(u64) -> String);
@@ -30,6 +29,7 @@ fn ndjson(number: u64) -> String {
     rows::email(number, None)
 }
 
+/// Measures large files and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     services.table.swallow_statements(true);
@@ -50,13 +50,13 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
                 peaks.push(peak);
             }
             report.at_most(
-                format!("MiB more for 2 GB than for 10 MB: {name}"),
+                format!("more memory for 2 GB than for 10 MB, in MiB: {name}"),
                 format!("{:.1}", peaks[1] - peaks[0]),
                 peaks[1] - peaks[0],
                 4.0,
             );
             report.at_most(
-                format!("MiB in all: {name}"),
+                format!("peak memory for 2 GB, in MiB: {name}"),
                 format!("{:.1}", peaks[1]),
                 peaks[1],
                 64.0,
@@ -64,8 +64,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         }
     }
     report.note(
-        "Each file is one range, imported by one invocation into a sink; memory is the process's highest resident set (`VmHWM`). \
-         Every row is another person's email.",
+        "Each file is one range, which one invocation imports into a sink. Memory is the peak resident set of the process (`VmHWM`). \
+         Each row is an email to another person.",
     );
     Ok(report)
 }
@@ -79,7 +79,7 @@ struct Content<'a> {
     zipped: bool,
 }
 
-/// Imports a file of `bytes` decompressed bytes. Reports its time, and returns the most memory of the process, in MiB.
+/// Imports a file of `bytes` decompressed bytes. Reports its time, and returns the peak memory of the process, in MiB.
 async fn measure_file(
     services: &Services,
     program: &Program,
@@ -128,7 +128,7 @@ async fn measure_file(
     Ok(peak)
 }
 
-/// How long an invocation takes to reach the end of a file that it can't enter in the middle, in seconds.
+/// Returns the time that an invocation takes to reach the end of a file that cannot be read from the middle, in seconds.
 async fn pass_over(
     services: &Services,
     program: &Program,
@@ -162,7 +162,7 @@ async fn pass_over(
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// A file of about so many bytes of NDJSON, and its rows.
+/// Creates an NDJSON file of about `bytes` bytes. Returns it and its number of rows.
 pub(crate) fn ndjson_file(bytes: usize) -> Result<(Bytes, u64), Failure> {
     let content = Content {
         name: "ndjson",
@@ -173,7 +173,7 @@ pub(crate) fn ndjson_file(bytes: usize) -> Result<(Bytes, u64), Failure> {
     file(&content, bytes)
 }
 
-/// A file of about so many bytes before it is compressed, and its rows.
+/// Creates a file of about `bytes` bytes before compression. Returns it and its number of rows.
 fn file(content: &Content<'_>, bytes: usize) -> Result<(Bytes, u64), Failure> {
     let Content {
         header,

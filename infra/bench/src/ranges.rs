@@ -1,4 +1,4 @@
-//! A large file in one range, and cut into as many as there are at most.
+//! Compares a large file in one range with the same file in 32 ranges, the maximum.
 
 use std::{
     collections::BTreeSet,
@@ -19,9 +19,10 @@ use crate::{
 
 const BYTES: usize = 2_000_000_000;
 const RANGES: usize = 32;
-/// Processes at a time.
+/// The number of concurrent processes.
 const PROCESSES: usize = 2;
 
+/// Measures ranges and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     services.table.swallow_statements(true);
@@ -64,12 +65,12 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         return Err("not measured".into());
     };
     report.say(
-        "time in one, over that in many",
+        "time in one range, over that in 32",
         format!("{:.2}", one / many),
     );
     report.note(format!(
-        "Into a sink, at most {PROCESSES} processes at a time, on cores that the sink and the bucket use too. That the tables are alike is shown by \
-         `ranges_of_any_size_make_the_same_table` of the tests."
+        "The file is imported into a sink by at most {PROCESSES} concurrent processes, on cores that the sink and the bucket use too. The test \
+         `imports::interruptions::ranges_change_nothing` shows that the tables are equal."
     ));
     Ok(report)
 }
@@ -78,7 +79,7 @@ fn requests(proxy: &Proxy) -> u64 {
     proxy.counts().values().map(|count| count.requests).sum()
 }
 
-/// Sends a file's event, and those of its manifests as they come, until none is left.
+/// Sends the event of a file, and those of its manifests as they are put, until none is left.
 async fn import(services: &Services, program: &Program, event: &Value) -> Result<(), Failure> {
     let mut waiting = vec![event.clone()];
     let mut running = JoinSet::new();
@@ -93,7 +94,7 @@ async fn import(services: &Services, program: &Program, event: &Value) -> Result
                 function.invoke(&event).await.map(drop)
             });
         }
-        // The first run puts the manifests when it begins.
+        // The first invocation puts the manifests when it begins.
         tokio::select! {
             ended = running.join_next() => match ended {
                 Some(ended) => ended??,

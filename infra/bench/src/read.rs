@@ -1,4 +1,4 @@
-//! What reading costs: instructions, requests, read units.
+//! Measures profile and history reads: instructions, requests, read units.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -10,7 +10,7 @@ use tests::faults::Count;
 use crate::{
     Failure, build,
     function::{Function, Program},
-    report::{Report, millions, short},
+    report::{MEBIBYTE, Report, millions, short},
     rows,
     services::{Services, request},
 };
@@ -19,10 +19,11 @@ use crate::{
 const EMAIL: &str = "jane@example.com";
 const EVENTS: u64 = 300;
 const MANY_EVENTS: u64 = 20_000;
-/// Warm reads that are counted.
+/// The number of warm reads that are counted.
 const READS: u64 = 20;
 const PAGE: i32 = 25;
 
+/// Measures reads and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     let mut report = Report::default();
@@ -45,13 +46,13 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     let profile_read = services.program(&build::function("profile-read").await?);
     largest(&services, &ingest, &profile_read, &mut report).await?;
     report.note(format!(
-        "Instructions are callgrind's: {READS} reads more, of the same process, divided by {READS}; over TLS. The Query alone is a function with the \
-         same client that returns the number of items. Requests and units are counted at the wire."
+        "Callgrind counts the instructions of {READS} more reads of the same process over TLS, divided by {READS}. The Query alone is a function \
+         with the same client that returns the number of items. Requests and units are counted at the wire."
     ));
     Ok(report)
 }
 
-/// Requests and read units of profiles in one identity.
+/// Reports the requests and read units of profiles with one identity.
 async fn profile_units(
     services: &Services,
     ingest: &Program,
@@ -92,7 +93,7 @@ async fn profile_units(
     Ok(())
 }
 
-/// Read units of a history page.
+/// Reports the read units of a history page.
 async fn history_units(services: &Services, id: &str, report: &mut Report) -> Result<(), Failure> {
     let (requests, units) = read_once(
         services,
@@ -143,7 +144,7 @@ async fn import_emails(
     import(services, ingest, &key, file, address).await
 }
 
-/// Imports a file of one address's rows and returns the profile's ID.
+/// Imports a file with rows of one address and returns the profile's ID.
 async fn import(
     services: &Services,
     ingest: &Program,
@@ -159,7 +160,7 @@ async fn import(
     Ok(key.identity(&email).to_string())
 }
 
-/// Time and memory of the largest profile: what the functions' timeout and memory are chosen by.
+/// Reports the time and memory of the largest profile. The timeout and memory of the functions follow from them.
 async fn largest(
     services: &Services,
     ingest: &Program,
@@ -179,20 +180,20 @@ async fn largest(
             "{:.2} s, {:.2} s of CPU, at most {:.0} MiB",
             began.elapsed().as_secs_f64(),
             function.cpu().await? - before,
-            function.peak_memory().await? as f64 / 1_048_576.0
+            function.peak_memory().await? as f64 / MEBIBYTE
         ),
     );
     Ok(())
 }
 
-/// Instructions of one more read of a process that has read before.
+/// Returns the instructions of one more read of a process that has read before.
 pub(crate) async fn warm(services: &Services, program: &Program, id: &str) -> Result<u64, Failure> {
     let few = instructions(services, program, id, 2).await?;
     let more = instructions(services, program, id, 2 + READS).await?;
     Ok((more - few) / READS)
 }
 
-/// Instructions of a process, from exec to the last response of `reads` reads.
+/// Returns the instructions of a process from exec to the last of `reads` responses.
 pub(crate) async fn instructions(
     services: &Services,
     program: &Program,
@@ -210,16 +211,17 @@ pub(crate) async fn instructions(
     function.end().await
 }
 
-pub(crate) fn succeeded(answer: &[u8]) -> Result<(), Failure> {
-    let answer: Value = serde_json::from_slice(answer)?;
-    if matches!(answer["statusCode"].as_u64(), Some(200 | 201)) {
+/// Checks that a response has status 200 or 201.
+pub(crate) fn succeeded(response: &[u8]) -> Result<(), Failure> {
+    let response: Value = serde_json::from_slice(response)?;
+    if matches!(response["statusCode"].as_u64(), Some(200 | 201)) {
         Ok(())
     } else {
-        Err(format!("a read failed: {answer}").into())
+        Err(format!("a read failed: {response}").into())
     }
 }
 
-/// Requests and read units of a profile.
+/// Returns the requests and read units of a profile read.
 async fn read_profile(services: &Services, id: &str) -> Result<(u64, f64), Failure> {
     let path = format!("/profiles/{id}");
     read_once(
@@ -231,7 +233,7 @@ async fn read_profile(services: &Services, id: &str) -> Result<(u64, f64), Failu
     .await
 }
 
-/// Requests and read units of a warm function's response.
+/// Returns the requests and read units of a warm request.
 async fn read_once(
     services: &Services,
     function: &str,
@@ -241,7 +243,7 @@ async fn read_once(
     let program = services.program(&build::function(function).await?);
     let event = request(fixture, path).await?;
     let mut function = Function::start(&program, None).await?;
-    // The first read of a process also looks at the table's identity key, and what it finds is kept.
+    // The first read of a process also reads the facts of the table, which it caches.
     succeeded(&function.invoke(&event).await?)?;
     services.table.reset_counts();
     succeeded(&function.invoke(&event).await?)?;
@@ -254,14 +256,14 @@ fn sum(counts: &BTreeMap<String, Count>) -> (u64, f64) {
     })
 }
 
-/// The read units of a range of a partition, as it is stored.
+/// Returns the read units of a range of a partition.
 async fn units_of(
     services: &Services,
     id: &str,
     (low, high): (&str, &str),
     limit: Option<i32>,
 ) -> Result<f64, Failure> {
-    let answer = services
+    let response = services
         .stack
         .dynamodb_client()
         .query()
@@ -275,7 +277,7 @@ async fn units_of(
         .return_consumed_capacity(ReturnConsumedCapacity::Total)
         .send()
         .await?;
-    let consumed = answer
+    let consumed = response
         .consumed_capacity()
         .and_then(|consumed| consumed.capacity_units());
     Ok(consumed.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The requests of an import, sent again as they were: what the table takes when nothing is left to be done before it.
+//! Replays the recorded requests of an import, to measure the table without ingest.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::Failure;
 
-/// Dynoxide asks for a signature, and does not check it.
+/// Dynoxide requires a signature, but does not check it.
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=bench/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
 
 /// Sends the bodies of `BatchExecuteStatement` over `connections` concurrent connections. Returns the seconds until all
@@ -33,7 +33,7 @@ pub(crate) async fn replay(
         let (client, endpoint) = (client.clone(), endpoint.to_owned());
         let (bodies, next) = (Arc::clone(&bodies), Arc::clone(&next));
         senders.spawn(async move {
-            let mut answers = Vec::new();
+            let mut responses = Vec::new();
             while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let request = client
                     .post(&endpoint)
@@ -42,20 +42,20 @@ pub(crate) async fn replay(
                     .header("authorization", SIGNATURE)
                     .header("x-amz-date", "20260101T000000Z")
                     .body(body.clone());
-                answers.push(request.send().await?.bytes().await?);
+                responses.push(request.send().await?.bytes().await?);
             }
-            Ok::<_, reqwest::Error>(answers)
+            Ok::<_, reqwest::Error>(responses)
         });
     }
-    let mut answers = Vec::new();
-    while let Some(of_one) = senders.join_next().await {
-        answers.extend(of_one??);
+    let mut responses = Vec::new();
+    while let Some(of_connection) = senders.join_next().await {
+        responses.extend(of_connection??);
     }
     let seconds = began.elapsed().as_secs_f64();
-    for answer in answers {
-        let answer: Value = serde_json::from_slice(&answer)?;
-        let verdicts = answer["Responses"].as_array();
-        let verdicts = verdicts.ok_or_else(|| format!("it was refused: {answer}"))?;
+    for response in responses {
+        let response: Value = serde_json::from_slice(&response)?;
+        let verdicts = response["Responses"].as_array();
+        let verdicts = verdicts.ok_or_else(|| format!("the request was refused: {response}"))?;
         if let Some(error) = verdicts.iter().find_map(|verdict| verdict.get("Error")) {
             return Err(format!("a statement was refused: {error}").into());
         }

@@ -1,13 +1,16 @@
-//! What a measurement says: a table of a result per line, against its target.
+//! The results of a measurement, as a Markdown table.
 
 use std::fmt::Write as _;
 
-/// One line.
+pub(crate) const MEGABYTE: f64 = 1e6;
+pub(crate) const MEBIBYTE: f64 = 1_048_576.0;
+
+/// A line of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     what: String,
     figure: String,
-    /// What is wanted, and whether it was met.
+    /// The target, and whether it is met.
     target: Option<(String, bool)>,
 }
 
@@ -19,7 +22,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A figure without a target.
+    /// Adds a figure without a target.
     pub(crate) fn say(&mut self, what: impl Into<String>, figure: impl Into<String>) {
         let line = Line {
             what: what.into(),
@@ -30,7 +33,7 @@ impl Report {
         self.lines.push(line);
     }
 
-    /// A value that is to be at most `most`.
+    /// Adds a figure. The target is met if `value` is at most `most`.
     pub(crate) fn at_most(
         &mut self,
         what: impl Into<String>,
@@ -41,7 +44,7 @@ impl Report {
         self.target(what, figure, format!("≤ {}", short(most)), value <= most);
     }
 
-    /// A value that is to be at least `least` times another.
+    /// Adds a ratio. The target is met if it is at least `least`.
     pub(crate) fn at_least(
         &mut self,
         what: impl Into<String>,
@@ -66,12 +69,12 @@ impl Report {
         }
     }
 
-    /// How the figures were taken.
+    /// Adds a note on the method.
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
 
-    /// As Markdown.
+    /// Renders the report as Markdown.
     pub(crate) fn markdown(&self) -> String {
         let mut text = "| what | measured | target | met |\n| --- | --- | --- | --- |\n".to_owned();
         for line in &self.lines {
@@ -90,7 +93,7 @@ impl Report {
     }
 }
 
-/// A number with as many digits as matter.
+/// Formats a number with its significant digits.
 pub(crate) fn short(value: f64) -> String {
     let digits = if value.abs() >= 100.0 {
         0
@@ -109,24 +112,24 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-/// Millions, of instructions or bytes.
+/// Formats a number of instructions or bytes, in millions.
 pub(crate) fn millions(value: u64) -> String {
     format!("{:.2} M", value as f64 / 1e6)
 }
 
-/// The middle one.
+/// Returns the median.
 pub(crate) fn median(values: Vec<f64>) -> f64 {
     percentile(values, 50)
 }
 
-/// The one that so many of a hundred are below.
-pub(crate) fn percentile(mut values: Vec<f64>, hundredth: usize) -> f64 {
+/// Returns the percentile of the values (`percent` from 0 to 99).
+pub(crate) fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    let place = values.len() * hundredth / 100;
+    let place = values.len() * percent / 100;
     values.get(place).copied().unwrap_or_default()
 }
 
-/// Their sum over their number.
+/// Returns the mean.
 pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }

@@ -1,4 +1,4 @@
-//! What each request and each row costs over the sample data: capacity units, CPU, time, memory. The cost model's measured part.
+//! Measures each request and each row of the sample data: capacity units, CPU, time, memory. The cost model uses the figures.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -8,7 +8,7 @@ use crate::{
     Failure, build,
     function::{Function, Program},
     read::succeeded,
-    report::{Report, mean, percentile, short},
+    report::{MEBIBYTE, Report, mean, percentile, short},
     services::{Services, request},
     stored,
 };
@@ -58,6 +58,7 @@ const OF_A_PROFILE: [Kind; 4] = [
     },
 ];
 
+/// Measures requests and rows and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     let mut report = Report::default();
@@ -70,8 +71,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         events.push(event);
     }
     let mut ids = Vec::new();
-    for answer in ask(&services, &LOOKUP, &events, &mut report).await? {
-        let profile: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
+    for response in send(&services, &LOOKUP, &events, &mut report).await? {
+        let profile: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default())?;
         ids.push(
             profile["id"]
                 .as_str()
@@ -89,11 +90,11 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
             }
             events.push(event);
         }
-        ask(&services, kind, &events, &mut report).await?;
+        send(&services, kind, &events, &mut report).await?;
     }
     report.note(format!(
-        "Each request was asked for once for every one of {} customers of the sample data, over TLS, of one warm process of each function. CPU is the \
-         process's, of a whole core; time ends with the response and includes the local table's work. Units are counted at the wire.",
+        "Each request is sent once for each of {} customers of the sample data, over TLS, to one warm process of each function. CPU is that of \
+         the process. Time ends with the response and includes the work of the local table. Units are counted at the wire.",
         customers.len()
     ));
     Ok(report)
@@ -142,7 +143,7 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
 }
 
 /// Sends the events one after the other, reports their costs, and returns the responses.
-async fn ask(
+async fn send(
     services: &Services,
     kind: &Kind,
     events: &[Value],
@@ -153,15 +154,15 @@ async fn ask(
     function.ready().await?;
     function.rest().await?;
     let (mut read, mut written, mut times) = (Vec::new(), Vec::new(), Vec::new());
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     let cpu = function.cpu().await?;
     for event in events {
         services.table.reset_counts();
         let began = Instant::now();
-        let answer = function.invoke(event).await?;
+        let response = function.invoke(event).await?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
-        succeeded(&answer)?;
-        answers.push(serde_json::from_slice(&answer)?);
+        succeeded(&response)?;
+        responses.push(serde_json::from_slice(&response)?);
         let (mut reads, mut writes) = (0.0, 0.0);
         for (operation, count) in services.table.counts() {
             if operation == "TransactWriteItems" {
@@ -174,7 +175,7 @@ async fn ask(
         written.push(writes);
     }
     let cpu = (function.cpu().await? - cpu) / events.len() as f64 * 1e3;
-    let memory = function.peak_memory().await? as f64 / 1_048_576.0;
+    let memory = function.peak_memory().await? as f64 / MEBIBYTE;
     report.say(
         kind.name,
         format!(
@@ -187,5 +188,5 @@ async fn ask(
             short(cpu),
         ),
     );
-    Ok(answers)
+    Ok(responses)
 }

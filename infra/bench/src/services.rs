@@ -1,4 +1,4 @@
-//! DynamoDB and S3, and the functions' environment before them.
+//! Starts the services of a measurement: DynamoDB and S3 behind proxies. Also builds the environment of the functions.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 
 use crate::{Failure, build, function::Program, tls};
 
-/// The services of one measurement, a fault proxy before each, and TLS before the table.
+/// The services of one measurement. A fault proxy runs before each, and TLS before the table.
 pub(crate) struct Services {
     pub(crate) stack: Stack,
-    /// Before the table.
+    /// The proxy before the table.
     pub(crate) table: Proxy,
-    /// Before the bucket.
+    /// The proxy before the bucket.
     pub(crate) bucket: Proxy,
     tls: String,
     own_authority: PathBuf,
@@ -24,6 +24,7 @@ pub(crate) struct Services {
 }
 
 impl Services {
+    /// Starts the services.
     pub(crate) async fn start() -> Result<Self, Failure> {
         // The bench invokes the functions itself: notifications of files go to a server that ignores them.
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -53,7 +54,7 @@ impl Services {
         })
     }
 
-    /// A program with a function's environment, over plain HTTP.
+    /// Returns a program with the environment of a function, over plain HTTP.
     pub(crate) fn program(&self, binary: &Path) -> Program {
         let set = |name, value: &str| (name, value.to_owned());
         Program {
@@ -68,13 +69,13 @@ impl Services {
                 set("AWS_SECRET_ACCESS_KEY", "bench"),
                 set("AWS_ENDPOINT_URL_DYNAMODB", self.table.url()),
                 set("AWS_ENDPOINT_URL_S3", self.bucket.url()),
-                // One range to a file, unless a measurement wants more.
+                // One range per file, unless a measurement needs more.
                 set("CHUNK_BYTES", &(1_u64 << 50).to_string()),
             ],
         }
     }
 
-    /// The same, with TLS before the table.
+    /// Returns a program with the environment of a function, over TLS.
     pub(crate) fn program_over_tls(&self, binary: &Path) -> Program {
         let mut program = self.program(binary);
         for (name, value) in &mut program.environment {
@@ -83,14 +84,14 @@ impl Services {
             }
         }
         let trusted = self.trusted.display().to_string();
-        // The SDK's own client reads the machine's list, which is this one here.
+        // The SDK's own client reads the machine's list of certificates, which is this file here.
         program.environment.push(("SSL_CERT_FILE", trusted));
         let own = self.own_authority.display().to_string();
         program.environment.push(("AWS_CA_BUNDLE", own));
         program
     }
 
-    /// Puts a file and returns S3's notification of it.
+    /// Puts a file and returns its S3 notification.
     pub(crate) async fn drop_file(
         &self,
         key: &str,
@@ -108,7 +109,7 @@ impl Services {
         Ok(event)
     }
 
-    /// The report of a file.
+    /// Returns the report of a file.
     pub(crate) async fn report(&self, key: &str) -> Result<Value, Failure> {
         let folder = format!("reports/{key}/");
         let report = self.stack.list(&folder).pop().ok_or("there is no report")?;
@@ -116,7 +117,7 @@ impl Services {
         Ok(serde_json::from_slice(&report)?)
     }
 
-    /// Deletes a file permanently: it may be large.
+    /// Deletes a file permanently, because it may be large.
     pub(crate) async fn remove(&self, key: &str, version: &str) -> Result<(), Failure> {
         let client = self.stack.s3_client();
         let request = client.delete_object().bucket(self.stack.bucket()).key(key);
@@ -125,7 +126,7 @@ impl Services {
     }
 }
 
-/// An HTTP API's event, made of one of the functions' own.
+/// Returns an HTTP API event for a path, made from a fixture of the functions.
 pub(crate) async fn request(fixture: &str, path: &str) -> Result<Value, Failure> {
     let fixture = build::workspace().join("functions").join(fixture);
     let mut event: Value = serde_json::from_slice(&tokio::fs::read(fixture).await?)?;

@@ -1,4 +1,4 @@
-//! What a start costs: until the first `/next`, and until the first profile is returned.
+//! Measures cold starts: the time to the first `/next`, the sizes of binaries, and the instructions to the first profile.
 
 use std::{collections::BTreeMap, io::Write as _, path::Path};
 
@@ -6,11 +6,12 @@ use crate::{
     Failure, build,
     function::{Function, Program},
     read,
-    report::{Report, median, millions, short},
+    report::{MEGABYTE, Report, median, millions, short},
     services::Services,
 };
 
-/// A multiple of twice the seven programs, so that each follows each other one equally often.
+/// The number of starts of each program: a multiple of twice the number of programs, so that each program follows each other one
+/// equally often.
 const ROUNDS: usize = 98;
 const FUNCTIONS: [&str; 5] = [
     "profile-read",
@@ -19,8 +20,8 @@ const FUNCTIONS: [&str; 5] = [
     "profile-write",
     "imports",
 ];
-const MEBIBYTE: f64 = 1e6;
 
+/// Measures starts and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     let mut report = Report::default();
@@ -37,8 +38,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     report_sizes(&programs, &mut report)?;
     report_instructions(&programs, &services, &mut report).await?;
     report.note(format!(
-        "Times are medians of {ROUNDS} starts of each, by turns. Instructions are callgrind's. \"default SDK\" is profile-read built with \
-         the SDK's default features and `aws_config::load_defaults`. The machine's whole list of trusted certificates is read, as on Lambda."
+        "Times are medians of {ROUNDS} alternating starts of each program. Callgrind counts the instructions. \"default SDK\" is profile-read built with \
+         the SDK's default features and `aws_config::load_defaults`. The programs read the machine's whole list of trusted certificates, as on Lambda."
     ));
     Ok(report)
 }
@@ -64,7 +65,7 @@ async fn report_times(
             let (name, program) = all[turn];
             let mut function = Function::start(program, None).await?;
             let time = function.ready().await?;
-            // Gone before the next one starts: giving back its memory takes time too.
+            // Ends before the next one starts, because freeing its memory takes time too.
             function.end().await?;
             times
                 .entry(name)
@@ -101,11 +102,12 @@ async fn report_times(
     Ok(())
 }
 
+/// Reports the sizes of the binaries and of their deployment packages.
 fn report_sizes(programs: &BTreeMap<&str, Program>, report: &mut Report) -> Result<(), Failure> {
     for name in FUNCTIONS.into_iter().chain(["ingest", "default SDK"]) {
         let binary = &programs[name].binary;
-        let size = std::fs::metadata(binary)?.len() as f64 / MEBIBYTE;
-        let zipped = zipped(binary)? as f64 / MEBIBYTE;
+        let size = std::fs::metadata(binary)?.len() as f64 / MEGABYTE;
+        let zipped = zipped(binary)? as f64 / MEGABYTE;
         if FUNCTIONS.contains(&name) {
             let figure = format!("{size:.2} MB");
             report.at_most(format!("stripped binary: {name}"), figure, size, 5.0);
@@ -153,16 +155,16 @@ async fn report_instructions(
         );
         match target {
             Some(most) => report.at_most(what, figure, own as f64 / peer as f64, most),
-            // Its Query alone, by the same client, is most of it: see Read.
+            // Most of it is the Query alone with the same client: see Read.
             None => report.say(what, figure),
         }
     }
     Ok(())
 }
 
-/// The order of a round. Over `count` rounds, or twice as many if `count` is odd, each follows each other one equally often: a
-/// balanced Latin square, and for an odd number its mirror image in every second round. Williams, Experimental designs balanced
-/// for the estimation of residual effects of treatments, 1949.
+/// Returns the order of a round: a row of a balanced Latin square. Over `count` rounds, each program follows each other one equally
+/// often. If `count` is odd, that takes twice as many rounds, and every second one uses the mirror image. Williams, Experimental
+/// designs balanced for the estimation of residual effects of treatments, 1949.
 fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
     let (is_mirrored, round) = match count % 2 {
         0 => (false, round),
@@ -176,7 +178,7 @@ fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
     zigzag.map(move |place| (place + round) % count)
 }
 
-/// Instructions from exec until there is nothing left to do without an event.
+/// Returns the instructions from exec until the process is idle.
 async fn to_rest(services: &Services, program: &Program) -> Result<u64, Failure> {
     let mut function =
         Function::start(program, Some(&services.folder.path().join("counts"))).await?;
@@ -185,7 +187,7 @@ async fn to_rest(services: &Services, program: &Program) -> Result<u64, Failure>
     function.end().await
 }
 
-/// The size that a deployment package with this binary has.
+/// Returns the size of a deployment package with this binary, in bytes.
 fn zipped(binary: &Path) -> Result<u64, Failure> {
     let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     packer.write_all(&std::fs::read(binary)?)?;
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_follows_each_other_one_equally_often() {
+    fn balances_the_order() {
         for (count, rounds, times) in [(6, 6, 1), (7, 14, 2)] {
             let mut pairs = BTreeMap::new();
             for round in 0..rounds {

@@ -1,4 +1,4 @@
-//! What the table stores of the sample data: items, bytes and index entries of a customer.
+//! Measures storage: items, bytes and index entries of a customer of the sample data.
 
 use std::collections::{BTreeMap, HashMap};
 

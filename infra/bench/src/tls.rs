@@ -1,4 +1,4 @@
-//! TLS before the local table: a start's and a read's cost on AWS are counted with it.
+//! Serves TLS before the local table, because starts and reads on AWS include TLS.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Failure;
 
-/// Where the machine keeps the certificates that it trusts: about as many as Lambda's image does.
+/// The file with the certificates that the machine trusts. Lambda's image has about as many.
 const TRUSTED: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Listens with TLS before `upstream` (`http://host:port`), until this process ends. Returns the URL, and writes the
