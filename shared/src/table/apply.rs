@@ -1,14 +1,11 @@
 //! Applies changes of single items in one transaction: all of them, or none. Each item has to be as it was read.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnConsumedCapacity,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 
-use super::{
-    Table, TableError, attribute, failure,
-    transaction::{cancellation, is_retryable},
-};
+use super::{Table, TableError, attribute, refused};
 use crate::model::{
     change::Change,
     identity::IdentityId,
@@ -21,8 +18,6 @@ use crate::model::{
 
 /// The maximum number of actions in a transaction, a limit of DynamoDB.
 const MAX_ACTIONS: usize = 100;
-/// The code for an action whose condition failed.
-const CONDITION: &str = "ConditionalCheckFailed";
 
 /// Changes to apply together.
 #[derive(Clone, Copy, Debug)]
@@ -62,48 +57,22 @@ impl Table {
         if actions.len() > MAX_ACTIONS {
             return Err(TableError::Refused("the transaction is too large".into()));
         }
-        let result = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(actions))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match result {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                return Ok(Applied::Written);
-            }
-            Err(error) => error,
-        };
-        let reasons = match error.as_service_error() {
-            Some(service) if service.is_transaction_canceled_exception() => cancellation(service),
-            _ => return Err(failure(error)),
+        let Err(canceled) = self.transact(actions).await else {
+            return Ok(Applied::Written);
         };
         // The reasons are in the order of the actions: the record, the checks, the changes.
-        let failed = |action: usize| {
-            let reason = reasons.get(action);
-            reason.filter(|(code, _)| code == CONDITION)
-        };
-        if let Some((_, row)) = failed(0) {
-            let seen = row.clone().and_then(attribute::item);
-            return seen
-                .map(|item| Applied::Seen(item.data))
-                .ok_or_else(|| failure(error));
-        }
         let checks = 1..=transaction.erasures.len();
-        if checks.clone().any(|action| failed(action).is_some()) {
-            return Ok(Applied::Erased);
+        match canceled.failed_conditions()[..] {
+            [] => Err(canceled.error),
+            [0, ..] => {
+                let row = canceled.reasons[0].item().cloned();
+                let seen = row.and_then(attribute::item);
+                seen.map(|item| Applied::Seen(item.data))
+                    .ok_or(canceled.error)
+            }
+            [first, ..] if checks.contains(&first) => Ok(Applied::Erased),
+            _ => Ok(Applied::Changed),
         }
-        let mut rest = checks.end() + 1..reasons.len();
-        if rest.any(|action| failed(action).is_some()) {
-            return Ok(Applied::Changed);
-        }
-        Err(if is_retryable(&reasons) {
-            TableError::Unavailable(error.into())
-        } else {
-            failure(error)
-        })
     }
 
     /// Builds the actions of a transaction.
@@ -233,8 +202,4 @@ fn condition(before: Option<&Item>) -> (&'static str, Option<(&'static str, Attr
             ("#held = :held", Some(held))
         }
     }
-}
-
-fn refused(error: aws_sdk_dynamodb::error::BuildError) -> TableError {
-    TableError::Refused(error.into())
 }

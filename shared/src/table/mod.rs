@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::query::QueryOutput,
     types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity},
 };
@@ -500,6 +500,11 @@ impl LinkCounts {
 /// Returns whether a sort key is in a partition's head, where the highest keys are.
 fn is_in_head(sort: &AttributeValue) -> bool {
     sort.as_s().is_ok_and(|sort| sort.as_str() >= keys::HEAD.0)
+}
+
+/// Returns the error of a request that cannot be built.
+fn refused(error: BuildError) -> TableError {
+    TableError::Refused(error.into())
 }
 
 /// Converts an SDK error to a [`TableError`], by whether a retry may succeed. The SDK's own retries are already over.

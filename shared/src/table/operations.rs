@@ -3,15 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    types::{AttributeValue, Put, ReturnConsumedCapacity, TransactWriteItem, Update},
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 
-use super::{
-    Existing, Table, TableError, attribute, failure,
-    transaction::{cancellation, is_retryable},
-};
+use super::{Existing, Table, TableError, attribute, refused};
 use crate::model::{
     folder::is_source,
     import::{Entry, EntryId, EntryKey, EntryKind},
@@ -22,8 +16,6 @@ use crate::model::{
     version::ImportId,
 };
 
-/// The code for an action whose condition failed.
-const CONDITION: &str = "ConditionalCheckFailed";
 /// The index of the action that changes the outcome of an import.
 const OUTCOME_ACTION: usize = 2;
 /// Fields of an import's plan that the plan of an operation does not have.
@@ -109,11 +101,11 @@ impl Table {
         let mut actions = vec![self.put_operation(new, &plan)?];
         actions.extend(self.change_plan(new)?);
         actions.extend(self.change_outcome(new)?);
-        let mut failed = self.transact(actions.clone()).await?;
+        let mut failed = self.failed_conditions(actions.clone()).await?;
         if failed == [OUTCOME_ACTION] {
             // The import has no outcome, and must not get one that contains a mark only.
             actions.truncate(OUTCOME_ACTION);
-            failed = self.transact(actions).await?;
+            failed = self.failed_conditions(actions).await?;
         }
         match failed.first() {
             None => Ok(Some(plan)),
@@ -123,37 +115,18 @@ impl Table {
     }
 
     /// Executes actions in one transaction. Returns the indexes of those whose conditions failed; if there are any, nothing was stored.
-    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<Vec<usize>, TableError> {
-        let result = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(actions))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match result {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                return Ok(Vec::new());
-            }
-            Err(error) => error,
+    async fn failed_conditions(
+        &self,
+        actions: Vec<TransactWriteItem>,
+    ) -> Result<Vec<usize>, TableError> {
+        let Err(canceled) = self.transact(actions).await else {
+            return Ok(Vec::new());
         };
-        let reasons = error
-            .as_service_error()
-            .map(cancellation)
-            .unwrap_or_default();
-        let failed = (0..)
-            .zip(&reasons)
-            .filter(|(_, (code, _))| code == CONDITION);
-        let failed: Vec<usize> = failed.map(|(index, _)| index).collect();
-        if !failed.is_empty() {
-            return Ok(failed);
+        let failed = canceled.failed_conditions();
+        if failed.is_empty() {
+            return Err(canceled.error);
         }
-        Err(if is_retryable(&reasons) {
-            TableError::Unavailable(error.into())
-        } else {
-            failure(error)
-        })
+        Ok(failed)
     }
 
     /// Builds the put of the operation's plan, unless there is one.
@@ -317,8 +290,4 @@ fn entry(new: &NewOperation<'_>, stored: &Map) -> Result<(EntryKey, Entry), Tabl
     };
     let id = EntryId::Import(id);
     Ok((EntryKey { at, id }, entry))
-}
-
-fn refused(error: BuildError) -> TableError {
-    TableError::Refused(error.into())
 }

@@ -9,13 +9,11 @@ use aws_sdk_dynamodb::types::{
 
 use super::{
     Consistency, MAX_GET, Table, TableError, Verdict, Write, Written, attribute, batch, failure,
-    transaction::{cancellation, is_retryable},
+    refused,
+    transaction::{CONDITION, CONFLICT},
     write,
 };
 use crate::model::{item::Item, version::Version};
-
-const CONDITION: &str = "ConditionalCheckFailed";
-const CONFLICT: &str = "TransactionConflict";
 
 /// An item that an import wrote: its keys and the version that it wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -144,38 +142,16 @@ impl Table {
     /// # Errors
     /// The request failed. Both items may have been deleted.
     pub async fn remove_both(&self, places: &[&Place; 2]) -> Result<(Verdict, f64), TableError> {
-        let result = self
-            .client
-            .transact_write_items()
-            .transact_items(self.delete_version(places[0])?)
-            .transact_items(self.delete_version(places[1])?)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match result {
-            Ok(output) => {
-                let consumed = output.consumed_capacity().iter();
-                let units = consumed.filter_map(|consumed| consumed.capacity_units());
-                return Ok((Verdict::Stored, units.sum()));
-            }
-            Err(error) => error,
-        };
-        let reasons = error
-            .as_service_error()
-            .map(cancellation)
-            .unwrap_or_default();
-        let has = |wanted: &str| reasons.iter().any(|(code, _)| code == wanted);
-        if has(CONDITION) {
-            return Ok((Verdict::Missing, 0.0));
+        let actions = vec![
+            self.delete_version(places[0])?,
+            self.delete_version(places[1])?,
+        ];
+        match self.transact(actions).await {
+            Ok(units) => Ok((Verdict::Stored, units)),
+            Err(canceled) if canceled.has(CONDITION) => Ok((Verdict::Missing, 0.0)),
+            Err(canceled) if canceled.has(CONFLICT) => Ok((Verdict::Throttled, 0.0)),
+            Err(canceled) => Err(canceled.error),
         }
-        if has(CONFLICT) {
-            return Ok((Verdict::Throttled, 0.0));
-        }
-        Err(if is_retryable(&reasons) {
-            TableError::Unavailable(error.into())
-        } else {
-            failure(error)
-        })
     }
 
     /// Builds the deletion of an item in the version of its place.
@@ -188,7 +164,7 @@ impl Table {
             .expression_attribute_values(":version", attribute::version(&place.version))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
             .build()
-            .map_err(|error| TableError::Refused(error.into()))?;
+            .map_err(refused)?;
         Ok(TransactWriteItem::builder().delete(delete).build())
     }
 }
