@@ -1,12 +1,18 @@
-//! Writes items in batches of at most 25, each under its own condition: the last write wins, ordered by `version`. Returns a
+//! Writes and deletes items in batches of at most 25, each under its own condition: the last write wins, ordered by `version`. Returns a
 //! verdict on each write; the caller decides what follows from it.
 
-use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum as Code, BatchStatementResponse};
+use aws_sdk_dynamodb::{
+    operation::batch_execute_statement::BatchExecuteStatementOutput,
+    types::{
+        AttributeValue, BatchStatementErrorCodeEnum as Code, BatchStatementRequest,
+        BatchStatementResponse, ConsumedCapacity, ReturnConsumedCapacity,
+    },
+};
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
 use super::{
-    Table, TableError, attribute, failure,
+    Table, TableError, attribute, failure, refused,
     write::{self, Statement, Write},
 };
 use crate::model::version::Version;
@@ -89,22 +95,68 @@ impl Table {
             .send()
             .await
             .map_err(failure)?;
-        let capacity = output
-            .consumed_capacity()
-            .iter()
-            .filter_map(|consumed| consumed.capacity_units());
-        Ok(Written {
-            capacity_units: capacity.sum(),
-            verdicts: verdicts(output.responses(), writes.len())?,
-        })
+        written(&output, writes.len())
     }
+
+    /// Builds the deletion of an item in one version; `None` for an item without a valid version.
+    pub(super) fn delete_statement(
+        &self,
+        (partition, sort): (&str, &str),
+        version: Option<&Version>,
+    ) -> Result<BatchStatementRequest, TableError> {
+        let condition = match version {
+            Some(_) => "\"version\" = ?".to_owned(),
+            None => format!("({})", write::UNVERSIONED),
+        };
+        let table = write::quoted(&self.name);
+        let statement = BatchStatementRequest::builder()
+            .statement(format!(
+                "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ? AND {condition}"
+            ))
+            .parameters(AttributeValue::S(partition.to_owned()))
+            .parameters(AttributeValue::S(sort.to_owned()));
+        let statement = match version {
+            Some(version) => statement.parameters(attribute::version(version)),
+            None => statement,
+        };
+        statement.build().map_err(refused)
+    }
+
+    /// Executes at most 25 deletions, no two of the same key.
+    ///
+    /// # Errors
+    /// The request failed. Any of the items may have been deleted.
+    pub(super) async fn delete_batch(
+        &self,
+        statements: Vec<BatchStatementRequest>,
+    ) -> Result<Written, TableError> {
+        let count = statements.len();
+        let output = self
+            .client
+            .batch_execute_statement()
+            .set_statements(Some(statements))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(failure)?;
+        written(&output, count)
+    }
+}
+
+/// Returns the verdicts on a request of this many statements, and its capacity units.
+fn written(output: &BatchExecuteStatementOutput, statements: usize) -> Result<Written, TableError> {
+    let consumed = output.consumed_capacity().iter();
+    Ok(Written {
+        capacity_units: consumed.filter_map(ConsumedCapacity::capacity_units).sum(),
+        verdicts: verdicts(output.responses(), statements)?,
+    })
 }
 
 /// Returns the verdicts on one request, in the order of its statements.
 ///
 /// # Errors
 /// The response does not have one entry for each statement, or a statement failed as in [`verdict`].
-pub(super) fn verdicts(
+fn verdicts(
     responses: &[BatchStatementResponse],
     statements: usize,
 ) -> Result<Vec<Verdict>, TableError> {

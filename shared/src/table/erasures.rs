@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementRequest, ReturnConsumedCapacity, ReturnValue,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Consistency, Fields, Items, MAX_PAGES, Order, Range, Row, Table, TableError, Verdict, Write,
-    attribute, batch, failure, write,
+    attribute, failure,
 };
 use crate::model::{
     erasure::Markers,
@@ -307,58 +305,13 @@ impl Table {
     ///
     /// # Errors
     /// The request failed. Any of the items may have been deleted.
-    pub async fn delete(&self, items: &[&Item]) -> Result<Vec<Verdict>, TableError> {
-        let table = write::quoted(&self.name);
-        let mut statements = Vec::with_capacity(items.len());
-        for item in items {
-            let mut parameters = vec![
-                AttributeValue::S(item.identity.to_string()),
-                AttributeValue::S(item.key.to_text()),
-            ];
-            let condition = match &item.version {
-                Some(version) => {
-                    parameters.push(attribute::version(version));
-                    "\"version\" = ?".to_owned()
-                }
-                None => format!("({})", write::UNVERSIONED),
-            };
-            let statement = BatchStatementRequest::builder()
-                .statement(format!(
-                    "DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ? AND {condition}"
-                ))
-                .set_parameters(Some(parameters))
-                .build()
-                .map_err(|error| TableError::Refused(error.into()))?;
-            statements.push(statement);
-        }
-        let output = self
-            .client
-            .batch_execute_statement()
-            .set_statements(Some(statements))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(failure)?;
-        batch::verdicts(output.responses(), items.len())
-    }
-
-    /// Reads all rows of a partition, consistently.
-    async fn rows(&self, partition: String) -> Result<Vec<Row>, TableError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(partition))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut rows = Vec::new();
-        while let Some(row) = pages.next().await {
-            rows.push(row.map_err(failure)?);
-        }
-        Ok(rows)
+    pub async fn delete_items(&self, items: &[&Item]) -> Result<Vec<Verdict>, TableError> {
+        let statements = items.iter().map(|item| {
+            let key = (item.identity.as_str(), &*item.key.to_text());
+            self.delete_statement(key, item.version.as_ref())
+        });
+        let statements = statements.collect::<Result<_, _>>()?;
+        Ok(self.delete_batch(statements).await?.verdicts)
     }
 }
 

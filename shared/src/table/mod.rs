@@ -370,6 +370,25 @@ impl Table {
         ))
     }
 
+    /// Reads all rows of a partition, consistently.
+    async fn rows(&self, partition: String) -> Result<Vec<Row>, TableError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(partition))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut rows = Vec::new();
+        while let Some(row) = pages.next().await {
+            rows.push(row.map_err(failure)?);
+        }
+        Ok(rows)
+    }
+
     /// Reads a range in either direction. With a limit it examines that many items, and returns fewer if some have expired.
     ///
     /// Newest first, it returns at most one link more of each source than `MAX_LINK_ITEMS`, and skips the others. An

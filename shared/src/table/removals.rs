@@ -2,16 +2,11 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, BatchStatementRequest, Delete, ReturnConsumedCapacity,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 
 use super::{
-    Consistency, MAX_GET, Table, TableError, Verdict, Write, Written, attribute, batch, failure,
-    refused,
+    Consistency, MAX_GET, Table, TableError, Verdict, Write, Written, attribute, refused,
     transaction::{CONDITION, CONFLICT},
-    write,
 };
 use crate::model::{item::Item, version::Version};
 
@@ -94,42 +89,21 @@ impl Table {
         Ok(places.iter().map(stored).collect())
     }
 
-    /// Deletes items, each only in the version of its place. Takes at most 25 places, no two with the same key. `Stored` means
-    /// that the item is absent now. Any other verdict but `Throttled` means that the item has another version.
+    /// Deletes items, each only in the version of its place. Takes at most 25 places, no two with the same key. The verdicts:
+    ///
+    /// - `Stored`: the item is absent now.
+    /// - `Throttled`: try again.
+    /// - every other verdict: the item has another version.
     ///
     /// # Errors
     /// The request failed. Any of the items may have been deleted.
-    pub async fn remove(&self, places: &[&Place]) -> Result<Written, TableError> {
-        let table = write::quoted(&self.name);
-        let statement =
-            format!("DELETE FROM {table} WHERE \"PK\" = ? AND \"SK\" = ? AND \"version\" = ?");
-        let statements: Result<Vec<_>, _> = places
-            .iter()
-            .map(|place| {
-                BatchStatementRequest::builder()
-                    .statement(&statement)
-                    .parameters(AttributeValue::S(place.partition.clone()))
-                    .parameters(AttributeValue::S(place.sort.clone()))
-                    .parameters(attribute::version(&place.version))
-                    .build()
-            })
-            .collect();
-        let output = self
-            .client
-            .batch_execute_statement()
-            .set_statements(Some(
-                statements.map_err(|error| TableError::Refused(error.into()))?,
-            ))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
+    pub async fn delete_places(&self, places: &[&Place]) -> Result<Written, TableError> {
+        let statements = places.iter().map(|place| {
+            let key = (place.partition.as_str(), place.sort.as_str());
+            self.delete_statement(key, Some(&place.version))
+        });
+        self.delete_batch(statements.collect::<Result<_, _>>()?)
             .await
-            .map_err(failure)?;
-        let consumed = output.consumed_capacity().iter();
-        let units = consumed.filter_map(|consumed| consumed.capacity_units());
-        Ok(Written {
-            capacity_units: units.sum(),
-            verdicts: batch::verdicts(output.responses(), places.len())?,
-        })
     }
 
     /// Deletes both sides of an identity link, or neither, only in the versions of their places. Returns the verdict on both, and
@@ -141,7 +115,7 @@ impl Table {
     ///
     /// # Errors
     /// The request failed. Both items may have been deleted.
-    pub async fn remove_both(&self, places: &[&Place; 2]) -> Result<(Verdict, f64), TableError> {
+    pub async fn delete_both(&self, places: &[&Place; 2]) -> Result<(Verdict, f64), TableError> {
         let actions = vec![
             self.delete_version(places[0])?,
             self.delete_version(places[1])?,

@@ -224,7 +224,7 @@ pub(crate) async fn delete(table: &Table, items: &[&Item]) -> Result<Vec<bool>, 
         let mut error = None;
         for batch in left.chunks(BATCH_SIZE) {
             let wanted: Vec<&Item> = batch.iter().map(|index| items[*index]).collect();
-            let verdicts = match table.delete(&wanted).await {
+            let verdicts = match table.delete_items(&wanted).await {
                 Ok(verdicts) => verdicts,
                 Err(unavailable @ TableError::Unavailable(_)) => {
                     error = Some(unavailable);

@@ -297,7 +297,7 @@ impl Removing {
         for side in sides {
             states[side] = State::Tried;
         }
-        let result = self.table.remove_both(&places).await;
+        let result = self.table.delete_both(&places).await;
         self.limiter.record_transaction(&result, writes);
         let (verdict, units) = result?;
         self.done.capacity_units += units;
@@ -321,7 +321,7 @@ impl Removing {
         for index in indexes {
             states[*index] = State::Tried;
         }
-        let result = self.table.remove(&places).await;
+        let result = self.table.delete_places(&places).await;
         self.limiter.record_batch(&result, places.len());
         let Written {
             verdicts,
