@@ -66,16 +66,10 @@ impl Table {
     /// # Errors
     /// The table cannot be read.
     pub async fn erasure_changes(&self) -> Result<u64, TableError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(attribute::key(keys::ERASURES, keys::ERASURES)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failure)?;
-        Ok(output.item.as_ref().and_then(changes).unwrap_or_default())
+        let counter = self
+            .get(attribute::key(keys::ERASURES, keys::ERASURES))
+            .await?;
+        Ok(counter.as_ref().and_then(changes).unwrap_or_default())
     }
 
     /// Counts a change of the erasure list and returns the new count. Call it after listing an erasure and before
@@ -280,17 +274,10 @@ impl Table {
         {
             return Ok(targets.to_vec());
         }
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(attribute::key(&keys::import(import), &sort)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failure)?;
-        let (_, data) = output
-            .item
+        let stored = self
+            .get(attribute::key(&keys::import(import), &sort))
+            .await?;
+        let (_, data) = stored
             .and_then(attribute::partition_and_data)
             .unwrap_or_default();
         Ok(data

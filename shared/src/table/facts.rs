@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 use tokio::sync::OnceCell;
 
-use super::{Row, Table, TableError, attribute, failure, imports::was_applied};
+use super::{Row, Table, TableError, attribute, failure, unless_condition_failed};
 use crate::model::{
     identifier::IdentifierRules,
     identity::IdentityKey,
@@ -196,7 +196,8 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(row))
             .condition_expression("attribute_not_exists(PK)");
-        was_applied(put.send().await).map(|_| ())
+        unless_condition_failed(put.send().await)?;
+        Ok(())
     }
 
     /// Adds a source to those that the table has seen. The table remembers at most 1,000 sources. At that limit, no
@@ -219,21 +220,14 @@ impl Table {
             .return_values(ReturnValue::AllOld)
             .send()
             .await;
-        let old = match result {
-            Ok(response) => response.attributes,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                return Ok(SourceSeen {
-                    is_new: false,
-                    before: BTreeSet::new(),
-                });
-            }
-            Err(error) => return Err(failure(error)),
+        let Some(output) = unless_condition_failed(result)? else {
+            return Ok(SourceSeen {
+                is_new: false,
+                before: BTreeSet::new(),
+            });
         };
-        let before = old.as_ref().and_then(sources).unwrap_or_default();
+        let before = output.attributes.as_ref().and_then(sources);
+        let before = before.unwrap_or_default();
         Ok(SourceSeen {
             is_new: !before.contains(source),
             before,

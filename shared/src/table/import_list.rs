@@ -6,7 +6,10 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
 
-use super::{Consistency, MAX_GET, Row, Table, TableError, attribute, failure, imports};
+use super::{
+    Consistency, MAX_GET, Row, Table, TableError, attribute, failure, imports,
+    unless_condition_failed,
+};
 use crate::model::{
     import::{Entry, EntryKey},
     keys,
@@ -76,17 +79,9 @@ impl Table {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        match output {
-            Ok(output) => output.attributes.map(entry_of).transpose(),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                Ok(None)
-            }
-            Err(error) => Err(failure(error)),
-        }
+        let changed = unless_condition_failed(output)?;
+        let row = changed.and_then(|output| output.attributes);
+        row.map(entry_of).transpose()
     }
 
     /// Reads one entry, consistently. Returns `None` if it does not exist or has expired.
@@ -94,20 +89,10 @@ impl Table {
     /// # Errors
     /// The table cannot be read.
     pub async fn entry(&self, key: &EntryKey) -> Result<Option<Entry>, TableError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .set_key(Some(entry_row(key)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(failure)?;
-        self.consumed.read(output.consumed_capacity());
+        let row = self.get(entry_row(key)).await?;
         let now = Instant::now().seconds();
-        let item = output.item.filter(|row| !is_expired(row, now));
-        item.map(entry_of).transpose()
+        let row = row.filter(|row| !is_expired(row, now));
+        row.map(entry_of).transpose()
     }
 
     /// Reads the entries of a month (`2026-11`), newest first, older than the place `before`. Examines at most `limit`.
@@ -157,21 +142,8 @@ impl Table {
     /// # Errors
     /// The table cannot be read.
     pub async fn entries_of_month(&self, month: &str) -> Result<Vec<Entry>, TableError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .key_condition_expression("PK = :pk")
-            .expression_attribute_values(":pk", AttributeValue::S(keys::imports(month)))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut entries = Vec::new();
-        while let Some(row) = pages.next().await {
-            entries.extend(entry_of(row.map_err(failure)?));
-        }
-        Ok(entries)
+        let rows = self.rows(keys::imports(month)).await?.into_iter();
+        Ok(rows.filter_map(|row| entry_of(row).ok()).collect())
     }
 
     /// Reads the plans of imports, consistently, at most 100 imports per request. Imports without a plan are left out.
@@ -298,10 +270,11 @@ impl Table {
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()
             .await;
-        if let Ok(output) = &put {
+        let put = unless_condition_failed(put)?;
+        if let Some(output) = &put {
             self.consumed.write(output.consumed_capacity());
         }
-        imports::was_applied(put)
+        Ok(put.is_some())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 
-use super::{Row, Table, TableError, attribute, failure};
+use super::{Row, Table, TableError, attribute, failure, unless_condition_failed};
 use crate::model::{keys, time::Instant, value::Map, version::ImportId};
 
 /// The items of one import.
@@ -118,7 +118,7 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(row))
             .condition_expression("attribute_not_exists(PK)");
-        was_applied(put.send().await)
+        Ok(unless_condition_failed(put.send().await)?.is_some())
     }
 
     /// Reads all that is stored of an import, consistently.
@@ -200,7 +200,8 @@ impl Table {
                 .expression_attribute_names("#offset", "offset")
                 .expression_attribute_values(":began", AttributeValue::N(began.to_string()));
         }
-        was_applied(put.condition_expression(condition).send().await)
+        let put = put.condition_expression(condition).send().await;
+        Ok(unless_condition_failed(put)?.is_some())
     }
 
     /// Counts an attempt of a range from its stored offset. Returns the number of attempts since the range last
@@ -262,27 +263,4 @@ pub(super) fn state_row(mut row: Row, data: &Map, expires_at: Option<i64>) -> Ro
         row.insert("expires_at".to_owned(), AttributeValue::N(at.to_string()));
     }
     row
-}
-
-/// Returns whether a conditional put was applied; any failure except that of the condition is an error.
-pub(super) fn was_applied<O, R>(
-    result: Result<
-        O,
-        aws_sdk_dynamodb::error::SdkError<aws_sdk_dynamodb::operation::put_item::PutItemError, R>,
-    >,
-) -> Result<bool, TableError>
-where
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    match result {
-        Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(failure(error)),
-    }
 }

@@ -370,6 +370,22 @@ impl Table {
         ))
     }
 
+    /// Reads a row, consistently.
+    async fn get(&self, key: Row) -> Result<Option<Row>, TableError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(failure)?;
+        self.consumed.read(output.consumed_capacity());
+        Ok(output.item)
+    }
+
     /// Reads all rows of a partition, consistently.
     async fn rows(&self, partition: String) -> Result<Vec<Row>, TableError> {
         let mut pages = self
@@ -519,6 +535,21 @@ impl LinkCounts {
 /// Returns whether a sort key is in a partition's head, where the highest keys are.
 fn is_in_head(sort: &AttributeValue) -> bool {
     sort.as_s().is_ok_and(|sort| sort.as_str() >= keys::HEAD.0)
+}
+
+/// Returns the output of a conditional request; `None` if its condition failed.
+fn unless_condition_failed<O, E, R>(
+    result: Result<O, SdkError<E, R>>,
+) -> Result<Option<O>, TableError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: fmt::Debug + Send + Sync + 'static,
+{
+    match result {
+        Ok(output) => Ok(Some(output)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        Err(error) => Err(failure(error)),
+    }
 }
 
 /// Returns the error of a request that cannot be built.

@@ -2,11 +2,10 @@
 
 use aws_sdk_dynamodb::{
     config::{self, retry::RetryConfig},
-    error::{ProvideErrorMetadata, SdkError},
     types::ReturnConsumedCapacity,
 };
 
-use super::{Table, TableError, attribute, failure};
+use super::{Table, TableError, attribute, unless_condition_failed};
 use crate::model::{item::Item, value::Map};
 
 impl Table {
@@ -53,15 +52,11 @@ impl Table {
             .config_override(config)
             .send()
             .await;
-        match result {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error) => {
-                unless_condition_failed(error, |e| e.is_conditional_check_failed_exception())
-            }
+        let output = unless_condition_failed(result)?;
+        if let Some(output) = &output {
+            self.consumed.write(output.consumed_capacity());
         }
+        Ok(output.is_some())
     }
 
     /// Deletes a note, as it was `read`. Returns whether the note was still as it was read.
@@ -100,15 +95,11 @@ impl Table {
             .config_override(config)
             .send()
             .await;
-        match result {
-            Ok(output) => {
-                self.consumed.write(output.consumed_capacity());
-                Ok(true)
-            }
-            Err(error) => {
-                unless_condition_failed(error, |e| e.is_conditional_check_failed_exception())
-            }
+        let output = unless_condition_failed(result)?;
+        if let Some(output) = &output {
+            self.consumed.write(output.consumed_capacity());
         }
+        Ok(output.is_some())
     }
 }
 
@@ -121,19 +112,4 @@ fn without_retries() -> config::Builder {
 /// Returns the configuration with the client's own retries, for an attempt that is known to be the second.
 fn with_retries() -> config::Builder {
     config::Builder::new()
-}
-
-/// Returns `false` if a write failed because of its condition, and any other failure as an error.
-fn unless_condition_failed<E, R>(
-    error: SdkError<E, R>,
-    is_condition: impl FnOnce(&E) -> bool,
-) -> Result<bool, TableError>
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    if error.as_service_error().is_some_and(is_condition) {
-        return Ok(false);
-    }
-    Err(failure(error))
 }
