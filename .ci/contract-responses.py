@@ -16,7 +16,7 @@ import yaml
 KEY = "contract-key"
 PREVIEW = " (preview)"
 # Rules between values, which no schema expresses: they make a valid body a 400.
-RULES = (b"cannot be linked to itself", b"is needed to reinstate", b"A part was not uploaded", b"must contain each of the", b"has another number")
+RULES = (b"cannot be linked to itself", b"is needed to reinstate", b"A part is missing", b"must contain each of the", b"contains another number")
 # The import of `.ci/contract.py` to revert and replay. Others are the sample data, which other requests read.
 OPERATIONS = ("POST /imports/{id}/revert", "POST /imports/{id}/replay")
 # The service accepts these as numbers too, as their descriptions state.

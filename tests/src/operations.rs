@@ -270,7 +270,7 @@ async fn refuses_what_cannot_be_taken_back() {
     );
     assert_eq!(
         refused["detail"],
-        "A revert cannot be reverted. Repeat the import that it reverted instead."
+        "A revert cannot be reverted. Replay the import that it reverted."
     );
     // Without the file, a replay ends as failed.
     for version in app.stack.list("reports/drop/mixed/crm/file.ndjson/") {
@@ -311,7 +311,7 @@ async fn refuses_tries() {
         );
         assert_eq!(
             problem["detail"],
-            "A try stores nothing, so there is nothing to revert or repeat."
+            "A try stores nothing. There is nothing to revert or replay."
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Parses request bodies. No other fields than those of the route are allowed.
+//! Parses request bodies. Unknown fields are rejected.
 
 use std::collections::BTreeMap;
 
@@ -164,18 +164,22 @@ pub(crate) fn numbers(fields: &Fields) -> Result<Vec<u64>, Problem> {
     let numbers: Vec<Integer> = required(fields, "numbers")?;
     let is_number = |Integer(number): &Integer| (1..=MAX_PARTS).contains(number);
     if !(1..=MAX_PART_URLS).contains(&numbers.len()) || !numbers.iter().all(is_number) {
-        let detail = format!("`numbers` must be 1 to {MAX_PART_URLS} numbers of parts, from 1 on.");
+        let detail = format!(
+            "`numbers` must contain 1 to {MAX_PART_URLS} part numbers, each from 1 to {MAX_PARTS}."
+        );
         return Err(Problem::invalid_body(Some("numbers"), detail));
     }
     Ok(numbers.into_iter().map(|Integer(number)| number).collect())
 }
 
-/// Checks that an upload of `count` parts has parts of these numbers.
+/// Checks that each number is at most `count`, the number of parts.
 pub(crate) fn check_numbers(numbers: &[u64], count: u64) -> Result<(), Problem> {
     if numbers.iter().all(|number| *number <= count) {
         return Ok(());
     }
-    let detail = format!("The upload has {count} parts, from 1 on. `numbers` has another number.");
+    let detail = format!(
+        "The upload has parts 1 to {count}, and `numbers` contains another number. Send only numbers of existing parts."
+    );
     Err(Problem::invalid_body(Some("numbers"), detail))
 }
 

@@ -1,6 +1,6 @@
 //! The bucket: presigned URLs for uploads, multipart uploads, and the objects that the API shows.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, ops::Range, time::Duration};
 
 use aws_sdk_s3::{
     Client,
@@ -179,13 +179,13 @@ impl Bucket {
         }
     }
 
-    /// Reads an object, or at most `bytes` of it from `from` on. Returns `None` if there is none.
+    /// Reads an object, or a byte range of it. Returns `None` if the object does not exist, and no bytes if the range begins at its end.
     pub(crate) async fn read(
         &self,
         key: &str,
-        range: Option<(u64, u64)>,
+        range: Option<Range<u64>>,
     ) -> Result<Option<Vec<u8>>, Problem> {
-        let range = range.map(|(from, bytes)| format!("bytes={from}-{}", from + bytes - 1));
+        let range = range.map(|range| format!("bytes={}-{}", range.start, range.end - 1));
         let get = self
             .client
             .get_object()
@@ -198,7 +198,6 @@ impl Bucket {
                 Ok(Some(body.to_vec()))
             }
             Err(error) if error.code() == Some("NoSuchKey") => Ok(None),
-            // The range begins at the end of the object.
             Err(error) if error.code() == Some("InvalidRange") => Ok(Some(Vec::new())),
             Err(error) => Err(failure(error)),
         }

@@ -11,9 +11,9 @@ use shared::{
 
 use crate::status::{self, Progress};
 
-/// What decides about the state of an import, beside what is stored.
+/// The time and the retries, from which states are derived.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Now {
+pub(crate) struct StateContext {
     pub(crate) at: Instant,
     /// How often Lambda retries a failed event.
     pub(crate) retries: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Now {
 const OPTIONAL_COUNTS: [&str; 4] = ["unread", "rejects_omitted", "replaced", "truncated"];
 
 /// Builds the document of an entry, without what its import adds.
-pub(crate) fn of_entry(key: &EntryKey, entry: &Entry, now: Now) -> Map {
+pub(crate) fn of_entry(key: &EntryKey, entry: &Entry, now: StateContext) -> Map {
     let mut document = Map::new();
     document.insert("id", key.id.to_string());
     let kind = match entry.kind {
@@ -86,7 +86,7 @@ fn created_at(plan: &Map) -> Option<&str> {
     dropped_at.or_else(|| plan.text("started_at"))
 }
 
-/// Adds what the plan of a revert or a replay says about it.
+/// Adds the kind, the import and the author of an operation.
 fn add_operation(document: &mut Map, plan: &Map) {
     let Some(operation) = plan.map("operation") else {
         return;
@@ -105,7 +105,7 @@ fn add_operation(document: &mut Map, plan: &Map) {
 }
 
 /// Adds what is stored of an import that has begun.
-pub(crate) fn add_items(document: &mut Map, items: &ImportItems, now: Now) {
+pub(crate) fn add_items(document: &mut Map, items: &ImportItems, now: StateContext) {
     document.insert("state", status::of_import(items, now.retries, now.at));
     if let Some(plan) = &items.plan {
         for name in ["size", "reverted", "source"] {

@@ -99,7 +99,7 @@ impl Position {
         self.before.clone().unwrap_or_else(|| self.month.clone())
     }
 
-    /// Returns the month before; `None` if there is no list.
+    /// Returns the newest entry of the previous month as a position; `None` before [`FIRST_MONTH`].
     fn earlier(&self) -> Option<Self> {
         let (year, month) = self.month.split_once('-')?;
         let (year, month): (u32, u32) = (year.parse().ok()?, month.parse().ok()?);

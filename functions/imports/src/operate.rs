@@ -24,12 +24,11 @@ use crate::{body, bucket::Bucket, document, show, status};
 
 /// Starts the revert of an import, or its preview.
 pub(crate) async fn revert(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let kind = match call.parameters(&["preview"])?.flag("preview")? {
-        true => {
-            call.audit(Field::Mode, "preview");
-            OperationKind::Preview
-        }
-        false => OperationKind::Revert,
+    let kind = if call.parameters(&["preview"])?.flag("preview")? {
+        call.audit(Field::Mode, "preview");
+        OperationKind::Preview
+    } else {
+        OperationKind::Revert
     };
     operate(bucket, call, kind).await
 }
@@ -50,7 +49,7 @@ async fn operate(
     let of = import(call).await?;
     call.audit(Field::Import, of);
     let items = call.app.table.import(of).await?;
-    let plan = planned(&items, kind)?;
+    let plan = require_plan(&items, kind)?;
     call.audit(Field::ImportType, folder(plan));
     body::require_scopes(call.principal, folder(plan))?;
     let nonce = keys::request_hash(&call.principal.subject, idempotency_key);
@@ -58,10 +57,10 @@ async fn operate(
     call.audit(Field::Operation, operation.id);
     let mut started = call.app.table.import(operation.id).await?;
     if started.plan.is_none() {
-        let seen = check(call, kind, &items, plan).await?;
+        let seen = require_idle(call, kind, &items, plan).await?;
         started.plan = Some(start(call, operation, plan, seen).await?);
     }
-    // An earlier request may have ended before it put the manifest. If the operation has begun, a manifest more has no effect.
+    // An earlier request may have died before it put the manifest. Once the operation has begun, a second manifest has no effect.
     if started.outcome.is_none() {
         bucket.put_manifest(operation.id).await?;
     }
@@ -82,7 +81,7 @@ async fn import(call: &Call<'_>) -> Result<ImportId, Problem> {
         EntryId::Upload(_) => {
             let (_, entry) = show::upload(call).await?;
             if entry.kind == EntryKind::Try {
-                let detail = "A try stores nothing, so there is nothing to revert or repeat.";
+                let detail = "A try stores nothing. There is nothing to revert or replay.";
                 return Err(Problem::new(Kind::IMPORT_UNREAD, detail));
             }
             entry.import().ok_or_else(unread)
@@ -90,30 +89,32 @@ async fn import(call: &Call<'_>) -> Result<ImportId, Problem> {
     }
 }
 
-/// Returns the plan of an import on which an operation of this kind is requested. A file that was refused has none, nor has one that does not exist.
-fn planned(items: &ImportItems, kind: OperationKind) -> Result<&Map, Problem> {
+/// Returns the plan of the import. It is an error if the file was rejected as a whole, if the import does not exist, or if it is
+/// itself an operation.
+fn require_plan(items: &ImportItems, kind: OperationKind) -> Result<&Map, Problem> {
     match (&items.plan, &items.outcome) {
         (None, None) => Err(show::not_found()),
         (None, Some(_)) => Err(unread()),
         (Some(plan), _) => match plan.map("operation") {
             None => Ok(plan),
-            Some(own) => Err(Problem::new(Kind::IMPORT_UNREAD, no_import(own, kind))),
+            Some(own) => Err(operation_on_operation(own, kind)),
         },
     }
 }
 
-/// Returns why no operation can be started on an operation.
-fn no_import(own: &Map, kind: OperationKind) -> &'static str {
+/// Returns the problem that an operation is requested on the operation `own`.
+fn operation_on_operation(own: &Map, kind: OperationKind) -> Problem {
     let is_revert = own.text("kind") == Some(OperationKind::Revert.as_str());
-    if is_revert && kind != OperationKind::Replay {
-        "A revert cannot be reverted. Repeat the import that it reverted instead."
+    let detail = if is_revert && kind != OperationKind::Replay {
+        "A revert cannot be reverted. Replay the import that it reverted."
     } else {
         "This is itself a revert or a replay. Name the import in its field `of`."
-    }
+    };
+    Problem::new(Kind::IMPORT_UNREAD, detail)
 }
 
 fn unread() -> Problem {
-    let detail = "No row of the file was read, so there is nothing to revert or repeat.";
+    let detail = "No row of the file was read. There is nothing to revert or replay.";
     Problem::new(Kind::IMPORT_UNREAD, detail)
 }
 
@@ -123,8 +124,8 @@ fn folder(plan: &Map) -> &str {
     path.into_iter().nth(1).unwrap_or_default()
 }
 
-/// Checks that an operation may begin. Returns the last operation on the import.
-async fn check(
+/// Checks that neither the import nor an operation on it runs, and that its state allows this kind. Returns the last operation.
+async fn require_idle(
     call: &Call<'_>,
     kind: OperationKind,
     items: &ImportItems,
@@ -137,8 +138,7 @@ async fn check(
         let detail = format!("{what} is running. Wait until it has ended.");
         Problem::new(Kind::IMPORT_RUNNING, detail)
     };
-    let own = state(items);
-    if own == "running" && !is_reverted {
+    if state(items) == "running" && !is_reverted {
         return Err(running("The import"));
     }
     // A preview changes nothing, so it may run beside an operation.
@@ -158,7 +158,7 @@ async fn check(
         }
         // A replay skips erasures, which the rest of the file may contain.
         OperationKind::Replay if !is_reverted && items.outcome.is_none() => {
-            let detail = "The import has not ended: its event is in the failure queue. Send the event again, or take the import back.";
+            let detail = "The import has not ended. Its event is in the failure queue: redrive the event, or revert the import.";
             Err(Problem::new(Kind::IMPORT_RUNNING, detail))
         }
         _ => Ok(last),

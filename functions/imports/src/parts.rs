@@ -87,7 +87,7 @@ pub(crate) async fn complete(bucket: &Bucket, call: &Call<'_>) -> Result<Respons
         Completed::Done => {}
         Completed::Closed => call.audit(Field::Mode, "repeated"),
         Completed::InvalidParts => {
-            let detail = "A part was not uploaded, or its `etag` is another one. Upload it again, and send the `ETag` of the response.";
+            let detail = "A part is missing, too small, or its `etag` does not match. Upload the part again, and send the `ETag` of that response.";
             return Err(Problem::invalid_body(Some("parts"), detail));
         }
     }

@@ -69,26 +69,27 @@ pub(crate) async fn page(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Bo
             position.ok_or_else(Problem::invalid_cursor)?
         }
     };
-    let import = match id {
-        EntryId::Import(import) => Some(import),
-        EntryId::Upload(_) => show::upload(call).await?.1.import(),
+    let objects = match id {
+        EntryId::Import(import) => {
+            let items = call.app.table.import(import).await?;
+            if items == ImportItems::default() {
+                return Err(show::not_found());
+            }
+            objects(&items, import)
+        }
+        EntryId::Upload(_) => match show::upload(call).await?.1.import() {
+            Some(import) => objects(&call.app.table.import(import).await?, import),
+            None => Vec::new(),
+        },
     };
-    let items = match import {
-        Some(import) => call.app.table.import(import).await?,
-        None => ImportItems::default(),
-    };
-    if matches!(id, EntryId::Import(_)) && items == ImportItems::default() {
-        return Err(show::not_found());
-    }
-    let objects = objects(&items, import);
     let (items, next) = read(bucket, &objects, start, limit).await?;
     let next = next.map(|next| cursor::encode(Listing::Rejects, &filters, &next.to_text()));
     http::json(StatusCode::OK, &Page { items, next })
 }
 
-/// Returns the keys of the rejects objects, with their positions.
-fn objects(items: &ImportItems, import: Option<ImportId>) -> Vec<(Position, String)> {
-    let (Some(plan), Some(import)) = (&items.plan, import) else {
+/// Returns the keys of the rejects objects of an import, with their positions.
+fn objects(items: &ImportItems, import: ImportId) -> Vec<(Position, String)> {
+    let Some(plan) = &items.plan else {
         return Vec::new();
     };
     let text = |name| plan.text(name).unwrap_or_default();
@@ -140,7 +141,7 @@ async fn read(
                 return Ok((rows, Some(position)));
             }
             let from = position.byte + pending.len() as u64;
-            let chunk = bucket.read(key, Some((from, READ_BYTES))).await?;
+            let chunk = bucket.read(key, Some(from..from + READ_BYTES)).await?;
             reads += 1;
             let chunk = chunk.ok_or_else(gone)?;
             let is_end = (chunk.len() as u64) < READ_BYTES;
@@ -189,7 +190,8 @@ fn row(line: &[u8]) -> Result<Json, Problem> {
 }
 
 fn gone() -> Problem {
-    let detail = "The rejected rows have been deleted, because their time is over. Drop the file again to get them.";
+    let detail =
+        "The rejected rows have expired. Drop the file again to import it and to list them.";
     Problem::new(Kind::IMPORT_NOT_FOUND, detail)
 }
 

@@ -15,7 +15,7 @@ use shared::{
 
 use crate::{
     bucket::Bucket,
-    document::{self, Now},
+    document::{self, StateContext},
     trial,
 };
 
@@ -72,9 +72,9 @@ pub(crate) async fn upload(call: &Call<'_>) -> Result<(EntryKey, Entry), Problem
     Ok((key, entry.ok_or_else(not_found)?))
 }
 
-/// Returns what decides about the states of imports now.
-pub(crate) fn now(call: &Call<'_>) -> Now {
-    Now {
+/// Returns the current time and the retries.
+pub(crate) fn now(call: &Call<'_>) -> StateContext {
+    StateContext {
         at: Instant::now(),
         retries: call.app.config.max_retries,
     }

@@ -86,7 +86,7 @@ kinds! {
     /// The import was already reverted.
     IMPORT_REVERTED = CONFLICT, "import-reverted", "Import reverted";
     /// No row of the file was read, or the import is itself a revert or a replay.
-    IMPORT_UNREAD = CONFLICT, "import-unread", "Nothing to revert or repeat";
+    IMPORT_UNREAD = CONFLICT, "import-unread", "Nothing to revert or replay";
     /// The response is too large to be sent.
     RESPONSE_TOO_LARGE = BAD_REQUEST, "response-too-large", "Response too large";
     /// The content type of the body is not JSON.

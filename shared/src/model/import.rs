@@ -115,7 +115,7 @@ pub enum EntryKind {
     Try,
     /// An import is reverted.
     Revert,
-    /// An import is repeated under its own version.
+    /// An import is replayed under its own version.
     Replay,
 }
 

@@ -1,4 +1,4 @@
-//! Operations on imports: an import is reverted, or repeated under its own version.
+//! Operations on imports: an import is reverted, or replayed under its own version.
 //!
 //! An operation is an import of its own, with an id, a plan and progress. The versions of items stay those of the import that it is
 //! about.
