@@ -47,12 +47,11 @@ async fn original(app: &App, import: ImportId) -> Result<Option<Original>, Inges
     Ok(Some(Original { stored, plan }))
 }
 
-/// Returns whether an invocation may act on a plan: whether the mark of its import demands what the plan does. If the mark demands the
-/// opposite, starts that operation again, because this invocation, or one that died, may have written after it had passed.
+/// Returns whether the plan is still current: whether the mark `reverted` of its import agrees with it. If the mark demands the
+/// opposite, starts that operation again, because this invocation may have written after that operation had passed.
 ///
-/// The plan of a dropped file must have been read after the last write of this invocation. For an operation, the plan of its import is
-/// read here.
-pub(crate) async fn is_in_force(app: &App, plan: &Plan) -> Result<bool, IngestError> {
+/// Read the plan of a dropped file after the last write of this invocation. The plan of an operation's import is read here.
+pub(crate) async fn is_current(app: &App, plan: &Plan) -> Result<bool, IngestError> {
     let Some(own) = plan.operation else {
         if plan.reverted.is_some() {
             revert_again(app, plan.import()).await?;
@@ -83,7 +82,7 @@ pub(crate) async fn is_in_force(app: &App, plan: &Plan) -> Result<bool, IngestEr
     Ok(false)
 }
 
-/// Returns a text that no other operation contains.
+/// Returns a random nonce.
 fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
@@ -136,16 +135,16 @@ pub(crate) async fn start(
     Ok(true)
 }
 
-/// Ends the ranges of an import that have not ended, so that no invocation for it saves progress any more. An import without a free
-/// attempt has such ranges: its events may be sent again.
-pub(crate) async fn close(app: &App, of: ImportId) -> Result<(), IngestError> {
+/// Ends the unfinished ranges of an import as failed, so that no later invocation saves progress. A dead-lettered import has such
+/// ranges, and its events can be redriven.
+pub(crate) async fn end_unfinished_ranges(app: &App, of: ImportId) -> Result<(), IngestError> {
     for _ in 0..MAX_CONFLICTS {
         let items = app.table.import(of).await?;
         let Some(plan) = &items.plan else {
             return Ok(());
         };
         let plan = Plan::from_map(plan)?;
-        let mut is_closed = true;
+        let mut has_ended = true;
         for number in 0..plan.starts.len() {
             let Some(mut progress) = Progress::of(&plan, &items, number)? else {
                 continue;
@@ -164,9 +163,9 @@ pub(crate) async fn close(app: &App, of: ImportId) -> Result<(), IngestError> {
                 data: &progress.to_map()?,
                 expires_at: app.expiry(),
             };
-            is_closed &= app.table.checkpoint(of, checkpoint).await?;
+            has_ended &= app.table.checkpoint(of, checkpoint).await?;
         }
-        if is_closed {
+        if has_ended {
             return Ok(());
         }
     }
@@ -218,13 +217,13 @@ pub(crate) async fn finish(
     Ok(())
 }
 
-/// Starts the replays of imports. Each has an id that depends on the revert, so a repeated end starts none again.
+/// Starts the replays of imports. The ID of a replay depends on the revert, so ending the revert twice starts each replay once.
 async fn replay(app: &App, revert: Operation, found: &Candidates) -> Result<(), IngestError> {
     let nonce = revert.id.to_string();
     for group in found.imports.chunks(CONCURRENT_STARTS) {
         let starts = group.iter().map(|(import, stored)| {
             let operation = Operation::new(OperationKind::Replay, *import, &nonce);
-            // An import that was reverted meanwhile is not replayed.
+            // Skips an import that was reverted after it was listed.
             start(app, operation, stored, PlanChange::Replay)
         });
         futures::future::try_join_all(starts).await?;

@@ -318,7 +318,7 @@ async fn begin_operation(app: &App, plan: &Plan, items: &ImportItems) -> Result<
         ..
     }) = plan.operation
     {
-        operation::close(app, of).await?;
+        operation::end_unfinished_ranges(app, of).await?;
     }
     enqueue_ranges(app, plan, items).await
 }
@@ -343,7 +343,7 @@ async fn continue_range(
     let Some(progress) = Progress::of(&plan, &items, number)? else {
         return Ok(());
     };
-    if !operation::is_in_force(app, &plan).await? {
+    if !operation::is_current(app, &plan).await? {
         return Ok(());
     }
     if is_drop {
@@ -456,7 +456,7 @@ async fn finish_range(
 ) -> Result<(), IngestError> {
     let stored = items.plan.as_ref().map(Plan::from_map).transpose()?;
     let plan = stored.as_ref().unwrap_or(plan);
-    if !operation::is_in_force(app, plan).await? {
+    if !operation::is_current(app, plan).await? {
         return Ok(());
     }
     let Some(progress) = Progress::of(plan, items, number)? else {

@@ -357,10 +357,12 @@ fn reports_conflicts_as_errors_of_the_table() {
         assert!(started.unwrap());
         let plan = Plan::from_map(&stored().await).unwrap();
         conflicting(&world, "TransactWriteItems");
-        let error = operation::is_in_force(&app, &plan).await.unwrap_err();
+        let error = operation::is_current(&app, &plan).await.unwrap_err();
         assert!(is_unavailable(&error), "{error:?}");
         conflicting(&world, "PutItem");
-        let error = operation::close(&app, of).await.unwrap_err();
+        let error = operation::end_unfinished_ranges(&app, of)
+            .await
+            .unwrap_err();
         assert!(is_unavailable(&error), "{error:?}");
     });
 }
