@@ -1,10 +1,12 @@
-//! Stores and reads the state of imports: a plan, stored once, and the progress of each byte range.
+//! Stores and reads the state of imports: a plan, stored once, the progress of each byte range, and an outcome.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, ReturnValue};
 
-use super::{Row, Table, TableError, attribute, failure, unless_condition_failed};
+use super::{
+    Consistency, MAX_GET, Row, Table, TableError, attribute, failure, unless_condition_failed,
+};
 use crate::model::{keys, time::Instant, value::Map, version::ImportId};
 
 /// The items of one import.
@@ -61,6 +63,15 @@ pub enum Before {
     NotBegun(u64),
     /// This offset was stored.
     Stored(u64),
+}
+
+/// The treatment of an item that already exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Keeps it.
+    Keep,
+    /// Replaces it.
+    Replace,
 }
 
 impl ImportItems {
@@ -202,6 +213,95 @@ impl Table {
         }
         let put = put.condition_expression(condition).send().await;
         Ok(unless_condition_failed(put)?.is_some())
+    }
+
+    /// Reads the plans of imports, consistently, at most 100 imports per request. Imports without a plan are left out.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn plans(&self, imports: &[ImportId]) -> Result<Vec<(ImportId, Map)>, TableError> {
+        let mut plans = Vec::new();
+        for chunk in imports.chunks(MAX_GET) {
+            let keys = chunk
+                .iter()
+                .map(|import| attribute::key(&keys::import(*import), keys::IMPORT));
+            let (rows, _) = self.get_all(keys.collect(), Consistency::Strong).await?;
+            let found = rows.into_iter().filter_map(attribute::partition_and_data);
+            plans.extend(
+                found.filter_map(|(partition, plan)| Some((keys::parse_import(&partition)?, plan))),
+            );
+        }
+        Ok(plans)
+    }
+
+    /// Reads the outcomes of at most 100 imports. Imports without one are left out.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn outcomes(
+        &self,
+        imports: &[ImportId],
+    ) -> Result<HashMap<ImportId, Map>, TableError> {
+        let keys = imports
+            .iter()
+            .map(|import| attribute::key(&keys::import(*import), keys::OUTCOME));
+        let (rows, _) = self.get_all(keys.collect(), Consistency::Eventual).await?;
+        let outcomes = rows.into_iter().filter_map(attribute::partition_and_data);
+        Ok(outcomes
+            .filter_map(|(partition, data)| Some((keys::parse_import(&partition)?, data)))
+            .collect())
+    }
+
+    /// Stores the outcome of an import: its final state and its counts. Returns whether it was stored.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub async fn put_outcome(
+        &self,
+        import: ImportId,
+        outcome: &Map,
+        existing: Existing,
+        expires_at: Option<i64>,
+    ) -> Result<bool, TableError> {
+        let key = attribute::key(&keys::import(import), keys::OUTCOME);
+        self.put_row(state_row(key, outcome, expires_at), existing)
+            .await
+    }
+
+    /// Stores what a running range reports about its progress.
+    ///
+    /// # Errors
+    /// The table cannot be written.
+    pub async fn put_live(
+        &self,
+        import: ImportId,
+        range: usize,
+        live: &Map,
+        expires_at: Option<i64>,
+    ) -> Result<(), TableError> {
+        let key = attribute::key(&keys::import(import), &keys::live(range));
+        let row = state_row(key, live, expires_at);
+        self.put_row(row, Existing::Replace).await?;
+        Ok(())
+    }
+
+    /// Puts an item of the list or of an import. Returns whether it was stored.
+    pub(super) async fn put_row(&self, row: Row, existing: Existing) -> Result<bool, TableError> {
+        let condition = (existing == Existing::Keep).then(|| "attribute_not_exists(PK)".to_owned());
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(row))
+            .set_condition_expression(condition)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let put = unless_condition_failed(put)?;
+        if let Some(output) = &put {
+            self.consumed.write(output.consumed_capacity());
+        }
+        Ok(put.is_some())
     }
 
     /// Counts an attempt of a range from its stored offset. Returns the number of attempts since the range last

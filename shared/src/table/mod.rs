@@ -40,6 +40,7 @@ mod removals;
 mod search;
 mod snapshot;
 mod transaction;
+mod uploads;
 mod write;
 
 use consumed::Consumed;
@@ -49,8 +50,8 @@ pub use batch::{BATCH_SIZE, Verdict, Written};
 pub use budget::Budget;
 pub use erasures::{Erasure, ItemsWithoutData};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
-pub use import_list::{EntryPage, Existing};
-pub use imports::{Attempts, Before, Checkpoint, ImportItems};
+pub use import_list::EntryPage;
+pub use imports::{Attempts, Before, Checkpoint, Existing, ImportItems};
 pub use operations::{NewOperation, PlanChange, Started};
 pub use reads::EventRange;
 pub use removals::{Place, Stored};
