@@ -34,7 +34,7 @@ impl Table {
         existing: Existing,
         expires_at: Option<i64>,
     ) -> Result<bool, TableError> {
-        let data = value::to_map(entry).map_err(|error| TableError::Invalid(error.into()))?;
+        let data = value::to_map(entry).map_err(|error| TableError::Refused(error.into()))?;
         let row = state_row(entry_key(key), &data, expires_at);
         self.put_row(row, existing).await
     }
