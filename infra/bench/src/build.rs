@@ -22,6 +22,13 @@ pub(crate) async fn function(name: &str) -> Result<PathBuf, Failure> {
     Ok(folder.join("target/release").join(name))
 }
 
+/// A function's build that is quick to make, for measurements that do not depend on its speed.
+pub(crate) async fn quickly(name: &str) -> Result<PathBuf, Failure> {
+    let folder = workspace();
+    cargo(&folder, "ci", &["--bin", name], &folder.join("target")).await?;
+    Ok(folder.join("target/ci").join(name))
+}
+
 /// A peer's, of a profile. Each is built by itself, so that none gets features that another asks for.
 pub(crate) async fn peer(name: &str, profile: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();

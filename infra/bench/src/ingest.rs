@@ -39,7 +39,7 @@ const WRITE_UNITS: u32 = 4_000;
 
 /// One import.
 pub(crate) struct Run {
-    seconds: f64,
+    pub(crate) seconds: f64,
     pub(crate) cpu: f64,
     /// CPU time of this process: the table, the bucket and the Runtime API.
     services_cpu: f64,

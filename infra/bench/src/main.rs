@@ -6,6 +6,7 @@ use clap::{Parser, ValueEnum};
 
 mod build;
 mod function;
+mod hot;
 mod ingest;
 mod instructions;
 mod mapped;
@@ -51,6 +52,8 @@ enum Subject {
     Requests,
     /// CPU, requests, write units and pace of imports
     Ingest,
+    /// Imports with a hot key: time, and throttled statements
+    Hot,
     /// CPU of records that mappings make of exports
     Mapped,
     /// Files of 10 MB and 2 GB, plain and compressed: time and memory
@@ -60,11 +63,12 @@ enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Start,
         Self::Read,
         Self::Requests,
         Self::Ingest,
+        Self::Hot,
         Self::Mapped,
         Self::Memory,
         Self::Ranges,
@@ -76,6 +80,7 @@ impl Subject {
             Self::Read => "Read",
             Self::Requests => "Requests",
             Self::Ingest => "Ingest",
+            Self::Hot => "Hot keys",
             Self::Mapped => "Mapped files",
             Self::Memory => "Large files",
             Self::Ranges => "Ranges",
@@ -88,6 +93,7 @@ impl Subject {
             Self::Read => read::measure().await,
             Self::Requests => requests::measure().await,
             Self::Ingest => ingest::measure().await,
+            Self::Hot => hot::measure().await,
             Self::Mapped => mapped::measure().await,
             Self::Memory => memory::measure().await,
             Self::Ranges => ranges::measure().await,

@@ -24,6 +24,15 @@ pub(crate) fn opened_email(number: u64, person: &str) -> String {
     )
 }
 
+/// A customer record with a first and a last name, as a line of NDJSON.
+pub(crate) fn customer(number: u64, name: &str) -> String {
+    let email = address(number, None);
+    let (first, last) = name.split_once(' ').unwrap_or((name, name));
+    format!(
+        "{{\"link\":{{\"email\":\"{email}\"}},\"first_name\":\"{first}\",\"last_name\":\"{last}\"}}\n"
+    )
+}
+
 /// The columns of [`csv_email`].
 pub(crate) const CSV_HEADER: &str = "link.email,action_at,email_id,campaign_id,subject,from.email,from.name,to.email,to.name,list.id,list.name\r\n";
 
@@ -56,7 +65,8 @@ pub(crate) fn csv_emails(count: u64) -> String {
     file
 }
 
-fn address(number: u64, person: Option<&str>) -> String {
+/// The address of an email's recipient.
+pub(crate) fn address(number: u64, person: Option<&str>) -> String {
     person.map_or_else(|| format!("customer{number}@example.com"), str::to_owned)
 }
 

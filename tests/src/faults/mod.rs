@@ -6,6 +6,7 @@
 
 mod body;
 mod connection;
+mod grants;
 mod lots;
 mod server;
 mod state;
@@ -63,6 +64,7 @@ pub struct Faults {
     delay: Duration,
     bytes_per_second: Option<u32>,
     write_units_per_second: Option<u32>,
+    key_units_per_second: Option<u32>,
 }
 
 impl Faults {
@@ -121,6 +123,14 @@ impl Faults {
     #[must_use]
     pub const fn with_write_units(mut self, per_second: u32) -> Self {
         self.write_units_per_second = Some(per_second);
+        self
+    }
+
+    /// Throttles statements beyond this many units per second of one partition key, of the table or of one of its indexes, as
+    /// DynamoDB does beyond 1,000. Unused units expire after a second. A throttled entry of an index throttles its item.
+    #[must_use]
+    pub const fn with_write_units_per_key(mut self, per_second: u32) -> Self {
+        self.key_units_per_second = Some(per_second);
         self
     }
 }

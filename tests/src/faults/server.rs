@@ -206,15 +206,13 @@ impl Table<'_> {
             for statement in statements::of(&request) {
                 failed.push(if lot.statement_fails() {
                     Some("InternalServerError")
-                } else if settings.take(statements::units(statement)) {
-                    None
                 } else {
-                    Some("ProvisionedThroughputExceeded")
+                    settings.grants.take_statement(statement).err()
                 });
             }
         } else if matches!(self.operation, "PutItem" | "UpdateItem" | "DeleteItem") {
             let units = statements::units(&request["Item"]);
-            if !self.shared.settings().take(units) {
+            if self.shared.settings().grants.take(units).is_err() {
                 return Ok(refusal_of_table(THROUGHPUT));
             }
         }

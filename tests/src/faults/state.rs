@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
-    time::Instant,
 };
 
 use bytes::Bytes;
@@ -14,7 +13,9 @@ use hyper_util::{
 };
 
 use super::{
-    Count, Faults, lock,
+    Count, Faults,
+    grants::Grants,
+    lock,
     lots::{Lot, Lots},
     trap::Trap,
 };
@@ -35,17 +36,12 @@ pub(super) struct Settings {
     pub(super) trap: Option<Arc<Trap>>,
     faults: Faults,
     lots: Lots,
-    /// The available write units, and the time since when they accrue.
-    units: f64,
-    since: Instant,
+    pub(super) grants: Grants,
 }
 
 impl Settings {
     pub(super) fn set_faults(&mut self, faults: Faults) {
-        (self.units, self.since) = (
-            f64::from(faults.write_units_per_second.unwrap_or_default()),
-            Instant::now(),
-        );
+        self.grants = Grants::new(&faults);
         self.faults = faults;
     }
 
@@ -58,21 +54,6 @@ impl Settings {
     pub(super) const fn bytes_per_second(&self) -> Option<u32> {
         self.faults.bytes_per_second
     }
-
-    /// Takes write units if enough are left. A write larger than the capacity takes all.
-    pub(super) fn take(&mut self, units: f64) -> bool {
-        let Some(rate) = self.faults.write_units_per_second.map(f64::from) else {
-            return true;
-        };
-        let grown = self.since.elapsed().as_secs_f64() * rate;
-        (self.units, self.since) = ((self.units + grown).min(rate), Instant::now());
-        let units = units.min(rate);
-        let enough = self.units >= units;
-        if enough {
-            self.units -= units;
-        }
-        enough
-    }
 }
 
 impl Shared {
@@ -84,8 +65,7 @@ impl Shared {
             trap: None,
             faults: Faults::default(),
             lots: Lots::new(seed),
-            units: 0.0,
-            since: Instant::now(),
+            grants: Grants::new(&Faults::default()),
         };
         Self {
             settings: Mutex::new(settings),

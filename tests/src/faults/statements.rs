@@ -38,6 +38,49 @@ pub(super) fn with(mut answer: Value, failed: &[Option<&'static str>]) -> Value 
     answer
 }
 
+/// Returns each partition key that a statement writes to, of the table or of an index, with its units. An insert takes one unit for
+/// each entry of an index. Updates are counted as if they left the entries unchanged.
+pub(super) fn keys(statement: &Value, units: f64) -> Vec<(String, f64)> {
+    let own = key(statement).and_then(<[Value]>::first);
+    let mut keys: Vec<_> = own
+        .map(|key| (key.to_string(), units))
+        .into_iter()
+        .collect();
+    let text = statement["Statement"].as_str().unwrap_or_default();
+    if !text.starts_with("INSERT") {
+        return keys;
+    }
+    // An insert ends with its Find attributes.
+    let names: Vec<_> = text
+        .split("'Find")
+        .skip(1)
+        .filter_map(|rest| rest.chars().next())
+        .collect();
+    let values = parameters(statement).iter().rev();
+    for (name, value) in names.iter().rev().zip(values) {
+        keys.push((format!("{name}{value}"), 1.0));
+    }
+    keys
+}
+
+fn parameters(statement: &Value) -> &[Value] {
+    statement["Parameters"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+}
+
+/// Returns the partition key and the sort key of a statement. An insert begins with its key. The condition of an update ends with
+/// its key and the version.
+fn key(statement: &Value) -> Option<&[Value]> {
+    let parameters = parameters(statement);
+    let text = statement["Statement"].as_str().unwrap_or_default();
+    match text.split(' ').next() {
+        Some("INSERT") => parameters.get(..2),
+        Some("UPDATE") => parameters.get(parameters.len().checked_sub(3)?..parameters.len() - 1),
+        _ => None,
+    }
+}
+
 /// Returns the write units of a statement or item by its size in the request.
 pub(super) fn units(write: &Value) -> f64 {
     write.to_string().len().div_ceil(UNIT) as f64
@@ -87,20 +130,10 @@ pub(super) fn swallowed(request: &Value) -> Result<Value, String> {
     let mut keys = HashSet::new();
     for statement in statements {
         let text = statement["Statement"].as_str().unwrap_or_default();
-        let parameters = statement["Parameters"].as_array();
-        let parameters = parameters.map_or(&[][..], Vec::as_slice);
-        if text.matches('?').count() != parameters.len() {
+        if text.matches('?').count() != parameters(statement).len() {
             return Err("parameters that do not fit their statement".to_owned());
         }
-        // An insert begins with its key. The condition of an update ends with its key and the version.
-        let key = match text.split(' ').next() {
-            Some("INSERT") => parameters.get(..2),
-            Some("UPDATE") => {
-                parameters.get(parameters.len().saturating_sub(3)..parameters.len() - 1)
-            }
-            _ => None,
-        };
-        let key = key.ok_or_else(|| format!("a statement like {text}"))?;
+        let key = key(statement).ok_or_else(|| format!("a statement like {text}"))?;
         if !keys.insert((key[0].to_string(), key[1].to_string())) {
             return Err("two statements of one key".to_owned());
         }
