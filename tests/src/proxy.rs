@@ -155,6 +155,61 @@ async fn fails_statements_and_throttles() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn grants_units_of_each_key() {
+    let proxy = Proxy::bind(3).await.unwrap();
+    let stack = Stack::start(Options::default()).await.unwrap();
+    proxy.set_upstream(stack.dynamodb_url());
+    proxy.swallow_statements(true);
+    let config = stack.dynamodb_client().config().to_builder();
+    let client = aws_sdk_dynamodb::Client::from_conf(config.endpoint_url(proxy.url()).build());
+    let text = |text: &str| AttributeValue::S(text.into());
+    // Inserts 20 items of one unit each, with the partition key and the index key of each number.
+    let insert = async |partition: fn(usize) -> String, find: fn(usize) -> String| {
+        let statements = (0..20).map(|number| {
+            let statement = format!(
+                "INSERT INTO \"{}\" VALUE {{'PK':?,'SK':?,'Find1':?}}",
+                stack.table()
+            );
+            BatchStatementRequest::builder()
+                .statement(statement)
+                .parameters(text(&partition(number)))
+                .parameters(text(&number.to_string()))
+                .parameters(text(&find(number)))
+                .build()
+                .unwrap()
+        });
+        let batch = client.batch_execute_statement();
+        let answer = batch
+            .set_statements(Some(statements.collect()))
+            .send()
+            .await;
+        let answer = answer.unwrap();
+        let stored = answer
+            .responses()
+            .iter()
+            .filter(|one| one.error().is_none());
+        stored.count()
+    };
+    for (partition, find) in [
+        // One partition key; one index key of many items.
+        (
+            (|_| "hot".to_owned()) as fn(usize) -> String,
+            (|number| number.to_string()) as fn(usize) -> String,
+        ),
+        (|number| number.to_string(), |_| "name#hot#1".to_owned()),
+    ] {
+        proxy.set_faults(Faults::default().with_write_units_per_key(10));
+        let stored = insert(partition, find).await;
+        assert!((10..15).contains(&stored), "{stored}");
+        proxy.set_faults(Faults::default());
+        assert_eq!(insert(partition, find).await, 20);
+    }
+    proxy.set_faults(Faults::default().with_write_units_per_key(10));
+    let stored = insert(|number| number.to_string(), |number| number.to_string()).await;
+    assert_eq!(stored, 20, "no two items share a key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn same_seed_same_faults() {
     let stack = Stack::start(Options::default()).await.unwrap();
     let deal = async |seed| {

@@ -127,6 +127,12 @@ impl Write {
         (&self.partition, &self.sort)
     }
 
+    /// Returns each partition key that the write changes: of the table, and of the indexes that find the item.
+    pub fn partition_keys(&self) -> impl Iterator<Item = String> {
+        let found = self.find.slots().filter_map(|(_, key)| key);
+        std::iter::once(self.partition.clone()).chain(found.map(FindKey::to_string))
+    }
+
     /// Returns the version to write.
     pub const fn version(&self) -> Version {
         self.version

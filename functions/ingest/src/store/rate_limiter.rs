@@ -170,6 +170,12 @@ impl RateLimiter {
         (state.window_start, state.accepted, state.throttled) = (now, 0.0, 0);
     }
 
+    /// Discounts throttled writes that were not due to the table's capacity.
+    pub(crate) fn discount(&self, throttled: usize) {
+        let mut state = self.state();
+        state.throttled = state.throttled.saturating_sub(throttled);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -17,18 +17,21 @@ use tokio::task::JoinSet;
 use crate::{
     record::MappedRecord,
     rows::{Row, RowError, RowErrorCode},
-    store::rate_limiter::RateLimiter,
+    store::{
+        hot_keys::{HotKeys, LaneBatch, Lanes},
+        rate_limiter::RateLimiter,
+    },
 };
 
 /// The maximum number of batches and links that are being written concurrently.
 const MAX_RUNNING: usize = 32;
 /// A batch is sent as soon as its writes have at least this many bytes.
-const MAX_BATCH_BYTES: usize = 2 << 20;
+pub(super) const MAX_BATCH_BYTES: usize = 2 << 20;
 /// While the rows that wait for their verdicts take more bytes than this, no further row is accepted.
 const MAX_PENDING_BYTES: usize = 16 << 20;
 /// The maximum number of rounds of requests for an item. The upper bound of the wait between two rounds is `FIRST_BACKOFF`,
 /// doubled for each attempt, and at most `MAX_BACKOFF`.
-const MAX_ATTEMPTS: u32 = 10;
+pub(super) const MAX_ATTEMPTS: u32 = 10;
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -53,6 +56,8 @@ pub(crate) struct Writer<'a> {
     /// Requests in flight. They are separate tasks, so they continue while the file is read.
     running: JoinSet<Result<BatchResult, TableError>>,
     limiter: Arc<RateLimiter>,
+    hot_keys: Arc<HotKeys>,
+    lanes: Lanes,
     rows: HashMap<RowId, PendingRow>,
     /// The memory that `rows` take, in bytes.
     pending_bytes: usize,
@@ -72,10 +77,11 @@ type RowId = u64;
 /// An item to write, and the items with the same key and import that it supersedes.
 ///
 /// No two statements of a request may have the same key. If this item cannot be stored, the superseded items are written.
-struct Queued {
+pub(super) struct Queued {
     row: RowId,
-    write: Write,
+    pub(super) write: Write,
     superseded: Vec<(RowId, Write)>,
+    step: Step,
 }
 
 /// A row that waits for the verdicts on its items.
@@ -110,6 +116,10 @@ struct BatchResult {
     outcomes: Vec<(Queued, Outcome)>,
     /// The outcomes of links, with their rows.
     links: Vec<(RowId, Outcome)>,
+    /// The writes without an outcome, each with its hot key.
+    of_hot_keys: Vec<(String, Queued)>,
+    /// The lane that the batch is of.
+    lane: Option<String>,
     requests: u64,
     capacity_units: f64,
 }
@@ -123,6 +133,8 @@ impl<'a> Writer<'a> {
             batch_bytes: 0,
             running: JoinSet::new(),
             limiter: Arc::new(RateLimiter::new()),
+            hot_keys: Arc::new(HotKeys::new()),
+            lanes: Lanes::default(),
             rows: HashMap::new(),
             pending_bytes: 0,
             next_row: 0,
@@ -175,8 +187,23 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Adds a write to the batch. If the batch has a write with the same key, the newer of the two supersedes the other.
+    /// Adds a write to the batch, or to the lane of its hot key.
     async fn queue(&mut self, row: RowId, write: Write) -> Result<(), TableError> {
+        if !self.lanes.is_empty()
+            && let Some(key) = self.hot_keys.of(&write)
+        {
+            while self.lanes.is_full(&key) {
+                self.wait().await?;
+            }
+            self.lanes.push(key, Queued::new(row, write));
+            self.send_lanes();
+            return Ok(());
+        }
+        self.add_to_batch(row, write).await
+    }
+
+    /// Adds a write to the batch. If the batch has a write with the same key, the newer of the two supersedes the other.
+    async fn add_to_batch(&mut self, row: RowId, write: Write) -> Result<(), TableError> {
         self.batch_bytes += write.bytes();
         let mut batch = self.batch.iter_mut();
         if let Some(queued) = batch.find(|queued| queued.write.key() == write.key()) {
@@ -189,11 +216,7 @@ impl<'a> Writer<'a> {
             };
             queued.superseded.push(superseded);
         } else {
-            self.batch.push(Queued {
-                row,
-                write,
-                superseded: Vec::new(),
-            });
+            self.batch.push(Queued::new(row, write));
         }
         if self.batch.len() == BATCH_SIZE || self.batch_bytes >= MAX_BATCH_BYTES {
             self.send().await?;
@@ -232,11 +255,23 @@ impl<'a> Writer<'a> {
             self.table.clone(),
             self.import,
             Arc::clone(&self.limiter),
+            Some(Arc::clone(&self.hot_keys)),
             batch,
         ));
         // Lets the task send its request before the next rows are read.
         tokio::task::yield_now().await;
         Ok(())
+    }
+
+    /// Starts writing the next batch of each lane that has none in flight.
+    fn send_lanes(&mut self) {
+        if self.lanes.is_empty() {
+            return;
+        }
+        for batch in self.lanes.next_batches(&self.hot_keys) {
+            let written = write_of_lane(self.table.clone(), self.import, batch);
+            self.running.spawn(written);
+        }
     }
 
     /// Waits until another request may be sent.
@@ -255,6 +290,17 @@ impl<'a> Writer<'a> {
         let done = done.map_err(|error| TableError::Refused(error.into()))??;
         self.requests += done.requests;
         self.capacity_units += done.capacity_units;
+        if let Some(key) = &done.lane
+            && !self
+                .lanes
+                .end_batch(key, done.outcomes.len(), done.of_hot_keys.len())
+        {
+            return Err(stayed_throttled());
+        }
+        for (key, queued) in done.of_hot_keys {
+            self.lanes.push(key, queued);
+        }
+        self.send_lanes();
         for (queued, outcome) in done.outcomes {
             match outcome {
                 Outcome::Rejected(_) => self.ready.extend(queued.superseded),
@@ -316,13 +362,9 @@ pub(crate) async fn all(
     import: ImportId,
     writes: Vec<Write>,
 ) -> Result<Vec<Outcome>, TableError> {
-    let queued = |write| Queued {
-        row: 0,
-        write,
-        superseded: Vec::new(),
-    };
-    let batch = writes.into_iter().map(queued).collect();
-    let done = write(table.clone(), import, Arc::new(RateLimiter::new()), batch).await?;
+    let batch = writes.into_iter().map(|write| Queued::new(0, write));
+    let limiter = Arc::new(RateLimiter::new());
+    let done = write(table.clone(), import, limiter, None, batch.collect()).await?;
     Ok(done
         .outcomes
         .into_iter()
@@ -343,20 +385,37 @@ enum Step {
     Done(Outcome),
 }
 
+impl Queued {
+    /// Returns whether the item has no outcome yet.
+    const fn is_pending(&self) -> bool {
+        !matches!(self.step, Step::Done(_))
+    }
+
+    pub(super) const fn new(row: RowId, write: Write) -> Self {
+        Self {
+            row,
+            write,
+            superseded: Vec::new(),
+            step: Step::Insert,
+        }
+    }
+}
+
 /// A batch that is being written.
 struct Batch {
     table: Table,
     import: ImportId,
-    limiter: Arc<RateLimiter>,
+    /// `None` if the caller sets when the batch is sent.
+    limiter: Option<Arc<RateLimiter>>,
+    /// Detects hot keys; `None` if their writes stay in the batch.
+    hot_keys: Option<Arc<HotKeys>>,
     items: Vec<Queued>,
-    /// The next step of each item, in the same order.
-    steps: Vec<Step>,
     done: BatchResult,
     /// Why items have no outcome after the current round, if a request failed.
     round_error: Option<TableError>,
 }
 
-/// Writes a batch until each item has its outcome.
+/// Writes a batch until each item has its outcome, except those of hot keys.
 ///
 /// # Errors
 /// An item has no outcome after `MAX_ATTEMPTS` rounds, or the table refuses a request.
@@ -364,22 +423,22 @@ async fn write(
     table: Table,
     import: ImportId,
     limiter: Arc<RateLimiter>,
+    hot_keys: Option<Arc<HotKeys>>,
     items: Vec<Queued>,
 ) -> Result<BatchResult, TableError> {
     let mut batch = Batch {
-        steps: vec![Step::Insert; items.len()],
         table,
         import,
-        limiter,
+        limiter: Some(limiter),
+        hot_keys,
         items,
         done: BatchResult::default(),
         round_error: None,
     };
     let mut attempt = 0;
     loop {
-        for step in [Step::Insert, Step::Update, Step::Replace] {
-            batch.send_all(&step).await?;
-        }
+        batch.send_round().await?;
+        batch.set_hot_keys_apart();
         let Some(error) = batch.pending_error() else {
             return Ok(batch.finish());
         };
@@ -391,29 +450,82 @@ async fn write(
     }
 }
 
+/// Writes a batch of a hot key in one round. Items without an outcome return to the lane.
+///
+/// # Errors
+/// The table refuses a request.
+async fn write_of_lane(
+    table: Table,
+    import: ImportId,
+    lane: LaneBatch,
+) -> Result<BatchResult, TableError> {
+    tokio::time::sleep_until(lane.send_at).await;
+    let mut batch = Batch {
+        table,
+        import,
+        limiter: None,
+        hot_keys: None,
+        items: lane.items,
+        done: BatchResult::default(),
+        round_error: None,
+    };
+    batch.send_round().await?;
+    batch.set_apart(|_| Some(lane.key.clone()));
+    batch.done.lane = Some(lane.key);
+    Ok(batch.finish())
+}
+
 impl Batch {
+    /// Sends each item without an outcome at least once.
+    async fn send_round(&mut self) -> Result<(), TableError> {
+        for step in [Step::Insert, Step::Update, Step::Replace] {
+            self.send_all(&step).await?;
+        }
+        Ok(())
+    }
+
+    /// Moves the items without an outcome that have a hot key out of the batch.
+    fn set_hot_keys_apart(&mut self) {
+        if let Some(hot_keys) = self.hot_keys.clone() {
+            self.set_apart(|write| hot_keys.of(write));
+        }
+    }
+
+    /// Moves the items without an outcome for which `key` returns a key out of the batch.
+    fn set_apart(&mut self, key: impl Fn(&Write) -> Option<String>) {
+        for queued in std::mem::take(&mut self.items) {
+            let key = queued.is_pending().then(|| key(&queued.write)).flatten();
+            match key {
+                Some(key) => self.done.of_hot_keys.push((key, queued)),
+                None => self.items.push(queued),
+            }
+        }
+    }
+
     /// Sends the items that are at a step. If DynamoDB rejects a request as invalid, sends each of its items alone to find the
     /// cause.
     async fn send_all(&mut self, step: &Step) -> Result<(), TableError> {
         let indexes: Vec<_> = (0..self.items.len())
-            .filter(|index| self.steps[*index] == *step)
+            .filter(|index| self.items[*index].step == *step)
             .collect();
         let mut requests: VecDeque<_> = indexes.chunks(BATCH_SIZE).map(<[usize]>::to_vec).collect();
         while let Some(indexes) = requests.pop_front() {
             match self.send(step, &indexes).await {
                 Ok(verdicts) => {
                     for (index, verdict) in indexes.iter().zip(verdicts) {
-                        self.steps[*index] = next(step, verdict, self.import);
+                        self.items[*index].step = next(step, verdict, self.import);
                     }
                 }
                 Err(TableError::Invalid(_)) if indexes.len() > 1 => {
                     requests.extend(indexes.iter().map(|index| vec![*index]));
                 }
                 Err(TableError::Invalid(_)) => {
-                    self.steps[indexes[0]] = Step::Done(Outcome::Rejected(refused()));
+                    self.items[indexes[0]].step = Step::Done(Outcome::Rejected(refused()));
                 }
                 Err(error @ TableError::Unavailable(_)) => {
-                    self.limiter.record_response(0, indexes.len(), 0.0);
+                    if let Some(limiter) = &self.limiter {
+                        limiter.record_response(0, indexes.len(), 0.0);
+                    }
                     self.round_error = Some(error);
                 }
                 Err(error) => return Err(error),
@@ -428,7 +540,9 @@ impl Batch {
             .iter()
             .map(|index| &self.items[*index].write)
             .collect();
-        self.limiter.wait(writes.len()).await;
+        if let Some(limiter) = &self.limiter {
+            limiter.wait(writes.len()).await;
+        }
         self.done.requests += 1;
         let Written {
             verdicts,
@@ -439,38 +553,56 @@ impl Batch {
             Step::Update | Step::Done(_) => self.table.update(&writes).await?,
         };
         self.done.capacity_units += capacity_units;
-        let throttled = verdicts
+        let throttled: Vec<_> = writes
             .iter()
-            .filter(|verdict| **verdict == Verdict::Throttled);
-        let throttled = throttled.count();
-        let accepted = verdicts.len() - throttled;
-        self.limiter
-            .record_response(accepted, throttled, capacity_units);
+            .zip(&verdicts)
+            .filter(|(_, verdict)| **verdict == Verdict::Throttled)
+            .map(|(write, _)| *write)
+            .collect();
+        if let Some(limiter) = &self.limiter {
+            let accepted = verdicts.len() - throttled.len();
+            let by_table = self.by_table(limiter, &throttled);
+            limiter.record_response(accepted, by_table, capacity_units);
+        }
         Ok(verdicts)
+    }
+
+    /// Returns how many throttled writes count for the rate limiter.
+    fn by_table(&self, limiter: &RateLimiter, throttled: &[&Write]) -> usize {
+        let Some(hot_keys) = self.hot_keys.as_ref().filter(|_| !throttled.is_empty()) else {
+            return throttled.len();
+        };
+        let throttled = hot_keys.record_throttled(throttled);
+        limiter.discount(throttled.earlier_by_hot_keys);
+        throttled.by_table
     }
 
     /// Returns why an item has no outcome after this round; `None` if each has one.
     fn pending_error(&mut self) -> Option<TableError> {
         let error = self.round_error.take();
-        let is_pending = |step: &Step| !matches!(step, Step::Done(_));
-        self.steps.iter().any(is_pending).then(|| {
-            error.unwrap_or_else(|| {
-                TableError::Unavailable(
-                    "statements stayed throttled, or other writers kept changing the items".into(),
-                )
-            })
-        })
+        let is_pending = self.items.iter().any(Queued::is_pending);
+        is_pending.then(|| error.unwrap_or_else(stayed_throttled))
     }
 
     /// Returns the outcome of each item. Each must have one.
     fn finish(mut self) -> BatchResult {
-        let outcomes = self.steps.into_iter().filter_map(|step| match step {
-            Step::Done(outcome) => Some(outcome),
-            _ => None,
+        let outcomes = self.items.into_iter().filter_map(|mut queued| {
+            let step = std::mem::replace(&mut queued.step, Step::Insert);
+            match step {
+                Step::Done(outcome) => Some((queued, outcome)),
+                _ => None,
+            }
         });
-        self.done.outcomes = self.items.into_iter().zip(outcomes).collect();
+        self.done.outcomes = outcomes.collect();
         self.done
     }
+}
+
+/// Returns the error of items that never had an outcome.
+fn stayed_throttled() -> TableError {
+    TableError::Unavailable(
+        "statements stayed throttled, or other writers kept changing the items".into(),
+    )
 }
 
 /// Writes both sides of a link in one transaction, with one outcome.
