@@ -9,6 +9,7 @@ mod function;
 mod hot;
 mod ingest;
 mod instructions;
+mod large;
 mod mapped;
 mod memory;
 mod ranges;
@@ -48,6 +49,8 @@ enum Subject {
     Start,
     /// Instructions, requests and read units of profiles and history
     Read,
+    /// Units, CPU, memory and time of customers with many events
+    Large,
     /// Units, CPU and time of each request and each row over the sample data
     Requests,
     /// CPU, requests, write units and pace of imports
@@ -63,9 +66,10 @@ enum Subject {
 }
 
 impl Subject {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Start,
         Self::Read,
+        Self::Large,
         Self::Requests,
         Self::Ingest,
         Self::Hot,
@@ -78,6 +82,7 @@ impl Subject {
         match self {
             Self::Start => "Start",
             Self::Read => "Read",
+            Self::Large => "Large customers",
             Self::Requests => "Requests",
             Self::Ingest => "Ingest",
             Self::Hot => "Hot keys",
@@ -91,6 +96,7 @@ impl Subject {
         match self {
             Self::Start => start::measure().await,
             Self::Read => read::measure().await,
+            Self::Large => large::measure().await,
             Self::Requests => requests::measure().await,
             Self::Ingest => ingest::measure().await,
             Self::Hot => hot::measure().await,

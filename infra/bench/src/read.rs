@@ -1,6 +1,6 @@
 //! Measures profile and history reads: instructions, requests, read units.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde_json::Value;
@@ -18,7 +18,6 @@ use crate::{
 /// The customer that is read.
 const EMAIL: &str = "jane@example.com";
 const EVENTS: u64 = 300;
-const MANY_EVENTS: u64 = 20_000;
 /// The number of warm reads that are counted.
 const READS: u64 = 20;
 const PAGE: i32 = 25;
@@ -43,8 +42,6 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
 
     profile_units(&services, &ingest, &id, &mut report).await?;
     history_units(&services, &id, &mut report).await?;
-    let profile_read = services.program(&build::function("profile-read").await?);
-    largest(&services, &ingest, &profile_read, &mut report).await?;
     report.note(format!(
         "Callgrind counts the instructions of {READS} more reads of the same process over TLS, divided by {READS}. The Query alone is a function \
          with the same client that returns the number of items. Requests and units are counted at the wire."
@@ -131,7 +128,7 @@ pub(crate) async fn import_new_customer(
 }
 
 /// Imports `count` emails to one address and returns the profile's ID.
-async fn import_emails(
+pub(crate) async fn import_emails(
     services: &Services,
     ingest: &Program,
     address: &str,
@@ -158,32 +155,6 @@ async fn import(
     let email = serde_json::Map::from_iter([("email".to_owned(), address.into())]);
     let email = Identifier::from_json(&email).map_err(|error| error.to_string())?;
     Ok(key.identity(&email).to_string())
-}
-
-/// Reports the time and memory of the largest profile. The timeout and memory of the functions follow from them.
-async fn largest(
-    services: &Services,
-    ingest: &Program,
-    profile_read: &Program,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let id = import_emails(services, ingest, "many@example.com", MANY_EVENTS).await?;
-    let event = request("profile-read/events/get.json", &format!("/profiles/{id}")).await?;
-    let mut function = Function::start(profile_read, None).await?;
-    function.ready().await?;
-    function.rest().await?;
-    let (began, before) = (Instant::now(), function.cpu().await?);
-    succeeded(&function.invoke(&event).await?)?;
-    report.say(
-        format!("a profile of {MANY_EVENTS} events"),
-        format!(
-            "{:.2} s, {:.2} s of CPU, at most {:.0} MiB",
-            began.elapsed().as_secs_f64(),
-            function.cpu().await? - before,
-            function.peak_memory().await? as f64 / MEBIBYTE
-        ),
-    );
-    Ok(())
 }
 
 /// Returns the instructions of one more read of a process that has read before.
