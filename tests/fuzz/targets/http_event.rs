@@ -1,4 +1,4 @@
-//! The gateway's events, through the four HTTP functions, before a table that holds a little of everything: every
+//! The gateway's events, through the five HTTP functions, before a table that holds a little of everything and a bucket without objects: every
 //! request gets a response, with JSON, and never a 5xx.
 #![no_main]
 
@@ -7,7 +7,12 @@ use std::{
     sync::LazyLock,
 };
 
-use axum::{body::Bytes, http::HeaderMap, routing::post, Router};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method, StatusCode, Uri},
+    routing::post,
+    Router,
+};
 use lambda_http::{request, Body, Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{json, Value};
@@ -42,6 +47,8 @@ enum Segment<'a> {
     Links,
     Link(bool),
     Identity,
+    Imports,
+    Import(bool, u8),
     Any(&'a str),
 }
 
@@ -58,6 +65,15 @@ enum Content<'a> {
         reinstate: Option<bool>,
     },
     Fields(Vec<(u8, &'a str)>),
+    Upload {
+        file_name: &'a str,
+        folder: u8,
+        source: Option<&'a str>,
+        size: u64,
+        is_try: Option<bool>,
+    },
+    Numbers(Vec<u64>),
+    Parts(Vec<(u64, &'a str)>),
 }
 
 const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "HEAD", "PUT"];
@@ -104,7 +120,7 @@ const FIELDS: [&str; 14] = [
     "cursor",
 ];
 const SCOPES: &str =
-    "profiles:read profiles:write links:write erasures:write notes:write notes:admin pii:read";
+    "profiles:read profiles:write links:write erasures:write notes:write notes:admin pii:read imports:read imports:write";
 const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// An identity that files and a support agent link to the other one.
 const LINKED: &str = "eeeeeeeeeeeeeeeeeeeeeeeeee";
@@ -112,9 +128,16 @@ const NOTE: &str = "0190aaaa-0000-7000-8000-000000000001";
 /// Base64url of the key of the event that the table holds.
 const EVENT: &str = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDBaI3B1cmNoYXNlI2FhYWFhYWFhYWFhYWFhYWE";
 
+/// An upload in parts. Its ID contains the time of its creation.
+const UPLOAD: &str = NOTE;
+const IMPORT: &str = "0a0febf994a72178";
+const FOLDERS: [&str; 6] = ["purchase", "mixed", "auto", "forget", "shopify", "x"];
+const OF_AN_IMPORT: [&str; 6] = ["", "/parts", "/complete", "/revert", "/replay", "/rejects"];
+
 struct Functions {
     runtime: Runtime,
     app: App,
+    imports: imports::State,
 }
 
 static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
@@ -127,10 +150,17 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    runtime
-        .spawn(async move { axum::serve(listener, Router::new().route("/", post(table))).await });
+    runtime.spawn(async move {
+        axum::serve(
+            listener,
+            Router::new().route("/", post(table)).fallback(bucket),
+        )
+        .await
+    });
     for (name, value) in [
         ("AWS_ENDPOINT_URL_DYNAMODB", url.as_str()),
+        ("AWS_ENDPOINT_URL_S3", url.as_str()),
+        ("BUCKET_NAME", "b"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "a"),
         ("AWS_SECRET_ACCESS_KEY", "s"),
@@ -142,6 +172,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
     }
     Functions {
         app: App::from_env().expect("an environment"),
+        imports: imports::State::from_env().expect("an environment"),
         runtime,
     }
 });
@@ -181,9 +212,38 @@ async fn table(headers: HeaderMap, body: Bytes) -> String {
                 .collect();
             json!({"Responses": {"t": found}, "UnprocessedKeys": {}})
         }
+        "GetItem"
+            if request["Key"]["SK"]["S"]
+                .as_str()
+                .is_some_and(|key| key.contains(UPLOAD)) =>
+        {
+            json!({"Item": {"PK": request["Key"]["PK"], "SK": request["Key"]["SK"], "data": {"M": {
+                "kind": {"S": "import"}, "key": {"S": format!("drop/mixed/{UPLOAD}/a.csv")}, "file_name": {"S": "a.csv"}, "type": {"S": "mixed"},
+                "size": {"N": "200000000"}, "parts": {"M": {"upload_id": {"S": "u"}, "size": {"N": "67108864"}}}
+            }}}})
+        }
         _ => json!({}),
     };
     answer.to_string()
+}
+
+/// A bucket that accepts uploads and has no object.
+async fn bucket(method: Method, uri: Uri) -> (StatusCode, &'static str) {
+    match (method, uri.query().unwrap_or_default()) {
+        (Method::POST, query) if query.starts_with("uploads") => (
+            StatusCode::OK,
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+        ),
+        (Method::POST, _) => (
+            StatusCode::OK,
+            "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>",
+        ),
+        (Method::PUT, _) => (StatusCode::OK, ""),
+        _ => (
+            StatusCode::NOT_FOUND,
+            "<Error><Code>NoSuchKey</Code></Error>",
+        ),
+    }
 }
 
 fn items(pk: &str) -> Vec<Value> {
@@ -245,6 +305,12 @@ fn path(segments: &[Segment<'_>]) -> String {
                 path.push_str(&format!("profiles/{ID}/identities/{LINKED}"));
                 continue;
             }
+            Segment::Imports => "imports",
+            Segment::Import(is_upload, of) => {
+                let id = if *is_upload { UPLOAD } else { IMPORT };
+                path.push_str(&format!("imports/{id}{}", pick(&OF_AN_IMPORT, *of)));
+                continue;
+            }
             Segment::Any(text) => text,
         });
     }
@@ -297,6 +363,22 @@ fn read(event: &Event<'_>) -> Option<Request> {
         Content::Any(text) => json!(text),
         Content::Note(text, pinned) => json!(json!({"text": text, "pinned": pinned}).to_string()),
         Content::Fields(fields) => json!(object(fields).to_string()),
+        Content::Upload {
+            file_name,
+            folder,
+            source,
+            size,
+            is_try,
+        } => {
+            let folder = pick(&FOLDERS, *folder);
+            json!(json!({"file_name": file_name, "type": folder, "source": source, "size": size, "try": is_try}).to_string())
+        }
+        Content::Numbers(numbers) => json!(json!({"numbers": numbers}).to_string()),
+        Content::Parts(parts) => {
+            let parts = parts.iter();
+            let parts = parts.map(|(number, etag)| json!({"number": number, "etag": etag}));
+            json!(json!({"parts": parts.collect::<Vec<_>>()}).to_string())
+        }
         Content::Batch(is_known, fields) => {
             let id = if *is_known { ID } else { "b" };
             json!(json!({"profiles": [{"id": id}, object(fields)]}).to_string())
@@ -373,10 +455,11 @@ fuzz_target!(|event: Event<'_>| {
     let Some(request) = read(&event) else { return };
     let functions = &*FUNCTIONS;
     let answer = functions.runtime.block_on(async {
-        match event.function % 4 {
+        match event.function % 5 {
             0 => profile_read::handle(&functions.app, request).await,
             1 => note_write::handle(&functions.app, request).await,
             2 => profile_write::handle(&functions.app, request).await,
+            3 => imports::handle(&functions.imports, request).await,
             _ => history::handle(&functions.app, request).await,
         }
     });
