@@ -128,7 +128,7 @@ const NOTE: &str = "0190aaaa-0000-7000-8000-000000000001";
 /// Base64url of the key of the event that the table holds.
 const EVENT: &str = "MjAyNi0wMS0wMVQwMDowMDowMC4wMDAwMDBaI3B1cmNoYXNlI2FhYWFhYWFhYWFhYWFhYWE";
 
-/// An upload in parts. Its ID contains the time of its creation.
+/// A multipart upload. Its ID contains the time of its creation.
 const UPLOAD: &str = NOTE;
 const IMPORT: &str = "0a0febf994a72178";
 const FOLDERS: [&str; 6] = ["purchase", "mixed", "auto", "forget", "shopify", "x"];

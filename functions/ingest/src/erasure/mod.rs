@@ -28,7 +28,7 @@ use crate::{
     counts::Erased,
     deadline::Deadline,
     record::{Erasures, Forget},
-    store::write::{self, Outcome},
+    store::{queued::Outcome, write},
 };
 
 /// How many identities are read or erased concurrently.

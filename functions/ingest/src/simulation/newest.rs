@@ -16,7 +16,7 @@ use shared::{
 use tests::model::{Drop, Forget, Row, When};
 
 use super::{schedules::Stage, *};
-use crate::store::write::{self, Outcome as Verdict};
+use crate::store::{queued::Outcome as Verdict, write};
 
 /// The number of versions. Each belongs to a different import.
 const VERSIONS: usize = 4;

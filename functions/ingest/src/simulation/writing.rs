@@ -24,7 +24,10 @@ use crate::{
     erasure,
     record::MappedRecord,
     rows::Row,
-    store::write::{self, Outcome as Verdict, RowVerdict, Writer},
+    store::{
+        queued::Outcome as Verdict,
+        write::{self, RowVerdict, Writer},
+    },
 };
 
 /// The import that writes here. Other imports are older or newer.

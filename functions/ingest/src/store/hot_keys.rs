@@ -12,7 +12,7 @@ use std::{
 use shared::table::{BATCH_SIZE, Write};
 use tokio::time::Instant;
 
-use crate::store::write::{MAX_ATTEMPTS, MAX_BATCH_BYTES, Queued};
+use crate::store::queued::{MAX_ATTEMPTS, MAX_BATCH_BYTES, Queued};
 
 /// The maximum number of hot keys. The rate limiter of the table counts the throttled writes of all other keys.
 const MAX_HOT_KEYS: usize = 4;

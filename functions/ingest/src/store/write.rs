@@ -19,19 +19,17 @@ use crate::{
     rows::{Row, RowError, RowErrorCode},
     store::{
         hot_keys::{HotKeys, LaneBatch, Lanes},
+        queued::{MAX_ATTEMPTS, MAX_BATCH_BYTES, Outcome, Queued, RowId, Step},
         rate_limiter::RateLimiter,
     },
 };
 
 /// The maximum number of batches and links that are being written concurrently.
 const MAX_RUNNING: usize = 32;
-/// A batch is sent as soon as its writes have at least this many bytes.
-pub(super) const MAX_BATCH_BYTES: usize = 2 << 20;
 /// While the rows that wait for their verdicts take more bytes than this, no further row is accepted.
 const MAX_PENDING_BYTES: usize = 16 << 20;
-/// The maximum number of rounds of requests for an item. The upper bound of the wait between two rounds is `FIRST_BACKOFF`,
-/// doubled for each attempt, and at most `MAX_BACKOFF`.
-pub(super) const MAX_ATTEMPTS: u32 = 10;
+/// The upper bound of the wait between two rounds of requests is `FIRST_BACKOFF`, doubled for each attempt, and at most
+/// `MAX_BACKOFF`.
 const FIRST_BACKOFF: Duration = Duration::from_millis(25);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -72,18 +70,6 @@ pub(crate) struct Writer<'a> {
     pub(crate) capacity_units: f64,
 }
 
-type RowId = u64;
-
-/// An item to write, and the items with the same key and import that it supersedes.
-///
-/// No two statements of a request may have the same key. If this item cannot be stored, the superseded items are written.
-pub(super) struct Queued {
-    row: RowId,
-    pub(super) write: Write,
-    superseded: Vec<(RowId, Write)>,
-    step: Step,
-}
-
 /// A row that waits for the verdicts on its items.
 struct PendingRow {
     row: Row,
@@ -97,17 +83,6 @@ struct PendingRow {
     is_stored: bool,
     /// Why an item or link of the row cannot be stored.
     error: Option<RowError>,
-}
-
-/// The outcome of one write.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Outcome {
-    /// The item is stored, by this write or an earlier one of the same import.
-    Stored,
-    /// The table has a newer version from another import.
-    Stale,
-    /// The item cannot be stored.
-    Rejected(RowError),
 }
 
 /// The outcomes of a batch or of a link.
@@ -370,35 +345,6 @@ pub(crate) async fn all(
         .into_iter()
         .map(|(_, outcome)| outcome)
         .collect())
-}
-
-/// The next request for an item.
-#[derive(Clone, Debug, PartialEq)]
-enum Step {
-    /// Insert the item, if its key is absent.
-    Insert,
-    /// Update the stored item, if it is older.
-    Update,
-    /// Replace the stored item, which has no valid version.
-    Replace,
-    /// The item has its outcome.
-    Done(Outcome),
-}
-
-impl Queued {
-    /// Returns whether the item has no outcome yet.
-    const fn is_pending(&self) -> bool {
-        !matches!(self.step, Step::Done(_))
-    }
-
-    pub(super) const fn new(row: RowId, write: Write) -> Self {
-        Self {
-            row,
-            write,
-            superseded: Vec::new(),
-            step: Step::Insert,
-        }
-    }
 }
 
 /// A batch that is being written.
