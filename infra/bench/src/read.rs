@@ -10,7 +10,7 @@ use tests::faults::Count;
 use crate::{
     Failure, build,
     function::{Function, Program},
-    report::{MEBIBYTE, Report, millions, short},
+    report::{Report, millions, short},
     rows,
     services::{Services, request},
 };
