@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use serde_json::Value;
 use tests::faults::Faults;
@@ -18,6 +17,7 @@ use crate::{
     report::{Report, median, short},
     rows,
     services::Services,
+    stored::item_bytes,
 };
 
 /// Rows of the measurements into a sink, and into the table.
@@ -459,32 +459,8 @@ async fn stored(services: &Services) -> Result<(usize, Vec<u64>), Failure> {
             .and_then(|key| key.as_s().ok())
             .is_some_and(|key| key.starts_with("event#"))
         {
-            sizes.push(
-                item.iter()
-                    .map(|(name, value)| name.len() as u64 + size(value))
-                    .sum(),
-            );
+            sizes.push(item_bytes(&item) as u64);
         }
     }
     Ok((sizes.len(), sizes))
-}
-
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
-fn size(value: &AttributeValue) -> u64 {
-    match value {
-        AttributeValue::S(text) => text.len() as u64,
-        AttributeValue::B(bytes) => bytes.as_ref().len() as u64,
-        AttributeValue::N(number) => {
-            let digits = number.bytes().filter(u8::is_ascii_digit).count() as u64;
-            digits.div_ceil(2) + 1 + u64::from(number.starts_with('-'))
-        }
-        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + size(value)).sum::<u64>(),
-        AttributeValue::M(map) => {
-            3 + map
-                .iter()
-                .map(|(name, value)| 1 + name.len() as u64 + size(value))
-                .sum::<u64>()
-        }
-        _ => 1,
-    }
 }
