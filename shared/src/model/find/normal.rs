@@ -177,8 +177,11 @@ fn fold(text: &str, mut push: impl FnMut(char)) {
         return;
     }
     const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
-    // A separate acute accent, typed as an apostrophe, would decompose into a space and an accent.
-    let chars = text.chars().map(|c| if c == '\u{b4}' { '\'' } else { c });
+    // A separate acute accent, typed as an apostrophe, would decompose into a space and an accent. U+1FFD is canonically the same.
+    let chars = text.chars().map(|c| match c {
+        '\u{b4}' | '\u{1ffd}' => '\'',
+        other => other,
+    });
     for c in NFKD.normalize_iter(chars) {
         if is_accent(c) || is_invisible(c) {
             continue;
