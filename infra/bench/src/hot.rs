@@ -110,7 +110,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     }
     report.note(format!(
         "Every file has {ROWS} rows of one write unit. The fault proxy grants {UNITS} units a second, and {UNITS_OF_KEY} to each partition key of the \
-         table and of its indexes, and saves at most the units of one second. The ideal is max((rows - {UNITS}) ÷ {UNITS}, (rows of the hottest key - \
+         table and of its indexes. It saves at most the units of one second. The ideal is max((rows - {UNITS}) ÷ {UNITS}, (rows of the hottest key - \
          {UNITS_OF_KEY}) ÷ {UNITS_OF_KEY}), whatever the order of the rows is. The free rate is that of the file without a hot key."
     ));
     Ok(report)

@@ -73,8 +73,8 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         }
     }
     report.note(format!(
-        "The events are sent emails of about 400 bytes each, of one identity. Each function is warm and read once before; time and CPU are the \
-         middle of {REQUESTS} requests and their mean, and memory is the process's highest. The functions are built with the profile `ci`, without \
+        "The events are sent emails of about 400 bytes each, of one identity. Each function is warm and has read once before. Of {REQUESTS} requests, the table \
+         has the median time, the mean CPU and the highest memory. The functions are built with the profile `ci`, without \
          link-time optimization. Time includes the local table's work."
     ));
     Ok(report)

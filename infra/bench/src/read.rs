@@ -43,7 +43,7 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     profile_units(&services, &ingest, &id, &mut report).await?;
     history_units(&services, &id, &mut report).await?;
     report.note(format!(
-        "Callgrind counts the instructions of {READS} more reads of the same process over TLS, divided by {READS}. The Query alone is a function \
+        "Instructions are those of one more read of the same process over TLS: {READS} reads, divided by {READS}. The Query alone is a function \
          with the same client that returns the number of items. Requests and units are counted at the wire."
     ));
     Ok(report)
