@@ -33,7 +33,7 @@ const server = createServer(async (request, answer) => {
   answer.writeHead(body === undefined ? 404 : 200, {
     "content-type": TYPES[path.extname(name)] ?? "application/octet-stream",
     // The guide's policy, with this API, and this API's host for pictures.
-    "content-security-policy": policy.replace(/https:\/\/\S+amazonaws\.com/, API).replace("img-src 'self' https:", `img-src 'self' ${API}`),
+    "content-security-policy": policy.replace(/https:\/\/\S+amazonaws\.com/, API).replace(/img-src 'self' \S+;/, `img-src 'self' ${API};`),
   }).end(page);
 });
 

@@ -416,8 +416,7 @@ test("all pages of links are reachable, and links that cannot be read are mentio
   await openTab(page, SAMPLE);
   await card(page, "Identities").getByText("Its links are not loaded yet.").first().waitFor();
   for (let at = 1; at < items.length; at++) {
-    await press(panel(page), "More links");
-    await page.waitForFunction((count) => count, cursors.length > at);
+    await Promise.all([page.waitForResponse(/\/links\?/), press(panel(page), "More links")]);
   }
   await panel(page).getByRole("button", { name: "More links" }).waitFor({ state: "detached" });
   assert.deepEqual(cursors, [null, ...items.slice(1).map((_, at) => String(at + 1))]);

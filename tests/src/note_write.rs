@@ -190,7 +190,14 @@ async fn changes_matching_etag() {
         (&json!("Write"), &json!(true), &note["id"])
     );
     assert_eq!(changed["created_at"], note["created_at"]);
-    assert!(changed["updated_at"].as_str() > note["updated_at"].as_str());
+    let time = |note: &Value| {
+        note["updated_at"]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .unwrap()
+    };
+    assert!(time(&changed) > time(&note));
     assert_ne!(changed["etag"], note["etag"]);
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes["items"], json!([changed]));
