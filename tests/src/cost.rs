@@ -58,6 +58,52 @@ async fn measures_read_units() {
     );
 }
 
+/// Requests and read units of sections that are not computed from events do not depend on the number of events.
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_and_matches_read_no_events() {
+    let counted = Counted::start().await;
+    let app = &counted.app;
+    let [known, unknown] = ["7", "8"].map(|id| json!({"customer_id": id}));
+    for link in [&known, &unknown] {
+        let rows = email_opens(link, 0, 2_000, "e");
+        let key = format!("drop/email_open/mailer/{}.ndjson", link["customer_id"]);
+        assert_eq!(app.import(&key, &rows).await["written"], 2_000);
+    }
+    let record = json!({"link": known, "first_name": "Jane", "last_name": "Doe"});
+    app.import("drop/customer_record/crm/a.ndjson", &record.to_string())
+        .await;
+    counted.warm().await;
+    // The identity without a record takes one more query: its latest events contain its identifier.
+    for (link, more) in [(known, 0), (unknown, 1)] {
+        let lookup = app.lookup(link.clone()).await.1;
+        let id = lookup["id"].as_str().unwrap();
+        let (status, note) = app.note(id, Some("k"), json!({"text": "Call"})).await;
+        assert_eq!(status, 201, "{note}");
+        let cost = async |include: &str| {
+            let path = format!("/profiles/{id}?include={include}");
+            let requests = counted.get(&path).await;
+            (requests, read_units(app, "GET /profiles/{id}"))
+        };
+        let (_, units) = cost("attributes").await;
+        assert!(units > 20.0, "figures need all events: {units}");
+        let (requests, units) = cost("notes").await;
+        println!("read units: profile with 2,000 events, `include=notes`, {units}");
+        assert_eq!(requests, these([("Query", 2 + more)]));
+        assert!(units <= 2.0, "{units}");
+        // A customer ID is not searched, and neither is a name without a postcode.
+        let (requests, units) = cost("matches").await;
+        assert_eq!(requests, these([("Query", 1 + more)]));
+        assert!(units <= 2.0, "{units}");
+
+        let url = app.url("/profiles/lookup?include=notes");
+        let request = reqwest::Client::new().post(url).json(&link);
+        let (status, profile) = app.send(request).await;
+        assert_eq!(status, 200, "{profile}");
+        assert_eq!(profile["notes"]["items"][0]["text"], "Call");
+        assert_eq!(counted.requests(), these([("Query", 2 + more)]));
+    }
+}
+
 /// A stack whose HTTP functions reach DynamoDB through a counting proxy.
 pub(crate) struct Counted {
     pub(crate) app: TestApp,

@@ -154,7 +154,12 @@ async fn profile(
     } else {
         Notes::Skip
     };
-    let profile = reader::profile(&call.app.table, id, choice.consistency, notes).await?;
+    let (table, consistency) = (&call.app.table, choice.consistency);
+    let profile = if choice.sections.need_events() {
+        reader::profile(table, id, consistency, notes).await?
+    } else {
+        reader::profile_without_events(table, id, consistency, notes).await?
+    };
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }

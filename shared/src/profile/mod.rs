@@ -278,6 +278,11 @@ impl Sections {
     /// The names of the sections, in the document's order.
     pub const NAMES: [&str; 5] = ["summary", "attributes", "notes", "history", "matches"];
 
+    /// Returns whether a requested section is computed from events. The category `figures` of attributes is.
+    pub const fn need_events(self) -> bool {
+        self.summary || self.attributes || self.history
+    }
+
     /// Adds the section called `name`. Returns `false` if it does not exist.
     pub fn add(&mut self, name: &str) -> bool {
         let section = match name {

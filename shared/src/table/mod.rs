@@ -230,7 +230,12 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub async fn head(&self, id: &IdentityId, budget: &Budget) -> Result<Items, TableError> {
+    pub async fn head(
+        &self,
+        id: &IdentityId,
+        consistency: Consistency,
+        budget: &Budget,
+    ) -> Result<Items, TableError> {
         let (low, high) = keys::HEAD;
         self.query(
             id,
@@ -240,7 +245,7 @@ impl Table {
                 limit: None,
                 pages: MAX_PAGES,
                 fields: Fields::All,
-                consistency: Consistency::Eventual,
+                consistency,
                 order: Order::NewestFirst,
                 budget: Some(budget),
             },

@@ -6,7 +6,14 @@ use std::collections::BTreeMap;
 use futures::future::{try_join, try_join_all};
 
 use crate::{
-    model::{closure::Closure, erasure::Markers, identity::IdentityId, item::Item, keys::SortKey},
+    model::{
+        closure::Closure,
+        erasure::Markers,
+        identifier::{Identifier, IdentifierType},
+        identity::IdentityId,
+        item::Item,
+        keys::SortKey,
+    },
     profile::{
         Profile, State,
         card::{Cover, Summarized},
@@ -34,19 +41,105 @@ pub async fn profile(
     notes: Notes,
 ) -> Result<Profile, TableError> {
     let part = Part::Whole { consistency, notes };
-    let found = read_closure(table, Closure::new(requested.clone()), part).await?;
-    let markers = found.markers.get(requested).cloned();
+    let mut found = read_closure(table, Closure::new(requested.clone()), part).await?;
+    let markers = found.markers.remove(requested).unwrap_or_default();
     let mut profile = found.into_profile();
-    if notes == Notes::Skip && !profile.exists() {
-        // A profile can consist of notes alone.
-        let newest = table
-            .notes(requested, NotesRead::newest(consistency))
-            .await?;
-        let left = newest.items.into_iter();
-        let left = left.filter(|note| markers.as_ref().is_none_or(|markers| !markers.erase(note)));
-        profile.state.extend(left);
+    if notes == Notes::Skip {
+        add_lone_notes(table, &mut profile, &markers, consistency).await?;
     }
     Ok(profile)
+}
+
+/// Reads the profile that the identity `requested` belongs to without its events: for sections that are not computed from events.
+/// Events of an identity are read only if its head does not decide which identifier is shown.
+///
+/// # Errors
+/// The table cannot be read.
+pub async fn profile_without_events(
+    table: &Table,
+    requested: &IdentityId,
+    consistency: Consistency,
+    notes: Notes,
+) -> Result<Profile, TableError> {
+    let part = Part::WithoutEvents { consistency, notes };
+    let mut found = read_closure(table, Closure::new(requested.clone()), part).await?;
+    let markers = std::mem::take(&mut found.markers);
+    let mut profile = found.into_profile();
+    add_identifying_events(table, &mut profile, &markers, consistency).await?;
+    if notes == Notes::Skip {
+        let markers = markers.get(requested).cloned().unwrap_or_default();
+        add_lone_notes(table, &mut profile, &markers, consistency).await?;
+    }
+    Ok(profile)
+}
+
+/// Adds the notes of the requested identity if nothing else was found: a profile can consist of notes alone.
+async fn add_lone_notes(
+    table: &Table,
+    profile: &mut Profile,
+    markers: &Markers,
+    consistency: Consistency,
+) -> Result<(), TableError> {
+    if profile.exists() {
+        return Ok(());
+    }
+    let requested = profile.closure.requested();
+    let newest = NotesRead::newest(consistency);
+    let notes = table.notes(requested, newest).await?.items.into_iter();
+    let left = notes.filter(|note| !markers.erase(note));
+    profile.state.extend(left);
+    Ok(())
+}
+
+/// Adds events of the members whose heads do not decide which identifier is shown.
+async fn add_identifying_events(
+    table: &Table,
+    profile: &mut Profile,
+    markers: &BTreeMap<IdentityId, Markers>,
+    consistency: Consistency,
+) -> Result<(), TableError> {
+    let known = profile.state.identifiers();
+    let mut undecided = profile.closure.members();
+    undecided.retain(|id| !is_decided(known.get(id)));
+    let budget = Budget::profile();
+    let reads = undecided.iter().map(async |id| {
+        let markers = markers.get(id).cloned().unwrap_or_default();
+        identifying_events(table, id, &markers, (consistency, &budget)).await
+    });
+    for events in try_join_all(reads).await? {
+        profile.partial |= events.next.is_some();
+        profile.state.extend(events.items);
+    }
+    Ok(())
+}
+
+/// Reads the events that decide which identifier of an identity is shown: the latest ones, or else all. Leaves out erased events.
+async fn identifying_events(
+    table: &Table,
+    id: &IdentityId,
+    markers: &Markers,
+    (consistency, budget): (Consistency, &Budget),
+) -> Result<Items, TableError> {
+    let mut events = Items::default();
+    for limit in [Some(LATEST), None] {
+        events = table.newest_events(id, limit, consistency, budget).await?;
+        events.items.retain(|item| !markers.erase(item));
+        let best = events.items.iter().filter_map(|item| item.link.as_ref());
+        if is_decided(best.min()) {
+            // The response does not need the other events.
+            events.next = None;
+        }
+        if events.next.is_none() {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+/// Returns whether no other item can contain a better identifier of an identity than this one. Only the hash of an email address
+/// has a better one: the address.
+fn is_decided(best: Option<&Identifier>) -> bool {
+    best.is_some_and(|best| best.kind() != IdentifierType::EmailSha256)
 }
 
 /// Reads what a card shows of the profile that the identity `requested` belongs to: the heads of its identities, and at most
@@ -181,7 +274,8 @@ pub async fn links(
 /// # Errors
 /// The table cannot be read.
 pub async fn live_markers(table: &Table, id: &IdentityId) -> Result<Option<Markers>, TableError> {
-    let head = table.head(id, &Budget::profile()).await?.items;
+    let budget = Budget::profile();
+    let head = table.head(id, Consistency::Eventual, &budget).await?.items;
     let markers = Markers::of(&head);
     let left = head.into_iter().filter(|item| !markers.erase(item));
     let is_live =
@@ -226,6 +320,11 @@ const LATEST: usize = 8;
 enum Part {
     /// The head and the events, and the notes unless they are skipped.
     Whole {
+        consistency: Consistency,
+        notes: Notes,
+    },
+    /// The head, and the notes unless they are skipped.
+    WithoutEvents {
         consistency: Consistency,
         notes: Notes,
     },
@@ -312,11 +411,21 @@ pub(super) async fn whole(
     budget: &Budget,
 ) -> Result<Items, TableError> {
     let identity = table.identity(id, consistency, budget);
+    with_notes(table, id, (consistency, notes), identity).await
+}
+
+/// Adds the notes of an identity to a read of its other items, unless they are skipped. Both are read concurrently.
+async fn with_notes(
+    table: &Table,
+    id: &IdentityId,
+    (consistency, notes): (Consistency, Notes),
+    read: impl Future<Output = Result<Items, TableError>>,
+) -> Result<Items, TableError> {
     if notes == Notes::Skip {
-        return identity.await;
+        return read.await;
     }
     let newest = table.notes(id, NotesRead::newest(consistency));
-    let (mut identity, newest) = try_join(identity, newest).await?;
+    let (mut identity, newest) = try_join(read, newest).await?;
     identity.items.extend(newest.items);
     identity.next = identity.next.or(newest.next);
     Ok(identity)
@@ -335,7 +444,11 @@ async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Fou
             Part::Whole { consistency, notes } => {
                 whole(table, id, (consistency, notes), &budget).await
             }
-            Part::Head => table.head(id, &budget).await,
+            Part::WithoutEvents { consistency, notes } => {
+                let head = table.head(id, consistency, &budget);
+                with_notes(table, id, (consistency, notes), head).await
+            }
+            Part::Head => table.head(id, Consistency::Eventual, &budget).await,
             Part::Card => table.card_items(id, &budget).await,
         };
         let mut read = Vec::with_capacity(round.len());

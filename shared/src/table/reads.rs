@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Consistency, Fields, Items, MAX_GET, MAX_PAGES, Order, Range, Table, TableError, attribute,
+    Budget, Consistency, Fields, Items, MAX_GET, MAX_PAGES, Order, Range, Table, TableError,
+    attribute,
 };
 use crate::{
     model::{
@@ -77,6 +78,32 @@ impl Table {
             budget: None,
         };
         Ok(after(position, limit, self.query(id, range).await?))
+    }
+
+    /// Reads the newest events of an identity: at most `limit`, or else as many as a read returns. Stops after a page with which
+    /// the budget is spent.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub(super) async fn newest_events(
+        &self,
+        id: &IdentityId,
+        limit: Option<usize>,
+        consistency: Consistency,
+        budget: &Budget,
+    ) -> Result<Items, TableError> {
+        let (low, high) = keys::EVENTS;
+        let range = Range {
+            low,
+            high: Some(high),
+            limit,
+            pages: MAX_PAGES,
+            fields: Fields::All,
+            consistency,
+            order: Order::NewestFirst,
+            budget: Some(budget),
+        };
+        self.query(id, range).await
     }
 
     /// Reads at most `limit` items of an identity after `position`, of every kind, in key order and consistently.

@@ -139,7 +139,8 @@ impl Table {
         }
         let range = EventRange::default();
         let events = self.events(id, &range, None, CARD_ITEMS);
-        let (mut head, events) = try_join(self.head(id, budget), events).await?;
+        let head = self.head(id, Consistency::Eventual, budget);
+        let (mut head, events) = try_join(head, events).await?;
         head.items.extend(events.items);
         head.next = head.next.or(events.next);
         head.units += first.units + events.units;

@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{api::problem_of, events::api_event, shared::SharedApp};
+use crate::support::{api::problem_of, events::api_event, files::email_opens, shared::SharedApp};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn computes_profile() {
@@ -173,6 +173,111 @@ async fn returns_requested_sections() {
     }
     assert_eq!(both[0], both[1]);
     assert!(both[0]["notes"].is_object() && both[0]["summary"].is_object());
+}
+
+/// Adds customers whose headers come from different items, and returns an identifier of each.
+async fn customers_of_all_kinds(app: &SharedApp) -> Vec<Value> {
+    let email = |name: &str| json!({"email": format!("{name}@header.example")});
+    let hash = |name: &str| {
+        let address = format!("{name}@header.example");
+        json!({"email_sha256": HEXLOWER.encode(&Sha256::digest(address))})
+    };
+    let record = |link: &Value| json!({"link": link, "first_name": "Ann", "last_name": "Header"});
+    let records = [&email("record"), &hash("address"), &hash("erased")].map(record);
+    app.import("drop/customer_record/header/a.ndjson", &lines(records))
+        .await;
+    // The address is in the oldest of 12 events.
+    let mut opened = email_opens(&email("address"), 0, 1, "h");
+    for link in [
+        hash("address"),
+        hash("hash"),
+        email("events"),
+        email("linked"),
+        email("erased"),
+    ] {
+        opened += &email_opens(&link, 1, 12, "h");
+    }
+    app.import("drop/email_open/header/a.ndjson", &opened).await;
+    let hub = |n: usize| json!({"records": [email("hub"), {"customer_id": format!("header-{n}")}]});
+    let links = (0..34).map(hub);
+    let linked = [email("linked"), email("record")];
+    let links = links.chain([json!({ "records": linked })]);
+    app.import("drop/unify/header.ndjson", &lines(links)).await;
+    let erased = json!({"link": email("erased"), "mode": "erase"});
+    app.import("drop/forget/header/a.ndjson", &erased.to_string())
+        .await;
+    vec![
+        json!({"email": "jane@fake.com"}),
+        email("record"),
+        email("address"),
+        hash("hash"),
+        email("events"),
+        email("linked"),
+        email("hub"),
+        json!({"customer_id": "header-0"}),
+        email("erased"),
+        email("nobody"),
+    ]
+}
+
+fn lines(rows: impl IntoIterator<Item = Value>) -> String {
+    rows.into_iter().map(|row| format!("{row}\n")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn header_does_not_depend_on_sections() {
+    let app = SharedApp::get().await;
+    let lookup = async |identifier: &Value, include: &str| {
+        let url = app.url(&format!("/profiles/lookup?include={include}"));
+        let request = reqwest::Client::new().post(url).json(identifier);
+        app.send(request).await
+    };
+    let mut kinds = Vec::new();
+    let mut missing = 0;
+    for customer in customers_of_all_kinds(&app).await {
+        let all = "summary,attributes,notes,history,matches";
+        let (status, mut whole) = lookup(&customer, all).await;
+        let whole = whole.as_object_mut().unwrap();
+        for name in whole.clone().keys() {
+            let sections = ["summary", "attributes", "history", "as_of", "request_id"];
+            if sections.iter().any(|section| name.starts_with(section)) {
+                whole.remove(name);
+            }
+        }
+        for include in [
+            "notes,matches",
+            "matches,notes&consistent=true",
+            "notes",
+            "matches",
+        ] {
+            let (same, mut some) = lookup(&customer, include).await;
+            assert_eq!(same, status, "{customer} {include}");
+            let some = some.as_object_mut().unwrap();
+            some.remove("as_of");
+            some.remove("request_id");
+            let mut expected = whole.clone();
+            for section in ["notes", "matches"] {
+                if !include.contains(section) {
+                    expected.remove(section);
+                }
+            }
+            assert_eq!(*some, expected, "{customer} {include}");
+        }
+        if status == 404 {
+            missing += 1;
+        } else {
+            let id = whole["id"].as_str().unwrap();
+            let own = whole["identities"].as_array().unwrap().iter();
+            let mut own = own.filter(|identity| identity["id"] == id);
+            kinds.push(own.next().expect("its own identity")["type"].clone());
+        }
+    }
+    assert_eq!(missing, 2, "the erased customer and one that never existed");
+    // The address of an old event is better than the hash in the record.
+    assert_eq!(
+        (&kinds[2], &kinds[3]),
+        (&json!("email"), &json!("email_sha256"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
