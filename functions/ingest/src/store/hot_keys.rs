@@ -12,7 +12,7 @@ use std::{
 use shared::table::{BATCH_SIZE, Write};
 use tokio::time::Instant;
 
-use crate::store::queued::{MAX_ATTEMPTS, MAX_BATCH_BYTES, Queued};
+use crate::store::queued::{MAX_BATCH_BYTES, Queued};
 
 /// The maximum number of hot keys. The rate limiter of the table counts the throttled writes of all other keys.
 const MAX_HOT_KEYS: usize = 4;
@@ -33,6 +33,9 @@ const FIRST_INCREASE: f64 = 0.05;
 const MAX_INCREASE: f64 = 0.5;
 /// A batch has at most the writes that the key accepts in this time, so that a low rate is soon corrected.
 const BATCH_TIME: Duration = Duration::from_millis(100);
+/// The time without an accepted write after which the import fails, so that Lambda repeats it later. Writes outside of lanes give up
+/// after about as long.
+const MAX_IDLE: Duration = Duration::from_secs(10);
 
 /// The hot keys of one writer.
 #[derive(Debug)]
@@ -148,8 +151,8 @@ struct Lane {
     sent_at: Instant,
     interval: Duration,
     is_running: bool,
-    /// The number of batches since a write got its outcome.
-    idle_batches: u32,
+    /// When the last batch of which a write got its outcome was sent, or the first batch.
+    accepted_at: Instant,
 }
 
 /// A batch of a lane that is to be sent.
@@ -180,7 +183,7 @@ impl Lanes {
     }
 
     /// Records how many writes of a lane's batch got their outcome, and how many were throttled. Returns `false` if none got one
-    /// for too many batches in a row.
+    /// for too long.
     pub(crate) fn end_batch(&mut self, key: &str, accepted: usize, throttled: usize) -> bool {
         self.0
             .get_mut(key)
@@ -210,7 +213,7 @@ impl Lane {
             sent_at: Instant::now(),
             interval: Duration::ZERO,
             is_running: false,
-            idle_batches: 0,
+            accepted_at: Instant::now(),
         }
     }
 
@@ -228,14 +231,12 @@ impl Lane {
         }
     }
 
-    /// Sets the rate by the response to a batch. Returns `false` if too many batches in a row had no accepted write.
+    /// Sets the rate by the response to a batch. Returns `false` if no write was accepted for too long.
     fn end_batch(&mut self, accepted: usize, throttled: usize) -> bool {
         self.is_running = false;
-        self.idle_batches = if accepted > 0 {
-            0
-        } else {
-            self.idle_batches + 1
-        };
+        if accepted > 0 {
+            self.accepted_at = self.sent_at;
+        }
         let rate = match (accepted, throttled) {
             (_, 0) => {
                 let increase = self.increase;
@@ -249,7 +250,7 @@ impl Lane {
             self.increase = FIRST_INCREASE;
         }
         self.rate = rate.clamp(MIN_RATE, MAX_RATE);
-        self.idle_batches < MAX_ATTEMPTS
+        self.accepted_at.elapsed() < MAX_IDLE
     }
 
     /// Takes the next writes of the queue. No two have the same key.
@@ -339,13 +340,15 @@ mod tests {
         let (hot_keys, mut lanes) = (HotKeys::new(), Lanes::default());
         let began = Instant::now();
         lanes.push("hot".into(), queued(0));
-        for round in 1..=MAX_ATTEMPTS {
+        loop {
             let batch = lanes.next_batches(&hot_keys).remove(0);
             tokio::time::sleep_until(batch.send_at).await;
-            assert_eq!(lanes.end_batch("hot", 0, 1), round < MAX_ATTEMPTS);
+            if !lanes.end_batch("hot", 0, 1) {
+                break;
+            }
             lanes.push("hot".into(), queued(0));
         }
-        assert!(began.elapsed() < Duration::from_secs(10));
+        assert!(began.elapsed() >= MAX_IDLE && began.elapsed() < MAX_IDLE + Duration::from_secs(1));
     }
 
     #[test]
