@@ -133,6 +133,9 @@ fn check(line: &Value, action: &str, outcome: &str, others: Value) {
     for name in COMMON {
         assert!(found.remove(name).is_some(), "{name} in {line}");
     }
+    if outcome == "not_found" {
+        assert_eq!(found.remove("misses"), Some(json!(1)), "{line}");
+    }
     assert_eq!(Value::Object(found), others, "{line}");
 }
 
@@ -201,9 +204,12 @@ async fn records_every_route() {
     let get = |path: &str| Request::new("profile-read", "GET", format!("/profiles/{id}{path}"));
     let nothing = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
     let batch = json!({"profiles": [{"id": id}, {"id": nothing}]});
-    let search = Request::new("profile-read", "POST", "/profiles/search")
-        .body(json!({"name": "Jane Canary"}));
-    let (line, found) = audited.send(&search, ALL).await;
+    let nothing_stored = json!({"email": "nothing.canary@fake.com"});
+    let (_, problem) = audited.send(&lookup(nothing_stored.clone()), ALL).await;
+    let of_nothing = text(&problem, "id").to_owned();
+    let search = |body: Value| Request::new("profile-read", "POST", "/profiles/search").body(body);
+    let whole_name = search(json!({"name": "Jane Canary"}));
+    let (line, found) = audited.send(&whole_name, ALL).await;
     check(
         &line,
         "profile.search",
@@ -246,7 +252,17 @@ async fn records_every_route() {
         (
             Request::new("profile-read", "POST", "/profiles/batch").body(batch),
             "profile.batch",
-            json!({"profiles": id, "missed": nothing}),
+            json!({"profiles": id, "missed": nothing, "misses": 1}),
+        ),
+        (
+            search(nothing_stored),
+            "profile.search",
+            json!({"missed": of_nothing, "misses": 1}),
+        ),
+        (
+            search(json!({"order": "canary-1"})),
+            "profile.search",
+            json!({"misses": 1}),
         ),
         (
             Request::new("history", "GET", format!("/profiles/{id}/history")),
@@ -808,6 +824,9 @@ async fn queries_name_real_fields() {
         let (_, profile) = audited.send(&lookup, ALL).await;
         ids.push(text(&profile, "id").to_owned());
     }
+    let nothing = Request::new("profile-read", "POST", "/profiles/lookup")
+        .body(json!({"email": "nothing@fake.com"}));
+    audited.send(&nothing, ALL).await;
     record_notes(&mut audited, &ids[0]).await;
     record_links(&mut audited, &ids[0], &ids[1]).await;
     let forget = r#"{"link":{"email":"gone@fake.com"}}"#;

@@ -746,6 +746,8 @@ fn audit_lines_are_copied() {
     let body: Value = serde_json::from_str(body).expect("JSON");
     assert_eq!(body["LogGroupNames"], json!(["${AuditLogs}"]));
     assert_eq!(body["Contribution"]["Keys"], json!(["$.principal"]));
+    assert_eq!(body["Contribution"]["ValueOf"], "$.misses");
+    assert_eq!(body["AggregateOn"], "Sum");
     let alarm = &operations["Resources"]["ManyMisses"]["Properties"]["Metrics"][0];
     let name = rule["RuleName"]["Fn::Sub"][0].as_str().expect("a name");
     assert_eq!(

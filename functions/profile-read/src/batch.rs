@@ -76,7 +76,7 @@ pub(crate) async fn page(call: &Call<'_>, fields: &Fields) -> Result<Response<Bo
     for entry in &items {
         match &entry.profile {
             Some(card) => call.audit(Field::Profiles, &card.id),
-            None => call.audit(Field::Missed, &entry.requested),
+            None => call.audit_miss(Some(&entry.requested)),
         }
     }
     let end = first + items.len();

@@ -189,6 +189,14 @@ impl<'a> Call<'a> {
     pub fn audit(&self, field: Field, value: impl Display) {
         self.trail.add(field, value);
     }
+
+    /// Adds an id, or a searched value without an id, for which nothing is found to the request's audit line.
+    pub fn audit_miss(&self, id: Option<&IdentityId>) {
+        self.trail.count_miss();
+        if let Some(id) = id {
+            self.trail.add(Field::Missed, id);
+        }
+    }
 }
 
 /// A request from its beginning to its response.

@@ -3,7 +3,10 @@
 
 use std::{
     fmt::Display,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use super::{
@@ -57,7 +60,7 @@ const UNKNOWN: &str = "unknown";
 pub enum Field {
     /// The id that was asked for, and the ids of the profiles in the response.
     Profiles,
-    /// Ids of a batch under which nothing is stored.
+    /// Ids of a batch under which nothing is stored, or the id of an identifier that a search does not find.
     Missed,
     /// Profiles in the hints of a lookup that found nothing.
     Hints,
@@ -111,7 +114,11 @@ impl Field {
 
 /// What a request concerns. Routes add to it while they work.
 #[derive(Debug, Default)]
-pub(super) struct Trail(Mutex<Vec<(Field, String)>>);
+pub(super) struct Trail {
+    fields: Mutex<Vec<(Field, String)>>,
+    /// The number of ids and searched values for which a successful response contains nothing.
+    misses: AtomicU16,
+}
 
 impl Trail {
     /// Creates the trail of a request. It contains the ids in the path that are valid. Others may be anything, so they are left out.
@@ -143,10 +150,15 @@ impl Trail {
         }
     }
 
+    /// Counts an id or a searched value for which nothing is found.
+    pub(super) fn count_miss(&self) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Adds a value to a field, unless the field contains it.
     pub(super) fn add(&self, field: Field, value: impl Display) {
         let value = value.to_string();
-        let mut fields = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
         match fields.iter_mut().find(|(known, _)| *known == field) {
             None => fields.push((field, value)),
             Some((_, values)) if values.split(' ').any(|known| known == value) => {}
@@ -171,7 +183,12 @@ pub(super) fn write(route: &Route, origin: &Origin<'_>, trail: &Trail, status: u
     let action = ACTIONS.iter().find(|(key, _)| *key == route.key());
     let action = action.map_or(UNKNOWN, |(_, action)| action);
     let scopes = origin.principal.map(Principal::scopes).unwrap_or_default();
-    let concerned = trail.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let outcome = Outcome::of_status(status);
+    let misses = match outcome {
+        Outcome::NotFound => 1,
+        _ => trail.misses.load(Ordering::Relaxed),
+    };
+    let concerned = trail.fields.lock().unwrap_or_else(PoisonError::into_inner);
     let mut fields = vec![
         ("status", Value::Number(status)),
         ("request_id", Value::Text(origin.request_id)),
@@ -182,12 +199,15 @@ pub(super) fn write(route: &Route, origin: &Origin<'_>, trail: &Trail, status: u
         fields.push(("scopes", Value::Text(&scopes)));
         fields.push(("pii", Value::Flag(principal.has(Scope::PiiRead))));
     }
+    if misses > 0 {
+        fields.push(("misses", Value::Number(misses)));
+    }
     fields.extend(
         concerned
             .iter()
             .map(|(field, values)| (field.name(), Value::Text(values))),
     );
-    audit::write(action, Outcome::of_status(status), &fields);
+    audit::write(action, outcome, &fields);
 }
 
 #[cfg(test)]
@@ -197,7 +217,7 @@ mod tests {
     use super::*;
 
     fn fields(trail: &Trail) -> Vec<(Field, String)> {
-        trail.0.lock().expect("no panic").clone()
+        trail.fields.lock().expect("no panic").clone()
     }
 
     #[test]

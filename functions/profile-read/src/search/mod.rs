@@ -41,6 +41,9 @@ pub(crate) async fn page(call: &Call<'_>, fields: Fields) -> Result<Response<Bod
     for candidate in &found.items {
         call.audit(Field::Profiles, &candidate.card.id);
     }
+    if found.items.is_empty() && found.next.is_none() {
+        call.audit_miss(request.query.named.as_ref());
+    }
     let page = Page {
         items: found.items,
         next: found.next.map(|place| request.cursor(&place)),
