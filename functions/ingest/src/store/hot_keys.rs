@@ -33,7 +33,7 @@ const FIRST_INCREASE: f64 = 0.05;
 const MAX_INCREASE: f64 = 0.5;
 /// A batch has at most the writes that the key accepts in this time, so that a low rate is soon corrected.
 const BATCH_TIME: Duration = Duration::from_millis(100);
-/// The time without an accepted write after which the import fails, so that Lambda repeats it later. Writes outside of lanes give up
+/// The time without an accepted write after which the import fails, so that Lambda repeats it later. Writes outside of lanes end
 /// after about as long.
 const MAX_IDLE: Duration = Duration::from_secs(10);
 
