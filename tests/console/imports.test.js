@@ -212,6 +212,9 @@ test("a file that cannot be read is refused with its problem and a fix", withImp
 test("several files, and the list newest first with those of the bucket", withImports({}, async (page) => {
   const put = await fetch(`${stack.bucket}/drop/customer_record/till/dropped.csv`, { method: "PUT", body: csv("", customer("Bo")).buffer });
   assert.equal(put.status, 200);
+  // The list reads itself again only while an import is pending.
+  await until(async () => (await ask("/imports?limit=25")).items.some(({ file_name: name }) => name === "dropped.csv"));
+  await press(page, "Refresh");
   await page.locator(".imports").getByText("dropped.csv").waitFor();
   await dropFiles(page, ["first.csv", "second.csv"].map((name) => ({ name, text: csv(name, customer(name.slice(0, 5))).buffer.toString() })));
   await press(page, "Try all");
