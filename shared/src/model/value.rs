@@ -68,12 +68,21 @@ impl Value {
     fn memory_bytes(&self) -> usize {
         let inside = match self {
             Self::Null | Self::Bool(_) => 0,
-            Self::Number(text) | Self::Text(text) => text.len(),
-            Self::Bytes(bytes) => bytes.len(),
+            Self::Number(text) | Self::Text(text) => allocated(text.len()),
+            Self::Bytes(bytes) => allocated(bytes.len()),
             Self::List(list) => list.iter().map(Self::memory_bytes).sum(),
             Self::Map(map) => map.memory_bytes(),
         };
         size_of::<Self>() + inside
+    }
+}
+
+/// Returns the memory of an allocation of this many bytes: the allocator adds a header and rounds up.
+const fn allocated(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        1..=24 => 32,
+        _ => (bytes + 8).next_multiple_of(16),
     }
 }
 
@@ -201,7 +210,7 @@ impl Map {
     pub fn memory_bytes(&self) -> usize {
         let entries = self.0.iter();
         entries
-            .map(|(name, value)| size_of::<String>() + name.len() + value.memory_bytes())
+            .map(|(name, value)| size_of::<String>() + allocated(name.len()) + value.memory_bytes())
             .sum()
     }
 

@@ -123,13 +123,20 @@ fn read_map(value: AttributeValue) -> Option<Map> {
     }
 }
 
+/// Reads a list. `collect` converts it in place, and keeps the allocation of the attributes, which are larger than values.
+fn read_list(list: Vec<AttributeValue>) -> Vec<Value> {
+    let mut values: Vec<_> = list.into_iter().map(read).collect();
+    values.shrink_to_fit();
+    values
+}
+
 fn read(value: AttributeValue) -> Value {
     match value {
         AttributeValue::Bool(flag) => Value::Bool(flag),
         AttributeValue::N(text) => Value::Number(text),
         AttributeValue::S(text) => Value::Text(text),
         AttributeValue::B(bytes) => Value::Bytes(bytes.into_inner()),
-        AttributeValue::L(list) => Value::List(list.into_iter().map(read).collect()),
+        AttributeValue::L(list) => Value::List(read_list(list)),
         map @ AttributeValue::M(_) => read_map(map).map_or(Value::Null, Value::Map),
         // Sets are never written.
         _ => Value::Null,
@@ -141,6 +148,12 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn lists_keep_no_spare_memory() {
+        let nulls = vec![AttributeValue::Null(true); 1_000];
+        assert_eq!(read_list(nulls).capacity(), 1_000);
+    }
 
     pub(in crate::table) fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![

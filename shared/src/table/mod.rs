@@ -1,7 +1,7 @@
 //! Reads and writes the DynamoDB table, with one method per access pattern. Takes and returns items; DynamoDB types stay in this
 //! folder.
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::{
 };
 
 use futures::future::try_join_all;
+use tokio::sync::Semaphore;
 
 use crate::model::{
     closure::MAX_LINK_ITEMS,
@@ -70,6 +71,8 @@ const HEAD_PAGE_ITEMS: usize = 1_000;
 const MAX_GET: usize = 100;
 /// The maximum number of concurrent requests for products.
 const MAX_READS: usize = 8;
+/// The maximum number of pages of profiles that are requested concurrently. A page can be 8 MB of JSON.
+const MAX_PAGES_IN_FLIGHT: usize = 8;
 /// The maximum number of `BatchGetItem` requests for the same keys, because a response may leave keys unprocessed.
 const MAX_GET_ROUNDS: u32 = 5;
 
@@ -79,6 +82,8 @@ pub struct Table {
     client: Client,
     name: String,
     consumed: Consumed,
+    /// Limits the pages of profiles in flight: of all profiles, because a batch reads several concurrently.
+    pages: Arc<Semaphore>,
 }
 
 /// Why a request to the table failed.
@@ -191,6 +196,7 @@ impl Table {
             client,
             name,
             consumed: Consumed::default(),
+            pages: Arc::new(Semaphore::new(MAX_PAGES_IN_FLIGHT)),
         }
     }
 
@@ -421,6 +427,11 @@ impl Table {
         let mut links = LinkCounts::default();
         let mut start = None;
         for _ in 0..range.pages {
+            // Held until the budget is charged for the page.
+            let _permit = match range.budget {
+                Some(_) => self.pages.acquire().await.ok(),
+                None => None,
+            };
             let page = self.query_page(id, &range, start.take()).await?;
             self.consumed.read(page.consumed_capacity());
             let consumed = page.consumed_capacity();
@@ -428,8 +439,14 @@ impl Table {
                 .and_then(|c| c.capacity_units())
                 .unwrap_or_default();
             let read = found.items.len();
-            let items = page.items.unwrap_or_default().into_iter();
+            start = page.last_evaluated_key;
+            found.next = start.as_ref().and_then(attribute::sort_key);
+            let mut items = page.items.unwrap_or_default();
+            if range.budget.is_some_and(Budget::is_spent) {
+                found.next = retain_links(&mut items).or(found.next);
+            }
             let items = items
+                .into_iter()
                 .filter_map(attribute::item)
                 // DynamoDB deletes expired items late.
                 .filter(|item| !item.is_expired(now));
@@ -438,8 +455,6 @@ impl Table {
             } else {
                 found.items.extend(items.filter(|item| links.admit(item)));
             }
-            start = page.last_evaluated_key;
-            found.next = start.as_ref().and_then(attribute::sort_key);
             if let Some(budget) = range.budget {
                 budget.take(found.items.get(read..).unwrap_or_default());
                 if budget.is_spent() {
@@ -541,6 +556,20 @@ impl LinkCounts {
 /// Returns whether a sort key is in a partition's head, where the highest keys are.
 fn is_in_head(sort: &AttributeValue) -> bool {
     sort.as_s().is_ok_and(|sort| sort.as_str() >= keys::HEAD.0)
+}
+
+/// Removes all rows but links and markers, which decide which identities form a profile. Returns the key of the first row
+/// if a row was removed: it is where the read must continue.
+fn retain_links(rows: &mut Vec<Row>) -> Option<SortKey> {
+    let first = rows.first().and_then(attribute::sort_key);
+    let count = rows.len();
+    rows.retain(|row| {
+        matches!(
+            attribute::sort_key(row),
+            Some(SortKey::Link { .. } | SortKey::Marker(_))
+        )
+    });
+    first.filter(|_| rows.len() < count)
 }
 
 /// Returns the output of a conditional request; `None` if its condition failed.

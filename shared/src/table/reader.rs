@@ -434,7 +434,10 @@ async fn with_notes(
 /// Reads identities until no link leads to another one. Leaves out the items that their markers erase.
 async fn read_closure(table: &Table, closure: Closure, part: Part) -> Result<Found, TableError> {
     let mut found = Found::new(closure);
-    let budget = Budget::profile();
+    let budget = match part {
+        Part::Card => Budget::card(),
+        _ => Budget::profile(),
+    };
     loop {
         let round = found.pending();
         if round.is_empty() {

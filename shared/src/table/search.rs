@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::future::{try_join, try_join_all};
 
 use super::{
-    Budget, Consistency, EventRange, Fields, Items, MAX_GET, Order, Range, Table, TableError,
-    attribute, failure,
+    Budget, Consistency, Fields, Items, MAX_GET, Order, Range, Table, TableError, attribute,
+    failure,
 };
 use crate::model::{
     find::{FindKey, INDEXES, Term},
@@ -131,14 +131,13 @@ impl Table {
             fields: Fields::All,
             consistency: Consistency::Eventual,
             order: Order::NewestFirst,
-            budget: None,
+            budget: Some(budget),
         };
         let first = self.query(id, range).await?;
-        if matches!(first.next, None | Some(SortKey::Event(_))) {
+        if budget.is_spent() || matches!(first.next, None | Some(SortKey::Event(_))) {
             return Ok(first);
         }
-        let range = EventRange::default();
-        let events = self.events(id, &range, None, CARD_ITEMS);
+        let events = self.newest_events(id, Some(CARD_ITEMS), Consistency::Eventual, budget);
         let head = self.head(id, Consistency::Eventual, budget);
         let (mut head, events) = try_join(head, events).await?;
         head.items.extend(events.items);
