@@ -35,7 +35,7 @@ counters! {
         stale,
         /// Rows that break a rule.
         rejected,
-        /// Rows, also counted in `rejected`, that are not among the rejects, because the byte range has too many.
+        /// Rows, also counted in `rejected`, that are not among the rejects, because those of the byte range are too many or too large.
         rejects_omitted,
         /// Rows whose items an erasure suppresses.
         suppressed,

@@ -141,6 +141,9 @@ pub(crate) struct Progress {
     pub(crate) consumed: u64,
     /// The names of the range's rejects objects, without the import's prefix.
     pub(crate) rejects: Vec<String>,
+    /// The size of the range's rejects, in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) reject_bytes: u64,
     #[serde(flatten, with = "counts::prefixed")]
     pub(crate) erased: Erased,
     /// What a revert did, and what a replay skipped.
@@ -541,6 +544,7 @@ mod tests {
             capacity_units: 12.5,
             consumed: 11,
             rejects: vec!["0-1-9".into()],
+            reject_bytes: 640,
             erased: Erased {
                 identities: 1,
                 note_requests: 2,
@@ -598,7 +602,7 @@ mod tests {
         let expected = serde_json::json!({
             "offset": 10, "line": 3, "done": true, "hops": 2, "read": 9, "written": 5, "stale": 0, "rejected": 4, "rejects_omitted": 0,
             "suppressed": 0, "truncated": 0, "unread": 1, "replaced": 3, "skipped": 2, "last_row": "1-2", "warnings": [{"code": "empty_file", "count": 1}], "erased_identities": 1, "erased_note_requests": 2,
-            "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"],
+            "lost": true, "requests": 6, "consumed": 11, "capacity_units": 12.5, "rejects": ["0-1-9"], "reject_bytes": 640,
             "excluded_links": [{"identity": "a".repeat(26), "source": "crm", "links": 40}],
             "status": "failed", "problem": "/problems/object-gone", "detail": "gone",
         });
@@ -648,7 +652,7 @@ mod tests {
             let [read, written, rejected, offset, hops, requests, consumed] = numbers;
             let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
-                offset, line, done, hops, requests, consumed, rejects, mapped_rows: read / 2, skipped: consumed / 2, last_row: None, tally: Tally::default(),
+                offset, line, done, hops, requests, consumed, rejects, reject_bytes: written / 2, mapped_rows: read / 2, skipped: consumed / 2, last_row: None, tally: Tally::default(),
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
                 removed: Removed { deleted: read, products: written, ..Removed::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],

@@ -18,7 +18,7 @@ use crate::{
     import::replaced::{self, Preceding},
     record::{self, Context, Erasures, Forget, MappedRecord, Rejection},
     report::Status,
-    report::rejects::{Given, MAX_REJECTS, Rejects},
+    report::rejects::{Given, MAX_RANGE_BYTES, MAX_REJECTS, Rejects},
     rows::{Fields, Row, RowError, Rows, Start, Warning, WarningCode},
     source::inflate::{Inflated, ReadError},
     source::object::{Body, OpenResult},
@@ -505,8 +505,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Counts a rejected row and adds it to the rejects, unless the byte range has too many. The first rows to be rejected are kept.
-    /// The progress contains both counts, so a continuation keeps the same rows as one invocation.
+    /// Counts a rejected row and adds it to the rejects, unless those of the byte range are too many or too large. The first rows to be
+    /// rejected are kept. The progress contains the counts and the size, so a continuation keeps the same rows as one invocation.
     async fn reject(
         &mut self,
         rows: &Rows,
@@ -518,8 +518,9 @@ impl<'a> Run<'a> {
             self.work.progress.counts.rejected += row.count();
             return Ok(());
         }
+        let is_large = self.work.progress.reject_bytes >= MAX_RANGE_BYTES;
         let counts = &mut self.work.progress.counts;
-        let is_full = counts.rejected - counts.rejects_omitted >= MAX_REJECTS;
+        let is_full = is_large || counts.rejected - counts.rejects_omitted >= MAX_REJECTS;
         if is_full {
             counts.rejects_omitted += row.count();
         }
@@ -535,7 +536,9 @@ impl<'a> Run<'a> {
             Some(fields) if is_erased(fields) => Given::Nothing,
             fields => Given::Row(fields.as_ref()),
         };
-        self.rejects.add(&row, line, given, &rejection.errors).await
+        let errors = &rejection.errors;
+        self.work.progress.reject_bytes += self.rejects.add(&row, line, given, errors).await?;
+        Ok(())
     }
 
     /// Logs the progress at most once per [`PROGRESS_LOG_INTERVAL`], for operators who wait for a large file. `start` and `offset` are

@@ -22,6 +22,12 @@ const REJECTS_BYTES: usize = 8 << 20;
 /// A few kilobytes of compressed content can contain millions of wrong rows.
 pub(crate) const MAX_REJECTS: u64 = 10_000;
 
+/// The size of the rejects of a byte range, in bytes, from which further rejected rows are only counted. The last row that is
+/// written may exceed it.
+///
+/// Rows are up to 1 MiB long, so [`MAX_REJECTS`] of them could take 10 GiB.
+pub(crate) const MAX_RANGE_BYTES: u64 = 64 << 20;
+
 /// A rejected row.
 #[derive(Serialize)]
 struct Reject<'a> {
@@ -177,16 +183,16 @@ impl<'a> Rejects<'a> {
         }
     }
 
-    /// Adds a rejected row with its errors.
+    /// Adds a rejected row with its errors. Returns its size in the rejects, in bytes.
     pub(crate) async fn add(
         &mut self,
         row: &Row,
         line: Option<u64>,
         given: Given<'_>,
         errors: &[RowError],
-    ) -> Result<(), IngestError> {
+    ) -> Result<u64, IngestError> {
         let Some(error) = errors.first() else {
-            return Ok(());
+            return Ok(0);
         };
         let all = errors.iter().map(Fault::new);
         let (record, fields) = match given {
@@ -212,13 +218,15 @@ impl<'a> Rejects<'a> {
         };
         let (first, last) = self.span.unwrap_or((row.offset, row.offset));
         self.span = Some((first.min(row.offset), last.max(row.offset)));
+        let before = self.waiting.len();
         serde_json::to_writer(&mut self.waiting, &reject)
             .map_err(|error| IngestError::S3(error.into()))?;
         self.waiting.push(b'\n');
+        let bytes = (self.waiting.len() - before) as u64;
         if self.waiting.len() >= REJECTS_BYTES {
             self.put().await?;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Puts the waiting rows as one object.
