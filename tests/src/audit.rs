@@ -557,6 +557,10 @@ async fn records_imports() {
     let (line, attempt) = audited.send(&create("d", attempt), ALL).await;
     let expected = json!({"import": attempt["id"], "import_type": "purchase", "mode": "try"});
     check(&line, "import.create", "ok", expected);
+    let mapped = json!({"file_name": "canary.csv", "type": "canary-5550100", "size": 1});
+    let (line, mapped) = audited.send(&create("e", mapped), ALL).await;
+    let expected = json!({"import": mapped["id"]});
+    check(&line, "import.create", "ok", expected);
 
     // The line of ingest names the upload, and who put the object.
     let put = crate::uploads::put(&upload["upload"]).body(file);

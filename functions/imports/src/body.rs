@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use shared::{
     http::{
-        self,
+        self, Call, Field,
         principal::{Principal, Scope},
         problem::Problem,
     },
@@ -94,6 +94,14 @@ impl Create {
         let source = self.source.as_ref();
         let source = source.map_or_else(String::new, |source| format!("{source}/"));
         format!("{prefix}/{}/{source}{id}/{}", self.folder, self.file_name)
+    }
+}
+
+/// Adds the type of an upload to the audit line. Nothing shows that there is a mapping of a name, so it may be any name. Ingest adds
+/// that of a mapping that exists to the line of the import.
+pub(crate) fn audit_type(call: &Call<'_>, folder: &str) {
+    if folder == AUTO || folder == MIXED || RECORD_TYPES.contains(&folder) {
+        call.audit(Field::ImportType, folder);
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) async fn create(bucket: &Bucket, call: &Call<'_>) -> Result<Response<
     let idempotency_key = http::idempotency_key(call.request, "upload")?;
     let fields: Fields = http::body(call.request)?;
     let body = Create::new(&fields)?;
-    call.audit(Field::ImportType, &body.folder);
+    body::audit_type(call, &body.folder);
     if body.is_try {
         call.audit(Field::Mode, "try");
     }

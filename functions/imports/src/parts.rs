@@ -97,7 +97,7 @@ pub(crate) async fn complete(bucket: &Bucket, call: &Call<'_>) -> Result<Respons
 
 /// Checks that the principal may upload the file, and that its parts are accepted.
 fn open<'a>(call: &Call<'_>, key: &EntryKey, entry: &'a Entry) -> Result<&'a Parts, Problem> {
-    call.audit(Field::ImportType, &entry.folder);
+    body::audit_type(call, &entry.folder);
     body::require_scopes(call.principal, &entry.folder)?;
     let closed = |detail: &str| Problem::new(Kind::UPLOAD_CLOSED, detail);
     let Some(parts) = &entry.parts else {
