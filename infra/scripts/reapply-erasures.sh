@@ -46,15 +46,22 @@ trap 'rm -rf "$folder"' EXIT
 
 # The CLI reads all pages. An entry is written after its erasure, so objects of earlier times have none to repeat.
 aws s3api list-objects-v2 --bucket "$bucket" --prefix erasures/ --output json >"$folder/objects.json"
-jq --raw-output --arg since "$since" '.Contents[]?
-  | select((.LastModified | sub("\\.[0-9]+"; "") | sub("\\+00:00$"; "Z") | fromdate) >= ($since | fromdate)).Key' \
-  "$folder/objects.json" >"$folder/keys"
+# Entries of one file have the same time. Their order is that of the rows: an object contains consecutive rows of a byte range, and
+# is named by the offsets of the first and the last one. A repeated invocation of ingest writes the same entries again, perhaps in
+# other objects. In the order of the last offsets, no object that ends earlier follows the last row about an identity.
+jq --raw-output --arg since "$since" '[.Contents[]?
+  | select((.LastModified | sub("\\.[0-9]+"; "") | sub("\\+00:00$"; "Z") | fromdate) >= ($since | fromdate)).Key
+  | . as $key
+  | capture("^erasures/(?<import>[^/]+)/(?<range>[0-9]+)-(?<first>[0-9]+)-(?<last>[0-9]+)[.]ndjson$") // error("Not an object of the journal: \($key)")
+  | {$key, order: [.import, (.range | tonumber), (.last | tonumber), (.first | tonumber)]}]
+  | sort_by(.order)[].key' "$folder/objects.json" >"$folder/keys"
 : >"$folder/entries"
 while IFS= read -r key; do
   aws s3 cp --only-show-errors "s3://$bucket/$key" - >>"$folder/entries"
 done <"$folder/keys"
-# A repeated invocation of ingest writes the same entries again.
-jq --slurp --compact-output 'unique | sort_by(.erased_at)[]' "$folder/entries" >"$folder/erasures.ndjson"
+# sort_by keeps the order of entries with the same time. Of equal entries, the last one is kept: it decides, as in the table.
+jq --slurp --compact-output 'sort_by(.erased_at) | to_entries | group_by(.value) | map(last) | sort_by(.key)[].value' \
+  "$folder/entries" >"$folder/erasures.ndjson"
 jq --slurp --raw-output 'map({kind: (if .reinstate then "reinstated" elif .suppress then "suppressed" else "erased" end), ids: .identity_ids}) as $all
   | def number($kind): [$all[] | select(.kind == $kind).ids[]] | unique | length;
     "\($all | length) entries of the journal: \(number("erased")) identities erased, \(number("suppressed")) suppressed, \(number("reinstated")) reinstated"' \
