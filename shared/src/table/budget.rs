@@ -10,7 +10,7 @@ use crate::model::item::Item;
 /// of nulls takes 17 MB.
 const MAX_PROFILE_BYTES: usize = 64 << 20;
 /// The maximum memory of the items that a card is made of. A batch reads 8 cards concurrently.
-const MAX_CARD_BYTES: usize = MAX_PROFILE_BYTES / 4;
+const MAX_CARD_BYTES: usize = 16 << 20;
 
 /// The memory that the items of a profile may still take. The reads of its identities share it, and run concurrently.
 ///
@@ -57,7 +57,6 @@ fn memory_bytes(item: &Item) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::model::value::{Map, Value};
 
     fn charge(values: Vec<Value>) -> usize {
