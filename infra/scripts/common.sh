@@ -56,6 +56,21 @@ stack_value() {
   printf '%s\n' "$found"
 }
 
+# Prepares requests to the API with the token in TOKEN: `prepare_api [STACK]`. Sets `api`, unless it is set, and the temporary folder
+# `folder`. Its file `curl` contains the token, so that it appears in no command line.
+prepare_api() {
+  [ -n "${TOKEN:-}" ] || usage_error 'Set TOKEN to an access token.'
+  require_tools jq curl
+  if [ -z "$api" ]; then
+    require_tools aws
+    api=$(stack_output "$1" ApiUrl)
+  fi
+  umask 077
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  printf 'header = "authorization: Bearer %s"\n' "$TOKEN" >"$folder/curl"
+}
+
 # Prints the status of a table, or nothing if it does not exist: `table_status TABLE`.
 table_status() {
   local response

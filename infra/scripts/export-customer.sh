@@ -37,19 +37,8 @@ done
 [ -n "$stack$api" ] || usage_error 'Specify --stack or --api.'
 [[ $profile =~ ^[a-z2-7]{26}$ ]] || usage_error '--profile needs an ID of 26 characters.'
 [ -n "$out" ] || usage_error 'Specify --out.'
-[ -n "${TOKEN:-}" ] || usage_error 'Set TOKEN to an access token.'
 [ ! -e "$out" ] || fail "$out exists."
-require_tools jq curl
-if [ -z "$api" ]; then
-  require_tools aws
-  api=$(stack_output "$stack" ApiUrl)
-fi
-
-umask 077
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-# From a file, so that the token appears in no command line.
-printf 'header = "authorization: Bearer %s"\n' "$TOKEN" >"$folder/curl"
+prepare_api "$stack"
 
 # Writes a page to the file `page`: `page LIMIT [CURSOR]`.
 page() {

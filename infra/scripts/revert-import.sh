@@ -42,18 +42,7 @@ while [ "$#" -gt 0 ]; do
 done
 [ -n "$stack$api" ] || usage_error 'Specify --stack or --api.'
 [[ $import =~ ^[0-9a-f-]{16,36}$ ]] || usage_error '--import needs the ID of an import.'
-[ -n "${TOKEN:-}" ] || usage_error 'Set TOKEN to an access token.'
-require_tools jq curl
-if [ -z "$api" ]; then
-  require_tools aws
-  api=$(stack_output "$stack" ApiUrl)
-fi
-
-umask 077
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-# From a file, so that the token appears in no command line.
-printf 'header = "authorization: Bearer %s"\n' "$TOKEN" >"$folder/curl"
+prepare_api "$stack"
 
 # Writes a response to the file `response`, and ends the script unless it has the status: `request STATUS PATH [ARGUMENTS OF CURL]`.
 request() {

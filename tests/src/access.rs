@@ -2,29 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use local::Options;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, events::api_event};
-
-/// Starts a stack whose functions accept no local agent, as deployed ones do.
-async fn deployed() -> TestApp {
-    deployed_with(BTreeMap::new()).await
-}
-
-/// Starts such a stack with parameters.
-async fn deployed_with(parameters: BTreeMap<String, String>) -> TestApp {
-    let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
-    let functions = ["profile-read", "note-write", "profile-write", "history"];
-    let environment = functions.map(|function| (function.to_owned(), nobody.clone()));
-    TestApp::start_with(Options {
-        environment: environment.into(),
-        parameters,
-        ..Options::default()
-    })
-    .await
-}
 
 fn claims(subject: &str, scopes: &str) -> Option<Value> {
     Some(json!({"sub": subject, "scope": scopes}))
@@ -113,7 +94,7 @@ async fn jane(app: &TestApp) -> String {
 /// Each route that changes a profile needs its own scope and the scope to read profiles. A reinstatement needs one more.
 #[tokio::test(flavor = "multi_thread")]
 async fn checks_every_principal_of_changes() {
-    let app = deployed().await;
+    let app = TestApp::deployed(BTreeMap::new()).await;
     let id = jane(&app).await;
     let forget = r#"{"link":{"email":"erased@fake.com"}}"#;
     app.import("drop/forget/crm/a.ndjson", forget).await;
@@ -226,7 +207,7 @@ async fn checks_every_principal_of_changes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn checks_every_principal() {
-    let app = deployed().await;
+    let app = TestApp::deployed(BTreeMap::new()).await;
     let id = jane(&app).await;
     let same = r#"{"records":[{"email":"jane@fake.com"},{"mobile":"+61400000000"}]}"#;
     app.import("drop/unify/crm/jane.ndjson", same).await;
@@ -300,7 +281,7 @@ async fn checks_every_principal() {
             Value::Null,
         ),
     ];
-    let nobodies = [
+    let unauthenticated = [
         None,
         Some(json!({})),
         Some(json!({"scope": ALL})),
@@ -309,11 +290,11 @@ async fn checks_every_principal() {
     ];
     for (function, method, path, body) in &reads {
         let event = |claims| with_body(api_event(method, path, claims), body);
-        for nobody in &nobodies {
+        for claims in &unauthenticated {
             assert_eq!(
-                ask(&app, function, event(nobody.clone())).await.0,
+                ask(&app, function, event(claims.clone())).await.0,
                 401,
-                "{method} {path} {nobody:?}"
+                "{method} {path} {claims:?}"
             );
         }
         for lacking in [
@@ -351,9 +332,9 @@ async fn checks_every_principal() {
     let (note_id, etag) = note(&app, &id, "author", "k1").await;
     let path = format!("/profiles/{id}/notes/{note_id}");
     let get = |claims| api_event("GET", &path, claims);
-    for nobody in &nobodies {
-        let (status, ..) = ask(&app, "profile-read", get(nobody.clone())).await;
-        assert_eq!(status, 401, "{nobody:?}");
+    for claims in &unauthenticated {
+        let (status, ..) = ask(&app, "profile-read", get(claims.clone())).await;
+        assert_eq!(status, 401, "{claims:?}");
     }
     let (status, ..) = ask(&app, "profile-read", get(claims("author", "notes:write"))).await;
     assert_eq!(status, 403);
@@ -374,9 +355,9 @@ async fn checks_every_principal() {
         }
     };
     for method in ["PATCH", "DELETE"] {
-        for nobody in &nobodies {
+        for claims in &unauthenticated {
             assert_eq!(
-                ask(&app, "note-write", change(method, nobody.clone(), &etag))
+                ask(&app, "note-write", change(method, claims.clone(), &etag))
                     .await
                     .0,
                 401,
@@ -488,7 +469,7 @@ async fn separates_lookups() {
         ),
     ] {
         let parameter = ("SeparateLookup".to_owned(), separate.to_owned());
-        let app = deployed_with(BTreeMap::from([parameter])).await;
+        let app = TestApp::deployed(BTreeMap::from([parameter])).await;
         let row = r#"{"link":{"email":"jane@fake.com"},"first_name":"Jane"}"#;
         app.import("drop/customer_record/crm/jane.ndjson", row)
             .await;
@@ -518,7 +499,7 @@ async fn separates_lookups() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rejects_foreign_ids() {
-    let app = deployed().await;
+    let app = TestApp::deployed(BTreeMap::new()).await;
     let id = jane(&app).await;
     let events: String = (0..30).map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();
     app.import("drop/message/desk/bo.ndjson", &events).await;

@@ -61,20 +61,7 @@ impl Request {
 
 impl Audited {
     async fn start() -> Self {
-        let nobody = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
-        let functions = [
-            "profile-read",
-            "note-write",
-            "profile-write",
-            "history",
-            "imports",
-        ];
-        let environment = functions.map(|function| (function.to_owned(), nobody.clone()));
-        let app = TestApp::start_with(Options {
-            environment: environment.into(),
-            ..Options::default()
-        })
-        .await;
+        let app = TestApp::deployed(BTreeMap::new()).await;
         Self { app, sent: 0 }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use crate::support::{
-    app::TestApp,
+    app::{HTTP_FUNCTIONS, TestApp},
     events::{api_event, s3_event},
 };
 
@@ -215,13 +215,7 @@ async fn survives_malformed_events() {
         json!("text"),
         json!(null),
     ];
-    for function in [
-        "profile-read",
-        "history",
-        "note-write",
-        "profile-write",
-        "imports",
-    ] {
+    for function in HTTP_FUNCTIONS {
         for event in &events {
             // A response or an error, but no crash and no timeout.
             if let Err(error) = app.stack.invoke(function, event.clone()).await {

@@ -177,7 +177,7 @@ fn bucket_is_private() {
     assert_eq!(
         bucket["CorsConfiguration"]["CorsRules"],
         json!([{
-            "AllowedOrigins": {"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://nobody.invalid"]]},
+            "AllowedOrigins": {"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://none.invalid"]]},
             "AllowedMethods": ["PUT"],
             "AllowedHeaders": ["content-type", "if-none-match"],
             "ExposedHeaders": ["ETag", "x-amz-version-id"],
@@ -452,7 +452,7 @@ fn api_is_throttled() {
     assert_eq!(origins["AllowedPattern"], "^(https?://[A-Za-z0-9.:-]+)?$");
     assert_eq!(
         api["CorsConfiguration"]["AllowOrigins"],
-        json!({"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://nobody.invalid"]]})
+        json!({"Fn::If": ["HasCors", {"Ref": "CorsOrigins"}, ["https://none.invalid"]]})
     );
     assert!(api["CorsConfiguration"].get("AllowCredentials").is_none());
 }

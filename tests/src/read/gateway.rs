@@ -4,7 +4,7 @@
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-use crate::support::{events::api_event, shared::SharedApp};
+use crate::support::{app::HTTP_FUNCTIONS, events::api_event, shared::SharedApp};
 
 /// Where an API is reached: the domain, the stage, and what precedes the path of the route.
 const PLACES: [(&str, &str, &str); 5] = [
@@ -286,13 +286,7 @@ async fn refuses_payload_format_1() {
     with_body["body"] = BASE64.encode(b"{}").into();
     with_body["isBase64Encoded"] = true.into();
     events.push(with_body);
-    for function in [
-        "profile-read",
-        "history",
-        "note-write",
-        "profile-write",
-        "imports",
-    ] {
+    for function in HTTP_FUNCTIONS {
         for event in &events {
             let error = app.invoke(function, event.clone()).await;
             let error = error.expect_err("not an event of format 2.0");

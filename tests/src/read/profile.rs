@@ -216,7 +216,7 @@ async fn customers_of_all_kinds(app: &SharedApp) -> Vec<Value> {
         email("hub"),
         json!({"customer_id": "header-0"}),
         email("erased"),
-        email("nobody"),
+        email("absent"),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! A stack of a test's own.
 
-use std::ops::Deref;
+use std::{collections::BTreeMap, ops::Deref};
 
 use bytes::Bytes;
 use local::{Options, Stack};
@@ -8,6 +8,15 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::{api::Api, files::JANE};
+
+/// The functions that the API invokes.
+pub(crate) const HTTP_FUNCTIONS: [&str; 5] = [
+    "profile-read",
+    "history",
+    "note-write",
+    "profile-write",
+    "imports",
+];
 
 /// A running stack and a client of its API.
 pub(crate) struct TestApp {
@@ -32,6 +41,18 @@ impl TestApp {
         let stack = Stack::start(options).await.expect("the stack starts");
         let api = Api::new(stack.api_url());
         Self { stack, api }
+    }
+
+    /// Starts a stack with `parameters` whose functions accept no local agent, as deployed ones do.
+    pub(crate) async fn deployed(parameters: BTreeMap<String, String>) -> Self {
+        let no_agent = BTreeMap::from([("AWS_SAM_LOCAL".to_owned(), String::new())]);
+        let environment = HTTP_FUNCTIONS.map(|function| (function.to_owned(), no_agent.clone()));
+        Self::start_with(Options {
+            environment: environment.into(),
+            parameters,
+            ..Options::default()
+        })
+        .await
     }
 
     /// Starts a stack that contains Jane's files.

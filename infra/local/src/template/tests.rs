@@ -28,7 +28,7 @@ Resources:
     Properties:
       Auth: !If [HasIssuer, {DefaultAuthorizer: Jwt}, !Ref AWS::NoValue]
       CorsConfiguration:
-        AllowOrigins: !If [HasOrigins, !Ref Origins, ["https://nobody.invalid"]]
+        AllowOrigins: !If [HasOrigins, !Ref Origins, ["https://none.invalid"]]
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -138,7 +138,7 @@ fn a_list_is_a_list_and_an_empty_one_is_known() {
         let template = Template::parse(TEMPLATE, &parameters).unwrap();
         template.cors.unwrap().origins
     };
-    assert_eq!(origins(&[]), ["https://nobody.invalid"]);
+    assert_eq!(origins(&[]), ["https://none.invalid"]);
     assert_eq!(
         origins(&[("Origins", "https://a.example, https://b.example")]),
         ["https://a.example", "https://b.example"]
