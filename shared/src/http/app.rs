@@ -273,15 +273,10 @@ pub async fn handle(
     scope: Scope,
     routes: impl AsyncFnOnce(Call<'_>) -> Result<Response<Body>, Problem>,
 ) -> Result<Response<Body>, Infallible> {
-    let visit = Visit::new(app, request);
-    let handled = async {
-        let result = match Call::new(&visit, scope).await {
-            Ok(call) => routes(call).await,
-            Err(problem) => Err(problem),
-        };
-        visit.finish(result)
-    };
-    Ok(handled.instrument(visit.span()).await)
+    handle_with(&(), app, request, scope, async |(), call| {
+        routes(call).await
+    })
+    .await
 }
 
 /// Handles one request as [`handle`] does, with `state` beside that of every HTTP function.
