@@ -281,7 +281,7 @@ check_failure_path() {
   done
   check 'a failed event reaches the failure queue' "$((before + 1))" "$now"
   aws sqs receive-message --queue-url "$queue" --wait-time-seconds 10 --max-number-of-messages 10 --visibility-timeout 5 --output json |
-    jq --raw-output '.Messages[]? | select(.Body | fromjson | .requestPayload == {}).ReceiptHandle' | head -n 1 >"$folder/handle"
+    jq --raw-output '.Messages[]? | select(.Body | fromjson | .requestPayload == {}).ReceiptHandle' | sed -n 1p >"$folder/handle"
   check 'the event is deleted from the queue' 1 "$(wc -l <"$folder/handle")"
   aws sqs delete-message --queue-url "$queue" --receipt-handle "$(cat "$folder/handle")"
 }
@@ -405,7 +405,7 @@ check_storage() {
       map(split(".")[:2] | join(".")) | sort | join(" ")')"
   check 'the key is rotated' True "$(ask kms get-key-rotation-status --key-id "$data_key" --query KeyRotationEnabled)"
   check 'a file under a foreign key' AccessDenied "$(aws s3api put-object --bucket "$bucket" --key "${key%.ndjson}-foreign.ndjson" \
-    --body "$folder/one.ndjson" --server-side-encryption AES256 2>&1 | grep -o AccessDenied | head -n 1 || true)"
+    --body "$folder/one.ndjson" --server-side-encryption AES256 2>&1 | grep -o AccessDenied | sed -n 1p || true)"
   check 'public access is blocked' 'True True True True' "$(ask s3api get-public-access-block --bucket "$bucket" --query \
     'PublicAccessBlockConfiguration.[BlockPublicAcls,IgnorePublicAcls,BlockPublicPolicy,RestrictPublicBuckets]' | tr '\t' ' ')"
   while read -r rule days; do
@@ -471,7 +471,7 @@ check_audit_log() {
   for ((turn = 0; turn < 20; turn++)); do
     aws logs filter-log-events --log-group-name "$audit_logs" --start-time "$((began * 1000))" --output json |
       jq --compact-output '.events[].message | fromjson' >"$folder/audited"
-    found=$(jq --raw-output --arg id "$request_id" 'select(.request_id == $id) | "\(.audit) \(.outcome)"' "$folder/audited" | head -n 1)
+    found=$(jq --raw-output --arg id "$request_id" 'select(.request_id == $id) | "\(.audit) \(.outcome)"' "$folder/audited" | sed -n 1p)
     ! grep -q '"audit":"import"' "$folder/audited" || { $reads && [ -z "$found" ]; } || break
     sleep 10
   done
