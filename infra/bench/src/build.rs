@@ -1,4 +1,4 @@
-//! Builds what is measured: the functions as they are deployed, and their peers.
+//! Builds the functions and their peers.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,27 +9,27 @@ use tokio::process::Command;
 
 use crate::Failure;
 
-/// The repository.
+/// Returns the root folder of the repository.
 pub(crate) fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().nth(2).unwrap_or(package).to_owned()
 }
 
-/// A function's release build, as `sam build` makes it.
+/// Builds a function with the profile `release`, as `sam build` does. Returns the binary.
 pub(crate) async fn function(name: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();
     cargo(&folder, "release", &["--bin", name], &folder.join("target")).await?;
     Ok(folder.join("target/release").join(name))
 }
 
-/// A function's build that is quick to make, for measurements that do not depend on its speed.
-pub(crate) async fn quickly(name: &str) -> Result<PathBuf, Failure> {
+/// Builds a function with the profile `ci`, which is faster to build. For measurements that hardly depend on the function's speed.
+pub(crate) async fn ci_function(name: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();
     cargo(&folder, "ci", &["--bin", name], &folder.join("target")).await?;
     Ok(folder.join("target/ci").join(name))
 }
 
-/// A peer's, of a profile. Each is built by itself, so that none gets features that another asks for.
+/// Builds a peer with a Cargo profile. Each is built separately, so that Cargo does not unify their features. Returns the binary.
 pub(crate) async fn peer(name: &str, profile: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();
     let target = folder.join("target/peers");
@@ -38,23 +38,29 @@ pub(crate) async fn peer(name: &str, profile: &str) -> Result<PathBuf, Failure> 
     Ok(target.join(profile).join(name))
 }
 
-async fn cargo(folder: &Path, profile: &str, what: &[&str], target: &Path) -> Result<(), Failure> {
+/// Builds the selected package or binary of the workspace in `folder`, into the folder `target`.
+async fn cargo(
+    folder: &Path,
+    profile: &str,
+    selection: &[&str],
+    target: &Path,
+) -> Result<(), Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--profile", profile])
-        .args(what)
+        .args(selection)
         .arg("--target-dir")
         .arg(target)
         .current_dir(folder)
         .status()
         .await?;
     if !status.success() {
-        return Err(format!("{} does not build", what.join(" ")).into());
+        return Err(format!("cargo could not build {}", selection.join(" ")).into());
     }
     Ok(())
 }
 
-/// A Python with what `infra/bench/peers/requirements.txt` names.
+/// Installs the packages of `infra/bench/peers/requirements.txt` in a virtual environment. Returns its Python.
 pub(crate) async fn python() -> Result<PathBuf, Failure> {
     let folder = workspace();
     let environment = folder.join("target/bench-python");

@@ -1,4 +1,4 @@
-//! A function's process and the Runtime API that it is driven by.
+//! Runs a function in its own process, with a Runtime API that sends it events.
 
 use std::{
     path::{Path, PathBuf},
@@ -95,13 +95,13 @@ impl Function {
     }
 
     /// Waits for the first `/next`. Returns the time since exec.
-    pub(crate) async fn ready(&mut self) -> Result<Duration, Failure> {
+    pub(crate) async fn wait_ready(&mut self) -> Result<Duration, Failure> {
         let polled = tokio::select! {
             polled = self.polled.recv() => polled,
             error = self.responses.recv() => return Err(format!("{error:?}").into()),
             status = self.child.wait() => return Err(format!("the function ended: {status:?}").into()),
         };
-        Ok(polled.ok_or("the function never requested an event")? - self.began)
+        Ok(polled.ok_or("the function did not request an event")? - self.began)
     }
 
     /// Sends an event and waits for the response.
@@ -125,11 +125,11 @@ impl Function {
         let status = tokio::fs::read_to_string(format!("/proc/{id}/status")).await?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        Ok(kibibytes.ok_or("no VmHWM")? * 1024)
+        Ok(kibibytes.ok_or("/proc/PID/status has no VmHWM")? * 1024)
     }
 
     /// Waits until the process is idle.
-    pub(crate) async fn rest(&self) -> Result<(), Failure> {
+    pub(crate) async fn wait_idle(&self) -> Result<(), Failure> {
         let mut before = self.cpu().await?;
         let mut idle_checks = 0;
         while idle_checks < 10 {
@@ -142,7 +142,7 @@ impl Function {
     }
 
     /// Terminates the process. Returns the executed instructions; 0 without callgrind.
-    pub(crate) async fn end(mut self) -> Result<u64, Failure> {
+    pub(crate) async fn terminate(mut self) -> Result<u64, Failure> {
         let id = self.child.id().ok_or("the function has ended")?;
         Command::new("kill").arg(id.to_string()).status().await?;
         self.child.wait().await?;

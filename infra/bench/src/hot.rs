@@ -1,4 +1,4 @@
-//! What a hot key costs: imports into a table that grants write units to each partition key, as DynamoDB does.
+//! Measures imports with a hot key: the table grants write units to each partition key, as DynamoDB does.
 
 use rand::{SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use shared::model::{identifier::Identifier, identity::IdentityKey};
@@ -8,25 +8,27 @@ use crate::{
     Failure, build,
     function::Program,
     ingest::import,
-    report::{Report, short},
+    report::{Report, rounded},
     rows,
     services::Services,
 };
 
+/// The rows of each file.
 const ROWS: u64 = 20_000;
-/// Write units a second that the table grants, and each partition key of the table or of an index. DynamoDB grants a key 1,000.
+/// Write units per second that the table grants in all.
 const UNITS: u32 = 2_000;
+/// Write units per second that it grants to each partition key of the table and of its indexes. DynamoDB grants 1,000.
 const UNITS_OF_KEY: u32 = 200;
-/// The share of the free rate that rows of other keys keep.
+/// The target for rows of other keys: their rate, as a share of the rate without a hot key.
 const FREE_SHARE: f64 = 0.9;
 
 /// The order of rows in a file.
 #[derive(Clone, Copy, PartialEq)]
 enum Order {
     Shuffled,
-    /// The hot rows follow one another, in the middle of the file.
+    /// The hot rows are consecutive, in the middle of the file.
     Sorted,
-    /// The same, at the start of the file.
+    /// The hot rows are consecutive, at the start of the file.
     HotFirst,
 }
 
@@ -40,14 +42,14 @@ impl Order {
     }
 }
 
-/// What the hot rows have in common.
+/// The property that the hot rows share.
 #[derive(Clone, Copy, PartialEq)]
 enum Shared {
-    /// Their customer: they are emails to one address.
+    /// The customer: the rows are emails to one address.
     Customer,
-    /// A name of different customers, whose index entries are in the shards of the name.
+    /// The name of different customers. Their index entries are in all shards of the name.
     Name,
-    /// The same, and all entries are in one shard.
+    /// The name of different customers. Their index entries are in one shard of the name.
     Shard,
 }
 
@@ -61,11 +63,12 @@ struct File {
     target: Target,
 }
 
+/// The target of a file.
 #[derive(Clone, Copy)]
 enum Target {
-    /// The time of the import is at most this many times the ideal.
+    /// The import takes at most this many times the ideal time.
     Time(f64),
-    /// Rows of other keys are written at a share of the free rate.
+    /// The rate of the other rows is at least [`FREE_SHARE`] of the rate without a hot key.
     Others,
 }
 
@@ -89,17 +92,18 @@ const fn file(shared: Shared, percent: u64, order: Order, target: Target) -> Fil
     }
 }
 
+/// Measures imports with a hot key and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let services = Services::start().await?;
     let mut report = Report::default();
-    let program = services.program(&build::quickly("ingest").await?);
+    let program = services.program(&build::ci_function("ingest").await?);
     services.table.swallow_statements(true);
     let free = run(&services, &program, "email_send", &free_rows()).await?;
     let ideal = seconds(ROWS, UNITS);
-    report.say(
-        "no hot key: time, over the ideal",
+    report.add(
+        "no hot key: time, compared with the ideal",
         format!(
-            "{:.1} s to {ideal:.1} s: {:.3}×; {:.1} % of the statements throttled",
+            "{:.1} s, ideal {ideal:.1} s: {:.3}×; {:.1} % of statements throttled",
             free.seconds,
             free.seconds / ideal,
             100.0 * free.throttled
@@ -109,18 +113,19 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         measure_file(&services, &program, file, free.seconds, &mut report).await?;
     }
     report.note(format!(
-        "Every file has {ROWS} rows of one write unit. The fault proxy grants {UNITS} units a second, and {UNITS_OF_KEY} to each partition key of the \
-         table and of its indexes. It saves at most the units of one second. The ideal is max((rows - {UNITS}) ÷ {UNITS}, (rows of the hottest key - \
-         {UNITS_OF_KEY}) ÷ {UNITS_OF_KEY}), whatever the order of the rows is. The free rate is that of the file without a hot key."
+        "Each file has {ROWS} rows of one write unit. The fault proxy grants {UNITS} units per second, and {UNITS_OF_KEY} to each partition key of the \
+         table and of its indexes. It saves the unused units of at most one second. The ideal time is max((rows - {UNITS}) ÷ {UNITS}, (rows of the \
+         hottest key - {UNITS_OF_KEY}) ÷ {UNITS_OF_KEY}) seconds. It does not depend on the order of the rows."
     ));
     Ok(report)
 }
 
-/// The time that so many units take at a granted rate, of which one second's units are saved.
+/// Returns the seconds that `units` take at a rate of `rate` units per second, if the units of one second are saved at the start.
 fn seconds(units: u64, rate: u32) -> f64 {
     units as f64 / f64::from(rate) - 1.0
 }
 
+/// Imports a file and reports the result.
 async fn measure_file(
     services: &Services,
     program: &Program,
@@ -133,7 +138,7 @@ async fn measure_file(
         Shared::Customer | Shared::Shard => file.hot,
         Shared::Name => file.hot / u64::from(shared::model::find::SHARDS),
     };
-    let (folder, what) = match file.shared {
+    let (folder, property) = match file.shared {
         Shared::Customer => ("email_send", "of one customer"),
         Shared::Name => ("customer_record", "with one name"),
         Shared::Shard => (
@@ -142,8 +147,8 @@ async fn measure_file(
         ),
     };
     let run = run(services, program, folder, &rows).await?;
-    let what = format!(
-        "{} % of the rows {what}, {}",
+    let rows = format!(
+        "{} % of the rows {property}, {}",
         100 * file.hot / ROWS,
         file.order.name()
     );
@@ -153,9 +158,9 @@ async fn measure_file(
             let ideal = seconds(ROWS, UNITS).max(seconds(of_hottest, UNITS_OF_KEY));
             let ratio = run.seconds / ideal;
             report.at_most(
-                format!("{what}: time, over the ideal"),
+                format!("{rows}: time, compared with the ideal"),
                 format!(
-                    "{:.1} s to {ideal:.1} s: {ratio:.3}×; {throttled:.1} % throttled",
+                    "{:.1} s, ideal {ideal:.1} s: {ratio:.3}×; {throttled:.1} % throttled",
                     run.seconds
                 ),
                 ratio,
@@ -167,10 +172,10 @@ async fn measure_file(
             let free = ROWS as f64 / free_seconds;
             let share = others / free;
             report.at_least(
-                format!("{what}: rows of other keys a second, over the free rate"),
+                format!("{rows}: rows per second of other keys, compared with no hot key"),
                 format!(
-                    "{others:.0} to {free:.0}: {}×; {throttled:.1} % throttled",
-                    short(share)
+                    "{others:.0} against {free:.0}: {}×; {throttled:.1} % throttled",
+                    rounded(share)
                 ),
                 share,
                 FREE_SHARE,
@@ -180,13 +185,14 @@ async fn measure_file(
     Ok(())
 }
 
-/// One import.
+/// The result of an import.
 struct Run {
     seconds: f64,
     /// The share of statements that the table throttled.
     throttled: f64,
 }
 
+/// Imports rows into a table with limits. Fails if a row was not written.
 async fn run(
     services: &Services,
     program: &Program,
@@ -215,11 +221,12 @@ async fn run(
     })
 }
 
+/// Returns the rows of the file without a hot key.
 fn free_rows() -> Vec<String> {
     (0..ROWS).map(|number| rows::email(number, None)).collect()
 }
 
-/// The rows of a file, in their order.
+/// Returns the rows of a file, in their order.
 fn hot_rows(services: &Services, file: File) -> Result<Vec<String>, Failure> {
     let mut hot: Vec<_> = match file.shared {
         Shared::Customer => (0..file.hot)
@@ -235,7 +242,7 @@ fn hot_rows(services: &Services, file: File) -> Result<Vec<String>, Failure> {
             rows.take(usize::try_from(file.hot)?).collect()
         }
     };
-    // Customers with other numbers than the hot ones.
+    // The numbers differ from those of the hot rows.
     let mut others: Vec<_> = (0..ROWS - file.hot)
         .map(|number| 10_000_000 + number)
         .map(|number| match file.shared {
@@ -257,7 +264,8 @@ fn hot_rows(services: &Services, file: File) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// Returns whether the index entries of a customer are in a certain shard. The first character of the identity's ID decides.
+/// Returns a predicate for the numbers of customers whose index entries are in one certain shard. The first character of the
+/// identity's ID selects the shard.
 fn in_one_shard(services: &Services) -> Result<impl Fn(u64) -> bool, Failure> {
     let key = IdentityKey::new(services.stack.identity_key()).ok_or("no identity key")?;
     Ok(move |number| {

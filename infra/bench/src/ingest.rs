@@ -1,4 +1,4 @@
-//! What importing costs: CPU, requests, write units, and time where one stage or another holds it up.
+//! Measures imports: CPU, requests, write units, and the time with slow services or a throttled table.
 
 use std::{
     path::Path,
@@ -14,32 +14,34 @@ use crate::{
     Failure, build,
     function::{Function, Program, cpu, machine_cpu},
     replay,
-    report::{Report, median, short},
+    report::{Report, median, rounded},
     rows,
     services::Services,
     stored::item_bytes,
 };
 
-/// Rows of the measurements into a sink, and into the table.
-const ROWS: u64 = 100_000;
-const ROWS_TO_TABLE: u64 = 40_000;
-const ROWS_OF_BOTO3: u64 = 5_000;
-const ROWS_OF_PANDAS: u64 = 2_000;
-/// How often what varies is measured, by turns: the middle one counts.
+/// The rows that ingest writes into a sink and into the table, and those that its peers write.
+const SINK_ROWS: u64 = 100_000;
+const TABLE_ROWS: u64 = 40_000;
+const BOTO3_ROWS: u64 = 5_000;
+const PANDAS_ROWS: u64 = 2_000;
+/// The rounds of a measurement. The programs alternate; the median is reported.
 const ROUNDS: usize = 5;
-/// The same of the stages together, which differ by less than the machine does from one moment to the next.
-const ROUNDS_OF_STAGES: usize = 21;
-/// Over how many connections the requests are sent again.
+/// The rounds of the measurement with slow services. More, because the difference is smaller than the noise of the machine.
+const SLOW_ROUNDS: usize = 21;
+/// The numbers of connections of the replay.
 const CONNECTIONS: [usize; 3] = [8, 32, 128];
-/// S3's and DynamoDB's pace where the stages are measured together.
-const BANDWIDTH: u32 = 90_000_000;
+/// The bandwidth of slow S3.
+const BANDWIDTH_BYTES_PER_SECOND: u32 = 90_000_000;
+/// The time that slow DynamoDB adds to each request.
 const DELAY: Duration = Duration::from_millis(5);
-/// Write units a second that a throttled table grants.
+/// The write units per second that a throttled table grants.
 const WRITE_UNITS: u32 = 4_000;
 
-/// One import.
+/// The result of an import. Times are in seconds.
 pub(crate) struct Run {
     pub(crate) seconds: f64,
+    /// CPU time of ingest.
     pub(crate) cpu: f64,
     /// CPU time of this process: the table, the bucket and the Runtime API.
     services_cpu: f64,
@@ -62,6 +64,7 @@ impl Run {
     }
 }
 
+/// Measures imports and returns the report.
 pub(crate) async fn measure() -> Result<Report, Failure> {
     let mut report = Report::default();
     let services = Services::start().await?;
@@ -69,22 +72,22 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     let program = services.program(&ingest);
     let python = build::python().await?;
 
-    into_sink(&services, &program, &python, &mut report).await?;
-    stages(&services, &program, &mut report).await?;
-    throttled(&services, &program, &mut report).await?;
+    measure_sink(&services, &program, &python, &mut report).await?;
+    measure_slow_services(&services, &program, &mut report).await?;
+    measure_throttled(&services, &program, &mut report).await?;
 
-    into_table(&ingest, &python, &mut report).await?;
+    measure_table(&ingest, &python, &mut report).await?;
     report.note(format!(
-        "The files contain sent emails, about 460 bytes a row: {ROWS} into the sink, {ROWS_TO_TABLE} into the table. boto3 writes {ROWS_OF_BOTO3} and \
-         pandas {ROWS_OF_PANDAS} of the same rows under the same keys. CPU is the process's, user and system, without its start. Of what varies \
-         {ROUNDS} runs were made by turns; the middle one counts. The requests that were made beforehand are those of ingest. They were \
-         recorded on their way into a sink, and sent to a new table each time."
+        "The files contain sent emails of about 460 bytes: {SINK_ROWS} for a sink, {TABLE_ROWS} for the table. A sink validates statements and responds \
+         immediately. boto3 writes {BOTO3_ROWS} and pandas {PANDAS_ROWS} of the same rows. CPU is the user and system time of the process, without \
+         its start. CPU into a sink and the rates of ingest and of the replay are medians of {ROUNDS} alternating runs. The rates of boto3 and pandas \
+         are those of one run. The replay sends the recorded requests of ingest to a new table each time."
     ));
     Ok(report)
 }
 
-/// Rows into a sink, where ingest's own work is all that there is.
-async fn into_sink(
+/// Measures the CPU of ingest alone: the table is a sink.
+async fn measure_sink(
     services: &Services,
     program: &Program,
     python: &Path,
@@ -93,41 +96,45 @@ async fn into_sink(
     services.table.swallow_statements(true);
     let (mut own, mut theirs, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let run = import(services, program, &key_of("sink"), rows::emails(ROWS)).await?;
+        let run = import(services, program, &key_of("sink"), rows::emails(SINK_ROWS)).await?;
         own.push(run.cpu / run.rows() * 1e6);
         seconds.push(run.seconds);
         let url = services.table.url();
-        let boto3 = peer(services, python, "batch_writer.py", url, ROWS_OF_BOTO3).await?;
-        theirs.push(boto3.cpu / ROWS_OF_BOTO3 as f64 * 1e6);
+        let boto3 = peer(services, python, "batch_writer.py", url, BOTO3_ROWS).await?;
+        theirs.push(boto3.cpu / BOTO3_ROWS as f64 * 1e6);
     }
     services.table.swallow_statements(false);
     let (own, theirs) = (median(own), median(theirs));
     report.at_most(
-        "CPU of a row, against boto3's `batch_writer`, into a sink that validates and responds immediately",
-        format!("{own:.1} µs to {theirs:.0} µs: 1/{}", short(theirs / own)),
+        "CPU of a row into a sink, compared with boto3's `batch_writer`",
+        format!(
+            "{own:.1} µs against {theirs:.0} µs: 1/{}",
+            rounded(theirs / own)
+        ),
         own / theirs,
         1.0 / 25.0,
     );
     let seconds = median(seconds);
-    report.say(
-        "rows a second into the sink",
-        format!("{:.0}", ROWS as f64 / seconds),
+    report.add(
+        "rows per second into a sink",
+        format!("{:.0}", SINK_ROWS as f64 / seconds),
     );
     Ok(())
 }
 
-/// The rates of ingest and of the same requests without ingest, into the local table.
+/// The rates of ingest and of the replay of its requests, into the local table.
 struct Rates {
-    /// Rows a second by ingest, of each round.
+    /// Rows per second of ingest, in each round.
     ingest: Vec<f64>,
-    /// By number of connections: rows a second and busy cores, of each round.
+    /// Number of connections of the replay, rows per second in each round, busy cores in each round.
     replayed: [(usize, Vec<f64>, Vec<f64>); CONNECTIONS.len()],
     /// The services and the import of the last round.
     last: (Services, Run),
 }
 
+/// Measures the rates.
 async fn rates(ingest: &Path) -> Result<Rates, Failure> {
-    let bodies = recorded(ingest).await?;
+    let bodies = record_requests(ingest).await?;
     let mut rates = Vec::new();
     let mut replayed = CONNECTIONS.map(|connections| (connections, Vec::new(), Vec::new()));
     let mut last = None;
@@ -145,7 +152,7 @@ async fn rates(ingest: &Path) -> Result<Rates, Failure> {
             &services,
             &program,
             &key_of("table"),
-            rows::emails(ROWS_TO_TABLE),
+            rows::emails(TABLE_ROWS),
         )
         .await?;
         rates.push(run.rows() / run.seconds);
@@ -156,72 +163,67 @@ async fn rates(ingest: &Path) -> Result<Rates, Failure> {
             let before = machine_cpu().await?;
             let seconds = replay::replay(url, bodies.clone(), *connections).await?;
             busy.push((machine_cpu().await? - before) / seconds);
-            rates.push(ROWS_TO_TABLE as f64 / seconds);
+            rates.push(TABLE_ROWS as f64 / seconds);
         }
     }
     Ok(Rates {
         ingest: rates,
         replayed,
-        last: last.ok_or("there was no round")?,
+        last: last.ok_or("no round was measured")?,
     })
 }
 
-/// Measures the import of rows into the local table, beside other programs and beside the same requests sent directly.
-async fn into_table(ingest: &Path, python: &Path, report: &mut Report) -> Result<(), Failure> {
+/// Compares the import of rows into the local table with other programs and with a replay of the same requests.
+async fn measure_table(ingest: &Path, python: &Path, report: &mut Report) -> Result<(), Failure> {
     let Rates {
         ingest,
         replayed,
         last: (services, run),
     } = rates(ingest).await?;
     let url = services.stack.dynamodb_url();
-    let boto3 = peer(&services, python, "batch_writer.py", url, ROWS_OF_BOTO3).await?;
-    let pandas = peer(&services, python, "put_csv.py", url, ROWS_OF_PANDAS).await?;
+    let boto3 = peer(&services, python, "batch_writer.py", url, BOTO3_ROWS).await?;
+    let pandas = peer(&services, python, "put_csv.py", url, PANDAS_ROWS).await?;
     let rate = median(ingest);
     for (name, peer, rows, times) in [
-        ("boto3's `batch_writer`", &boto3, ROWS_OF_BOTO3, 10.0),
-        (
-            "AWS SDK for pandas' `put_csv`",
-            &pandas,
-            ROWS_OF_PANDAS,
-            30.0,
-        ),
+        ("boto3's `batch_writer`", &boto3, BOTO3_ROWS, 10.0),
+        ("AWS SDK for pandas' `put_csv`", &pandas, PANDAS_ROWS, 30.0),
     ] {
         let theirs = rows as f64 / peer.seconds;
         report.at_least(
-            format!("rows a second into the local table, against {name}"),
-            format!("{rate:.0} to {theirs:.0}: {}×", short(rate / theirs)),
+            format!("rows per second into the local table, compared with {name}"),
+            format!("{rate:.0} against {theirs:.0}: {}×", rounded(rate / theirs)),
             rate / theirs,
             times,
         );
     }
-    report.say(
-        "cores busy meanwhile",
+    report.add(
+        "cores busy during the import",
         format!(
-            "{:.2} of {}: the table, the bucket and what starts the function {:.2}, ingest {:.2}",
+            "{:.2} of {}: ingest {:.2}; the table, the bucket and the bench {:.2}",
             run.machine_cpu / run.seconds,
             std::thread::available_parallelism()?,
-            run.services_cpu / run.seconds,
-            run.cpu / run.seconds
+            run.cpu / run.seconds,
+            run.services_cpu / run.seconds
         ),
     );
     let replayed =
         replayed.map(|(connections, rates, busy)| (connections, median(rates), median(busy)));
-    let most = replayed
+    let highest = replayed
         .iter()
         .map(|(_, rate, _)| *rate)
         .fold(0.0, f64::max);
     let each = replayed.map(|(connections, rate, busy)| {
-        format!("{rate:.0} over {connections} ({busy:.2} cores busy)")
+        format!("{rate:.0} over {connections} connections ({busy:.2} cores busy)")
     });
-    let times = |peer: &Peer, rows: u64| short(most * peer.seconds / rows as f64);
-    report.say(
-        "the most that the local table takes of the same requests, made beforehand",
+    let times = |peer: &Peer, rows: u64| rounded(highest * peer.seconds / rows as f64);
+    report.add(
+        "rows per second of the same requests, replayed without ingest",
         format!(
-            "rows a second, by connections: {}; {}× boto3, {}× pandas, 1/{:.2} of it by ingest",
+            "{}; the highest rate is {}× boto3, {}× pandas and {:.2}× ingest",
             each.join(", "),
-            times(&boto3, ROWS_OF_BOTO3),
-            times(&pandas, ROWS_OF_PANDAS),
-            most / rate
+            times(&boto3, BOTO3_ROWS),
+            times(&pandas, PANDAS_ROWS),
+            highest / rate
         ),
     );
     requests_and_units(&services, &run, report).await
@@ -236,16 +238,16 @@ async fn requests_and_units(
     let (items, bytes) = stored(services).await?;
     let expected: u64 = bytes.iter().map(|bytes| bytes.div_ceil(1024)).sum();
     report.at_most(
-        "requests of a new row",
-        short(run.requests() / run.rows()),
+        "table requests per new row",
+        rounded(run.requests() / run.rows()),
         run.requests() / run.rows(),
         0.041,
     );
     report.at_most(
-        "write units of a new row, over Σ⌈bytes ÷ 1024⌉",
+        "write units of new rows, compared with Σ⌈item bytes ÷ 1024⌉",
         format!(
-            "{} of {expected} for {items} items: {:.4}×",
-            short(run.units()),
+            "{} against {expected} for {items} items: {:.4}×",
+            rounded(run.units()),
             run.units() / expected as f64
         ),
         run.units() / expected as f64,
@@ -254,8 +256,8 @@ async fn requests_and_units(
     Ok(())
 }
 
-/// The requests that ingest writes the rows with.
-async fn recorded(ingest: &Path) -> Result<Vec<Bytes>, Failure> {
+/// Imports rows into a sink and returns the bodies of ingest's write requests.
+async fn record_requests(ingest: &Path) -> Result<Vec<Bytes>, Failure> {
     let services = Services::start().await?;
     services.table.swallow_statements(true);
     services.table.record_statements();
@@ -264,38 +266,38 @@ async fn recorded(ingest: &Path) -> Result<Vec<Bytes>, Failure> {
         &services,
         &program,
         &key_of("recorded"),
-        rows::emails(ROWS_TO_TABLE),
+        rows::emails(TABLE_ROWS),
     )
     .await?;
     Ok(services.table.take_recorded())
 }
 
-/// Reading, placing and writing together, against the slowest of them alone.
-async fn stages(
+/// Measures an import with a slow bucket and a slow table. Compares its time with that of the slowest stage alone.
+async fn measure_slow_services(
     services: &Services,
     program: &Program,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let file = rows::emails(ROWS);
-    let reading = file.len() as f64 / f64::from(BANDWIDTH);
+    let file = rows::emails(SINK_ROWS);
+    let reading = file.len() as f64 / f64::from(BANDWIDTH_BYTES_PER_SECOND);
     services.table.swallow_statements(true);
     let faults = [
         (Faults::default(), Faults::default()),
         (
-            Faults::default().with_bandwidth(BANDWIDTH),
+            Faults::default().with_bandwidth(BANDWIDTH_BYTES_PER_SECOND),
             Faults::default().with_delay(DELAY),
         ),
     ];
     let (mut alone, mut together, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS_OF_STAGES {
+    for round in 0..SLOW_ROUNDS {
         let mut seconds = [0.0; 2];
-        // Each is as often the first of the two: the machine's pace changes meanwhile.
-        for which in [round % 2, (round + 1) % 2] {
-            let (bucket, table) = &faults[which];
+        // The order alternates, because the speed of the machine changes during a round.
+        for index in [round % 2, (round + 1) % 2] {
+            let (bucket, table) = &faults[index];
             services.bucket.set_faults(bucket.clone());
             services.table.set_faults(table.clone());
-            let run = import(services, program, &key_of("stages"), file.clone()).await?;
-            seconds[which] = run.seconds;
+            let run = import(services, program, &key_of("slow"), file.clone()).await?;
+            seconds[index] = run.seconds;
         }
         alone.push(seconds[0]);
         together.push(seconds[1]);
@@ -306,9 +308,9 @@ async fn stages(
     services.table.swallow_statements(false);
     let (alone, together, ratio) = (median(alone), median(together), median(ratios));
     report.at_most(
-        "stages together: wall time with 5 ms more to each request of the table and 90 MB/s from S3, over the slowest stage alone",
+        "time with S3 at 90 MB/s and 5 ms added to each table request, compared with the slowest stage alone",
         format!(
-            "{together:.2} s; into the sink without them {alone:.2} s, reading alone {reading:.2} s: {ratio:.3}×, the middle one of {ROUNDS_OF_STAGES} pairs"
+            "{together:.2} s; with fast services {alone:.2} s, reading alone {reading:.2} s: {ratio:.3}× (median of {SLOW_ROUNDS} pairs)"
         ),
         ratio,
         1.10,
@@ -316,8 +318,8 @@ async fn stages(
     Ok(())
 }
 
-/// A table that grants so many units a second.
-async fn throttled(
+/// Measures how much of a throttled table's capacity an import uses.
+async fn measure_throttled(
     services: &Services,
     program: &Program,
     report: &mut Report,
@@ -327,7 +329,13 @@ async fn throttled(
         .set_faults(Faults::default().with_write_units(WRITE_UNITS));
     services.table.swallow_statements(true);
     services.table.reset_counts();
-    let run = import(services, program, &key_of("throttled"), rows::emails(ROWS)).await?;
+    let run = import(
+        services,
+        program,
+        &key_of("throttled"),
+        rows::emails(SINK_ROWS),
+    )
+    .await?;
     let counts = services.table.counts();
     services.table.swallow_statements(false);
     services.table.set_faults(Faults::default());
@@ -336,22 +344,22 @@ async fn throttled(
         .copied()
         .unwrap_or_default();
     let stored = (statements.statements - statements.failed_statements) as f64;
-    let goodput = statements.capacity_units / (f64::from(WRITE_UNITS) * run.seconds);
-    let refused = statements.failed_statements as f64 / statements.statements as f64;
+    let used = statements.capacity_units / (f64::from(WRITE_UNITS) * run.seconds);
+    let throttled = statements.failed_statements as f64 / statements.statements as f64;
     report.at_most(
-        format!("write units not used of {WRITE_UNITS} a second that are granted"),
+        format!("unused share of {WRITE_UNITS} granted write units per second"),
         format!(
             "{:.2} % ({stored:.0} rows in {:.1} s)",
-            100.0 * (1.0 - goodput),
+            100.0 * (1.0 - used),
             run.seconds
         ),
-        1.0 - goodput,
+        1.0 - used,
         0.03,
     );
     report.at_most(
-        "share of statements that it refused",
-        format!("{:.2} %", 100.0 * refused),
-        refused,
+        format!("throttled share of statements, with {WRITE_UNITS} granted write units per second"),
+        format!("{:.2} %", 100.0 * throttled),
+        throttled,
         0.03,
     );
     Ok(())
@@ -362,7 +370,7 @@ fn key_of(name: &str) -> String {
     format!("drop/email_send/mail/{name}.ndjson")
 }
 
-/// Imports a file in a process of its own.
+/// Imports a file in a new process, and returns the result.
 pub(crate) async fn import(
     services: &Services,
     program: &Program,
@@ -371,8 +379,8 @@ pub(crate) async fn import(
 ) -> Result<Run, Failure> {
     let event = services.drop_file(key, file).await?;
     let mut function = Function::start(program, None).await?;
-    function.ready().await?;
-    function.rest().await?;
+    function.wait_ready().await?;
+    function.wait_idle().await?;
     let before = [
         function.cpu().await?,
         cpu("self").await?,
@@ -386,7 +394,7 @@ pub(crate) async fn import(
         cpu("self").await?,
         machine_cpu().await?,
     ];
-    let [own, services_cpu, machine_cpu] = [0, 1, 2].map(|of| after[of] - before[of]);
+    let [own, services_cpu, machine_cpu] = [0, 1, 2].map(|index| after[index] - before[index]);
     let report = services.report(key).await?;
     Ok(Run {
         seconds,
@@ -397,12 +405,13 @@ pub(crate) async fn import(
     })
 }
 
-/// What one of the scripts says of itself.
+/// The result of a peer script: its wall time and CPU time, in seconds.
 struct Peer {
     seconds: f64,
     cpu: f64,
 }
 
+/// Writes rows with a peer script and returns its result.
 async fn peer(
     services: &Services,
     python: &Path,
@@ -430,11 +439,11 @@ async fn peer(
     if !output.status.success() {
         return Err(format!("{script}: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
-    let said: Value = serde_json::from_slice(&output.stdout)?;
+    let printed: Value = serde_json::from_slice(&output.stdout)?;
     let number = |name: &str| {
-        said[name]
+        printed[name]
             .as_f64()
-            .ok_or(format!("{script} says no {name}"))
+            .ok_or(format!("{script} printed no `{name}`"))
     };
     Ok(Peer {
         seconds: number("seconds")?,
@@ -442,7 +451,7 @@ async fn peer(
     })
 }
 
-/// The items of identities, and the size of each as DynamoDB counts.
+/// Returns the number of events in the table, and the size of each item as DynamoDB counts it.
 async fn stored(services: &Services) -> Result<(usize, Vec<u64>), Failure> {
     let client = services.stack.dynamodb_client();
     let mut pages = client

@@ -11,8 +11,9 @@ use crate::{
 
 /// The maximum difference from the recorded count, as a fraction.
 const TOLERANCE: f64 = 0.05;
+/// The rows of the smaller file. The larger file has twice as many, and the difference is counted.
 const ROWS: u64 = 2_000;
-/// The copies of a sample of an export. Each copy has 4 to 8 records.
+/// The copies of a sample in the smaller export. Each copy has 4 to 8 records.
 const COPIES: usize = 250;
 
 /// Counts the instructions of the functions in a folder. Compares the counts with the recorded ones, or records them.
@@ -24,19 +25,19 @@ pub(crate) async fn check(folder: &Path, record: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let recorded: BTreeMap<String, u64> = serde_json::from_slice(&std::fs::read(&path)?)?;
-    let mut far = 0;
-    for (what, count) in &counted {
-        let expected = recorded.get(what).copied().unwrap_or_default();
+    let mut different = 0;
+    for (name, count) in &counted {
+        let expected = recorded.get(name).copied().unwrap_or_default();
         let change = *count as f64 / expected.max(1) as f64 - 1.0;
         println!(
-            "{what}: {count}, {expected} recorded ({:+.2} %)",
+            "{name}: {count}, recorded {expected} ({:+.2} %)",
             100.0 * change
         );
-        far += usize::from(change.abs() > TOLERANCE);
+        different += usize::from(change.abs() > TOLERANCE);
     }
-    if far > 0 {
+    if different > 0 {
         return Err(format!(
-            "{far} counts differ from the recorded ones by more than {:.0} %. Find the cause. If the change is intended, record the \
+            "{different} counts differ from the recorded ones by more than {:.0} %. Find the cause. If the change is intended, record the \
              new counts with `--record`",
             100.0 * TOLERANCE
         )
@@ -65,7 +66,7 @@ async fn count(folder: &Path) -> Result<BTreeMap<String, u64>, Failure> {
         ("warm profile".to_owned(), warm),
         (
             "imported row".to_owned(),
-            more(&services, &ingest, emails).await? / ROWS,
+            additional(&services, &ingest, emails).await? / ROWS,
         ),
     ]);
     for sample in mapped::samples() {
@@ -73,14 +74,14 @@ async fn count(folder: &Path) -> Result<BTreeMap<String, u64>, Failure> {
         let records = (COPIES * sample.records_of_copy()) as u64;
         counted.insert(
             format!("mapped record, {}", sample.name),
-            more(&services, &ingest, exports).await? / records,
+            additional(&services, &ingest, exports).await? / records,
         );
     }
     Ok(counted)
 }
 
 /// Returns the difference between the instructions of two imports, the second minus the first.
-async fn more(
+async fn additional(
     services: &Services,
     ingest: &Program,
     files: [(String, String); 2],
@@ -91,7 +92,7 @@ async fn more(
         let file = services.folder.path().join("counts");
         let mut function = Function::start(ingest, Some(&file)).await?;
         function.invoke(&event).await?;
-        counts.push(function.end().await?);
+        counts.push(function.terminate().await?);
         let report = services.report(&key).await?;
         if report["rejected"] != 0 || report["status"] != "completed" {
             return Err(format!("{key}: {report}").into());

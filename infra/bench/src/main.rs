@@ -1,4 +1,4 @@
-//! What the functions cost, measured side by side with what one would pick instead. See the README here.
+//! Measures the functions and compares them with alternatives, in one run. See README.md.
 
 use std::{fmt::Write as _, path::PathBuf, process::ExitCode};
 
@@ -25,43 +25,44 @@ mod tls;
 
 use report::Report;
 
-/// Why a measurement failed.
+/// The error of a measurement.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Measures, prints, and writes infra/bench/results.md
+/// Measure the functions, print the results and write them to infra/bench/results.md
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// What to measure; everything where nothing is named
+    /// Subjects to measure (default: all)
     #[arg(value_enum)]
     subjects: Vec<Subject>,
-    /// Compares the instructions of the functions in this folder with those on record, and measures nothing else
+    /// Compare the instruction counts of the functions in this folder with the recorded ones; measure nothing else
     #[arg(long, value_name = "DIR")]
     check: Option<PathBuf>,
-    /// With --check: puts the instructions on record instead
+    /// With --check: record the instruction counts instead of comparing them
     #[arg(long, requires = "check")]
     record: bool,
 }
 
+/// A subject: its measurements are one section of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// From exec to the first event and the first response; the binaries' sizes
+    /// Cold starts: time and instructions, sizes of the binaries
     Start,
-    /// Instructions, requests and read units of profiles and history
+    /// Reads of profiles and history: instructions, requests, read units
     Read,
-    /// Units, CPU, memory and time of customers with many events
+    /// Reads of customers with many events: read units, CPU, memory, time
     Large,
-    /// Units, CPU and time of each request and each row over the sample data
+    /// Each request and each row of the sample data: capacity units, CPU, time, storage
     Requests,
-    /// CPU, requests, write units and pace of imports
+    /// Imports: CPU, requests, write units, rate
     Ingest,
-    /// Imports with a hot key: time, and throttled statements
+    /// Imports with a hot key: time, throttled statements
     Hot,
-    /// CPU of records that mappings make of exports
+    /// Imports of other systems' exports with mappings: CPU of a record
     Mapped,
-    /// Files of 10 MB and 2 GB, plain and compressed: time and memory
+    /// Imports of 10 MB and 2 GB, plain and compressed: time, memory
     Memory,
-    /// A file of 2 GB in one range and in 32
+    /// An import of 2 GB in 1 byte range and in 32: time, requests
     Ranges,
 }
 
@@ -78,6 +79,7 @@ impl Subject {
         Self::Ranges,
     ];
 
+    /// Returns the heading of the subject's section.
     const fn name(self) -> &'static str {
         match self {
             Self::Start => "Start",
@@ -92,6 +94,7 @@ impl Subject {
         }
     }
 
+    /// Measures the subject and returns the report.
     async fn measure(self) -> Result<Report, Failure> {
         match self {
             Self::Start => start::measure().await,
@@ -129,18 +132,18 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
         println!("{}", subject.name());
         let report = subject.measure().await?;
-        // Written now, so that the figures are kept if the next subject fails.
+        // Written after each subject, so that its figures are kept if the next one fails.
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         std::fs::write(
             &path,
             with_section(&text, subject.name(), &report.markdown()),
         )?;
     }
-    println!("written to {}", path.display());
+    println!("results written to {}", path.display());
     Ok(())
 }
 
-/// The results with one subject's section anew.
+/// Replaces or adds the section of one subject in the text of the results.
 fn with_section(text: &str, name: &str, section: &str) -> String {
     let mut sections: Vec<(String, String)> = text
         .split("\n## ")
@@ -155,8 +158,7 @@ fn with_section(text: &str, name: &str, section: &str) -> String {
             .iter()
             .position(|subject| subject.name() == name)
     });
-    let mut text =
-        "# What it costs, as measured\n\nWritten by `cargo run --profile ci -p bench`: [how](README.md).\n".to_owned();
+    let mut text = "# Results of the bench\n\nWritten by `cargo run --profile ci -p bench`. [README.md](README.md) describes the method.\n".to_owned();
     for (name, section) in sections {
         let _ = write!(text, "\n## {name}\n\n{section}\n");
     }

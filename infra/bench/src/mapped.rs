@@ -3,7 +3,7 @@
 use crate::{
     Failure, build,
     ingest::import,
-    report::{Report, median, short},
+    report::{Report, median, rounded},
     services::Services,
 };
 
@@ -133,12 +133,12 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         let [mapped, direct] = micros.map(median);
         report.at_most(
             format!(
-                "CPU of a record, {}: mapped, against the same record as NDJSON",
+                "CPU of a mapped record, compared with the same record as NDJSON: {}",
                 sample.name
             ),
             format!(
-                "{mapped:.1} µs to {direct:.1} µs: {}× ({} records)",
-                short(mapped / direct),
+                "{mapped:.1} µs against {direct:.1} µs: {}× ({} records)",
+                rounded(mapped / direct),
                 expected
             ),
             mapped / direct,
@@ -146,10 +146,10 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         );
     }
     report.note(format!(
-        "The samples of the mappings are multiplied to {} MB, with other orders, IDs and customers in each copy. The records are \
-         those that the mapping makes of them, in `drop/mixed/`. Both are imported into a sink that validates and responds immediately. CPU is \
-         that of the process, user and system, without its start: the median of {ROUNDS} alternating runs. Rows that the mapping skips are \
-         part of the cost of its records.",
+        "An export consists of copies of a mapping's sample, {} MB in all, with other orders, IDs and customers in each copy. The NDJSON file contains \
+         the records that the mapping makes of the export, and is imported from `drop/mixed/`. Both are imported into a sink, which validates \
+         statements and responds immediately. CPU is the user and system time of the process, without its start: the median of {ROUNDS} \
+         alternating runs. Rows that the mapping skips are part of the CPU of its records.",
         EXPORT_BYTES / 1_000_000
     ));
     Ok(report)

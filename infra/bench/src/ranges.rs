@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::faults::Proxy;
 use tokio::task::JoinSet;
 
@@ -14,7 +14,7 @@ use crate::{
     function::{Function, Program},
     memory,
     report::Report,
-    services::Services,
+    services::{Services, manifest_event},
 };
 
 const BYTES: usize = 2_000_000_000;
@@ -49,37 +49,40 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         if written != Some(rows) {
             return Err(format!("{written:?} of {rows} rows were written").into());
         }
-        report.say(
-            format!("{} MB, {rows} rows, ranges: {ranges}", size / 1_000_000),
+        report.add(
             format!(
-                "{took:.1} s; {} requests of the table, {} of the bucket",
+                "{} MB, {rows} rows, byte ranges: {ranges}",
+                size / 1_000_000
+            ),
+            format!(
+                "{took:.1} s; {} table requests, {} bucket requests",
                 requests(&services.table),
                 requests(&services.bucket)
             ),
         );
         seconds.push(took);
-        let version = event["Records"][0]["s3"]["object"]["versionId"].as_str();
-        services.remove(&key, version.unwrap_or_default()).await?;
+        services.remove(&event).await?;
     }
     let [one, many] = seconds[..] else {
-        return Err("not measured".into());
+        return Err("the times were not measured".into());
     };
-    report.say(
-        "time in one range, over that in 32",
-        format!("{:.2}", one / many),
+    report.add(
+        "time in 1 byte range, compared with 32",
+        format!("{:.2}×", one / many),
     );
     report.note(format!(
-        "The file is imported into a sink by at most {PROCESSES} concurrent processes, on cores that the sink and the bucket use too. The test \
-         `imports::interruptions::ranges_change_nothing` shows that the tables are equal."
+        "At most {PROCESSES} concurrent processes import the file into a sink. The sink and the bucket use the same cores. The test \
+         `imports::interruptions::ranges_change_nothing` shows that the number of ranges does not change the table."
     ));
     Ok(report)
 }
 
+/// Returns the number of requests that the proxy received.
 fn requests(proxy: &Proxy) -> u64 {
     proxy.counts().values().map(|count| count.requests).sum()
 }
 
-/// Sends the event of a file, and those of its manifests as they are put, until none is left.
+/// Imports a file: sends its event, and the event of each manifest when it is put. Returns when all invocations have ended.
 async fn import(services: &Services, program: &Program, event: &Value) -> Result<(), Failure> {
     let mut waiting = vec![event.clone()];
     let mut running = JoinSet::new();
@@ -104,10 +107,7 @@ async fn import(services: &Services, program: &Program, event: &Value) -> Result
         }
         for key in services.stack.list("work/") {
             if known.insert(key.clone()) {
-                let mut manifest = event.clone();
-                manifest["Records"][0]["s3"]["object"] =
-                    json!({"key": key, "size": 1, "versionId": "m", "sequencer": "01"});
-                waiting.push(manifest);
+                waiting.push(manifest_event(event, &key));
             }
         }
     }

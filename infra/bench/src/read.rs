@@ -10,16 +10,18 @@ use tests::faults::Count;
 use crate::{
     Failure, build,
     function::{Function, Program},
-    report::{Report, millions, short},
+    report::{Report, millions, rounded},
     rows,
     services::{Services, request},
 };
 
 /// The customer that is read.
 const EMAIL: &str = "jane@example.com";
+/// The number of the customer's events.
 const EVENTS: u64 = 300;
 /// The number of warm reads that are counted.
 const READS: u64 = 20;
+/// The number of events of a history page.
 const PAGE: i32 = 25;
 
 /// Measures reads and returns the report.
@@ -31,11 +33,17 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     let own = services.program_over_tls(&build::function("profile-read").await?);
     let peer = services.program_over_tls(&build::peer("query", "deployed").await?);
     let own = warm(&services, &own, &id).await?;
-    let floor = warm(&services, &peer, &id).await?;
-    let ratio = own as f64 / floor as f64;
+    let lower_bound = warm(&services, &peer, &id).await?;
+    let ratio = own as f64 / lower_bound as f64;
     report.at_most(
-        format!("instructions of a warm profile read, {EVENTS} events, against its Query alone"),
-        format!("{} to {}: {ratio:.2}×", millions(own), millions(floor)),
+        format!(
+            "instructions of a warm profile read ({EVENTS} events), compared with its query alone"
+        ),
+        format!(
+            "{} against {}: {ratio:.2}×",
+            millions(own),
+            millions(lower_bound)
+        ),
         ratio,
         1.5,
     );
@@ -43,8 +51,9 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     profile_units(&services, &ingest, &id, &mut report).await?;
     history_units(&services, &id, &mut report).await?;
     report.note(format!(
-        "Instructions are those of one more read of the same process over TLS: {READS} reads, divided by {READS}. The Query alone is a function \
-         with the same client that returns the number of items. Requests and units are counted at the wire."
+        "Instructions are those of one warm read over TLS: {READS} reads of the same process, divided by {READS}. The query alone is a function \
+         that sends the same query with the same client, and returns the number of items. Requests and units are those that the table receives and \
+         reports."
     ));
     Ok(report)
 }
@@ -58,14 +67,14 @@ async fn profile_units(
 ) -> Result<(), Failure> {
     let (requests, units) = read_profile(services, id).await?;
     report.at_most(
-        "requests of a profile read, one identity",
+        "table requests of a profile read (one identity)",
         format!("{requests}"),
         requests as f64,
         1.0,
     );
     report.at_most(
-        format!("read units of a profile with {EVENTS} sent emails, all fields of each"),
-        short(units),
+        format!("read units of a profile with {EVENTS} sent emails (all fields)"),
+        rounded(units),
         units,
         8.0,
     );
@@ -82,8 +91,8 @@ async fn profile_units(
     .await?;
     let (_, units) = read_profile(services, &opens).await?;
     report.at_most(
-        format!("read units of a profile with {EVENTS} opened emails, ID and campaign of each"),
-        short(units),
+        format!("read units of a profile with {EVENTS} opened emails (ID and campaign only)"),
+        rounded(units),
         units,
         8.0,
     );
@@ -103,8 +112,8 @@ async fn history_units(services: &Services, id: &str, report: &mut Report) -> Re
     let page = units_of(services, id, keys::EVENTS, Some(PAGE)).await?;
     let ratio = (units - head) / page;
     report.at_most(
-        format!("read units of a history page of {PAGE}, finding the links aside, over the bytes of its events"),
-        format!("{} in {requests} requests, {} of them for links: {ratio:.2}×", short(units), short(head)),
+        format!("read units of a history page of {PAGE} events without links, compared with one query of the events"),
+        format!("{} in {requests} requests, {} for links: {ratio:.2}×", rounded(units), rounded(head)),
         ratio,
         1.3,
     );
@@ -157,7 +166,7 @@ async fn import(
     Ok(key.identity(&email).to_string())
 }
 
-/// Returns the instructions of one more read of a process that has read before.
+/// Returns the instructions of one read of a warm process.
 pub(crate) async fn warm(services: &Services, program: &Program, id: &str) -> Result<u64, Failure> {
     let few = instructions(services, program, id, 2).await?;
     let more = instructions(services, program, id, 2 + READS).await?;
@@ -174,21 +183,21 @@ pub(crate) async fn instructions(
     let event = request("profile-read/events/get.json", &format!("/profiles/{id}")).await?;
     let counts = services.folder.path().join("counts");
     let mut function = Function::start(program, Some(&counts)).await?;
-    function.ready().await?;
-    function.rest().await?;
+    function.wait_ready().await?;
+    function.wait_idle().await?;
     for _ in 0..reads {
-        succeeded(&function.invoke(&event).await?)?;
+        check_success(&function.invoke(&event).await?)?;
     }
-    function.end().await
+    function.terminate().await
 }
 
-/// Checks that a response has status 200 or 201.
-pub(crate) fn succeeded(response: &[u8]) -> Result<(), Failure> {
+/// Returns an error unless a response has status 200 or 201.
+pub(crate) fn check_success(response: &[u8]) -> Result<(), Failure> {
     let response: Value = serde_json::from_slice(response)?;
     if matches!(response["statusCode"].as_u64(), Some(200 | 201)) {
         Ok(())
     } else {
-        Err(format!("a read failed: {response}").into())
+        Err(format!("a request failed: {response}").into())
     }
 }
 
@@ -214,13 +223,14 @@ async fn read_once(
     let program = services.program(&build::function(function).await?);
     let event = request(fixture, path).await?;
     let mut function = Function::start(&program, None).await?;
-    // The first read of a process also reads the facts of the table, which it caches.
-    succeeded(&function.invoke(&event).await?)?;
+    // The first request of a process also reads facts of the table, which the process caches.
+    check_success(&function.invoke(&event).await?)?;
     services.table.reset_counts();
-    succeeded(&function.invoke(&event).await?)?;
+    check_success(&function.invoke(&event).await?)?;
     Ok(sum(&services.table.counts()))
 }
 
+/// Returns the requests and capacity units of all operations.
 fn sum(counts: &BTreeMap<String, Count>) -> (u64, f64) {
     counts.values().fold((0, 0.0), |(requests, units), count| {
         (requests + count.requests, units + count.capacity_units)

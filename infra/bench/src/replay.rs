@@ -55,9 +55,10 @@ pub(crate) async fn replay(
     for response in responses {
         let response: Value = serde_json::from_slice(&response)?;
         let verdicts = response["Responses"].as_array();
-        let verdicts = verdicts.ok_or_else(|| format!("the request was refused: {response}"))?;
+        let verdicts =
+            verdicts.ok_or_else(|| format!("the table rejected a request: {response}"))?;
         if let Some(error) = verdicts.iter().find_map(|verdict| verdict.get("Error")) {
-            return Err(format!("a statement was refused: {error}").into());
+            return Err(format!("the table rejected a statement: {error}").into());
         }
     }
     Ok(seconds)

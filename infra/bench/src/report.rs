@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+/// The bytes of a megabyte (MB).
 pub(crate) const MEGABYTE: f64 = 1e6;
+/// The bytes of a mebibyte (MiB).
 pub(crate) const MEBIBYTE: f64 = 1_048_576.0;
 
 /// A line of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
-    what: String,
+    name: String,
     figure: String,
     /// The target, and whether it is met.
     target: Option<(String, bool)>,
@@ -23,47 +25,47 @@ pub(crate) struct Report {
 
 impl Report {
     /// Adds a figure without a target.
-    pub(crate) fn say(&mut self, what: impl Into<String>, figure: impl Into<String>) {
+    pub(crate) fn add(&mut self, name: impl Into<String>, figure: impl Into<String>) {
         let line = Line {
-            what: what.into(),
+            name: name.into(),
             figure: figure.into(),
             target: None,
         };
-        println!("  {}: {}", line.what, line.figure);
+        println!("  {}: {}", line.name, line.figure);
         self.lines.push(line);
     }
 
     /// Adds a figure. The target is met if `value` is at most `most`.
     pub(crate) fn at_most(
         &mut self,
-        what: impl Into<String>,
+        name: impl Into<String>,
         figure: impl Into<String>,
         value: f64,
         most: f64,
     ) {
-        self.target(what, figure, format!("≤ {}", short(most)), value <= most);
+        self.target(name, figure, format!("≤ {}", rounded(most)), value <= most);
     }
 
     /// Adds a ratio. The target is met if it is at least `least`.
     pub(crate) fn at_least(
         &mut self,
-        what: impl Into<String>,
+        name: impl Into<String>,
         figure: impl Into<String>,
         value: f64,
         least: f64,
     ) {
-        let target = format!("≥ {}×", short(least));
-        self.target(what, figure, target, value >= least);
+        let target = format!("≥ {}×", rounded(least));
+        self.target(name, figure, target, value >= least);
     }
 
     fn target(
         &mut self,
-        what: impl Into<String>,
+        name: impl Into<String>,
         figure: impl Into<String>,
         target: String,
         is_met: bool,
     ) {
-        self.say(what, figure);
+        self.add(name, figure);
         if let Some(line) = self.lines.last_mut() {
             line.target = Some((target, is_met));
         }
@@ -76,15 +78,16 @@ impl Report {
 
     /// Renders the report as Markdown.
     pub(crate) fn markdown(&self) -> String {
-        let mut text = "| what | measured | target | met |\n| --- | --- | --- | --- |\n".to_owned();
+        let mut text =
+            "| Measurement | Result | Target | Met |\n| --- | --- | --- | --- |\n".to_owned();
         for line in &self.lines {
             let (target, met) = match &line.target {
                 None => ("", ""),
                 Some((target, true)) => (target.as_str(), "yes"),
                 Some((target, false)) => (target.as_str(), "**no**"),
             };
-            let (what, figure) = (&line.what, &line.figure);
-            let _ = writeln!(text, "| {what} | {figure} | {target} | {met} |");
+            let (name, figure) = (&line.name, &line.figure);
+            let _ = writeln!(text, "| {name} | {figure} | {target} | {met} |");
         }
         for note in &self.notes {
             let _ = write!(text, "\n{note}\n");
@@ -93,8 +96,8 @@ impl Report {
     }
 }
 
-/// Formats a number with its significant digits.
-pub(crate) fn short(value: f64) -> String {
+/// Formats a number with no decimal places from 100, one from 10, two from 1, and four below. Omits zeros at the end.
+pub(crate) fn rounded(value: f64) -> String {
     let digits = if value.abs() >= 100.0 {
         0
     } else if value.abs() >= 10.0 {

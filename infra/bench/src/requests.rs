@@ -7,33 +7,33 @@ use serde_json::Value;
 use crate::{
     Failure, build,
     function::{Function, Program},
-    read::succeeded,
-    report::{MEBIBYTE, Report, mean, percentile, short},
+    read::check_success,
+    report::{MEBIBYTE, Report, mean, percentile, rounded},
     services::{Services, request},
     stored,
 };
 
-/// The name of all record types together.
-const ALL: &str = "all";
+/// The name of the line for all record types together.
+const ALL: &str = "all types";
 
 /// A request that is sent once for each customer.
 struct Kind {
     name: &'static str,
     function: &'static str,
     fixture: &'static str,
-    /// The path, after the profile's.
+    /// The path after `/profiles/{id}`.
     path: &'static str,
 }
 
 const LOOKUP: Kind = Kind {
-    name: "`POST /profiles/lookup`, everything included",
+    name: "`POST /profiles/lookup`, all sections",
     function: "profile-read",
     fixture: "profile-read/events/lookup.json",
     path: "",
 };
-const OF_A_PROFILE: [Kind; 4] = [
+const OF_PROFILE: [Kind; 4] = [
     Kind {
-        name: "`GET /profiles/{id}`, everything included",
+        name: "`GET /profiles/{id}`, all sections",
         function: "profile-read",
         fixture: "profile-read/events/get.json",
         path: "",
@@ -76,11 +76,11 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         ids.push(
             profile["id"]
                 .as_str()
-                .ok_or("a profile without id")?
+                .ok_or("a profile has no `id`")?
                 .to_owned(),
         );
     }
-    for kind in &OF_A_PROFILE {
+    for kind in &OF_PROFILE {
         let mut events = Vec::new();
         for (number, id) in ids.iter().enumerate() {
             let path = format!("/profiles/{id}{}", kind.path);
@@ -93,8 +93,9 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
         send(&services, kind, &events, &mut report).await?;
     }
     report.note(format!(
-        "Each request is sent once for each of {} customers of the sample data, over TLS, to one warm process of each function. CPU is that of \
-         the process. Time ends with the response and includes the work of the local table. Units are counted at the wire.",
+        "Each request is sent once for each of {} customers of the sample data, over TLS, to one warm process of each function. Units have the \
+         99th percentile in parentheses. Units, time and CPU are means. CPU is that of the process. Time includes the work of the local table. \
+         The storage of a customer is the mean, with the bytes that DynamoDB adds to items and index entries.",
         customers.len()
     ));
     Ok(report)
@@ -114,15 +115,19 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
             .drop_file(&key, tokio::fs::read(&path).await?)
             .await?;
         function.invoke(&event).await?;
-        let account = services.report(&key).await?;
-        if account["read"] != account["written"] {
-            return Err(format!("not every row of {key} was written").into());
+        let result = services.report(&key).await?;
+        if result["read"] != result["written"] {
+            return Err(format!(
+                "{key}: {} of {} rows were written",
+                result["written"], result["read"]
+            )
+            .into());
         }
         let kind = key.split('/').nth(1).unwrap_or_default();
         for name in [kind, ALL] {
             let (rows, units) = costs.entry(name.to_owned()).or_default();
-            *rows += account["written"].as_f64().unwrap_or_default();
-            *units += account["capacity_units"].as_f64().unwrap_or_default();
+            *rows += result["written"].as_f64().unwrap_or_default();
+            *units += result["capacity_units"].as_f64().unwrap_or_default();
         }
     }
     for (kind, (rows, units)) in costs {
@@ -131,9 +136,9 @@ async fn import_samples(services: &Services, report: &mut Report) -> Result<Vec<
         } else {
             format!("`{kind}`")
         };
-        report.say(
+        report.add(
             format!("write units of a row: {kind}"),
-            format!("{} ({units} of {rows} rows)", short(units / rows)),
+            format!("{} ({units} of {rows} rows)", rounded(units / rows)),
         );
     }
     let customers = samples::folder().join("customer_record/crm/customer_record.ndjson");
@@ -151,8 +156,8 @@ async fn send(
 ) -> Result<Vec<Value>, Failure> {
     let program: Program = services.program_over_tls(&build::function(kind.function).await?);
     let mut function = Function::start(&program, None).await?;
-    function.ready().await?;
-    function.rest().await?;
+    function.wait_ready().await?;
+    function.wait_idle().await?;
     let (mut read, mut written, mut times) = (Vec::new(), Vec::new(), Vec::new());
     let mut responses = Vec::new();
     let cpu = function.cpu().await?;
@@ -161,7 +166,7 @@ async fn send(
         let began = Instant::now();
         let response = function.invoke(event).await?;
         times.push(began.elapsed().as_secs_f64() * 1e3);
-        succeeded(&response)?;
+        check_success(&response)?;
         responses.push(serde_json::from_slice(&response)?);
         let (mut reads, mut writes) = (0.0, 0.0);
         for (operation, count) in services.table.counts() {
@@ -176,16 +181,16 @@ async fn send(
     }
     let cpu = (function.cpu().await? - cpu) / events.len() as f64 * 1e3;
     let memory = function.peak_memory().await? as f64 / MEBIBYTE;
-    report.say(
+    report.add(
         kind.name,
         format!(
-            "read units {} (99th percentile {}), write units {} ({}); {} ms, {} ms of CPU, at most {memory:.0} MiB",
-            short(mean(&read)),
-            short(percentile(read, 99)),
-            short(mean(&written)),
-            short(percentile(written, 99)),
-            short(mean(&times)),
-            short(cpu),
+            "read units {} (99th percentile {}), write units {} ({}); {} ms, {} ms of CPU, peak memory {memory:.0} MiB",
+            rounded(mean(&read)),
+            rounded(percentile(read, 99)),
+            rounded(mean(&written)),
+            rounded(percentile(written, 99)),
+            rounded(mean(&times)),
+            rounded(cpu),
         ),
     );
     Ok(responses)

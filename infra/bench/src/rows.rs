@@ -1,10 +1,10 @@
-//! Rows to import: emails sent, each to another person unless the caller names one.
+//! Creates rows to import. Each number is a different customer, unless the caller specifies the person.
 
 use std::fmt::Write as _;
 
-const SECONDS_OF_DAY: u64 = 86_400;
+const SECONDS_PER_DAY: u64 = 86_400;
 
-/// One email, as a line of NDJSON.
+/// Returns a sent email, as a line of NDJSON.
 pub(crate) fn email(number: u64, person: Option<&str>) -> String {
     let email = address(number, person);
     let at = at(number);
@@ -16,7 +16,7 @@ pub(crate) fn email(number: u64, person: Option<&str>) -> String {
     )
 }
 
-/// An opened email, with the required fields and its campaign, as a line of NDJSON.
+/// Returns an opened email with the required fields and its campaign, as a line of NDJSON.
 pub(crate) fn opened_email(number: u64, person: &str) -> String {
     let (at, campaign) = (at(number), number % 97);
     format!(
@@ -24,7 +24,7 @@ pub(crate) fn opened_email(number: u64, person: &str) -> String {
     )
 }
 
-/// A customer record with a first and a last name, as a line of NDJSON.
+/// Returns a customer record with a first and a last name, as a line of NDJSON.
 pub(crate) fn customer(number: u64, name: &str) -> String {
     let email = address(number, None);
     let (first, last) = name.split_once(' ').unwrap_or((name, name));
@@ -36,7 +36,7 @@ pub(crate) fn customer(number: u64, name: &str) -> String {
 /// The columns of [`csv_email`].
 pub(crate) const CSV_HEADER: &str = "link.email,action_at,email_id,campaign_id,subject,from.email,from.name,to.email,to.name,list.id,list.name\r\n";
 
-/// The same email, as a line of CSV.
+/// Returns the same sent email as [`email`], as a line of CSV.
 pub(crate) fn csv_email(number: u64) -> String {
     let email = address(number, None);
     let at = at(number);
@@ -47,7 +47,7 @@ pub(crate) fn csv_email(number: u64) -> String {
     )
 }
 
-/// A file of `count` emails.
+/// Returns an NDJSON file of `count` sent emails.
 pub(crate) fn emails(count: u64) -> String {
     let mut file = String::new();
     for number in 0..count {
@@ -56,7 +56,7 @@ pub(crate) fn emails(count: u64) -> String {
     file
 }
 
-/// The same, as CSV.
+/// Returns a CSV file of `count` sent emails.
 pub(crate) fn csv_emails(count: u64) -> String {
     let mut file = CSV_HEADER.to_owned();
     for number in 0..count {
@@ -65,15 +65,15 @@ pub(crate) fn csv_emails(count: u64) -> String {
     file
 }
 
-/// The address of an email's recipient.
+/// Returns the address of an email's recipient.
 pub(crate) fn address(number: u64, person: Option<&str>) -> String {
     person.map_or_else(|| format!("customer{number}@example.com"), str::to_owned)
 }
 
-/// A moment of 2026, another one for each number.
+/// Returns a time in 2026 that depends on the number.
 fn at(number: u64) -> String {
-    let seconds = number.wrapping_mul(7_919) % (300 * SECONDS_OF_DAY);
-    let (day, second) = (seconds / SECONDS_OF_DAY, seconds % SECONDS_OF_DAY);
+    let seconds = number.wrapping_mul(7_919) % (300 * SECONDS_PER_DAY);
+    let (day, second) = (seconds / SECONDS_PER_DAY, seconds % SECONDS_PER_DAY);
     let mut text = String::new();
     let _ = write!(
         text,

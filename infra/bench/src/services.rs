@@ -84,7 +84,7 @@ impl Services {
             }
         }
         let trusted = self.trusted.display().to_string();
-        // The SDK's own client reads the machine's list of certificates, which is this file here.
+        // The SDK's default client reads the certificates that the machine trusts from this file.
         program.environment.push(("SSL_CERT_FILE", trusted));
         let own = self.own_authority.display().to_string();
         program.environment.push(("AWS_CA_BUNDLE", own));
@@ -112,18 +112,42 @@ impl Services {
     /// Returns the report of a file.
     pub(crate) async fn report(&self, key: &str) -> Result<Value, Failure> {
         let folder = format!("reports/{key}/");
-        let report = self.stack.list(&folder).pop().ok_or("there is no report")?;
-        let report = self.stack.get(&report).await?.ok_or("there is no report")?;
+        let report = self
+            .stack
+            .list(&folder)
+            .pop()
+            .ok_or("ingest wrote no report")?;
+        let report = self
+            .stack
+            .get(&report)
+            .await?
+            .ok_or("ingest wrote no report")?;
         Ok(serde_json::from_slice(&report)?)
     }
 
-    /// Deletes a file permanently, because it may be large.
-    pub(crate) async fn remove(&self, key: &str, version: &str) -> Result<(), Failure> {
+    /// Deletes the file of a notification permanently, because it may be large.
+    pub(crate) async fn remove(&self, event: &Value) -> Result<(), Failure> {
+        let (key, version) = dropped_object(event)?;
         let client = self.stack.s3_client();
         let request = client.delete_object().bucket(self.stack.bucket()).key(key);
         request.version_id(version).send().await?;
         Ok(())
     }
+}
+
+/// Returns the key and the version ID of a notification's file.
+pub(crate) fn dropped_object(event: &Value) -> Result<(&str, &str), Failure> {
+    let object = &event["Records"][0]["s3"]["object"];
+    let (key, version) = (object["key"].as_str(), object["versionId"].as_str());
+    Ok(key.zip(version).ok_or("a notification has no object")?)
+}
+
+/// Returns the notification of a manifest, made from the notification of its file.
+pub(crate) fn manifest_event(event: &Value, key: &str) -> Value {
+    let mut manifest = event.clone();
+    manifest["Records"][0]["s3"]["object"] =
+        json!({"key": key, "size": 1, "versionId": "m", "sequencer": "01"});
+    manifest
 }
 
 /// Returns an HTTP API event for a path, made from a fixture of the functions.

@@ -6,13 +6,14 @@ use crate::{
     Failure, build,
     function::{Function, Program},
     read,
-    report::{MEGABYTE, Report, median, millions, short},
+    report::{MEGABYTE, Report, median, millions, rounded},
     services::Services,
 };
 
-/// The number of starts of each program: a multiple of twice the number of programs, so that each program follows each other one
-/// equally often.
+/// The number of starts of each program. It is a multiple of twice the number of programs, so that each program follows each
+/// other one equally often.
 const ROUNDS: usize = 98;
+/// The HTTP functions.
 const FUNCTIONS: [&str; 5] = [
     "profile-read",
     "history",
@@ -38,35 +39,36 @@ pub(crate) async fn measure() -> Result<Report, Failure> {
     report_sizes(&programs, &mut report)?;
     report_instructions(&programs, &services, &mut report).await?;
     report.note(format!(
-        "Times are medians of {ROUNDS} alternating starts of each program. Callgrind counts the instructions. \"default SDK\" is profile-read built with \
-         the SDK's default features and `aws_config::load_defaults`. The programs read the machine's whole list of trusted certificates, as on Lambda."
+        "Times are medians of {ROUNDS} starts of each program, which alternate. `/next` is the request for the first event. Callgrind counts the \
+         instructions. \"no-op\" is `lambda_http` alone. \"default SDK\" is profile-read with the SDK's default features and \
+         `aws_config::load_defaults`. It reads all certificates that the machine trusts, as on Lambda."
     ));
     Ok(report)
 }
 
-/// Measures the time from exec to the first `/next`.
+/// Measures the time from process start to the first `/next`.
 async fn report_times(
     programs: &mut BTreeMap<&str, Program>,
     services: &Services,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    // Each program is copied now: the page cache stores a file differently, depending on when it was written.
+    // All binaries are copied now. Otherwise their age affects how the page cache stores them, and so the time of a start.
     for (name, program) in programs.iter_mut() {
         let copy = services.folder.path().join(name);
         tokio::fs::copy(&program.binary, &copy).await?;
         program.binary = copy;
     }
 
-    // Programs alternate, so that other load on the machine, and the state that a program leaves, affect all of them alike.
+    // The programs alternate, so that other load on the machine and the previous program affect all of them equally.
     let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let all: Vec<_> = programs.iter().collect();
     for round in 0..ROUNDS {
         for turn in turns(all.len(), round) {
             let (name, program) = all[turn];
             let mut function = Function::start(program, None).await?;
-            let time = function.ready().await?;
-            // Ends before the next one starts, because freeing its memory takes time too.
-            function.end().await?;
+            let time = function.wait_ready().await?;
+            // Awaited, because freeing the memory of this process would delay the next start.
+            function.terminate().await?;
             times
                 .entry(name)
                 .or_default()
@@ -77,24 +79,24 @@ async fn report_times(
         .into_iter()
         .map(|(name, times)| (name, median(times)))
         .collect();
-    let floor = times["no-op"];
-    report.say(
-        "exec to first `/next`: bare no-op",
-        format!("{floor:.2} ms"),
+    let lower_bound = times["no-op"];
+    report.add(
+        "process start to the first `/next`: no-op",
+        format!("{lower_bound:.2} ms"),
     );
     for name in FUNCTIONS {
-        let (time, ratio) = (times[name], times[name] / floor);
+        let (time, ratio) = (times[name], times[name] / lower_bound);
         report.at_most(
-            format!("exec to first `/next`: {name}"),
+            format!("process start to the first `/next`: {name}"),
             format!("{time:.2} ms, {ratio:.2}× the no-op"),
             ratio,
             1.5,
         );
     }
     for name in ["ingest", "default SDK"] {
-        let (time, ratio) = (times[name], times[name] / floor);
-        report.say(
-            format!("exec to first `/next`: {name}"),
+        let (time, ratio) = (times[name], times[name] / lower_bound);
+        report.add(
+            format!("process start to the first `/next`: {name}"),
             format!("{time:.2} ms, {ratio:.2}× the no-op"),
         );
     }
@@ -110,12 +112,17 @@ fn report_sizes(programs: &BTreeMap<&str, Program>, report: &mut Report) -> Resu
         let zipped = zipped(binary)? as f64 / MEGABYTE;
         if FUNCTIONS.contains(&name) {
             let figure = format!("{size:.2} MB");
-            report.at_most(format!("stripped binary: {name}"), figure, size, 5.0);
+            report.at_most(
+                format!("size of the stripped binary: {name}"),
+                figure,
+                size,
+                5.0,
+            );
             let figure = format!("{zipped:.2} MB");
-            report.at_most(format!("its zip: {name}"), figure, zipped, 2.2);
+            report.at_most(format!("size of the zip: {name}"), figure, zipped, 2.2);
         } else {
-            report.say(
-                format!("stripped binary and its zip: {name}"),
+            report.add(
+                format!("sizes of the stripped binary and of the zip: {name}"),
                 format!("{size:.2} MB, {zipped:.2} MB"),
             );
         }
@@ -132,31 +139,31 @@ async fn report_instructions(
     let ingest = services.program(&programs["ingest"].binary);
     let many = read::import_customer(services, &ingest).await?;
     let new = read::import_new_customer(services, &ingest).await?;
-    let start = to_rest(services, &programs["profile-read"]).await?;
-    let start_of_no_op = to_rest(services, &programs["no-op"]).await?;
-    report.say(
-        "instructions from exec to first `/next`, connection warmed: profile-read; no-op",
+    let start = to_idle(services, &programs["profile-read"]).await?;
+    let start_of_no_op = to_idle(services, &programs["no-op"]).await?;
+    report.add(
+        "instructions from process start until idle, before the first request: profile-read; no-op",
         format!("{}; {}", millions(start), millions(start_of_no_op)),
     );
-    for (whose, id, target) in [
+    for (events, id, target) in [
         ("one event", new, Some(1.0 / 50.0)),
         ("300 events", many, None),
     ] {
         let own = read::instructions(services, &programs["profile-read"], &id, 1).await?;
         let peer = read::instructions(services, &programs["default SDK"], &id, 1).await?;
-        let what = format!(
-            "instructions from exec to the first returned profile, of {whose}, over TLS, against the default SDK"
+        let name = format!(
+            "instructions from process start to the first profile ({events}, over TLS), compared with the default SDK"
         );
         let figure = format!(
-            "{} to {}: 1/{}",
+            "{} against {}: 1/{}",
             millions(own),
             millions(peer),
-            short(peer as f64 / own as f64)
+            rounded(peer as f64 / own as f64)
         );
         match target {
-            Some(most) => report.at_most(what, figure, own as f64 / peer as f64, most),
-            // Most of it is the Query alone with the same client: see Read.
-            None => report.say(what, figure),
+            Some(most) => report.at_most(name, figure, own as f64 / peer as f64, most),
+            // Without a target, because most instructions are those of the query: see the subject Read.
+            None => report.add(name, figure),
         }
     }
     Ok(())
@@ -178,20 +185,20 @@ fn turns(count: usize, round: usize) -> impl Iterator<Item = usize> {
     zigzag.map(move |place| (place + round) % count)
 }
 
-/// Returns the instructions from exec until the process is idle.
-async fn to_rest(services: &Services, program: &Program) -> Result<u64, Failure> {
+/// Returns the instructions from process start until the process is idle.
+async fn to_idle(services: &Services, program: &Program) -> Result<u64, Failure> {
     let mut function =
         Function::start(program, Some(&services.folder.path().join("counts"))).await?;
-    function.ready().await?;
-    function.rest().await?;
-    function.end().await
+    function.wait_ready().await?;
+    function.wait_idle().await?;
+    function.terminate().await
 }
 
 /// Returns the size of a deployment package with this binary, in bytes.
 fn zipped(binary: &Path) -> Result<u64, Failure> {
-    let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-    packer.write_all(&std::fs::read(binary)?)?;
-    Ok(packer.finish()?.len() as u64)
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&std::fs::read(binary)?)?;
+    Ok(encoder.finish()?.len() as u64)
 }
 
 #[cfg(test)]

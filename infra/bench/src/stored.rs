@@ -11,10 +11,10 @@ use crate::{Failure, report::Report, services::Services};
 const OVERHEAD_BYTES: usize = 100;
 /// The key attributes of an item. Index entries contain them too.
 const KEYS: [&str; 2] = ["PK", "SK"];
-/// The beginning of the names of the attributes that the search indexes contain.
+/// The prefix of the names of the attributes that the search indexes contain.
 const INDEXED: &str = "Find";
 
-/// Items of one kind.
+/// The totals of the items of one kind.
 #[derive(Debug, Default)]
 struct Stored {
     items: usize,
@@ -39,13 +39,13 @@ impl Stored {
         }
     }
 
-    /// Returns the billed bytes, with those that DynamoDB adds.
+    /// Returns the billed bytes: those of items and index entries, and those that DynamoDB adds.
     const fn billed(&self) -> usize {
         self.bytes + self.entry_bytes + (self.items + self.entries) * OVERHEAD_BYTES
     }
 }
 
-/// Reads the whole table and reports what is stored of each of `customers`, by kind of item.
+/// Reads the whole table and reports the mean storage of a customer, by kind of item.
 pub(crate) async fn report(
     services: &Services,
     customers: usize,
@@ -69,13 +69,13 @@ pub(crate) async fn report(
             break;
         }
     }
-    kinds.insert("all", all);
+    kinds.insert("all items", all);
     for (kind, stored) in kinds {
         let each = |total: usize| total as f64 / customers as f64;
-        report.say(
-            format!("stored of a customer: {kind}"),
+        report.add(
+            format!("storage of a customer: {kind}"),
             format!(
-                "{:.2} KB: {:.1} items with {:.2} KB, {:.1} index entries with {:.2} KB, 100 bytes for each",
+                "{:.2} KB: {:.1} items with {:.2} KB, {:.1} index entries with {:.2} KB, 100 bytes for each item and entry",
                 each(stored.billed()) / 1e3,
                 each(stored.items),
                 each(stored.bytes) / 1e3,
@@ -111,16 +111,18 @@ pub(crate) fn item_bytes(item: &HashMap<String, AttributeValue>) -> usize {
         .sum()
 }
 
+/// Returns the size of an attribute: its name and its value.
 fn attribute_bytes(name: &str, value: &AttributeValue) -> usize {
     name.len() + value_bytes(value)
 }
 
+/// Returns the size of a value.
 fn value_bytes(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
         AttributeValue::B(bytes) => bytes.as_ref().len(),
         AttributeValue::N(number) => {
-            // Zeros at the beginning and the end are not counted; the sign of a negative number is.
+            // Leading and trailing zeros are not counted. A minus sign is.
             let sign = usize::from(number.starts_with('-'));
             let digits = number.trim_start_matches('-').replace('.', "");
             1 + sign + digits.trim_matches('0').len().div_ceil(2)

@@ -12,8 +12,8 @@ use crate::Failure;
 /// The file with the certificates that the machine trusts. Lambda's image has about as many.
 const TRUSTED: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Listens with TLS before `upstream` (`http://host:port`), until this process ends. Returns the URL, and writes the
-/// certificate to `own`, and the machine's list with it to `trusted`.
+/// Listens with TLS before `upstream` (`http://host:port`), until this process ends. Returns the URL. Writes the server's
+/// certificate to `own`. Writes the certificates that the machine trusts, and the server's, to `trusted`.
 pub(crate) async fn serve(upstream: &str, own: &Path, trusted: &Path) -> Result<String, Failure> {
     let CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
