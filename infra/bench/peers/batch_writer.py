@@ -1,4 +1,7 @@
-"""Writes rows of NDJSON with boto3's batch_writer, and says what it took: python batch_writer.py FILE ENDPOINT TABLE"""
+"""Writes rows of NDJSON with boto3's batch_writer. Prints the wall time and the CPU time, in seconds, as JSON.
+
+Usage: python batch_writer.py FILE ENDPOINT TABLE
+"""
 
 import decimal
 import hashlib

@@ -1,4 +1,7 @@
-"""Writes rows of CSV with AWS SDK for pandas, and says what it took: python put_csv.py FILE ENDPOINT TABLE"""
+"""Writes rows of CSV with AWS SDK for pandas. Prints the wall time and the CPU time, in seconds, as JSON.
+
+Usage: python put_csv.py FILE ENDPOINT TABLE
+"""
 
 import hashlib
 import json
@@ -10,7 +13,7 @@ import pandas
 
 path, endpoint, table = sys.argv[1:]
 awswrangler.config.dynamodb_endpoint_url = endpoint
-# It takes keys from columns: they are added here, outside of what is measured.
+# put_csv reads keys from columns. The columns are added here, before the measurement.
 rows = pandas.read_csv(path)
 rows["PK"] = rows["link.email"].map(lambda email: hashlib.sha256(email.encode()).hexdigest()[:26])
 rows["SK"] = "pandas#" + rows["action_at"] + "#email_send#" + rows["email_id"]

@@ -29,7 +29,7 @@ pub(crate) async fn ci_function(name: &str) -> Result<PathBuf, Failure> {
     Ok(folder.join("target/ci").join(name))
 }
 
-/// Builds a peer with a Cargo profile. Each is built separately, so that Cargo does not unify their features. Returns the binary.
+/// Builds a peer with a Cargo profile. Each is built separately, so that the features of one do not affect another. Returns the binary.
 pub(crate) async fn peer(name: &str, profile: &str) -> Result<PathBuf, Failure> {
     let folder = workspace();
     let target = folder.join("target/peers");

@@ -126,7 +126,7 @@ async fn measure_sink(
 struct Rates {
     /// Rows per second of ingest, in each round.
     ingest: Vec<f64>,
-    /// Number of connections of the replay, rows per second in each round, busy cores in each round.
+    /// Number of connections of the replay, rows per second in each round, cores in use in each round.
     replayed: [(usize, Vec<f64>, Vec<f64>); CONNECTIONS.len()],
     /// The services and the import of the last round.
     last: (Services, Run),
@@ -157,12 +157,12 @@ async fn rates(ingest: &Path) -> Result<Rates, Failure> {
         .await?;
         rates.push(run.rows() / run.seconds);
         last = Some((services, run));
-        for (connections, rates, busy) in &mut replayed {
+        for (connections, rates, cores) in &mut replayed {
             let services = Services::start().await?;
             let url = services.stack.dynamodb_url();
             let before = machine_cpu().await?;
             let seconds = replay::replay(url, bodies.clone(), *connections).await?;
-            busy.push((machine_cpu().await? - before) / seconds);
+            cores.push((machine_cpu().await? - before) / seconds);
             rates.push(TABLE_ROWS as f64 / seconds);
         }
     }
@@ -197,7 +197,7 @@ async fn measure_table(ingest: &Path, python: &Path, report: &mut Report) -> Res
         );
     }
     report.add(
-        "cores busy during the import",
+        "cores in use during the import",
         format!(
             "{:.2} of {}: ingest {:.2}; the table, the bucket and the bench {:.2}",
             run.machine_cpu / run.seconds,
@@ -207,13 +207,13 @@ async fn measure_table(ingest: &Path, python: &Path, report: &mut Report) -> Res
         ),
     );
     let replayed =
-        replayed.map(|(connections, rates, busy)| (connections, median(rates), median(busy)));
+        replayed.map(|(connections, rates, cores)| (connections, median(rates), median(cores)));
     let highest = replayed
         .iter()
         .map(|(_, rate, _)| *rate)
         .fold(0.0, f64::max);
-    let each = replayed.map(|(connections, rate, busy)| {
-        format!("{rate:.0} over {connections} connections ({busy:.2} cores busy)")
+    let each = replayed.map(|(connections, rate, cores)| {
+        format!("{rate:.0} over {connections} connections ({cores:.2} cores in use)")
     });
     let times = |peer: &Peer, rows: u64| rounded(highest * peer.seconds / rows as f64);
     report.add(

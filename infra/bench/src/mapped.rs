@@ -25,7 +25,7 @@ pub(crate) struct Sample {
     rows: &'static str,
     /// The records, as rows that specify their types.
     records: &'static str,
-    /// Replaces what identifies the orders and customers of a copy.
+    /// Replaces the identifiers of the orders and customers of a copy.
     renumber: fn(&str, usize) -> String,
 }
 

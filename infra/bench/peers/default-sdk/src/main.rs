@@ -1,4 +1,4 @@
-//! profile-read as the SDK's guide would have it: all default features, and a client from the environment's chain.
+//! profile-read built as the SDK's guide describes: with all default features and the default credential chain.
 
 use aws_sdk_dynamodb::config::BehaviorVersion;
 use lambda_http::{Error, run, service_fn, tracing};

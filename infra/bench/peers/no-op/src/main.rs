@@ -1,4 +1,4 @@
-//! The floor of a start: `lambda_http` and nothing else.
+//! The lower bound of a cold start: a function with `lambda_http` alone.
 
 use std::convert::Infallible;
 
@@ -6,8 +6,5 @@ use lambda_http::{Error, Request, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    run(service_fn(|_: Request| async {
-        Ok::<_, Infallible>("{}")
-    }))
-    .await
+    run(service_fn(|_: Request| async { Ok::<_, Infallible>("{}") })).await
 }

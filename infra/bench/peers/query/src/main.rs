@@ -1,8 +1,8 @@
-//! The floor of a read: the Query that profile-read sends, by the same client. It returns the number of items.
+//! The lower bound of a profile read: sends the query of profile-read with the same client. Returns the number of items.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use lambda_http::{Error, Request, run, service_fn};
-use shared::{runtime::config::Config, model::keys};
+use shared::{model::keys, runtime::config::Config};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
         let (client, table) = (client.clone(), table.clone());
         async move {
             let id = request.uri().path().rsplit('/').next().unwrap_or_default();
-            let answer = client
+            let response = client
                 .query()
                 .table_name(table)
                 .key_condition_expression("PK = :pk AND SK >= :low")
@@ -22,7 +22,7 @@ async fn main() -> Result<(), Error> {
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
                 .send()
                 .await?;
-            Ok::<_, Error>(format!("{{\"items\": {}}}", answer.count()))
+            Ok::<_, Error>(format!("{{\"items\": {}}}", response.count()))
         }
     }))
     .await
