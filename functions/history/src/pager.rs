@@ -227,7 +227,10 @@ impl<'a> Pager<'a> {
         source.has_more = items.next.is_some();
         source.after = items.next;
         source.waiting.extend(items.items);
-        source.limit = (wanted.limit * 4).min(LONG_READ.max(wanted.limit));
+        // The second read is as long as the first: usually, only versions of the page's last events are missing.
+        if source.reads > 1 {
+            source.limit = (wanted.limit * 4).min(LONG_READ.max(wanted.limit));
+        }
         if source.has_more && source.waiting.is_empty() {
             // The table's reader does not return expired items, but it did read them, so they count.
             self.examined += wanted.limit;

@@ -310,6 +310,40 @@ fn a_page_takes_one_read_of_each_identity() {
     }
 }
 
+/// Eleven events a day: the page's last versions are outside the first read. The second read must not read four times as much.
+#[test]
+fn a_busy_day_takes_a_second_read_of_the_same_size() {
+    let items: Vec<_> = (0..300)
+        .map(|n| {
+            event(
+                0,
+                EventType::Purchase,
+                &n.to_string(),
+                n * 2 * HOUR + n * HOUR / 5,
+                n.unsigned_abs(),
+            )
+        })
+        .collect();
+    let stored = stored(&items);
+    let filter = all();
+    let mut pager = Pager::new(&filter, stored.keys().cloned().collect(), None, 10);
+    let range = pager.range().clone();
+    let mut limits = Vec::new();
+    let merged = loop {
+        match pager.step() {
+            Step::Done(merged) => break merged,
+            Step::Read(wanted) => {
+                for wanted in wanted {
+                    limits.push(wanted.limit);
+                    pager.fill(&wanted, respond(&stored, &range, &wanted));
+                }
+            }
+        }
+    };
+    assert_eq!(merged.items().count(), 10);
+    assert_eq!(limits, [19, 19]);
+}
+
 /// Openings have no versions, so no events beyond the page are read for them, even if a day contains many.
 #[test]
 fn nothing_is_read_ahead_of_events_without_versions() {
