@@ -12,12 +12,12 @@ import jsonschema_rs
 import schemathesis
 import yaml
 
-# The example of `.ci/contract.py`.
+# The example that `.ci/contract.py` puts into the contract.
 KEY = "contract-key"
 PREVIEW = " (preview)"
-# Rules between values, which no schema expresses: they make a valid body a 400.
+# Rules between values, which no schema can express. A body that breaks one is a 400 although it matches the schema.
 RULES = (b"cannot be linked to itself", b"is needed to reinstate", b"A part is missing", b"must contain each of the", b"contains another number")
-# The import of `.ci/contract.py` to revert and replay. Others are the sample data, which other requests read.
+# The import of `.ci/contract.py` to revert and replay. The other imports are sample data that other requests read.
 OPERATIONS = ("POST /imports/{id}/revert", "POST /imports/{id}/replay")
 # The service accepts these as numbers too, as their descriptions state.
 NUMBERS = ("Mobile", "Part", "RecordId", "SearchOrder")

@@ -30,7 +30,7 @@ def erase(email):
     """Creates a customer, drops the file that erases it, and waits until it is gone."""
     identifier = {"email": email}
     ask("POST", "/profiles", {"identifier": identifier}, **{"idempotency-key": "contract"})
-    # The time of a file has whole seconds. The erasure wins over what is not newer.
+    # The time of a file has whole seconds, and an erasure applies to everything that is not newer.
     time.sleep(1)
     row = json.dumps({"link": identifier}).encode()
     urllib.request.urlopen(urllib.request.Request(f"{drop}/forget/contract/erased.ndjson", row, method="PUT")).close()
@@ -71,7 +71,7 @@ for number in range(DECISIONS):
 members = [identity["id"] for identity in ask("GET", f"/profiles/{profile_id}")["identities"]]
 links = ask("GET", f"/profiles/{profile_id}/links?limit=100")["items"]
 
-# An upload whose file has a rejected row, and one in parts.
+# An upload whose file has a rejected row, and a multipart upload.
 rows = b'{"link":{"email":"kim@example.com"},"first_name":"Kim"}\nno row\n'
 body = {"file_name": "contract.ndjson", "type": "customer_record", "source": "contract", "size": len(rows)}
 whole = ask("POST", "/imports", body, **{"idempotency-key": "contract-whole"})
@@ -121,8 +121,8 @@ del schemas["AttributeSearch"]["properties"]["cursor"]
 del schemas["ProfileBatch"]["properties"]["cursor"]
 for search in schemas["ProfileSearch"]["oneOf"]:
     del search["properties"]["cursor"]
-# What patterns that every engine reads cannot express: which characters are letters (here those of some scripts), how many
-# bytes they are (patterns have bounds, because lengths of contracts count whitespace), and which values are placeholders.
+# Rules that portable patterns cannot express: which characters are letters (here those of some scripts), the length in bytes
+# (patterns have bounds, because the contract's lengths count whitespace), and which values are placeholders.
 letters = r"0-9A-Za-z\u00c0-\u00d6\u4e00-\u9fff"
 atom = rf"[{letters}!#$%&'*+/=?^_`{{|}}~\-]{{1,8}}"
 label = rf"[{letters}][{letters}\-]{{0,6}}[{letters}]"
@@ -156,7 +156,7 @@ for owner, field in ((schemas["NewLink"]["oneOf"][0], "identity"), (schemas["Pro
 contract.pop("security", None)
 for path, name in (("/imports/{id}/parts", "partsId"), ("/imports/{id}/complete", "completeId")):
     contract["paths"][path]["post"]["parameters"] = [{"$ref": f"#/components/parameters/{name}"}]
-# No schema expresses which tags S3 returned for which parts.
+# A schema cannot express which ETag S3 returned for which part.
 contract["paths"]["/imports/{id}/complete"]["post"]["requestBody"]["content"]["application/json"]["example"] = {"parts": tags}
 # Reverts must not delete the sample data, which other requests read.
 for path in ("/imports/{id}/revert", "/imports/{id}/replay"):

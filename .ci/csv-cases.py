@@ -26,7 +26,7 @@ def rows(text, delimiter):
 def text_of(source, alphabet, delimiter):
     if source.random() < 0.5:
         return "".join(source.choices(alphabet, k=source.randrange(0, 40)))
-    # As a program would write it, so that most of these are taken.
+    # Written as a program would write it, so that the reader accepts most of these texts.
     out = io.StringIO(newline="")
     quoting = source.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
     writer = csv.writer(out, delimiter=delimiter, lineterminator=source.choice(["\n", "\r\n", "\r"]), quoting=quoting)

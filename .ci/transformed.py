@@ -20,7 +20,7 @@ with open("template.yaml") as file:
     source = yaml_parse(file.read())
 parameters = source["Parameters"]
 values = {name: str(parameter.get("Default", "x")) for name, parameter in parameters.items()}
-# A stand-in for the one managed policy that SAM looks up: the roles here name their own.
+# A replacement for the list of managed policies that SAM downloads. The template's roles have their own policies.
 translator = Translator({}, Parser(), boto_session=boto3.Session(region_name="us-east-1"))
 for function in source["Resources"].values():
     if function["Type"] == "AWS::Serverless::Function":
@@ -51,8 +51,8 @@ def versions(values):
     return of_function
 
 
-# A parameter publishes a version if and only if it changes one: else the alias keeps the old configuration, or Lambda
-# refuses to publish the same again and the deployment fails.
+# A changed parameter publishes a version if and only if it changes the function. Otherwise the alias would keep the old configuration,
+# or Lambda would refuse to publish an unchanged version and the deployment would fail.
 assert source["Transform"] == ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"], source["Transform"]
 before = versions(values)
 assert len(before) == 8, before
@@ -60,7 +60,7 @@ publishing = {}
 for name, parameter in parameters.items():
     allowed = map(str, parameter.get("AllowedValues", [values[name] + "1"]))
     others = {next(value for value in allowed if value != values[name])}
-    # 0 turns some parameters off, by conditions.
+    # 0 turns some parameters off, through conditions.
     if parameter.get("MinValue") == 0 and values[name] != "0":
         others.add("0")
     for other in sorted(others):
@@ -91,19 +91,19 @@ for path, methods in api["Properties"]["Body"]["paths"].items():
     for method, route in methods.items():
         ((authorizer, scopes),) = route["security"][0].items()
         assert authorizer == "Jwt" and scopes, f"{method} {path} is open"
-        # A scope that is left out if look-ups are separate.
+        # This scope is left out if `SeparateLookup` is set.
         scopes = [scope if isinstance(scope, str) else f"{scope['Fn::If'][2]} unless {scope['Fn::If'][0]}" for scope in scopes]
         print(f"{method.upper():6} {path}: {', '.join(scopes)}")
         routes += 1
 assert routes >= 5, routes
 
-# Both the API and S3 call the alias, so that a deployment can move them bit by bit and back.
+# The API and S3 call the alias, so that a deployment can shift traffic gradually and roll back.
 assert "Aliaslive" in json.dumps(api["Properties"]["Body"]["paths"])
 rules = resources["Bucket"]["Properties"]["NotificationConfiguration"]["LambdaConfigurations"]
 notified = sorted(rule["Function"]["Ref"] for rule in rules)
 assert notified == ["IngestCheckFunctionAliaslive"] * 2 + ["IngestFunctionAliaslive"] * 2, rules
 assert len(of_type("AWS::CodeDeploy::DeploymentGroup")) == 8
-# Each permission is for one source. S3 invokes for the stack's bucket in the stack's account: no other bucket.
+# Each permission names one source. S3 may invoke only for the stack's bucket in the stack's account.
 bucket_arn = resources["IngestNotified"]["Properties"]["SourceArn"]
 name = resources["Bucket"]["Properties"]["BucketName"]["Fn::Sub"]
 assert bucket_arn == {"Fn::Sub": ["arn:${AWS::Partition}:s3:::" + name[0], name[1]]}, bucket_arn
@@ -118,7 +118,7 @@ for name, permission in of_type("AWS::Lambda::Permission").items():
 assert sorted(s3) == [("IngestCheckNotified", "IngestCheckFunctionAliaslive"), ("IngestNotified", "IngestFunctionAliaslive")], s3
 assert set(resources["Bucket"]["DependsOn"]) == {"IngestNotified", "IngestCheckNotified"}, resources["Bucket"]["DependsOn"]
 
-# Audit lines of every function that writes some reach the alias of audit, and nothing subscribes to the audit log.
+# The log group of each function that writes audit lines has a subscription to the alias of `audit`. The audit log has none.
 filters = of_type("AWS::Logs::SubscriptionFilter").values()
 subscribed = sorted(filter["Properties"]["LogGroupName"]["Ref"] for filter in filters)
 audited = {"HistoryLogs", "ImportsLogs", "IngestLogs", "NoteWriteLogs", "ProfileReadLogs", "ProfileWriteLogs"}
@@ -143,12 +143,12 @@ def referred(value):
             yield from referred(inner)
 
 
-# CloudFormation refuses resources that refer to each other in a circle. The bucket refers to the aliases that it notifies.
+# CloudFormation refuses cycles of references. The bucket refers to the aliases that it notifies.
 uses = {name: set(referred(resource)) & resources.keys() for name, resource in resources.items()}
 assert {"IngestFunctionAliaslive", "IngestNotified"} <= uses["Bucket"] and "IngestRole" in uses["IngestFunction"], uses["Bucket"]
 TopologicalSorter(uses).prepare()
 
-# A restored table replaces the stack's one in two steps: all resources have its name, then it is part of the stack.
+# A restored table replaces the stack's table in two steps: first all resources use its name, then it becomes part of the stack.
 name, arn = "restored-table", "arn:aws:dynamodb:us-east-1:000000000000:table/restored-table"
 with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
     json.dump(translated, file)
@@ -165,7 +165,7 @@ granted = json.dumps(detached["Resources"]["ProfileReadRole"])
 assert f'"{arn}"' in granted and f"{arn}/index/Find4" in granted, granted
 assert not any("Table" in set(referred(resource)) for resource in detached["Resources"].values())
 
-# SAM adds one role, CodeDeploy's own, and none of a function.
+# SAM adds one role, for CodeDeploy, and none for functions.
 added = of_type("AWS::IAM::Role").keys() - source["Resources"].keys()
 assert added == {"CodeDeployServiceRole"}, added
 
@@ -184,7 +184,7 @@ for environment in ("default", "staging", "production"):
         allowed = parameters[name].get("AllowedValues")
         assert allowed is None or value in map(str, allowed), f"{environment}: {override}"
         assert value != str(parameters[name].get("Default")), f"{environment}: {override} is the default"
-    # `sam build` looks at no parameters of a deployment: unless told, it builds for the default.
+    # `sam build` ignores parameters of a deployment and builds for the default architecture unless told otherwise.
     build = config[environment]["build"]["parameters"].get("parameter_overrides", [])
     architecture = [override for override in deploy.get("parameter_overrides", []) if override.startswith("Architecture=")]
     assert build == architecture, f"{environment} builds {build} and deploys {architecture}"
