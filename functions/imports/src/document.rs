@@ -33,7 +33,8 @@ pub(crate) fn of_entry(key: &EntryKey, entry: &Entry, now: StateContext) -> Map 
         EntryKind::Replay => "replay",
     };
     document.insert("kind", kind);
-    document.insert("state", status::of_upload(entry, key.at, now.at));
+    let state = status::of_upload(entry, key.at, now.at);
+    document.insert("state", state.as_str());
     document.insert("key", entry.key.as_str());
     document.insert("file_name", entry.file_name.as_str());
     document.insert("type", entry.folder.as_str());
@@ -106,7 +107,8 @@ fn add_operation(document: &mut Map, plan: &Map) {
 
 /// Adds what is stored of an import that has begun.
 pub(crate) fn add_items(document: &mut Map, items: &ImportItems, now: StateContext) {
-    document.insert("state", status::of_import(items, now.retries, now.at));
+    let state = status::of_import(items, now.retries, now.at);
+    document.insert("state", state.as_str());
     if let Some(plan) = &items.plan {
         for name in ["size", "reverted", "source"] {
             if let Some(value) = plan.get(name) {

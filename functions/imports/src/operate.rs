@@ -20,7 +20,12 @@ use shared::{
     table::{ImportItems, NewOperation, PlanChange, Started},
 };
 
-use crate::{body, bucket::Bucket, document, show, status};
+use crate::{
+    body,
+    bucket::Bucket,
+    document, show,
+    status::{self, State},
+};
 
 /// Starts the revert of an import, or its preview.
 pub(crate) async fn revert(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
@@ -138,7 +143,7 @@ async fn require_idle(
         let detail = format!("{what} is running. Wait until it has ended.");
         Problem::new(Kind::IMPORT_RUNNING, detail)
     };
-    if state(items) == "running" && !is_reverted {
+    if state(items) == State::Running && !is_reverted {
         return Err(running("The import"));
     }
     // A preview changes nothing, so it may run beside an operation.
@@ -147,7 +152,7 @@ async fn require_idle(
     }
     let last = plan.text("last_operation").and_then(|id| id.parse().ok());
     if let Some(last) = last
-        && state(&call.app.table.import(last).await?) == "running"
+        && state(&call.app.table.import(last).await?) == State::Running
     {
         return Err(running("A revert or replay of the import"));
     }

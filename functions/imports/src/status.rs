@@ -16,33 +16,71 @@ pub(crate) const PARTS_SECONDS: i64 = 24 * 60 * 60;
 /// How long the last attempt may take: the timeout of ingest, and a minute.
 const ATTEMPT_SECONDS: i64 = 16 * 60;
 
-/// The state of an upload whose import has not begun.
-pub(crate) fn of_upload(entry: &Entry, created_at: Instant, now: Instant) -> &'static str {
+/// The state of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    AwaitingUpload,
+    Expired,
+    Running,
+    Completed,
+    Rejected,
+    Failed,
+    Superseded,
+}
+
+impl State {
+    /// The states of imports that have ended, which outcomes contain.
+    const ENDED: [Self; 4] = [
+        Self::Completed,
+        Self::Rejected,
+        Self::Failed,
+        Self::Superseded,
+    ];
+
+    /// Returns the name in documents and outcomes.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwaitingUpload => "awaiting_upload",
+            Self::Expired => "expired",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    /// Returns the state in an outcome; `None` if it is not the state of an import that has ended.
+    fn of_outcome(outcome: &Map) -> Option<Self> {
+        let name = outcome.text("state")?;
+        let mut ended = Self::ENDED.into_iter();
+        ended.find(|state| state.as_str() == name)
+    }
+}
+
+/// Returns the state of an upload whose import has not begun.
+pub(crate) fn of_upload(entry: &Entry, created_at: Instant, now: Instant) -> State {
     let seconds = match entry.parts {
         Some(_) => PARTS_SECONDS,
         None => WHOLE_SECONDS,
     };
     if now.seconds() > created_at.seconds() + seconds {
-        "expired"
+        State::Expired
     } else {
-        "awaiting_upload"
+        State::AwaitingUpload
     }
 }
 
 /// Returns the state of an import that has begun. `retries` is how often Lambda retries a failed event.
-pub(crate) fn of_import(items: &ImportItems, retries: u64, now: Instant) -> String {
-    let ended = items
-        .outcome
-        .as_ref()
-        .and_then(|outcome| outcome.text("state"));
-    if let Some(state) = ended {
-        return state.to_owned();
+pub(crate) fn of_import(items: &ImportItems, retries: u64, now: Instant) -> State {
+    if let Some(state) = items.outcome.as_ref().and_then(State::of_outcome) {
+        return state;
     }
     let mut attempts = items.attempts.iter();
     if attempts.any(|(range, attempts)| has_failed(items, *range, *attempts, retries, now)) {
-        "failed".to_owned()
+        State::Failed
     } else {
-        "running".to_owned()
+        State::Running
     }
 }
 
@@ -128,4 +166,24 @@ fn of_range(ranges: &[(usize, Map)], number: usize) -> Option<&Map> {
     ranges
         .find(|(range, _)| *range == number)
         .map(|(_, map)| map)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_contain_states_of_ended_imports() {
+        for (name, state) in [
+            ("completed", Some(State::Completed)),
+            ("superseded", Some(State::Superseded)),
+            ("running", None),
+            ("Completed", None),
+        ] {
+            let mut outcome = Map::new();
+            outcome.insert("state", name);
+            assert_eq!(State::of_outcome(&outcome), state, "{name}");
+        }
+        assert_eq!(State::of_outcome(&Map::new()), None);
+    }
 }
