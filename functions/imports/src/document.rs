@@ -2,6 +2,7 @@
 
 use shared::{
     model::{
+        drop_path::DropPath,
         import::{Entry, EntryKey, EntryKind},
         time::Instant,
         value::{Map, Value},
@@ -63,7 +64,7 @@ pub(crate) fn of_items(id: &str, items: &ImportItems) -> Option<Map> {
     let key = planned
         .and_then(|plan| plan.text("key"))
         .or_else(|| items.outcome.as_ref()?.text("key"))?;
-    let path = key.split_once('/').map_or(key, |(_, path)| path);
+    let path = DropPath::parse(key);
     let created_at = planned
         .and_then(created_at)
         .or_else(|| items.outcome.as_ref()?.text("created_at"));
@@ -74,8 +75,8 @@ pub(crate) fn of_items(id: &str, items: &ImportItems) -> Option<Map> {
         add_operation(&mut document, plan);
     }
     document.insert("key", key);
-    document.insert("file_name", path.rsplit('/').next().unwrap_or_default());
-    document.insert("type", path.split('/').next().unwrap_or_default());
+    document.insert("file_name", path.file_name);
+    document.insert("type", path.folder);
     document.insert("created_at", created_at.unwrap_or_default());
     Some(document)
 }

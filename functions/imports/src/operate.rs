@@ -10,6 +10,7 @@ use shared::{
         problem::{Kind, Problem},
     },
     model::{
+        drop_path::DropPath,
         import::{EntryId, EntryKind, state_expiry},
         keys,
         operation::{Operation, OperationKind, Reverted},
@@ -125,8 +126,7 @@ fn unread() -> Problem {
 
 /// Returns the folder of a planned file.
 fn folder(plan: &Map) -> &str {
-    let path = plan.text("key").unwrap_or_default().split('/');
-    path.into_iter().nth(1).unwrap_or_default()
+    DropPath::parse(plan.text("key").unwrap_or_default()).folder
 }
 
 /// Checks that neither the import nor an operation on it runs, and that its state allows this kind. Returns the last operation.

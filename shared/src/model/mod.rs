@@ -5,6 +5,7 @@ pub mod body;
 pub mod card;
 pub mod change;
 pub mod closure;
+pub mod drop_path;
 pub mod erasure;
 pub mod file_time;
 pub mod find;

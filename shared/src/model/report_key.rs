@@ -1,6 +1,6 @@
 //! The keys of an import's report and rejects in the bucket.
 
-use crate::model::{import::EntryId, version::ImportId};
+use crate::model::{drop_path::DropPath, version::ImportId};
 
 /// The maximum length of an S3 key, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -12,7 +12,7 @@ pub struct ReportKeys(String);
 impl ReportKeys {
     /// Returns the keys for one version of an object. `version` distinguishes it from others of the key.
     pub fn new(key: &str, version: &str, import: ImportId) -> Self {
-        if key.starts_with("try/") && upload_of(key).is_some() {
+        if key.starts_with("try/") && DropPath::parse(key).upload.is_some() {
             return Self::of_tried_upload(key);
         }
         let long = format!("{key}/{version}");
@@ -41,12 +41,6 @@ impl ReportKeys {
     pub fn rejects(&self, name: &str) -> String {
         format!("rejects/{}/{name}.ndjson", self.0)
     }
-}
-
-/// Returns the upload in the key of a dropped or tried object, `drop/{type}/[{source}/]{upload}/{file_name}`.
-fn upload_of(key: &str) -> Option<uuid::Uuid> {
-    let folders = key.rsplit_once('/')?.0.split('/');
-    folders.skip(2).take(2).find_map(EntryId::upload)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 
 use super::{Existing, Table, TableError, attribute, refused};
 use crate::model::{
-    folder::is_source,
+    drop_path::DropPath,
     import::{Entry, EntryId, EntryKey, EntryKind},
     keys,
     operation::{Operation, OperationKind, Reverted},
@@ -265,11 +265,7 @@ fn entry(new: &NewOperation<'_>, stored: &Map) -> Result<(EntryKey, Entry), Tabl
     let at = Instant::parse(text("started_at"));
     let at = at.ok_or_else(|| TableError::Refused("the plan has no time".into()))?;
     let object = text("key");
-    let path = object.strip_prefix("drop/").unwrap_or(object);
-    let (folder, rest) = path.split_once('/').unwrap_or_default();
-    let source = rest.split_once('/').map(|(source, _)| source);
-    let source = source.filter(|source| is_source(source));
-    let (_, file_name) = path.rsplit_once('/').unwrap_or(("", path));
+    let path = DropPath::parse(object);
     let Operation { id, kind, of } = new.operation;
     let entry = Entry {
         kind: match kind {
@@ -277,9 +273,9 @@ fn entry(new: &NewOperation<'_>, stored: &Map) -> Result<(EntryKey, Entry), Tabl
             OperationKind::Revert | OperationKind::Preview => EntryKind::Revert,
         },
         key: object.to_owned(),
-        file_name: file_name.to_owned(),
-        folder: folder.to_owned(),
-        source: source.or(stored.text("source")).map(str::to_owned),
+        file_name: path.file_name.to_owned(),
+        folder: path.folder.to_owned(),
+        source: path.source.or(stored.text("source")).map(str::to_owned),
         size: None,
         import: Some(id.to_string()),
         of: Some(of.to_string()),

@@ -1,11 +1,9 @@
-//! Parses the key of a dropped object: `drop/{folder}/[{source}/][{upload}/]{anything}[.{extension}]`. The folder is a record type, the name of a
-//! mapping, `auto` or `mixed`.
-//!
-//! A folder after the first one that is not a valid source, such as a year, is part of the file name.
+//! Checks the key of a dropped object, and derives from it how the file is read. The folder is a record type, the name of a mapping,
+//! `auto` or `mixed`. The extension specifies the format.
 
 use shared::model::{
-    folder::{self, FOLDER_MARKER, is_reserved_source, is_source},
-    import::EntryId,
+    drop_path::DropPath,
+    folder::{FOLDER_MARKER, is_reserved_source, is_source},
 };
 use uuid::Uuid;
 
@@ -19,6 +17,7 @@ use crate::{
 
 /// The source of a file that is not in a source's folder, unless its mapping specifies one.
 pub(crate) const DEFAULT_SOURCE: &str = "default";
+
 /// The parsed key of a dropped object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DropKey {
@@ -68,30 +67,20 @@ fn reserved_source() -> FileError {
     )
 }
 
-/// Returns a key without `drop/` or `try/`.
-pub(crate) fn without_prefix(key: &str) -> Option<&str> {
-    key.strip_prefix("drop/")
-        .or_else(|| key.strip_prefix("try/"))
-}
-
 /// Returns whether an object is not meant to be imported: a folder marker, which has no content, or a file whose name, or the name of
 /// one of its folders, begins with `_` or `.`. Spark, Hive and operating systems name their own files so, such as `_SUCCESS`,
 /// `_temporary/` and `.DS_Store`. As in Spark, a folder such as `_date=2026` is a partition.
 pub(crate) fn is_ignored(object: &ObjectVersion) -> bool {
     let key = object.key.as_str();
     let is_marker = object.is_empty && (key.ends_with('/') || key.ends_with(FOLDER_MARKER));
-    let names = without_prefix(key).unwrap_or(key).split('/');
-    is_marker || names.into_iter().any(folder::is_hidden)
+    is_marker || DropPath::parse(key).is_hidden()
 }
 
 impl DropKey {
     /// Parses the key of a dropped object, or of one under `try/`. Whether there is a mapping of the folder's name is not known here.
     pub(crate) fn parse(key: &str) -> Result<Self, FileError> {
-        let path = without_prefix(key).unwrap_or_default();
-        let (name, rest) = path
-            .split_once('/')
-            .ok_or_else(|| unknown_folder("", &[]))?;
-        let folder = match name {
+        let path = DropPath::parse(key);
+        let folder = match path.folder {
             "mixed" => Folder::Mixed,
             "auto" => Folder::Auto,
             name => match name.parse() {
@@ -100,17 +89,15 @@ impl DropKey {
                 Err(()) => return Err(unknown_folder(name, &[])),
             },
         };
-        let source = first_folder(rest).filter(|folder| is_source(folder));
-        if source.is_some_and(is_reserved_source) {
+        if path.source.is_some_and(is_reserved_source) {
             return Err(reserved_source());
         }
-        let below_source = source.map_or(rest, |source| &rest[source.len() + 1..]);
         Ok(Self {
-            name: name.to_owned(),
+            name: path.folder.to_owned(),
             folder,
-            source: source.map(str::to_owned),
-            upload: first_folder(below_source).and_then(EntryId::upload),
-            format: format(&rest.to_ascii_lowercase()),
+            source: path.source.map(str::to_owned),
+            upload: path.upload,
+            format: format(&key.to_ascii_lowercase()),
         })
     }
 
@@ -129,17 +116,12 @@ pub(crate) fn is_allowed_source(name: &str) -> bool {
     is_source(name) && !is_reserved_source(name)
 }
 
-/// Returns the first folder in the rest of a key.
-fn first_folder(rest: &str) -> Option<&str> {
-    rest.split_once('/').map(|(folder, _)| folder)
-}
-
-/// Returns the format that the extension of a lowercase name specifies. `.txt` and other extensions specify none.
-fn format(name: &str) -> Option<Format> {
+/// Returns the format that the extension of a lowercase key specifies. `.txt` and other extensions specify none.
+fn format(key: &str) -> Option<Format> {
     let compressed = [".gz", ".gzip", ".zst", ".zstd", ".zz"]
         .iter()
-        .find_map(|end| name.strip_suffix(end));
-    let (_, extension) = compressed.unwrap_or(name).rsplit_once('.')?;
+        .find_map(|end| key.strip_suffix(end));
+    let (_, extension) = compressed.unwrap_or(key).rsplit_once('.')?;
     match extension {
         "ndjson" | "jsonl" => Some(Format::Ndjson),
         "json" => Some(Format::Json),

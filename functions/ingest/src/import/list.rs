@@ -2,17 +2,14 @@
 
 use shared::{
     model::{
+        drop_path::DropPath,
         import::{Entry, EntryId, EntryKey, EntryKind},
         time::Instant,
     },
     table::Existing,
 };
 
-use crate::{
-    App, IngestError,
-    import::drop_key::{DropKey, without_prefix},
-    source::notification::ObjectVersion,
-};
+use crate::{App, IngestError, import::drop_key::DropKey, source::notification::ObjectVersion};
 
 /// Adds a dropped file to the list. A file of an upload is in the list already: its entry gets the ID of the import. Returns the
 /// record types that the author of the upload may not import.
@@ -41,14 +38,12 @@ async fn put(app: &App, object: &ObjectVersion, drop: Option<&DropKey>) -> Resul
         at: object.dropped_at.unwrap_or_else(Instant::now),
         id: EntryId::Import(object.import()),
     };
-    let path = without_prefix(&object.key).unwrap_or(&object.key);
-    let (folder, _) = path.split_once('/').unwrap_or_default();
-    let file_name = path.trim_end_matches('/').rsplit('/').next();
+    let path = DropPath::parse(&object.key);
     let entry = Entry {
         kind: EntryKind::Import,
         key: object.key.clone(),
-        file_name: file_name.unwrap_or(path).to_owned(),
-        folder: folder.to_owned(),
+        file_name: path.file_name.to_owned(),
+        folder: path.folder.to_owned(),
         source: drop.and_then(|drop| drop.source.clone()),
         size: None,
         import: Some(object.import().to_string()),
