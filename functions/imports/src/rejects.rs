@@ -92,15 +92,7 @@ fn objects(items: &ImportItems, import: ImportId) -> Vec<(Position, String)> {
     let Some(plan) = &items.plan else {
         return Vec::new();
     };
-    let text = |name| plan.text(name).unwrap_or_default();
-    let version = plan.text("version_id").map_or_else(
-        || format!("{}-{}", text("etag"), text("sequencer")),
-        str::to_owned,
-    );
-    let keys = match plan.get("operation") {
-        Some(_) => ReportKeys::of_operation(import),
-        None => ReportKeys::new(text("key"), &version, import),
-    };
+    let keys = ReportKeys::of_plan(plan, import);
     let mut ranges: Vec<&(usize, Map)> = items.ranges.iter().collect();
     ranges.sort_by_key(|(range, _)| *range);
     let objects = ranges.into_iter().flat_map(|(range, progress)| {

@@ -1,6 +1,6 @@
 //! The keys of an import's report and rejects in the bucket.
 
-use crate::model::{drop_path::DropPath, version::ImportId};
+use crate::model::{drop_path::DropPath, value::Map, version::ImportId};
 
 /// The maximum length of an S3 key, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -22,6 +22,16 @@ impl ReportKeys {
         Self(if fits { long } else { import.to_string() })
     }
 
+    /// Returns the keys for a stored plan, of an import or of an operation with this ID.
+    pub fn of_plan(plan: &Map, id: ImportId) -> Self {
+        if plan.get("operation").is_some() {
+            return Self::of_operation(id);
+        }
+        let text = |name| plan.text(name).unwrap_or_default();
+        let version = version_of(plan.text("version_id"), text("etag"), text("sequencer"));
+        Self::new(text("key"), &version, id)
+    }
+
     /// Returns the keys for an upload that is tried. Its key is used once, so the version is left out: the API does not know it.
     pub fn of_tried_upload(key: &str) -> Self {
         Self(key.to_owned())
@@ -41,6 +51,12 @@ impl ReportKeys {
     pub fn rejects(&self, name: &str) -> String {
         format!("rejects/{}/{name}.ndjson", self.0)
     }
+}
+
+/// Returns an identifier that distinguishes a version of an object from others of its key. `version_id` is `None` in a bucket without
+/// versioning.
+pub fn version_of(version_id: Option<&str>, etag: &str, sequencer: &str) -> String {
+    version_id.map_or_else(|| format!("{etag}-{sequencer}"), str::to_owned)
 }
 
 #[cfg(test)]

@@ -488,6 +488,25 @@ mod tests {
         assert!(matches!(Plan::from_map(&map), Err(IngestError::OtherForm)));
     }
 
+    #[test]
+    fn stored_plans_have_same_report_keys() {
+        let imported = plan(vec![0]);
+        let mut unversioned = imported.clone();
+        unversioned.object.version_id = None;
+        let operation = Operation::new(OperationKind::Revert, imported.import(), "a");
+        let mut reverting = imported.clone();
+        reverting.operation = Some(operation);
+        for (plan, report) in [
+            (imported, "drop/purchase/a.csv/v".to_owned()),
+            (unversioned, "drop/purchase/a.csv/e-01".to_owned()),
+            (reverting, operation.id.to_string()),
+        ] {
+            let stored = ReportKeys::of_plan(&plan.to_map().unwrap(), plan.id());
+            assert_eq!(stored.report(), format!("reports/{report}.json"));
+            assert_eq!(stored.report(), plan.report_keys().report());
+        }
+    }
+
     fn plan(starts: Vec<u64>) -> Plan {
         Plan {
             object: ObjectVersion {

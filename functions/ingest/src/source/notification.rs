@@ -3,7 +3,7 @@
 use aws_lambda_events::event::s3::{S3Event, S3EventRecord};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
-use shared::model::{time::Instant, version::ImportId};
+use shared::model::{report_key::version_of, time::Instant, version::ImportId};
 
 /// The maximum number of characters of each value about the request that created an object.
 const MAX_ORIGIN_CHARS: usize = 256;
@@ -68,8 +68,7 @@ impl ObjectVersion {
 
     /// Returns an identifier that distinguishes this version from others of the key.
     pub(crate) fn id(&self) -> String {
-        let id = self.version_id.clone();
-        id.unwrap_or_else(|| format!("{}-{}", self.etag, self.sequencer))
+        version_of(self.version_id.as_deref(), &self.etag, &self.sequencer)
     }
 }
 
