@@ -5,7 +5,6 @@
 use shared::{
     model::{
         operation::{Operation, OperationKind},
-        time::Instant,
         version::ImportId,
     },
     runtime::audit::Outcome,
@@ -19,9 +18,10 @@ use crate::{
     erasure,
     import::choice::{Chosen, choose},
     import::drop_key::{DropKey, Folder, is_ignored},
-    import::inspect::{Inspected, inspect},
+    import::inspect::Inspected,
     import::list,
     import::manifest::{self, Manifest},
+    import::open::{Inspection, open},
     import::operation,
     import::outcome,
     import::plan::{self, Content, EarlyEnd, Plan, Progress},
@@ -32,7 +32,7 @@ use crate::{
     report::{Report, Status},
     source::inflate::Inflated,
     source::notification::ObjectVersion,
-    source::object::{Body, OpenResult},
+    source::object::OpenResult,
     source::{FileError, FileErrorKind},
     text::grouped,
 };
@@ -83,8 +83,8 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         Ok(chosen) => chosen,
         Err(error) => return report_unread(app, object, Status::Rejected, error).await,
     };
-    let dropped = match open_or_count(app, object, &drop, &chosen).await? {
-        OpenResult::Open(dropped) => dropped,
+    let (opened, inspected) = match open_or_count(app, object, &drop, &chosen).await? {
+        OpenResult::Open(opened) => opened,
         // The import was planned before. Its stored progress stays valid.
         _ if app.table.import(import).await?.plan.is_some() => {
             return continue_range(app, object, import, 0, deadline).await;
@@ -92,43 +92,24 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         OpenResult::Gone => return report_gone(app, object).await,
         OpenResult::Superseded => return report_superseded(app, object).await,
     };
-    let Dropped {
-        stream,
-        inspected,
-        size,
-        last_modified,
-    } = dropped;
     let (layout, contents) = match inspected {
         Ok(Inspected::Content(layout, contents)) => (layout, contents),
         Ok(Inspected::Empty) => return put_first(app, object, &outcome::empty(object)).await,
         Err(error) => return report_unread(app, object, Status::Rejected, error).await,
     };
-    let compressed = stream.is_compressed();
-    let content = Content { layout, compressed };
+    let content = Content {
+        layout,
+        compressed: opened.stream.is_compressed(),
+    };
     // Decompressed content is at least as large as the stored object, so the limit applies to the stored size too.
-    if let Some(error) = content.exceeds_rescan_limit(size) {
+    if let Some(error) = content.exceeds_rescan_limit(opened.size) {
         return report_unread(app, object, Status::Rejected, error).await;
     }
     let erasures = erasure::read(app).await?;
-    let decided = chosen.of(contents);
-    let mut plan = Plan {
-        object: object.clone(),
-        last_modified,
-        size,
-        compressed,
-        layout,
-        erasure_changes: erasures.changes(),
-        starts: plan::starts(size, app.chunk_bytes, content),
-        started_at: Instant::now(),
-        new_among: None,
-        source: decided.source,
-        mapping: decided.mapping,
-        recognized: decided.recognized,
-        denied,
-        operation: None,
-        reverted: None,
-        last_operation: None,
-    };
+    let mut plan = opened.plan(object, layout, chosen.of(contents));
+    plan.erasure_changes = erasures.changes();
+    plan.starts = plan::starts(opened.size, app.chunk_bytes, content);
+    plan.denied = denied;
     plan.new_among = app.new_among(plan.source(&drop)).await?;
     // Before the plan is stored: after that, no repeated event would write the line.
     audit::import(object, &key_parts(object), Outcome::Ok);
@@ -141,7 +122,7 @@ async fn begin(app: &App, object: &ObjectVersion, deadline: Deadline) -> Result<
         return continue_range(app, object, import, 0, deadline).await;
     }
     enqueue_ranges(app, &plan, &ImportItems::default()).await?;
-    start(app, &plan, &drop, (*stream, erasures), deadline).await
+    start(app, &plan, &drop, (*opened.stream, erasures), deadline).await
 }
 
 /// Reports an object whose version was deleted before it was read.
@@ -239,9 +220,9 @@ async fn open_or_count<'a>(
     object: &'a ObjectVersion,
     drop: &DropKey,
     chosen: &Chosen,
-) -> Result<OpenResult<Dropped<'a>>, IngestError> {
+) -> Result<OpenResult<Inspection<'a>>, IngestError> {
     match open(app, object, drop, chosen).await {
-        Ok(found) => Ok(found),
+        Ok(opened) => Ok(opened),
         Err(error) => {
             let import = object.import();
             let failures = app.table.count_attempt(import, 0, app.expiry()).await?;
@@ -249,40 +230,6 @@ async fn open_or_count<'a>(
             Err(error)
         }
     }
-}
-
-/// An open dropped object.
-struct Dropped<'a> {
-    stream: Box<Inflated<'a>>,
-    /// What the beginning of the object shows, or why it cannot be read.
-    inspected: Result<Inspected, FileError>,
-    /// The size of the stored object, in bytes.
-    size: u64,
-    /// When the object was last modified, in seconds since 1970.
-    last_modified: i64,
-}
-
-/// Opens a dropped object and looks at its beginning.
-async fn open<'a>(
-    app: &'a App,
-    object: &'a ObjectVersion,
-    drop: &DropKey,
-    chosen: &Chosen,
-) -> Result<OpenResult<Dropped<'a>>, IngestError> {
-    Ok(match Body::open(&app.s3, object, 0).await? {
-        OpenResult::Open(body) => {
-            let (size, last_modified) = (body.size(), body.last_modified);
-            let mut stream = Box::new(Inflated::new(body).await?);
-            OpenResult::Open(Dropped {
-                inspected: inspect(&mut stream, drop, chosen.expected()).await?,
-                stream,
-                size,
-                last_modified,
-            })
-        }
-        OpenResult::Gone => OpenResult::Gone,
-        OpenResult::Superseded => OpenResult::Superseded,
-    })
 }
 
 /// Continues a range from the offset in its manifest. If the range is past that offset, schedules its rest or reports.

@@ -3,17 +3,16 @@
 
 mod sample;
 
-use shared::model::time::Instant;
-
 use crate::{
     App, IngestError,
     deadline::Deadline,
     erasure,
     import::{
+        self,
         account::Account,
         choice::choose,
         drop_key::{DropKey, is_ignored},
-        inspect::{Inspected, inspect},
+        inspect::Inspected,
         list, outcome,
         plan::{EarlyEnd, Plan, Progress},
         reading::Reading,
@@ -78,8 +77,8 @@ async fn open<'a>(
         Ok(chosen) => chosen,
         Err(error) => return failed(Status::Rejected, error),
     };
-    let body = match Body::open(&app.s3, object, 0).await? {
-        OpenResult::Open(body) => body,
+    let (opened, inspected) = match import::open::open(app, object, &drop, &chosen).await? {
+        OpenResult::Open(opened) => opened,
         OpenResult::Gone | OpenResult::Superseded => {
             let detail =
                 "The object was deleted or replaced before it was read. Put the file again.";
@@ -87,32 +86,13 @@ async fn open<'a>(
             return failed(Status::Failed, problem);
         }
     };
-    let (size, last_modified) = (body.size(), body.last_modified);
-    let mut stream = Inflated::new(body).await?;
-    let (layout, contents) = match inspect(&mut stream, &drop, chosen.expected()).await? {
+    let (layout, contents) = match inspected {
         Ok(Inspected::Content(layout, contents)) => (layout, contents),
         Ok(Inspected::Empty) => return Ok(Err(Box::new(outcome::empty(object)))),
         Err(error) => return failed(Status::Rejected, error),
     };
-    let decided = chosen.of(contents);
-    let plan = Plan {
-        object: object.clone(),
-        last_modified,
-        size,
-        compressed: stream.is_compressed(),
-        layout,
-        erasure_changes: 0,
-        starts: vec![0],
-        started_at: Instant::now(),
-        new_among: None,
-        source: decided.source,
-        mapping: decided.mapping,
-        recognized: decided.recognized,
-        denied: list::denied(app, &drop).await?,
-        operation: None,
-        reverted: None,
-        last_operation: None,
-    };
+    let mut plan = opened.plan(object, layout, chosen.of(contents));
+    plan.denied = list::denied(app, &drop).await?;
     let reading =
         Reading::new(&plan, &drop, app.identifiers).map_err(|_| IngestError::OtherForm)?;
     let trial = Trial {
@@ -122,7 +102,7 @@ async fn open<'a>(
         reading,
         erasures: erasure::read(app).await?,
     };
-    Ok(Ok((trial, stream)))
+    Ok(Ok((trial, *opened.stream)))
 }
 
 /// The records of a row.
