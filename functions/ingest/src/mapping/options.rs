@@ -145,57 +145,56 @@ fn input(value: &Value, faults: &mut Faults) -> InputOptions {
     );
     for (key, value) in map.iter() {
         let text = value.as_text().unwrap_or_default();
-        let expected = match key {
-            "format" => {
-                let known = [Format::Csv, Format::Ndjson, Format::Json];
-                options.format = known.into_iter().find(|it| it.as_str() == text);
-                options.format.is_none().then_some("csv, ndjson or json")
-            }
-            "delimiter" => {
-                options.delimiter = [',', ';', '\t', '|']
-                    .into_iter()
-                    .find(|it| it.to_string() == text);
-                options
-                    .delimiter
-                    .is_none()
-                    .then_some("a comma, a semicolon, a tab (\"\\t\") or a vertical bar")
-            }
-            "encoding" => {
-                let known = [Encoding::Utf8, Encoding::Utf16Le, Encoding::Utf16Be];
-                options.encoding = known.into_iter().find(|it| it.as_str() == text);
-                options
-                    .encoding
-                    .is_none()
-                    .then_some("utf-8, utf-16le or utf-16be. Windows-1252 is detected")
-            }
-            "skip_lines" => {
-                let lines = match value {
-                    Value::Number(number) => number
-                        .parse()
-                        .ok()
-                        .filter(|lines| *lines <= MAX_SKIPPED_LINES),
-                    _ => None,
-                };
-                options.skip_lines = lines.unwrap_or_default();
-                lines
-                    .is_none()
-                    .then_some("the number of lines before the header, from 0 to 1,000")
-            }
-            "rows" => {
-                options.rows = Some(text.to_owned()).filter(|path| !path.is_empty());
-                options
-                    .rows
-                    .is_none()
-                    .then_some("the path of a list, such as data.items")
-            }
-            _ => None,
+        let parsed = match key {
+            "format" => format(text).map(|format| options.format = Some(format)),
+            "delimiter" => delimiter(text).map(|delimiter| options.delimiter = Some(delimiter)),
+            "encoding" => encoding(text).map(|encoding| options.encoding = Some(encoding)),
+            "skip_lines" => skip_lines(value).map(|lines| options.skip_lines = lines),
+            "rows" => rows(text).map(|path| options.rows = Some(path)),
+            _ => Ok(()),
         };
-        if let Some(expected) = expected {
+        if let Err(expected) = parsed {
             faults.error(&Path::Field(&path, key), format!("must be {expected}."));
         }
     }
     check_rows(&options, &path, faults);
     options
+}
+
+/// Parses a format. The error says what is expected, as do those of the other options.
+fn format(text: &str) -> Result<Format, &'static str> {
+    let mut known = [Format::Csv, Format::Ndjson, Format::Json].into_iter();
+    let format = known.find(|format| format.as_str() == text);
+    format.ok_or("csv, ndjson or json")
+}
+
+fn delimiter(text: &str) -> Result<char, &'static str> {
+    let mut known = [',', ';', '\t', '|'].into_iter();
+    let delimiter = known.find(|delimiter| delimiter.to_string() == text);
+    delimiter.ok_or("a comma, a semicolon, a tab (\"\\t\") or a vertical bar")
+}
+
+fn encoding(text: &str) -> Result<Encoding, &'static str> {
+    let mut known = [Encoding::Utf8, Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
+    let encoding = known.find(|encoding| encoding.as_str() == text);
+    encoding.ok_or("utf-8, utf-16le or utf-16be. Windows-1252 is detected")
+}
+
+fn skip_lines(value: &Value) -> Result<u64, &'static str> {
+    let lines = match value {
+        Value::Number(number) => number.parse().ok(),
+        _ => None,
+    };
+    lines
+        .filter(|lines| *lines <= MAX_SKIPPED_LINES)
+        .ok_or("the number of lines before the header, from 0 to 1,000")
+}
+
+fn rows(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Err("the path of a list, such as data.items");
+    }
+    Ok(text.to_owned())
 }
 
 /// Reports a path of rows in a format that has none.
