@@ -22,7 +22,7 @@ use shared::{
     },
 };
 
-use crate::consistency;
+use crate::profile::consistency;
 
 /// The maximum number of characters in a category's name and in the text of a search.
 const MAX_CHARS: usize = 256;
