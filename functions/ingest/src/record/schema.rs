@@ -208,29 +208,32 @@ const FULFILLMENTS: Field = optional(
     ),
 );
 
+/// The lines of a purchase or a return.
+const ORDER_LINES: Field = needed(
+    "products",
+    List(
+        &Object(&[
+            needed("price_paid", Amount(ANY_AMOUNT)),
+            needed("quantity", Quantity),
+            PRODUCT_REFERENCE,
+            optional("full_price", Amount(ANY_AMOUNT)),
+            optional("discount", Amount(ANY_AMOUNT)),
+            LINE_NAME,
+            LINE_IMAGE,
+            LINE_URL,
+            LINE_SIZE,
+            LINE_COLOR,
+        ]),
+        MAX_LINES,
+    ),
+);
+
 pub(crate) const PURCHASE: &[Field] = &[
     ORDER_TYPE,
     needed("purchase_id", Id),
     ORDER_NUMBER,
     ORDER_STATUS,
-    needed(
-        "products",
-        List(
-            &Object(&[
-                needed("price_paid", Amount(ANY_AMOUNT)),
-                needed("quantity", Quantity),
-                PRODUCT_REFERENCE,
-                optional("full_price", Amount(ANY_AMOUNT)),
-                optional("discount", Amount(ANY_AMOUNT)),
-                LINE_NAME,
-                LINE_IMAGE,
-                LINE_URL,
-                LINE_SIZE,
-                LINE_COLOR,
-            ]),
-            MAX_LINES,
-        ),
-    ),
+    ORDER_LINES,
     CURRENCY,
     optional(
         "payment_types",
@@ -253,24 +256,7 @@ pub(crate) const RETURN: &[Field] = &[
     needed("return_id", Id),
     ORDER_NUMBER,
     ORDER_STATUS,
-    needed(
-        "products",
-        List(
-            &Object(&[
-                needed("price_paid", Amount(ANY_AMOUNT)),
-                needed("quantity", Quantity),
-                PRODUCT_REFERENCE,
-                optional("full_price", Amount(ANY_AMOUNT)),
-                optional("discount", Amount(ANY_AMOUNT)),
-                LINE_NAME,
-                LINE_IMAGE,
-                LINE_URL,
-                LINE_SIZE,
-                LINE_COLOR,
-            ]),
-            MAX_LINES,
-        ),
-    ),
+    ORDER_LINES,
     CURRENCY,
     ADJUSTMENTS,
     STORE,
