@@ -15,7 +15,7 @@ use super::guard::guarded;
 use super::options::Options;
 use super::server::{Listeners, Urls};
 use crate::cloudwatch::{self, LogGroups, Subscriptions};
-use crate::gateway::{Gateway, Page, cors};
+use crate::gateway::{Gateway, ImageHost, Page, cors};
 use crate::iam::{self, Permissions};
 use crate::lambda::{Lambda, Program, build};
 use crate::logs::Logs;
@@ -30,74 +30,108 @@ impl Stack {
     /// # Errors
     /// The template cannot be read, the functions do not build, a port is taken, or the data folder cannot be used.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let template = read_template(&options)?;
+        let parts = Parts::prepare(&options).await?;
+        Ok(connect(parts, options))
+    }
+}
+
+/// The parts of a stack, before they are connected.
+struct Parts {
+    template: Template,
+    functions: Vec<Function>,
+    binaries: BTreeMap<String, PathBuf>,
+    listeners: Listeners,
+    folder: DataFolder,
+    store: Arc<Store>,
+    /// The feed of created objects.
+    created: mpsc::UnboundedReceiver<Created>,
+    database: dynoxide::Database,
+    log_groups: Arc<LogGroups>,
+}
+
+impl Parts {
+    /// Reads the template, builds the functions, and opens the ports and the data folder.
+    async fn prepare(options: &Options) -> Result<Self, Error> {
+        let template = read_template(options)?;
         let functions: Vec<Function> = template.functions.values().cloned().collect();
-        let binaries = build_functions(&functions, &options).await?;
+        let binaries = build_functions(&functions, options).await?;
         // Ports are opened first, so that a taken port is detected before anything is written.
-        let listeners = Listeners::open(&options).await?;
-        let urls = listeners.urls();
+        let listeners = Listeners::open(options).await?;
         let folder = DataFolder::open(options.data_dir.as_deref())?;
         let (store, created) = open_store(&folder, &template.bucket)?;
         let database = dynamodb::open(folder.table_file().as_deref(), &template.table)
             .map_err(Error::Table)?;
-
-        let log_groups = open_log_groups(&folder, &template)?;
-        let (lines, subscribed) = mpsc::unbounded_channel();
-        let logs = Logs::new(options.show_logs).with_subscriptions(lines);
-        let permissions = Arc::new(permissions(&functions, &logs));
-        let programs = programs(&functions, &binaries, &urls, &options.environment);
-        let lambda = Arc::new(Lambda::new(&template.functions, &programs, &logs));
-        let s3 = clients::s3(&urls.s3);
-        let notifier = Notifier {
-            functions: Arc::new(functions.clone()),
-            bucket: template.bucket.name.clone(),
-            delivery: options.delivery,
-            target: target(options.lambda_endpoint, &lambda),
-            s3: s3.clone(),
-            logs: logs.clone(),
-        };
-
-        let api_origins = template.cors.as_ref().map(|cors| cors.origins.clone());
-        let gateway = Gateway::new(
-            &functions,
-            template.cors,
-            Arc::clone(&lambda),
-            samples::image_folder(),
-            Page::new(
-                workspace::root().join("infra/console"),
-                &options.image_hosts,
-            ),
-        );
-        let services = Services {
-            s3: s3::router(Arc::clone(&store)),
-            s3_cors: s3_cors(template.bucket.cors, &urls.api),
-            database,
-            gateway,
-            log_groups: Arc::clone(&log_groups),
-            api_origins: api_origins.unwrap_or_default(),
-            table: &template.table.name,
-        };
-        let stop = watch::Sender::new(false);
-        let servers = services.serve(listeners, &permissions, &stop);
-        let (rest, asked) = mpsc::unbounded_channel();
         Ok(Self {
-            urls,
-            bucket: template.bucket.name,
-            table: template.table.name,
+            log_groups: open_log_groups(&folder, &template)?,
+            template,
+            functions,
+            binaries,
+            listeners,
+            folder,
             store,
-            s3,
-            lambda,
-            permissions,
-            log_groups,
-            audit_file: folder.audit_file(),
-            logs,
-            stop,
-            servers,
-            subscriptions: tokio::spawn(Subscriptions::new(notifier.clone()).run(subscribed)),
-            notifier: tokio::spawn(notifier.run(created, asked)),
-            rest,
-            _folder: folder,
+            created,
+            database,
         })
+    }
+}
+
+/// Connects the parts of a stack, and serves them.
+fn connect(parts: Parts, options: Options) -> Stack {
+    let Parts {
+        template,
+        functions,
+        listeners,
+        folder,
+        store,
+        log_groups,
+        ..
+    } = parts;
+    let urls = listeners.urls();
+    let (lines, subscribed) = mpsc::unbounded_channel();
+    let logs = Logs::new(options.show_logs).with_subscriptions(lines);
+    let permissions = Arc::new(permissions(&functions, &logs));
+    let programs = programs(&functions, &parts.binaries, &urls, &options.environment);
+    let lambda = Arc::new(Lambda::new(&template.functions, &programs, &logs));
+    let s3 = clients::s3(&urls.s3);
+    let api_origins = template.cors.as_ref().map(|cors| cors.origins.clone());
+    let gateway = gateway(&functions, template.cors, &lambda, &options.image_hosts);
+    let notifier = Notifier {
+        functions: Arc::new(functions),
+        bucket: template.bucket.name.clone(),
+        delivery: options.delivery,
+        target: target(options.lambda_endpoint, &lambda),
+        s3: s3.clone(),
+        logs: logs.clone(),
+    };
+    let services = Services {
+        s3: s3::router(Arc::clone(&store)),
+        s3_cors: s3_cors(template.bucket.cors, &urls.api),
+        database: parts.database,
+        gateway,
+        log_groups: Arc::clone(&log_groups),
+        api_origins: api_origins.unwrap_or_default(),
+        table: &template.table.name,
+    };
+    let stop = watch::Sender::new(false);
+    let servers = services.serve(listeners, &permissions, &stop);
+    let (rest, asked) = mpsc::unbounded_channel();
+    Stack {
+        urls,
+        bucket: template.bucket.name,
+        table: template.table.name,
+        store,
+        s3,
+        lambda,
+        permissions,
+        log_groups,
+        audit_file: folder.audit_file(),
+        logs,
+        stop,
+        servers,
+        subscriptions: tokio::spawn(Subscriptions::new(notifier.clone()).run(subscribed)),
+        notifier: tokio::spawn(notifier.run(parts.created, asked)),
+        rest,
+        _folder: folder,
     }
 }
 
@@ -203,6 +237,23 @@ fn open_log_groups(folder: &DataFolder, template: &Template) -> Result<Arc<LogGr
     let names = template.log_groups.clone();
     let groups = LogGroups::new(names, &folder.audit_file()).map_err(failed)?;
     Ok(Arc::new(groups))
+}
+
+/// Returns the gateway of the API, with the page that it serves.
+fn gateway(
+    functions: &[Function],
+    cors: Option<Cors>,
+    lambda: &Arc<Lambda>,
+    image_hosts: &[ImageHost],
+) -> Gateway {
+    let page = Page::new(workspace::root().join("infra/console"), image_hosts);
+    Gateway::new(
+        functions,
+        cors,
+        Arc::clone(lambda),
+        samples::image_folder(),
+        page,
+    )
 }
 
 /// Returns the CORS configuration of the bucket. The page that the API serves here can upload files too.
