@@ -119,7 +119,8 @@ pub(crate) struct Progress {
     /// Whether the range has ended.
     pub(crate) done: bool,
     /// The number of invocations that led to this progress.
-    pub(crate) hops: u64,
+    #[serde(rename = "hops")]
+    pub(crate) invocations: u64,
     #[serde(flatten)]
     pub(crate) counts: Counts,
     /// The number of rows that were read, if a mapping makes records of them.
@@ -542,7 +543,7 @@ mod tests {
             offset: 10,
             line: Some(3),
             done: true,
-            hops: 2,
+            invocations: 2,
             counts: Counts {
                 read: 9,
                 written: 5,
@@ -668,10 +669,10 @@ mod tests {
             let new_among = line.map(|_| rejects.clone());
             let plan = Plan { new_among, ..plan(starts) };
             prop_assert_eq!(Plan::from_map(&plan.to_map().unwrap()).unwrap(), plan);
-            let [read, written, rejected, offset, hops, requests, consumed] = numbers;
+            let [read, written, rejected, offset, invocations, requests, consumed] = numbers;
             let problem = FileError::new(FileErrorKind::BrokenJson, "y");
             let progress = Progress {
-                offset, line, done, hops, requests, consumed, rejects, reject_bytes: written / 2, mapped_rows: read / 2, skipped: consumed / 2, last_row: None, tally: Tally::default(),
+                offset, line, done, invocations, requests, consumed, rejects, reject_bytes: written / 2, mapped_rows: read / 2, skipped: consumed / 2, last_row: None, tally: Tally::default(),
                 erased: Erased { identities: read, notes: written, ..Erased::default() },
                 removed: Removed { deleted: read, products: written, ..Removed::default() },
                 excluded: vec![ExcludedLinks { identity: "a".repeat(26).parse().unwrap(), source: "crm".into(), links: 40 }],

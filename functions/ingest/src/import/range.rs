@@ -138,7 +138,7 @@ impl<'a> Run<'a> {
         self.work.progress.last_row = self.preceding.to_text();
         self.work.progress.requests += self.writer.requests;
         self.work.progress.capacity_units += self.writer.capacity_units;
-        self.work.progress.hops += 1;
+        self.work.progress.invocations += 1;
         Ok(self.work.progress)
     }
 

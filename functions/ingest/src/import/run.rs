@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// The maximum number of invocations for one range. Each makes progress, but this alone does not bound the size of a file.
-const MAX_HOPS: u64 = 10_000;
+const MAX_INVOCATIONS: u64 = 10_000;
 
 /// Returns the import that a notification's object belongs to: its own, or the one that its manifest names.
 pub(crate) fn import_of(object: &ObjectVersion) -> ImportId {
@@ -356,13 +356,13 @@ async fn import_range<'a>(
     if !progress.done && progress.offset == start {
         return Err(IngestError::NoProgress);
     }
-    if !progress.done && progress.hops >= MAX_HOPS {
+    if !progress.done && progress.invocations >= MAX_INVOCATIONS {
         progress.done = true;
         let detail = format!(
             "The import did not finish within {} invocations, the limit. Split the file, and drop the parts.",
-            grouped(MAX_HOPS)
+            grouped(MAX_INVOCATIONS)
         );
-        let error = FileError::new(FileErrorKind::TooManyHops, detail);
+        let error = FileError::new(FileErrorKind::TooManyInvocations, detail);
         progress.end = Some(EarlyEnd::new(Status::Failed, error));
     }
     let checkpoint = Checkpoint {

@@ -27,7 +27,7 @@ named! {
         BrokenCompression = "/problems/broken-compression",
         CompressionRatio = "/problems/compression-ratio",
         FileTooLarge = "/problems/file-too-large",
-        TooManyHops = "/problems/too-many-hops",
+        TooManyInvocations = "/problems/too-many-hops",
         ObjectGone = "/problems/object-gone",
         ObjectSuperseded = "/problems/object-superseded",
         RevertedEarly = "/problems/reverted-early",
