@@ -13,6 +13,7 @@ use shared::model::{
 
 use crate::{
     App, IngestError,
+    counts::Removed,
     import::{
         drop_key::{DropKey, Folder},
         plan::{Plan, Recognized},
@@ -85,19 +86,19 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Finds the imports to replay after an import is reverted: those that are older, have a plan and are not reverted themselves, of
-/// the same source and, if both have only one, the same record type. Products have no source. So if the import has products, all older
-/// imports that may have products are among them.
+/// Finds the imports to replay after a revert. They are older, have a plan and are not reverted. They have the same source and, if both
+/// imports have only one, the same record type. Products have no source: if the revert `removed` any, every older import that may have
+/// products is included.
 pub(crate) async fn find(
     app: &App,
     plan: &Plan,
-    has_products: bool,
+    removed: &Removed,
 ) -> Result<Candidates, IngestError> {
     let Ok(drop) = DropKey::parse(&plan.object.key) else {
         return Ok(Candidates::default());
     };
     let scope = Scope {
-        has_products,
+        has_products: removed.products > 0,
         ..Scope::new(plan, &drop)
     };
     let mut listed = BTreeSet::new();

@@ -203,7 +203,7 @@ pub(crate) async fn finish(
         let found = match report.problem {
             // Nothing, or only a part, was reverted.
             Some(_) => Candidates::default(),
-            None => candidates::find(app, plan, removed.products > 0).await?,
+            None => candidates::find(app, plan, &removed).await?,
         };
         if own.kind == OperationKind::Revert {
             replay(app, own, &found).await?;
