@@ -27,7 +27,7 @@ use crate::{
         self, CSV_NOTATION, Encoding, Fields, Format, Layout, MappedInput, Row, Rows, Start, json,
     },
     source::FileError,
-    source::inflate::{Inflated, ReadError},
+    source::inflate::{Extent, Inflated, ReadError},
     source::notification,
     source::notification::{ObjectVersion, Origin},
     source::object::Body,
@@ -44,16 +44,16 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let Ok(drop) = DropKey::parse(key) else {
         return 0;
     };
-    let detected = Layout::detect(drop.format, text, true);
+    let detected = Layout::detect(drop.format, text, Extent::Whole);
     let part = &text[..text.len().min(piece * 16)];
-    match Layout::detect(drop.format, part, false) {
+    match Layout::detect(drop.format, part, Extent::Beginning) {
         Ok(None) => {}
         of_part => assert_eq!(of_part, detected, "detection depends on the size of chunks"),
     }
     let Ok(Some(layout)) = detected else {
         return 0;
     };
-    let columns = layout.columns(text, true).unwrap_or_default();
+    let columns = layout.columns(text, Extent::Whole).unwrap_or_default();
     let _ = header::check(&columns, drop.record_type());
     let new = || Rows::new(layout, records_field(drop.record_type()));
     let (rows, found, broken) = cut(new(), text, text.len());
@@ -101,7 +101,7 @@ fn check_places(found: &[Row], encoding: Encoding, text: &[u8]) {
 /// Splits a CSV file as a mapping reads it. `choice` determines the number of lines before the header, from 0 to 3, and of columns that
 /// form groups, from 0 to 3. Returns how many records were decoded.
 pub fn mapped_csv(choice: u8, text: &[u8], piece: usize) -> usize {
-    let Ok(Some(layout)) = Layout::detect(Some(Format::Csv), text, true) else {
+    let Ok(Some(layout)) = Layout::detect(Some(Format::Csv), text, Extent::Whole) else {
         return 0;
     };
     let layout = Layout {
@@ -109,9 +109,9 @@ pub fn mapped_csv(choice: u8, text: &[u8], piece: usize) -> usize {
         ..layout
     };
     let skip_lines = u64::from(choice % 4);
-    let columns = layout.columns_after(skip_lines, text, true);
+    let columns = layout.columns_after(skip_lines, text, Extent::Whole);
     let part = &text[..text.len().min(piece * 16)];
-    let of_part = layout.columns_after(skip_lines, part, false);
+    let of_part = layout.columns_after(skip_lines, part, Extent::Beginning);
     assert!(
         of_part.is_none() || of_part == columns,
         "the header depends on the size of chunks"
@@ -137,7 +137,7 @@ pub fn mapped_csv(choice: u8, text: &[u8], piece: usize) -> usize {
 /// Splits a JSON file as a mapping reads it. `choice` determines the path of the rows, if any. Returns how many rows were parsed.
 pub fn mapped_json(choice: u8, text: &[u8], piece: usize) -> usize {
     const PATHS: [Option<&str>; 4] = [None, Some("records"), Some("a.records"), Some("data.items")];
-    let Ok(Some(layout)) = Layout::detect(None, text, true) else {
+    let Ok(Some(layout)) = Layout::detect(None, text, Extent::Whole) else {
         return 0;
     };
     let layout = Layout {

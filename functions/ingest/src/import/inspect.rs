@@ -77,8 +77,8 @@ fn decide(
     expected: Expected<'_>,
     peeked: Peeked<'_>,
 ) -> Result<Option<Inspected>, FileError> {
-    let Peeked { start, is_all, .. } = peeked;
-    if is_all && !peeked.is_broken && rows::is_blank(start) {
+    let Peeked { start, extent, .. } = peeked;
+    if extent.is_whole() && !peeked.is_broken && rows::is_blank(start) {
         return Ok(Some(Inspected::Empty));
     }
     let Some(layout) = layout(drop, expected, peeked)? else {
@@ -102,15 +102,15 @@ fn layout(
     expected: Expected<'_>,
     peeked: Peeked<'_>,
 ) -> Result<Option<Layout>, FileError> {
-    let Peeked { start, is_all, .. } = peeked;
+    let Peeked { start, extent, .. } = peeked;
     let Expected::Mapping(mapping) = expected else {
-        return Layout::detect(drop.format, start, is_all);
+        return Layout::detect(drop.format, start, extent);
     };
     let input = &mapping.input;
     // The lines before a header look like any text.
     let table = (input.skip_lines > 0).then_some(Format::Csv);
     let named = input.format.or(drop.format).or(table);
-    let Some(mut layout) = Layout::detect(named, start, is_all)? else {
+    let Some(mut layout) = Layout::detect(named, start, extent)? else {
         return Ok(None);
     };
     if input.skip_lines > 0 {
@@ -127,7 +127,7 @@ fn layout(
         }
         Format::Json | Format::Ndjson => {}
         Format::Csv => {
-            let found = layout.delimited_after(input.skip_lines, start, peeked.is_last());
+            let found = layout.delimited_after(input.skip_lines, start, peeked.ahead());
             let Some(found) = found.transpose()? else {
                 return Ok(None);
             };
@@ -147,7 +147,7 @@ fn records_in_table(
     record_type: Option<RecordType>,
     peeked: Peeked<'_>,
 ) -> Result<Option<Contents>, FileError> {
-    let Some(columns) = layout.columns(peeked.start, peeked.is_last()) else {
+    let Some(columns) = layout.columns(peeked.start, peeked.ahead()) else {
         return Ok(None);
     };
     header::check(&columns, record_type)?;
@@ -166,7 +166,7 @@ fn mapped_table(
     peeked: Peeked<'_>,
 ) -> Result<Option<Contents>, FileError> {
     let skip_lines = mapping.input.skip_lines;
-    let Some(columns) = layout.columns_after(skip_lines, peeked.start, peeked.is_last()) else {
+    let Some(columns) = layout.columns_after(skip_lines, peeked.start, peeked.ahead()) else {
         return Ok(None);
     };
     if columns.is_empty() {
@@ -204,7 +204,7 @@ fn table(
     candidates: &Candidates,
     peeked: Peeked<'_>,
 ) -> Result<Option<Contents>, FileError> {
-    let Some(columns) = layout.columns(peeked.start, peeked.is_last()) else {
+    let Some(columns) = layout.columns(peeked.start, peeked.ahead()) else {
         return Ok(None);
     };
     let contents = recognized(Shown::Columns(&columns), candidates)?;
@@ -314,12 +314,12 @@ fn sample(rows: &mut Rows, peeked: Peeked<'_>) -> Option<Vec<Row>> {
     while read < SAMPLE_ROWS {
         let row = rows
             .next()
-            .or_else(|| peeked.is_all.then(|| rows.finish())?);
+            .or_else(|| peeked.extent.is_whole().then(|| rows.finish())?);
         let Some(row) = row else { break };
         read += row.rows;
         sample.push(row);
     }
-    let is_enough = read >= SAMPLE_ROWS || peeked.is_last() || rows.error().is_some();
+    let is_enough = read >= SAMPLE_ROWS || peeked.ahead().is_whole() || rows.error().is_some();
     is_enough.then_some(sample)
 }
 
@@ -359,12 +359,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::source::FileErrorKind;
+    use crate::source::{FileErrorKind, inflate::Extent};
 
-    fn peeked(start: &[u8], is_all: bool) -> Peeked<'_> {
+    fn peeked(start: &[u8], extent: Extent) -> Peeked<'_> {
         Peeked {
             start,
-            is_all,
+            extent,
             is_broken: false,
         }
     }
@@ -372,7 +372,7 @@ mod tests {
     fn inspected(key: &str, text: &str) -> Result<Inspected, FileError> {
         let drop = DropKey::parse(&format!("drop/{key}")).unwrap();
         let expected = Expected::Records(drop.record_type());
-        decide(&drop, expected, peeked(text.as_bytes(), true)).map(Option::unwrap)
+        decide(&drop, expected, peeked(text.as_bytes(), Extent::Whole)).map(Option::unwrap)
     }
 
     fn format(key: &str, text: &str) -> Option<Format> {
@@ -392,7 +392,7 @@ mod tests {
         // What could not be decompressed is not empty.
         let broken = Peeked {
             is_broken: true,
-            ..peeked(b"", true)
+            ..peeked(b"", Extent::Whole)
         };
         let drop = DropKey::parse("drop/purchase/a.gz").unwrap();
         let layout = Layout::new(Format::Ndjson);
@@ -512,9 +512,9 @@ mod tests {
             let text = format!("{header}\n{}\n", rows.join("\n"));
             let drop = DropKey::parse(&format!("drop/purchase/{name}")).unwrap();
             let expected = Expected::Records(drop.record_type());
-            let whole = decide(&drop, expected, peeked(text.as_bytes(), true));
+            let whole = decide(&drop, expected, peeked(text.as_bytes(), Extent::Whole));
             for end in (0..text.len()).step_by(5) {
-                let partial = decide(&drop, expected, peeked(&text.as_bytes()[..end], false));
+                let partial = decide(&drop, expected, peeked(&text.as_bytes()[..end], Extent::Beginning));
                 if partial != Ok(None) {
                     prop_assert_eq!(partial, whole.clone());
                 }

@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::{BOM, skip::SkippedLines};
 use crate::{
     names::named,
-    source::{FileError, FileErrorKind, inflate::MAX_PEEKED_BYTES, signature},
+    source::{
+        FileError, FileErrorKind,
+        inflate::{Extent, MAX_PEEKED_BYTES},
+        signature,
+    },
 };
 
 mod json;
@@ -69,18 +73,18 @@ impl Layout {
     }
 
     /// Detects the layout from the beginning of the decompressed content. `format` is the one that the file's extension specifies.
-    /// `is_whole` states that `start` is the whole content. Returns `None` if more of the content is needed.
+    /// Returns `None` if more of the content is needed.
     ///
     /// # Errors
     /// The content is in no known format, or is encoded in UTF-32.
     pub(crate) fn detect(
         format: Option<Format>,
         start: &[u8],
-        is_whole: bool,
+        extent: Extent,
     ) -> Result<Option<Self>, FileError> {
         let start = &start[..start.len().min(MAX_PEEKED_BYTES)];
-        let is_last = is_whole || start.len() == MAX_PEEKED_BYTES;
-        if start.len() < MIN_START_BYTES && !is_last {
+        let extent = extent.ahead(start);
+        if start.len() < MIN_START_BYTES && !extent.is_whole() {
             return Ok(None);
         }
         if let Some(error) = signature::unreadable(start) {
@@ -90,7 +94,7 @@ impl Layout {
         let text = decoded(encoding, start);
         let text = Text {
             bytes: &text,
-            is_last,
+            extent,
         };
         let Some(format) = text.format(format)? else {
             return Ok(None);
@@ -111,13 +115,12 @@ impl Layout {
 }
 
 impl Layout {
-    /// Returns the cells of the header from the beginning of the decompressed content; `None` if more of it is needed. `is_last` states
-    /// that there is no more.
-    pub(crate) fn columns(self, start: &[u8], is_last: bool) -> Option<Vec<String>> {
+    /// Returns the cells of the header from the beginning of the decompressed content; `None` if more of it is needed.
+    pub(crate) fn columns(self, start: &[u8], extent: Extent) -> Option<Vec<String>> {
         let text = decoded(self.encoding, start);
         let text = Text {
             bytes: &text,
-            is_last,
+            extent,
         };
         let delimiter = self
             .delimiter
@@ -126,7 +129,7 @@ impl Layout {
     }
 
     /// Returns the layout of a CSV file whose header follows `skip_lines` lines, with the delimiter of that header. `start` and
-    /// `is_last` are those of [`Self::columns`]. Returns `None` if more of the content is needed.
+    /// `extent` are those of [`Self::columns`]. Returns `None` if more of the content is needed.
     ///
     /// # Errors
     /// The line `sep=` specifies an unsupported separator.
@@ -134,13 +137,13 @@ impl Layout {
         self,
         skip_lines: u64,
         start: &[u8],
-        is_last: bool,
+        extent: Extent,
     ) -> Option<Result<Self, FileError>> {
         let text = decoded(self.encoding, start);
         let skipped = SkippedLines::new(skip_lines).skip(&text);
         let text = Text {
             bytes: &text[skipped..],
-            is_last,
+            extent,
         };
         let layout = |delimiter| Self {
             delimiter: Some(char::from(delimiter)),
@@ -221,8 +224,8 @@ fn decoded(encoding: Encoding, start: &[u8]) -> Cow<'_, [u8]> {
 #[derive(Clone, Copy)]
 struct Text<'a> {
     bytes: &'a [u8],
-    /// Whether no more bytes are looked at.
-    is_last: bool,
+    /// Whole if no more bytes are examined.
+    extent: Extent,
 }
 
 impl<'a> Text<'a> {
@@ -232,13 +235,19 @@ impl<'a> Text<'a> {
         let blank = self.bytes.iter().take_while(|byte| is_blank(byte)).count();
         let text = self.from(blank);
         let Some(first) = text.bytes.first() else {
-            return Ok(self.is_last.then_some(named.unwrap_or(Format::Ndjson)));
+            return Ok(self
+                .extent
+                .is_whole()
+                .then_some(named.unwrap_or(Format::Ndjson)));
         };
         if let Some(error) = signature::markup(text.bytes) {
             return Err(error);
         }
         let Some(after) = text.from(1).first_visible() else {
-            return Ok(self.is_last.then_some(named.unwrap_or(Format::Ndjson)));
+            return Ok(self
+                .extent
+                .is_whole()
+                .then_some(named.unwrap_or(Format::Ndjson)));
         };
         Ok(match (first, after) {
             (b'{', Some(b'"' | b'}')) => json::object(text, named),
@@ -259,7 +268,7 @@ impl<'a> Text<'a> {
     /// Returns the first byte that is not whitespace, or `Some(None)` if there is none; `None` if more bytes are needed.
     fn first_visible(self) -> Option<Option<u8>> {
         match self.bytes.trim_ascii_start().first() {
-            None => self.is_last.then_some(None),
+            None => self.extent.is_whole().then_some(None),
             byte => Some(byte.copied()),
         }
     }
@@ -269,7 +278,8 @@ impl<'a> Text<'a> {
         match memchr::memchr2(b'\n', b'\r', self.bytes) {
             Some(end) => Some((&self.bytes[..end], self.from(end + 1))),
             None => self
-                .is_last
+                .extent
+                .is_whole()
                 .then(|| (self.bytes, self.from(self.bytes.len()))),
         }
     }

@@ -4,6 +4,7 @@ use super::{
     Csv, Document, Format, Layout, Lines, Reader, Records, RecordsField, Row, RowError, Rows,
     SkippedLines, Transcoder,
 };
+use crate::source::inflate::Extent;
 
 /// How a mapping reads the rows of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,13 +64,13 @@ impl Rows {
 
 impl Layout {
     /// Returns the cells of the header that follows `skip_lines` lines, as a mapping reads them. `start` is the beginning of the
-    /// decompressed content, and `is_last` states that there is no more. Returns `None` if more of it is needed, and no cells if there
+    /// decompressed content. Returns `None` if more of it is needed, and no cells if there
     /// is no valid header, which reading the file reports.
     pub(crate) fn columns_after(
         self,
         skip_lines: u64,
         start: &[u8],
-        is_last: bool,
+        extent: Extent,
     ) -> Option<Vec<String>> {
         let mut rows = Rows::mapped(
             Self {
@@ -83,10 +84,10 @@ impl Layout {
         );
         rows.push(start);
         let mut row = rows.next();
-        if row.is_none() && is_last {
+        if row.is_none() && extent.is_whole() {
             row = rows.finish();
         }
-        let is_decided = row.is_some() || rows.error().is_some() || is_last;
+        let is_decided = row.is_some() || rows.error().is_some() || extent.is_whole();
         let header = rows.header().map(<[String]>::to_vec);
         header.or_else(|| is_decided.then(Vec::new))
     }

@@ -54,20 +54,41 @@ enum End {
     Broken(FileError),
 }
 
+/// Whether bytes are the whole content or its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    Beginning,
+}
+
+impl Extent {
+    pub(crate) const fn is_whole(self) -> bool {
+        matches!(self, Self::Whole)
+    }
+
+    /// Returns the extent of bytes that were read ahead: whole if no more will be.
+    pub(crate) const fn ahead(self, start: &[u8]) -> Self {
+        if start.len() == MAX_PEEKED_BYTES {
+            return Self::Whole;
+        }
+        self
+    }
+}
+
 /// The beginning of a file's content, as far as it was read ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peeked<'a> {
     pub(crate) start: &'a [u8],
-    /// Whether no more content can be read ahead: `start` is all of it, or the rest is damaged.
-    pub(crate) is_all: bool,
+    /// Whole if no more content can be read ahead: `start` is all of it, or the rest is damaged.
+    pub(crate) extent: Extent,
     /// Whether the rest of the content is damaged.
     pub(crate) is_broken: bool,
 }
 
 impl Peeked<'_> {
-    /// Returns whether no more content will be read ahead.
-    pub(crate) const fn is_last(&self) -> bool {
-        self.is_all || self.start.len() == MAX_PEEKED_BYTES
+    /// Returns the extent of the content to examine: whole if no more will be read ahead.
+    pub(crate) const fn ahead(&self) -> Extent {
+        self.extent.ahead(self.start)
     }
 }
 
@@ -155,12 +176,17 @@ impl<'a> Inflated<'a> {
             }
             // The next attempt has twice as many bytes as this one, so that the work is linear.
             goal = (2 * self.ahead.len()).min(MAX_PEEKED_BYTES);
+            let is_all = self.end.is_some() && self.ahead.len() <= MAX_PEEKED_BYTES;
             let peeked = Peeked {
                 start: &self.ahead[..self.ahead.len().min(MAX_PEEKED_BYTES)],
-                is_all: self.end.is_some() && self.ahead.len() <= MAX_PEEKED_BYTES,
+                extent: if is_all {
+                    Extent::Whole
+                } else {
+                    Extent::Beginning
+                },
                 is_broken: matches!(self.end, Some(End::Broken(_))),
             };
-            let is_last = peeked.is_last();
+            let is_last = peeked.ahead().is_whole();
             let decision = decide(peeked);
             if decision.is_some() || is_last {
                 return Ok(decision);

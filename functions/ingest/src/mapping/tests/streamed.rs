@@ -1,7 +1,10 @@
 //! The streaming reader gives the rows of whole files.
 
 use super::{samples::SAMPLES, support::*, *};
-use crate::rows::{Layout, MappedInput, Rows};
+use crate::{
+    rows::{Layout, MappedInput, Rows},
+    source::inflate::Extent,
+};
 
 /// Maps a file that arrives in chunks of this size.
 fn map_chunks(mapping: &Mapping, name: &str, bytes: &[u8], chunk: usize) -> Vec<Mapped> {
@@ -10,7 +13,9 @@ fn map_chunks(mapping: &Mapping, name: &str, bytes: &[u8], chunk: usize) -> Vec<
     let format = formats
         .into_iter()
         .find(|it| Some(it.as_str()) == extension);
-    let layout = Layout::detect(format, bytes, true).unwrap().unwrap();
+    let layout = Layout::detect(format, bytes, Extent::Whole)
+        .unwrap()
+        .unwrap();
     let group = mapping.group.iter();
     let group = group.map(|name| {
         mapping

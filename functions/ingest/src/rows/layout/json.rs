@@ -18,7 +18,7 @@ pub(super) fn object(text: Text<'_>, named: Option<Format>) -> Option<Format> {
     }
     let is_lines = named == Some(Format::Ndjson);
     let (line, rest) = text.first_line()?;
-    let is_one_line = text.is_last && rest.bytes.is_empty();
+    let is_one_line = text.extent.is_whole() && rest.bytes.is_empty();
     match first_value(line) {
         // One object with `records` may be an envelope. The JSON reader knows whether it is.
         Value::Whole { has_records: true } => match rest.first_visible()? {

@@ -96,7 +96,7 @@ fn without_blank_lines(mut text: Text<'_>) -> Option<Text<'_>> {
             return Some(text);
         }
         if rest.bytes.is_empty() {
-            return text.is_last.then_some(text);
+            return text.extent.is_whole().then_some(text);
         }
         text = rest;
     }
@@ -113,7 +113,8 @@ fn header(text: Text<'_>) -> Option<&[u8]> {
         }
     }
     // If a quote is not closed, the record is probably the first line.
-    text.is_last
+    text.extent
+        .is_whole()
         .then(|| text.first_line().map(|(line, _)| line))
         .flatten()
 }

@@ -6,7 +6,7 @@ use super::*;
 use Format::{Csv, Json, Ndjson};
 
 fn detect(format: Option<Format>, text: &[u8]) -> Result<Layout, FileErrorKind> {
-    Layout::detect(format, text, true)
+    Layout::detect(format, text, Extent::Whole)
         .map(Option::unwrap)
         .map_err(|error| error.kind)
 }
@@ -237,7 +237,7 @@ fn looks_at_one_mebibyte_at_most() {
     let long = |text: &str, filler: &str| {
         let mut all = text.to_owned();
         all += &filler.repeat(MAX_PEEKED_BYTES / filler.len() + 1);
-        Layout::detect(None, all.as_bytes(), false)
+        Layout::detect(None, all.as_bytes(), Extent::Beginning)
     };
     let format = |text: &str, filler: &str| long(text, filler).unwrap().unwrap().format;
     assert_eq!(format("", " "), Ndjson);
@@ -252,9 +252,13 @@ fn looks_at_one_mebibyte_at_most() {
 fn blank_line_is_not_the_header() {
     let layout = Layout::new(Csv);
     for start in ["\n", ";;\n", "\r\n \n", "sep=;\n\n"] {
-        assert_eq!(layout.columns(start.as_bytes(), false), None, "{start:?}");
+        assert_eq!(
+            layout.columns(start.as_bytes(), Extent::Beginning),
+            None,
+            "{start:?}"
+        );
         let filled = format!("{}{start}", "\n".repeat(MIN_START_BYTES));
-        let partial = Layout::detect(Some(Csv), filled.as_bytes(), false);
+        let partial = Layout::detect(Some(Csv), filled.as_bytes(), Extent::Beginning);
         let expected = start.starts_with("sep").then_some(Layout {
             delimiter: Some(';'),
             ..layout
@@ -281,10 +285,10 @@ proptest! {
             1 => utf16(&text, u16::to_le_bytes),
             _ => utf16(&format!("\u{feff}{text}"), u16::to_be_bytes),
         };
-        let whole = Layout::detect(named, &bytes, true);
+        let whole = Layout::detect(named, &bytes, Extent::Whole);
         prop_assert!(!matches!(whole, Ok(None)));
         for end in (0..bytes.len()).step_by(7) {
-            match Layout::detect(named, &bytes[..end], false) {
+            match Layout::detect(named, &bytes[..end], Extent::Beginning) {
                 Ok(None) => {}
                 partial => {
                     prop_assert_eq!(&partial, &whole);
@@ -296,7 +300,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_detected_or_rejected(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-        let _ = Layout::detect(None, &bytes, true);
+        let _ = Layout::detect(None, &bytes, Extent::Whole);
         let _ = is_blank(&bytes);
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::source::inflate::Extent;
 
 fn options(skip_lines: u64, rows: Option<&str>, group: &[&str]) -> MappedInput {
     MappedInput {
@@ -183,15 +184,21 @@ fn finds_columns_after_skipped_lines() {
             Encoding::Utf8 => text.as_bytes().to_vec(),
             _ => utf16::encode(text.as_bytes(), encoding),
         };
-        let layout = layout.delimited_after(2, &bytes, true).unwrap().unwrap();
+        let layout = layout
+            .delimited_after(2, &bytes, Extent::Whole)
+            .unwrap()
+            .unwrap();
         assert_eq!(layout.delimiter, Some(';'));
-        assert_eq!(layout.columns_after(2, &bytes, true).unwrap(), columns);
+        assert_eq!(
+            layout.columns_after(2, &bytes, Extent::Whole).unwrap(),
+            columns
+        );
         // What some bytes show, more bytes show too.
         for end in 0..bytes.len() {
             let start = &bytes[..end];
-            let partial = layout.columns_after(2, start, false);
+            let partial = layout.columns_after(2, start, Extent::Beginning);
             assert!(partial.is_none_or(|partial| partial == columns), "{end}");
-            let partial = layout.delimited_after(2, start, false);
+            let partial = layout.delimited_after(2, start, Extent::Beginning);
             assert!(partial.is_none_or(|partial| partial == Ok(layout)), "{end}");
         }
     }
@@ -203,12 +210,17 @@ fn finds_columns_after_skipped_lines() {
         ("\"a\nb\n", &[]),
         ("\"a\"b\nc", &[]),
     ] {
-        let found = layout.columns_after(0, text.as_bytes(), true).unwrap();
+        let found = layout
+            .columns_after(0, text.as_bytes(), Extent::Whole)
+            .unwrap();
         assert_eq!(found, expected, "{text:?}");
     }
-    assert_eq!(layout.columns_after(3, b"a\nb\n", true), Some(Vec::new()));
-    assert_eq!(layout.columns_after(3, b"a\nb\n", false), None);
-    assert_eq!(layout.columns_after(0, b"a,b", false), None);
+    assert_eq!(
+        layout.columns_after(3, b"a\nb\n", Extent::Whole),
+        Some(Vec::new())
+    );
+    assert_eq!(layout.columns_after(3, b"a\nb\n", Extent::Beginning), None);
+    assert_eq!(layout.columns_after(0, b"a,b", Extent::Beginning), None);
 }
 
 proptest! {

@@ -248,7 +248,8 @@ fn peeks_until_decided() {
                 seen.windows(2).all(|pair| pair[1] >= 2 * pair[0]),
                 "{seen:?}"
             );
-            let undecided = inflated.peek(|peeked| peeked.is_all.then_some(peeked.start.len()));
+            let undecided =
+                inflated.peek(|peeked| peeked.extent.is_whole().then_some(peeked.start.len()));
             assert_eq!(undecided.await.unwrap(), Some(text.len()));
             assert_eq!(rest(&mut inflated).await, (text.clone(), None));
         });
@@ -262,7 +263,7 @@ fn peeks_one_mebibyte_at_most() {
         with(&bytes, chunk, async |mut inflated| {
             let mut longest = 0;
             let decision = inflated.peek(|peeked| {
-                assert!(!peeked.is_all);
+                assert!(!peeked.extent.is_whole());
                 longest = peeked.start.len();
                 None::<()>
             });
@@ -278,7 +279,7 @@ fn peek_keeps_error_for_later() {
     let text = b"one line of text\n".repeat(100);
     let whole = gzip(&text);
     with(&whole[..whole.len() - 4], 64, async |mut inflated| {
-        let decision = inflated.peek(|peeked| peeked.is_all.then_some(peeked.is_broken));
+        let decision = inflated.peek(|peeked| peeked.extent.is_whole().then_some(peeked.is_broken));
         assert_eq!(decision.await.unwrap(), Some(true));
         let (read, error) = rest(&mut inflated).await;
         assert!(text.starts_with(&read));
