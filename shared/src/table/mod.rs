@@ -55,7 +55,7 @@ pub use import_list::EntryPage;
 pub use imports::{Attempts, Before, Checkpoint, Existing, ImportItems};
 pub use operations::{NewOperation, PlanChange, Started};
 pub use reads::EventRange;
-pub use removals::{Place, Stored};
+pub use removals::{Place, Stored, StoredItems};
 pub use search::{CARD_ITEMS, Hits, MAX_SHARD_ENTRIES};
 pub use snapshot::Snapshot;
 pub use write::Write;
@@ -189,6 +189,15 @@ impl NotesRead {
     }
 }
 
+/// The rows under some keys.
+struct Fetched {
+    rows: Vec<Row>,
+    /// The keys that DynamoDB left unprocessed.
+    unprocessed: Vec<Row>,
+    /// The number of requests that were sent.
+    requests: u64,
+}
+
 impl Table {
     /// Returns the table with this name.
     pub fn new(client: Client, name: String) -> Self {
@@ -318,7 +327,8 @@ impl Table {
         keys: Vec<Row>,
         consistency: Consistency,
     ) -> Result<(Vec<Row>, Vec<Row>), TableError> {
-        self.get_fields(keys, consistency, None).await
+        let fetched = self.get_fields(keys, consistency, None).await?;
+        Ok((fetched.rows, fetched.unprocessed))
     }
 
     /// Reads rows as [`Table::get_all`] does. `fields` is a projection expression with the names in it; `None` for all
@@ -328,7 +338,7 @@ impl Table {
         mut keys: Vec<Row>,
         consistency: Consistency,
         fields: Option<(&str, &[(&str, &str)])>,
-    ) -> Result<(Vec<Row>, Vec<Row>), TableError> {
+    ) -> Result<Fetched, TableError> {
         let (projection, names) = fields.unzip();
         let names = names.map(|names| {
             let names = names.iter();
@@ -336,7 +346,8 @@ impl Table {
                 .map(|(name, field)| ((*name).to_owned(), (*field).to_owned()))
                 .collect()
         });
-        let mut found = Vec::with_capacity(keys.len());
+        let mut rows = Vec::with_capacity(keys.len());
+        let mut requests = 0;
         for round in 0..MAX_GET_ROUNDS {
             if keys.is_empty() {
                 break;
@@ -351,6 +362,7 @@ impl Table {
                 .consistent_read(consistency.is_strong())
                 .build();
             let wanted = wanted.map_err(|error| TableError::Refused(error.into()))?;
+            requests += 1;
             let output = self
                 .client
                 .batch_get_item()
@@ -360,7 +372,7 @@ impl Table {
                 .await
                 .map_err(failure)?;
             self.consumed.read(output.consumed_capacity());
-            found.extend(
+            rows.extend(
                 output
                     .responses
                     .unwrap_or_default()
@@ -375,7 +387,11 @@ impl Table {
                 .unwrap_or_default();
         }
         if keys.is_empty() || consistency == Consistency::Eventual {
-            return Ok((found, keys));
+            return Ok(Fetched {
+                rows,
+                unprocessed: keys,
+                requests,
+            });
         }
         Err(TableError::Unavailable(
             "keys stayed unprocessed after the last retry".into(),

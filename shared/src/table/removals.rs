@@ -29,6 +29,15 @@ pub enum Stored {
     Unversioned,
 }
 
+/// What is stored at places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredItems {
+    /// One for each place, in their order.
+    pub items: Vec<Stored>,
+    /// The number of requests that were sent.
+    pub requests: u64,
+}
+
 impl Place {
     /// Returns the place of a write.
     pub fn of_write(write: &Write) -> Self {
@@ -65,18 +74,19 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read.
-    pub async fn stored(&self, places: &[&Place]) -> Result<Vec<Stored>, TableError> {
+    pub async fn stored(&self, places: &[&Place]) -> Result<StoredItems, TableError> {
         const FIELDS: &str = "PK, SK, #version";
         const NAMES: [(&str, &str); 1] = [("#version", "version")];
         let keys: std::collections::BTreeSet<_> = places.iter().map(|place| place.key()).collect();
         let keys: Vec<_> = keys.into_iter().collect();
-        let mut found = HashMap::new();
+        let (mut found, mut requests) = (HashMap::new(), 0);
         for keys in keys.chunks(MAX_GET) {
             let keys = keys.iter().map(|(pk, sk)| attribute::key(pk, sk)).collect();
-            let (rows, _) = self
+            let fetched = self
                 .get_fields(keys, Consistency::Strong, Some((FIELDS, &NAMES)))
                 .await?;
-            for row in rows {
+            requests += fetched.requests;
+            for row in fetched.rows {
                 let text = |name: &str| row.get(name).and_then(|key| key.as_s().ok()).cloned();
                 if let (Some(partition), Some(sort)) = (text("PK"), text("SK")) {
                     let version = attribute::version_of(&row);
@@ -86,7 +96,10 @@ impl Table {
             }
         }
         let stored = |place: &&Place| found.get(&place.key()).copied().unwrap_or(Stored::Absent);
-        Ok(places.iter().map(stored).collect())
+        Ok(StoredItems {
+            items: places.iter().map(stored).collect(),
+            requests,
+        })
     }
 
     /// Deletes items, each only in the version of its place. Takes at most 25 places, no two with the same key. The verdicts:

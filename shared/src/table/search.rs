@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use futures::future::{try_join, try_join_all};
 
 use super::{
-    Budget, Consistency, Fields, Items, MAX_GET, Order, Range, Table, TableError, attribute,
-    failure,
+    Budget, Consistency, Fetched, Fields, Items, MAX_GET, Order, Range, Table, TableError,
+    attribute, failure,
 };
 use crate::model::{
     find::{FindKey, INDEXES, Term},
@@ -104,10 +104,13 @@ impl Table {
         });
         let now = Instant::now().seconds();
         let (mut items, mut partial) = (Vec::new(), false);
-        for (rows, left) in try_join_all(reads).await? {
+        for Fetched {
+            rows, unprocessed, ..
+        } in try_join_all(reads).await?
+        {
             let found = rows.into_iter().filter_map(attribute::item);
             items.extend(found.filter(|item| !item.is_expired(now)));
-            partial |= !left.is_empty();
+            partial |= !unprocessed.is_empty();
         }
         Ok((items, partial))
     }

@@ -432,6 +432,35 @@ fn throttled_requests_limit_the_rate_of_deletions() {
     }
 }
 
+#[test]
+fn deletions_count_every_request() {
+    use crate::store::remove::{Removal, Remover};
+
+    clock().block_on(async {
+        let (world, app) = stage(None);
+        let version = version(OWN, 0, 7);
+        let writes: Vec<_> = (0..150).map(|place| write_of(place, version)).collect();
+        write::all(&app.table, OWN, writes.clone()).await.unwrap();
+        let mut is_first = true;
+        *lock(&world.tamper) = Some(Box::new(move |operation, request, (_, answer)| {
+            if operation == "BatchGetItem" && std::mem::take(&mut is_first) {
+                *answer = json!({"UnprocessedKeys": request["RequestItems"]});
+            }
+        }));
+        let before = world.requests.load(Ordering::Relaxed);
+        let mut remover = Remover::new(&app.table, Removal::Delete);
+        remover
+            .add(&row(7), &MappedRecord::from(writes))
+            .await
+            .unwrap();
+        remover.finish().await.unwrap();
+        let sent = world.requests.load(Ordering::Relaxed) - before;
+        // 100 keys twice, the other 50, and 6 batches of deletions.
+        assert_eq!((remover.requests, sent), (9, 9));
+        assert!(versions(&world).is_empty());
+    });
+}
+
 /// The version that the table contains for a key before an import.
 #[derive(Clone, Copy, Debug)]
 enum Before {

@@ -265,9 +265,10 @@ impl Removing {
             .iter()
             .map(|index| &self.batch.places[*index])
             .collect();
-        self.done.requests += 1;
-        let stored = self.table.stored(&places).await?;
-        for (index, stored) in left.iter().zip(stored) {
+        let stored = self.table.stored(&places).await;
+        // The requests of a failed read are not known.
+        self.done.requests += stored.as_ref().map_or(1, |stored| stored.requests);
+        for (index, stored) in left.iter().zip(stored?.items) {
             let own = self.batch.places[*index].version();
             states[*index] = match stored {
                 Stored::Version(version) if version == own => State::Own,
