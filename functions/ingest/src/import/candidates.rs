@@ -24,8 +24,7 @@ use crate::{
 /// The maximum number of imports that are replayed. The oldest are left out.
 const MAX_REPLAYS: usize = 1_000;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
-/// The number of days before the month of a file's import in which the file may have been dropped, and those that plans are kept longer
-/// than files.
+/// The days before the month of an import in which its file may have been dropped (31), and the days for which plans outlive files (31).
 const SLACK_DAYS: u64 = 31 + 31;
 
 /// The imports to replay.
@@ -52,7 +51,7 @@ impl Candidates {
     }
 }
 
-/// What decides which imports share items with another one.
+/// The records that an import may write. Imports with overlapping scopes may write the same items.
 struct Scope<'a> {
     source: &'a str,
     /// The type of all records; `None` if they may have any.

@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
             Some(OperationKind::Revert) => Some(Removal::Delete),
             Some(OperationKind::Preview) => Some(Removal::Count),
         };
-        // What an erasure keeps out now may have been stored before.
+        // A revert also deletes items of identities that were erased after the import.
         let erasures = match removal {
             Some(_) => Erasures::default(),
             None => erasures,

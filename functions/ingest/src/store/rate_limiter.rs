@@ -29,10 +29,10 @@ const SMOOTHING: f64 = 0.05;
 /// How long unused capacity remains available for a burst.
 const BURST: Duration = Duration::from_millis(50);
 
-/// The rate limiter of one [`Writer`](super::write::Writer).
+/// Limits the write units per second of one [`Writer`](super::write::Writer) or [`Remover`](super::remove::Remover).
 ///
-/// An invocation has one writer, and several invocations may write to the table concurrently. Each limiter measures only the
-/// responses to its own writer, so it follows the share of the capacity that its writer gets.
+/// Several invocations may write to the table concurrently. Each limiter measures only the responses to its own requests, so it follows
+/// the share of the capacity that they get.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     state: Mutex<State>,

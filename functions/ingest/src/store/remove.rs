@@ -1,4 +1,4 @@
-//! Removes the items of rows, each only in the version that its row wrote. Counts each row.
+//! Reverts an import: deletes the items of its rows, each only in the version that its row wrote. Counts each row.
 //!
 //! Items are read before they are deleted: DynamoDB reports a deletion of an absent item as a success. An item in another version
 //! costs no write.
@@ -65,7 +65,7 @@ struct RemovedRow {
     items: Vec<usize>,
 }
 
-/// What became of an item.
+/// The outcome of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Deleted,
