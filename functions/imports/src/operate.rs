@@ -18,7 +18,7 @@ use shared::{
         value::Map,
         version::ImportId,
     },
-    table::{ImportItems, NewOperation, PlanChange, Started},
+    table::{ImportItems, NewOperation, PlanChange, StartResult},
 };
 
 use crate::{
@@ -189,7 +189,7 @@ async fn start(
         plan,
         change: match operation.kind {
             OperationKind::Revert => PlanChange::Revert { mark: &mark, seen },
-            OperationKind::Preview => PlanChange::None,
+            OperationKind::Preview => PlanChange::Unchanged,
             OperationKind::Replay => PlanChange::Restore { seen },
         },
         created_by: Some(writer.subject),
@@ -197,8 +197,8 @@ async fn start(
         expires_at: state_expiry(call.app.config.retention.raw_files),
     };
     match call.app.table.start_operation(new).await? {
-        Started::Plan(plan) => Ok(plan),
-        Started::Refused => {
+        StartResult::Started(plan) => Ok(plan),
+        StartResult::Conflict => {
             let detail =
                 "Another revert or replay of the import began meanwhile. Wait until it has ended.";
             Err(Problem::new(Kind::IMPORT_RUNNING, detail))

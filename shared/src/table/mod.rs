@@ -53,7 +53,7 @@ pub use erasures::{Erasure, ItemsWithoutData};
 pub use facts::{FORMAT, Facts, FactsError, KnownFacts, SourceSeen};
 pub use import_list::EntryPage;
 pub use imports::{Attempts, Before, Checkpoint, Existing, ImportItems};
-pub use operations::{NewOperation, PlanChange, Started};
+pub use operations::{NewOperation, PlanChange, StartResult};
 pub use reads::EventRange;
 pub use removals::{Place, Stored, StoredItems};
 pub use search::{CARD_ITEMS, Hits, MAX_SHARD_ENTRIES};

@@ -19,7 +19,7 @@ use crate::model::{
 /// The index of the action that changes the outcome of an import.
 const OUTCOME_ACTION: usize = 2;
 /// Fields of an import's plan that the plan of an operation does not have.
-const OF_IMPORTS: [&str; 3] = ["new_among", "reverted", "last_operation"];
+const IMPORT_ONLY_FIELDS: [&str; 3] = ["new_among", "reverted", "last_operation"];
 
 /// An operation to start.
 #[derive(Clone, Copy, Debug)]
@@ -38,17 +38,17 @@ pub struct NewOperation<'a> {
     pub expires_at: Option<i64>,
 }
 
-/// What an operation changes in the plan of an import, and on which condition. `seen` is the last operation that the caller knows
-/// of, apart from previews.
+/// The change to an import's plan, and its condition. `seen` is the import's last revert or replay as the caller read it; the change
+/// fails if there is a newer one.
 #[derive(Clone, Copy, Debug)]
 pub enum PlanChange<'a> {
-    /// Nothing.
-    None,
+    /// Does not change the plan (a preview).
+    Unchanged,
     /// Marks the import as reverted, unless it is.
     Revert {
         /// The mark.
         mark: &'a Reverted,
-        /// The last operation that the caller knows of.
+        /// The last revert or replay that the caller read.
         seen: Option<ImportId>,
     },
     /// Names another revert in the mark.
@@ -58,20 +58,20 @@ pub enum PlanChange<'a> {
     },
     /// Removes the mark, if there is one.
     Restore {
-        /// The last operation that the caller knows of.
+        /// The last revert or replay that the caller read.
         seen: Option<ImportId>,
     },
-    /// Only names the operation. The import must not be marked.
+    /// Records the operation as the last one. Fails if the import is reverted.
     Replay,
 }
 
 /// The result of starting an operation.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Started {
+pub enum StartResult {
     /// The operation is started, now or by an earlier request. This is its plan.
-    Plan(Map),
+    Started(Map),
     /// The import does not exist or has changed, so nothing was stored.
-    Refused,
+    Conflict,
 }
 
 impl Table {
@@ -79,16 +79,16 @@ impl Table {
     ///
     /// # Errors
     /// The table cannot be read or written.
-    pub async fn start_operation(&self, new: NewOperation<'_>) -> Result<Started, TableError> {
+    pub async fn start_operation(&self, new: NewOperation<'_>) -> Result<StartResult, TableError> {
         // The operation applies erasures as an import that is planned now.
         let plan = plan(&new, self.erasure_changes().await?)?;
         let Some(stored) = self.store_operation(&new, plan).await? else {
-            return Ok(Started::Refused);
+            return Ok(StartResult::Conflict);
         };
         let (key, entry) = entry(&new, &stored)?;
         self.put_entry(&key, &entry, Existing::Keep, new.expires_at)
             .await?;
-        Ok(Started::Plan(stored))
+        Ok(StartResult::Started(stored))
     }
 
     /// Stores the plan of an operation, unless there is one, and changes the import. Returns the plan that is stored; `None` if
@@ -148,7 +148,7 @@ impl Table {
     /// Builds the update of the import's plan, if the operation changes it.
     fn change_plan(&self, new: &NewOperation<'_>) -> Result<Option<TransactWriteItem>, TableError> {
         let (expression, condition) = match new.change {
-            PlanChange::None => return Ok(None),
+            PlanChange::Unchanged => return Ok(None),
             PlanChange::Revert { .. } => (
                 "SET #data.#last = :id, #data.#reverted = :mark",
                 "attribute_not_exists(#data.#reverted)",
@@ -172,7 +172,7 @@ impl Table {
                 None => (" AND attribute_not_exists(#data.#last)", None),
             },
             PlanChange::RevertAgain { seen } => ("", Some(seen)),
-            PlanChange::None | PlanChange::Replay => ("", None),
+            PlanChange::Unchanged | PlanChange::Replay => ("", None),
         };
         let id = |id: ImportId| AttributeValue::S(id.to_string());
         let mut update = Update::builder()
@@ -208,7 +208,7 @@ impl Table {
     ) -> Result<Option<TransactWriteItem>, TableError> {
         let invalid = |error: serde_json::Error| TableError::Refused(error.into());
         let mark = match new.change {
-            PlanChange::None | PlanChange::Replay => return Ok(None),
+            PlanChange::Unchanged | PlanChange::Replay => return Ok(None),
             PlanChange::Revert { mark, .. } => Some(value::to_map(mark).map_err(invalid)?),
             PlanChange::RevertAgain { .. } => new.plan.map("reverted").cloned().map(|mut mark| {
                 mark.insert("import", new.operation.id.to_string());
@@ -242,7 +242,7 @@ impl Table {
 fn plan(new: &NewOperation<'_>, erasure_changes: u64) -> Result<Map, TableError> {
     let invalid = |error: serde_json::Error| TableError::Refused(error.into());
     let mut plan = new.plan.clone();
-    for field in OF_IMPORTS {
+    for field in IMPORT_ONLY_FIELDS {
         plan.remove(field);
     }
     let operation = value::to_map(&new.operation).map_err(invalid)?;

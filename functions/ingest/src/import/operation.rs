@@ -11,7 +11,7 @@ use shared::{
         value::Map,
         version::ImportId,
     },
-    table::{Checkpoint, Existing, NewOperation, PlanChange, Started, TableError},
+    table::{Checkpoint, Existing, NewOperation, PlanChange, StartResult, TableError},
 };
 
 use crate::{
@@ -123,7 +123,7 @@ pub(crate) async fn start(
         denied: &[],
         expires_at: app.expiry(),
     };
-    let Started::Plan(plan) = app.table.start_operation(new).await? else {
+    let StartResult::Started(plan) = app.table.start_operation(new).await? else {
         return Ok(false);
     };
     let first = Manifest {
