@@ -121,7 +121,7 @@ pub(crate) async fn find(
             Err(error) => return Err(error),
         };
         let is_older = other.version() < plan.version();
-        if is_older && other.reverted.is_none() && other.overlaps(&scope) {
+        if is_older && other.reverted.is_none() && overlaps(&other, &scope) {
             found.push((other.version(), import, stored));
         }
     }
@@ -145,12 +145,10 @@ fn may_overlap(scope: &Scope<'_>, entry: &Entry) -> bool {
     entry.kind == EntryKind::Import && (scope.has_products || !is_other_source)
 }
 
-impl Plan {
-    /// Returns whether the import may write items of this scope.
-    fn overlaps(&self, scope: &Scope<'_>) -> bool {
-        let drop = DropKey::parse(&self.object.key);
-        drop.is_ok_and(|drop| scope.overlaps(&Scope::new(self, &drop)))
-    }
+/// Returns whether the import of a plan may write items of a scope.
+fn overlaps(plan: &Plan, scope: &Scope<'_>) -> bool {
+    let drop = DropKey::parse(&plan.object.key);
+    drop.is_ok_and(|drop| scope.overlaps(&Scope::new(plan, &drop)))
 }
 
 /// Returns the months in which files may have been dropped whose plans are kept.
