@@ -735,7 +735,7 @@ async fn keeps_undelivered_lines() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ignores_control_messages() {
     let app = TestApp::start().await;
-    let control = include_str!("../../functions/audit/events/control.json");
+    let control = include_str!("../../../functions/audit/events/control.json");
     let event = serde_json::from_str(control).expect("JSON");
     let answer = app.stack.invoke("audit", event).await;
     assert_eq!(answer.expect("it is accepted"), Value::Null);
@@ -744,7 +744,7 @@ async fn ignores_control_messages() {
     assert_eq!(app.stack.audit_log(), Vec::<Value>::new());
 }
 
-const PAGE: &str = include_str!("../../infra/docs/guides/auditing.md");
+const PAGE: &str = include_str!("../../../infra/docs/guides/auditing.md");
 /// The words of the query language that the page uses.
 const KEYWORDS: [&str; 14] = [
     "filter",
