@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::writes::{record_links, record_notes};
-use super::{ALL, Audited, Request, check, text};
+use super::{
+    ALL, Audited, Request, check, text,
+    writes::{record_links, record_notes},
+};
 
 const PAGE: &str = include_str!("../../../infra/docs/guides/auditing.md");
 /// The words of the query language that the page uses.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use local::Options;
 use serde_json::{Value, json};
 
-use super::writes::{record_links, record_notes};
-use super::{ADDRESS, ALL, Audited, Request, check, text};
+use super::{
+    ADDRESS, ALL, Audited, Request, check, text,
+    writes::{record_links, record_notes},
+};
 use crate::support::app::TestApp;
 
 #[tokio::test(flavor = "multi_thread")]
