@@ -13,14 +13,14 @@ fn claims(subject: &str, scopes: &str) -> Option<Value> {
 
 /// Invokes a function with an event of the gateway. Returns status, ETag and body.
 async fn ask(app: &TestApp, function: &str, event: Value) -> (u16, Option<String>, Value) {
-    let answer = app
+    let response = app
         .stack
         .invoke(function, event)
         .await
-        .expect("the function answers");
-    let status = u16::try_from(answer["statusCode"].as_u64().expect("a status")).unwrap();
-    let body = answer["body"].as_str().unwrap_or_default();
-    let etag = answer["headers"]["etag"].as_str().map(str::to_owned);
+        .expect("the function responds");
+    let status = u16::try_from(response["statusCode"].as_u64().expect("a status")).unwrap();
+    let body = response["body"].as_str().unwrap_or_default();
+    let etag = response["headers"]["etag"].as_str().map(str::to_owned);
     (
         status,
         etag,
@@ -182,25 +182,28 @@ async fn checks_every_principal_of_changes() {
             assert_eq!(status, 403, "{method} {path} {lacking}");
         }
         let enough = format!("profiles:read {scope}");
-        let (status, _, answer) = ask(
+        let (status, _, response) = ask(
             &app,
             "profile-write",
             event(claims("a", &enough), &format!("enough-{number}")),
         )
         .await;
-        assert_eq!(status, *expected, "{method} {path}: {answer}");
+        assert_eq!(status, *expected, "{method} {path}: {response}");
         for personal in ["Jane", "jane@fake.com", "vera@fake.com", "61400000000"] {
-            assert!(!answer.to_string().contains(personal), "{path}: {personal}");
+            assert!(
+                !response.to_string().contains(personal),
+                "{path}: {personal}"
+            );
         }
         if *expected == 403 {
             let enough = format!("{enough} erasures:write");
-            let (status, _, answer) = ask(
+            let (status, _, response) = ask(
                 &app,
                 "profile-write",
                 event(claims("a", &enough), "reinstates"),
             )
             .await;
-            assert_eq!(status, 201, "{answer}");
+            assert_eq!(status, 201, "{response}");
         }
     }
 }
@@ -527,14 +530,14 @@ async fn rejects_foreign_ids() {
         .collect();
 
     // A cursor is a position in time. It reveals nothing of the profile that it came from.
-    let (status, _, answer) = ask(
+    let (status, _, response) = ask(
         &app,
         "history",
         page(&id, &format!("limit=5&cursor={cursor}")),
     )
     .await;
     assert_eq!(status, 200);
-    assert!(!answer.to_string().contains("bo's"), "{answer}");
+    assert!(!response.to_string().contains("bo's"), "{response}");
     for query in [
         format!("limit=5&cursor={cursor}&type=message"),
         format!("cursor={cursor}&channel=sms"),
@@ -602,31 +605,34 @@ async fn rejects_foreign_ids() {
             }
             String::from_utf8(bytes).unwrap()
         };
-        let (status, _, answer) = ask(
+        let (status, _, response) = ask(
             &app,
             "history",
             page(&id, &format!("cursor={}", mutate(&cursor, &mut random))),
         )
         .await;
-        assert!(matches!(status, 200 | 400), "{round}: {status} {answer}");
-        assert!(!answer.to_string().contains("bo's"), "{round}: {answer}");
+        assert!(matches!(status, 200 | 400), "{round}: {status} {response}");
+        assert!(
+            !response.to_string().contains("bo's"),
+            "{round}: {response}"
+        );
         let changed = mutate(event_id, &mut random);
         let event = api_event(
             "GET",
             &format!("/profiles/{id}/history/{changed}"),
             claims("a", ALL),
         );
-        let (status, _, answer) = ask(&app, "history", event).await;
+        let (status, _, response) = ask(&app, "history", event).await;
         assert!(
             matches!(status, 400 | 404),
-            "{round}: {changed} {status} {answer}"
+            "{round}: {changed} {status} {response}"
         );
         let changed = mutate(&bo, &mut random);
         let event = api_event("GET", &format!("/profiles/{changed}"), claims("a", ALL));
-        let (status, _, answer) = ask(&app, "profile-read", event).await;
+        let (status, _, response) = ask(&app, "profile-read", event).await;
         assert!(
             matches!(status, 400 | 404) || changed == bo,
-            "{round}: {changed} {status} {answer}"
+            "{round}: {changed} {status} {response}"
         );
     }
 }

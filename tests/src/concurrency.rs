@@ -350,11 +350,11 @@ async fn readers_see_whole_items() {
     let is_over = std::sync::atomic::AtomicBool::new(false);
     let reading = async {
         let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let (mut answers, mut unknown) = (0, 0);
+        let (mut responses, mut unknown) = (0, 0);
         while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
             for link in &links {
                 let (status, profile) = app.lookup(link.clone()).await;
-                answers += 1;
+                responses += 1;
                 if status == 404 {
                     unknown += 1;
                     continue;
@@ -382,9 +382,9 @@ async fn readers_see_whole_items() {
                 assert_eq!(names[0], names[1], "{torn}");
             }
         }
-        (seen, answers, unknown)
+        (seen, responses, unknown)
     };
-    let (report, (seen, answers, unknown)) = futures::future::join(
+    let (report, (seen, responses, unknown)) = futures::future::join(
         async {
             let report = importing.await;
             is_over.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -420,7 +420,7 @@ async fn readers_see_whole_items() {
     }
     assert!(!seen.is_empty() && seen.len() <= whole.len());
     eprintln!(
-        "{answers} responses, {unknown} of them without a profile; {} of {} events seen during the import",
+        "{responses} responses, {unknown} of them without a profile; {} of {} events seen during the import",
         seen.len(),
         whole.len()
     );

@@ -520,8 +520,8 @@ async fn change(
     if !body.is_null() {
         request = request.json(body);
     }
-    let (status, answer) = counted.app.send(request).await;
-    assert!(status.is_success(), "{path}: {answer}");
+    let (status, response) = counted.app.send(request).await;
+    assert!(status.is_success(), "{path}: {response}");
     let requests = counted.requests();
     let logs = counted.app.stack.logs();
     let mut lines = logs
@@ -533,7 +533,7 @@ async fn change(
         .expect("a line");
     let units =
         ["ReadCapacityUnits", "WriteCapacityUnits"].map(|name| line[name].as_f64().expect("units"));
-    (answer, requests, units)
+    (response, requests, units)
 }
 
 /// Prints and checks the requests and units of changes: those of a profile before and after, and one transaction.

@@ -42,18 +42,18 @@ async fn http_functions_accept_samples() {
             if function == "imports" {
                 name_the_import(&app, &mut event).await;
             }
-            let answer = app
+            let response = app
                 .stack
                 .invoke(function, event)
                 .await
-                .expect("the function answers");
-            let status = answer["statusCode"].as_u64().expect("a status");
+                .expect("the function responds");
+            let status = response["statusCode"].as_u64().expect("a status");
             // The import was not uploaded in parts.
             let expected = match path.file_stem().and_then(|name| name.to_str()) {
                 Some("parts" | "complete") => 404..405,
                 _ => 200..300,
             };
-            assert!(expected.contains(&status), "{}: {answer}", path.display());
+            assert!(expected.contains(&status), "{}: {response}", path.display());
         }
     }
 }
@@ -103,8 +103,8 @@ async fn ingest_accepts_samples() {
             let version = app.stack.put(&key, file).await.expect("S3 takes it");
             object["versionId"] = json!(version);
         }
-        let answer = app.stack.invoke("ingest", event).await;
-        assert_eq!(answer, Ok(Value::Null), "{}", path.display());
+        let response = app.stack.invoke("ingest", event).await;
+        assert_eq!(response, Ok(Value::Null), "{}", path.display());
     }
     assert_eq!(imported, 1);
     app.profile("jane@fake.com").await;

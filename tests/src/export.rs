@@ -86,8 +86,8 @@ async fn contains_every_item() {
     }
     let claims = json!({"sub": "agent-7", "scope": "profiles:read"});
     let event = api_event("GET", &format!("/profiles/{id}/export"), Some(claims));
-    let answer = app.stack.invoke("profile-read", event).await.unwrap();
-    assert_eq!(answer["statusCode"], 403);
+    let response = app.stack.invoke("profile-read", event).await.unwrap();
+    assert_eq!(response["statusCode"], 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]

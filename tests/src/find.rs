@@ -16,7 +16,7 @@ async fn kinds(app: &TestApp, index: &str) -> BTreeMap<String, String> {
     let found = found
         .collect::<Result<Vec<_>, _>>()
         .await
-        .expect("the index answers");
+        .expect("the index responds");
     let text = |value: &AttributeValue| value.as_s().expect("a text").clone();
     let kind = |value: &str| value.split('#').next().unwrap_or_default().to_owned();
     found
@@ -255,7 +255,7 @@ async fn exports_omit_find_attributes() {
     let id = profile["id"].as_str().expect("an id");
     let export = reqwest::get(app.url(&format!("/profiles/{id}/export"))).await;
     let export = export
-        .expect("the gateway answers")
+        .expect("the gateway responds")
         .text()
         .await
         .expect("a body");

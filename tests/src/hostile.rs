@@ -229,7 +229,7 @@ async fn survives_malformed_events() {
                 .stack
                 .invoke(function, api_event("GET", "/nowhere", None))
                 .await
-                .expect("the next request is answered");
+                .expect("the next request succeeds");
             assert_eq!(next["statusCode"], 404, "{function}: {next}");
         }
     }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod access;
-mod answers;
 mod audit;
 mod concurrency;
 mod contract;
@@ -37,6 +36,7 @@ mod proxy;
 mod read;
 mod reading;
 mod reference;
+mod response_size;
 mod retention;
 mod rules;
 mod schedules;

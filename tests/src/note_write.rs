@@ -39,7 +39,7 @@ async fn creates_one_note() {
     assert_eq!(
         (status.as_u16(), &again),
         (201, &first),
-        "a replay answers the first response"
+        "a replay returns the first response"
     );
     let (_, notes) = app.get(&format!("/profiles/{id}/notes")).await;
     assert_eq!(notes, json!({"items": [first], "next": null}));
@@ -273,14 +273,14 @@ async fn only_author_or_admin_changes() {
         if let Some(body) = body {
             event["body"] = json!(body.to_string());
         }
-        let answer = app
+        let response = app
             .stack
             .invoke("note-write", event)
             .await
-            .expect("an answer");
-        let body = answer["body"].as_str().unwrap_or("null");
+            .expect("a response");
+        let body = response["body"].as_str().unwrap_or("null");
         (
-            answer["statusCode"].as_u64().unwrap(),
+            response["statusCode"].as_u64().unwrap(),
             serde_json::from_str::<Value>(body).unwrap_or(Value::Null),
         )
     };

@@ -77,12 +77,12 @@ async fn everything() -> TestApp {
         .expect("an id")
         .to_owned();
     for path in ["", "/notes", "/history"] {
-        let (status, answer) = app.get(&format!("/profiles/{id}{path}")).await;
-        assert_eq!(status, 200, "{answer}");
+        let (status, response) = app.get(&format!("/profiles/{id}{path}")).await;
+        assert_eq!(status, 200, "{response}");
     }
     for query in ["order", "mobile", "customer_id"] {
-        let (status, answer) = app.search(json!({query: "5550107"})).await;
-        assert_eq!(status, 200, "{answer}");
+        let (status, response) = app.search(json!({query: "5550107"})).await;
+        assert_eq!(status, 200, "{response}");
     }
     let (status, note) = app.note(&id, Some("k"), json!({"text": "Call"})).await;
     assert_eq!(status, 201, "{note}");
@@ -90,12 +90,12 @@ async fn everything() -> TestApp {
         "/profiles/{id}/notes/{}",
         note["id"].as_str().expect("an id")
     );
-    let (status, answer) = app
+    let (status, response) = app
         .edit_note(&path, Some("*"), json!({"text": "Write"}))
         .await;
-    assert_eq!(status, 200, "{answer}");
-    let (status, answer) = app.delete_note(&path, Some("*")).await;
-    assert_eq!(status, 204, "{answer}");
+    assert_eq!(status, 200, "{response}");
+    let (status, response) = app.delete_note(&path, Some("*")).await;
+    assert_eq!(status, 204, "{response}");
     change_profiles(&app, &id).await;
     upload_files(&app).await;
     take_back(&app).await;
@@ -138,7 +138,7 @@ async fn upload_files(app: &TestApp) {
         let put = client
             .put(upload["upload"]["url"].as_str().expect("a URL"))
             .header("if-none-match", "*");
-        let put = put.body(file).send().await.expect("S3 answers");
+        let put = put.body(file).send().await.expect("S3 responds");
         assert_eq!(put.status(), 200);
         app.stack.wait_idle().await;
         let path = format!("/imports/{}", upload["id"].as_str().expect("an id"));
@@ -207,21 +207,23 @@ async fn change_profiles(app: &TestApp, id: &str) {
     let request = client
         .post(app.url("/profiles"))
         .header("idempotency-key", "p");
-    let (status, answer) = app.send(request.json(&body)).await;
-    assert_eq!(status, 201, "{answer}");
-    let body = json!({"identity": answer["id"], "reason": "Same order"});
+    let (status, response) = app.send(request.json(&body)).await;
+    assert_eq!(status, 201, "{response}");
+    let body = json!({"identity": response["id"], "reason": "Same order"});
     let request = client
         .post(app.url(&format!("/profiles/{id}/links")))
         .header("idempotency-key", "l");
-    let (status, answer) = app.send(request.json(&body)).await;
-    assert_eq!(status, 201, "{answer}");
-    let link = answer["changes"]["links"][0]["id"].as_str().expect("an id");
+    let (status, response) = app.send(request.json(&body)).await;
+    assert_eq!(status, 201, "{response}");
+    let link = response["changes"]["links"][0]["id"]
+        .as_str()
+        .expect("an id");
     let request = client
         .delete(app.url(&format!("/profiles/{id}/links/{link}")))
         .header("idempotency-key", "u")
         .header("if-match", "*");
-    let (status, answer) = app.send(request).await;
-    assert_eq!(status, 200, "{answer}");
+    let (status, response) = app.send(request).await;
+    assert_eq!(status, 200, "{response}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,10 +315,10 @@ async fn note_write_writes_only_notes() {
         "/profiles/{id}/notes/{}",
         note["id"].as_str().expect("an id")
     );
-    let (status, answer) = app
+    let (status, response) = app
         .edit_note(&path, Some("*"), json!({"text": "Write"}))
         .await;
-    assert_eq!(status, 200, "{answer}");
+    assert_eq!(status, 200, "{response}");
     let mut after = items(&app).await;
     for (key, item) in before {
         assert_eq!(after.remove(&key), Some(item), "{key:?} has changed");

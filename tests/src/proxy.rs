@@ -87,12 +87,12 @@ async fn fails_statements_and_throttles() {
                 .build()
                 .unwrap()
         });
-        let answer = client
+        let response = client
             .batch_execute_statement()
             .set_statements(Some(statements.collect()))
             .send();
-        let answer = answer.await.unwrap();
-        answer
+        let response = response.await.unwrap();
+        response
             .responses()
             .iter()
             .map(|response| response.error().is_some())
@@ -179,12 +179,12 @@ async fn grants_units_of_each_key() {
                 .unwrap()
         });
         let batch = client.batch_execute_statement();
-        let answer = batch
+        let response = batch
             .set_statements(Some(statements.collect()))
             .send()
             .await;
-        let answer = answer.unwrap();
-        let stored = answer
+        let response = response.unwrap();
+        let stored = response
             .responses()
             .iter()
             .filter(|one| one.error().is_none());
@@ -222,10 +222,10 @@ async fn same_seed_same_faults() {
         );
         let mut statuses = Vec::new();
         for _ in 0..32 {
-            let answer = reqwest::get(format!("{}/{}/none", proxy.url(), stack.bucket()))
+            let response = reqwest::get(format!("{}/{}/none", proxy.url(), stack.bucket()))
                 .await
                 .unwrap();
-            statuses.push(answer.status().as_u16());
+            statuses.push(response.status().as_u16());
         }
         statuses
     };

@@ -28,7 +28,7 @@ async fn compresses_and_revalidates() {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request.send().await.expect("an answer")
+        request.send().await.expect("a response")
     };
     let plain = get(&[]).await;
     assert_eq!(plain.headers().get("content-encoding"), None);

@@ -623,13 +623,13 @@ async fn hides_personal_values_without_scope() {
             event["rawQueryString"] = format!("include={query}").into();
             event["queryStringParameters"] = json!({"include": query});
         }
-        let answer = app
+        let response = app
             .stack
             .invoke("profile-read", event)
             .await
-            .expect("an answer");
-        let body = answer["body"].as_str().expect("a body").to_owned();
-        (answer["statusCode"].as_u64().expect("a status"), body)
+            .expect("a response");
+        let body = response["body"].as_str().expect("a body").to_owned();
+        (response["statusCode"].as_u64().expect("a status"), body)
     };
     let pii = "profiles:read pii:read";
     let search = "/profiles/search";
@@ -684,11 +684,11 @@ async fn hides_personal_values_without_scope() {
         ("GET", profile.as_str(), "matches", Value::Null, 200),
     ];
     for (method, path, query, body, status) in requests {
-        let (answered, shown) = ask(method, path, query, pii, &body).await;
-        assert_eq!(answered, status, "{shown}");
+        let (received, shown) = ask(method, path, query, pii, &body).await;
+        assert_eq!(received, status, "{shown}");
         assert!(shown.contains(CANARY), "{path} {body}: {shown}");
-        let (answered, redacted) = ask(method, path, query, "profiles:read", &body).await;
-        assert_eq!(answered, status, "{redacted}");
+        let (received, redacted) = ask(method, path, query, "profiles:read", &body).await;
+        assert_eq!(received, status, "{redacted}");
         assert!(
             !redacted.contains(CANARY) && !redacted.contains("61491570156"),
             "{redacted}"

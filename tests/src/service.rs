@@ -48,20 +48,20 @@ impl Service {
     /// Puts a file and waits for its report.
     async fn import(&self, key: &str, rows: &'static str) -> Value {
         let put = self.client.put(format!("{}/{key}", self.bucket)).body(rows);
-        let answer = put.send().await.expect("S3 answers");
-        assert_eq!(answer.status(), StatusCode::OK);
-        let version = answer.headers()["x-amz-version-id"]
+        let response = put.send().await.expect("S3 responds");
+        assert_eq!(response.status(), StatusCode::OK);
+        let version = response.headers()["x-amz-version-id"]
             .to_str()
             .expect("a version")
             .to_owned();
         let report = format!("{}/reports/{key}/{version}.json", self.bucket);
         let began = Instant::now();
         loop {
-            let answer = self.client.get(&report).send().await.expect("S3 answers");
-            if answer.status() == StatusCode::OK {
-                return answer.json().await.expect("a report");
+            let response = self.client.get(&report).send().await.expect("S3 responds");
+            if response.status() == StatusCode::OK {
+                return response.json().await.expect("a report");
             }
-            assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+            assert_eq!(response.status(), StatusCode::NOT_FOUND);
             assert!(began.elapsed() < PATIENCE, "{report} is not there");
             // S3 over HTTP has no notification of new objects.
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -73,9 +73,9 @@ impl Service {
         if let Some(body) = body {
             request = request.header("idempotency-key", "service-1").json(&body);
         }
-        let answer = request.send().await.expect("the API answers");
-        let status = answer.status();
-        let text = answer.text().await.expect("a body");
+        let response = request.send().await.expect("the API responds");
+        let status = response.status();
+        let text = response.text().await.expect("a body");
         let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}"));
         (status, json)
     }

@@ -50,8 +50,8 @@ async fn ignores_control_messages() {
     let app = TestApp::start().await;
     let control = include_str!("../../../functions/audit/events/control.json");
     let event = serde_json::from_str(control).expect("JSON");
-    let answer = app.stack.invoke("audit", event).await;
-    assert_eq!(answer.expect("it is accepted"), Value::Null);
+    let response = app.stack.invoke("audit", event).await;
+    assert_eq!(response.expect("it is accepted"), Value::Null);
     let other = app.stack.invoke("audit", json!({"Records": []})).await;
     other.expect_err("it is not a delivery");
     assert_eq!(app.stack.audit_log(), Vec::<Value>::new());

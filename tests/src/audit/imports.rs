@@ -107,8 +107,8 @@ async fn records_imports() {
             json!({"import": id}),
         ),
     ] {
-        let (line, answer) = audited.send(&request, ALL).await;
-        assert_eq!(line["outcome"], outcome, "{answer}");
+        let (line, response) = audited.send(&request, ALL).await;
+        assert_eq!(line["outcome"], outcome, "{response}");
         check(&line, action, outcome, others);
     }
     for (what, mode) in [

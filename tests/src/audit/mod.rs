@@ -92,16 +92,16 @@ impl Audited {
         if !request.body.is_null() {
             event["body"] = json!(request.body.to_string());
         }
-        let answer = self.app.stack.invoke(request.function, event).await;
-        let answer = answer.expect("the function answers");
+        let response = self.app.stack.invoke(request.function, event).await;
+        let response = response.expect("the function responds");
         let line = self
             .app
             .stack
             .audited(|line| line["request_id"] == *id)
             .await;
         let line = line.expect("an audit line");
-        assert_eq!(line["status"], answer["statusCode"], "{line}");
-        let body = answer["body"].as_str().unwrap_or_default();
+        assert_eq!(line["status"], response["statusCode"], "{line}");
+        let body = response["body"].as_str().unwrap_or_default();
         (line, serde_json::from_str(body).unwrap_or_default())
     }
 

@@ -142,7 +142,7 @@ async fn erases_during_all_writes() {
         let (app, id) = (&app, &ids[writer % 2]);
         async move {
             for number in 0..8 {
-                let (status, answer) = app
+                let (status, response) = app
                     .note(
                         id,
                         Some(&format!("{writer}-{number}")),
@@ -150,7 +150,7 @@ async fn erases_during_all_writes() {
                     )
                     .await;
                 // DynamoDB rejects a transaction while another contains the same items.
-                assert!(matches!(status.as_u16(), 201 | 404 | 503), "{answer}");
+                assert!(matches!(status.as_u16(), 201 | 404 | 503), "{response}");
             }
         }
     });

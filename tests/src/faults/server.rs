@@ -46,7 +46,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
                 let shared = Arc::clone(&shared);
                 connections.spawn(async move {
                     let service = service_fn(|request| {
-                        answer(Arc::clone(&shared), Arc::clone(&reset), request)
+                        respond(Arc::clone(&shared), Arc::clone(&reset), request)
                     });
                     let connection = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
                     // A connection ends with an injected fault or because of the client.
@@ -65,7 +65,7 @@ fn reset(reset: &Reset) -> io::Error {
 }
 
 /// Responds to a request, unless the trap catches it.
-async fn answer(
+async fn respond(
     shared: Arc<Shared>,
     connection: Reset,
     request: Request<Incoming>,
@@ -78,9 +78,9 @@ async fn answer(
         return pass(shared, connection, head, operation, bytes).await;
     };
     let place = trap.enter(&operation).await;
-    let answer = pass(shared, connection, head, operation, bytes).await;
+    let response = pass(shared, connection, head, operation, bytes).await;
     trap.leave(place).await;
-    answer
+    response
 }
 
 async fn pass(
@@ -122,11 +122,11 @@ async fn pass(
             upstream: &upstream,
             swallow,
         };
-        let answer = table.answer(&head, &bytes, &mut lot).await?;
+        let response = table.respond(&head, &bytes, &mut lot).await?;
         return match lot.fault {
             Some(Fault::Lost) => Err(reset(&connection)),
             Some(Fault::Cut) => {
-                let (head, bytes) = answer.into_parts();
+                let (head, bytes) = response.into_parts();
                 let left = bytes.slice(..lot.byte_of(bytes.len() as u64) as usize);
                 let broken = futures::stream::iter([
                     Ok(hyper::body::Frame::data(left)),
@@ -138,23 +138,23 @@ async fn pass(
                 ))
             }
             _ => {
-                tokio::time::sleep(body::time_of(answer.body().len(), rate)).await;
-                Ok(answer.map(body::full))
+                tokio::time::sleep(body::time_of(response.body().len(), rate)).await;
+                Ok(response.map(body::full))
             }
         };
     }
-    let (mut answer_head, answer_body) = pass_on(&shared, &upstream, &head, bytes)
+    let (mut response_head, response_body) = pass_on(&shared, &upstream, &head, bytes)
         .await?
         .into_parts();
     if lot.fault == Some(Fault::Lost) {
-        let _ = answer_body.collect().await;
+        let _ = response_body.collect().await;
         return Err(reset(&connection));
     }
-    if lot.fault == Some(Fault::WrongEtag) && answer_head.headers.contains_key(ETAG) {
+    if lot.fault == Some(Fault::WrongEtag) && response_head.headers.contains_key(ETAG) {
         let other = HeaderValue::from_static("\"00000000000000000000000000000000\"");
-        answer_head.headers.insert(ETAG, other);
+        response_head.headers.insert(ETAG, other);
     }
-    let length = length(&answer_head);
+    let length = length(&response_head);
     let way = Way {
         shared: Arc::clone(&shared),
         operation,
@@ -163,8 +163,8 @@ async fn pass(
         reset: connection,
     };
     Ok(Response::from_parts(
-        answer_head,
-        body::passed(answer_body, way),
+        response_head,
+        body::passed(response_body, way),
     ))
 }
 
@@ -192,7 +192,7 @@ impl Table<'_> {
         }
     }
 
-    async fn answer(
+    async fn respond(
         &self,
         head: &request::Parts,
         bytes: &Bytes,
@@ -222,11 +222,11 @@ impl Table<'_> {
             total.failed_statements += count;
         });
         statements::without(&mut request, &failed);
-        let mut answer = if count > 0 && count == failed.len() as u64 {
+        let mut response = if count > 0 && count == failed.len() as u64 {
             Response::new(serde_json::json!({"Responses": [], "ConsumedCapacity": []}))
         } else if let Some(swallowed) = self.swallowed(&request) {
             match swallowed {
-                Ok(answer) => Response::new(answer),
+                Ok(response) => Response::new(response),
                 Err(what) => return Ok(refusal_of_table((400, "ValidationException", &what))),
             }
         } else {
@@ -239,20 +239,20 @@ impl Table<'_> {
             head.headers.remove(CONTENT_LENGTH);
             Response::from_parts(head, serde_json::from_slice(&body)?)
         };
-        if answer.status().is_success() && count > 0 {
-            answer = answer.map(|answer| statements::with(answer, &failed));
+        if response.status().is_success() && count > 0 {
+            response = response.map(|response| statements::with(response, &failed));
         }
-        let units = statements::capacity(answer.body());
-        answer
+        let units = statements::capacity(response.body());
+        response
             .headers_mut()
             .entry(CONTENT_TYPE)
             .or_insert(HeaderValue::from_static(JSON));
-        let answer = answer.map(|answer| Bytes::from(answer.to_string()));
+        let response = response.map(|response| Bytes::from(response.to_string()));
         self.shared.count(self.operation, |total| {
             total.capacity_units += units;
-            total.bytes_out += answer.body().len() as u64;
+            total.bytes_out += response.body().len() as u64;
         });
-        Ok(answer)
+        Ok(response)
     }
 }
 
@@ -320,20 +320,20 @@ fn refusal(head: &request::Parts, (status, table, bucket): Refusal<'_>) -> Respo
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{bucket}</Code><Message>a fault of the proxy</Message></Error>"
     );
-    let mut answer = Response::new(body::full(xml));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    answer
+    let mut response = Response::new(body::full(xml));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-    answer
+    response
 }
 
 fn refusal_of_table((status, code, message): Refusal<'_>) -> Response<Bytes> {
     let body = serde_json::json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": message});
-    let mut answer = Response::new(Bytes::from(body.to_string()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    answer
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-    answer
+    response
 }

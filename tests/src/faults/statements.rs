@@ -23,8 +23,8 @@ pub(super) fn without(request: &mut Value, failed: &[Option<&'static str>]) {
 }
 
 /// Returns the response to all statements: that of the forwarded ones, with the errors at their positions.
-pub(super) fn with(mut answer: Value, failed: &[Option<&'static str>]) -> Value {
-    let mut rest = match answer["Responses"].take() {
+pub(super) fn with(mut response: Value, failed: &[Option<&'static str>]) -> Value {
+    let mut rest = match response["Responses"].take() {
         Value::Array(rest) => rest.into_iter(),
         _ => Vec::new().into_iter(),
     };
@@ -34,8 +34,8 @@ pub(super) fn with(mut answer: Value, failed: &[Option<&'static str>]) -> Value 
         }
         None => rest.next().unwrap_or_default(),
     });
-    answer["Responses"] = all.collect();
-    answer
+    response["Responses"] = all.collect();
+    response
 }
 
 /// Returns each partition key that a statement writes to, of the table or of an index, with its units. An insert takes one unit for
@@ -87,9 +87,9 @@ pub(super) fn units(write: &Value) -> f64 {
 }
 
 /// Returns the consumed capacity in a response.
-pub(super) fn capacity(answer: &Value) -> f64 {
+pub(super) fn capacity(response: &Value) -> f64 {
     let one = |consumed: &Value| consumed["CapacityUnits"].as_f64().unwrap_or_default();
-    match &answer["ConsumedCapacity"] {
+    match &response["ConsumedCapacity"] {
         Value::Array(all) => all.iter().map(one).sum(),
         consumed => one(consumed),
     }

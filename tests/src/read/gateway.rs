@@ -30,7 +30,7 @@ fn moved(mut event: Value, (domain, stage, prefix): (&str, &str, &str)) -> Value
 }
 
 /// Invokes a function. Returns the status and the body, without the time of the request and without cursors.
-async fn answered(app: &SharedApp, function: &str, event: Value) -> (u64, Value) {
+async fn invoke(app: &SharedApp, function: &str, event: Value) -> (u64, Value) {
     let response = app.invoke(function, event).await.expect("a response");
     let status = response["statusCode"].as_u64().expect("a status");
     let text = response["body"].as_str().expect("a body");
@@ -136,10 +136,10 @@ async fn routes_do_not_depend_on_the_place() {
         if !body.is_empty() {
             sent["body"] = body.into();
         }
-        let expected = answered(&app, function, moved(sent.clone(), PLACES[0])).await;
+        let expected = invoke(&app, function, moved(sent.clone(), PLACES[0])).await;
         assert_eq!(expected.0, status, "{method} {path}: {}", expected.1);
         for place in &PLACES[1..] {
-            let found = answered(&app, function, moved(sent.clone(), *place)).await;
+            let found = invoke(&app, function, moved(sent.clone(), *place)).await;
             assert_eq!(found, expected, "{method} {path} at {place:?}");
         }
     }
@@ -215,7 +215,7 @@ async fn reads_the_raw_query() {
         let mut event = api_event("GET", &format!("/profiles/{id}/history"), None);
         event["rawQueryString"] = raw.into();
         event["queryStringParameters"] = parameters;
-        let (found, body) = answered(&app, "history", event).await;
+        let (found, body) = invoke(&app, "history", event).await;
         assert_eq!(found, status, "{raw}: {body}");
     }
 }
@@ -231,11 +231,11 @@ async fn reads_base64_bodies() {
         event
     };
     let body = json!({"email": "jane@fake.com"}).to_string();
-    let plain = answered(&app, "profile-read", with(&body, false)).await;
+    let plain = invoke(&app, "profile-read", with(&body, false)).await;
     assert_eq!(plain.0, 200, "{}", plain.1);
     let encoded = BASE64.encode(body.as_bytes());
     assert_eq!(
-        answered(&app, "profile-read", with(&encoded, true)).await,
+        invoke(&app, "profile-read", with(&encoded, true)).await,
         plain
     );
 
@@ -244,7 +244,7 @@ async fn reads_base64_bodies() {
         (encoded, false),
         (BASE64.encode(b"{\"email\":\"\xff\"}"), true),
     ] {
-        let (status, problem) = answered(&app, "profile-read", with(&body, is_base64)).await;
+        let (status, problem) = invoke(&app, "profile-read", with(&body, is_base64)).await;
         assert_eq!(status, 400, "{problem}");
         assert_eq!(problem["type"], "/problems/invalid-body");
     }
@@ -298,5 +298,5 @@ async fn refuses_payload_format_1() {
         }
     }
     let event = api_event("GET", &format!("/profiles/{id}"), None);
-    assert_eq!(answered(&app, "profile-read", event).await.0, 200);
+    assert_eq!(invoke(&app, "profile-read", event).await.0, 200);
 }

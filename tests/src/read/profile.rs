@@ -354,16 +354,16 @@ async fn checks_claims() {
         .unwrap()
         .to_owned();
     let ask = async |claims: Option<Value>| {
-        let answer = app
+        let response = app
             .invoke(
                 "profile-read",
                 api_event("GET", &format!("/profiles/{id}"), claims),
             )
             .await;
-        let answer = answer.expect("the function answers");
+        let response = response.expect("the function responds");
         (
-            answer["statusCode"].clone(),
-            answer["body"].as_str().expect("a text").to_owned(),
+            response["statusCode"].clone(),
+            response["body"].as_str().expect("a text").to_owned(),
         )
     };
     let (status, body) = ask(Some(json!({"sub": "agent-7", "scope": "profiles:read"}))).await;

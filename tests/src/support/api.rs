@@ -71,7 +71,7 @@ impl Api {
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> (StatusCode, Value) {
-        let response = request.send().await.expect("the gateway answers");
+        let response = request.send().await.expect("the gateway responds");
         let status = response.status();
         let content_type = response
             .headers()

@@ -144,7 +144,7 @@ impl TestApp {
         if let Some(etag) = etag {
             request = request.header("if-match", etag);
         }
-        let response = request.send().await.expect("the gateway answers");
+        let response = request.send().await.expect("the gateway responds");
         let (status, body) = (response.status(), response.text().await.expect("a body"));
         (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }

@@ -33,7 +33,7 @@ impl Contract {
         let responses = &self.0["paths"][path][method.to_lowercase()]["responses"];
         let response = &responses[status.to_string()];
         let name = response["$ref"].as_str().unwrap_or_else(|| {
-            panic!("{method} {path} answers {status}, which the contract does not know")
+            panic!("{method} {path} returns {status}, which the contract does not know")
         });
         &self.0["components"]["responses"][name.rsplit('/').next().unwrap()]
     }

@@ -85,11 +85,11 @@ async fn checks_every_principal() {
             let (status, _) = ask(&app, method, &path, (Some(&others), body.clone())).await;
             assert_eq!(status, 403, "{method} {path} without {lacking}");
         }
-        let (status, answer) = ask(&app, method, &path, (Some(scopes), body)).await;
-        assert_eq!(status, expected, "{method} {path}: {answer}");
+        let (status, response) = ask(&app, method, &path, (Some(scopes), body)).await;
+        assert_eq!(status, expected, "{method} {path}: {response}");
         assert!(
-            scopes.contains("pii") || !answer.to_string().contains("jane"),
-            "{answer}"
+            scopes.contains("pii") || !response.to_string().contains("jane"),
+            "{response}"
         );
     }
     // The samples of a tried file contain personal data.
@@ -135,8 +135,8 @@ async fn folders_need_the_scopes_of_their_rows() {
             assert_eq!(status, 403, "{folder} without {lacking}: {problem}");
         }
         let all = [needed, &[write]].concat().join(" ");
-        let (status, answer) = ask(&app, "POST", "/imports", (Some(&all), body)).await;
-        assert_eq!(status, 201, "{folder}: {answer}");
+        let (status, response) = ask(&app, "POST", "/imports", (Some(&all), body)).await;
+        assert_eq!(status, 201, "{folder}: {response}");
     }
 }
 
