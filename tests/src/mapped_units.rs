@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::faults::Proxy;
 
 use crate::{
-    exports::{SAMPLES, sample},
+    other_systems::{SAMPLES, sample},
     support::app::TestApp,
 };
 
