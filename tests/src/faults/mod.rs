@@ -6,8 +6,8 @@
 
 mod body;
 mod connection;
+mod draw;
 mod grants;
-mod lots;
 mod server;
 mod state;
 mod statements;

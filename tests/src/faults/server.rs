@@ -21,9 +21,9 @@ use tokio::net::TcpListener;
 
 use super::{
     Fault,
-    body::{self, Body, Way},
+    body::{self, Body, BodyFault},
     connection::{Connection, Reset},
-    lots::Lot,
+    draw::DrawnFault,
     state::Shared,
     statements,
 };
@@ -90,22 +90,22 @@ async fn pass(
     operation: String,
     bytes: Bytes,
 ) -> io::Result<Response<Body>> {
-    let (mut lot, rate, upstream, swallow) = {
+    let (mut drawn, rate, upstream, swallow) = {
         let mut settings = shared.settings();
         let recorded = settings.recorded.as_mut();
         if let Some(recorded) = recorded.filter(|_| operation == STATEMENTS) {
             recorded.push(bytes.clone());
         }
-        let (lot, rate) = (settings.draw(&operation), settings.bytes_per_second());
-        (lot, rate, settings.upstream.clone(), settings.swallow)
+        let (drawn, rate) = (settings.draw(&operation), settings.bytes_per_second());
+        (drawn, rate, settings.upstream.clone(), settings.swallow)
     };
     shared.count(&operation, |count| {
         count.requests += 1;
         count.bytes_in += bytes.len() as u64;
-        count.faults += u64::from(lot.fault.is_some());
+        count.faults += u64::from(drawn.fault.is_some());
     });
-    tokio::time::sleep(lot.latency + body::time_of(bytes.len(), rate)).await;
-    match lot.fault {
+    tokio::time::sleep(drawn.latency + body::time_of(bytes.len(), rate)).await;
+    match drawn.fault {
         Some(Fault::Throttled) => return Ok(refusal(&head, THROTTLED)),
         Some(Fault::Failed) => return Ok(refusal(&head, FAILED)),
         Some(Fault::Reset) => return Err(reset(&connection)),
@@ -122,12 +122,12 @@ async fn pass(
             upstream: &upstream,
             swallow,
         };
-        let response = table.respond(&head, &bytes, &mut lot).await?;
-        return match lot.fault {
+        let response = table.respond(&head, &bytes, &mut drawn).await?;
+        return match drawn.fault {
             Some(Fault::Lost) => Err(reset(&connection)),
             Some(Fault::Cut) => {
                 let (head, bytes) = response.into_parts();
-                let left = bytes.slice(..lot.byte_of(bytes.len() as u64) as usize);
+                let left = bytes.slice(..drawn.byte_of(bytes.len() as u64) as usize);
                 let broken = futures::stream::iter([
                     Ok(hyper::body::Frame::data(left)),
                     Err(reset(&connection)),
@@ -146,25 +146,25 @@ async fn pass(
     let (mut response_head, response_body) = pass_on(&shared, &upstream, &head, bytes)
         .await?
         .into_parts();
-    if lot.fault == Some(Fault::Lost) {
+    if drawn.fault == Some(Fault::Lost) {
         let _ = response_body.collect().await;
         return Err(reset(&connection));
     }
-    if lot.fault == Some(Fault::WrongEtag) && response_head.headers.contains_key(ETAG) {
+    if drawn.fault == Some(Fault::WrongEtag) && response_head.headers.contains_key(ETAG) {
         let other = HeaderValue::from_static("\"00000000000000000000000000000000\"");
         response_head.headers.insert(ETAG, other);
     }
     let length = length(&response_head);
-    let way = Way {
+    let fault = BodyFault {
         shared: Arc::clone(&shared),
         operation,
         bytes_per_second: rate,
-        cut_at: (lot.fault == Some(Fault::Cut) && length > 0).then(|| lot.byte_of(length)),
+        cut_at: (drawn.fault == Some(Fault::Cut) && length > 0).then(|| drawn.byte_of(length)),
         reset: connection,
     };
     Ok(Response::from_parts(
         response_head,
-        body::passed(response_body, way),
+        body::passed(response_body, fault),
     ))
 }
 
@@ -196,7 +196,7 @@ impl Table<'_> {
         &self,
         head: &request::Parts,
         bytes: &Bytes,
-        lot: &mut Lot,
+        drawn: &mut DrawnFault,
     ) -> io::Result<Response<Bytes>> {
         let mut request: Value = serde_json::from_slice(bytes)?;
         request["ReturnConsumedCapacity"] = "TOTAL".into();
@@ -204,7 +204,7 @@ impl Table<'_> {
         if self.operation == STATEMENTS {
             let mut settings = self.shared.settings();
             for statement in statements::of(&request) {
-                failed.push(if lot.statement_fails() {
+                failed.push(if drawn.statement_fails() {
                     Some("InternalServerError")
                 } else {
                     settings.grants.take_statement(statement).err()

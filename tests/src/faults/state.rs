@@ -14,9 +14,9 @@ use hyper_util::{
 
 use super::{
     Count, Faults,
+    draw::{DrawnFault, FaultDraw},
     grants::Grants,
     lock,
-    lots::{Lot, Lots},
     trap::Trap,
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Settings {
     pub(super) recorded: Option<Vec<Bytes>>,
     pub(super) trap: Option<Arc<Trap>>,
     faults: Faults,
-    lots: Lots,
+    draw: FaultDraw,
     pub(super) grants: Grants,
 }
 
@@ -46,8 +46,8 @@ impl Settings {
     }
 
     /// Draws the fault of the next request of an operation.
-    pub(super) fn draw(&mut self, operation: &str) -> Lot {
-        self.lots.draw(operation, &self.faults)
+    pub(super) fn draw(&mut self, operation: &str) -> DrawnFault {
+        self.draw.draw(operation, &self.faults)
     }
 
     /// Returns the bandwidth of bodies, if it is limited.
@@ -64,7 +64,7 @@ impl Shared {
             recorded: None,
             trap: None,
             faults: Faults::default(),
-            lots: Lots::new(seed),
+            draw: FaultDraw::new(seed),
             grants: Grants::new(&Faults::default()),
         };
         Self {

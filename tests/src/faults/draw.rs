@@ -12,30 +12,30 @@ use super::{Fault, Faults};
 
 /// Draws the faults of requests.
 #[derive(Debug)]
-pub(super) struct Lots {
+pub(super) struct FaultDraw {
     seed: u64,
-    drawn: HashMap<String, u64>,
+    counts: HashMap<String, u64>,
 }
 
 /// The faults of one request.
 #[derive(Debug)]
-pub(super) struct Lot {
+pub(super) struct DrawnFault {
     pub(super) fault: Option<Fault>,
     pub(super) latency: Duration,
     share_of_statements: f64,
     random: StdRng,
 }
 
-impl Lots {
+impl FaultDraw {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             seed,
-            drawn: HashMap::new(),
+            counts: HashMap::new(),
         }
     }
 
-    pub(super) fn draw(&mut self, operation: &str, faults: &Faults) -> Lot {
-        let number = self.drawn.entry(operation.to_owned()).or_default();
+    pub(super) fn draw(&mut self, operation: &str, faults: &Faults) -> DrawnFault {
+        let number = self.counts.entry(operation.to_owned()).or_default();
         *number += 1;
         let mut hasher = DefaultHasher::new();
         (self.seed, operation, *number).hash(&mut hasher);
@@ -52,7 +52,7 @@ impl Lots {
                 fault = Some(rule.fault);
             }
         }
-        Lot {
+        DrawnFault {
             fault,
             latency,
             share_of_statements: faults.statements.clamp(0.0, 1.0),
@@ -61,7 +61,7 @@ impl Lots {
     }
 }
 
-impl Lot {
+impl DrawnFault {
     /// Returns whether the next statement fails.
     pub(super) fn statement_fails(&mut self) -> bool {
         self.random.random_bool(self.share_of_statements)
