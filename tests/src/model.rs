@@ -101,7 +101,7 @@ pub fn mobile(customer: u8) -> String {
 }
 
 /// Returns the number of a row from the positions of its drop and of itself.
-const fn said(drop: usize, row: usize) -> u64 {
+const fn row_number(drop: usize, row: usize) -> u64 {
     (drop * 100 + row) as u64
 }
 
@@ -167,7 +167,7 @@ impl Drop {
         };
         let link = |customer| json!({"mobile": mobile(customer)});
         let line = |(at, row): (usize, &Row)| {
-            let said = said(place, at);
+            let row_number = row_number(place, at);
             let row = match row {
                 Row::Event {
                     customer,
@@ -177,7 +177,7 @@ impl Drop {
                 } => {
                     let mut row = json!({
                         "record_type": "email_send", "link": link(*customer), "action_at": moment(*at),
-                        "email_id": name.to_string(), "subject": said.to_string(),
+                        "email_id": name.to_string(), "subject": row_number.to_string(),
                     });
                     if *moved {
                         row["replaces_action_at"] = json!(moment(other(*at)));
@@ -187,7 +187,7 @@ impl Drop {
                 Row::Record { customer, updated } => {
                     let mut row = json!({
                         "record_type": "customer_record", "link": link(*customer),
-                        "custom_fields": {format!("of_{customer}"): said.to_string()},
+                        "custom_fields": {format!("of_{customer}"): row_number.to_string()},
                     });
                     if let Some(updated) = updated {
                         row["updated_at"] = json!(moment(*updated));
@@ -239,13 +239,13 @@ impl Forgotten {
                 let Row::Forget { customer, kind } = *row else {
                     continue;
                 };
-                let said = said(place, number);
+                let row_number = row_number(place, number);
                 if kind == Forget::Reinstate {
-                    forgotten.reinstated.insert((customer, said));
+                    forgotten.reinstated.insert((customer, row_number));
                     continue;
                 }
                 let erased = forgotten.erased.entry(customer).or_default();
-                *erased = said.max(*erased);
+                *erased = row_number.max(*erased);
                 if kind == Forget::Suppress {
                     forgotten.suppressed.insert(customer);
                 }
@@ -254,18 +254,18 @@ impl Forgotten {
         forgotten
     }
 
-    /// Returns whether row `said` about a customer is erased. `at` is the time of an event.
-    fn erases(&self, customer: u8, said: u64, at: Option<When>) -> bool {
+    /// Returns whether row `row_number` about a customer is erased. `at` is the time of an event.
+    fn erases(&self, customer: u8, row_number: u64, at: Option<When>) -> bool {
         if self.suppressed.contains(&customer) {
             return true;
         }
         let Some(erased) = self.erased.get(&customer) else {
             return false;
         };
-        said <= *erased
+        row_number <= *erased
             || match at {
                 Some(at) => at == When::Past,
-                None => !(*erased + 1..said)
+                None => !(*erased + 1..row_number)
                     .any(|reinstated| self.reinstated.contains(&(customer, reinstated))),
             }
     }
@@ -283,10 +283,10 @@ struct Stored<'a> {
 impl Stored<'_> {
     fn holds(&self, place: usize, number: usize, customers: &[u8]) -> bool {
         let is_kept = |forgotten: &Forgotten| {
-            let said = said(place, number);
+            let row_number = row_number(place, number);
             !customers
                 .iter()
-                .any(|customer| forgotten.erases(*customer, said, None))
+                .any(|customer| forgotten.erases(*customer, row_number, None))
         };
         if !is_kept(&Forgotten::of(self.drops, self.imported.iter().copied())) {
             return false;
@@ -321,7 +321,7 @@ pub fn profiles(
     };
     for place in imported.iter().copied() {
         for (number, row) in drops[place].rows.iter().enumerate() {
-            let said = said(place, number);
+            let row_number = row_number(place, number);
             match *row {
                 Row::Event {
                     customer,
@@ -329,13 +329,13 @@ pub fn profiles(
                     at,
                     moved,
                 } => {
-                    events.insert((customer, at, name), (said, true));
+                    events.insert((customer, at, name), (row_number, true));
                     if moved {
-                        events.insert((customer, other(at), name), (said, false));
+                        events.insert((customer, other(at), name), (row_number, false));
                     }
                 }
                 Row::Record { customer, .. } if stored.holds(place, number, &[customer]) => {
-                    records.insert(customer, said);
+                    records.insert(customer, row_number);
                 }
                 Row::Link { a, b, live } if stored.holds(place, number, &[a, b]) => {
                     links.insert((a.min(b), a.max(b)), live);
@@ -345,7 +345,9 @@ pub fn profiles(
         }
     }
     let forgotten = Forgotten::of(drops, imported.iter().copied());
-    events.retain(|(customer, at, _), (said, _)| !forgotten.erases(*customer, *said, Some(*at)));
+    events.retain(|(customer, at, _), (row_number, _)| {
+        !forgotten.erases(*customer, *row_number, Some(*at))
+    });
 
     (0..CUSTOMERS)
         .map(|asked| {
@@ -369,12 +371,12 @@ pub fn profiles(
                 records: records
                     .iter()
                     .filter(|(customer, _)| has(customer))
-                    .map(|(customer, said)| (*customer, *said))
+                    .map(|(customer, row_number)| (*customer, *row_number))
                     .collect(),
                 events: newest
                     .into_iter()
                     .filter(|(_, (_, stands))| *stands)
-                    .map(|(key, (said, _))| (key, said))
+                    .map(|(key, (row_number, _))| (key, row_number))
                     .collect(),
                 customers: customers.clone(),
             })
@@ -390,7 +392,7 @@ pub fn profiles(
 #[must_use]
 pub fn shown(document: &Value, past: &str, ids: &[String]) -> Profile {
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let said = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
+    let row_number = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
     let customer = |id: &Value| ids.iter().position(|own| id == own.as_str());
     let customers = items(&document["identities"]).into_iter().map(|identity| {
         let place = customer(&identity["id"]).and_then(|place| u8::try_from(place).ok());
@@ -402,7 +404,7 @@ pub fn shown(document: &Value, past: &str, ids: &[String]) -> Profile {
         let customer = name.and_then(|name| name.strip_prefix("of_")?.parse().ok());
         (
             customer.expect("a customer"),
-            said(&attribute["value"]).expect("a number"),
+            row_number(&attribute["value"]).expect("a number"),
         )
     });
     let history = items(&document["history"]["items"]);
@@ -414,8 +416,8 @@ pub fn shown(document: &Value, past: &str, ids: &[String]) -> Profile {
         };
         let data = &event["email_send"];
         let name = data["email_id"].as_str().and_then(|name| name.parse().ok());
-        let said = said(&data["subject"]).expect("a number");
-        ((when, name.expect("a name")), said)
+        let row_number = row_number(&data["subject"]).expect("a number");
+        ((when, name.expect("a name")), row_number)
     });
     Profile {
         customers: customers.collect(),

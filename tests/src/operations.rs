@@ -31,31 +31,36 @@ async fn items(app: &TestApp) -> BTreeMap<String, Value> {
 }
 
 /// Sends a request for an operation.
-async fn ask(app: &TestApp, import: &str, operation: &str, key: &str) -> (StatusCode, Value) {
+async fn request_operation(
+    app: &TestApp,
+    import: &str,
+    operation: &str,
+    key: &str,
+) -> (StatusCode, Value) {
     let client = reqwest::Client::new();
     let post = client.post(app.url(&format!("/imports/{import}/{operation}")));
     app.send(post.header("idempotency-key", key)).await
 }
 
-async fn shown(app: &TestApp, id: &str) -> Value {
+async fn get_import(app: &TestApp, id: &str) -> Value {
     let (status, import) = app.get(&format!("/imports/{id}")).await;
     assert_eq!(status, StatusCode::OK, "{import}");
     import
 }
 
 /// Executes an operation. Returns its document after its end and that of all replays.
-async fn operate(app: &TestApp, import: &str, operation: &str, key: &str) -> Value {
-    let (status, started) = ask(app, import, operation, key).await;
+async fn run_operation(app: &TestApp, import: &str, operation: &str, key: &str) -> Value {
+    let (status, started) = request_operation(app, import, operation, key).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{started}");
     assert_eq!(started["of"], import, "{started}");
     app.stack.wait_idle().await;
-    let shown = shown(app, started["id"].as_str().unwrap()).await;
-    assert_eq!(started["created_at"], shown["created_at"]);
-    shown
+    let ended = get_import(app, started["id"].as_str().unwrap()).await;
+    assert_eq!(started["created_at"], ended["created_at"]);
+    ended
 }
 
 /// Returns an import as the list shows it.
-async fn listed(app: &TestApp, id: &Value) -> Value {
+async fn find_in_list(app: &TestApp, id: &Value) -> Value {
     let (_, page) = app.get("/imports").await;
     let mut items = page["items"].as_array().unwrap().iter();
     let item = items.find(|item| item["id"] == *id);
@@ -94,7 +99,7 @@ async fn takes_back_and_restores_all_record_types() {
     let imported = items(&app).await;
     assert!(imported.len() > 100, "{}", imported.len());
 
-    let revert = operate(&app, &id, "revert", "a").await;
+    let revert = run_operation(&app, &id, "revert", "a").await;
     assert_eq!(items(&app).await, BTreeMap::new(), "{revert}");
     assert_eq!(
         (&revert["kind"], &revert["state"], &revert["rejected"]),
@@ -103,26 +108,32 @@ async fn takes_back_and_restores_all_record_types() {
     let [deleted, replaced, not_found, skipped] = verdicts(&revert);
     assert_eq!((replaced, skipped), (0, 0), "{revert}");
     assert_eq!(deleted + not_found, 120, "{revert}");
-    let import = shown(&app, &id).await;
+    let import = get_import(&app, &id).await;
     let reverted = &import["reverted"];
     assert_eq!(
         (&reverted["by"], &reverted["import"]),
         (&json!("local-agent"), &revert["id"])
     );
-    assert_eq!(listed(&app, &json!(id)).await["reverted"], *reverted);
+    assert_eq!(find_in_list(&app, &json!(id)).await["reverted"], *reverted);
     // An operation has a time of its own.
     let created_at = revert["created_at"].as_str().unwrap();
     assert!(created_at > import["created_at"].as_str().unwrap());
-    assert_eq!(listed(&app, &revert["id"]).await["created_at"], created_at);
+    assert_eq!(
+        find_in_list(&app, &revert["id"]).await["created_at"],
+        created_at
+    );
 
-    let replay = operate(&app, &id, "replay", "b").await;
+    let replay = run_operation(&app, &id, "replay", "b").await;
     assert_eq!(items(&app).await, imported, "{replay}");
     assert_eq!(
         (&replay["kind"], &replay["state"], &replay["written"]),
         (&json!("replay"), &json!("completed"), &json!(120))
     );
-    assert_eq!(shown(&app, &id).await["reverted"], Value::Null);
-    assert_eq!(listed(&app, &json!(id)).await["reverted"], Value::Null);
+    assert_eq!(get_import(&app, &id).await["reverted"], Value::Null);
+    assert_eq!(
+        find_in_list(&app, &json!(id)).await["reverted"],
+        Value::Null
+    );
     let (_, page) = app.get("/imports").await;
     let list = page["items"].as_array().unwrap().iter();
     let list: Vec<_> = list.map(|item| (&item["kind"], &item["id"])).collect();
@@ -148,29 +159,29 @@ async fn restores_older_files_and_keeps_newer_ones() {
     let third = import(&app, "drop/mixed/crm/c.ndjson", &record("Cleo")).await;
     let after_third = items(&app).await;
 
-    let revert = operate(&app, &second, "revert", "a").await;
+    let revert = run_operation(&app, &second, "revert", "a").await;
     assert_eq!(verdicts(&revert), [0, 1, 0, 0], "{revert}");
     assert_eq!(revert["replays"]["items"], json!([first]), "{other}");
     assert_eq!(items(&app).await, after_third);
 
     // The second import is reverted, so the first one is what is left.
-    let preview = operate(&app, &third, "revert?preview=true", "b").await;
+    let preview = run_operation(&app, &third, "revert?preview=true", "b").await;
     assert_eq!(preview["preview"], true);
     assert_eq!(items(&app).await, after_third);
-    assert_eq!(shown(&app, &third).await["reverted"], Value::Null);
-    let revert = operate(&app, &third, "revert", "c").await;
+    assert_eq!(get_import(&app, &third).await["reverted"], Value::Null);
+    let revert = run_operation(&app, &third, "revert", "c").await;
     assert_eq!(verdicts(&revert), [1, 0, 0, 0], "{revert}");
     for name in ["deleted", "replaced_since", "not_found", "replays", "read"] {
         assert_eq!(preview[name], revert[name], "{name}");
     }
     assert_eq!(items(&app).await, after_first);
 
-    operate(&app, &second, "replay", "d").await;
+    run_operation(&app, &second, "replay", "d").await;
     assert_eq!(items(&app).await, after_second);
-    operate(&app, &third, "replay", "e").await;
+    run_operation(&app, &third, "replay", "e").await;
     assert_eq!(items(&app).await, after_third);
     // A replay of an older file changes nothing.
-    let replay = operate(&app, &first, "replay", "f").await;
+    let replay = run_operation(&app, &first, "replay", "f").await;
     assert_eq!(
         (&replay["written"], &replay["stale"]),
         (&json!(0), &json!(1))
@@ -188,7 +199,7 @@ async fn restores_products_of_other_sources() {
     import(&app, customers, &record("Ann")).await;
     let before = items(&app).await;
     let second = import(&app, "drop/product/crm/c.ndjson", &product("New")).await;
-    let revert = operate(&app, &second, "revert", "a").await;
+    let revert = run_operation(&app, &second, "revert", "a").await;
     assert_eq!(revert["replays"], json!({"count": 1, "items": [first]}));
     assert_eq!(items(&app).await, before);
 }
@@ -199,7 +210,7 @@ async fn skips_erasures() {
     let forget = json!({"record_type": "forget", "link": {"email": "gone@example.com"}});
     let file = format!("{}{forget}\nno row\n", record("Ann"));
     let id = import(&app, KEY, &file).await;
-    let revert = operate(&app, &id, "revert", "a").await;
+    let revert = run_operation(&app, &id, "revert", "a").await;
     assert_eq!(verdicts(&revert), [1, 0, 0, 1], "{revert}");
     assert_eq!(
         (&revert["read"], &revert["rejected"]),
@@ -215,7 +226,7 @@ async fn skips_erasures() {
     let left = items(&app).await;
     assert!(left.len() > 1, "{left:?}");
     assert!(left.keys().all(|key| key.ends_with("#erased")), "{left:?}");
-    let replay = operate(&app, &id, "replay", "b").await;
+    let replay = run_operation(&app, &id, "replay", "b").await;
     assert_eq!(
         (
             &replay["written"],
@@ -236,7 +247,7 @@ async fn refuses_what_cannot_be_taken_back() {
     let id = import(&app, KEY, &record("Ann")).await;
     let unread = import(&app, "drop/purchase/crm/a.zip", "PK\u{3}\u{4}").await;
     let problem = async |import: &str, operation: &str, key: &str| {
-        let (status, problem) = ask(&app, import, operation, key).await;
+        let (status, problem) = request_operation(&app, import, operation, key).await;
         (status.as_u16(), problem_of(&problem).0)
     };
     for operation in ["revert", "replay", "revert?preview=true"] {
@@ -252,18 +263,19 @@ async fn refuses_what_cannot_be_taken_back() {
     }
     assert_eq!(problem(&id, "revert?preview=yes", "a").await.0, 400);
     assert_eq!(problem(&id, "replay?preview=true", "a").await.0, 400);
-    let revert = operate(&app, &id, "revert", "a").await;
+    let revert = run_operation(&app, &id, "revert", "a").await;
     // A repeated request returns the same revert.
-    let (status, again) = ask(&app, &id, "revert", "a").await;
+    let (status, again) = request_operation(&app, &id, "revert", "a").await;
     assert_eq!((status.as_u16(), &again["id"]), (202, &revert["id"]));
     app.stack.wait_idle().await;
     assert_eq!(
         problem(&id, "revert", "b").await,
         (409, "import-reverted".to_owned())
     );
-    let preview = operate(&app, &id, "revert?preview=true", "b").await;
+    let preview = run_operation(&app, &id, "revert?preview=true", "b").await;
     assert_eq!(verdicts(&preview), [0, 0, 1, 0], "{preview}");
-    let (status, refused) = ask(&app, revert["id"].as_str().unwrap(), "revert", "c").await;
+    let (status, refused) =
+        request_operation(&app, revert["id"].as_str().unwrap(), "revert", "c").await;
     assert_eq!(
         (status.as_u16(), problem_of(&refused).0.as_str()),
         (409, "import-unread")
@@ -287,7 +299,7 @@ async fn refuses_what_cannot_be_taken_back() {
             .bucket(app.stack.bucket());
         delete.key(KEY).version_id(version).send().await.unwrap();
     }
-    let replay = operate(&app, &id, "replay", "d").await;
+    let replay = run_operation(&app, &id, "replay", "d").await;
     assert_eq!(
         (&replay["state"], &replay["problem"]["code"]),
         (&json!("failed"), &json!("object-gone")),
@@ -304,7 +316,8 @@ async fn refuses_tries() {
         .send(post.header("idempotency-key", "a").json(&body))
         .await;
     for operation in ["revert", "replay"] {
-        let (status, problem) = ask(&app, upload["id"].as_str().unwrap(), operation, "b").await;
+        let (status, problem) =
+            request_operation(&app, upload["id"].as_str().unwrap(), operation, "b").await;
         assert_eq!(
             (status.as_u16(), problem_of(&problem).0.as_str()),
             (409, "import-unread")
@@ -335,7 +348,7 @@ async fn continues_after_kill() {
     setting
         .s3
         .set_faults(Faults::default().with_bandwidth(100_000));
-    let (status, revert) = ask(app, &id, "revert", "a").await;
+    let (status, revert) = request_operation(app, &id, "revert", "a").await;
     assert_eq!(status, StatusCode::ACCEPTED, "{revert}");
     let deletes = || {
         let counts = setting.dynamodb.counts();
@@ -347,7 +360,7 @@ async fn continues_after_kill() {
     while deletes() < before + 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let (status, problem) = ask(app, &id, "replay", "b").await;
+    let (status, problem) = request_operation(app, &id, "replay", "b").await;
     assert_eq!(
         (status.as_u16(), problem_of(&problem).0.as_str()),
         (409, "import-running")
@@ -356,7 +369,7 @@ async fn continues_after_kill() {
     app.stack.wait_idle().await;
     setting.set_faults(&Faults::default());
     app.redrive().await;
-    let revert = shown(app, revert["id"].as_str().unwrap()).await;
+    let revert = get_import(app, revert["id"].as_str().unwrap()).await;
     assert_eq!(revert["state"], "completed", "{revert}");
     assert_eq!(items(app).await, BTreeMap::new(), "{revert}");
     assert_eq!(app.stack.list("work/"), [""; 0]);
@@ -372,7 +385,7 @@ async fn continues_after_kill() {
         range.max() > Some(1),
         "the revert takes several invocations"
     );
-    operate(app, &id, "replay", "c").await;
+    run_operation(app, &id, "replay", "c").await;
     app.redrive().await;
     assert_eq!(items(app).await, imported);
 }
@@ -392,7 +405,7 @@ async fn costs_a_read_and_a_write_for_each_item() {
     let id = import(app, "drop/email_open/crm/a.ndjson", &file).await;
     for (operation, statements) in [("revert?preview=true", 0), ("revert", 100)] {
         setting.dynamodb.reset_counts();
-        let revert = operate(app, &id, operation, operation).await;
+        let revert = run_operation(app, &id, operation, operation).await;
         assert_eq!(verdicts(&revert), [100, 0, 0, 0], "{revert}");
         let counts = setting.dynamodb.counts();
         let requests = |name: &str| counts.get(name).map_or(0, |count| count.requests);

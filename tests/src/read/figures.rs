@@ -16,17 +16,17 @@ fn has_segment(profile: &Value, name: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn opts_out_per_list() {
     let app = SharedApp::get().await;
-    let said = |email: &str, at: &str, id: &str, status: &str, list: &str| {
+    let subscription = |email: &str, at: &str, id: &str, status: &str, list: &str| {
         json!({"link": {"email": email}, "action_at": format!("2026-11-20T{at}:15:00Z"), "email_id": id, "status": status,
             "list": {"id": list, "name": list.to_uppercase()}})
     };
     let (otto, olga) = ("otto@example.com", "olga@example.com");
     let rows = lines(&[
-        said(otto, "01", "e1", "subscribed", "news"),
-        said(otto, "02", "e2", "unsubscribed", "news"),
-        said(otto, "03", "e3", "transactional", "receipts"),
-        said(olga, "04", "e4", "subscribed", "club"),
-        said(olga, "03", "e5", "unsubscribed", "news"),
+        subscription(otto, "01", "e1", "subscribed", "news"),
+        subscription(otto, "02", "e2", "unsubscribed", "news"),
+        subscription(otto, "03", "e3", "transactional", "receipts"),
+        subscription(olga, "04", "e4", "subscribed", "club"),
+        subscription(olga, "03", "e5", "unsubscribed", "news"),
     ]);
     // In the second pass, each row updates an item.
     for _ in 0..2 {
@@ -55,7 +55,7 @@ async fn opts_out_per_list() {
         ])
     );
     // The same list of another source is another list.
-    let again = lines(&[said(otto, "05", "e6", "subscribed", "news")]);
+    let again = lines(&[subscription(otto, "05", "e6", "subscribed", "news")]);
     app.import("drop/email_subscribe/other/a.ndjson", &again)
         .await;
     assert!(has_segment(&app.profile(otto).await, "email_opted_out"));

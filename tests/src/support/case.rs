@@ -87,8 +87,10 @@ pub(crate) async fn check(cases: Vec<Case>) {
                 .iter()
                 .map(|reject| text(&reject["message"]))
                 .collect();
-            let is_said = |(found, expected): (&String, &String)| found.contains(expected);
-            if found.len() != expected.len() || !found.iter().zip(&expected).all(is_said) {
+            let contains_expected =
+                |(found, expected): (&String, &String)| found.contains(expected);
+            if found.len() != expected.len() || !found.iter().zip(&expected).all(contains_expected)
+            {
                 differences.push(difference(&case.key, &expected, &found));
             }
         }

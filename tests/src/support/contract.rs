@@ -52,8 +52,8 @@ impl Contract {
 
     /// Panics if the profile of a lookup does not match the contract.
     pub(crate) fn validate_profile(&self, profile: &Value) {
-        let said = self.response("POST", "/profiles/lookup", 200);
-        let schema = &said["content"]["application/json"]["schema"];
+        let expected = self.response("POST", "/profiles/lookup", 200);
+        let schema = &expected["content"]["application/json"]["schema"];
         self.validate(schema, profile, "a profile");
     }
 
@@ -61,9 +61,9 @@ impl Contract {
     pub(crate) async fn check(&self, route: (&str, &str), response: reqwest::Response) -> Value {
         let (method, path) = route;
         let status = response.status().as_u16();
-        let said = self.response(method, path, status);
+        let expected = self.response(method, path, status);
         let what = format!("{method} {path}: {status}");
-        for name in said["headers"]
+        for name in expected["headers"]
             .as_object()
             .into_iter()
             .flatten()
@@ -73,7 +73,7 @@ impl Contract {
         }
         let of_type = response.headers().get(header::CONTENT_TYPE).cloned();
         let text = response.text().await.expect("a body");
-        let Some(content) = said["content"].as_object() else {
+        let Some(content) = expected["content"].as_object() else {
             assert_eq!(text, "", "{what}");
             return Value::Null;
         };
