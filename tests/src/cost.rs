@@ -271,7 +271,7 @@ async fn queries_once_per_identity() {
     );
 }
 
-/// A row, and a change of it.
+/// A row and its changed form.
 struct Written {
     name: &'static str,
     folder: &'static str,

@@ -185,8 +185,8 @@ fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
         .collect()
 }
 
-/// `CRASH_ROWS` is the size of the file, `CRASH_POINTS` the number of crash points (a number larger than all is the full sweep),
-/// `CRASH_JOBS` the number of concurrent imports.
+/// `CRASH_ROWS`: rows of the file. `CRASH_POINTS`: crash points; a larger number than there are runs all. `CRASH_JOBS`: concurrent
+/// imports.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_change_nothing() {
     let file = file(env_number("CRASH_ROWS", 300) as usize);

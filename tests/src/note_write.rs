@@ -295,7 +295,7 @@ async fn only_author_or_admin_changes() {
         ask("PATCH", "local-agent", "profiles:read", text()).await.0,
         403
     );
-    // An administrator of notes need not see their text.
+    // A principal with `notes:admin` may lack `pii:read`.
     let (status, changed) = ask("PATCH", "agent-7", "notes:write notes:admin", text()).await;
     assert_eq!(
         (status, &changed["text"]),

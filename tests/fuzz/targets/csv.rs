@@ -1,4 +1,4 @@
-//! Rows of CSV: the same however a file arrives, and what they hold is placed or refused, never a panic.
+//! Rows of CSV: the same however a file is divided. Each row is placed or rejected, without a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

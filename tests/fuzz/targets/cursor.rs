@@ -18,7 +18,7 @@ fuzz_target!(|input: (u8, &str, &str)| {
         assert_eq!(cursor::encode(listing, filters, &position), text);
     }
     let made = cursor::encode(listing, filters, text);
-    // A cursor is bounded; one that is not too long says what it was made of.
+    // A cursor that is not too long decodes to its position.
     if made.len() <= 2048 {
         assert_eq!(cursor::decode(listing, filters, &made).as_deref(), Ok(text));
         for other in LISTINGS.into_iter().filter(|other| *other != listing) {

@@ -1,5 +1,5 @@
-//! Folding: any items make a profile, the same in any order and however divided; it can be written as JSON, and without
-//! the scope holds no personal value.
+//! Folding: any items make a profile, which is the same in any order and however they are divided. It can be written as JSON.
+//! Without `pii:read` it contains no personal value.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -237,7 +237,7 @@ fn profile(items: &[Item], reversed: bool) -> Profile {
     }
 }
 
-/// Items of one key and one version are one item: the first stands for all.
+/// Of items with one key and one version, the first is kept.
 fn distinct(items: Vec<Item>) -> Vec<Item> {
     let mut kept: Vec<Item> = Vec::new();
     for item in items {

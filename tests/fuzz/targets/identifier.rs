@@ -1,5 +1,5 @@
-//! Identifiers: whatever JSON object comes is one or is refused by the name of its field, and an identifier that is
-//! stored is read back as the same.
+//! Identifiers: any JSON object is an identifier, or an error that names its field. A stored identifier is read as the
+//! same one.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

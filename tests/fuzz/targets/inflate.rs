@@ -1,4 +1,4 @@
-//! Compressed objects: what was compressed comes back, in one member or several; what is damaged is told so.
+//! Compressed objects: one member or several inflate to the original content. A damaged object is an error.
 #![no_main]
 
 use std::io::Write as _;

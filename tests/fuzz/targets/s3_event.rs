@@ -1,4 +1,4 @@
-//! S3's events: any JSON is taken or refused, and the keys of a notification come out as they are.
+//! S3's events: any JSON is accepted or rejected, and the keys of a notification are decoded correctly.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -17,7 +17,7 @@ fn melbourne_now() -> String {
     ahead.strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
-/// Case 10.
+/// An erasure also deletes rows dated ahead, such as those with a local time. The report counts them.
 #[tokio::test(flavor = "multi_thread")]
 async fn erases_rows_dated_ahead() {
     let app = SharedApp::get().await;
@@ -39,7 +39,7 @@ async fn erases_rows_dated_ahead() {
     assert_eq!(app.lookup(erin).await.0, 404);
 }
 
-/// Case 22.
+/// A nightly export that contains an erased customer stores nothing about them.
 #[tokio::test(flavor = "multi_thread")]
 async fn suppresses_nightly_export() {
     let app = SharedApp::get().await;
@@ -60,7 +60,7 @@ async fn suppresses_nightly_export() {
     assert_eq!(app.lookup(faye).await.0, 404);
 }
 
-/// Case 15.
+/// Subjects and reasons are hidden without `pii:read`.
 #[tokio::test(flavor = "multi_thread")]
 async fn hides_free_text_without_scope() {
     let app = SharedApp::get().await;

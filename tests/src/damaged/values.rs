@@ -105,7 +105,7 @@ fn times() -> Vec<Case> {
             &["completed: 7 read, 2 written, 5 rejected", "rejected invalid_value action_at 5 @1:0"],
         )
         .shows("sen@example.com", json!({"times": ["1980-01-01T00:00:00Z", "1971-01-01T00:00:00Z"]})),
-        // A wrong time of a field that places nothing is left out.
+        // An invalid time is left out if the row can be placed without it.
         case(
             "customer_record/53/updated-at.ndjson",
             lines(&[json!({"link": {"email": "upd@example.com"}, "first_name": "Ann", "updated_at": "20/11/2026"})]),

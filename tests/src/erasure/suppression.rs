@@ -171,7 +171,7 @@ async fn suppresses_until_reinstated() {
     assert_eq!(marked(&app).await, Vec::<&str>::new());
 }
 
-/// A nightly export that stamps each row with the time of the export does not bring an erased customer back.
+/// A nightly export that stamps each row with the time of the export does not reinstate an erased customer.
 #[tokio::test(flavor = "multi_thread")]
 async fn exports_do_not_reinstate() {
     let app = TestApp::start().await;

@@ -32,7 +32,7 @@ async fn lists_newest_first() {
     app.import("drop/customer_record/crm/empty.ndjson", "")
         .await;
     let gone = s3_event(&app, "drop/purchase/gone.ndjson", "no-such-version", "01");
-    // Its event is of the first month of the list.
+    // The event is dated in the first month of the list.
     app.stack.invoke("ingest", gone).await.unwrap();
     let waiting = created(&app, "2", &request()).await;
 

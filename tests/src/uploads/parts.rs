@@ -57,7 +57,7 @@ async fn uploads_parts() {
         assert_eq!(signed_headers(url), "content-length;host");
         assert_eq!(part["headers"], json!({}));
     }
-    // A part of another size, or of another number.
+    // The URL of a part accepts neither another size nor the part of another number.
     assert_eq!(
         sent(put(&items[0]), file[..PART_BYTES].to_vec()).await.0,
         403

@@ -44,7 +44,7 @@ async fn binds_url() {
     }
     assert_eq!(app.stack.list("drop/"), [""; 0]);
 
-    // Once.
+    // A URL works once.
     assert_eq!(sent(put(&upload), FILE).await.0, 200);
     let exists = (412, "PreconditionFailed".to_owned());
     assert_eq!(sent(put(&upload), FILE).await, exists);
