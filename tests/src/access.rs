@@ -208,6 +208,51 @@ async fn checks_every_principal_of_changes() {
     }
 }
 
+/// The routes that read: function, method, path and body. `{id}` and `{event}` are IDs of Jane.
+const READS: [(&str, &str, &str, &str); 10] = [
+    ("profile-read", "GET", "/profiles/{id}", "null"),
+    (
+        "profile-read",
+        "POST",
+        "/profiles/lookup",
+        r#"{"email":"jane@fake.com"}"#,
+    ),
+    (
+        "profile-read",
+        "POST",
+        "/profiles/search",
+        r#"{"name":"Jane"}"#,
+    ),
+    (
+        "profile-read",
+        "POST",
+        "/profiles/batch",
+        r#"{"profiles":[{"email":"jane@fake.com"}]}"#,
+    ),
+    ("profile-read", "GET", "/profiles/{id}/attributes", "null"),
+    (
+        "profile-read",
+        "POST",
+        "/profiles/{id}/attributes/search",
+        r#"{"text":"name"}"#,
+    ),
+    ("profile-read", "GET", "/profiles/{id}/links", "null"),
+    ("profile-read", "GET", "/profiles/{id}/notes", "null"),
+    ("history", "GET", "/profiles/{id}/history", "null"),
+    ("history", "GET", "/profiles/{id}/history/{event}", "null"),
+];
+
+/// Returns the claims of requests without a principal.
+fn unauthenticated() -> [Option<Value>; 5] {
+    [
+        None,
+        Some(json!({})),
+        Some(json!({"scope": ALL})),
+        Some(json!({"sub": "", "scope": ALL})),
+        Some(json!({"iss": "x", "aud": "y"})),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn checks_every_principal() {
     let app = TestApp::deployed(BTreeMap::new()).await;
@@ -221,151 +266,101 @@ async fn checks_every_principal() {
             .unwrap()
             .to_owned()
     };
-    // Function, method, path and body.
-    let reads = [
-        (
-            "profile-read",
-            "GET",
-            format!("/profiles/{id}"),
-            Value::Null,
-        ),
-        (
-            "profile-read",
-            "POST",
-            "/profiles/lookup".to_owned(),
-            json!({"email": "jane@fake.com"}),
-        ),
-        (
-            "profile-read",
-            "POST",
-            "/profiles/search".to_owned(),
-            json!({"name": "Jane"}),
-        ),
-        (
-            "profile-read",
-            "POST",
-            "/profiles/batch".to_owned(),
-            json!({"profiles": [{"email": "jane@fake.com"}]}),
-        ),
-        (
-            "profile-read",
-            "GET",
-            format!("/profiles/{id}/attributes"),
-            Value::Null,
-        ),
-        (
-            "profile-read",
-            "POST",
-            format!("/profiles/{id}/attributes/search"),
-            json!({"text": "name"}),
-        ),
-        (
-            "profile-read",
-            "GET",
-            format!("/profiles/{id}/links"),
-            Value::Null,
-        ),
-        (
-            "profile-read",
-            "GET",
-            format!("/profiles/{id}/notes"),
-            Value::Null,
-        ),
-        (
-            "history",
-            "GET",
-            format!("/profiles/{id}/history"),
-            Value::Null,
-        ),
-        (
-            "history",
-            "GET",
-            format!("/profiles/{id}/history/{event_id}"),
-            Value::Null,
-        ),
-    ];
-    let unauthenticated = [
-        None,
-        Some(json!({})),
-        Some(json!({"scope": ALL})),
-        Some(json!({"sub": "", "scope": ALL})),
-        Some(json!({"iss": "x", "aud": "y"})),
-    ];
-    for (function, method, path, body) in &reads {
-        let event = |claims| with_body(api_event(method, path, claims), body);
-        for claims in &unauthenticated {
-            assert_eq!(
-                ask(&app, function, event(claims.clone())).await.0,
-                401,
-                "{method} {path} {claims:?}"
-            );
-        }
-        for lacking in [
-            "",
-            "notes:write",
-            "notes:admin pii:read",
-            "profiles:reader",
-            "PROFILES:READ",
-        ] {
-            assert_eq!(
-                ask(&app, function, event(claims("a", lacking))).await.0,
-                403,
-                "{method} {path} {lacking}"
-            );
-        }
-        let (status, _, redacted) = ask(&app, function, event(claims("a", "profiles:read"))).await;
-        assert_eq!(status, 200, "{method} {path}");
-        for personal in ["Jane", "jane@fake.com", "private words", "Called"] {
-            assert!(
-                !redacted.to_string().contains(personal),
-                "{path}: {personal}"
-            );
-        }
-        let (status, _, shown) =
-            ask(&app, function, event(claims("a", "profiles:read pii:read"))).await;
-        assert_eq!(status, 200);
-        let is_notes = path.ends_with("/notes");
-        assert_eq!(
-            shown == redacted,
-            is_notes,
-            "{path}: there are no notes yet"
-        );
+    for (function, method, path, body) in READS {
+        let path = path.replace("{id}", &id).replace("{event}", &event_id);
+        let body = serde_json::from_str(body).expect("JSON");
+        let event = |claims| with_body(api_event(method, &path, claims), &body);
+        check_read(&app, function, &path, event).await;
     }
 
     let (note_id, etag) = note(&app, &id, "author", "k1").await;
     let path = format!("/profiles/{id}/notes/{note_id}");
-    let get = |claims| api_event("GET", &path, claims);
-    for claims in &unauthenticated {
-        let (status, ..) = ask(&app, "profile-read", get(claims.clone())).await;
+    check_reads_of_note(&app, &path, &etag).await;
+    check_refused_changes(&app, &path, &etag).await;
+    check_creation(&app, &id).await;
+    // The key of another principal is another key.
+    let (other, _) = note(&app, &id, "another", "k1").await;
+    assert_ne!(other, note_id);
+    check_changes(&app, &path, &etag).await;
+}
+
+/// Checks a route that reads a profile without notes.
+async fn check_read(
+    app: &TestApp,
+    function: &str,
+    path: &str,
+    event: impl Fn(Option<Value>) -> Value,
+) {
+    for claims in unauthenticated() {
+        let status = ask(app, function, event(claims.clone())).await.0;
+        assert_eq!(status, 401, "{function} {path} {claims:?}");
+    }
+    for lacking in [
+        "",
+        "notes:write",
+        "notes:admin pii:read",
+        "profiles:reader",
+        "PROFILES:READ",
+    ] {
+        let status = ask(app, function, event(claims("a", lacking))).await.0;
+        assert_eq!(status, 403, "{function} {path} {lacking}");
+    }
+    let (status, _, redacted) = ask(app, function, event(claims("a", "profiles:read"))).await;
+    assert_eq!(status, 200, "{function} {path}");
+    for personal in ["Jane", "jane@fake.com", "private words", "Called"] {
+        assert!(
+            !redacted.to_string().contains(personal),
+            "{path}: {personal}"
+        );
+    }
+    let both = claims("a", "profiles:read pii:read");
+    let (status, _, shown) = ask(app, function, event(both)).await;
+    assert_eq!(status, 200);
+    let is_notes = path.ends_with("/notes");
+    assert_eq!(
+        shown == redacted,
+        is_notes,
+        "{path}: there are no notes yet"
+    );
+}
+
+async fn check_reads_of_note(app: &TestApp, path: &str, etag: &str) {
+    let get = |claims| api_event("GET", path, claims);
+    for claims in unauthenticated() {
+        let (status, ..) = ask(app, "profile-read", get(claims.clone())).await;
         assert_eq!(status, 401, "{claims:?}");
     }
-    let (status, ..) = ask(&app, "profile-read", get(claims("author", "notes:write"))).await;
+    let (status, ..) = ask(app, "profile-read", get(claims("author", "notes:write"))).await;
     assert_eq!(status, 403);
     for (scopes, text) in [
         ("profiles:read", json!({"redacted": true})),
         ("profiles:read pii:read", json!("Called")),
     ] {
-        let (status, tag, read) = ask(&app, "profile-read", get(claims("a", scopes))).await;
+        let (status, tag, read) = ask(app, "profile-read", get(claims("a", scopes))).await;
         assert_eq!((status, &read["text"]), (200, &text), "{scopes}");
-        assert_eq!(tag.as_ref(), Some(&etag));
+        assert_eq!(tag.as_deref(), Some(etag));
     }
-    let change = |method: &str, claims, etag: &str| {
-        let event = with_header(api_event(method, &path, claims), "if-match", etag);
-        if method == "PATCH" {
-            with_body(event, &json!({"text": "Changed"}))
-        } else {
-            event
-        }
-    };
+}
+
+/// Builds a request that changes or deletes the note at `path`.
+fn change(method: &str, path: &str, claims: Option<Value>, etag: &str) -> Value {
+    let event = with_header(api_event(method, path, claims), "if-match", etag);
+    if method == "PATCH" {
+        with_body(event, &json!({"text": "Changed"}))
+    } else {
+        event
+    }
+}
+
+/// Checks that only the author and administrators change a note, and only with its ETag.
+async fn check_refused_changes(app: &TestApp, path: &str, etag: &str) {
     for method in ["PATCH", "DELETE"] {
-        for claims in &unauthenticated {
-            assert_eq!(
-                ask(&app, "note-write", change(method, claims.clone(), &etag))
-                    .await
-                    .0,
-                401,
-                "{method}"
-            );
+        let status_of = async |claims, etag: &str| {
+            let event = change(method, path, claims, etag);
+            ask(app, "note-write", event).await.0
+        };
+        for claims in unauthenticated() {
+            assert_eq!(status_of(claims, etag).await, 401, "{method}");
         }
         for (subject, scopes) in [
             ("author", ""),
@@ -374,71 +369,40 @@ async fn checks_every_principal() {
             ("another", "notes:write pii:read profiles:read"),
             ("another", "notes:admin"),
         ] {
-            assert_eq!(
-                ask(
-                    &app,
-                    "note-write",
-                    change(method, claims(subject, scopes), &etag)
-                )
-                .await
-                .0,
-                403,
-                "{method} {subject} {scopes}"
-            );
+            let status = status_of(claims(subject, scopes), etag).await;
+            assert_eq!(status, 403, "{method} {subject} {scopes}");
         }
-        assert_eq!(
-            ask(
-                &app,
-                "note-write",
-                change(method, claims("author", "notes:write"), "\"other\"")
-            )
-            .await
-            .0,
-            412,
-            "{method}"
-        );
+        let status = status_of(claims("author", "notes:write"), "\"other\"").await;
+        assert_eq!(status, 412, "{method}");
     }
-    let create = |claims| {
-        with_body(
-            with_header(
-                api_event("POST", &format!("/profiles/{id}/notes"), claims),
-                "idempotency-key",
-                "k2",
-            ),
-            &json!({"text": "x"}),
-        )
-    };
-    assert_eq!(ask(&app, "note-write", create(None)).await.0, 401);
-    assert_eq!(
-        ask(
-            &app,
-            "note-write",
-            create(claims("a", "profiles:read pii:read notes:admin"))
-        )
-        .await
-        .0,
-        403
-    );
-    // The key of another principal is another key.
-    let (other, _) = note(&app, &id, "another", "k1").await;
-    assert_ne!(other, note_id);
-    let (status, _, changed) = ask(
-        &app,
-        "note-write",
-        change("PATCH", claims("author", "notes:write"), &etag),
-    )
-    .await;
+}
+
+/// Checks that a note is not created without a principal that may write notes.
+async fn check_creation(app: &TestApp, id: &str) {
+    for (claims, status) in [
+        (None, 401),
+        (claims("a", "profiles:read pii:read notes:admin"), 403),
+    ] {
+        let event = api_event("POST", &format!("/profiles/{id}/notes"), claims);
+        let event = with_header(event, "idempotency-key", "k2");
+        let event = with_body(event, &json!({"text": "x"}));
+        assert_eq!(ask(app, "note-write", event).await.0, status);
+    }
+}
+
+/// Changes a note as its author, and deletes it as an administrator.
+async fn check_changes(app: &TestApp, path: &str, etag: &str) {
+    let author = claims("author", "notes:write");
+    let event = change("PATCH", path, author, etag);
+    let (status, _, changed) = ask(app, "note-write", event).await;
     assert_eq!(
         (status, &changed["text"], &changed["author"]),
         (200, &json!("Changed"), &json!("author"))
     );
     let etag = changed["etag"].as_str().unwrap();
-    let (status, ..) = ask(
-        &app,
-        "note-write",
-        change("DELETE", claims("boss", "notes:write notes:admin"), etag),
-    )
-    .await;
+    let admin = claims("boss", "notes:write notes:admin");
+    let event = change("DELETE", path, admin, etag);
+    let (status, ..) = ask(app, "note-write", event).await;
     assert_eq!(status, 204, "an admin deletes what another wrote");
 }
 
