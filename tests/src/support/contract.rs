@@ -1,6 +1,6 @@
 //! The contract, `infra/openapi.yaml`, and the check of responses against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::header;
 use serde_json::{Value, json};
@@ -26,6 +26,15 @@ impl Contract {
             }
         }
         found
+    }
+
+    /// Returns the operations of a tag, by method and path.
+    pub(crate) fn operations_of(&self, tag: &str) -> BTreeSet<(String, String)> {
+        let is_tagged = |(method, path): &(String, String)| {
+            self.0["paths"][path][method.to_lowercase()]["tags"] == json!([tag])
+        };
+        let operations = self.operations().into_keys();
+        operations.filter(is_tagged).collect()
     }
 
     /// Returns the contract's response of a route for a status.
