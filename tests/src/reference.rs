@@ -212,7 +212,7 @@ fn cites_measured_figures() {
     let results = include_str!("../../infra/bench/results.md");
     let cost = include_str!("../../infra/docs/guides/cost.md");
     let read = number(results, "lookup`, all sections | read units ");
-    let page = number(results, "`GET /profiles/{id}/history` | read units ");
+    let page = number(results, "| `GET /profiles/{id}/history` | read units ");
     let row = number(results, "write units of a row: all types | ");
     // Cents of a million. Lambda, API Gateway and logs add 187 to the units of requests; Lambda adds one to those of rows.
     let reads = ((read * 12.5).round() + 187.0) / 100.0;
