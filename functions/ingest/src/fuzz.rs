@@ -33,6 +33,12 @@ use crate::{
     source::object::Body,
 };
 
+mod mapping;
+mod unify;
+
+pub use mapping::{built_in, mapping};
+pub use unify::unify;
+
 /// When the file was last modified, in seconds since 1970. It is late enough for times of today.
 const LAST_MODIFIED: i64 = 1_800_000_000;
 /// DynamoDB's limits for a partition key and a sort key, in bytes.
@@ -60,8 +66,16 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
     let (_, in_pieces, broken_in_pieces) = cut(new(), text, piece);
     assert_eq!((&found, &broken), (&in_pieces, &broken_in_pieces));
     let identity_key = IdentityKey::new("key").expect("a key");
-    let context = Context {
-        key: &identity_key,
+    let context = context(&identity_key, &drop);
+    check_places(&found, layout.encoding, text);
+    let mapped = found.iter().filter(|row| maps(&context, &rows, row));
+    mapped.count()
+}
+
+/// Returns what the rows of an import have in common.
+fn context<'a>(key: &'a IdentityKey, drop: &'a DropKey) -> Context<'a> {
+    Context {
+        key,
         identifiers: IdentifierRules::default(),
         source: drop.source.as_deref().unwrap_or("default"),
         record_type: drop.record_type(),
@@ -72,10 +86,7 @@ pub fn file(key: &str, text: &[u8], piece: usize) -> usize {
             ..Retention::default()
         },
         denied: &[],
-    };
-    check_places(&found, layout.encoding, text);
-    let mapped = found.iter().filter(|row| maps(&context, &rows, row));
-    mapped.count()
+    }
 }
 
 /// Checks that rows do not overlap, and contain the bytes at their offset.
@@ -225,32 +236,36 @@ fn continues(text: &[u8], rows: &[Row], after: usize) {
 
 /// Returns whether a row contains a valid record. The row's reject, dropped again, must contain the same record.
 fn maps(context: &Context<'_>, rows: &Rows, row: &Row) -> bool {
-    let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), row.offset);
     let Ok(fields) = rows.fields(row) else {
         return false;
-    };
-    let again = |fields: &Fields| {
-        let notation = match fields.notation {
-            Notation::Json => String::new(),
-            Notation::Csv => format!(r#""notation":"{}","#, CSV_NOTATION),
-        };
-        // Numbers must stay as written, which a JSON value does not ensure.
-        let record = serde_json::to_string(&fields.map).expect("JSON");
-        let reject =
-            format!(r#"{{"offset":0,"code":"c","message":"m",{notation}"record":{record}}}"#);
-        json::object(&reject).and_then(record::unwrap_reject)
     };
     let Ok(fields) = record::unwrap_reject(fields) else {
         return false;
     };
     // The reject has one more level of nesting than its record, so it may nest too deep.
-    if let Ok(again) = again(&fields) {
+    if let Ok(again) = json::object(&reject_of(&fields)).and_then(record::unwrap_reject) {
         // A reject contains what was read, not how it was changed.
         assert_eq!(
             (again.map, again.notation),
             (fields.map.clone(), fields.notation)
         );
     }
+    is_accepted(context, row, fields)
+}
+
+/// Returns the fields of a record as a reject contains them. Numbers stay as written, which a JSON value does not ensure.
+fn reject_of(fields: &Fields) -> String {
+    let notation = match fields.notation {
+        Notation::Json => String::new(),
+        Notation::Csv => format!(r#""notation":"{}","#, CSV_NOTATION),
+    };
+    let record = serde_json::to_string(&fields.map).expect("JSON");
+    format!(r#"{{"offset":0,"code":"c","message":"m",{notation}"record":{record}}}"#)
+}
+
+/// Returns whether the fields of a row are a valid record. Its items must have keys that the table accepts and that can be parsed.
+fn is_accepted(context: &Context<'_>, row: &Row, fields: Fields) -> bool {
+    let version = Version::new(LAST_MODIFIED, "01", ImportId([1; 8]), row.offset);
     let mapped = record::map_record(context, version, fields);
     let mapped = match mapped {
         Ok(mapped) => mapped,

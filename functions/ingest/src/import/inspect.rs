@@ -72,7 +72,7 @@ pub(crate) async fn inspect(
 }
 
 /// Returns what the beginning of a file shows; `None` if more of the file is needed.
-fn decide(
+pub(crate) fn decide(
     drop: &DropKey,
     expected: Expected<'_>,
     peeked: Peeked<'_>,
