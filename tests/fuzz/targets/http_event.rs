@@ -21,14 +21,30 @@ use tokio::runtime::{Builder, Runtime};
 
 #[derive(arbitrary::Arbitrary, Debug)]
 struct Event<'a> {
-    function: u8,
-    method: u8,
-    path: Vec<Segment<'a>>,
+    target: Target<'a>,
     query: Vec<(u8, &'a str)>,
     headers: Vec<(u8, &'a str)>,
-    claims: Option<(&'a str, u8, &'a str)>,
+    claims: Claims<'a>,
     body: Content<'a>,
     base64: bool,
+}
+
+/// What is requested: an existing object of one of the routes, or any path.
+#[derive(arbitrary::Arbitrary, Debug)]
+enum Target<'a> {
+    Route(u8, u8),
+    Path(u8, u8, Vec<Segment<'a>>),
+}
+
+/// The token. Most are of a caller with all scopes, because only they reach what a route does.
+#[derive(arbitrary::Arbitrary, Debug)]
+enum Claims<'a> {
+    All,
+    AllOf(&'a str),
+    AllButOne(u8),
+    Any(&'a str, &'a str),
+    None,
+    AllAndOthers(&'a str),
 }
 
 #[derive(arbitrary::Arbitrary, Debug)]
@@ -74,6 +90,7 @@ enum Content<'a> {
     },
     Numbers(Vec<u64>),
     Parts(Vec<(u64, &'a str)>),
+    Customer(Vec<(u8, &'a str)>, &'a str),
 }
 
 const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "HEAD", "PUT"];
@@ -119,8 +136,49 @@ const FIELDS: [&str; 14] = [
     "limit",
     "cursor",
 ];
-const SCOPES: &str =
-    "profiles:read profiles:write links:write erasures:write notes:write notes:admin pii:read imports:read imports:write";
+const SCOPES: [&str; 10] = [
+    "profiles:read",
+    "profiles:lookup",
+    "profiles:write",
+    "links:write",
+    "erasures:write",
+    "notes:write",
+    "notes:admin",
+    "pii:read",
+    "imports:read",
+    "imports:write",
+];
+/// The routes of each function, as the template names them. Each is requested with the objects that the table contains.
+const ROUTES: [(u8, &str); 28] = [
+    (0, "POST /profiles/lookup"),
+    (0, "POST /profiles/search"),
+    (0, "POST /profiles/batch"),
+    (0, "GET /profiles/{id}"),
+    (0, "GET /profiles/{id}/attributes"),
+    (0, "POST /profiles/{id}/attributes/search"),
+    (0, "GET /profiles/{id}/export"),
+    (0, "GET /profiles/{id}/links"),
+    (0, "GET /profiles/{id}/notes"),
+    (0, "GET /profiles/{id}/notes/{noteId}"),
+    (1, "POST /profiles/{id}/notes"),
+    (1, "PATCH /profiles/{id}/notes/{noteId}"),
+    (1, "DELETE /profiles/{id}/notes/{noteId}"),
+    (2, "POST /profiles"),
+    (2, "POST /profiles/{id}/links"),
+    (2, "DELETE /profiles/{id}/links/{linkId}"),
+    (2, "DELETE /profiles/{id}/identities/{identityId}"),
+    (3, "POST /imports"),
+    (3, "GET /imports"),
+    (3, "GET /imports/{import}"),
+    (3, "GET /imports/{upload}"),
+    (3, "POST /imports/{upload}/parts"),
+    (3, "POST /imports/{upload}/complete"),
+    (3, "POST /imports/{import}/revert"),
+    (3, "POST /imports/{import}/replay"),
+    (3, "GET /imports/{import}/rejects"),
+    (4, "GET /profiles/{id}/history"),
+    (4, "GET /profiles/{id}/history/{eventId}"),
+];
 const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
 /// An identity that files and a support agent link to the other one.
 const LINKED: &str = "eeeeeeeeeeeeeeeeeeeeeeeeee";
@@ -327,11 +385,49 @@ fn object(fields: &[(u8, &str)]) -> Value {
     Value::Object(fields.collect())
 }
 
+/// Returns the function, the method and the path of a request.
+fn call(target: &Target<'_>) -> (u8, &'static str, String) {
+    match target {
+        Target::Route(route, identity) => {
+            let (function, route) = ROUTES[usize::from(*route) % ROUTES.len()];
+            let (method, path) = route.split_once(' ').expect("a method");
+            let (id, other) = if identity % 4 == 3 { (LINKED, ID) } else { (ID, LINKED) };
+            let path = path
+                .replace("{id}", id)
+                .replace("{noteId}", &format!("{id}.{NOTE}"))
+                .replace("{eventId}", &format!("{id}.{EVENT}"))
+                .replace("{linkId}", &format!("{id}.{other}.agents"))
+                .replace("{identityId}", other)
+                .replace("{import}", IMPORT)
+                .replace("{upload}", UPLOAD);
+            (function, method, path)
+        }
+        Target::Path(function, method, segments) => {
+            (*function, pick(&METHODS, *method), path(segments))
+        }
+    }
+}
+
+fn claims(claims: &Claims<'_>) -> Option<Value> {
+    let all = SCOPES.join(" ");
+    Some(match claims {
+        Claims::All => json!({"sub": "agent-1", "name": "Ann", "scope": all}),
+        Claims::AllOf(subject) => json!({"sub": subject, "name": subject, "scope": all}),
+        Claims::AllAndOthers(scope) => json!({"sub": "agent-2", "scp": format!("{all} {scope}")}),
+        Claims::AllButOne(missing) => {
+            let missing = usize::from(*missing) % SCOPES.len();
+            let scopes = SCOPES.iter().enumerate().filter(|(place, _)| *place != missing);
+            let scopes: Vec<_> = scopes.map(|(_, scope)| *scope).collect();
+            json!({"sub": "agent-1", "scope": scopes.join(" ")})
+        }
+        Claims::Any(subject, scope) => json!({"sub": subject, "scope": scope}),
+        Claims::None => return None,
+    })
+}
+
 /// The event as the gateway sends it, read as the runtime reads it. If `lambda_http` panics, the runtime responds with an
 /// error; that is tested with the processes.
-fn read(event: &Event<'_>) -> Option<Request> {
-    let method = METHODS[usize::from(event.method) % METHODS.len()];
-    let path = path(&event.path);
+fn read(event: &Event<'_>, method: &str, path: &str) -> Option<Request> {
     let encoded = |text: &str| {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     };
@@ -348,6 +444,8 @@ fn read(event: &Event<'_>) -> Option<Request> {
     let mut headers: serde_json::Map<_, _> = [
         ("host", "api.example.com"),
         ("content-type", "application/json"),
+        ("idempotency-key", "k-1"),
+        ("if-match", "*"),
     ]
     .map(|(name, value)| (name.to_owned(), json!(value)))
     .into_iter()
@@ -379,6 +477,9 @@ fn read(event: &Event<'_>) -> Option<Request> {
             let parts = parts.map(|(number, etag)| json!({"number": number, "etag": etag}));
             json!(json!({"parts": parts.collect::<Vec<_>>()}).to_string())
         }
+        Content::Customer(identifier, name) => {
+            json!(json!({"identifier": object(identifier), "first_name": name}).to_string())
+        }
         Content::Batch(is_known, fields) => {
             let id = if *is_known { ID } else { "b" };
             json!(json!({"profiles": [{"id": id}, object(fields)]}).to_string())
@@ -404,10 +505,8 @@ fn read(event: &Event<'_>) -> Option<Request> {
             json!(Value::Object(body).to_string())
         }
     };
-    let authorizer = event.claims.map(|(subject, which, scope)| {
-        let scope = if which % 4 == 0 { scope } else { SCOPES };
-        json!({"jwt": {"claims": {"sub": subject, "scope": scope}, "scopes": null}})
-    });
+    let authorizer = claims(&event.claims);
+    let authorizer = authorizer.map(|claims| json!({"jwt": {"claims": claims, "scopes": null}}));
     let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query.join("&"),
         "headers": headers, "queryStringParameters": parameters, "body": body, "isBase64Encoded": event.base64,
@@ -452,10 +551,13 @@ fn check(response: &Response<Body>) {
 }
 
 fuzz_target!(|event: Event<'_>| {
-    let Some(request) = read(&event) else { return };
+    let (function, method, path) = call(&event.target);
+    let Some(request) = read(&event, method, &path) else {
+        return;
+    };
     let functions = &*FUNCTIONS;
     let answer = functions.runtime.block_on(async {
-        match event.function % 5 {
+        match function % 5 {
             0 => profile_read::handle(&functions.app, request).await,
             1 => note_write::handle(&functions.app, request).await,
             2 => profile_write::handle(&functions.app, request).await,
