@@ -254,55 +254,127 @@ impl MappedReading {
             },
         };
         let mapped = mapping::map(&context, rows);
-        let records = mapped.records.into_iter();
-        records
-            .map(|record| {
-                let mut fields = record.into_fields(notation)?;
-                for warning in warnings {
-                    carry(warning, &changed, &mut fields);
-                }
-                Ok(fields)
-            })
-            .collect()
+        let warnings = changes(warnings, changed);
+        let records = mapped.records.into_iter().map(|record| {
+            let mut fields = record.into_fields(notation)?;
+            for (warning, texts) in &warnings {
+                carry(warning, texts, &mut fields);
+            }
+            Ok(fields)
+        });
+        records.collect()
     }
 }
 
-/// Adds the warning about a cell to the fields of the record that contain the cell.
-fn carry(warning: &Warning, changed: impl Fn(&str) -> Vec<String>, fields: &mut Fields) {
-    let Some(name) = &warning.field else {
+/// Returns each warning once, although several rows of a group may have it, with the lowercase texts of its cells.
+fn changes(
+    warnings: &[Warning],
+    changed: impl Fn(&str) -> Vec<String>,
+) -> Vec<(&Warning, Vec<String>)> {
+    let mut found: Vec<(&Warning, Vec<String>)> = Vec::new();
+    for warning in warnings {
+        if found.iter().any(|(known, _)| *known == warning) {
+            continue;
+        }
+        let cells = warning.field.as_deref().map(&changed).unwrap_or_default();
+        let mut texts: Vec<_> = cells
+            .iter()
+            .map(|cell| cell.trim().to_lowercase())
+            .collect();
+        texts.retain(|text| !text.is_empty());
+        texts.sort_unstable();
+        texts.dedup();
+        found.push((warning, texts));
+    }
+    found
+}
+
+/// Adds the warning about cells to the fields of the record that contain their texts.
+fn carry(warning: &Warning, texts: &[String], fields: &mut Fields) {
+    if warning.field.is_none() {
         fields.warnings.push(warning.clone());
         return;
-    };
-    for cell in changed(name) {
-        let mut places = Vec::new();
-        find_text(&fields.map, &cell.trim().to_lowercase(), "", &mut places);
-        let found = places.iter().map(|place| Warning::at(warning.code, place));
-        fields.warnings.extend(found);
     }
+    let mut places = Vec::new();
+    find_texts(&fields.map, texts, "", &mut places);
+    let found = places.iter().map(|place| Warning::at(warning.code, place));
+    fields.warnings.extend(found);
 }
 
-/// Finds the fields that contain a text, whatever its case.
-fn find_text(map: &Map, text: &str, path: &str, found: &mut Vec<String>) {
+/// Finds the fields that contain one of these texts, whatever its case.
+fn find_texts(map: &Map, texts: &[String], path: &str, found: &mut Vec<String>) {
     for (name, value) in map.iter() {
         let path = match path {
             "" => name.to_owned(),
             path => format!("{path}.{name}"),
         };
-        find_text_in(value, text, &path, found);
+        find_texts_in(value, texts, &path, found);
     }
 }
 
-fn find_text_in(value: &Value, text: &str, path: &str, found: &mut Vec<String>) {
+fn find_texts_in(value: &Value, texts: &[String], path: &str, found: &mut Vec<String>) {
     match value {
-        Value::Text(field) if !text.is_empty() && field.to_lowercase().contains(text) => {
-            found.push(path.to_owned());
+        Value::Text(field) => {
+            let field = field.to_lowercase();
+            if texts.iter().any(|text| field.contains(text)) {
+                found.push(path.to_owned());
+            }
         }
-        Value::Map(map) => find_text(map, text, path, found),
+        Value::Map(map) => find_texts(map, texts, path, found),
         Value::List(items) => {
             for (index, item) in items.iter().enumerate() {
-                find_text_in(item, text, &format!("{path}[{index}]"), found);
+                find_texts_in(item, texts, &format!("{path}[{index}]"), found);
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Format;
+
+    /// Returns the warnings of the first record that a mapping makes of a CSV file.
+    fn warnings(document: &str, file: &[u8]) -> Vec<String> {
+        let (mapping, _) = Mapping::read(document.as_bytes()).unwrap();
+        let file_name = FileName::new("drop/pos/a.csv");
+        let mapped = MappedReading::new(mapping, file_name, IdentifierRules::default());
+        let mut rows = mapped.rows(Layout::new(Format::Csv));
+        rows.push(file);
+        let row = rows.next().or_else(|| rows.finish()).unwrap();
+        let record = mapped.records(&rows, &row).unwrap().remove(0).unwrap();
+        let warnings = record.warnings.into_iter();
+        warnings.map(|it| it.field.unwrap_or_default()).collect()
+    }
+
+    const ORDERS: &str = r#"{"mapping": 1, "group": "No", "records": [{"type": "purchase", "record": {
+        "link": {"email": "Mail"}, "action_at": "At", "purchase_id": "No", "type": {"const": "physical"},
+        "products": {"each": "rows", "as": {"name": "Item", "quantity": {"const": 1}, "price_paid": {"const": 2}}}}}]}"#;
+
+    #[test]
+    fn warnings_of_groups_name_each_field_once() {
+        let file =
+            b"No,Mail,At,Item\n1,a@example.com,2026-01-01,Caf\xe9\n1,,,Th\xe9\n1,,,Caf\xe9\n";
+        let fields = ["products[0].name", "products[1].name", "products[2].name"];
+        assert_eq!(warnings(ORDERS, file), fields);
+    }
+
+    /// A group whose rows all have a warning takes no more than a group without.
+    #[test]
+    fn warnings_of_large_groups_are_found_in_time() {
+        let mut file = b"No,Mail,At,Item\n".to_vec();
+        for line in 0..1_000 {
+            let at = if line == 0 {
+                "a@example.com,2026-01-01"
+            } else {
+                ","
+            };
+            file.extend(format!("1,{at},Caf").bytes());
+            file.push(0xe9);
+            file.extend(format!(" {line}\n").bytes());
+        }
+        let found = warnings(ORDERS, &file);
+        assert_eq!(found.len(), 1_000);
     }
 }
