@@ -210,7 +210,7 @@ impl MappedReading {
             let cells = read.cells.iter().filter_map(|cells| cells.get(column?));
             cells.map(|cell| cell.as_ref().to_owned()).collect()
         };
-        Ok(self.map(binding, &found, Notation::Csv, &read.warnings, changed))
+        self.map(binding, &found, Notation::Csv, &read.warnings, changed)
     }
 
     fn records_of_json(&self, rows: &Rows, row: &Row) -> Result<Records, RowError> {
@@ -220,12 +220,12 @@ impl MappedReading {
             if fields.map.get("record_type").is_some() {
                 return Ok(vec![Ok(fields)]);
             }
-            return Ok(self.map_json(&fields));
+            return self.map_json(&fields);
         }
-        Ok(self.map_json(&fields))
+        self.map_json(&fields)
     }
 
-    fn map_json(&self, fields: &Fields) -> Records {
+    fn map_json(&self, fields: &Fields) -> Result<Records, RowError> {
         let binding = self.binding.get_or_init(Binding::default);
         let changed = |path: &str| {
             let value = mapping::find(&fields.map, path).and_then(Value::as_text);
@@ -243,7 +243,7 @@ impl MappedReading {
         notation: Notation,
         warnings: &[Warning],
         changed: impl Fn(&str) -> Vec<String>,
-    ) -> Records {
+    ) -> Result<Records, RowError> {
         let context = Context {
             mapping: &self.mapping,
             binding,
@@ -253,7 +253,7 @@ impl MappedReading {
                 notation,
             },
         };
-        let mapped = mapping::map(&context, rows);
+        let mapped = mapping::map(&context, rows)?;
         let warnings = changes(warnings, changed);
         let records = mapped.records.into_iter().map(|record| {
             let mut fields = record.into_fields(notation)?;
@@ -262,7 +262,7 @@ impl MappedReading {
             }
             Ok(fields)
         });
-        records.collect()
+        Ok(records.collect())
     }
 }
 

@@ -6,6 +6,7 @@ use shared::model::{
 };
 
 use super::{
+    budget::Budget,
     document::{Entry, KindOfRecord},
     scope::{Context, Here, Row, Scope},
     target::Target,
@@ -57,23 +58,31 @@ impl Produced {
 }
 
 /// Maps a row, or the adjacent rows of a group.
-pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Mapped {
+///
+/// # Errors
+/// The records are too large.
+pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Result<Mapped, RowError> {
     let here = match rows {
-        [] => return Mapped::default(),
+        [] => return Ok(Mapped::default()),
         [row] if context.mapping.group.is_empty() => context.row(*row),
         rows => Here::Group(rows),
     };
-    let scope = Scope { here, outer: None };
+    let budget = Budget::new();
+    let scope = Scope {
+        here,
+        outer: None,
+        budget: &budget,
+    };
     let mapping = context.mapping;
     if mapping
         .skip
         .as_ref()
         .is_some_and(|skip| context.holds(&scope, skip))
     {
-        return Mapped {
+        return Ok(Mapped {
             records: Vec::new(),
             skipped: true,
-        };
+        });
     }
     let mut records = Vec::new();
     for entry in &mapping.records {
@@ -87,6 +96,7 @@ pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Mapped {
                         &Scope {
                             here,
                             outer: Some(&scope),
+                            budget: &budget,
                         },
                         entry,
                     )
@@ -94,9 +104,12 @@ pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Mapped {
             }
         }
     }
+    if budget.is_exceeded() {
+        return Err(Budget::error());
+    }
     // A row of a kind that no entry is about, such as a page view.
     let skipped = records.is_empty();
-    Mapped { records, skipped }
+    Ok(Mapped { records, skipped })
 }
 
 /// Makes the record of an entry; `None` if its condition does not hold, or if nothing of it comes from the file.

@@ -5,6 +5,7 @@
 //! and `map` applies it to each row. The mapping knows neither S3 nor DynamoDB.
 
 mod binding;
+mod budget;
 mod builtin;
 mod cell;
 mod condition;

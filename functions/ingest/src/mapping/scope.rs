@@ -6,6 +6,7 @@ use shared::model::value::{Map, Value};
 
 use super::{
     binding::{Binding, Columns},
+    budget::Budget,
     cell::Cell,
     document::{List, Mapping},
     name::{Name, NameOf, find},
@@ -67,6 +68,7 @@ pub(crate) struct Context<'a> {
 pub(super) struct Scope<'a> {
     pub(super) here: Here<'a>,
     pub(super) outer: Option<&'a Scope<'a>>,
+    pub(super) budget: &'a Budget,
 }
 
 /// Where names are looked up.
@@ -117,8 +119,17 @@ impl<'a> Context<'a> {
         read.present(cell)
     }
 
-    /// Returns the elements of a list.
+    /// Returns the elements of a list; none if they exceed the limit of the row.
     pub(super) fn elements(&self, scope: &Scope<'a>, list: List) -> Vec<Here<'a>> {
+        let elements = self.all_elements(scope, list);
+        if scope.budget.add_elements(elements.len()) {
+            elements
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn all_elements(&self, scope: &Scope<'a>, list: List) -> Vec<Here<'a>> {
         match list {
             List::Numbered(index) => {
                 let cells = match scope.here {

@@ -46,6 +46,9 @@ impl Made {
 impl<'a> Context<'a> {
     /// Makes a value; `None` if it is absent.
     pub(super) fn make(&self, scope: &Scope<'a>, node: &Node, target: Target) -> Option<Made> {
+        if scope.budget.is_exceeded() {
+            return None;
+        }
         if node
             .when
             .as_ref()
@@ -54,6 +57,26 @@ impl<'a> Context<'a> {
             return None;
         }
         match &node.make {
+            Make::Object(fields) => self.object(scope, fields, target),
+            Make::List(nodes) => {
+                let items = nodes
+                    .iter()
+                    .filter_map(|node| self.make(scope, node, target.item()));
+                list(items)
+            }
+            Make::First(nodes) => nodes.iter().find_map(|node| self.make(scope, node, target)),
+            Make::Each(each) => self.each(scope, each, target),
+            leaf => {
+                let made = self.leaf(scope, leaf, target)?;
+                scope.budget.add(&made.value);
+                Some(made)
+            }
+        }
+    }
+
+    /// Makes a value that does not consist of other nodes.
+    fn leaf(&self, scope: &Scope<'a>, make: &Make, target: Target) -> Option<Made> {
+        match make {
             Make::Name(name) => {
                 let cell = self.cell(scope, *name, &self.mapping.read)?;
                 Some(Made::from_file(self.mapping.read.value(
@@ -63,18 +86,9 @@ impl<'a> Context<'a> {
                 )))
             }
             Make::Const(value) => Made::from_mapping(value),
-            Make::Object(fields) => self.object(scope, fields, target),
-            Make::List(nodes) => {
-                let items = nodes
-                    .iter()
-                    .filter_map(|node| self.make(scope, node, target.item()));
-                list(items)
-            }
-            Make::First(nodes) => nodes.iter().find_map(|node| self.make(scope, node, target)),
             Make::From(from) => self.cell_value(scope, from, target),
             Make::Template(template) => self.template(scope, template, target),
-            Make::Each(each) => self.each(scope, each, target),
-            Make::Invalid => None,
+            _ => None,
         }
     }
 
@@ -102,6 +116,7 @@ impl<'a> Context<'a> {
             let inner = Scope {
                 here,
                 outer: Some(scope),
+                budget: scope.budget,
             };
             let holds = each
                 .when

@@ -332,3 +332,29 @@ fn options_of_the_file_are_read() {
     assert_eq!(mapping.input.encoding, Some(Encoding::Utf16Le));
     assert_eq!((mapping.input.skip_lines, mapping.input.rows), (2, None));
 }
+
+/// Lists inside of lists multiply. A row whose records would be too large is rejected, however many lists there are.
+#[test]
+fn records_of_a_row_are_limited() {
+    let count = 1_500;
+    let row = format!(r#"{{"l": [{}]}}"#, vec![r#"{"v": "x"}"#; count].join(","));
+    let row = json::object(&row).unwrap();
+    let levels = |levels: usize| {
+        let mut value = r#"{"v": "v"}"#.to_owned();
+        for level in (0..levels).rev() {
+            let list = format!("{}l", "^".repeat(level));
+            value = format!(r#"{{"each": "{list}", "as": {value}}}"#);
+        }
+        let text = format!(
+            r#"{{"mapping": 1, "records": [{{"type": "attributes",
+                "record": {{"link": {{"email": {{"const": "a@b.co"}}}}, "attributes": {{"a": {{"x": {value}}}}}}}}}]}}"#
+        );
+        mapped_row(&mapping(&text), &row)
+    };
+    let records = levels(1).unwrap().records;
+    assert_eq!(records[0].record.count(), 2 * count + 3);
+    for more in [2, 3, 12] {
+        let error = levels(more).unwrap_err();
+        assert_eq!(error.code.as_str(), "record_too_large", "{error}");
+    }
+}

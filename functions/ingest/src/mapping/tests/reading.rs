@@ -166,7 +166,7 @@ fn mobiles_stay_unambiguous_for_the_stack() {
             notation: Notation::Json,
         },
     };
-    let mapped = map(&context, &[Row::Json(&row)]);
+    let mapped = map(&context, &[Row::Json(&row)]).unwrap();
     let link = super::name::find(&mapped.records[0].record, "link.mobile");
     assert_eq!(link, Some(&text_value("+61491570006")));
 }

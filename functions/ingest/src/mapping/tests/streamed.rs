@@ -50,7 +50,7 @@ fn map_chunks(mapping: &Mapping, name: &str, bytes: &[u8], chunk: usize) -> Vec<
         },
     };
     let mapped = found.iter().map(|row| match notation {
-        Notation::Json => map(&context, &[Row::Json(&rows.fields(row).unwrap().map)]),
+        Notation::Json => map(&context, &[Row::Json(&rows.fields(row).unwrap().map)]).unwrap(),
         Notation::Csv => {
             let records = rows.records(row).unwrap();
             let records: Vec<_> = records
@@ -58,7 +58,7 @@ fn map_chunks(mapping: &Mapping, name: &str, bytes: &[u8], chunk: usize) -> Vec<
                 .iter()
                 .map(|cells| Row::Cells(cells))
                 .collect();
-            map(&context, &records)
+            map(&context, &records).unwrap()
         }
     });
     mapped.collect()

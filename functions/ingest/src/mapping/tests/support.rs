@@ -88,6 +88,20 @@ fn csv(text: &str, delimiter: char) -> Vec<Vec<String>> {
     rows
 }
 
+/// Maps a JSON row.
+pub(super) fn mapped_row(mapping: &Mapping, row: &Map) -> Result<Mapped, RowError> {
+    let context = Context {
+        mapping,
+        binding: &Binding::default(),
+        file: &FileName::new(""),
+        identifiers: Identifiers {
+            rules: IdentifierRules::default(),
+            notation: Notation::Json,
+        },
+    };
+    map(&context, &[Row::Json(row)])
+}
+
 /// Maps a whole file.
 pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped> {
     let (binding, notation) = match file {
@@ -107,7 +121,7 @@ pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped
     match file {
         File::Json(rows) => rows
             .iter()
-            .map(|row| map(&context, &[Row::Json(row)]))
+            .map(|row| map(&context, &[Row::Json(row)]).unwrap())
             .collect(),
         File::Csv { rows, .. } => {
             let rows: Vec<Vec<Cow<'_, str>>> = rows
@@ -127,7 +141,7 @@ pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped
             rows.chunk_by(is_same)
                 .map(|rows| {
                     let rows: Vec<_> = rows.iter().map(|cells| Row::Cells(cells)).collect();
-                    map(&context, &rows)
+                    map(&context, &rows).unwrap()
                 })
                 .collect()
         }
