@@ -8,14 +8,14 @@ use super::{check_places, context, cut, is_accepted, reject_of};
 use crate::{
     import::{
         drop_key::DropKey,
-        inspect::{Expected, Inspected, decide},
+        inspect::{Contents, Expected, Inspected, decide},
         mappings::Candidates,
         reading::{MappedReading, Reading, Records},
     },
     mapping::{BUILT_IN, FileName, Mapping, Severity, built_in_candidates},
     record::{Context, RecordType},
-    rows::{Fields, Layout, MappedInput, Row, RowError, Rows, Start},
-    source::inflate::Peeked,
+    rows::{Fields, Format, Layout, MappedInput, Row, RowError, Rows, Start},
+    source::inflate::{Extent, Peeked},
 };
 
 /// The built-in mappings, with which a file in `drop/auto/` is compared.
@@ -36,11 +36,13 @@ pub fn built_in(number: u8) -> &'static str {
 pub fn mapping(document: &[u8], key: &str, text: &[u8], piece: usize) -> Option<usize> {
     let mapping = read(document)?;
     let drop = DropKey::parse(key).expect("a key");
-    let layout = layout_of(&drop, Expected::Mapping(&mapping), text, piece)?;
-    layout_of(&drop, Expected::Recognizable(&CANDIDATES), text, piece);
+    let (layout, contents) = inspected(&drop, Expected::Mapping(&mapping), text, piece)?;
+    inspected(&drop, Expected::Recognizable(&CANDIDATES), text, piece);
     let new = || {
         let mapping = read(document).expect("a valid mapping");
-        let mapped = MappedReading::new(mapping, FileName::new(key), IdentifierRules::default());
+        let name = FileName::new(key);
+        let mut mapped = MappedReading::new(mapping, name, IdentifierRules::default());
+        mapped.is_of_rejects = matches!(contents, Contents::Rejects(_));
         Reading::Mapped(Box::new(mapped))
     };
     let (whole, parts) = (new(), new());
@@ -51,8 +53,7 @@ pub fn mapping(document: &[u8], key: &str, text: &[u8], piece: usize) -> Option<
         (&found_of_parts, &broken_of_parts, rows_of_parts.header())
     );
     check_places(&found, layout.encoding, text);
-    if broken.is_none() {
-        let mapping = read(document)?;
+    if broken.is_none() && layout.format == Format::Csv {
         check_groups(&mapping, layout, text, all_rows(&rows, &found));
     }
     let identity_key = IdentityKey::new("key").expect("a key");
@@ -60,7 +61,9 @@ pub fn mapping(document: &[u8], key: &str, text: &[u8], piece: usize) -> Option<
     let accepted = found.iter().map(|row| {
         let records = whole.records(&rows, row);
         assert_eq!(records, parts.records(&rows_of_parts, row));
-        accepted_of_row(&context, (&whole, &rows), row, records)
+        let expected = Expected::Mapping(&mapping);
+        let check = |given: &Fields| check_again(&drop, expected, &whole, given);
+        accepted_of_row(&context, (&whole, &rows), row, (records, &check))
     });
     Some(accepted.sum())
 }
@@ -80,23 +83,29 @@ fn read(document: &[u8]) -> Option<Mapping> {
     }
 }
 
-/// Returns how a file is written; `None` if it is empty or rejected as a whole. What its beginning shows must be what the file shows.
-fn layout_of(drop: &DropKey, expected: Expected<'_>, text: &[u8], piece: usize) -> Option<Layout> {
-    let peek = |start, is_all| {
+/// Returns how a file is written, and what it contains; `None` if it is empty or rejected as a whole. What its beginning shows must be
+/// what the file shows.
+fn inspected(
+    drop: &DropKey,
+    expected: Expected<'_>,
+    text: &[u8],
+    piece: usize,
+) -> Option<(Layout, Contents)> {
+    let peek = |start, extent| {
         let peeked = Peeked {
             start,
-            is_all,
+            extent,
             is_broken: false,
         };
         decide(drop, expected, peeked)
     };
-    let decided = peek(text, true);
-    match peek(&text[..text.len().min(piece * 16)], false) {
+    let decided = peek(text, Extent::Whole);
+    match peek(&text[..text.len().min(piece * 16)], Extent::Beginning) {
         Ok(None) => {}
         of_part => assert_eq!(of_part, decided, "the result depends on the size of chunks"),
     }
     match decided {
-        Ok(Some(Inspected::Content(layout, _))) => Some(layout),
+        Ok(Some(Inspected::Content(layout, contents))) => Some((layout, contents)),
         Ok(Some(Inspected::Empty) | None) | Err(_) => None,
     }
 }
@@ -123,7 +132,7 @@ fn accepted_of_row(
     context: &Context<'_>,
     (reading, rows): (&Reading, &Rows),
     row: &Row,
-    records: Result<Records, RowError>,
+    (records, check): (Result<Records, RowError>, &dyn Fn(&Fields)),
 ) -> usize {
     let records = records.unwrap_or_else(|error| vec![Err(error)]);
     let accepted = records
@@ -136,7 +145,10 @@ fn accepted_of_row(
             };
             match record {
                 Ok(fields) => {
-                    check_again(reading, rows, &row, &fields);
+                    let (_, given) = reading.rejected(rows, &row);
+                    let given = given.expect("the record");
+                    assert_eq!((&given.map, given.notation), (&fields.map, fields.notation));
+                    check(&given);
                     is_accepted(context, &row, fields).then_some(())
                 }
                 Err(error) => {
@@ -148,20 +160,21 @@ fn accepted_of_row(
     accepted.count()
 }
 
-/// Checks that the reject of a record, dropped again, is the same record. It must not erase a customer.
-fn check_again(reading: &Reading, rows: &Rows, row: &Row, fields: &Fields) {
-    let record_type = fields.map.text("record_type").map(str::parse);
+/// Checks that the reject of a record, dropped again into the same folder, is the same record. It must not erase a customer.
+fn check_again(drop: &DropKey, expected: Expected<'_>, reading: &Reading, given: &Fields) {
+    let record_type = given.map.text("record_type").map(str::parse);
     assert_ne!(record_type, Some(Ok(RecordType::Forget)));
-    let (_, given) = reading.rejected(rows, row);
-    let given = given.expect("the record");
-    assert_eq!((&given.map, given.notation), (&fields.map, fields.notation));
+    let reject = reject_of(given);
     let mut lines = Rows::lines(Start::Cut(0), None, None);
-    lines.push(reject_of(&given).as_bytes());
-    let reject = lines.finish().expect("a row");
-    let Ok(again) = reading.records(&lines, &reject) else {
+    lines.push(reject.as_bytes());
+    let row = lines.finish().expect("a row");
+    let Ok(again) = reading.records(&lines, &row) else {
         // The reject nests deeper than its record, or it is larger than a row may be.
         return;
     };
+    let contents = inspected(drop, expected, reject.as_bytes(), reject.len());
+    let contents = contents.map(|(_, contents)| contents);
+    assert_eq!(contents, Some(Contents::Rejects(None)), "{reject}");
     let [Ok(again)] = &again[..] else {
         panic!("{again:?} instead of {given:?}");
     };

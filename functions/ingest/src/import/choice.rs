@@ -32,7 +32,7 @@ pub(crate) struct Decided {
     pub(crate) source: Option<String>,
     /// The mapping of the rows.
     pub(crate) mapping: Option<PlannedMapping>,
-    /// What a file in `drop/auto/` contains, if no mapping was recognized.
+    /// What a file in `drop/auto/` contains, if no mapping was recognized. Also that a file in the folder of a mapping contains rejects.
     pub(crate) recognized: Option<Recognized>,
 }
 
@@ -75,6 +75,11 @@ impl Chosen {
             ..Decided::default()
         };
         match (self, contents) {
+            (Self::Mapping(planned, mapping), Contents::Rejects(_)) => Decided {
+                source: mapping.source,
+                mapping: Some(planned),
+                recognized: Some(Recognized::Rejects),
+            },
             (_, Contents::Rejects(source)) => recognized(Recognized::Rejects, source),
             (_, Contents::Records(name)) => recognized(Recognized::Type(name.to_owned()), None),
             (Self::Mapping(planned, mapping), _) => Decided {

@@ -81,6 +81,15 @@ pub(crate) fn decide(
     if extent.is_whole() && !peeked.is_broken && rows::is_blank(start) {
         return Ok(Some(Inspected::Empty));
     }
+    if let Expected::Mapping(_) = expected {
+        match rejects(drop, peeked) {
+            Rejects::Undecided => return Ok(None),
+            Rejects::Found(layout) => {
+                return Ok(Some(Inspected::Content(layout, Contents::Rejects(None))));
+            }
+            Rejects::None => {}
+        }
+    }
     let Some(layout) = layout(drop, expected, peeked)? else {
         return Ok(None);
     };
@@ -96,7 +105,36 @@ pub(crate) fn decide(
     Ok(found.map(|contents| Inspected::Content(layout, contents)))
 }
 
-/// Returns how the file is written; `None` if more of it is needed. What a mapping specifies applies, unless the file contains rejects.
+/// Whether a file contains rejects.
+enum Rejects {
+    /// It does, and is written like this.
+    Found(Layout),
+    None,
+    /// More of the file is needed.
+    Undecided,
+}
+
+/// Returns whether a file contains rejects: its first row is one. Rejects are JSON, whatever a mapping specifies about its export.
+fn rejects(drop: &DropKey, peeked: Peeked<'_>) -> Rejects {
+    let layout = match Layout::detect(drop.format, peeked.start, peeked.extent) {
+        Ok(Some(layout)) if layout.format == Format::Csv => return Rejects::None,
+        Ok(Some(layout)) => layout,
+        Ok(None) => return Rejects::Undecided,
+        Err(_) => return Rejects::None,
+    };
+    let mut rows = Rows::new(layout, RecordsField::Rows);
+    rows.push(peeked.start);
+    let first = rows
+        .next()
+        .or_else(|| peeked.ahead().is_whole().then(|| rows.finish())?);
+    match first.map(|row| rows.fields(&row)) {
+        Some(Ok(fields)) if record::is_reject(&fields.map) => Rejects::Found(layout),
+        None if !peeked.ahead().is_whole() && rows.error().is_none() => Rejects::Undecided,
+        _ => Rejects::None,
+    }
+}
+
+/// Returns how the file is written; `None` if more of it is needed. What a mapping specifies applies.
 fn layout(
     drop: &DropKey,
     expected: Expected<'_>,

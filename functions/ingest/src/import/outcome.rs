@@ -35,8 +35,8 @@ fn planned(plan: &Plan) -> Report {
     let drop = DropKey::parse(&plan.object.key).ok();
     let recognized = match &plan.recognized {
         Some(Recognized::Type(name)) => Some(name.clone()),
-        Some(Recognized::Rejects) => Some("mixed".to_owned()),
-        None => None,
+        Some(Recognized::Rejects) if plan.mapping.is_none() => Some("mixed".to_owned()),
+        Some(Recognized::Rejects) | None => None,
     };
     let mapping = plan.mapping.as_ref().map(|mapping| MappingUsed {
         name: mapping.name.clone(),

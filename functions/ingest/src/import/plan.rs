@@ -69,7 +69,8 @@ pub(crate) struct Plan {
     /// The mapping of the rows; `None` if they are records.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mapping: Option<PlannedMapping>,
-    /// What the rows of a file in `drop/auto/` are; `None` if a mapping was recognized.
+    /// What the rows of a file in `drop/auto/` are; `None` if a mapping was recognized. Also that a file in the folder of a mapping
+    /// contains rejects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recognized: Option<Recognized>,
     /// The record types that the author of the upload may not import.

@@ -15,7 +15,10 @@ use crate::{
     },
     mapping::{self, Binding, Context, FileName, Identifiers, Mapping},
     record::{self, RecordType},
-    rows::{Fields, Layout, RecordsField, Row, RowError, RowErrorCode, Rows, Warning, flat_header},
+    rows::{
+        Fields, Layout, MappedInput, RecordsField, Row, RowError, RowErrorCode, Rows, Warning,
+        flat_header,
+    },
 };
 
 /// How the rows of a file become records.
@@ -45,7 +48,8 @@ impl Reading {
         if let Some(planned) = &plan.mapping {
             let (mapping, _) = Mapping::read(planned.document.as_bytes())?;
             let file = FileName::new(&plan.object.key);
-            let mapped = MappedReading::new(mapping, file, rules);
+            let mut mapped = MappedReading::new(mapping, file, rules);
+            mapped.is_of_rejects = plan.recognized == Some(Recognized::Rejects);
             return Ok(Self::Mapped(Box::new(mapped)));
         }
         Ok(match (&plan.recognized, drop.folder) {
@@ -170,6 +174,8 @@ pub(crate) struct MappedReading {
     mapping: Mapping,
     file: FileName,
     rules: IdentifierRules,
+    /// Whether the file contains rejects, which are not written as the export is.
+    pub(crate) is_of_rejects: bool,
     /// The columns of the mapping, once the header is read.
     binding: OnceLock<Binding>,
 }
@@ -180,12 +186,18 @@ impl MappedReading {
             mapping,
             file,
             rules,
+            is_of_rejects: false,
             binding: OnceLock::new(),
         }
     }
 
     fn rows(&self, layout: Layout) -> Rows {
-        Rows::mapped(layout, &self.mapping.input_of(layout.format))
+        let input = if self.is_of_rejects {
+            MappedInput::default()
+        } else {
+            self.mapping.input_of(layout.format)
+        };
+        Rows::mapped(layout, &input)
     }
 
     /// Returns the records that the mapping makes of a row.

@@ -420,6 +420,68 @@ fn records_of_groups_are_given_back() {
     });
 }
 
+/// Rejects are not written as the export is: its lines before the header, its path of rows and its encoding do not apply to them.
+#[test]
+fn rejects_are_recognized_whatever_the_input() {
+    clock().block_on(async {
+        let bad_row =
+            r#"{"No": 2, "When": "2026-05-01T10:00:00Z", "Mail": "b@example.com", "Sum": "much"}"#;
+        let utf16: Vec<u8> = SALES.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (input, file, body) in [
+            (
+                r#"{"skip_lines": 2}"#,
+                "a.csv",
+                format!("Sales\n2026\n{SALES}").into_bytes(),
+            ),
+            (
+                r#"{"format": "csv", "skip_lines": 1}"#,
+                "a.csv",
+                format!("Sales\n{SALES}").into_bytes(),
+            ),
+            (
+                r#"{"rows": "data.items"}"#,
+                "a.json",
+                format!(r#"{{"data": {{"items": [{bad_row}]}}}}"#).into_bytes(),
+            ),
+            (r#"{"encoding": "utf-16le"}"#, "a.csv", utf16),
+        ] {
+            let mapping = TILL.replacen(
+                "\"recognize\"",
+                &format!("\"input\": {input}, \"recognize\""),
+                1,
+            );
+            let mappings = [("till", mapping.as_str())];
+            let found = import(&format!("drop/till/{file}"), &body, &mappings).await;
+            assert_eq!(found.report["rejected"], 1, "{input}: {}", found.report);
+            let corrected = found.rejects[0].to_string().replace("\"much\"", "\"4.00\"");
+            for name in ["rejects.ndjson", "rejects.json", "rejects"] {
+                let found = import(
+                    &format!("drop/till/{name}"),
+                    corrected.as_bytes(),
+                    &mappings,
+                )
+                .await;
+                let report = &found.report;
+                assert_eq!(
+                    (
+                        &report["read"],
+                        &report["written"],
+                        &report["source"],
+                        &report["mapping"]
+                    ),
+                    (
+                        &json!(1),
+                        &json!(1),
+                        &json!("pos"),
+                        &json!({"name": "till"})
+                    ),
+                    "{input} {name}: {report}"
+                );
+            }
+        }
+    });
+}
+
 /// The plan contains the mapping, so that a new version does not change an import that has begun.
 #[test]
 fn imports_keep_their_mapping() {
