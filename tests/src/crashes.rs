@@ -1,5 +1,5 @@
-//! Crash points: ingest is killed before and after each request of an import of all record types, and retried as Lambda does. The
-//! result is that of an import without crashes.
+//! Crash points: ingest is killed before and after each request of an import, and retried as Lambda does. The result is that of an
+//! import without crashes. One file contains all record types, the other is an export that a team's mapping reads.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,8 +22,6 @@ use crate::support::{
     files::sample_rows,
 };
 
-const KEY: &str = "drop/mixed/crm/all.ndjson";
-
 const EARLIER: &str = "drop/mixed/crm/earlier.ndjson";
 
 /// The maximum number of imports for one crash point.
@@ -31,6 +29,9 @@ const TRIES: usize = 3;
 
 /// The number of customers that are stored before and erased by the file.
 const FORGOTTEN: usize = 6;
+
+/// The number of receipts of a file in which the pattern of [`receipts`] begins again.
+const PATTERN: usize = 16;
 
 /// Fields of a report that depend on invocations, not on the result.
 const OF_RUNS: [&str; 9] = [
@@ -45,7 +46,19 @@ const OF_RUNS: [&str; 9] = [
     "erased",
 ];
 
-/// The result of an import of all record types.
+/// A file whose import is interrupted.
+struct Dropped {
+    key: &'static str,
+    file: String,
+    /// The object with the team's mapping, if the file needs one.
+    mapping: Option<(&'static str, String)>,
+    /// The rows that are imported before the file.
+    earlier: String,
+    /// The customers whose profiles are compared.
+    customers: Vec<Value>,
+}
+
+/// The result of an import.
 #[derive(Debug, PartialEq)]
 struct End {
     outcome: Outcome,
@@ -74,8 +87,8 @@ fn forgotten(number: usize) -> Value {
     json!({"email": format!("gone.{number}@fake.com")})
 }
 
-/// Returns sample rows of all record types, rows that are rejected, and three erasures.
-fn file(count: usize) -> String {
+/// Returns sample rows of all record types, links among them, rows that are rejected, and three erasures.
+fn all_types(count: usize) -> Dropped {
     let rows = sample_rows(count);
     let types: BTreeSet<_> = rows
         .iter()
@@ -97,18 +110,79 @@ fn file(count: usize) -> String {
             writeln!(file, "{row}").unwrap();
         }
     }
-    file
+    let links: Vec<_> = rows.iter().filter_map(|row| row.get("link")).collect();
+    let seen = links.iter().step_by(links.len() / 5).copied().cloned();
+    Dropped {
+        key: "drop/mixed/crm/all.ndjson",
+        file,
+        mapping: None,
+        earlier: earlier(),
+        customers: seen.chain((0..FORGOTTEN).map(forgotten)).collect(),
+    }
 }
 
-/// Imports the file under a trap. Returns the result, and whether the trap was triggered.
-async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
+/// Returns receipts of a POS that a team's own mapping reads. They have one to three lines each, and give purchases, returns and links.
+/// Some are skipped, cannot be read, lack a value, or are of customers who are erased permanently.
+fn receipts(count: usize) -> Dropped {
+    let header = "Receipt;Kind;Sold at;Member;Email;Article;EAN;Pieces;Amount;Paid by;Shop";
+    let mut file = format!("{header}\n");
+    let member = |number: usize| format!("M-{}", number % 11);
+    let email = |number: usize| format!("member.{}@fake.com", number % 11);
+    for number in 0..count {
+        let (kind, sign) = match number % PATTERN {
+            3 => ("training", ""),
+            5 | 12 => ("refund", "-"),
+            _ => ("sale", ""),
+        };
+        let amount = if number % PATTERN == 7 {
+            "much"
+        } else {
+            "7,50"
+        };
+        let (day, minute) = (1 + number / 60 % 28, number % 60);
+        let common = format!(
+            "{kind};{day:02}.08.2026 09:{minute:02};{};{}",
+            member(number),
+            email(number)
+        );
+        for line in 0..=number % 3 {
+            let common = if line == 0 { &common } else { ";;;" };
+            writeln!(
+                file,
+                "R-{number};{common};\"Article {line}, blue\";931234567890{line};{sign}1;{sign}{amount};card;Fitzroy"
+            )
+            .unwrap();
+        }
+        if number % PATTERN == 9 {
+            writeln!(file, "R-{number};\"sale\" x;").unwrap();
+        }
+    }
+    let mapping = include_str!("../../functions/ingest/src/mapping/samples/own/pos-receipts.json");
+    let erased = json!({"record_type": "forget", "link": {"email": email(4)}, "suppress": true});
+    Dropped {
+        key: "drop/auto/receipts.csv",
+        file,
+        mapping: Some(("mappings/pos-receipts.json", mapping.to_owned())),
+        earlier: format!("{}{erased}\n", earlier()),
+        customers: (0..11)
+            .map(|number| json!({"email": email(number)}))
+            .collect(),
+    }
+}
+
+/// Imports a file under a trap. Returns the result, and whether the trap was triggered.
+async fn import(dropped: &Dropped, trap: &Arc<Trap>) -> (End, bool) {
+    let Dropped { key, file, .. } = dropped;
     let setting = FaultyApp::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
-    setting.drop(EARLIER, &earlier()).await;
+    setting.drop(EARLIER, &dropped.earlier).await;
+    if let Some((key, mapping)) = &dropped.mapping {
+        setting.drop(key, mapping).await;
+    }
     for proxy in [&setting.dynamodb, &setting.s3] {
         proxy.set_trap(Some(Arc::clone(trap)));
     }
     let stack = &setting.app.stack;
-    let version_id = stack.put(KEY, file.to_owned()).await.unwrap();
+    let version_id = stack.put(key, file.clone()).await.unwrap();
     let sprang = tokio::select! {
         () = trap.sprung() => true,
         () = stack.wait_idle() => false,
@@ -131,28 +205,25 @@ async fn import(file: &str, trap: &Arc<Trap>) -> (End, bool) {
     if let Some(key) = stack.list("failed/").first() {
         panic!("dead-lettered: {}", setting.app.json(key).await);
     }
-    (end(&setting, file, &version_id).await, sprang)
+    (end(&setting, dropped, &version_id).await, sprang)
 }
 
-async fn end(setting: &FaultyApp, file: &str, version_id: &str) -> End {
-    let mut report = setting.report(KEY, version_id).await;
+async fn end(setting: &FaultyApp, dropped: &Dropped, version_id: &str) -> End {
+    let mut report = setting.report(dropped.key, version_id).await;
     // The other counts miss what the killed invocation had deleted.
     report["identities_erased"] = report["erased"]["identities"].clone();
     for name in OF_RUNS {
         report.as_object_mut().unwrap().remove(name);
     }
-    let links = file.lines().filter_map(|line| {
-        let row: Value = serde_json::from_str(line).unwrap();
-        row.get("link").cloned()
-    });
-    let links: Vec<Value> = links.collect();
+    if let Some(mapping) = report["mapping"].as_object_mut() {
+        mapping.remove("version_id");
+    }
     let mut profiles = Vec::new();
-    let seen = links.iter().step_by(links.len() / 5).cloned();
-    for link in seen.chain((0..FORGOTTEN).map(forgotten)) {
-        profiles.push(setting.app.timeless_lookup(link).await);
+    for customer in &dropped.customers {
+        profiles.push(setting.app.timeless_lookup(customer.clone()).await);
     }
     End {
-        outcome: setting.outcome(KEY, version_id).await,
+        outcome: setting.outcome(dropped.key, version_id).await,
         report,
         profiles,
     }
@@ -185,68 +256,38 @@ fn points(operations: &[String], wanted: usize) -> Vec<(usize, Moment)> {
         .collect()
 }
 
-/// `CRASH_ROWS`: rows of the file. `CRASH_POINTS`: crash points; a larger number than there are runs all. `CRASH_JOBS`: concurrent
-/// imports.
-#[tokio::test(flavor = "multi_thread")]
-async fn kills_change_nothing() {
-    let file = file(env_number("CRASH_ROWS", 300) as usize);
+/// Imports a file without crashes. Returns the result and the operations of its requests. The report must contain these counts.
+async fn uninterrupted(dropped: &Dropped, counted: &[&str]) -> (End, Vec<String>) {
     let trap = Arc::new(Trap::counting());
-    let (expected, _) = import(&file, &trap).await;
-    assert_eq!(
-        expected.report["status"], "completed",
-        "{}",
-        expected.report
-    );
-    assert!(
-        expected.report["rejected"].as_u64() > Some(2),
-        "{}",
-        expected.report
-    );
-    let statuses: BTreeSet<_> = expected
-        .profiles
-        .iter()
-        .map(|(status, _)| *status)
-        .collect();
+    let (end, _) = import(dropped, &trap).await;
+    let report = &end.report;
+    assert_eq!(report["status"], "completed", "{report}");
+    for name in counted {
+        assert!(report[name].as_u64() > Some(2), "{name}: {report}");
+    }
+    let statuses: BTreeSet<_> = end.profiles.iter().map(|(status, _)| *status).collect();
     assert_eq!(statuses, BTreeSet::from([200, 404]));
-    let operations = trap.operations();
-    let points = points(&operations, env_number("CRASH_POINTS", 6) as usize);
-    assert_eq!(
-        expected.report["identities_erased"], 8,
-        "{}",
-        expected.report
-    );
+    (end, trap.operations())
+}
+
+/// Kills an import at each crash point. `CRASH_POINTS` is their number (a number larger than all is the full sweep), `CRASH_JOBS` that
+/// of concurrent imports.
+async fn sweep(dropped: &Dropped, expected: &End, operations: &[String]) {
+    let points = points(operations, env_number("CRASH_POINTS", 6) as usize);
     let (all, began) = (points.len(), Instant::now());
+    let mut counts = BTreeMap::new();
+    for operation in operations {
+        *counts.entry(operation).or_insert(0) += 1;
+    }
     eprintln!(
-        "{} rows, {} requests, {all} kills: {:?}",
-        file.lines().count(),
+        "{}: {} rows, {} requests, {all} kills: {counts:?}",
+        dropped.key,
+        dropped.file.lines().count(),
         operations.len(),
-        operations
-            .iter()
-            .fold(BTreeMap::new(), |mut counts, operation| {
-                *counts.entry(operation).or_insert(0) += 1;
-                counts
-            })
     );
     let (done, missed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let kill = async |(mut at, moment): (usize, Moment)| {
-        let mut sprang = false;
-        for _ in 0..TRIES {
-            let trap = Arc::new(Trap::new(at, moment));
-            let end;
-            (end, sprang) = import(&file, &trap).await;
-            assert_eq!(end.report, expected.report, "{moment:?} request {at}");
-            assert_eq!(end.profiles, expected.profiles, "{moment:?} request {at}");
-            assert!(
-                end == expected,
-                "{moment:?} request {at}: the tables differ"
-            );
-            if sprang {
-                break;
-            }
-            // The number of requests depends on timing, because it determines the batches and the reads of the erasure list. This
-            // import had fewer, so the next attempt takes its last request.
-            at = trap.operations().len() - 1;
-        }
+    let kill = async |(at, moment): (usize, Moment)| {
+        let sprang = kill(dropped, expected, at, moment).await;
         missed.fetch_add(usize::from(!sprang), Ordering::Relaxed);
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(20) || done == all {
@@ -265,4 +306,53 @@ async fn kills_change_nothing() {
         "{missed} of {all} did not come to their request"
     );
     eprintln!("{} killed, {missed} imports ended before", all - missed);
+}
+
+/// Kills an import at a request and checks its result. Returns whether the import made the request.
+async fn kill(dropped: &Dropped, expected: &End, mut at: usize, moment: Moment) -> bool {
+    for _ in 0..TRIES {
+        let trap = Arc::new(Trap::new(at, moment));
+        let (end, sprang) = import(dropped, &trap).await;
+        assert_eq!(end.report, expected.report, "{moment:?} request {at}");
+        assert_eq!(end.profiles, expected.profiles, "{moment:?} request {at}");
+        assert!(
+            end == *expected,
+            "{moment:?} request {at}: the tables differ"
+        );
+        if sprang {
+            return true;
+        }
+        // The number of requests depends on timing, because it determines the batches and the reads of the erasure list. This
+        // import had fewer, so the next attempt takes its last request.
+        at = trap.operations().len() - 1;
+    }
+    false
+}
+
+/// `CRASH_ROWS` is the size of the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_change_nothing() {
+    let dropped = all_types(env_number("CRASH_ROWS", 300) as usize);
+    let (expected, operations) = uninterrupted(&dropped, &["rejected"]).await;
+    assert_eq!(
+        expected.report["identities_erased"], 8,
+        "{}",
+        expected.report
+    );
+    sweep(&dropped, &expected, &operations).await;
+}
+
+/// `CRASH_RECEIPTS` is the number of groups of the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn kills_change_nothing_of_mapped_files() {
+    let dropped = receipts(env_number("CRASH_RECEIPTS", 120) as usize);
+    let (expected, operations) = uninterrupted(&dropped, &["rejected", "suppressed"]).await;
+    let report = &expected.report;
+    assert_eq!(
+        report["mapping"],
+        json!({"name": "pos-receipts"}),
+        "{report}"
+    );
+    assert!(report["rows"]["skipped"].as_u64() > Some(2), "{report}");
+    sweep(&dropped, &expected, &operations).await;
 }
