@@ -48,7 +48,7 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Sets the body. `null` is no body.
+    /// Sets the body. `null` sends none.
     pub(super) fn body(mut self, body: Value) -> Self {
         self.body = body;
         self
