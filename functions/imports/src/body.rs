@@ -100,22 +100,26 @@ impl Create {
 /// Adds the type of an upload to the audit line. Nothing shows that there is a mapping of a name, so it may be any name. Ingest adds
 /// that of a mapping that exists to the line of the import.
 pub(crate) fn audit_type(call: &Call<'_>, folder: &str) {
-    if folder == AUTO || folder == MIXED || RECORD_TYPES.contains(&folder) {
+    if is_known_to_all(folder) {
         call.audit(Field::ImportType, folder);
     }
 }
 
 /// Requires the scopes to import files of a type.
 pub(crate) fn require_scopes(principal: &Principal, folder: &str) -> Result<(), Problem> {
-    let scopes: &[Scope] = match folder {
+    scopes(folder)
+        .iter()
+        .try_for_each(|scope| principal.require(*scope))
+}
+
+/// Returns the scopes that files of a type need.
+fn scopes(folder: &str) -> &'static [Scope] {
+    match folder {
         "forget" => &[Scope::ErasuresWrite],
         "unify" => &[Scope::LinksWrite],
         MIXED => &[Scope::ErasuresWrite, Scope::LinksWrite],
         _ => &[],
-    };
-    scopes
-        .iter()
-        .try_for_each(|scope| principal.require(*scope))
+    }
 }
 
 /// Returns the record types that a principal may not import, whatever a mapping or the content of a file decides.
@@ -234,10 +238,12 @@ fn is_file_name(name: &str) -> bool {
 }
 
 fn is_folder(name: &str) -> bool {
-    name == AUTO
-        || name == MIXED
-        || RECORD_TYPES.contains(&name)
-        || (is_mapping_name(name) && !is_reserved_mapping(name))
+    is_known_to_all(name) || (is_mapping_name(name) && !is_reserved_mapping(name))
+}
+
+/// Returns whether a type is not the name of a mapping.
+fn is_known_to_all(name: &str) -> bool {
+    name == AUTO || name == MIXED || RECORD_TYPES.contains(&name)
 }
 
 /// Returns a hint at the record type that differs only in case, separators or a plural.
@@ -278,9 +284,183 @@ fn optional<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use lambda_http::Body;
+    use serde_json::{Value as Json, json};
+    use shared::http::problem::Kind;
 
     use super::*;
+
+    fn fields(json: &Json) -> Fields {
+        serde_json::from_str(&json.to_string()).unwrap()
+    }
+
+    /// Returns the field that a problem names.
+    fn field<T>(result: Result<T, Problem>) -> String {
+        let problem = result.err().unwrap();
+        assert_eq!(problem.kind(), Kind::INVALID_BODY);
+        let Body::Text(document) = problem.respond("r").into_body() else {
+            panic!("a problem is a text");
+        };
+        let document: Json = serde_json::from_str(&document).unwrap();
+        document["field"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The body of an upload, with other values of some fields.
+    fn create(changes: &Json) -> Result<Create, Problem> {
+        let mut body = json!({"file_name": "a.csv", "type": "purchase", "size": 7});
+        for (name, value) in changes.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        Create::new(&fields(&body))
+    }
+
+    #[test]
+    fn uploads_have_a_key() {
+        let id = uuid::Uuid::nil();
+        let upload = create(&json!({})).unwrap();
+        assert_eq!((upload.size, upload.is_try), (7, false));
+        assert_eq!(upload.key(id), format!("drop/purchase/{id}/a.csv"));
+        let tried = create(&json!({"type": "shop", "source": "pos", "try": true})).unwrap();
+        assert_eq!(tried.key(id), format!("try/shop/pos/{id}/a.csv"));
+    }
+
+    #[test]
+    fn uploads_can_be_of_every_size_and_type() {
+        for size in [1, MAX_FILE_BYTES] {
+            assert_eq!(create(&json!({"size": size})).unwrap().size, size);
+        }
+        for folder in ["auto", "mixed", "forget", "shopify-orders"] {
+            assert_eq!(create(&json!({"type": folder})).unwrap().folder, folder);
+        }
+        let longest = "a".repeat(MAX_NAME_BYTES);
+        for name in [longest.as_str(), "a b.csv.gz", "é"] {
+            assert_eq!(create(&json!({"file_name": name})).unwrap().file_name, name);
+        }
+    }
+
+    #[test]
+    fn invalid_fields_are_named() {
+        let long = "a".repeat(MAX_NAME_BYTES + 1);
+        let hadoop = format!("a{FOLDER_MARKER}");
+        for name in ["", "a/b", "a\n", "_a", "_a=b", ".a", &long, &hadoop] {
+            let invalid = create(&json!({"file_name": name}));
+            assert_eq!(field(invalid), "file_name", "{name}");
+        }
+        for folder in ["", "Shopify", "try", "a_b"] {
+            assert_eq!(field(create(&json!({"type": folder}))), "type", "{folder}");
+        }
+        for source in ["POS", "2026", "agents", "system"] {
+            let invalid = create(&json!({"source": source}));
+            assert_eq!(field(invalid), "source", "{source}");
+        }
+        for size in [json!(0), json!(MAX_FILE_BYTES + 1), json!("7"), json!(1.5)] {
+            let invalid = create(&json!({"size": size}));
+            assert_eq!(field(invalid), "size", "{size}");
+        }
+        assert_eq!(field(create(&json!({"try": 1}))), "try");
+        assert_eq!(field(create(&json!({"other": 1}))), "other");
+        assert_eq!(field(Create::new(&fields(&json!({})))), "file_name");
+    }
+
+    #[test]
+    fn types_need_scopes() {
+        let (erasures, links) = (Scope::ErasuresWrite, Scope::LinksWrite);
+        for (folder, expected) in [
+            ("forget", &[erasures][..]),
+            ("unify", &[links]),
+            ("mixed", &[erasures, links]),
+            ("auto", &[]),
+            ("purchase", &[]),
+            ("shopify-orders", &[]),
+        ] {
+            assert_eq!(scopes(folder), expected, "{folder}");
+        }
+        let known = ["auto", "mixed", "purchase", "shopify-orders"].map(is_known_to_all);
+        assert_eq!(known, [true, true, true, false]);
+    }
+
+    #[test]
+    fn similar_types_are_suggested() {
+        let hint = |name: &str| similar(name);
+        assert_eq!(hint("Purchases"), " Did you mean `purchase`?");
+        assert_eq!(hint("email-click"), " Did you mean `email_click`?");
+        assert_eq!(hint("shop"), "");
+    }
+
+    #[test]
+    fn hashes_distinguish_requests() {
+        let hash = |json: Json| hash(&fields(&json));
+        let first = hash(json!({"a": 1, "b": 2}));
+        assert_eq!(first, hash(json!({"b": 2, "a": 1})));
+        for other in [
+            json!({"a": 1}),
+            json!({"a": 2, "b": 2}),
+            json!({"a": 1, "c": 2}),
+            json!({"a": 1, "b": 2, "c": 3}),
+        ] {
+            assert_ne!(first, hash(other));
+        }
+        // The same texts, divided differently into a name and a value.
+        assert_ne!(hash(json!({"a1": 2})), hash(json!({"a": 12})));
+    }
+
+    #[test]
+    fn numbers_are_those_of_parts() {
+        let numbers = |json: Json| numbers(&fields(&json!({"numbers": json})));
+        assert_eq!(numbers(json!([1, 2_000])).unwrap(), [1, MAX_PARTS]);
+        assert_eq!(numbers(json!(vec![7; 100])).unwrap(), [7; MAX_PART_URLS]);
+        for invalid in [
+            json!([]),
+            json!(vec![7; 101]),
+            json!([0]),
+            json!([1, 2_001]),
+            json!(["1"]),
+            json!(1),
+        ] {
+            assert_eq!(field(numbers(invalid)), "numbers");
+        }
+        assert!(check_numbers(&[1, 3], 3).is_ok());
+        assert_eq!(field(check_numbers(&[1, 4], 3)), "numbers");
+    }
+
+    #[test]
+    fn parts_have_number_and_etag() {
+        let parts = |json: Json| parts(&fields(&json!({"parts": json})));
+        let part = |number: u64, etag: &str| json!({"number": number, "etag": etag});
+        let longest = "e".repeat(MAX_ETAG_BYTES);
+        let many: Vec<_> = (1..=MAX_PARTS).map(|number| part(number, "e")).collect();
+        assert_eq!(parts(json!([part(1, &longest)])).unwrap().len(), 1);
+        assert_eq!(parts(json!(many)).unwrap().len(), 2_000);
+        for invalid in [
+            json!([]),
+            json!([&many[..], &many[..1]].concat()),
+            json!([part(0, "e")]),
+            json!([part(2_001, "e")]),
+            json!([part(1, "")]),
+            json!([part(1, "e"), part(2, "a b")]),
+            json!([part(1, &"e".repeat(65))]),
+            json!([{"number": 1}]),
+            json!([{"number": 1, "etag": "e", "size": 1}]),
+        ] {
+            assert_eq!(field(parts(invalid)), "parts");
+        }
+    }
+
+    #[test]
+    fn uploads_are_completed_with_every_part() {
+        let all = |numbers: &[u64], count| {
+            let parts = numbers.iter().map(|number| UploadedPart {
+                number: Integer(*number),
+                etag: format!("e{number}"),
+            });
+            all_parts(parts.collect(), count)
+        };
+        let ordered = [(1, "e1".to_owned()), (2, "e2".to_owned())];
+        assert_eq!(all(&[2, 1], 2).unwrap(), ordered);
+        for (numbers, count) in [(&[1, 2][..], 3), (&[1, 2], 1), (&[1, 1], 2), (&[2, 3], 2)] {
+            assert_eq!(field(all(numbers, count)), "parts");
+        }
+    }
 
     #[test]
     fn all_parts_fit_a_request() {

@@ -160,3 +160,147 @@ fn names_of(map: &Map, names: &[&str]) -> Map {
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+    use shared::{model::value::to_map, table::Attempts};
+
+    use super::*;
+
+    const ID: &str = "0a0febf994a72178";
+
+    fn map(json: &Json) -> Map {
+        to_map(json).unwrap()
+    }
+
+    fn context(seconds: i64) -> StateContext {
+        StateContext {
+            at: Instant::from_seconds(seconds).unwrap(),
+            retries: 2,
+        }
+    }
+
+    #[test]
+    fn entries_show_what_is_known() {
+        let key = EntryKey::parse(&format!("2026-11-28T12:00:00.000000Z#{ID}")).unwrap();
+        let stored = |kind: &str| {
+            let fields = json!({"kind": kind, "key": "drop/auto/a.csv", "file_name": "a.csv", "type": "auto"});
+            serde_json::from_value::<Entry>(fields).unwrap()
+        };
+        let now = StateContext {
+            at: key.at,
+            retries: 2,
+        };
+        for kind in ["import", "try", "revert", "replay"] {
+            let expected = json!({
+                "id": ID, "kind": kind, "state": "awaiting_upload", "key": "drop/auto/a.csv", "file_name": "a.csv",
+                "type": "auto", "created_at": "2026-11-28T12:00:00Z",
+            });
+            assert_eq!(of_entry(&key, &stored(kind), now), map(&expected));
+        }
+        let entry = Entry {
+            of: Some("o".to_owned()),
+            source: Some("pos".to_owned()),
+            created_by: Some("jane".to_owned()),
+            preview: true,
+            size: Some(7),
+            ..stored("revert")
+        };
+        let document = of_entry(&key, &entry, now);
+        for (name, value) in [("of", "o"), ("source", "pos"), ("created_by", "jane")] {
+            assert_eq!(document.text(name), Some(value));
+        }
+        assert_eq!(document.flag("preview"), Some(true));
+        assert_eq!(document.get("size"), Some(&7_u64.into()));
+    }
+
+    #[test]
+    fn imports_without_an_entry_have_a_plan_or_an_outcome() {
+        assert_eq!(of_items(ID, &ImportItems::default()), None);
+        let plan = json!({"key": "drop/purchase/pos/a.csv", "dropped_at": "d", "started_at": "s"});
+        let mut items = ImportItems {
+            plan: Some(map(&plan)),
+            ..ImportItems::default()
+        };
+        let mut expected = json!({
+            "id": ID, "kind": "import", "key": "drop/purchase/pos/a.csv", "file_name": "a.csv", "type": "purchase",
+            "created_at": "d",
+        });
+        assert_eq!(of_items(ID, &items), Some(map(&expected)));
+        items.plan = None;
+        items.outcome = Some(map(
+            &json!({"key": "drop/purchase/pos/a.csv", "created_at": "c"}),
+        ));
+        expected["created_at"] = "c".into();
+        assert_eq!(of_items(ID, &items), Some(map(&expected)));
+    }
+
+    #[test]
+    fn operations_name_their_import() {
+        for (stored, kind, preview) in [
+            ("revert", "revert", None),
+            ("preview", "revert", Some(true)),
+            ("replay", "replay", None),
+        ] {
+            let plan = json!({
+                "key": "drop/auto/a.csv", "dropped_at": "d", "started_at": "s", "created_by": "jane",
+                "operation": {"kind": stored, "of": "o"},
+            });
+            let items = ImportItems {
+                plan: Some(map(&plan)),
+                ..ImportItems::default()
+            };
+            let document = of_items(ID, &items).unwrap();
+            assert_eq!(document.text("kind"), Some(kind));
+            assert_eq!(document.flag("preview"), preview);
+            assert_eq!(document.text("of"), Some("o"));
+            assert_eq!(document.text("created_by"), Some("jane"));
+            // The plan contains the time of the file, too.
+            assert_eq!(document.text("created_at"), Some("s"));
+        }
+    }
+
+    #[test]
+    fn running_imports_show_plan_and_progress() {
+        let plan = json!({
+            "key": "drop/shop/a.csv", "size": 10, "source": "pos", "starts": [0], "reverted": {"by": "jane"},
+            "mapping": {"name": "shop", "version_id": "v", "etag": "e"},
+        });
+        let items = ImportItems {
+            plan: Some(map(&plan)),
+            ranges: vec![(0, map(&json!({"consumed": 4, "mapped_rows": 2})))],
+            attempts: vec![(0, Attempts { count: 1, at: 0 })],
+            ..ImportItems::default()
+        };
+        let mut document = Map::new();
+        add_items(&mut document, &items, context(0));
+        let expected = json!({
+            "state": "running", "size": 10, "source": "pos", "reverted": {"by": "jane"},
+            "mapping": {"name": "shop", "version_id": "v"}, "progress": {"bytes": 4, "total_bytes": 10, "rows": 2},
+        });
+        assert_eq!(document, map(&expected));
+    }
+
+    #[test]
+    fn outcomes_leave_out_counts_of_zero() {
+        let outcome = json!({
+            "state": "completed", "key": "k", "bytes": 9, "size": 10, "created_at": "c", "started_at": "s",
+            "unread": 0, "truncated": 3, "stale": 0, "rows": {"read": 5},
+        });
+        let items = ImportItems {
+            outcome: Some(map(&outcome)),
+            ..ImportItems::default()
+        };
+        let mut document = Map::new();
+        add_items(&mut document, &items, context(0));
+        let expected = json!({
+            "state": "completed", "size": 10, "truncated": 3, "stale": 0, "rows": {"read": 5},
+            "progress": {"bytes": 9, "total_bytes": 10, "rows": 5},
+        });
+        assert_eq!(document, map(&expected));
+        let mut unknown = Map::new();
+        add_progress(&mut unknown, None);
+        assert_eq!(unknown, Map::new());
+    }
+}

@@ -130,8 +130,8 @@ async fn entries(
         entries.extend(page.entries);
         position = match page.last {
             Some(last) => Some(Position {
+                month: from.month,
                 before: Some(last),
-                ..from
             }),
             None => from.earlier(),
         };
@@ -196,6 +196,24 @@ mod tests {
             earlier("2027-01"),
             Some(Position::month("2026-12".to_owned()))
         );
+        assert_eq!(
+            earlier("2026-12"),
+            Some(Position::month("2026-11".to_owned()))
+        );
         assert_eq!(earlier(FIRST_MONTH), None);
+    }
+
+    #[test]
+    fn tried_files_have_no_import() {
+        let id = "0a0febf994a72178";
+        for (kind, expected) in [
+            ("import", id.parse().ok()),
+            ("replay", id.parse().ok()),
+            ("try", None),
+        ] {
+            let fields = serde_json::json!({"kind": kind, "key": "k", "file_name": "f", "type": "auto", "import": id});
+            let entry: Entry = serde_json::from_value(fields).unwrap();
+            assert_eq!(import(&entry), expected, "{kind}");
+        }
     }
 }

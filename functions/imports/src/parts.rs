@@ -49,6 +49,15 @@ pub(crate) fn count(size: u64, parts: &Parts) -> u64 {
     size.div_ceil(parts.size.max(1))
 }
 
+/// Returns the size of the part with this number. The last part of a file of `size` bytes contains the rest.
+fn size_of_part(number: u64, size: u64, parts: &Parts) -> u64 {
+    if number == count(size, parts) {
+        size - (number - 1) * parts.size
+    } else {
+        parts.size
+    }
+}
+
 /// Issues URLs of parts. May be repeated for parts whose URL has expired.
 pub(crate) async fn issue(bucket: &Bucket, call: &Call<'_>) -> Result<Response<Body>, Problem> {
     call.parameters(&[])?;
@@ -57,14 +66,9 @@ pub(crate) async fn issue(bucket: &Bucket, call: &Call<'_>) -> Result<Response<B
     let (key, entry) = show::upload(call).await?;
     let parts = open(call, &key, &entry)?;
     let size = entry.size.unwrap_or_default();
-    let count = count(size, parts);
-    body::check_numbers(&numbers, count)?;
+    body::check_numbers(&numbers, count(size, parts))?;
     let requests = numbers.into_iter().map(async |number| {
-        let bytes = if number == count {
-            size - (count - 1) * parts.size
-        } else {
-            parts.size
-        };
+        let bytes = size_of_part(number, size, parts);
         let upload = multipart(&entry, parts);
         let request = bucket.presign_part(upload, number, bytes).await?;
         Ok::<_, Problem>(Part { number, request })
@@ -104,8 +108,7 @@ fn open<'a>(call: &Call<'_>, key: &EntryKey, entry: &'a Entry) -> Result<&'a Par
         let detail = "The file is uploaded whole, with the URL in the response to POST /imports.";
         return Err(closed(detail));
     };
-    let age = Instant::now().seconds() - key.at.seconds();
-    if entry.import.is_none() && age > status::PARTS_SECONDS {
+    if entry.import.is_none() && status::has_expired(entry, key.at, Instant::now()) {
         let detail = "The upload has expired after 24 hours. Begin again with POST /imports.";
         return Err(closed(detail));
     }
@@ -138,5 +141,16 @@ mod tests {
             };
             assert_eq!(count(bytes, &of), parts, "{bytes}");
         }
+    }
+
+    #[test]
+    fn last_part_contains_the_rest() {
+        let parts = Parts {
+            upload_id: String::new(),
+            size: 40,
+        };
+        let sizes = |size| [1, 2, 3].map(|number| size_of_part(number, size, &parts));
+        assert_eq!(sizes(100), [40, 40, 20]);
+        assert_eq!(sizes(120), [40, 40, 40]);
     }
 }

@@ -190,6 +190,7 @@ fn gone() -> Problem {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use shared::model::value::to_map;
 
     use super::*;
 
@@ -201,6 +202,47 @@ mod tests {
         for text in ["", "1", "1.2", "01.0.0", "1.2.3.4", "a.b.c", "-1.0.0"] {
             assert_eq!(Position::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn objects_are_those_of_the_ranges_in_order() {
+        let import = ImportId([0xab; 8]);
+        let progress = |names: &[&str]| to_map(&json!({"rejects": names})).unwrap();
+        let keys = |plan: Json| {
+            let items = ImportItems {
+                plan: Some(to_map(&plan).unwrap()),
+                ranges: vec![(2, progress(&["2-0"])), (0, progress(&["0-0", "0-9"]))],
+                ..ImportItems::default()
+            };
+            let objects = objects(&items, import).into_iter();
+            let objects = objects.map(|(at, key)| ((at.range, at.object, at.byte), key));
+            objects.collect::<Vec<_>>()
+        };
+        let all = |folder: &str| {
+            [((0, 0, 0), "0-0"), ((0, 1, 0), "0-9"), ((2, 0, 0), "2-0")]
+                .map(|(at, name)| (at, format!("rejects/{folder}/{name}.ndjson")))
+        };
+        let file = json!({"key": "drop/auto/a.csv", "version_id": "v"});
+        assert_eq!(keys(file), all("drop/auto/a.csv/v"));
+        let file = json!({"key": "drop/auto/a.csv", "etag": "e", "sequencer": "s"});
+        assert_eq!(keys(file), all("drop/auto/a.csv/e-s"));
+        let operation = json!({"key": "drop/auto/a.csv", "version_id": "v", "operation": {}});
+        assert_eq!(keys(operation), all("abababababababab"));
+        assert_eq!(objects(&ImportItems::default(), import), []);
+    }
+
+    #[test]
+    fn large_rows_lose_their_record() {
+        let stored = |length: usize| {
+            let record = "x".repeat(length);
+            json!({"errors": [], "record": record, "record_base64": record})
+        };
+        let kept = |length| row(stored(length).to_string().as_bytes()).unwrap();
+        // A response may be in base64.
+        let largest = MAX_PAGE_BYTES / 4 * 3;
+        let fitting = (largest - stored(0).to_string().len()) / 2;
+        assert_eq!(kept(fitting), stored(fitting));
+        assert_eq!(kept(fitting + 1), json!({"errors": []}));
     }
 
     #[test]

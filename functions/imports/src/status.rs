@@ -12,7 +12,7 @@ use shared::{
 /// How long after its request a file may arrive that is uploaded whole: the time of the URL, and an hour for a slow upload.
 const WHOLE_SECONDS: i64 = 75 * 60;
 /// How long after its request a multipart upload may be completed.
-pub(crate) const PARTS_SECONDS: i64 = 24 * 60 * 60;
+const PARTS_SECONDS: i64 = 24 * 60 * 60;
 /// How long the last attempt may take: the timeout of ingest, and a minute.
 const ATTEMPT_SECONDS: i64 = 16 * 60;
 
@@ -60,15 +60,20 @@ impl State {
 
 /// Returns the state of an upload whose import has not begun.
 pub(crate) fn of_upload(entry: &Entry, created_at: Instant, now: Instant) -> State {
-    let seconds = match entry.parts {
-        Some(_) => PARTS_SECONDS,
-        None => WHOLE_SECONDS,
-    };
-    if now.seconds() > created_at.seconds() + seconds {
+    if has_expired(entry, created_at, now) {
         State::Expired
     } else {
         State::AwaitingUpload
     }
+}
+
+/// Returns whether it is too late to upload the file.
+pub(crate) fn has_expired(entry: &Entry, created_at: Instant, now: Instant) -> bool {
+    let seconds = match entry.parts {
+        Some(_) => PARTS_SECONDS,
+        None => WHOLE_SECONDS,
+    };
+    now.seconds() > created_at.seconds() + seconds
 }
 
 /// Returns the state of an import that has begun. `retries` is how often Lambda retries a failed event.
@@ -170,7 +175,152 @@ fn of_range(ranges: &[(usize, Map)], number: usize) -> Option<&Map> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value as Json, json};
+    use shared::model::{
+        import::{EntryKind, Parts},
+        value::to_map,
+    };
+
     use super::*;
+
+    const RETRIES: u64 = 2;
+
+    fn at(seconds: i64) -> Instant {
+        Instant::from_seconds(seconds).unwrap()
+    }
+
+    fn map(json: &Json) -> Map {
+        to_map(json).unwrap()
+    }
+
+    fn entry(parts: Option<Parts>) -> Entry {
+        Entry {
+            kind: EntryKind::Import,
+            key: "drop/auto/a.csv".to_owned(),
+            file_name: "a.csv".to_owned(),
+            folder: "auto".to_owned(),
+            source: None,
+            size: Some(1),
+            import: None,
+            of: None,
+            preview: false,
+            created_by: None,
+            denied: Vec::new(),
+            parts,
+        }
+    }
+
+    #[test]
+    fn uploads_expire() {
+        let parts = Parts {
+            upload_id: "u".to_owned(),
+            size: 1,
+        };
+        for (entry, seconds) in [(entry(None), 4_500), (entry(Some(parts)), 86_400)] {
+            let state = |after: i64| of_upload(&entry, at(1_000), at(1_000 + after)).as_str();
+            assert_eq!(state(seconds), "awaiting_upload");
+            assert_eq!(state(seconds + 1), "expired");
+        }
+    }
+
+    /// An import whose range `range` had this many attempts, the last one at second 1,000.
+    fn attempted(range: usize, count: u64) -> ImportItems {
+        ImportItems {
+            plan: Some(Map::new()),
+            attempts: vec![(range, Attempts { count, at: 1_000 })],
+            ..ImportItems::default()
+        }
+    }
+
+    #[test]
+    fn imports_end_with_their_outcome() {
+        let mut items = attempted(1, RETRIES + 1);
+        assert_eq!(of_import(&items, RETRIES, at(10_000)).as_str(), "failed");
+        items.outcome = Some(map(&json!({"state": "completed"})));
+        assert_eq!(of_import(&items, RETRIES, at(10_000)).as_str(), "completed");
+    }
+
+    #[test]
+    fn imports_fail_after_the_last_attempt() {
+        let state = |items: &ImportItems, seconds| of_import(items, RETRIES, at(seconds)).as_str();
+        let late = 1_000 + ATTEMPT_SECONDS;
+        assert_eq!(ATTEMPT_SECONDS, 960);
+        // The last attempt at range 1 is the third, that at range 0 the second: its first one is not counted.
+        for (range, last) in [(1, RETRIES + 1), (0, RETRIES)] {
+            assert_eq!(state(&attempted(range, last), late), "running");
+            assert_eq!(state(&attempted(range, last), late + 1), "failed");
+            assert_eq!(state(&attempted(range, last - 1), late + 1), "running");
+        }
+        let mut saved = attempted(0, RETRIES);
+        saved.ranges = vec![(0, map(&json!({"consumed": 1})))];
+        assert_eq!(state(&saved, late + 1), "running");
+        let mut unplanned = attempted(0, RETRIES);
+        unplanned.plan = None;
+        assert_eq!(state(&unplanned, late + 1), "running");
+    }
+
+    #[test]
+    fn ranges_that_report_or_are_done_have_not_failed() {
+        let state = |items: &ImportItems, seconds| of_import(items, RETRIES, at(seconds)).as_str();
+        let late = 1_000 + ATTEMPT_SECONDS;
+        let mut live = attempted(1, RETRIES + 1);
+        live.live = vec![
+            (0, map(&json!({"at": at(9_000)}))),
+            (1, map(&json!({"at": at(1_001)}))),
+        ];
+        assert_eq!(state(&live, late + 1), "running");
+        assert_eq!(state(&live, late + 2), "failed");
+        let mut done = attempted(1, RETRIES + 1);
+        done.ranges = vec![(0, Map::new()), (1, map(&json!({"done": true})))];
+        assert_eq!(state(&done, late + 1), "running");
+        done.ranges = vec![(0, map(&json!({"done": true}))), (1, Map::new())];
+        assert_eq!(state(&done, late + 1), "failed");
+    }
+
+    #[test]
+    fn progress_is_what_ranges_saved_or_report() {
+        let plan = json!({"size": 100, "starts": [0, 50]});
+        let mut items = ImportItems {
+            plan: Some(map(&plan)),
+            ranges: vec![
+                (
+                    0,
+                    map(&json!({"consumed": 20, "read": 2, "mapped_rows": 3})),
+                ),
+                (
+                    1,
+                    map(&json!({"consumed": 30, "read": 4, "mapped_rows": 5, "done": true})),
+                ),
+            ],
+            live: vec![
+                (0, map(&json!({"bytes": 25, "rows": 6}))),
+                (1, map(&json!({"bytes": 45, "rows": 7}))),
+            ],
+            ..ImportItems::default()
+        };
+        let progress = |items: &ImportItems| {
+            let progress = Progress::of(items)?;
+            Some((progress.bytes, progress.total_bytes, progress.rows))
+        };
+        assert_eq!(progress(&items), Some((55, 100, 10)));
+        items.live.clear();
+        assert_eq!(progress(&items), Some((50, 100, 6)));
+        items.plan = Some(map(&json!({"size": 40, "starts": [0, 50], "mapping": {}})));
+        assert_eq!(progress(&items), Some((40, 40, 8)));
+        items.plan = Some(map(&json!({"starts": [0]})));
+        assert_eq!(progress(&items), None);
+        items.outcome = Some(map(&json!({"bytes": 9, "size": 10, "rows": {"read": 3}})));
+        assert_eq!(progress(&items), Some((9, 10, 3)));
+    }
+
+    #[test]
+    fn numbers_are_whole() {
+        let fields = map(&json!({"a": 7, "b": "7", "c": 7.5}));
+        assert_eq!(number(&fields, "a"), Some(7));
+        for name in ["b", "c", "d"] {
+            assert_eq!(number(&fields, name), None, "{name}");
+        }
+    }
 
     #[test]
     fn outcomes_contain_states_of_ended_imports() {
