@@ -79,3 +79,21 @@ async fn whole_body(
     let body = found.iter().find(|item| item.version == event.version);
     Ok(body.and_then(|item| body::unpack(&item.data)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_contain_identity_and_key() {
+        let identity = "a".repeat(26);
+        let key = "2026-01-02T00:00:00.000000Z#sms_send#aaaaaaaaaaaaaaaa";
+        let id = |key: &str| format!("{identity}.{}", BASE64URL_NOPAD.encode(key.as_bytes()));
+        let (owner, event) = parse_id(&id(key)).unwrap();
+        assert_eq!(owner.as_str(), identity);
+        assert_eq!(event, EventKey::parse(key).unwrap());
+        for invalid in ["", &identity, &id("x"), &format!("{identity}.%"), ".x"] {
+            assert!(parse_id(invalid).is_none(), "{invalid}");
+        }
+    }
+}

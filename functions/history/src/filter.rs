@@ -217,3 +217,207 @@ fn text(parameters: &Parameters<'_>, name: &'static str) -> Result<Option<String
     }
     Ok(Some(text.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use lambda_http::{Request, RequestExt as _};
+    use serde_json::{Value as Json, json};
+    use shared::model::{
+        identity::IdentityKey,
+        keys::SortKey,
+        value::to_map,
+        version::{ImportId, Version},
+        zone::UTC,
+    };
+
+    use super::*;
+
+    const AT: &str = "2026-03-06T12:00:00Z";
+
+    fn filter(query: &[(&str, &str)]) -> Result<Filter, Problem> {
+        let mut all = HashMap::<String, Vec<String>>::new();
+        for (name, value) in query {
+            all.entry((*name).to_owned())
+                .or_default()
+                .push((*value).to_owned());
+        }
+        let request = Request::default().with_query_string_parameters(all);
+        Filter::new(
+            &Parameters::with_repeated(&request, &PARAMETERS, &["type"])?,
+            &UTC,
+        )
+    }
+
+    fn at(text: &str) -> Instant {
+        Instant::parse(text).unwrap()
+    }
+
+    fn key(kind: EventType) -> EventKey {
+        EventKey::new(
+            &IdentityKey::new("key").unwrap(),
+            at(AT),
+            kind,
+            "shop",
+            &["1"],
+        )
+    }
+
+    fn item(key: SortKey, data: &Json) -> Item {
+        let identity = "a".repeat(26).parse().unwrap();
+        let version = Version::new(1_800_000_000, "01", ImportId([1; 8]), 0);
+        Item::ingested(identity, key, version, None, to_map(data).unwrap())
+    }
+
+    #[test]
+    fn parameters_are_read() {
+        let all = filter(&[
+            ("type", "message,purchase"),
+            ("type", "sms_send"),
+            ("channel", "Whats App"),
+            ("account", "a-1"),
+            ("from", "2026-03-06"),
+            ("to", AT),
+            ("order", "oldest"),
+        ])
+        .unwrap();
+        assert_eq!(
+            all.types.into_iter().collect::<Vec<_>>(),
+            [EventType::Purchase, EventType::SmsSend, EventType::Message]
+        );
+        assert_eq!(all.channel.as_deref(), Some("whatsapp"));
+        assert_eq!(all.account.as_deref(), Some("a-1"));
+        assert_eq!(all.range.from, Some(at("2026-03-06T00:00:00Z")));
+        assert_eq!(all.range.to, Some(at(AT)));
+        assert_eq!(all.range.order, Order::OldestFirst);
+        let newest = filter(&[("order", "newest")]).unwrap();
+        assert_eq!(newest.range.order, Order::NewestFirst);
+        assert!(newest.passes_all());
+        let longest = "é".repeat(MAX_CHARS);
+        assert!(filter(&[("account", &longest)]).is_ok());
+    }
+
+    #[test]
+    fn invalid_parameters_are_rejected() {
+        let long = "a".repeat(MAX_CHARS + 1);
+        for (name, value) in [
+            ("type", "purchase,"),
+            ("order", "random"),
+            ("from", "now"),
+            ("channel", ""),
+            ("account", "a\u{7}"),
+            ("account", &long),
+        ] {
+            let problem = filter(&[(name, value)]).unwrap_err();
+            assert_eq!(problem.kind(), Kind::INVALID_PARAMETER, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_plus_may_be_a_space() {
+        for (text, expected) in [
+            ("2026-03-06T22:00:00+10:00", Some(AT)),
+            ("2026-03-06T22:00:00 10:00", Some(AT)),
+            ("2026-03-06 22:00:00 10:00", Some(AT)),
+            ("2026-03-06t22:00:00 10:00", Some(AT)),
+            ("2026-03-06 10:00", Some("2026-03-06T10:00:00Z")),
+            ("2026-03-06T22:00:00 AEST", None),
+            ("2026-03-06T22:00:00 -10:00", None),
+            ("2026-03-06 25:00", None),
+        ] {
+            let read = filter(&[("from", text)]).ok();
+            let from = read.and_then(|filter| filter.range.from);
+            assert_eq!(from, expected.map(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges_contain_their_first_moment_only() {
+        let range = |from: &str, to: &str| filter(&[("from", from), ("to", to)]).unwrap();
+        let hour = range("2026-03-06T12:00:00Z", "2026-03-06T13:00:00Z");
+        assert!(!hour.is_empty());
+        for (text, is_included) in [
+            ("2026-03-06T11:59:59Z", false),
+            ("2026-03-06T12:00:00Z", true),
+            ("2026-03-06T12:59:59Z", true),
+            ("2026-03-06T13:00:00Z", false),
+        ] {
+            assert_eq!(hour.includes(at(text)), is_included, "{text}");
+        }
+        assert!(range(AT, AT).is_empty());
+        let all = Filter::default();
+        assert!(all.includes(at(AT)) && !all.is_empty());
+    }
+
+    #[test]
+    fn one_event_has_a_filter() {
+        let filter = Filter::of(&key(EventType::Message));
+        assert!(filter.includes(at(AT)) && filter.has_type(EventType::Message));
+        assert!(!filter.includes(at(AT).shifted(1)) && !filter.includes(at(AT).shifted(-1)));
+        assert!(!filter.has_type(EventType::Purchase));
+    }
+
+    #[test]
+    fn events_pass_by_type_channel_and_account() {
+        let passes = |query: &[(&str, &str)], item: &Item| filter(query).unwrap().passes(item);
+        let data = json!({"channel": "WhatsApp", "account": {"id": "a-1"}});
+        let message = item(SortKey::Event(key(EventType::Message)), &data);
+        for (query, is_passed) in [
+            (&[][..], true),
+            (&[("type", "purchase,message")], true),
+            (&[("type", "purchase")], false),
+            (&[("channel", "whats app")], true),
+            (&[("channel", "sms")], false),
+            (&[("account", "a-1")], true),
+            (&[("account", "a-2")], false),
+            (&[("channel", "whatsapp"), ("account", "a-2")], false),
+        ] {
+            assert_eq!(passes(query, &message), is_passed, "{query:?}");
+        }
+        let record = item(SortKey::Record("crm".into()), &data);
+        assert!(!passes(&[], &record));
+    }
+
+    #[test]
+    fn each_filter_restricts_the_page() {
+        for query in [("type", "message"), ("channel", "sms"), ("account", "a")] {
+            assert!(!filter(&[query]).unwrap().passes_all(), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn equivalent_filters_are_one_text() {
+        let canonical = |query: &[(&str, &str)]| filter(query).unwrap().canonical();
+        let one = canonical(&[
+            ("type", "message,purchase"),
+            ("channel", "Whats App"),
+            ("account", "a"),
+            ("from", "2026-03-06"),
+            ("to", AT),
+            ("order", "oldest"),
+        ]);
+        let other = canonical(&[
+            ("type", "purchase"),
+            ("type", "message"),
+            ("channel", "whatsapp"),
+            ("account", "a"),
+            ("from", "2026-03-06T00:00:00Z"),
+            ("to", AT),
+            ("order", "oldest"),
+        ]);
+        assert_eq!(one, other);
+        assert_eq!(canonical(&[("order", "newest")]), "");
+        let different = [
+            one,
+            canonical(&[("channel", "a")]),
+            canonical(&[("account", "a")]),
+            canonical(&[("from", AT)]),
+            canonical(&[("to", AT)]),
+            canonical(&[("order", "oldest")]),
+            canonical(&[("type", "message")]),
+            String::new(),
+        ];
+        assert_eq!(BTreeSet::from(different.clone()).len(), different.len());
+    }
+}
