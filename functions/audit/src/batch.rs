@@ -73,7 +73,8 @@ mod tests {
         let half = MAX_BYTES / 2 - EVENT_BYTES;
         assert_eq!(lengths(vec![event(0, half); 3]), [2, 1]);
         assert_eq!(lengths(vec![event(0, half + 1); 2]), [1, 1]);
-        let day = vec![event(0, 1), event(MAX_SPAN - 1, 1), event(MAX_SPAN, 1)];
-        assert_eq!(lengths(day), [2, 1]);
+        let begin = 2 * MAX_SPAN;
+        let day = [0, MAX_SPAN - 1, MAX_SPAN].map(|after| event(begin + after, 1));
+        assert_eq!(lengths(day.to_vec()), [2, 1]);
     }
 }

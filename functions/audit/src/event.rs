@@ -151,5 +151,9 @@ mod tests {
             event(&large).log_events(),
             Err(EventError::TooLarge)
         ));
+        assert!(matches!(
+            event(&large[1..]).log_events(),
+            Err(EventError::Json(_))
+        ));
     }
 }

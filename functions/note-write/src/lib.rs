@@ -281,4 +281,21 @@ mod tests {
             assert_eq!(problem.kind(), Kind::INVALID_BODY);
         }
     }
+
+    #[test]
+    fn hashes_distinguish_requests() {
+        let hash = |identity: char, text: &str, pinned| {
+            let identity = identity.to_string().repeat(26).parse().expect("an id");
+            data_hash(&identity, &NoteText::new(text).expect("a text"), pinned)
+        };
+        let first = hash('a', "Call", false);
+        assert_eq!(first, hash('a', "Call", false));
+        for other in [
+            hash('e', "Call", false),
+            hash('a', "Calls", false),
+            hash('a', "Call", true),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
 }

@@ -310,4 +310,43 @@ mod tests {
             assert!(create(json).is_err(), "{json}");
         }
     }
+
+    #[test]
+    fn names_have_a_length() {
+        let rules = IdentifierRules::default();
+        let name = |name: &str| {
+            let identifier = r#"{"email":"a@b.example"}"#;
+            let json = format!(r#"{{"identifier":{identifier},"last_name":"{name}"}}"#);
+            Create::new(&fields(&json), rules).map(|create| create.customer.last_name)
+        };
+        let longest = "é".repeat(MAX_NAME_CHARS);
+        assert_eq!(name(&longest).expect("a name"), Some(longest.clone()));
+        assert!(name(&format!("{longest}é")).is_err());
+        assert!(name("a\\u0007").is_err());
+    }
+
+    #[test]
+    fn removals_have_an_optional_reason() {
+        let reason = removal(&fields(r#"{"reason":"Typo"}"#))
+            .expect("a reason")
+            .reason;
+        assert_eq!(reason.expect("a reason").as_str(), "Typo");
+        assert!(removal(&Fields::new()).expect("no reason").reason.is_none());
+        assert!(removal(&fields(r#"{"reinstate":true}"#)).is_err());
+    }
+
+    #[test]
+    fn bodies_may_be_left_out() {
+        let request = |body: &str| {
+            let request =
+                lambda_http::http::Request::builder().header("content-type", "application/json");
+            request
+                .body(lambda_http::Body::from(body))
+                .expect("a request")
+        };
+        assert!(optional_fields(&request("")).expect("no body").is_empty());
+        let sent = optional_fields(&request(r#"{"reason":"Typo"}"#));
+        assert!(sent.expect("a body").contains_key("reason"));
+        assert!(super::fields(&request("")).is_err());
+    }
 }

@@ -177,3 +177,39 @@ pub(crate) fn erased(detail: &str, version: Option<Version>) -> Problem {
     let at = version.and_then(|version| Instant::from_seconds(version.last_modified()));
     Problem::new(Kind::IDENTITY_ERASED, detail).erased_at(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> IdentityId {
+        "a".repeat(26).parse().expect("an id")
+    }
+
+    #[test]
+    fn versions_follow_erasures() {
+        let now = Instant::from_seconds(1_000).expect("a time");
+        let erasure = |seconds| Some(Version::new(seconds, "01", ImportId([1; 8]), 7));
+        for (erased, expected) in [
+            (None, 1_000),
+            (erasure(998), 1_000),
+            (erasure(999), 1_000),
+            (erasure(1_000), 1_001),
+            (erasure(2_000), 2_001),
+        ] {
+            let version = version(&identity(), erased, now);
+            assert_eq!(version.last_modified(), expected);
+            assert!(erased.is_none_or(|erased| erased < version));
+        }
+    }
+
+    #[test]
+    fn reinstatements_are_stored_as_markers() {
+        let version = Version::new(1_000, "", ImportId([1; 8]), 0);
+        let changes: Vec<_> = markers(&[(identity(), version)]).collect();
+        assert_eq!(changes.len(), 1);
+        let marker = changes[0].after().expect("an item");
+        assert_eq!(marker.identity, identity());
+        assert_eq!(marker.key, SortKey::Marker(Marker::Reinstated(version)));
+    }
+}
