@@ -64,3 +64,63 @@ pub fn apply(changes: &[Change], identity: &IdentityId, items: &mut Vec<Item>) {
         items.extend(change.after.clone());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        value::Map,
+        version::{ImportId, Version},
+    };
+
+    fn item(identity: char, source: &str, offset: u64) -> Item {
+        let identity = identity.to_string().repeat(26).parse().unwrap();
+        let version = Version::new(0, "01", ImportId([1; 8]), offset);
+        Item::ingested(
+            identity,
+            SortKey::Record(source.into()),
+            version,
+            None,
+            Map::new(),
+        )
+    }
+
+    #[test]
+    fn changes_contain_both_states() {
+        let (before, after) = (item('a', "crm", 1), item('a', "crm", 2));
+        let put = Change::put(Some(before.clone()), after.clone());
+        assert_eq!((put.before(), put.after()), (Some(&before), Some(&after)));
+        assert_eq!((put.identity(), put.key()), (&after.identity, &after.key));
+        let delete = Change::delete(before.clone());
+        assert_eq!((delete.before(), delete.after()), (Some(&before), None));
+        assert_eq!(
+            (delete.identity(), delete.key()),
+            (&before.identity, &before.key)
+        );
+    }
+
+    #[test]
+    fn changes_apply_to_their_item() {
+        let (stored, kept, other) = (
+            item('a', "crm", 1),
+            item('a', "pos", 1),
+            item('e', "crm", 1),
+        );
+        let new = item('a', "crm", 2);
+        let apply = |change: Change| {
+            let mut items = vec![stored.clone(), kept.clone()];
+            apply(&[change], &stored.identity, &mut items);
+            items
+        };
+        let put = Change::put(Some(stored.clone()), new.clone());
+        assert_eq!(apply(put), [kept.clone(), new]);
+        assert_eq!(
+            apply(Change::delete(stored.clone())),
+            std::slice::from_ref(&kept)
+        );
+        assert_eq!(
+            apply(Change::put(None, other)),
+            [stored.clone(), kept.clone()]
+        );
+    }
+}

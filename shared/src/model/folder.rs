@@ -89,10 +89,31 @@ mod tests {
         ] {
             assert_eq!(is_source(name), is_valid, "{name}");
         }
-        assert!(is_mapping_name("shopify-orders"));
+        let longest = "a".repeat(64);
+        assert!(is_source(&longest) && is_source("a_b-1"));
+        assert!(!is_source(&format!("{longest}a")) && !is_source("a.b"));
+        assert!(is_mapping_name("shopify-orders-2") && is_mapping_name(&longest));
         for name in ["", "7-eleven", "Shopify", "a_b", &"a".repeat(65)] {
             assert!(!is_mapping_name(name), "{name}");
         }
-        assert!(is_hidden("_SUCCESS") && is_hidden(".x") && !is_hidden("_date=1"));
+    }
+
+    #[test]
+    fn some_names_have_another_meaning() {
+        for name in ["agents", "system"] {
+            assert!(is_reserved_source(name) && !is_reserved_mapping(name));
+        }
+        for name in ["auto", "mixed", "try"] {
+            assert!(is_reserved_mapping(name) && !is_reserved_source(name));
+        }
+        for (name, is_ignored) in [
+            ("_SUCCESS", true),
+            (".x", true),
+            (".a=b", true),
+            ("_date=1", false),
+            ("a_b", false),
+        ] {
+            assert_eq!(is_hidden(name), is_ignored, "{name}");
+        }
     }
 }

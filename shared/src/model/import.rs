@@ -206,4 +206,26 @@ mod tests {
         assert_eq!(EntryKey::parse(&key.to_string()), Some(key));
         assert_eq!(EntryKey::parse("2025-08-28T17:38:36.526000Z#"), None);
     }
+
+    #[test]
+    fn state_is_kept_as_long_as_its_file() {
+        let days = |expiry: i64| (expiry - Instant::now().seconds() + 60) / 86_400;
+        assert_eq!(days(expiry_after(3)), 3);
+        assert_eq!(expiry_after(u64::MAX), i64::MAX);
+        assert_eq!(state_expiry(None), None);
+        assert_eq!(state_expiry(Some(1)).map(days), Some(30));
+        // 90 days, 7 days as a noncurrent version, and a day for each step of S3.
+        assert_eq!(state_expiry(Some(90)).map(days), Some(99));
+    }
+
+    #[test]
+    fn entries_name_their_import() {
+        let entry = |import: Option<&str>| {
+            let fields = serde_json::json!({"kind": "import", "key": "k", "file_name": "f", "type": "auto", "import": import});
+            serde_json::from_value::<Entry>(fields).unwrap().import()
+        };
+        assert_eq!(entry(Some("0101010101010101")), Some(ImportId([1; 8])));
+        assert_eq!(entry(Some("x")), None);
+        assert_eq!(entry(None), None);
+    }
 }

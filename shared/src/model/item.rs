@@ -71,3 +71,38 @@ impl Item {
         self.event().is_some() && self.data.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::version::ImportId;
+
+    fn item(key: SortKey, data: Map) -> Item {
+        let version = Version::new(0, "01", ImportId([1; 8]), 0);
+        Item::ingested("a".repeat(26).parse().unwrap(), key, version, None, data)
+    }
+
+    #[test]
+    fn events_without_data_are_tombstones() {
+        let key = EventKey::parse("2026-01-02T00:00:00.000000Z#sms_send#aaaaaaaaaaaaaaaa").unwrap();
+        let mut data = Map::new();
+        assert!(item(SortKey::Event(key.clone()), data.clone()).is_tombstone());
+        assert!(!item(SortKey::Record("crm".into()), data.clone()).is_tombstone());
+        data.insert("a", true);
+        let event = item(SortKey::Event(key.clone()), data.clone());
+        assert!(!event.is_tombstone());
+        assert_eq!(event.event(), Some(&key));
+        assert_eq!(item(SortKey::Record("crm".into()), data).event(), None);
+    }
+
+    #[test]
+    fn items_expire_at_their_time() {
+        let mut item = item(SortKey::Record("crm".into()), Map::new());
+        assert!(!item.is_expired(i64::MAX));
+        item.expires_at = Some(7);
+        assert_eq!(
+            [6, 7, 8].map(|now| item.is_expired(now)),
+            [false, true, true]
+        );
+    }
+}
