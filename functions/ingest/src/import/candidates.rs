@@ -101,7 +101,7 @@ pub(crate) async fn find(
         ..Scope::new(plan, &drop)
     };
     let mut listed = BTreeSet::new();
-    for month in months(app.retention.raw_files) {
+    for month in months(Instant::now(), app.retention.raw_files) {
         for entry in app.table.entries_of_month(&month).await? {
             if let Some(import) = entry.import().filter(|_| may_overlap(&scope, &entry)) {
                 listed.insert(import);
@@ -151,9 +151,9 @@ fn overlaps(plan: &Plan, scope: &Scope<'_>) -> bool {
     drop.is_ok_and(|drop| scope.overlaps(&Scope::new(plan, &drop)))
 }
 
-/// Returns the months in which files may have been dropped whose plans are kept.
-fn months(raw_file_days: Option<u64>) -> Vec<String> {
-    let now = Instant::now().seconds();
+/// Returns the months in which files may have been dropped whose plans are kept, newest first.
+fn months(now: Instant, raw_file_days: Option<u64>) -> Vec<String> {
+    let now = now.seconds();
     let oldest = raw_file_days.map(|days| {
         let days = i64::try_from(days.saturating_add(SLACK_DAYS)).unwrap_or(i64::MAX);
         now.saturating_sub(days.saturating_mul(DAY_SECONDS))
@@ -180,13 +180,91 @@ fn months(raw_file_days: Option<u64>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+    use shared::model::value::to_map;
+
     use super::*;
 
     #[test]
     fn reads_the_months_of_the_list() {
-        let all = months(None);
-        assert_eq!(all.first(), Some(&keys::month(Instant::now())));
-        assert_eq!(all.last().map(String::as_str), Some(FIRST_MONTH));
-        assert!(all.starts_with(&months(Some(7))));
+        let now = Instant::parse("2027-03-31T12:00:00Z").unwrap();
+        let all = [
+            "2027-03", "2027-02", "2027-01", "2026-12", "2026-11", "2026-10",
+        ];
+        assert_eq!(months(now, None), all);
+        assert_eq!(months(now, Some(u64::MAX)), all);
+        // 89 days before March 31 is January 1.
+        assert_eq!(months(now, Some(27)), all[..3]);
+        assert_eq!(months(now, Some(28)), all[..4]);
+    }
+
+    fn scope<'a>(source: &'a str, record_type: &str) -> Scope<'a> {
+        let record_type = record_type.parse().ok();
+        Scope {
+            source,
+            record_type,
+            has_products: matches!(record_type, None | Some(RecordType::Product)),
+        }
+    }
+
+    #[test]
+    fn imports_of_one_source_and_type_overlap() {
+        let purchases = scope("pos", "purchase");
+        for (other, is_overlapping) in [
+            (scope("pos", "purchase"), true),
+            (scope("pos", "auto"), true),
+            (scope("pos", "return"), false),
+            (scope("crm", "purchase"), false),
+            (scope("crm", "auto"), false),
+        ] {
+            assert_eq!(purchases.overlaps(&other), is_overlapping);
+            assert_eq!(other.overlaps(&purchases), is_overlapping);
+        }
+    }
+
+    #[test]
+    fn products_have_no_source() {
+        let products = scope("pos", "product");
+        for (other, is_overlapping) in [
+            (scope("crm", "product"), true),
+            (scope("crm", "auto"), true),
+            (scope("crm", "purchase"), false),
+            (scope("pos", "purchase"), false),
+        ] {
+            assert_eq!(products.overlaps(&other), is_overlapping);
+            assert_eq!(other.overlaps(&products), is_overlapping);
+        }
+    }
+
+    #[test]
+    fn entries_show_which_imports_cannot_overlap() {
+        let entry = |kind: &str, source: Option<&str>| {
+            let fields = json!({"kind": kind, "key": "k", "file_name": "f", "type": "auto", "source": source});
+            serde_json::from_value::<Entry>(fields).unwrap()
+        };
+        let (purchases, products) = (scope("pos", "purchase"), scope("pos", "product"));
+        for (entry, of_purchases, of_products) in [
+            (entry("import", Some("pos")), true, true),
+            (entry("import", None), true, true),
+            (entry("import", Some("crm")), false, true),
+            (entry("replay", Some("pos")), false, false),
+        ] {
+            assert_eq!(may_overlap(&purchases, &entry), of_purchases);
+            assert_eq!(may_overlap(&products, &entry), of_products);
+        }
+    }
+
+    #[test]
+    fn outcomes_list_the_newest() {
+        let imports = [1, 2, 3].map(|id| (ImportId([id; 8]), Map::new())).to_vec();
+        let mut candidates = Candidates {
+            imports,
+            left_out: 0,
+        };
+        let mut expected = json!({"count": 3, "items": ["0101010101010101", "0202020202020202"]});
+        assert_eq!(candidates.to_map(2), to_map(&expected).unwrap());
+        candidates.left_out = 4;
+        expected["left_out"] = 4.into();
+        assert_eq!(candidates.to_map(2), to_map(&expected).unwrap());
     }
 }

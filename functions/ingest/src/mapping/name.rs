@@ -102,4 +102,11 @@ mod tests {
             assert_eq!(find(&map, absent), None, "{absent}");
         }
     }
+
+    #[test]
+    fn each_name_has_one_index() {
+        let mut names = Names::default();
+        assert_eq!(["a", "b", "a"].map(|name| names.add(name)), [0, 1, 0]);
+        assert_eq!((names.text(1), names.text(2)), ("b", ""));
+    }
 }

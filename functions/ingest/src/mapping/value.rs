@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn splits_lists() {
-        let cases: [(&str, &str, &[&str]); 8] = [
+        let cases: [(&str, &str, &[&str]); 9] = [
             ("vip, first-order", ",", &["vip", "first-order"]),
             ("\"VIP\",\"Blog\"", ",", &["VIP", "Blog"]),
             ("\"a, b\", c", ",", &["a, b", "c"]),
@@ -346,6 +346,7 @@ mod tests {
             ("\"a\" b,c", ",", &["\"a\" b", "c"]),
             ("a;;b;", ";", &["a", "b"]),
             ("a  b", " ", &["a", "b"]),
+            ("\"a\"b c", " ", &["\"a\"b", "c"]),
             (" ", ",", &[]),
         ];
         for (text, separator, expected) in cases {

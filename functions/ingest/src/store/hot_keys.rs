@@ -409,4 +409,112 @@ mod tests {
         assert_eq!(sizes, [2, 1]);
         assert!(lanes.next_batches(&hot_keys).is_empty() && lanes.is_empty());
     }
+
+    #[test]
+    fn a_key_without_writes_is_forgotten() {
+        let (hot_keys, mut lanes) = (HotKeys::new(), Lanes::default());
+        let hot = write(1, 1);
+        hot_keys.record_throttled(&[&hot; MIN_THROTTLED]);
+        let key = hot_keys.of(&hot).unwrap();
+        lanes.push(key.clone(), queued(1));
+        let batch = lanes.next_batches(&hot_keys).remove(0);
+        assert_eq!(hot_keys.of(&hot), Some(batch.key));
+        lanes.end_batch(&key, 1, 0);
+        assert!(lanes.next_batches(&hot_keys).is_empty());
+        assert_eq!(hot_keys.of(&hot), None);
+    }
+
+    #[test]
+    fn a_lane_holds_the_writes_of_ten_seconds() {
+        let mut lanes = Lanes::default();
+        for id in 0..9_999 {
+            lanes.push("hot".into(), queued(id));
+        }
+        assert!(!lanes.is_full("hot"));
+        lanes.push("hot".into(), queued(9_999));
+        assert!(lanes.is_full("hot") && !lanes.is_full("other") && !lanes.is_empty());
+    }
+
+    #[test]
+    fn a_batch_ends_at_its_bytes() {
+        let (hot_keys, mut lanes) = (HotKeys::new(), Lanes::default());
+        let write = |id: usize, bytes: usize| {
+            let mut data = Map::new();
+            data.insert("text", "x".repeat(bytes));
+            let version = Version::new(0, "01", ImportId([1; 8]), 0);
+            Write::product("id", &id.to_string(), version, &data)
+        };
+        let half = MAX_BATCH_BYTES / 2 - write(0, 0).bytes();
+        for id in 0..3 {
+            lanes.push("hot".into(), Queued::new(0, write(id, half)));
+        }
+        let batch = lanes.next_batches(&hot_keys).remove(0).items;
+        let bytes: usize = batch.iter().map(|queued| queued.write.bytes()).sum();
+        assert_eq!((batch.len(), bytes), (2, MAX_BATCH_BYTES));
+    }
+
+    #[test]
+    fn a_batch_has_the_writes_of_a_tenth_of_a_second() {
+        let mut lane = Lane::new();
+        lane.queue.extend((0..40).map(queued));
+        lane.rate = 100.0;
+        assert_eq!(lane.take_batch().len(), 10);
+        lane.rate = MAX_RATE;
+        assert_eq!(lane.take_batch().len(), BATCH_SIZE);
+    }
+
+    #[test]
+    fn earlier_writes_of_a_hot_key_are_counted_once() {
+        let hot_keys = HotKeys::new();
+        let hot = write(1, 1);
+        for _ in 1..MIN_THROTTLED {
+            hot_keys.record_throttled(&[&hot]);
+        }
+        let recorded = hot_keys.record_throttled(&[&hot, &hot, &write(2, 2)]);
+        let expected = Throttled {
+            by_table: 1,
+            earlier_by_hot_keys: MIN_THROTTLED - 1,
+        };
+        assert_eq!(recorded, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_ends_after_its_idle_time() {
+        let mut lane = Lane::new();
+        tokio::time::advance(MAX_IDLE - Duration::from_millis(1)).await;
+        assert!(lane.end_batch(0, 1));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!lane.end_batch(0, 1));
+    }
+
+    #[test]
+    fn the_rate_follows_the_responses() {
+        let mut lane = Lane::new();
+        lane.rate = 100.0;
+        lane.interval = Duration::from_millis(100);
+        for (accepted, throttled, rate) in [
+            (1, 0, 105.0),
+            (1, 0, 115.5),
+            (1, 0, 138.6),
+            (1, 0, 194.04),
+            (1, 0, 291.06),
+            (1, 0, 436.59),
+            // What the key accepted in the time of the batch.
+            (9, 1, 90.0),
+            (9, 0, 94.5),
+            (0, 1, 47.25),
+            (0, 0, 49.6125),
+        ] {
+            assert!(lane.end_batch(accepted, throttled));
+            assert!((lane.rate - rate).abs() < 1e-6, "{} and {rate}", lane.rate);
+        }
+        for _ in 0..20 {
+            lane.end_batch(0, 1);
+        }
+        assert!((lane.rate - MIN_RATE).abs() < 1e-6);
+        for _ in 0..20 {
+            lane.end_batch(1, 0);
+        }
+        assert!((lane.rate - MAX_RATE).abs() < 1e-6);
+    }
 }

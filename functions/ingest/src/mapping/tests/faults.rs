@@ -119,7 +119,47 @@ fn wrong_mappings_are_explained() {
             "`skip.A.above` must be a number.",
         ),
         (
+            with_key(r#""skip": {}"#),
+            "`skip` must be a condition such as",
+        ),
+        (
+            with_key(r#""skip": {"A": []}"#),
+            "`skip.A` must be a list of one or more cells.",
+        ),
+        (
+            with_key(r#""skip": {"A": [["x"]]}"#),
+            "`skip.A` must be a list of one or more cells.",
+        ),
+        (
+            with_key(r#""skip": {"A": {"present": 1}}"#),
+            "`skip.A.present` must be true or false.",
+        ),
+        (
+            with_key(r#""skip": {"A": {"same": 1}}"#),
+            "`skip.A.same` must be a name.",
+        ),
+        (
+            with_key(r#""recognize": {"columns": ["A"], "exact": false}"#),
+            "`recognize.exact` must be true, beside `columns`.",
+        ),
+        (
+            with_key(r#""recognize": {"fields": ["a"], "exact": true}"#),
+            "`recognize.exact` must be true, beside `columns`.",
+        ),
+        (
+            with_key(r#""skip": {"A": {}}"#),
+            "`skip.A` must contain one of present, above, below, starts, same.",
+        ),
+        (
+            with_key(r#""skip": {"A": {"starts": ""}}"#),
+            "`skip.A.starts` must be a text.",
+        ),
+        (
             with_key(r#""skip": "A""#),
+            "`skip` must be a condition such as",
+        ),
+        (
+            with_key(r#""skip": []"#),
             "`skip` must be a condition such as",
         ),
         (
@@ -183,6 +223,16 @@ fn wrong_mappings_are_explained() {
             "`records[0].record.custom_fields.a.values.x` is given twice",
         ),
         (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "json": true, "negate": true}}"#),
+            "`records[0].record.custom_fields.a` has steps for a number and for another value.",
+        ),
+        (
+            purchase(
+                r#", "custom_fields": {"a": {"from": "A", "values": {"x": 1}, "negate": true}}"#,
+            ),
+            "`records[0].record.custom_fields.a` has steps for a number and for another value.",
+        ),
+        (
             purchase(r#", "custom_fields": {"a": {"template": "{A"}}"#),
             "`records[0].record.custom_fields.a.template` has a `{` without `}`.",
         ),
@@ -197,6 +247,40 @@ fn wrong_mappings_are_explained() {
         (
             purchase(r#", "custom_fields": {"a": "^A"}"#),
             "`records[0].record.custom_fields.a` leads out of the row.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": " "}"#),
+            "`records[0].record.custom_fields.a` must contain a name of 1 to 256 bytes.",
+        ),
+        (
+            purchase(&format!(
+                r#", "custom_fields": {{"a": "{}"}}"#,
+                "A".repeat(257)
+            )),
+            "`records[0].record.custom_fields.a` must contain a name of 1 to 256 bytes.",
+        ),
+        (
+            // Outside of the `each`, there is no outer row.
+            purchase(r#", "custom_fields": {"a": {"each": "L", "as": "^A"}, "b": "^A"}"#),
+            "`records[0].record.custom_fields.b` leads out of the row.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "after": ""}}"#),
+            "`records[0].record.custom_fields.a.after` must be a text of one or more characters.",
+        ),
+        (
+            purchase("").replace(r#"{"email": "E"}"#, r#"{"email": ["E"]}"#),
+            "`records[0].record.link.email` must be a single value, as the field of the record type.",
+        ),
+        (
+            with_records(
+                r#"{"type": "product", "record": {"sku": "S", "options": {"color": {"const": "x"}}}}"#,
+            ),
+            "`records[0].record.options.color` must be a list, as the field of the record type.",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"first": []}}"#),
+            "`records[0].record.custom_fields.a.first` must be a list of values.",
         ),
         (
             purchase(r#", "custom_fields": {"a": {"each": "L"}}"#),
@@ -251,6 +335,8 @@ fn wrong_mappings_are_explained() {
     }
     assert_eq!(errors(&with_records(RIGHT)), [""; 0]);
     assert_eq!(errors(&purchase("")), [""; 0]);
+    let longest = format!(r#", "custom_fields": {{"a": "{}"}}"#, "A".repeat(256));
+    assert_eq!(errors(&purchase(&longest)), [""; 0]);
 }
 
 #[test]
@@ -280,15 +366,63 @@ fn all_faults_are_reported() {
 
 #[test]
 fn unknown_fields_are_warnings() {
-    let text = purchase(r#", "gift_wrap": "G""#);
-    let (_, warnings) = Mapping::read(text.as_bytes()).unwrap();
-    assert_eq!(warnings.len(), 1);
-    assert_eq!(warnings[0].place, "records[0].record.gift_wrap");
-    assert_eq!(warnings[0].severity, Severity::Warning);
+    let product =
+        purchase("").replace(r#""quantity": "Q""#, r#""quantity": "Q", "gift_wrap": "G""#);
+    for (text, place) in [
+        (
+            purchase(r#", "gift_wrap": "G""#),
+            "records[0].record.gift_wrap",
+        ),
+        (product, "records[0].record.products[0].gift_wrap"),
+    ] {
+        let (_, warnings) = Mapping::read(text.as_bytes()).unwrap();
+        assert_eq!(warnings.len(), 1);
+        assert_eq!(warnings[0].place, place);
+        assert_eq!(warnings[0].severity, Severity::Warning);
+    }
+}
+
+#[test]
+fn other_values_fit_their_fields() {
+    let products = r#"[{"quantity": "Q", "price_paid": "P"}]"#;
+    let constant = r#"{"const": [{"quantity": 1, "price_paid": 2}]}"#;
+    for text in [
+        purchase(r#", "store": {"from": "A", "values": {"x": null}}"#),
+        purchase("").replace(products, constant),
+        with_key(r#""read": {"decimal": "."}"#),
+    ] {
+        assert_eq!(errors(&text), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn known_fields_and_names_are_no_warnings() {
+    let warnings = |fields: &str| {
+        let (_, warnings) = Mapping::read(purchase(fields).as_bytes()).unwrap();
+        let texts = warnings.iter().map(ToString::to_string);
+        texts.collect::<Vec<_>>().join(" ")
+    };
+    let known = r#", "replaces_action_at": "R", "custom_fields": {"a": "@file", "b": "@stem"}"#;
+    assert_eq!(warnings(known), "");
+    let unlink = with_records(&RIGHT.replace(r#""record": {"#, r#""record": {"unlink": "U", "#));
+    let chosen = with_records(
+        r#"{"type": {"from": "K"}, "record": {"link": {"email": "E"}, "gift_wrap": "G"}}"#,
+    );
+    for text in [unlink, chosen] {
+        assert_eq!(Mapping::read(text.as_bytes()).unwrap().1, [], "{text}");
+    }
+    let similar = warnings(r#", "custom_fields": {"a": "@fil"}"#);
+    assert!(
+        similar.ends_with("is read as a column. Did you mean `@file`?"),
+        "{similar}"
+    );
 }
 
 #[test]
 fn large_mappings_are_refused() {
+    let largest = with_records(RIGHT);
+    let largest = format!("{largest}{}", " ".repeat(64 * 1024 - largest.len()));
+    assert_eq!(errors(&largest), [""; 0]);
     let padded = format!("{}{}", with_records(RIGHT), " ".repeat(64 * 1024));
     let error = "The mapping has more than 65,536 bytes, the limit. Shorten it.";
     assert_eq!(errors(&padded), [error]);
@@ -296,14 +430,20 @@ fn large_mappings_are_refused() {
 
 #[test]
 fn types_chosen_by_a_value_are_checked_each() {
-    let text = with_records(
-        r#"{"type": {"from": "A", "values": {"s": "email_send", "c": "sms_send"}},
-            "record": {"link": {"email": "E"}, "action_at": "T", "email_id": "I"}}"#,
-    );
-    assert_eq!(
-        errors(&text),
-        ["`records[0].record.sms_id` is missing. The record type requires it."]
-    );
+    for kind in [
+        r#"{"from": "A", "values": {"s": "email_send", "c": "sms_send"}}"#,
+        r#"{"from": "A", "values": {"s": "email_send"}, "other": "sms_send"}"#,
+        r#"{"from": "A", "values": {"s": "email_send"}, "default": "sms_send"}"#,
+        r#"{"first": [{"from": "A", "values": {"s": "email_send"}}, {"const": "sms_send"}]}"#,
+    ] {
+        let text = with_records(&format!(
+            r#"{{"type": {kind}, "record": {{"link": {{"email": "E"}}, "action_at": "T", "email_id": "I"}}}}"#
+        ));
+        assert_eq!(
+            errors(&text),
+            ["`records[0].record.sms_id` is missing. The record type requires it."]
+        );
+    }
 }
 
 #[test]

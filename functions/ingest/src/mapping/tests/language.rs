@@ -1,6 +1,7 @@
 //! Each construct of the language.
 
 use super::{support::*, *};
+use crate::record::RecordType;
 
 /// Maps one JSON row with one entry of attributes, and returns the attributes of the namespace `a` as JSON.
 fn attributes(values: &str, row: &str) -> String {
@@ -31,7 +32,7 @@ fn made(text: &str, name: &str, row: &str, path: &str) -> String {
 #[test]
 fn steps_change_cells() {
     let row = r#"{"t": " ab-cd-ef ", "n": "1,240.50", "q": 3, "l": "x, y,,z", "j": "[1, {\"k\": 2}]", "b": true, "e": "",
-        "list": ["p", "q"], "guard": "'007", "bad": "12 apples", "name": "Jane van Dyk", "z": "0.00"}"#;
+        "list": ["p", "q"], "guard": "'007", "bad": "12 apples", "name": "Jane van Dyk", "z": "0.00", "color": "RosÉ"}"#;
     for (value, expected) in [
         (r#""t""#, r#""ab-cd-ef""#),
         (r#"{"from": "t", "after": "-"}"#, r#""cd-ef""#),
@@ -67,6 +68,7 @@ fn steps_change_cells() {
             "absent",
         ),
         (r#"{"from": "b", "values": {"true": "yes"}}"#, r#""yes""#),
+        (r#"{"from": "color", "values": {"ROSÉ": 1}}"#, "1"),
         (r#"{"from": "n", "times": "q"}"#, "3721.50"),
         (
             r#"{"from": "n", "times": 2, "plus": "q", "minus": ["q", 1, "nothing"]}"#,
@@ -129,7 +131,7 @@ fn constants_do_not_come_from_the_file() {
 
 #[test]
 fn conditions_hold() {
-    let row = r#"{"s": "Paid", "n": "$40.00", "i": 7, "b": true, "e": "", "same": 7, "list": [1]}"#;
+    let row = r#"{"s": "Paid", "n": "$40.00", "i": 7, "b": true, "e": "", "same": 7, "list": [1], "digit": "7", "umlaut": "Äb"}"#;
     for (condition, holds) in [
         (r#"{"s": "paid"}"#, true),
         (r#"{"s": ["x", "PAID"]}"#, true),
@@ -143,6 +145,11 @@ fn conditions_hold() {
         (r#"{"n": {"above": 39.99}}"#, true),
         (r#"{"n": {"above": 40}}"#, false),
         (r#"{"n": {"above": 0, "below": 40.5}}"#, true),
+        (r#"{"n": {"below": 40}}"#, false),
+        (r#"{"digit": "7.0"}"#, false),
+        (r#"{"digit": 7.0}"#, true),
+        (r#"{"umlaut": "äB"}"#, true),
+        (r#"{"umlaut": "öb"}"#, false),
         (r#"{"s": {"above": 0}}"#, false),
         (r#"{"s": {"starts": "PA"}}"#, true),
         (r#"{"i": {"same": "same"}}"#, true),
@@ -267,6 +274,50 @@ fn groups_share_first_cells() {
 }
 
 #[test]
+fn groups_number_the_columns_of_their_first_row() {
+    let text = r#"{"mapping": 1, "group": ["I"], "records": [{"type": "attributes", "record": {"link": {"email": "E"},
+        "attributes": {"a": {"items": {"each": "Item {n} ", "as": "Name"}}}}}]}"#;
+    let header = ["I", "E", "Item 1 Name", "Item 2 Name"].map(str::to_owned);
+    let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+    let file = File::Csv {
+        header: header.to_vec(),
+        rows: vec![
+            row(["1", "a@b.co", "x", "y"]),
+            row(["1", "a@b.co", "z", ""]),
+        ],
+    };
+    let made = map_file(&mapping(text), "", &file)
+        .remove(0)
+        .records
+        .remove(0);
+    let items = super::name::find(&made.record, "attributes.a.items");
+    assert_eq!(serde_json::to_string(&items).unwrap(), r#"["x","y"]"#);
+}
+
+#[test]
+fn json_numbers_have_a_point() {
+    let settings = r#""read": {"decimal": ","},"#;
+    let row = r#"{"n": 1.5, "t": "1,5"}"#;
+    for (value, expected) in [
+        (r#"{"from": "n", "plus": 1}"#, "2.5"),
+        (r#"{"from": "n", "plus": "n"}"#, "3.0"),
+        (r#"{"from": "t", "plus": "n"}"#, "3.0"),
+        (r#"{"from": "n", "before": ".", "plus": 1}"#, "2"),
+    ] {
+        let made = attributes_with(settings, &format!(r#"{{"x": {value}}}"#), row);
+        assert_eq!(made, format!(r#"{{"x":{expected}}}"#), "{value}");
+    }
+}
+
+#[test]
+fn rows_are_a_column_without_groups() {
+    assert_eq!(
+        attributes(r#"{"x": "rows"}"#, r#"{"rows": 5}"#),
+        r#"{"x":5}"#
+    );
+}
+
+#[test]
 fn records_that_erase_are_refused() {
     let text = r#"{"mapping": 1, "records": [{"type": {"from": "K"}, "record": {"link": {"email": "E"}}}]}"#;
     let rows = File::Json(vec![
@@ -317,12 +368,72 @@ fn missing_columns_are_named() {
 }
 
 #[test]
+fn one_field_of_an_open_object_is_enough() {
+    let text = r#"{"mapping": 1, "records": [
+        {"type": "attributes", "record": {"link": {"email": "E"}, "attributes": {"a": {"x": "A", "y": "B"}}}},
+        {"type": "customer_record", "when": {"C": "c"}, "record": {"link": {"email": "E"}}}]}"#;
+    let mapping = mapping(text);
+    let missing =
+        |header: &[&str]| missing_columns(&mapping, &Binding::new(&mapping, header)).join(",");
+    assert_eq!(missing(&["E", "A"]), "");
+    assert_eq!(missing(&["E"]), "C");
+}
+
+#[test]
+fn numbered_columns_are_missing_by_their_own_names() {
+    let text = r#"{"mapping": 1, "records": [{"type": "purchase", "record": {"link": {"email": "E"}, "action_at": "T",
+        "type": {"const": "physical"}, "purchase_id": "I",
+        "products": {"each": "Item {n} ", "as": {"quantity": "Quantity", "price_paid": "Price"}}}}]}"#;
+    let mapping = mapping(text);
+    let missing = |columns: &[&str]| {
+        let header = [&["E", "T", "I"], columns].concat();
+        missing_columns(&mapping, &Binding::new(&mapping, &header)).join(",")
+    };
+    assert_eq!(missing(&["Item 1 Quantity", "Item 1 Price"]), "");
+    assert_eq!(missing(&["Item 1 Quantity"]), "Price");
+    assert_eq!(missing(&[]), "Item ");
+}
+
+#[test]
+fn records_have_the_types_of_their_entries() {
+    let may_make = |entry: &str| {
+        let mapping = mapping(&format!(r#"{{"mapping": 1, "records": [{entry}]}}"#));
+        let types = [RecordType::Unify, RecordType::Product, RecordType::Forget];
+        types.map(|record_type| mapping.may_make(record_type))
+    };
+    let unify = r#"{"type": "unify", "record": {"records": [{"email": "A"}, {"mobile": "B"}]}}"#;
+    assert_eq!(may_make(unify), [true, false, false]);
+    let chosen = r#"{"type": {"from": "A", "values": {"s": "email_send"}},
+        "record": {"link": {"email": "E"}, "action_at": "T", "email_id": "I"}}"#;
+    assert_eq!(may_make(chosen), [true, true, false]);
+}
+
+#[test]
+fn absent_columns_may_meet_a_condition() {
+    for (condition, expected) in [
+        (r#"{"present": false}"#, ""),
+        ("null", ""),
+        (r#"["c", null]"#, ""),
+        (r#"{"present": true}"#, "C"),
+        (r#""c""#, "C"),
+    ] {
+        let text = format!(
+            r#"{{"mapping": 1, "records": [{{"type": "customer_record", "when": {{"C": {condition}}}, "record": {{"link": {{"email": "E"}}}}}}]}}"#
+        );
+        let mapping = mapping(&text);
+        let missing = missing_columns(&mapping, &Binding::new(&mapping, &["E"])).join(",");
+        assert_eq!(missing, expected, "{condition}");
+    }
+}
+
+#[test]
 fn options_of_the_file_are_read() {
     let text = r#"{"mapping": 1, "source": "my-shop", "recognize": {"columns": ["A", "B"], "exact": true},
         "input": {"format": "csv", "delimiter": ";", "encoding": "utf-16le", "skip_lines": 2},
         "records": [{"type": "unify", "record": {"records": [{"email": "A"}, {"mobile": "B"}]}}]}"#;
     let mapping = mapping(text);
     assert_eq!(mapping.source.as_deref(), Some("my-shop"));
+    assert_eq!(mapping.input_of(Format::Csv).skip_lines, 2);
     let recognize = mapping.recognize.unwrap();
     let columns = vec!["A".to_owned(), "B".to_owned()];
     assert_eq!(recognize.by, super::document::RecognizeBy::Columns(columns));

@@ -1,6 +1,10 @@
 //! How cells are read for their fields.
 
-use super::{support::*, *};
+use super::{
+    read::{DecimalMark, amount},
+    support::*,
+    *,
+};
 
 /// Returns a field of a customer record or purchase that is made from the cell `c`, under settings of `read`.
 fn field(settings: &str, field: &str, cell: &str) -> String {
@@ -63,6 +67,11 @@ fn amounts_lose_what_is_not_the_number() {
         ("(-5)", "(-5)"),
         ("n/a", "n/a"),
         ("$", "$"),
+        ("1_000.5", "1_000.5"),
+        ("AB 5", "AB 5"),
+        ("ABCD$ 5", "ABCD$ 5"),
+        ("us$5", "us$5"),
+        ("usd 5", "usd 5"),
     ] {
         assert_eq!(price("", cell), number, "{cell}");
     }
@@ -76,6 +85,8 @@ fn amounts_lose_what_is_not_the_number() {
     ] {
         assert_eq!(price(r#""decimal": ",""#, cell), number, "{cell}");
     }
+    // A point separates thousands.
+    assert_eq!(amount("12.50", DecimalMark::Comma), None);
 }
 
 #[test]
@@ -154,21 +165,28 @@ fn mobiles_stay_unambiguous_for_the_stack() {
     let text = r#"{"mapping": 1, "read": {"calling_code": "61"}, "records": [{"type": "customer_record", "record": {"link": {"mobile": "m"}}}]}"#;
     let mapping = mapping(text);
     let row = json::object(r#"{"m": "0491 570 006"}"#).unwrap();
-    let context = Context {
-        mapping: &mapping,
-        binding: &Binding::default(),
-        file: &FileName::new(""),
-        identifiers: Identifiers {
-            // Numbers of 11 digits are national ones.
-            rules: IdentifierRules {
-                calling_code: Some("49/11".parse().unwrap()),
+    // Where numbers of 11 digits are national ones, this number needs a plus sign.
+    for (calling_code, expected) in [("49/11", "+61491570006"), ("49/10", "61491570006")] {
+        let context = Context {
+            mapping: &mapping,
+            binding: &Binding::default(),
+            file: &FileName::new(""),
+            identifiers: Identifiers {
+                rules: IdentifierRules {
+                    calling_code: Some(calling_code.parse().unwrap()),
+                },
+                notation: Notation::Json,
             },
-            notation: Notation::Json,
-        },
-    };
-    let mapped = map(&context, &[Row::Json(&row)]).unwrap();
-    let link = super::name::find(&mapped.records[0].record, "link.mobile");
-    assert_eq!(link, Some(&text_value("+61491570006")));
+        };
+        let mapped = map(&context, &[Row::Json(&row)]).unwrap();
+        let link = super::name::find(&mapped.records[0].record, "link.mobile");
+        assert_eq!(link, Some(&text_value(expected)), "{calling_code}");
+    }
+    let other = text.replace(r#"{"mobile": "m"}"#, r#"{"customer_id": "m"}"#);
+    assert_eq!(value(&other, "link.customer_id", ""), "+61491570006");
+    // Without a calling code, the record's rules read the number.
+    let text = text.replace(r#""read": {"calling_code": "61"}, "#, "");
+    assert_eq!(value(&text, "link.mobile", ""), "+61491570006");
 }
 
 #[test]

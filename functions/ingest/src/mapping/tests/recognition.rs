@@ -58,6 +58,12 @@ fn nearest_mapping_is_named() {
         nearest("shopify-orders", &["Lineitem name"])
     );
     assert_eq!(by_columns("x,y", &built_in), Recognized::Nothing(None));
+    // The share of the columns counts before their number.
+    let own = [
+        candidate("near", &["a", "b", "x"], Owner::Team),
+        candidate("far", &["a", "b", "c", "x", "y", "z"], Owner::Team),
+    ];
+    assert_eq!(by_columns("a,b,c", &own), nearest("near", &["x"]));
     // Columns of common names identify a file only alone.
     assert_eq!(
         by_columns("Timestamp,Email", &built_in),
