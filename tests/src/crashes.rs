@@ -22,8 +22,6 @@ use crate::support::{
     files::sample_rows,
 };
 
-const EARLIER: &str = "drop/mixed/crm/earlier.ndjson";
-
 /// The maximum number of imports for one crash point.
 const TRIES: usize = 3;
 
@@ -52,8 +50,9 @@ struct Dropped {
     file: String,
     /// The object with the team's mapping, if the file needs one.
     mapping: Option<(&'static str, String)>,
-    /// The rows that are imported before the file.
-    earlier: String,
+    /// An object that is imported before the file. It is of the same source: an import that dies before it stores its plan loses the
+    /// warning `new_source`.
+    earlier: (&'static str, String),
     /// The customers whose profiles are compared.
     customers: Vec<Value>,
 }
@@ -116,7 +115,7 @@ fn all_types(count: usize) -> Dropped {
         key: "drop/mixed/crm/all.ndjson",
         file,
         mapping: None,
-        earlier: earlier(),
+        earlier: ("drop/mixed/crm/earlier.ndjson", earlier()),
         customers: seen.chain((0..FORGOTTEN).map(forgotten)).collect(),
     }
 }
@@ -163,7 +162,10 @@ fn receipts(count: usize) -> Dropped {
         key: "drop/auto/receipts.csv",
         file,
         mapping: Some(("mappings/pos-receipts.json", mapping.to_owned())),
-        earlier: format!("{}{erased}\n", earlier()),
+        earlier: (
+            "drop/mixed/pos/earlier.ndjson",
+            format!("{}{erased}\n", earlier()),
+        ),
         customers: (0..11)
             .map(|number| json!({"email": email(number)}))
             .collect(),
@@ -174,9 +176,11 @@ fn receipts(count: usize) -> Dropped {
 async fn import(dropped: &Dropped, trap: &Arc<Trap>) -> (End, bool) {
     let Dropped { key, file, .. } = dropped;
     let setting = FaultyApp::start(0, file.len() as u64 / 2 + 1, Options::default()).await;
-    setting.drop(EARLIER, &dropped.earlier).await;
-    if let Some((key, mapping)) = &dropped.mapping {
-        setting.drop(key, mapping).await;
+    for (key, object) in [Some(&dropped.earlier), dropped.mapping.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        setting.drop(key, object).await;
     }
     for proxy in [&setting.dynamodb, &setting.s3] {
         proxy.set_trap(Some(Arc::clone(trap)));
@@ -345,7 +349,7 @@ async fn kills_change_nothing() {
 /// `CRASH_RECEIPTS` is the number of groups of the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_change_nothing_of_mapped_files() {
-    let dropped = receipts(env_number("CRASH_RECEIPTS", 120) as usize);
+    let dropped = receipts(env_number("CRASH_RECEIPTS", 48) as usize);
     let (expected, operations) = uninterrupted(&dropped, &["rejected", "suppressed"]).await;
     let report = &expected.report;
     assert_eq!(
