@@ -49,7 +49,7 @@ pub(crate) fn count(size: u64, parts: &Parts) -> u64 {
     size.div_ceil(parts.size.max(1))
 }
 
-/// Returns the size of the part with this number. The last part of a file of `size` bytes contains the rest.
+/// Returns the size of the part with this number. The last part contains the rest of the `size` bytes.
 fn size_of_part(number: u64, size: u64, parts: &Parts) -> u64 {
     if number == count(size, parts) {
         size - (number - 1) * parts.size
