@@ -444,6 +444,12 @@ fn types_chosen_by_a_value_are_checked_each() {
             ["`records[0].record.sms_id` is missing. The record type requires it."]
         );
     }
+    // A wrong value beside them does not hide the others.
+    let wrong = with_records(
+        r#"{"type": {"first": [5, {"const": "sms_send"}]}, "record": {"link": {"email": "E"}, "action_at": "T"}}"#,
+    );
+    let missing = "`records[0].record.sms_id` is missing. The record type requires it.";
+    assert!(errors(&wrong).contains(&missing.to_owned()));
 }
 
 #[test]

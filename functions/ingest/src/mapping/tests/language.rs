@@ -172,7 +172,7 @@ fn conditions_hold() {
 
 #[test]
 fn lists_make_values() {
-    let row = r#"{"id": 1, "items": [{"n": "a", "parts": [{"p": 1}, {"p": 2}]}, {"n": ""}, {"n": "c", "off": true}, 5]}"#;
+    let row = r#"{"id": 1, "off": true, "items": [{"n": "a", "parts": [{"p": 1}, {"p": 2}]}, {"n": ""}, {"n": "c", "off": true}, 5]}"#;
     for (value, expected) in [
         (r#"{"each": "items", "as": "n"}"#, r#"["a","c"]"#),
         (
@@ -380,18 +380,27 @@ fn one_field_of_an_open_object_is_enough() {
 }
 
 #[test]
+fn each_missing_column_is_named_once() {
+    let text = r#"{"mapping": 1, "records": [{"type": "email_send",
+        "record": {"link": {"email": "E"}, "action_at": "T", "email_id": "E"}}]}"#;
+    let mapping = mapping(text);
+    let missing = missing_columns(&mapping, &Binding::new(&mapping, &["T"]));
+    assert_eq!(missing, ["E"]);
+}
+
+#[test]
 fn numbered_columns_are_missing_by_their_own_names() {
     let text = r#"{"mapping": 1, "records": [{"type": "purchase", "record": {"link": {"email": "E"}, "action_at": "T",
         "type": {"const": "physical"}, "purchase_id": "I",
-        "products": {"each": "Item {n} ", "as": {"quantity": "Quantity", "price_paid": "Price"}}}}]}"#;
+        "products": {"each": "Item {n} ", "as": {"quantity": "Quantity", "price_paid": "^P"}}}}]}"#;
     let mapping = mapping(text);
     let missing = |columns: &[&str]| {
-        let header = [&["E", "T", "I"], columns].concat();
+        let header = [&["E", "P"], columns].concat();
         missing_columns(&mapping, &Binding::new(&mapping, &header)).join(",")
     };
-    assert_eq!(missing(&["Item 1 Quantity", "Item 1 Price"]), "");
-    assert_eq!(missing(&["Item 1 Quantity"]), "Price");
-    assert_eq!(missing(&[]), "Item ");
+    assert_eq!(missing(&["T", "I", "Item 1 Quantity"]), "");
+    assert_eq!(missing(&["T", "I"]), "Item ");
+    assert_eq!(missing(&["Item 1 Quantity"]), "T,I");
 }
 
 #[test]
