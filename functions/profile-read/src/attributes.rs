@@ -225,6 +225,9 @@ fn text_is_invalid() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use lambda_http::RequestExt as _;
     use shared::http::problem::Kind;
 
     use super::*;
@@ -245,6 +248,35 @@ mod tests {
             (request.search, request.limit),
             (Some(Search::new("knit wear")), 100)
         );
+    }
+
+    #[test]
+    fn a_list_has_parameters() {
+        let list = |query: &[(&str, &str)]| {
+            let all = query.iter();
+            let all = all.map(|(name, value)| ((*name).to_owned(), vec![(*value).to_owned()]));
+            let all: HashMap<_, _> = all.collect();
+            let request = lambda_http::Request::default().with_query_string_parameters(all);
+            let known = ["category", "limit", "cursor", "consistent"];
+            Request::of_query(&Parameters::new(&request, &known)?)
+        };
+        let usual = list(&[]).expect("no parameter is required");
+        assert_eq!((usual.category, usual.limit), (None, DEFAULT_LIMIT));
+        assert_eq!(usual.consistency, Consistency::Eventual);
+        let all = list(&[
+            ("category", "interests"),
+            ("limit", "7"),
+            ("cursor", "c"),
+            ("consistent", "true"),
+        ]);
+        let all = all.expect("all are parameters");
+        assert_eq!(all.category.as_deref(), Some("interests"));
+        assert_eq!((all.limit, all.cursor.as_deref()), (7, Some("c")));
+        assert_eq!(all.consistency, Consistency::Strong);
+        let problem = list(&[("category", "a\u{7}")])
+            .err()
+            .expect("a control character");
+        assert_eq!(problem.kind(), Kind::INVALID_PARAMETER);
     }
 
     #[test]

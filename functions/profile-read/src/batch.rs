@@ -189,4 +189,17 @@ mod tests {
             assert!(document.contains(&named), "{json}: {document}");
         }
     }
+
+    #[test]
+    fn cursors_belong_to_the_profiles() {
+        let index = |filters: &str, cursor: &str| {
+            let cursor = serde_json::from_str::<Box<RawValue>>(cursor).expect("JSON");
+            position(filters, &cursor).ok()
+        };
+        let cursor = format!("\"{}\"", cursor::encode(Listing::Batch, "ab", "7"));
+        assert_eq!(index("ab", &cursor), Some(7));
+        for (filters, cursor) in [("a", cursor.as_str()), ("ab", "7"), ("ab", "\"7\"")] {
+            assert_eq!(index(filters, cursor), None, "{filters} {cursor}");
+        }
+    }
 }

@@ -105,3 +105,37 @@ fn lacks_country_code(identifier: &Identifier, fields: &Fields) -> bool {
     let digits: String = given.chars().filter(char::is_ascii_digit).collect();
     !given.starts_with(['+', '\u{ff0b}']) && digits == identifier.value()
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::model::identifier::IdentifierRules;
+
+    use super::*;
+
+    #[test]
+    fn numbers_without_plus_may_lack_a_country_code() {
+        for (json, is_lacking) in [
+            (r#"{"mobile":"491 570 156"}"#, true),
+            (r#"{"mobile":491570156}"#, true),
+            (r#"{"link_type":"mobile","link_value":"491570156"}"#, true),
+            (r#"{"mobile":"+491 570 156"}"#, false),
+            (r#"{"mobile":" ＋491570156"}"#, false),
+            (r#"{"mobile":"00491570156"}"#, false),
+        ] {
+            let fields: Fields = serde_json::from_str(json).expect("JSON");
+            let identifier = Identifier::from_raw_json(&fields, IdentifierRules::default());
+            let identifier = identifier.expect(json);
+            assert_eq!(
+                lacks_country_code(&identifier, &fields),
+                is_lacking,
+                "{json}"
+            );
+        }
+        let other = serde_json::from_str(r#"{"email":"a@b.example"}"#).expect("JSON");
+        let identifier = Identifier::from_raw_json(&other, IdentifierRules::default());
+        assert!(!lacks_country_code(
+            &identifier.expect("an email"),
+            &Fields::new()
+        ));
+    }
+}

@@ -197,3 +197,36 @@ fn postcode(item: &Item) -> Option<String> {
     let code: String = letters.flat_map(char::to_uppercase).collect();
     (!code.is_empty()).then_some(code)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+    use shared::model::{
+        keys::SortKey,
+        value::to_map,
+        version::{ImportId, Version},
+    };
+
+    use super::*;
+
+    fn record(data: &Json) -> Item {
+        let identity = "a".repeat(26).parse().expect("an id");
+        let version = Version::new(1_800_000_000, "01", ImportId([1; 8]), 0);
+        let data = to_map(data).expect("an object");
+        Item::ingested(identity, SortKey::Record("crm".into()), version, None, data)
+    }
+
+    #[test]
+    fn postcodes_are_compared_without_separators() {
+        for (data, expected) in [
+            (json!({"postcode": "sw1a-2 aa"}), Some("SW1A2AA")),
+            (json!({"zip": "7000"}), Some("7000")),
+            (json!({"postcode": 7000, "zip": "7001"}), Some("7000")),
+            (json!({"postcode": true, "zip": "7001"}), Some("7001")),
+            (json!({"postcode": " - "}), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(postcode(&record(&data)).as_deref(), expected, "{data}");
+        }
+    }
+}
