@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use local::Options;
 use serde_json::Value;
-use tests::faults::Proxy;
+use tests::{exports::SAMPLES, faults::Proxy};
 
-use crate::{
-    other_systems::{SAMPLES, sample},
-    support::app::TestApp,
-};
+use crate::{other_systems::sample, support::app::TestApp};
 
 /// The price of a million write units, in US dollars.
 const DOLLARS: f64 = 0.625;

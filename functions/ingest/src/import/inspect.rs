@@ -107,7 +107,7 @@ pub(crate) fn decide(
 
 /// Whether a file contains rejects.
 enum Rejects {
-    /// It does, and is written like this.
+    /// The file contains rejects, in this layout.
     Found(Layout),
     None,
     /// More of the file is needed.

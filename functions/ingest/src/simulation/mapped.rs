@@ -6,11 +6,9 @@ use super::{
 };
 use crate::mapping::{
     BUILT_IN,
-    tests::{
-        samples::{SAMPLES, expected_of_built_in},
-        support::sample,
-    },
+    tests::{samples::expected_of_built_in, support::sample},
 };
+use ::tests::exports::SAMPLES;
 
 /// What an import leaves behind: its report, and the items without their versions.
 #[derive(Debug)]

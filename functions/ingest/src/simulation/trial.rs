@@ -10,7 +10,8 @@ use shared::{
 };
 
 use super::*;
-use crate::mapping::tests::{samples::SAMPLES, support::sample};
+use crate::mapping::tests::support::sample;
+use ::tests::exports::SAMPLES;
 
 /// Returns the report of a file, without what differs in every run.
 fn report(world: &World, key: &str) -> Value {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{samples::SAMPLES, support::*, *};
+use ::tests::exports::SAMPLES;
+
+use super::{support::*, *};
 
 const OVERVIEW: &str = include_str!("../../../../../infra/docs/guides/exports/README.md");
 const REFERENCE: &str = include_str!("../../../../../infra/docs/reference/mappings.md");

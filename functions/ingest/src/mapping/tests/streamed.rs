@@ -1,6 +1,8 @@
 //! The streaming reader gives the rows of whole files.
 
-use super::{samples::SAMPLES, support::*, *};
+use ::tests::exports::SAMPLES;
+
+use super::{support::*, *};
 use crate::{
     rows::{Layout, MappedInput, Rows},
     source::inflate::Extent,
