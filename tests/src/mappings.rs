@@ -222,21 +222,17 @@ async fn measures_checks() {
     let app = TestApp::start().await;
     put(&app, "pos.json", &valid().to_string()).await;
     put(&app, "shop.json", "{}").await;
-    // The lines may follow the report. A third check completes them.
     put(&app, "Pos.json", "{}").await;
-    let lines: Vec<Value> = loop {
-        let logs = app.stack.logs();
-        let lines = logs
-            .iter()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        let lines: Vec<Value> = lines
-            .filter(|line: &Value| line["MappingsChecked"].is_number())
-            .collect();
-        if lines.len() == 3 {
-            break lines;
-        }
-        tokio::task::yield_now().await;
-    };
+    // The lines may follow the report.
+    app.stack.wait_idle().await;
+    let logs = app.stack.logs();
+    let lines = logs
+        .iter()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let lines: Vec<Value> = lines
+        .filter(|line: &Value| line["MappingsChecked"].is_number())
+        .collect();
+    assert_eq!(lines.len(), 3);
     let told: Vec<_> = lines
         .iter()
         .map(|line| {

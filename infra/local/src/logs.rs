@@ -1,10 +1,11 @@
 //! Collects the standard output and error of the functions, for tests and optionally for display.
 
 use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use uuid::Uuid;
 
 /// The maximum number of lines to keep. Older lines are dropped.
 const MAX_LINES: usize = 100_000;
@@ -98,15 +99,74 @@ impl Logs {
             .join("\n")
     }
 
-    /// Adds the lines of a process until it closes the stream.
-    pub(crate) async fn follow(self, from: String, stream: impl AsyncRead + Unpin) {
-        let mut lines = BufReader::new(stream).split(b'\n');
-        while let Ok(Some(line)) = lines.next_segment().await {
-            self.push(&from, String::from_utf8_lossy(&line).trim_end().to_owned());
-        }
-    }
-
     fn lines(&self) -> MutexGuard<'_, VecDeque<String>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pipe to which a process writes its standard output and error.
+///
+/// A response and the log lines before it arrive on different ways. `drain` makes their order certain.
+#[derive(Debug)]
+pub(crate) struct Output {
+    writer: PipeWriter,
+    /// Ends a part of the output. No process writes it.
+    mark: Uuid,
+    /// Receives the notices that the thread sends when it reads a mark, one for each mark.
+    drains: std::sync::mpsc::Sender<oneshot::Sender<()>>,
+}
+
+impl Output {
+    /// Creates a pipe and a thread that adds its lines to `logs`. The thread ends when all writers are closed.
+    pub(crate) fn new(from: &str, logs: &Logs) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let mark = Uuid::new_v4();
+        let (drains, drained) = std::sync::mpsc::channel();
+        let (from, logs) = (from.to_owned(), logs.clone());
+        std::thread::Builder::new()
+            .name("logs".into())
+            .spawn(move || follow(reader, mark, &drained, |line| logs.push(&from, line)))?;
+        Ok(Self {
+            writer,
+            mark,
+            drains,
+        })
+    }
+
+    /// Returns a writer for a process.
+    pub(crate) fn writer(&self) -> io::Result<PipeWriter> {
+        self.writer.try_clone()
+    }
+
+    /// Waits until everything that was written before is in the logs.
+    pub(crate) async fn drain(&self) {
+        let (notice, drained) = oneshot::channel();
+        // Both fail only if the thread has ended. Then there is nothing to wait for.
+        if self.drains.send(notice).is_ok() && writeln!(&self.writer, "{}", self.mark).is_ok() {
+            let _ = drained.await;
+        }
+    }
+}
+
+/// Passes on the lines of a pipe until all its writers are closed.
+fn follow(
+    reader: PipeReader,
+    mark: Uuid,
+    drained: &std::sync::mpsc::Receiver<oneshot::Sender<()>>,
+    mut push: impl FnMut(String),
+) {
+    let mark = mark.to_string();
+    for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        let Some(unfinished) = line.strip_suffix(&mark) else {
+            push(line.trim_end().to_owned());
+            continue;
+        };
+        if !unfinished.is_empty() {
+            push(unfinished.trim_end().to_owned());
+        }
+        if let Ok(notice) = drained.try_recv() {
+            let _ = notice.send(());
+        }
     }
 }

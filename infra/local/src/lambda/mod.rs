@@ -181,7 +181,8 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Invokes an idle process, or a new one. Retries if an idle process died before it fetched the event.
+    /// Invokes an idle process, or a new one. Retries if an idle process died before it fetched the event. When the result is
+    /// returned, all log lines of the invocation are in the logs.
     async fn invoke(&self, request_id: &str, payload: Bytes) -> InvokeResult {
         let _permit = self
             .permits
@@ -211,6 +212,7 @@ impl Pool {
                 // The process died while idle, so the event was not processed.
                 Err((Started::No, _)) if is_reused => {}
                 Ok(result) => {
+                    process.drain_output().await;
                     self.idle().push(process);
                     return result;
                 }

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::runtime_api::{Invocation, router};
 use super::{InvokeError, InvokeResult, Program, timed_out};
-use crate::logs::Logs;
+use crate::logs::{Logs, Output};
 use crate::template::Function;
 
 /// The maximum time before a process requests its first event. Lambda allows 10 s, but on a machine of its own.
@@ -21,6 +21,7 @@ const INIT_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
+    output: Output,
     invocations: mpsc::Sender<Invocation>,
     server: AbortHandle,
 }
@@ -57,7 +58,8 @@ impl Process {
         // Ctrl-C must only reach the stack, which then ends its processes.
         #[cfg(unix)]
         command.process_group(0);
-        let mut child = command
+        let output = Output::new(&function.name, logs).map_err(failed)?;
+        let child = command
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(&program.environment)
@@ -70,19 +72,14 @@ impl Process {
             )
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(output.writer().map_err(failed)?)
+            .stderr(output.writer().map_err(failed)?)
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(logs.clone().follow(function.name.clone(), stdout));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(logs.clone().follow(function.name.clone(), stderr));
-        }
         Ok(Self {
             child,
+            output,
             invocations,
             server: server.abort_handle(),
         })
@@ -136,9 +133,15 @@ impl Process {
         }
     }
 
-    /// Kills the process and waits until it has ended.
+    /// Waits until everything that the process has written is in the logs.
+    pub(super) async fn drain_output(&self) {
+        self.output.drain().await;
+    }
+
+    /// Kills the process and waits until it has ended and everything that it wrote is in the logs.
     pub(super) async fn end(mut self) {
         let _ = self.child.kill().await;
+        self.output.drain().await;
     }
 }
 

@@ -14,6 +14,7 @@ while true; do
   case "$event" in
     *exit*) exit 3 ;;
     *hang*) sleep 60 ;;
+    *log*) seq 20000; echo end >&2; printf unfinished; curl -s -o /dev/null "$api/invocation/$id/response" -d "$$" ;;
     *fail*) curl -s -o /dev/null "$api/invocation/$id/error" -d '{"errorType":"Mine","errorMessage":"no"}' ;;
     *slow*) sleep 0.3; curl -s -o /dev/null "$api/invocation/$id/response" -d "$$" ;;
     *) curl -s -o /dev/null "$api/invocation/$id/response" -d "$$" ;;
@@ -82,7 +83,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn an_idle_process_is_used_again_and_a_busy_one_is_not_shared() {
+async fn idle_process_is_used_again_and_busy_one_is_not_shared() {
     let fixture = fixture();
     let first = fixture.invoke("a").await.unwrap();
     assert_eq!(fixture.invoke("b").await.unwrap(), first);
@@ -101,7 +102,7 @@ async fn an_idle_process_is_used_again_and_a_busy_one_is_not_shared() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_named_and_the_next_invocation_starts_anew() {
+async fn errors_are_reported_and_next_invocation_succeeds() {
     let fixture = fixture();
     let first = fixture.invoke("a").await.unwrap();
     assert_eq!(
@@ -132,6 +133,18 @@ async fn what_goes_wrong_is_named_and_the_next_invocation_starts_anew() {
 }
 
 #[tokio::test]
+async fn logs_are_complete_when_invocation_ends() {
+    let fixture = fixture();
+    for invocations in 1..=3 {
+        fixture.invoke("log").await.unwrap();
+        let logs = fixture.logs.all();
+        assert_eq!(logs.len(), 1 + invocations * 20_002);
+        assert_eq!(logs[logs.len() - 3..], ["20000", "end", "unfinished"]);
+    }
+    fixture.invoke("exit").await.unwrap_err();
+}
+
+#[tokio::test]
 async fn stopping_ends_every_process() {
     let fixture = fixture();
     let id = fixture.invoke("a").await.unwrap();
@@ -150,7 +163,7 @@ async fn stopping_ends_every_process() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_an_error_that_names_it() {
+async fn missing_program_is_reported() {
     let mut fixture = fixture();
     fixture._folder.close().unwrap();
     fixture._folder = tempfile::tempdir().unwrap();

@@ -208,8 +208,8 @@ impl Stack {
         }
     }
 
-    /// Returns the lines that the functions wrote to their standard output and error, oldest first. Lines written just before a
-    /// response may appear a moment later.
+    /// Returns the lines that the functions wrote to their standard output and error, oldest first. All lines of an invocation that
+    /// has ended are there.
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.logs.all()
