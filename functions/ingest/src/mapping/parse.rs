@@ -367,6 +367,11 @@ impl Parser<'_> {
 
     fn operand(&mut self, value: &Value, path: &Path<'_>) -> Option<Operand> {
         let number = match value {
+            Value::Text(text) if is_number(text) => {
+                let problem = "is a number in quotes, which would name a column. Write it without quotes, such as 0.01.";
+                self.faults.error(path, problem);
+                return None;
+            }
             Value::Text(name) => return self.name(name, path).map(Operand::Name),
             Value::Number(number) => decimal(number).map(Operand::Number),
             _ => None,
@@ -579,6 +584,11 @@ impl Parser<'_> {
         self.faults.error(path, problem);
         Make::Invalid
     }
+}
+
+/// Returns whether a text is only a number, with either decimal mark.
+fn is_number(text: &str) -> bool {
+    decimal(&text.trim().replace(',', ".")).is_some()
 }
 
 impl Node {

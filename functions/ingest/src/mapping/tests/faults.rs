@@ -219,6 +219,18 @@ fn wrong_mappings_are_explained() {
             "`records[0].record.custom_fields.a.times` must be a name or a number",
         ),
         (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "times": "0.01"}}"#),
+            "`records[0].record.custom_fields.a.times` is a number in quotes, which would name a column. Write it without quotes",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "plus": ["B", " 1,5"]}}"#),
+            "`records[0].record.custom_fields.a.plus` is a number in quotes",
+        ),
+        (
+            purchase(r#", "custom_fields": {"a": {"from": "A", "minus": ["-2e3"]}}"#),
+            "`records[0].record.custom_fields.a.minus` is a number in quotes",
+        ),
+        (
             purchase(r#", "custom_fields": {"a": {"from": "A", "values": {"X": 1, "x": 2}}}"#),
             "`records[0].record.custom_fields.a.values.x` is given twice",
         ),
