@@ -27,15 +27,14 @@ impl<'a> Context<'a> {
             Cell::Number(number) => decimal(number),
             cell => amount(cell.text()?, self.mapping.read.decimal),
         };
+        let lowercase = || Some(cell?.text()?.to_lowercase());
         match test {
             Test::Present(present) => cell.is_some() == *present,
             Test::OneOf(values) => values.iter().any(|value| is_equal(cell, Cell::new(value))),
             Test::Above(bound) => number().is_some_and(|number| number > *bound),
             Test::Below(bound) => number().is_some_and(|number| number < *bound),
-            Test::Starts(start) => {
-                let text = cell.and_then(Cell::text);
-                text.is_some_and(|text| text.to_lowercase().starts_with(start))
-            }
+            Test::Starts(start) => lowercase().is_some_and(|text| text.starts_with(start)),
+            Test::Contains(part) => lowercase().is_some_and(|text| text.contains(part)),
             // Two absent cells have nothing in common.
             Test::Same(name) => {
                 cell.is_some() && is_equal(cell, self.cell(scope, *name, &self.mapping.read))

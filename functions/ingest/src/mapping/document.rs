@@ -199,7 +199,10 @@ pub(crate) enum Test {
     Present(bool),
     Above(Decimal),
     Below(Decimal),
+    /// The text begins with this lowercase text.
     Starts(String),
+    /// The text contains this lowercase text.
+    Contains(String),
     Same(Name),
 }
 

@@ -24,7 +24,7 @@ const FROM_KEYS: [&str; 15] = [
     "from", "when", "read", "json", "after", "before", "split", "part", "values", "other", "times",
     "plus", "minus", "negate", "default",
 ];
-const TESTS: [&str; 5] = ["present", "above", "below", "starts", "same"];
+const TESTS: [&str; 6] = ["present", "above", "below", "starts", "contains", "same"];
 
 /// Parses a mapping as far as possible.
 pub(super) fn parse(text: &[u8], faults: &mut Faults) -> Mapping {
@@ -564,6 +564,9 @@ impl Parser<'_> {
             ("below", Value::Number(number)) => decimal(number).map(Test::Below),
             ("starts", Value::Text(text)) if !text.is_empty() => {
                 Some(Test::Starts(text.to_lowercase()))
+            }
+            ("contains", Value::Text(text)) if !text.is_empty() => {
+                Some(Test::Contains(text.to_lowercase()))
             }
             ("same", Value::Text(name)) => return self.name(name, path).map(Test::Same),
             _ => None,

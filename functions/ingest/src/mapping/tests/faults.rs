@@ -112,7 +112,7 @@ fn wrong_mappings_are_explained() {
         ),
         (
             with_key(r#""skip": {"A": {"matches": "x"}}"#),
-            "`skip.A.matches` is not a key here. Use present, above, below, starts, same.",
+            "`skip.A.matches` is not a key here. Use present, above, below, starts, contains, same.",
         ),
         (
             with_key(r#""skip": {"A": {"above": "0"}}"#),
@@ -148,11 +148,15 @@ fn wrong_mappings_are_explained() {
         ),
         (
             with_key(r#""skip": {"A": {}}"#),
-            "`skip.A` must contain one of present, above, below, starts, same.",
+            "`skip.A` must contain one of present, above, below, starts, contains, same.",
         ),
         (
             with_key(r#""skip": {"A": {"starts": ""}}"#),
             "`skip.A.starts` must be a text.",
+        ),
+        (
+            with_key(r#""skip": {"A": {"contains": ""}}"#),
+            "`skip.A.contains` must be a text.",
         ),
         (
             with_key(r#""skip": "A""#),

@@ -25,6 +25,7 @@ fn document() -> impl Strategy<Value = serde_json::Value> {
         "present",
         "above",
         "starts",
+        "contains",
         "same",
         "read",
         "time",

@@ -63,6 +63,23 @@ fn samples_are_recognized() {
     }
 }
 
+#[test]
+fn one_word_is_a_first_name() {
+    let mapping = mapping(built_in("zendesk-users").unwrap());
+    let user = |name: &str| {
+        let sample = read("zendesk/users.json");
+        let text = sample.replace("\"Jane Doe\"", &format!("\"{name}\""));
+        let mut mapped = map_file(&mapping, "users.json", &file("users.json", &text));
+        let record = mapped.remove(0).records.remove(0).record;
+        ["first_name", "last_name"].map(|name| record.text(name).map(str::to_owned))
+    };
+    let names =
+        |first: &str, last: Option<&str>| [Some(first), last].map(|it| it.map(str::to_owned));
+    assert_eq!(user("madonna"), names("madonna", None));
+    assert_eq!(user(" support_bot "), names("support_bot", None));
+    assert_eq!(user("Jane van Dyk"), names("Jane", Some("van Dyk")));
+}
+
 /// Exported again after a change of status, an order replaces itself: its key and the number of records stay.
 #[test]
 fn status_changes_no_key() {
