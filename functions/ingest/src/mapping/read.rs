@@ -238,11 +238,17 @@ fn is_plain(text: &str) -> bool {
         && is_digits(fraction)
 }
 
-/// Reads an amount with a currency symbol or code, separators of thousands, or parentheses instead of a minus sign.
+/// Reads an amount with a currency symbol or code, separators of thousands, or parentheses instead of a minus sign. A currency with
+/// only a minus sign is 0, as spreadsheets show it in their accounting formats.
 pub(super) fn amount(text: &str, mark: DecimalMark) -> Option<Decimal> {
     if mark == DecimalMark::Point && is_plain(text) {
         return Decimal::from_str_exact(text).ok();
     }
+    let bare = without_currency(text);
+    if bare.len() < text.len() && matches!(bare, "-" | "\u{2212}") {
+        return Some(Decimal::ZERO);
+    }
+    let text = bare;
     let (text, in_parentheses) = match text.strip_prefix('(').and_then(|it| it.strip_suffix(')')) {
         Some(inner) => (inner, true),
         None => (text, false),
