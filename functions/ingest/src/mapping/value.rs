@@ -7,11 +7,14 @@ use super::{
     cell::Cell,
     condition::look_up,
     document::{Each, FromCell, Make, Node, Operand, Operation, Part, Steps, Template},
-    read::{Read, amount},
+    read::{DecimalMark, Read, amount},
     scope::{Context, Scope},
     target::{Need, Target},
 };
-use crate::rows::json;
+use crate::{
+    record::{DECIMAL_COMMA, DECIMAL_POINT, NOT_COMPUTED},
+    rows::json,
+};
 
 /// A value, and whether any of it comes from the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +236,7 @@ impl<'a> Context<'a> {
     ) -> Value {
         let mut number = match number {
             Ok(number) => number,
-            Err(text) => return not_computed(text),
+            Err(text) => return not_computed(text, read.decimal),
         };
         for (operation, operand) in &steps.sums {
             let operand = match operand {
@@ -247,7 +250,7 @@ impl<'a> Context<'a> {
                             _ => amount(text, read.decimal),
                         };
                         let Some(operand) = operand else {
-                            return not_computed(text);
+                            return not_computed(text, read.decimal);
                         };
                         operand
                     }
@@ -259,7 +262,7 @@ impl<'a> Context<'a> {
                 Operation::Minus => number.checked_sub(operand),
             };
             let Some(result) = result else {
-                return not_computed(&format!("{number} and {operand}"));
+                return not_computed(&format!("{number} and {operand}"), read.decimal);
             };
             number = result;
         }
@@ -272,8 +275,14 @@ impl<'a> Context<'a> {
     }
 }
 
-fn not_computed(text: &str) -> Value {
-    Value::Text(format!("not computed: {text}"))
+/// Returns the text of a number that cannot be computed from a cell. It names the decimal mark with which the cell can be read.
+fn not_computed(text: &str, mark: DecimalMark) -> Value {
+    let (other, note) = match mark {
+        DecimalMark::Point => (DecimalMark::Comma, DECIMAL_COMMA),
+        DecimalMark::Comma => (DecimalMark::Point, DECIMAL_POINT),
+    };
+    let note = amount(text, other).map_or("", |_| note);
+    Value::Text(format!("{NOT_COMPUTED}{text}{note}"))
 }
 
 /// Makes a list. It is absent if nothing of it comes from the file.

@@ -48,6 +48,7 @@ pub(crate) use erasures::Erasures;
 use findings::Findings;
 pub(crate) use forget::{Forget, ForgetKind, MAX_FORGOTTEN};
 use kind::Field;
+pub(crate) use number::{DECIMAL_COMMA, DECIMAL_POINT, NOT_COMPUTED};
 use path::{Path, field_error};
 
 /// The maximum number of values of a record, with those inside of arrays and objects.

@@ -15,6 +15,17 @@ const MAX_PLACES: u32 = 9;
 /// The maximum number of digits that can be read.
 const MAX_READ_DIGITS: usize = 28;
 
+/// The start of the text that a mapping makes if it cannot compute a number. A cell follows.
+pub(crate) const NOT_COMPUTED: &str = "not computed: ";
+/// The end of such a text, if the cell is a number with a decimal comma, but the mapping reads a point.
+pub(crate) const DECIMAL_COMMA: &str = " (has a decimal comma)";
+/// The end of such a text, if the cell is a number with a decimal point, but the mapping reads a comma.
+pub(crate) const DECIMAL_POINT: &str = " (has a decimal point)";
+
+const COMMA: &str = "has a decimal comma. Write a point, such as 12.50.";
+const COMMA_AND_THOUSANDS: &str =
+    "has a decimal comma and thousands separators. Write it without them, such as 1234.56.";
+
 /// A number that was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exact {
@@ -35,7 +46,10 @@ pub(super) fn exact(bounds: Number, text: &str) -> Result<Exact, String> {
         read(json::number(&padded)?)
     });
     let Some((number, rounded)) = read else {
-        return Err(problem(bounds, text));
+        return Err(match text.strip_prefix(NOT_COMPUTED) {
+            Some(cell) => uncomputed(cell).to_owned(),
+            None => problem(bounds, text) + mapping_hint(text),
+        });
     };
     let fits = (!bounds.integer || number.fract().is_zero())
         && bounds.low.is_none_or(|low| number >= Decimal::from(low))
@@ -138,6 +152,29 @@ fn stored(number: Decimal) -> String {
     number.to_string()
 }
 
+/// Describes why a mapping cannot compute a number from a cell, and how to fix it.
+fn uncomputed(cell: &str) -> &'static str {
+    if cell.ends_with(DECIMAL_COMMA) {
+        "is computed from a number with a decimal comma. Specify `\"decimal\": \",\"` in the mapping, or write a point, such as 12.50."
+    } else if cell.ends_with(DECIMAL_POINT) {
+        "is computed from a number with a decimal point. Specify `\"decimal\": \".\"` in the mapping, or write a comma, such as 12,50."
+    } else {
+        "is computed from a cell that is not a number of at most 28 digits. Correct the cell, or list it under `absent` in the mapping."
+    }
+}
+
+/// Returns what follows the problem of a number with a decimal comma, also beside a currency: how a mapping reads it.
+fn mapping_hint(text: &str) -> &'static str {
+    let is_outside = |c: char| !c.is_ascii_digit();
+    let has_currency_only = text.chars().filter(|c| c.is_alphabetic()).count() <= 3;
+    match separators(text.trim_matches(is_outside)) {
+        Some(COMMA | COMMA_AND_THOUSANDS) if has_currency_only => {
+            " In a mapping, specify `\"decimal\": \",\"` instead."
+        }
+        _ => "",
+    }
+}
+
 /// Describes why a text is not a number, and how to fix it.
 fn problem(bounds: Number, text: &str) -> String {
     let has_digit = text.bytes().any(|byte| byte.is_ascii_digit());
@@ -173,9 +210,6 @@ fn problem(bounds: Number, text: &str) -> String {
 
 /// Describes the separators in a number of digits and separators alone.
 fn separators(text: &str) -> Option<&'static str> {
-    const COMMA: &str = "has a decimal comma. Write a point, such as 12.50.";
-    const BOTH: &str =
-        "has a decimal comma and thousands separators. Write it without them, such as 1234.56.";
     const THOUSANDS: &str = "has a thousands separator. Write it without, such as 1234.56.";
     const EITHER: &str = "has a comma that is either a thousands separator or a decimal comma. Write 1234 for a thousand, or 1.234.";
     let is_group = |c: char| c.is_whitespace() || matches!(c, '\'' | '\u{2019}' | '_');
@@ -188,7 +222,7 @@ fn separators(text: &str) -> Option<&'static str> {
     match text.rsplit_once(',') {
         Some((before, after)) if commas == 1 && !after.contains('.') => {
             if before.contains('.') || has_groups {
-                Some(BOTH)
+                Some(COMMA_AND_THOUSANDS)
             } else if after.len() == 3 && before != "0" {
                 Some(EITHER)
             } else {
@@ -341,6 +375,52 @@ mod tests {
                 problem.ends_with('.') && !problem.contains(text),
                 "{problem}"
             );
+        }
+    }
+
+    #[test]
+    fn names_the_decimal_mark_of_mappings() {
+        let comma = "In a mapping, specify `\"decimal\": \",\"` instead.";
+        for text in [
+            "12,50",
+            "1.234,56",
+            "-0,5",
+            "5,00 €",
+            "EUR 1.234,50",
+            "(12,50)",
+        ] {
+            let problem = exact(ANY, text).unwrap_err();
+            assert!(problem.ends_with(comma), "{text}: {problem}");
+        }
+        for text in [
+            "1,234.56",
+            "1,234",
+            "$5.00",
+            "12,50 apples",
+            "1 234",
+            "x",
+            "",
+        ] {
+            let problem = exact(ANY, text).unwrap_err();
+            assert!(!problem.contains("mapping"), "{text}: {problem}");
+        }
+        for (text, fix) in [
+            (
+                "not computed: 89,95 (has a decimal comma)",
+                "`\"decimal\": \",\"`",
+            ),
+            (
+                "not computed: 89.95 (has a decimal point)",
+                "`\"decimal\": \".\"`",
+            ),
+            ("not computed: n/a", "`absent`"),
+        ] {
+            let problem = exact(ANY, text).unwrap_err();
+            assert!(
+                problem.starts_with("is computed from "),
+                "{text}: {problem}"
+            );
+            assert!(problem.contains(fix), "{text}: {problem}");
         }
     }
 

@@ -316,6 +316,35 @@ fn json_numbers_have_a_point() {
     }
 }
 
+/// The rules of records name the decimal mark with which a cell can be read.
+#[test]
+fn numbers_that_are_not_computed_name_their_decimal_mark() {
+    for (mark, cell, expected) in [
+        (".", "89,95", "not computed: 89,95 (has a decimal comma)"),
+        (
+            ".",
+            "1.240,50 €",
+            "not computed: 1.240,50 € (has a decimal comma)",
+        ),
+        (".", "n/a", "not computed: n/a"),
+        (
+            ",",
+            "1,240.50",
+            "not computed: 1,240.50 (has a decimal point)",
+        ),
+    ] {
+        let settings = format!(r#""read": {{"decimal": "{mark}"}},"#);
+        let row = format!(r#"{{"c": "{cell}", "n": 2}}"#);
+        for value in [
+            r#"{"from": "c", "times": "n"}"#,
+            r#"{"from": "n", "minus": "c"}"#,
+        ] {
+            let made = attributes_with(&settings, &format!(r#"{{"x": {value}}}"#), &row);
+            assert_eq!(made, format!(r#"{{"x":"{expected}"}}"#), "{value}");
+        }
+    }
+}
+
 #[test]
 fn rows_are_a_column_without_groups() {
     assert_eq!(
