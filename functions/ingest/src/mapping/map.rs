@@ -1,5 +1,7 @@
 //! Maps rows to records. In: a row, or the rows of a group. Out: the records that they produce, before the rules of their types.
 
+use std::cell::OnceCell;
+
 use shared::model::{
     identifier::Notation,
     value::{Map, Value},
@@ -60,7 +62,7 @@ impl Produced {
 /// Maps a row, or the adjacent rows of a group.
 ///
 /// # Errors
-/// The records are too large.
+/// The records are too large, or a condition compares a cell that cannot be read as an amount.
 pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Result<Mapped, RowError> {
     let here = match rows {
         [] => return Ok(Mapped::default()),
@@ -68,10 +70,12 @@ pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Result<Mapped, Row
         rows => Here::Group(rows),
     };
     let budget = Budget::new();
+    let error = OnceCell::new();
     let scope = Scope {
         here,
         outer: None,
         budget: &budget,
+        error: &error,
     };
     let mapping = context.mapping;
     if mapping
@@ -96,13 +100,16 @@ pub(crate) fn map(context: &Context<'_>, rows: &[Row<'_>]) -> Result<Mapped, Row
                         &Scope {
                             here,
                             outer: Some(&scope),
-                            budget: &budget,
+                            ..scope
                         },
                         entry,
                     )
                 }));
             }
         }
+    }
+    if let Some(error) = error.into_inner() {
+        return Err(error);
     }
     if budget.is_exceeded() {
         return Err(Budget::error());

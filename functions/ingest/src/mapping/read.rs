@@ -54,6 +54,16 @@ pub(super) enum DecimalMark {
     Comma,
 }
 
+impl DecimalMark {
+    /// Returns the mark that separates thousands, if any does.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Point => Self::Comma,
+            Self::Comma => Self::Point,
+        }
+    }
+}
+
 /// How the identifiers of a file are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identifiers {

@@ -1,6 +1,6 @@
 //! Looks up names: in a row, in a group of rows, in an element of a list, and in what is around it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::OnceCell};
 
 use shared::model::value::{Map, Value};
 
@@ -12,6 +12,7 @@ use super::{
     name::{Name, NameOf, find},
     read::{Identifiers, Read},
 };
+use crate::rows::RowError;
 
 /// Endings that are not part of a file's name proper.
 const EXTENSIONS: [&str; 8] = [
@@ -69,6 +70,8 @@ pub(super) struct Scope<'a> {
     pub(super) here: Here<'a>,
     pub(super) outer: Option<&'a Scope<'a>>,
     pub(super) budget: &'a Budget,
+    /// The first error that rejects the row.
+    pub(super) error: &'a OnceCell<RowError>,
 }
 
 /// Where names are looked up.

@@ -119,7 +119,7 @@ impl<'a> Context<'a> {
             let inner = Scope {
                 here,
                 outer: Some(scope),
-                budget: scope.budget,
+                ..*scope
             };
             let holds = each
                 .when
@@ -277,11 +277,11 @@ impl<'a> Context<'a> {
 
 /// Returns the text of a number that cannot be computed from a cell. It names the decimal mark with which the cell can be read.
 fn not_computed(text: &str, mark: DecimalMark) -> Value {
-    let (other, note) = match mark {
-        DecimalMark::Point => (DecimalMark::Comma, DECIMAL_COMMA),
-        DecimalMark::Comma => (DecimalMark::Point, DECIMAL_POINT),
+    let note = match (mark, amount(text, mark.other())) {
+        (DecimalMark::Point, Some(_)) => DECIMAL_COMMA,
+        (DecimalMark::Comma, Some(_)) => DECIMAL_POINT,
+        (_, None) => "",
     };
-    let note = amount(text, other).map_or("", |_| note);
     Value::Text(format!("{NOT_COMPUTED}{text}{note}"))
 }
 

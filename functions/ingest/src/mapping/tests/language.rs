@@ -177,6 +177,70 @@ fn conditions_hold() {
     }
 }
 
+/// A row is rejected only if the outcome of a condition depends on an amount that cannot be read.
+#[test]
+fn conditions_need_amounts_that_can_be_read() {
+    let row = json::object(
+        r#"{"E": "a@b.co", "comma": "40,00", "unit": "40.00 eur", "dash": "-", "free": "n/a", "five": 5, "s": "x", "huge": 1e40, "list": [7]}"#,
+    );
+    let row = row.unwrap();
+    let map_with = |settings: &str, key: &str| {
+        let text = format!(
+            r#"{{"mapping": 1, {settings} "records": [{{"type": "customer_record", {key}
+                "record": {{"link": {{"email": "E"}}, "city": {{"from": "s", "when": {{"five": {{"above": 4}}}}}}}}}}]}}"#
+        );
+        mapped_row(&mapping(&text), &row)
+    };
+    let entry = |condition: &str| map_with("", &format!(r#""when": {condition},"#));
+    for (condition, records) in [
+        (r#"{"dash": {"above": 0}}"#, 0),
+        (r#"{"free": {"below": 0}}"#, 0),
+        (r#"{"list": {"above": 0}}"#, 0),
+        (r#"{"nothing": {"above": 0}}"#, 0),
+        (r#"{"five": {"above": 4, "below": 6}}"#, 1),
+        // Another part decides.
+        (r#"{"comma": {"above": 0}, "s": "y"}"#, 0),
+        (r#"[{"comma": {"above": 0}}, {"s": "x"}]"#, 1),
+        (r#"{"not": [{"comma": {"above": 0}}, {"s": "x"}]}"#, 0),
+    ] {
+        let mapped = entry(condition).unwrap();
+        assert_eq!(mapped.records.len(), records, "{condition}");
+    }
+    for (condition, field, fix) in [
+        (r#"{"comma": {"above": 0}}"#, "comma", r#"`"decimal": ","`"#),
+        (r#"{"unit": {"below": 0}}"#, "unit", "`absent`"),
+        (r#"{"huge": {"above": 0}}"#, "huge", "`absent`"),
+        (r#"{"not": {"unit": {"above": 0}}}"#, "unit", "`absent`"),
+        (
+            r#"{"comma": {"above": 0}, "s": "x"}"#,
+            "comma",
+            "decimal comma",
+        ),
+        (
+            r#"[{"s": "y"}, {"comma": {"above": 0}}]"#,
+            "comma",
+            "decimal comma",
+        ),
+    ] {
+        let error = entry(condition).unwrap_err();
+        assert_eq!(error.code.as_str(), "invalid_value", "{condition}");
+        assert_eq!(error.field.as_deref(), Some(field), "{condition}");
+        assert!(error.problem.contains(fix), "{condition}: {error}");
+    }
+    let point = map_with(
+        r#""read": {"decimal": ","}, "#,
+        r#""when": {"unit": {"above": 0}},"#,
+    );
+    assert!(point.is_err());
+    let skip = map_with(r#""skip": {"comma": {"above": 0}},"#, "");
+    assert_eq!(skip.unwrap_err().field.as_deref(), Some("comma"));
+    let mapped = map_with(
+        r#""read": {"decimal": ","},"#,
+        r#""when": {"comma": {"above": 0}},"#,
+    );
+    assert_eq!(mapped.unwrap().records.len(), 1);
+}
+
 #[test]
 fn lists_make_values() {
     let row = r#"{"id": 1, "off": true, "items": [{"n": "a", "parts": [{"p": 1}, {"p": 2}]}, {"n": ""}, {"n": "c", "off": true}, 5]}"#;

@@ -97,7 +97,7 @@ proptest! {
         if let Ok((mapping, _)) = Mapping::read(text.as_bytes())
             && let Ok(row) = json::object(&row.to_string())
         {
-            map_file(&mapping, "a.b", &File::Json(vec![row]));
+            try_map_file(&mapping, "a.b", &File::Json(vec![row]));
         }
     }
 
@@ -110,7 +110,7 @@ proptest! {
         if let Ok((mapping, _)) = Mapping::read(text.to_string().as_bytes())
             && let Ok(row) = json::object(&row.to_string())
         {
-            map_file(&mapping, "a.b", &File::Json(vec![row]));
+            try_map_file(&mapping, "a.b", &File::Json(vec![row]));
         }
     }
 
@@ -121,7 +121,7 @@ proptest! {
         let rows = vec![cells[..header.len().min(cells.len())].to_vec()];
         let header = header[..rows[0].len()].to_vec();
         if Binding::new(&mapping, &header).group(&mapping).is_ok() {
-            map_file(&mapping, "a_b.csv", &File::Csv { header, rows });
+            try_map_file(&mapping, "a_b.csv", &File::Csv { header, rows });
         }
     }
 

@@ -102,8 +102,18 @@ pub(super) fn mapped_row(mapping: &Mapping, row: &Map) -> Result<Mapped, RowErro
     map(&context, &[Row::Json(row)])
 }
 
-/// Maps a whole file.
+/// Maps a whole file whose rows have no errors.
 pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped> {
+    let rows = try_map_file(mapping, name, file).into_iter();
+    rows.map(Result::unwrap).collect()
+}
+
+/// Maps a whole file.
+pub(super) fn try_map_file(
+    mapping: &Mapping,
+    name: &str,
+    file: &File,
+) -> Vec<Result<Mapped, RowError>> {
     let (binding, notation) = match file {
         File::Csv { header, .. } => (Binding::new(mapping, header), Notation::Csv),
         File::Json(_) => (Binding::default(), Notation::Json),
@@ -121,7 +131,7 @@ pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped
     match file {
         File::Json(rows) => rows
             .iter()
-            .map(|row| map(&context, &[Row::Json(row)]).unwrap())
+            .map(|row| map(&context, &[Row::Json(row)]))
             .collect(),
         File::Csv { rows, .. } => {
             let rows: Vec<Vec<Cow<'_, str>>> = rows
@@ -141,7 +151,7 @@ pub(super) fn map_file(mapping: &Mapping, name: &str, file: &File) -> Vec<Mapped
             rows.chunk_by(is_same)
                 .map(|rows| {
                     let rows: Vec<_> = rows.iter().map(|cells| Row::Cells(cells)).collect();
-                    map(&context, &rows).unwrap()
+                    map(&context, &rows)
                 })
                 .collect()
         }
