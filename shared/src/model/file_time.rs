@@ -3,6 +3,8 @@
 //! The API accepts only what [`Instant::parse`] accepts. Files come from databases, spreadsheets, mail servers and scripts, so this
 //! parser also accepts their forms, as far as each has only one meaning.
 
+use std::borrow::Cow;
+
 use jiff::{
     Span,
     civil::{Date, DateTime, Time},
@@ -47,10 +49,11 @@ const MAX_EPOCH: i128 = 100_000_000_000_000_000_000;
 /// # Errors
 /// The text has another form, or a form with several meanings.
 pub fn instant(text: &str) -> Result<Instant, TimeError> {
-    let text = text.trim();
     if let Some(instant) = Instant::parse(text) {
         return Ok(instant);
     }
+    let text = with_spaces(text);
+    let text = text.trim();
     if text.starts_with(|first: char| first.is_ascii_digit())
         && let Some(number) = decimal(text)
     {
@@ -73,6 +76,7 @@ pub fn instant(text: &str) -> Result<Instant, TimeError> {
 /// Parses a date, or the date of a time as it is written, whatever the zone. Returns `None` if the text is not a date in the
 /// years 1 to 9999 with the year first.
 pub fn date(text: &str) -> Option<Date> {
+    let text = with_spaces(text);
     let text = text.trim();
     let strict = || text.strip_suffix('Z').unwrap_or(text).parse().ok();
     let lenient = || {
@@ -82,6 +86,16 @@ pub fn date(text: &str) -> Option<Date> {
     strict()
         .or_else(lenient)
         .filter(|date: &Date| (1..=9999).contains(&date.year()))
+}
+
+/// Replaces whitespace outside of ASCII with spaces. JavaScript, for example, writes U+202F before `PM`.
+pub fn with_spaces(text: &str) -> Cow<'_, str> {
+    let is_other = |c: char| c.is_whitespace() && !c.is_ascii();
+    if text.is_ascii() || !text.contains(is_other) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.replace(is_other, " "))
+    }
 }
 
 /// Converts a number to a time: a compact date and time of 14 digits, or an epoch.
@@ -315,6 +329,9 @@ mod tests {
             "2026-11-20  1:15",
             "2026-11-20 1:15 AM",
             "2026-11-20 1:15:00am UTC",
+            "2026-11-20\u{a0}1:15\u{202f}AM",
+            "\u{3000}2026-11-20\u{2009}01:15\u{a0}+00:00\u{a0}",
+            "Fri,\u{a0}20 Nov\u{202f}2026 01:15:00 GMT",
             "2026/11/20 01:15:00",
             "2026.11.20 01:15",
             "20261120T011500Z",
@@ -409,6 +426,7 @@ mod tests {
         for text in [
             "1985-12-31",
             " 1985-12-31 ",
+            "\u{a0}1985-12-31\u{202f}00:00",
             "1985-12-31T00:00:00Z",
             "1985-12-31T23:00:00+10:00",
             "1985-12-31 00:00:00",
@@ -432,7 +450,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(text in "[0-9TZ:+. /,eamputcGMT\u{e9}-]{0,30}") {
+        fn never_panics(text in "[0-9TZ:+. /,eamputcGMT\u{a0}\u{202f}\u{e9}-]{0,30}") {
             let _ = (instant(&text), date(&text));
         }
 

@@ -2,6 +2,7 @@
 
 use serde::de::IgnoredAny;
 use shared::model::{
+    file_time,
     identifier::CallingCode,
     value::{Map, Value},
 };
@@ -257,10 +258,13 @@ pub(super) fn read(value: &Value, mut read: Read, path: &Path<'_>, faults: &mut 
 
 /// Parses one or more patterns of times.
 fn patterns(value: &Value, path: &Path<'_>, faults: &mut Faults) -> Vec<String> {
-    let patterns = match value {
+    let mut patterns = match value {
         Value::Text(text) => vec![text.clone()],
         value => texts(value, path, faults),
     };
+    for pattern in &mut patterns {
+        *pattern = file_time::with_spaces(pattern).into_owned();
+    }
     for (index, pattern) in patterns.iter().enumerate() {
         if pattern == "unix" || read::is_pattern(pattern) {
             continue;

@@ -132,6 +132,7 @@ impl Read {
 
     /// Reads a time that has one of the mapping's notations, or no zone.
     fn time(&self, text: &str) -> Option<Instant> {
+        let text = &*file_time::with_spaces(text);
         let mut notations = self.time.iter();
         let read = notations.find_map(|notation| match notation {
             TimeNotation::Unix => unix(text),
@@ -149,7 +150,7 @@ impl Read {
     }
 
     fn by_pattern(&self, pattern: &str, text: &str) -> Option<Instant> {
-        let parsed = BrokenDownTime::parse(pattern, text).ok()?;
+        let parsed = parsed(pattern, text)?;
         if parsed.offset().is_some() || parsed.timestamp().is_some() {
             return instant(parsed.to_timestamp().ok()?);
         }
@@ -163,8 +164,9 @@ impl Read {
     }
 
     fn date(&self, text: &str) -> Option<Date> {
+        let text = &*file_time::with_spaces(text);
         let mut patterns = self.date.iter();
-        patterns.find_map(|pattern| BrokenDownTime::parse(pattern, text).ok()?.to_date().ok())
+        patterns.find_map(|pattern| parsed(pattern, text)?.to_date().ok())
     }
 
     /// Returns the normal form of an identifier.
@@ -207,6 +209,13 @@ pub(super) fn is_pattern(pattern: &str) -> bool {
     let text = sample.to_string(pattern);
     let parsed = text.and_then(|text| BrokenDownTime::parse(pattern, text));
     parsed.is_ok_and(|parsed| parsed.to_date().is_ok() || parsed.timestamp().is_some())
+}
+
+/// Parses a text by a pattern. `%Y` needs four digits: `26` is the year of another pattern.
+fn parsed(pattern: &str, text: &str) -> Option<BrokenDownTime> {
+    let parsed = BrokenDownTime::parse(pattern, text).ok()?;
+    let is_whole = |year: i16| year >= 1_000 || text.contains(&format!("{year:04}"));
+    parsed.year().is_none_or(is_whole).then_some(parsed)
 }
 
 fn instant(timestamp: Timestamp) -> Option<Instant> {
