@@ -42,7 +42,8 @@ const MAX_EPOCH: i128 = 100_000_000_000_000_000_000;
 ///
 /// - what [`Instant::parse`] accepts;
 /// - a date with the year first, a time of day, and a zone, each also after a space: `2026-11-20 1:15 PM`, `2026/11/20 01:15:00
-///   UTC`, `2026-11-20 01:15:00.123 +1000`, `2026-11-20T24:00:00Z`, `20261120011500`;
+///   UTC`, `2026-11-20 01:15:00.123 +1000`, `2026-11-20T24:00:00Z`;
+/// - the same without separators: `20261120011500`, `20261120T011500.123 +1000`;
 /// - RFC 2822: `Fri, 20 Nov 2026 01:15:00 GMT`;
 /// - seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by their magnitude.
 ///
@@ -62,7 +63,8 @@ pub fn instant(text: &str) -> Result<Instant, TimeError> {
     if is_ambiguous(text) {
         return Err(TimeError::Ambiguous);
     }
-    if let Some((date, rest)) = date_part(text) {
+    let extended = extended(text);
+    if let Some((date, rest)) = date_part(extended.as_deref().unwrap_or(text)) {
         return with_time(date, rest);
     }
     let timestamp = rfc2822::DateTimeParser::new().parse_timestamp(text);
@@ -80,7 +82,8 @@ pub fn date(text: &str) -> Option<Date> {
     let text = text.trim();
     let strict = || text.strip_suffix('Z').unwrap_or(text).parse().ok();
     let lenient = || {
-        let (date, rest) = date_part(text)?;
+        let extended = extended(text);
+        let (date, rest) = date_part(extended.as_deref().unwrap_or(text))?;
         with_time(date, rest).ok().map(|_| date)
     };
     strict()
@@ -100,28 +103,47 @@ pub fn with_spaces(text: &str) -> Cow<'_, str> {
 
 /// Converts a number to a time: a compact date and time of 14 digits, or an epoch.
 fn number_of(text: &str, number: Decimal) -> Result<Instant, TimeError> {
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_digits && matches!(text.len(), 12 | 14) {
-        let compact = compact(text);
-        if text.len() == 14 {
-            return compact.ok_or(TimeError::Unreadable);
-        }
+    let whole = text.split('.').next().unwrap_or_default();
+    let is_digits = whole.bytes().all(|byte| byte.is_ascii_digit());
+    match whole.len() {
+        14 if is_digits => compact(text).ok_or(TimeError::Unreadable),
         // Milliseconds of 1976, or the 20th of November 2026.
-        if compact.is_some() {
-            return Err(TimeError::Ambiguous);
-        }
+        12 if is_digits && compact(&format!("{whole}00")).is_some() => Err(TimeError::Ambiguous),
+        _ => epoch(number).ok_or(TimeError::Unreadable),
     }
-    epoch(number).ok_or(TimeError::Unreadable)
 }
 
-/// Converts the digits of `YYYYMMDDhhmmss`, or `YYYYMMDDhhmm`, to a time in UTC.
-fn compact(digits: &str) -> Option<Instant> {
-    let part = |from: usize, to: usize| digits.get(from..to)?.parse().ok();
-    let year = digits.get(..4)?.parse().ok()?;
-    let date = Date::new(year, part(4, 6)?, part(6, 8)?).ok()?;
-    let second = if digits.len() == 14 { part(12, 14)? } else { 0 };
-    let time = Time::new(part(8, 10)?, part(10, 12)?, second, 0).ok()?;
-    instant_at(date.to_datetime(time), Offset::UTC)
+/// Converts `YYYYMMDDhhmmss`, also with a fraction of the second, to a time in UTC.
+fn compact(text: &str) -> Option<Instant> {
+    let extended = extended(text)?;
+    let (date, rest) = date_part(&extended)?;
+    with_time(date, rest).ok()
+}
+
+/// Writes the separators of a compact date and of the compact time after it: `20261120T011500.5Z` becomes `2026-11-20T01:15:00.5Z`.
+/// Returns `None` if the text begins with another number of digits.
+fn extended(text: &str) -> Option<String> {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let (date, time, rest) = match digits(text) {
+        14 => (&text[..8], &text[8..14], &text[14..]),
+        8 => {
+            let (date, rest) = text.split_at(8);
+            let time = rest.strip_prefix(['T', 't', ' ']).unwrap_or_default();
+            match digits(time) {
+                length @ (4 | 6) => (date, &time[..length], &time[length..]),
+                _ => (date, "", rest),
+            }
+        }
+        _ => return None,
+    };
+    let mut extended = format!("{}-{}-{}", &date[..4], &date[4..6], &date[6..]);
+    for (start, separator) in [(0, 'T'), (2, ':'), (4, ':')] {
+        if let Some(part) = time.get(start..start + 2) {
+            extended.push(separator);
+            extended.push_str(part);
+        }
+    }
+    Some(extended + rest)
 }
 
 /// Converts a number of seconds, milliseconds, microseconds or nanoseconds since 1970.
@@ -335,7 +357,15 @@ mod tests {
             "2026/11/20 01:15:00",
             "2026.11.20 01:15",
             "20261120T011500Z",
+            "20261120T0115",
+            "20261120t011500 UTC",
+            "20261120 011500",
+            "20261120 1:15 AM",
+            "20261120T111500+1000",
+            "20261120T111500 +10:00",
             "20261120011500",
+            "20261120011500 UTC",
+            "20261120011500.0",
             "1795137300",
             " 1795137300 ",
             "1795137300.0",
@@ -367,6 +397,10 @@ mod tests {
                 "2026-11-19T15:15:00.123000Z",
             ),
             ("2026-11-20 01:15:00,5 UTC", "2026-11-20T01:15:00.500000Z"),
+            ("20261120T011500.123", "2026-11-20T01:15:00.123000Z"),
+            ("20261120T011500,5 UTC", "2026-11-20T01:15:00.500000Z"),
+            ("20261120011500.123456", "2026-11-20T01:15:00.123456Z"),
+            ("20261120T240000Z", "2026-11-21T00:00:00.000000Z"),
             ("1795137300.123456789", "2026-11-20T01:15:00.123456Z"),
             ("1795137300123", "2026-11-20T01:15:00.123000Z"),
             ("0", "1970-01-01T00:00:00.000000Z"),
@@ -399,6 +433,13 @@ mod tests {
             ("1e25", Unreadable),
             ("123456789012345678901234567890", Unreadable),
             ("20261320011500", Unreadable),
+            ("20261320011500.5", Unreadable),
+            ("202611200115.0", Ambiguous),
+            ("20261320T011500 UTC", Unreadable),
+            ("20261120T01150 UTC", Unreadable),
+            ("20261120T011500 AEST", ZoneName),
+            ("20261120.5 UTC", Unreadable),
+            ("2026112001 UTC", Unreadable),
             ("2026-13-20 01:15:00 UTC", Unreadable),
             ("2026-02-30 01:15:00 UTC", Unreadable),
             ("2026-11-20 24:00:01", Unreadable),
@@ -433,6 +474,8 @@ mod tests {
             "1985-12-31 00:00:00 UTC",
             "1985/12/31",
             "19851231",
+            "19851231T120000",
+            "19851231 00:00",
         ] {
             assert_eq!(date(text), Some(jiff::civil::date(1985, 12, 31)), "{text}");
         }
