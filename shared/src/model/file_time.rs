@@ -20,6 +20,8 @@ use super::{time::Instant, value::decimal};
 pub enum TimeError {
     /// The text is a time in more than one notation, for example `11/12/2026`.
     Ambiguous,
+    /// The text is a number in exponent notation, for example `1.77E+09`: a spreadsheet has rounded an epoch.
+    Rounded,
     /// The text names a time zone instead of an offset, for example `2026-11-20 01:15 AEST`.
     ZoneName,
     /// The text is not a time in any known notation, or has parts out of their range.
@@ -48,11 +50,33 @@ const MAX_EPOCH: i128 = 100_000_000_000_000_000_000;
 /// - seconds, milliseconds, microseconds or nanoseconds since 1970, distinguished by their magnitude.
 ///
 /// # Errors
-/// The text has another form, or a form with several meanings.
+/// The text has another form, a form with several meanings, or lost digits.
 pub fn instant(text: &str) -> Result<Instant, TimeError> {
-    if let Some(instant) = Instant::parse(text) {
-        return Ok(instant);
+    match Instant::parse(text) {
+        Some(instant) => Ok(instant),
+        None if is_rounded(text) => Err(TimeError::Rounded),
+        None => other_form(text),
     }
+}
+
+/// Parses a JSON number like [`instant`]. Unlike a text, it may have an exponent, because programs write numbers so without rounding.
+///
+/// # Errors
+/// The number is not a time.
+pub fn instant_of_number(number: &str) -> Result<Instant, TimeError> {
+    Instant::parse(number).map_or_else(|| other_form(number), Ok)
+}
+
+/// Returns whether a text is a number in exponent notation, also with a decimal comma.
+pub fn is_rounded(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.contains(['e', 'E'])
+        && decimal(&text.replace(',', ".")).is_some()
+}
+
+/// Parses the forms that [`Instant::parse`] does not accept.
+fn other_form(text: &str) -> Result<Instant, TimeError> {
     let text = with_spaces(text);
     let text = text.trim();
     if text.starts_with(|first: char| first.is_ascii_digit())
@@ -369,7 +393,6 @@ mod tests {
             "1795137300",
             " 1795137300 ",
             "1795137300.0",
-            "1.7951373e9",
             "1795137300000",
             "1795137300000000",
             "1795137300000000000",
@@ -411,8 +434,18 @@ mod tests {
     }
 
     #[test]
+    fn numbers_may_have_an_exponent() {
+        let expected = fixed("1795137300").unwrap();
+        for number in ["1.7951373e9", "1795137300.0", "17951373E+2"] {
+            let at = instant_of_number(number).unwrap();
+            assert_eq!(at.fixed(), expected, "{number}");
+        }
+        assert_eq!(instant_of_number("1e5"), Err(TimeError::Unreadable));
+    }
+
+    #[test]
     fn rejects_other_forms() {
-        use TimeError::{Ambiguous, Unreadable, ZoneName};
+        use TimeError::{Ambiguous, Rounded, Unreadable, ZoneName};
         for (text, expected) in [
             ("20/11/2026", Ambiguous),
             ("20/11/2026 01:15", Ambiguous),
@@ -422,6 +455,11 @@ mod tests {
             ("1/2/26", Ambiguous),
             ("26-11-20", Ambiguous),
             ("202611200115", Ambiguous),
+            ("1.77E+09", Rounded),
+            ("1.77270E+12", Rounded),
+            ("1,77E+09", Rounded),
+            (" 2E9 ", Rounded),
+            ("1.7951373e9", Rounded),
             ("2026-11-20 01:15 AEST", ZoneName),
             ("2026-11-20 01:15:00 Europe/Berlin", ZoneName),
             ("", Unreadable),
@@ -430,7 +468,8 @@ mod tests {
             ("46346.05", Unreadable),
             ("99999999", Unreadable),
             ("-1795137300", Unreadable),
-            ("1e25", Unreadable),
+            ("1e25", Rounded),
+            ("1e", Unreadable),
             ("123456789012345678901234567890", Unreadable),
             ("20261320011500", Unreadable),
             ("20261320011500.5", Unreadable),

@@ -119,6 +119,8 @@ impl Read {
                 Some(Value::Number(number.to_string()))
             }
             Target::Flag => flag(text).map(Value::Bool),
+            // The record's rules reject it.
+            Target::Time if matches!(cell, Cell::Text(_)) && file_time::is_rounded(text) => None,
             Target::Time => Some(self.time(text)?.fixed().into()),
             Target::Date => Some(self.date(text)?.to_string().into()),
             Target::Identifier(name) => self.identifier(name, cell, identifiers).map(Value::from),

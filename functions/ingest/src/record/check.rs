@@ -28,6 +28,7 @@ const MAX_AHEAD_SECONDS: i64 = 48 * 60 * 60;
 const EARLIEST_SECOND: i64 = 31_536_000;
 /// The earliest date of birth.
 const EARLIEST_BIRTH: civil::Date = civil::Date::constant(1880, 1, 1);
+const ROUNDED_TIME: &str = "is a rounded number such as 1.77E+09, so digits are missing. Format the column as text, and export it again.";
 const QUANTITY: Number = Number {
     integer: false,
     low: None,
@@ -156,6 +157,9 @@ impl Checker<'_> {
                     cards::mask_value(value, name, &Path::Field(path, name), self.findings);
                 }
             }
+            (Kind::Time | Kind::UpdateTime, Value::Text(text)) if file_time::is_rounded(text) => {
+                return Err((RowErrorCode::InvalidValue, ROUNDED_TIME.to_owned()));
+            }
             (kind, Value::Text(text) | Value::Number(text)) => {
                 let stored = self.of_text(kind, text);
                 *value = stored.ok_or_else(|| self.problem(kind, value))?;
@@ -200,7 +204,7 @@ impl Checker<'_> {
             Kind::Longitude => degrees(text, 180),
             Kind::BirthDate => self.birth_date(text).map(Value::from),
             Kind::Time | Kind::UpdateTime => {
-                let at = file_time::instant(text).ok()?;
+                let at = file_time::instant_of_number(text).ok()?;
                 let is_late = matches!(kind, Kind::UpdateTime) && is_ahead(at, self.last_modified);
                 (!is_placeholder(at) && !is_late).then(|| at.to_string().into())
             }
@@ -313,14 +317,17 @@ pub(super) fn event_time(
     value: &Value,
     last_modified: i64,
 ) -> Result<Instant, (RowErrorCode, String)> {
-    let (Value::Text(text) | Value::Number(text)) = value else {
-        return Err((RowErrorCode::WrongType, must_be(&Kind::Time)));
+    let read = match value {
+        Value::Text(text) => file_time::instant(text),
+        Value::Number(number) => file_time::instant_of_number(number),
+        _ => return Err((RowErrorCode::WrongType, must_be(&Kind::Time))),
     };
     let invalid = |problem: &str| (RowErrorCode::InvalidValue, problem.to_owned());
-    let at = file_time::instant(text).map_err(|error| match error {
+    let at = read.map_err(|error| match error {
         TimeError::Ambiguous => invalid(
             "has a form that can be read in several ways. Write the year, the month and the day in this order, such as 2026-11-20.",
         ),
+        TimeError::Rounded => invalid(ROUNDED_TIME),
         TimeError::ZoneName => invalid(
             "names a time zone. Write its offset instead, such as 2026-11-20T01:15:00+10:00.",
         ),

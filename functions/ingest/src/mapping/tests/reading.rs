@@ -129,6 +129,13 @@ fn times_follow_patterns_and_zone() {
         ),
         (r#""time": ["unix"]"#, "1", "1970-01-01T00:00:01.000000Z"),
         (
+            r#""time": ["unix"]"#,
+            "1795137300",
+            "2026-11-20T01:15:00.000000Z",
+        ),
+        (r#""time": ["unix"]"#, "1.77E+09", "1.77E+09"),
+        (r#""time": ["unix"]"#, "1,77E+09", "1,77E+09"),
+        (
             r#""time": "%m/%d/%Y %I:%M:%S %p""#,
             "10/05/2026 2:30:00 PM",
             "2026-10-05T14:30:00.000000Z",
@@ -232,6 +239,16 @@ fn times_follow_patterns_and_zone() {
     ] {
         assert_eq!(field(both, "date_of_birth", cell), date, "{cell}");
     }
+}
+
+#[test]
+fn json_numbers_may_be_times_with_an_exponent() {
+    let text = r#"{"mapping": 1, "read": {"time": "unix"}, "records": [{"type": "customer_record",
+        "record": {"link": {"mobile": "m"}, "updated_at": "c"}}]}"#;
+    let row = json::object(r#"{"m": "+61491570006", "c": 1.7951373e9}"#).unwrap();
+    let mapped = mapped_row(&mapping(text), &row).unwrap();
+    let at = mapped.records[0].record.text("updated_at");
+    assert_eq!(at, Some("2026-11-20T01:15:00.000000Z"));
 }
 
 #[test]

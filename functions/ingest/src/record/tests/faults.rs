@@ -249,6 +249,18 @@ fn faults_state_problem_and_fix() {
         ),
         (
             "email_open",
+            format!(r#"{{{LINK},"action_at":"1.77E+09","email_id":"e"}}"#),
+            "is a rounded number such as 1.77E+09, so digits are missing. Format the column as text, and export it again.",
+        ),
+        (
+            "email_open",
+            format!(
+                r#"{{{LINK},"action_at":"2026-01-02","replaces_action_at":"1,7727E+12","email_id":"e"}}"#
+            ),
+            "is a rounded number such as 1.77E+09, so digits are missing. Format the column as text, and export it again.",
+        ),
+        (
+            "email_open",
             format!(r#"{{{LINK},"action_at":"1970-01-01","email_id":"e"}}"#),
             "is before 1971, which means that the time is unknown. Send the time of the event.",
         ),

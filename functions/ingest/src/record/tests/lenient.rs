@@ -111,6 +111,12 @@ fn leaves_out_invalid_fields() {
         ),
         (
             "customer_record",
+            customer(r#""updated_at":"1.77E+09""#),
+            "updated_at",
+            "1.77E+09",
+        ),
+        (
+            "customer_record",
             customer(r#""invalid_fields":["x"]"#),
             "invalid_fields",
             r#"["x"]"#,

@@ -32,6 +32,11 @@ fn stores_values_in_the_form_of_their_kind() {
             r#""updated_at":"2026-01-02T03:04:05+01:00""#,
             json!({"updated_at": {"S": "2026-01-02T02:04:05Z"}}),
         ),
+        // A JSON number may have an exponent; a text with one was rounded.
+        (
+            r#""updated_at":1.7673278e9"#,
+            json!({"updated_at": {"S": "2026-01-02T04:23:20Z"}}),
+        ),
         (r#""postcode":6000"#, json!({"postcode": {"S": "6000"}})),
         (r#""city":null,"state":"WA""#, json!({"state": {"S": "WA"}})),
         // An unknown field is kept.
