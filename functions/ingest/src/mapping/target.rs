@@ -33,6 +33,8 @@ pub(super) enum Target {
     Date,
     /// Text that people write.
     Free,
+    /// An ID.
+    Id,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Any other text.
@@ -57,7 +59,7 @@ impl Target {
             }
             Self::Object(fields, _) => of_field(fields, name),
             Self::Link if name == "mobile" => Self::LinkedMobile,
-            Self::Link => Self::Text,
+            Self::Link => Self::Id,
             Self::MapOf(Kind::Open | Kind::Attributes) => Self::Any,
             Self::MapOf(kind) => of_kind(kind, Need::Optional),
             _ => Self::Any,
@@ -133,7 +135,8 @@ fn of_kind(kind: &'static Kind, need: Need) -> Target {
         Kind::BirthDate => Target::Date,
         Kind::Free => Target::Free,
         Kind::OneOf(words) => Target::OneOf(words),
-        Kind::Text | Kind::Id | Kind::Url | Kind::Currency => Target::Text,
+        Kind::Id => Target::Id,
+        Kind::Text | Kind::Url | Kind::Currency => Target::Text,
         Kind::Open | Kind::Attributes => Target::MapOf(kind),
     }
 }

@@ -1,7 +1,10 @@
 //! Makes the values of records.
 
 use rust_decimal::Decimal;
-use shared::model::value::{Map, Value, decimal};
+use shared::model::{
+    identifier::{Notation, id_of_cell},
+    value::{Map, Value, decimal},
+};
 
 use super::{
     cell::Cell,
@@ -136,7 +139,17 @@ impl<'a> Context<'a> {
         for part in &template.parts {
             match part {
                 Part::Text(part) => text.push_str(part),
-                Part::Name(name) => text.push_str(self.cell(scope, *name, read)?.text()?),
+                Part::Name(name) => {
+                    let cell = self.cell(scope, *name, read)?.text()?;
+                    match (target, self.identifiers.notation) {
+                        (Target::Id, Notation::Csv) => match id_of_cell(cell) {
+                            Ok(id) => text.push_str(id),
+                            // An ID that lost digits names others too. The record's rules reject it.
+                            Err(_) => return Some(Made::from_file(cell.into())),
+                        },
+                        _ => text.push_str(cell),
+                    }
+                }
             }
         }
         Some(Made::from_file(read.value(

@@ -4,7 +4,7 @@ use jiff::civil;
 use rust_decimal::Decimal;
 use shared::model::{
     file_time::{self, TimeError},
-    identifier::MAX_PART_BYTES,
+    identifier::{self, MAX_PART_BYTES, Notation},
     time::Instant,
     value::{Map, Value, decimal},
 };
@@ -39,6 +39,8 @@ const QUANTITY: Number = Number {
 pub(super) struct Checker<'a> {
     /// When the file was last modified, in seconds since 1970.
     pub(super) last_modified: i64,
+    /// How the row is written, which decides how IDs are read.
+    pub(super) notation: Notation,
     /// The top-level fields that the record type reads itself. A misspelled name may mean one of them.
     pub(super) own: &'a [&'static str],
     pub(super) findings: &'a mut Findings,
@@ -157,14 +159,7 @@ impl Checker<'_> {
                     cards::mask_value(value, name, &Path::Field(path, name), self.findings);
                 }
             }
-            (Kind::Time | Kind::UpdateTime, Value::Text(text)) if file_time::is_rounded(text) => {
-                return Err((RowErrorCode::InvalidValue, ROUNDED_TIME.to_owned()));
-            }
-            (kind, Value::Text(text) | Value::Number(text)) => {
-                let stored = self.of_text(kind, text);
-                *value = stored.ok_or_else(|| self.problem(kind, value))?;
-            }
-            _ => return Err((RowErrorCode::WrongType, must_be(kind))),
+            _ => *value = self.scalar(kind, value)?,
         }
         Ok(())
     }
@@ -194,10 +189,25 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// Converts a string or a number to the stored form of its kind.
+    fn scalar(&self, kind: &Kind, value: &Value) -> Result<Value, (RowErrorCode, String)> {
+        match (kind, value) {
+            (Kind::Id, Value::Text(text) | Value::Number(text)) => {
+                read_id(text, self.notation).map(Value::from)
+            }
+            (Kind::Time | Kind::UpdateTime, Value::Text(text)) if file_time::is_rounded(text) => {
+                Err((RowErrorCode::InvalidValue, ROUNDED_TIME.to_owned()))
+            }
+            (kind, Value::Text(text) | Value::Number(text)) => self
+                .of_text(kind, text)
+                .ok_or_else(|| self.problem(kind, value)),
+            _ => Err((RowErrorCode::WrongType, must_be(kind))),
+        }
+    }
+
     /// Converts a string, or the text of a number, to the stored form of its kind. Returns `None` if it is not valid.
     fn of_text(&self, kind: &Kind, text: &str) -> Option<Value> {
         match kind {
-            Kind::Id => id(text).map(Value::from),
             Kind::Flag if text.trim().eq_ignore_ascii_case("true") => Some(Value::Bool(true)),
             Kind::Flag if text.trim().eq_ignore_ascii_case("false") => Some(Value::Bool(false)),
             Kind::Latitude => degrees(text, 90),
@@ -242,12 +252,9 @@ impl Checker<'_> {
     fn problem(&self, kind: &Kind, value: &Value) -> (RowErrorCode, String) {
         let is_text = matches!(value, Value::Text(_));
         let code = match kind {
-            Kind::Id
-            | Kind::Latitude
-            | Kind::Longitude
-            | Kind::Time
-            | Kind::UpdateTime
-            | Kind::BirthDate => RowErrorCode::InvalidValue,
+            Kind::Latitude | Kind::Longitude | Kind::Time | Kind::UpdateTime | Kind::BirthDate => {
+                RowErrorCode::InvalidValue
+            }
             Kind::List(..) | Kind::Object(_) | Kind::MapOf(_) | Kind::Open | Kind::Attributes => {
                 RowErrorCode::WrongType
             }
@@ -288,6 +295,19 @@ fn is_absent(kind: &Kind, value: &Value) -> bool {
         }
         _ => false,
     }
+}
+
+/// Reads the ID of an event or product. In CSV, the rules of identifiers apply.
+///
+/// # Errors
+/// The ID is not valid, or lost digits in a spreadsheet. The error states the problem and its fix.
+pub(super) fn read_id(text: &str, notation: Notation) -> Result<&str, (RowErrorCode, String)> {
+    let text = match notation {
+        Notation::Json => text,
+        Notation::Csv => identifier::id_of_cell(text)
+            .map_err(|problem| (RowErrorCode::RoundedIdentifier, problem.to_owned()))?,
+    };
+    id(text).ok_or_else(|| (RowErrorCode::InvalidValue, must_be(&Kind::Id)))
 }
 
 /// Trims a value that becomes part of a key. Returns `None` if it is empty, has more than [`MAX_PART_BYTES`] bytes, or contains a control

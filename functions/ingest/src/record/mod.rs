@@ -392,6 +392,7 @@ impl Mapper<'_> {
     ) {
         let mut checker = Checker {
             last_modified: self.context.last_modified,
+            notation: self.notation,
             own,
             findings,
         };

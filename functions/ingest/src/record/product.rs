@@ -6,13 +6,15 @@ use shared::{
 };
 
 use super::{
-    MappedRecord, Mapper,
-    findings::Findings,
+    MappedRecord, Mapper, check,
+    findings::{Findings, INVALID_FIELDS},
     path::{Path, field_error},
     schema,
 };
-use crate::rows::{RowErrorCode, WarningCode};
+use crate::rows::{RowError, RowErrorCode, WarningCode};
 
+/// The IDs of a product. Each has an item of its own.
+const IDS: [&str; 3] = ["product_id", "sku", "upc"];
 /// The fields that a product has besides its data.
 const OWN: &[&str] = &["record_type"];
 
@@ -26,20 +28,33 @@ impl Mapper<'_> {
             let path = Path::Field(&Path::Record, &named_by);
             findings.warn(WarningCode::MissingField, &path);
         }
-        let ids = ["product_id", "sku", "upc"]
+        let ids = IDS
             .into_iter()
             .filter_map(|id_type| Some((id_type, data.text(id_type)?)));
         let writes: Vec<_> = ids
             .map(|(id_type, id)| Write::product(id_type, id, self.version, &data))
             .collect();
         if writes.is_empty() {
-            findings.errors.push(field_error(
-                "product_id",
-                RowErrorCode::MissingField,
-                "is missing. Add `product_id`, `sku` or `upc`.",
-            ));
+            findings.errors.push(self.no_id(&data));
             return None;
         }
         Some(writes.into())
+    }
+
+    /// Returns the error of a product without a valid ID.
+    fn no_id(&self, data: &Map) -> RowError {
+        let invalid = data.map(INVALID_FIELDS);
+        let error = IDS.into_iter().find_map(|name| {
+            let text = invalid?.text(name)?;
+            let (code, problem) = check::read_id(text, self.notation).err()?;
+            Some(field_error(name, code, problem))
+        });
+        error.unwrap_or_else(|| {
+            field_error(
+                "product_id",
+                RowErrorCode::MissingField,
+                "is missing. Add `product_id`, `sku` or `upc`.",
+            )
+        })
     }
 }

@@ -314,6 +314,23 @@ impl Identifier {
     }
 }
 
+/// Reads an ID of a CSV cell, for example of an order, by the rules of identifiers: without the guards of spreadsheets and a zero
+/// fraction.
+///
+/// # Errors
+/// The ID lost digits in a spreadsheet. The error states the problem and its fix.
+pub fn id_of_cell(cell: &str) -> Result<&str, &'static str> {
+    let is_changed = |first: char| first.is_ascii_digit() || "+-'=".contains(first);
+    if !cell.trim_start().starts_with(is_changed) {
+        return Ok(cell);
+    }
+    let id = number::without_zero_fraction(text::trimmed(cell, Notation::Csv));
+    if number::is_rounded(id) {
+        return Err(number::ROUNDED.problem);
+    }
+    Ok(id)
+}
+
 /// Prints the type only, because the value is personal data and must not be logged.
 impl fmt::Debug for Identifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

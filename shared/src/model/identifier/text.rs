@@ -78,7 +78,7 @@ pub(super) fn check_length(text: &str) -> Result<(), Refusal> {
 
 /// Removes whitespace at both ends. In CSV, it also removes the guards that keep spreadsheets from reading a cell as a
 /// number or a formula: `'00123` and `="00123"`.
-fn trimmed(text: &str, notation: Notation) -> &str {
+pub(super) fn trimmed(text: &str, notation: Notation) -> &str {
     let mut text = text.trim();
     if notation == Notation::Json {
         return text;

@@ -304,6 +304,28 @@ fn optional_objects_without_a_required_field_are_left_out() {
     );
 }
 
+/// Damaged IDs in CSV give the ID of the undamaged ones, or are rejected, also inside of templates.
+#[test]
+fn ids_of_cells_follow_the_rules_of_identifiers() {
+    let text = r#"{"mapping": 1, "records": [{"type": "return", "record": {
+        "link": {"customer_id": {"template": "shop-{I}"}}, "action_at": "T", "type": {"const": "physical"}, "return_id": {"template": "{I}-refund"},
+        "order_number": "I", "products": [{"quantity": {"const": -1}, "price_paid": "P"}]}}]}"#;
+    let stored_of = |id: &str| {
+        let text_of_file = format!("I,T,P\n{id},2026-01-02,-5.00\n");
+        produced(&mapping(text), "x.csv", &file("x.csv", &text_of_file)).remove(0)
+    };
+    let expected = stored_of("1001").unwrap();
+    for id in ["1001.0", "'1001", "'1001.00"] {
+        assert_eq!(stored_of(id).unwrap(), expected, "{id}");
+    }
+    assert_ne!(stored_of("1001.5").unwrap(), expected);
+    let error = stored_of("6.09758E+12").unwrap_err();
+    for field in ["link.customer_id", "return_id"] {
+        assert!(error.contains(field), "{error}");
+    }
+    assert_eq!(error.matches("RoundedIdentifier").count(), 2, "{error}");
+}
+
 #[test]
 fn file_names_are_cells() {
     let text = r#"{"mapping": 1, "records": [{"type": "attributes", "record": {"link": {"email": "E"},

@@ -154,6 +154,7 @@ fn check_fields(listed: &[Listed], fields: &[Field]) {
 fn check_clean(fields: &[Field], mut row: Map, findings: &mut Findings) {
     let mut checker = Checker {
         last_modified: LAST_MODIFIED,
+        notation: Notation::Json,
         own: &[],
         findings,
     };

@@ -119,6 +119,78 @@ fn limits_how_far_records_are_ahead() {
     }
 }
 
+/// In CSV, IDs of events and products follow the rules of identifiers.
+#[test]
+fn reads_ids_by_notation() {
+    let key = key();
+    let read = |record_type: &str, row: &str, notation| {
+        let fields = Fields {
+            map: object(row).unwrap(),
+            notation,
+            warnings: Vec::new(),
+        };
+        map_record(&context(&key, Some(record_type)), version(7), fields)
+    };
+    let order = |id: &str| {
+        format!(
+            r#"{{{LINK},"action_at":"2026-01-02","type":"physical","purchase_id":"{id}",
+                "products":[{{"price_paid":1,"quantity":1,"product_reference":{{"id":"{id}"}}}}]}}"#
+        )
+    };
+    let ids = |row: &str, notation| {
+        let data = data(&read("purchase", row, notation).unwrap().writes[0]);
+        let product = &data["products"]["L"][0]["M"]["product_reference"]["M"]["id"]["S"];
+        assert_eq!(*product, data["purchase_id"]["S"], "{row}");
+        product.as_str().unwrap().to_owned()
+    };
+    for (cell, id) in [
+        ("1001.0", "1001"),
+        (" 1001.00 ", "1001"),
+        ("'00123", "00123"),
+        ("=\\\"00123\\\"", "00123"),
+        ("-5.0", "-5"),
+        ("1001", "1001"),
+        ("1001.10", "1001.10"),
+        ("007.0", "007.0"),
+        ("12e5", "12e5"),
+        ("A-1.0", "A-1.0"),
+        ("#1.5E+3", "#1.5E+3"),
+    ] {
+        assert_eq!(ids(&order(cell), Notation::Csv), id, "{cell}");
+    }
+    for text in ["1001.0", "6.09758E+12", "'1"] {
+        assert_eq!(ids(&order(text), Notation::Json), text);
+    }
+    for cell in ["6.09758E+12", "6,09758E+12", "6E+10", "'6.09758E+12"] {
+        let errors = read("purchase", &order(cell), Notation::Csv)
+            .unwrap_err()
+            .errors;
+        let errors: Vec<_> = errors
+            .iter()
+            .map(|it| (it.code.as_str(), it.field.as_deref()))
+            .collect();
+        assert_eq!(
+            errors,
+            [("rounded_identifier", Some("purchase_id"))],
+            "{cell}"
+        );
+    }
+    // Fields that the row does not need are left out. A product needs one ID.
+    let product = read("product", r#"{"sku":"1.2E+11","upc":"7.0"}"#, Notation::Csv).unwrap();
+    let fields: Vec<_> = product
+        .warnings
+        .iter()
+        .map(|it| it.field.as_deref())
+        .collect();
+    assert_eq!(fields, [Some("sku")]);
+    assert_eq!(data(&product.writes[0])["upc"]["S"], "7");
+    let errors = read("product", r#"{"sku":"1.2E+11"}"#, Notation::Csv)
+        .unwrap_err()
+        .errors;
+    assert_eq!(errors[0].code.as_str(), "rounded_identifier");
+    assert_eq!(errors[0].field.as_deref(), Some("sku"));
+}
+
 #[test]
 fn reads_identifiers_by_notation() {
     let key = key();
