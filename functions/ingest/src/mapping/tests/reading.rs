@@ -166,7 +166,7 @@ fn times_follow_patterns_and_zone() {
             "05/03/202 10:00",
             "05/03/202 10:00",
         ),
-        // Blanks of Unicode count as spaces, in cells and in patterns.
+        // Whitespace outside of ASCII counts as spaces, in cells and in patterns.
         (
             r#""time": "%m/%d/%Y, %I:%M:%S %p""#,
             "3/5/2026, 10:11:12\u{202f}AM",
