@@ -80,6 +80,32 @@ fn one_word_is_a_first_name() {
     assert_eq!(user("Jane van Dyk"), names("Jane", Some("van Dyk")));
 }
 
+/// The name of the file specifies the status of the members.
+#[test]
+fn mailchimp_subscriptions_follow_file_name() {
+    let (name, built_in_name) = SAMPLES
+        .iter()
+        .find(|(_, built_in)| *built_in == "mailchimp-subscribed")
+        .unwrap();
+    let mapping = mapping(built_in(built_in_name).unwrap());
+    let file = file(name, &read(name));
+    for (name, subscriptions) in [
+        ("subscribed_members_export_15d17415eb.csv", 2),
+        ("subscribed_email_audience_export_15d17415eb.csv", 2),
+        ("subscribed_segment_export_15d17415eb.csv.gz", 2),
+        ("Subscribed.csv", 2),
+        ("nonsubscribed_email_audience_export_15d17415eb.csv", 0),
+        ("unsubscribed_email_audience_export_15d17415eb.csv", 0),
+        ("cleaned_email_audience_export_15d17415eb.csv", 0),
+        ("cleaned_members_export_15d17415eb.csv", 0),
+    ] {
+        let mapped = map_file(&mapping, name, &file).into_iter();
+        let records = mapped.flat_map(|mapped| mapped.records);
+        let found = records.filter(|made| made.record_type == "email_subscribe");
+        assert_eq!(found.count(), subscriptions, "{name}");
+    }
+}
+
 /// Exported again after a change of status, an order replaces itself: its key and the number of records stay.
 #[test]
 fn status_changes_no_key() {
