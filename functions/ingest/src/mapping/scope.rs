@@ -122,6 +122,16 @@ impl<'a> Context<'a> {
         read.present(cell)
     }
 
+    /// Returns whether a name leads to an empty list of a JSON row.
+    pub(super) fn is_empty_list(&self, scope: &Scope<'a>, name: Name) -> bool {
+        let place = scope.outward(name.up).map(|scope| scope.here);
+        let (NameOf::Cell(index), Some(Here::Json(map))) = (name.of, place) else {
+            return false;
+        };
+        let list = find(map, self.mapping.names.text(index));
+        matches!(list, Some(Value::List(items)) if items.is_empty())
+    }
+
     /// Returns the elements of a list; none if they exceed the limit of the row.
     pub(super) fn elements(&self, scope: &Scope<'a>, list: List) -> Vec<Here<'a>> {
         let elements = self.all_elements(scope, list);

@@ -9,7 +9,8 @@ use shared::model::{
 use super::{
     cell::Cell,
     condition::look_up,
-    document::{Each, FromCell, Make, Node, Operand, Operation, Part, Steps, Template},
+    document::{Each, FromCell, List, Make, Node, Operand, Operation, Part, Steps, Template},
+    name::Name,
     read::{DecimalMark, Read, amount},
     scope::{Context, Scope},
     target::{Need, Target},
@@ -102,7 +103,10 @@ impl<'a> Context<'a> {
     fn object(&self, scope: &Scope<'a>, fields: &[(String, Node)], target: Target) -> Option<Made> {
         let mut is_from_file = false;
         let made = fields.iter().filter_map(|(name, node)| {
-            let made = self.make(scope, node, target.field(name))?;
+            let target = target.field(name);
+            let made = self
+                .make(scope, node, target)
+                .or_else(|| self.empty_list(scope, node, target))?;
             is_from_file |= made.origin == Origin::File;
             Some((name.clone(), made.value))
         });
@@ -114,6 +118,42 @@ impl<'a> Context<'a> {
             _ => false,
         };
         (is_from_file && !lacks_field).then(|| Made::from_file(Value::Map(map)))
+    }
+
+    /// Returns an empty list if a field requires a list and the file has an empty one, such as an order without lines. An optional
+    /// field is absent instead.
+    fn empty_list(&self, scope: &Scope<'a>, node: &Node, target: Target) -> Option<Made> {
+        let Target::List(_, Need::Required) = target else {
+            return None;
+        };
+        let is_excluded = node
+            .when
+            .as_ref()
+            .is_some_and(|when| !self.holds(scope, when));
+        let is_empty = |name: &Name| self.is_empty_list(scope, *name);
+        let is_found = match &node.make {
+            _ if is_excluded => false,
+            Make::Name(name) => is_empty(name),
+            Make::From(from) => {
+                let read = from.read.as_ref().unwrap_or(&self.mapping.read);
+                let is_empty_text = |name: &Name| {
+                    let cell = self.cell(scope, *name, read).and_then(Cell::text);
+                    cell.and_then(json::value) == Some(Value::List(Vec::new()))
+                };
+                from.names.iter().any(is_empty)
+                    || from.steps.json && from.names.iter().any(is_empty_text)
+            }
+            Make::First(nodes) => {
+                let mut lists = nodes.iter();
+                return lists.find_map(|node| self.empty_list(scope, node, target));
+            }
+            Make::Each(each) => match &each.list {
+                List::Name(name) => is_empty(name),
+                List::Numbered(_) => false,
+            },
+            _ => false,
+        };
+        is_found.then(|| Made::from_file(Value::List(Vec::new())))
     }
 
     fn each(&self, scope: &Scope<'a>, each: &Each, target: Target) -> Option<Made> {

@@ -326,6 +326,55 @@ fn ids_of_cells_follow_the_rules_of_identifiers() {
     assert_eq!(error.matches("RoundedIdentifier").count(), 2, "{error}");
 }
 
+/// A field that requires a list may have an empty one. Optional fields are absent.
+#[test]
+fn required_lists_may_be_empty() {
+    let order = |products: &str| {
+        format!(
+            r#"{{"mapping": 1, "records": [{{"type": "purchase", "record": {{"link": {{"email": "mail"}}, "action_at": "at",
+            "type": {{"const": "physical"}}, "purchase_id": "id", "products": {products},
+            "payment_types": {{"each": "paid", "as": {{"name": "kind"}}}}}}}}]}}"#
+        )
+    };
+    let items = r#"{"each": "items", "as": {"quantity": "q", "price_paid": "p"}}"#;
+    let first = format!(r#"{{"first": ["lines", {items}]}}"#);
+    let when = items.replace("\"as\"", "\"when\": {\"q\": {\"above\": 5}}, \"as\"");
+    let line = r#"[{"price_paid":2,"quantity":1}]"#;
+    for (products, fields, expected) in [
+        (items, r#""items": []"#, "[]"),
+        (r#""items""#, r#""items": []"#, "[]"),
+        (r#""data.items""#, r#""data": {"items": []}"#, "[]"),
+        (r#"{"from": ["none", "items"]}"#, r#""items": []"#, "[]"),
+        (r#"{"from": "text", "json": true}"#, r#""text": "[]""#, "[]"),
+        (&first, r#""items": []"#, "[]"),
+        (&first, r#""lines": [], "items": [{"q": 1, "p": 2}]"#, line),
+        (items, r#""items": null"#, "absent"),
+        (items, r#""items": {}"#, "absent"),
+        (items, r#""other": []"#, "absent"),
+        (&when, r#""items": [{"q": 1, "p": 2}]"#, "absent"),
+        (r#""items""#, r#""items": """#, "absent"),
+    ] {
+        let row = format!(
+            r#"{{"mail": "a@b.co", "at": "2026-05-01T10:00:00Z", "id": "1", "paid": [], {fields}}}"#
+        );
+        let document = order(products);
+        assert_eq!(
+            made(&document, "", &row, "products"),
+            expected,
+            "{products} {fields}"
+        );
+        assert_eq!(made(&document, "", &row, "payment_types"), "absent");
+        if expected != "absent" {
+            let row = json::object(&row).unwrap();
+            let mapped = mapped_row(&mapping(&document), &row)
+                .unwrap()
+                .records
+                .remove(0);
+            assert_eq!(errors(mapped.into_fields(Notation::Json).unwrap()), []);
+        }
+    }
+}
+
 #[test]
 fn file_names_are_cells() {
     let text = r#"{"mapping": 1, "records": [{"type": "attributes", "record": {"link": {"email": "E"},

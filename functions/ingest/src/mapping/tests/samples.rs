@@ -106,6 +106,17 @@ fn mailchimp_subscriptions_follow_file_name() {
     }
 }
 
+/// An order of the webhooks may have no lines, such as one of which only the shipping is paid.
+#[test]
+fn webhook_orders_may_have_no_products() {
+    let mapping = mapping(built_in("shopify-order-webhooks").unwrap());
+    let row = r#"{"id": 1, "email": "a@example.com", "created_at": "2026-05-01T10:00:00Z", "line_items": []}"#;
+    let file = File::Json(objects(row));
+    let records = produced(&mapping, "orders.ndjson", &file);
+    assert_eq!(records.len(), 1);
+    assert!(records[0].is_ok(), "{records:?}");
+}
+
 /// Exported again after a change of status, an order replaces itself: its key and the number of records stay.
 #[test]
 fn status_changes_no_key() {
