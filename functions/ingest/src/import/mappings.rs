@@ -135,7 +135,7 @@ impl Candidates {
             let Ok(Some((planned, mapping))) = found? else {
                 continue;
             };
-            if let Some(recognize) = mapping.recognize.clone() {
+            if let Some(recognize) = mapping.recognizable().cloned() {
                 candidates.all.push(Candidate {
                     name: planned.name.clone(),
                     recognize,

@@ -221,6 +221,13 @@ impl Mapping {
         }
     }
 
+    /// Returns what identifies the export; `None` if nothing does, or if the rows follow other lines or are inside of a document, so
+    /// that the beginning of a file does not show them.
+    pub(crate) fn recognizable(&self) -> Option<&Recognize> {
+        let is_shown = self.input.skip_lines == 0 && self.input.rows.is_none();
+        self.recognize.as_ref().filter(|_| is_shown)
+    }
+
     /// Returns whether a record of the mapping may have this type. None erases a customer.
     pub(crate) fn may_make(&self, record_type: RecordType) -> bool {
         let makes = |entry: &Entry| match &entry.kind {

@@ -66,7 +66,7 @@ pub(super) fn mapping(root: &Map, faults: &mut Faults) -> Mapping {
         Some(value) => self::read(value, Read::default(), &field("read"), faults),
         None => Read::default(),
     };
-    Mapping {
+    let mapping = Mapping {
         source: root.get("source").and_then(|value| source(value, faults)),
         recognize: root
             .get("recognize")
@@ -76,7 +76,13 @@ pub(super) fn mapping(root: &Map, faults: &mut Faults) -> Mapping {
             .map_or_else(InputOptions::default, |value| input(value, faults)),
         read,
         ..Mapping::default()
+    };
+    if mapping.recognize.is_some() && mapping.recognizable().is_none() {
+        let problem = "has no effect beside `skip_lines` or `rows` in `input`: `drop/auto/` compares the first line or value of a file. \
+                       Remove it, and drop the files into the folder of the mapping.";
+        faults.warning(&field("recognize"), problem);
     }
+    mapping
 }
 
 const fn field(name: &str) -> Path<'_> {

@@ -480,6 +480,37 @@ fn rejects_are_recognized_whatever_the_input() {
     });
 }
 
+/// Recognition compares the beginning of a file, so it leaves out mappings whose rows begin later. A file without the lines that such a
+/// mapping skips would lose its rows.
+#[test]
+fn recognition_ignores_mappings_whose_rows_begin_later() {
+    clock().block_on(async {
+        let with = |input: &str, recognize: &str| {
+            let till = TILL.replacen(r#""columns": ["#, recognize, 1);
+            till.replacen(
+                "\"recognize\"",
+                &format!("\"input\": {input}, \"recognize\""),
+                1,
+            )
+        };
+        let lines = with(r#"{"skip_lines": 2}"#, r#""columns": ["#);
+        let nested = with(r#"{"rows": "items"}"#, r#""fields": ["#);
+        let row = r#"{"No": 2, "When": "2026-05-01T10:00:00Z", "Mail": "b@example.com", "Sum": 3}"#;
+        for (mapping, file, body) in [
+            (&lines, "a.csv", SALES.to_owned()),
+            (&lines, "a.csv", format!("Sales\n2026\n{SALES}")),
+            (&nested, "a.json", format!("{row}\n")),
+            (&nested, "a.json", format!(r#"{{"items": [{row}]}}"#)),
+        ] {
+            let mappings = [("till", mapping.as_str())];
+            let found = import(&format!("drop/auto/{file}"), body.as_bytes(), &mappings).await;
+            let (problem, read) = (&found.report["problem"]["type"], &found.report["read"]);
+            let expected = (&json!("/problems/unrecognized"), &json!(0));
+            assert_eq!((problem, read), expected, "{body}: {}", found.report);
+        }
+    });
+}
+
 /// The plan contains the mapping, so that a new version does not change an import that has begun.
 #[test]
 fn imports_keep_their_mapping() {

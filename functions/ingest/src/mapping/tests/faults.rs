@@ -434,6 +434,30 @@ fn known_fields_and_names_are_no_warnings() {
     );
 }
 
+/// `drop/auto/` sees neither rows after other lines nor those inside of a document.
+#[test]
+fn recognition_without_effect_is_a_warning() {
+    for (input, is_recognizable) in [
+        (r#"{"skip_lines": 0, "format": "csv"}"#, true),
+        (r#"{"skip_lines": 2}"#, false),
+        (r#"{"rows": "data.items"}"#, false),
+    ] {
+        for recognize in [r#"{"columns": ["E", "M"]}"#, r#"{"fields": ["E", "M"]}"#] {
+            let text = with_key(&format!(r#""input": {input}, "recognize": {recognize}"#));
+            let (mapping, warnings) = Mapping::read(text.as_bytes()).unwrap();
+            let messages: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+            assert_eq!(mapping.recognizable().is_some(), is_recognizable, "{input}");
+            assert_eq!(messages.is_empty(), is_recognizable, "{messages:?}");
+            for message in messages {
+                assert!(
+                    message.starts_with("`recognize` has no effect beside `skip_lines` or `rows`"),
+                    "{message}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn large_mappings_are_refused() {
     let largest = with_records(RIGHT);
