@@ -82,6 +82,11 @@ impl Chosen {
             },
             (_, Contents::Rejects(source)) => recognized(Recognized::Rejects, source),
             (_, Contents::Records(name)) => recognized(Recognized::Type(name.to_owned()), None),
+            (Self::Mapping(planned, mapping), Contents::List(name)) => Decided {
+                source: mapping.source,
+                mapping: Some(planned.with_rows(&name)),
+                ..Decided::default()
+            },
             (Self::Mapping(planned, mapping), _) => Decided {
                 source: mapping.source,
                 mapping: Some(planned),

@@ -10,11 +10,12 @@ use crate::{
     import::{
         drop_key::{DropKey, is_allowed_source},
         mappings::Candidates,
+        objects::{self, Beginning, RowsAt},
         reading::records_field,
     },
     mapping::{self, Binding, Mapping, Nearest, Shown},
     record::{self, RecordType, header},
-    rows::{self, Format, Layout, RecordsField, Row, RowErrorCode, Rows},
+    rows::{self, Format, Layout, MappedInput, RecordsField, Row, RowErrorCode, Rows},
     source::inflate::{Inflated, Peeked},
     source::{FileError, FileErrorKind},
 };
@@ -51,6 +52,8 @@ pub(crate) enum Contents {
     AsExpected,
     /// The rows of the mapping of this name.
     Mapping(String),
+    /// What the folder says, in the list of this name in each JSON document.
+    List(String),
     /// Records of the type of this name.
     Records(&'static str),
     /// Rejects of records that specify their own types, with their source if they name it.
@@ -98,11 +101,25 @@ pub(crate) fn decide(
             records_in_table(layout, record_type, peeked)?
         }
         (Expected::Mapping(mapping), Format::Csv) => mapped_table(layout, mapping, peeked)?,
-        (Expected::Records(_) | Expected::Mapping(_), _) => Some(Contents::AsExpected),
+        (Expected::Mapping(mapping), _) => mapped_objects(layout, mapping, peeked)?,
+        (Expected::Records(_), _) => Some(Contents::AsExpected),
         (Expected::Recognizable(candidates), Format::Csv) => table(layout, candidates, peeked)?,
         (Expected::Recognizable(candidates), _) => objects(layout, candidates, peeked)?,
     };
-    Ok(found.map(|contents| Inspected::Content(layout, contents)))
+    Ok(found.map(|contents| Inspected::Content(layout.of(&contents), contents)))
+}
+
+impl Layout {
+    /// Returns how a file with these contents is read. Lists are read from the start of the file.
+    fn of(self, contents: &Contents) -> Self {
+        match contents {
+            Contents::List(_) => Self {
+                format: Format::Json,
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 /// Whether a file contains rejects.
@@ -236,6 +253,58 @@ fn check_columns(columns: &[String], mapping: &Mapping) -> Result<(), FileError>
     Err(FileError::new(FileErrorKind::InvalidCsvHeader, detail))
 }
 
+/// Finds the rows of a JSON file that a mapping reads. Returns `None` if more of the file is needed.
+///
+/// # Errors
+/// The first rows have no field that the mapping reads.
+fn mapped_objects(
+    layout: Layout,
+    mapping: &Mapping,
+    peeked: Peeked<'_>,
+) -> Result<Option<Contents>, FileError> {
+    let input = mapping.input_of(layout.format);
+    let (objects, is_enough) = sample_objects(layout, &input, peeked);
+    let outline = layout.outline(input.skip_lines, peeked.start);
+    // A path of rows needs JSON.
+    let is_json = mapping.input.format.is_none_or(|it| it == Format::Json);
+    let list = match outline.lists.as_slice() {
+        [name] if is_json && input.rows.is_none() => Some(name),
+        _ => None,
+    };
+    let reads_field_of = |object| mapping.fields_read_of(object) > 0;
+    if list.is_none() && objects.iter().any(reads_field_of) {
+        // One row is enough to know that the others are where the mapping expects them.
+        return Ok(Some(Contents::AsExpected));
+    }
+    let list = list.map(|name| {
+        let rows = Some(name.clone());
+        let input = MappedInput { rows, ..input };
+        (name.clone(), sample_objects(layout, &input, peeked))
+    });
+    let list = match list {
+        Some((name, (elements, true))) if is_enough => Some((name, elements)),
+        None if is_enough => None,
+        _ => return Ok(None),
+    };
+    let beginning = Beginning {
+        objects,
+        fields: outline.fields,
+        list,
+    };
+    Ok(Some(match objects::rows_at(mapping, beginning)? {
+        RowsAt::Expected => Contents::AsExpected,
+        RowsAt::List(name) => Contents::List(name),
+    }))
+}
+
+/// Returns the first objects of a JSON file that can be read as rows, and whether they are all that is inspected.
+fn sample_objects(layout: Layout, input: &MappedInput, peeked: Peeked<'_>) -> (Vec<Map>, bool) {
+    let mut rows = Rows::mapped(layout, input);
+    let (sample, is_enough) = begin(&mut rows, peeked);
+    let fields = sample.iter().filter_map(|row| rows.fields(row).ok());
+    (fields.map(|fields| fields.map).collect(), is_enough)
+}
+
 /// Recognizes a CSV file from its header. Returns `None` if more of the file is needed.
 fn table(
     layout: Layout,
@@ -255,7 +324,9 @@ fn table(
             }
         }
         Contents::Records(name) => records_in_table(layout, name.parse().ok(), peeked)?,
-        Contents::AsExpected | Contents::Rejects(_) => Some(Contents::AsExpected),
+        Contents::AsExpected | Contents::List(_) | Contents::Rejects(_) => {
+            Some(Contents::AsExpected)
+        }
     };
     Ok(checked.map(|_| contents))
 }
@@ -347,6 +418,12 @@ fn recognized(shown: Shown<'_>, candidates: &Candidates) -> Result<Contents, Fil
 
 /// Returns the first rows of a file; `None` if more of the file is needed.
 fn sample(rows: &mut Rows, peeked: Peeked<'_>) -> Option<Vec<Row>> {
+    let (sample, is_enough) = begin(rows, peeked);
+    is_enough.then_some(sample)
+}
+
+/// Reads the first rows of a file. Returns them, and whether more of the file adds none that is inspected.
+fn begin(rows: &mut Rows, peeked: Peeked<'_>) -> (Vec<Row>, bool) {
     rows.push(peeked.start);
     let (mut sample, mut read) = (Vec::new(), 0);
     while read < SAMPLE_ROWS {
@@ -358,7 +435,7 @@ fn sample(rows: &mut Rows, peeked: Peeked<'_>) -> Option<Vec<Row>> {
         sample.push(row);
     }
     let is_enough = read >= SAMPLE_ROWS || peeked.ahead().is_whole() || rows.error().is_some();
-    is_enough.then_some(sample)
+    (sample, is_enough)
 }
 
 /// Returns whether the header of a CSV file fits one of the first rows; `false` if more of the file is needed.
@@ -536,6 +613,79 @@ mod tests {
     fn leaves_malformed_header_to_reader() {
         for text in ["link.email,link.email\n1,2\n1,2\n", "link.email,\"x\n"] {
             assert_eq!(format("purchase/a.csv", text), Some(Format::Csv), "{text}");
+        }
+    }
+
+    /// Where a JSON file contains the rows of a mapping does not depend on how much of it is read ahead.
+    #[test]
+    fn more_bytes_do_not_change_rows_of_mappings() {
+        let document = br#"{"mapping": 1, "records": [{"type": "customer_record", "record": {"link": {"email": "mail"}, "first_name": "name"}}]}"#;
+        let (mapping, _) = Mapping::read(document).unwrap();
+        let row = r#"{"mail": "a@b.co", "tags": [{"mail": "x"}]}"#;
+        let rows = format!("{row}, ").repeat(30);
+        let foreign = "{\"id\": 1, \"tags\": [{\"id\": 2}]}\n";
+        let list = |name: &str| Ok(Contents::List(name.to_owned()));
+        let padding = "x".repeat(2 << 20);
+        for (text, expected) in [
+            (format!("{row}\n").repeat(30), Ok(Contents::AsExpected)),
+            (
+                format!("{}{row}\n", foreign.repeat(19)),
+                Ok(Contents::AsExpected),
+            ),
+            (foreign.repeat(30), Err(FileErrorKind::Unrecognized)),
+            (
+                format!("[{}]", foreign.replace('\n', ",").repeat(30)),
+                Err(FileErrorKind::Unrecognized),
+            ),
+            (
+                format!("{{\"page\": 1, \"data\": [{rows}{row}]}}"),
+                list("data"),
+            ),
+            (
+                format!("{{\"data\": [\n{row}\n]\n}}\n").repeat(3),
+                list("data"),
+            ),
+            (
+                format!("{{\"data\": [{row}], \"more\": [{row}]}}"),
+                Err(FileErrorKind::Unrecognized),
+            ),
+            (
+                format!("{{\"data\": [{row}], \"next\": \"{padding}\"}}"),
+                list("data"),
+            ),
+            // A row that is too large is rejected alone.
+            (
+                format!("{{\"mail\": null, \"data\": [{row}], \"next\": \"{padding}\"}}"),
+                Ok(Contents::AsExpected),
+            ),
+            ("{\"data\": []}".to_owned(), Ok(Contents::AsExpected)),
+            ("{\"mail\"".to_owned(), Ok(Contents::AsExpected)),
+        ] {
+            let start = &text.as_bytes()[..text.len().min(1 << 20)];
+            for name in ["a.json", "a.ndjson", "a"] {
+                let drop = DropKey::parse(&format!("drop/pos/{name}")).unwrap();
+                let found = |end: usize, extent| {
+                    let found = decide(
+                        &drop,
+                        Expected::Mapping(&mapping),
+                        peeked(&start[..end], extent),
+                    );
+                    found.map_err(|error| error.kind)
+                };
+                let whole = found(start.len(), Extent::Whole);
+                let contents = whole.clone().map(|whole| match whole {
+                    Some(Inspected::Content(_, contents)) => contents,
+                    other => panic!("{other:?}"),
+                });
+                assert_eq!(contents, expected, "{name} {}", &text[..40.min(text.len())]);
+                for end in (0..start.len()).step_by((start.len() / 40).max(1)) {
+                    let partial = found(end, Extent::Beginning);
+                    assert!(
+                        partial == Ok(None) || partial == whole,
+                        "{name} {end}: {partial:?}"
+                    );
+                }
+            }
         }
     }
 

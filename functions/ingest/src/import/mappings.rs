@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use shared::model::value::Value;
 
 use crate::{
     App, IngestError,
     mapping::{self, Candidate, Fault, Mapping, Owner, Severity},
+    rows::json,
     source::{FileError, FileErrorKind},
     team_mapping::read::{team_mapping, team_mapping_names},
 };
@@ -42,6 +44,24 @@ impl PlannedMapping {
     pub(crate) fn built_in(name: &str) -> Option<Self> {
         let document = mapping::built_in(name)?;
         Some(Self::new(name, None, without_indentation(document)))
+    }
+
+    /// Returns the mapping with the list of this name as its path of rows.
+    pub(crate) fn with_rows(self, list: &str) -> Self {
+        let Ok(mut document) = json::object(self.document.trim_start_matches('\u{FEFF}')) else {
+            return self;
+        };
+        let mut input = document
+            .get("input")
+            .and_then(Value::as_map)
+            .cloned()
+            .unwrap_or_default();
+        input.insert("rows", list);
+        document.insert("input", input);
+        match serde_json::to_string(&document) {
+            Ok(document) => Self::new(&self.name, self.version_id, document),
+            Err(_) => self,
+        }
     }
 
     /// Reads the mapping.
@@ -175,6 +195,7 @@ fn without_indentation(document: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{mapping::InputOptions, rows::Format};
 
     #[test]
     fn invalid_mappings_show_no_warnings() {
@@ -185,6 +206,43 @@ mod tests {
         let detail = invalid("pos", &faults).detail;
         assert!(detail.contains("`no_key`"), "{detail}");
         assert!(!detail.contains("other"), "{detail}");
+    }
+
+    #[test]
+    fn mappings_take_a_path_of_rows() {
+        for (input, expected) in [
+            ("", InputOptions::default()),
+            (
+                r#""input": {"format": "json", "skip_lines": 1},"#,
+                InputOptions {
+                    format: Some(Format::Json),
+                    skip_lines: 1,
+                    ..InputOptions::default()
+                },
+            ),
+        ] {
+            let document = format!(
+                "\u{feff}{{\"mapping\": 1, {input} \"records\": [{{\"type\": \"unify\", \"record\":
+                {{\"records\": [{{\"email\": \"E\"}}, {{\"mobile\": {{\"const\": 12345678901234567890.10}}}}]}}}}]}}"
+            );
+            let planned = PlannedMapping::new("pos", Some("v1".to_owned()), document);
+            let with_rows = planned.clone().with_rows("tickets \"new\"");
+            let rows = Some("tickets \"new\"".to_owned());
+            assert_eq!(
+                with_rows.read().unwrap().input,
+                InputOptions { rows, ..expected }
+            );
+            assert_eq!(
+                (&with_rows.name, &with_rows.version_id),
+                (&planned.name, &planned.version_id)
+            );
+            assert_ne!(with_rows.sha256, planned.sha256);
+            assert!(
+                with_rows.document.contains("12345678901234567890.10"),
+                "{}",
+                with_rows.document
+            );
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod manifest;
 pub(crate) mod mappings;
+pub(crate) mod objects;
 pub(crate) mod open;
 pub(crate) mod operation;
 pub(crate) mod outcome;

@@ -81,6 +81,11 @@ pub(crate) fn from_progress(plan: &Plan, ranges: &[Progress]) -> Report {
             report.problem = Some(end.problem());
         }
     }
+    let is_complete = plan.mapping.is_some() && report.status == Status::Completed;
+    if is_complete && report.counts.read == 0 && report.rows.skipped > 0 {
+        let warning = Warning::whole(WarningCode::NoRecords);
+        report.tally.warn(&warning, None);
+    }
     report.tally.sort();
     report.counts.unread += unread_rows(report.rows.read, plan.size, unread_bytes);
     report

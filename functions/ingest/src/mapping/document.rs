@@ -1,10 +1,10 @@
 //! The parsed form of a mapping. `parse` creates it, `validate` checks it against the record types, and `map` applies it.
 
 use rust_decimal::Decimal;
-use shared::model::value::Value;
+use shared::model::value::{Map, Value};
 
 use super::{
-    name::{Name, NameOf, Names},
+    name::{Name, NameOf, Names, begins_in},
     read::Read,
 };
 use crate::{
@@ -226,6 +226,17 @@ impl Mapping {
     pub(crate) fn recognizable(&self) -> Option<&Recognize> {
         let is_shown = self.input.skip_lines == 0 && self.input.rows.is_none();
         self.recognize.as_ref().filter(|_| is_shown)
+    }
+
+    /// Returns the names that the mapping looks up in the rows of a file, without those in elements of lists.
+    pub(crate) fn fields_of_rows(&self) -> impl Iterator<Item = &str> {
+        self.names.of_rows()
+    }
+
+    /// Returns how many of these names begin in a field of a JSON object.
+    pub(crate) fn fields_read_of(&self, object: &Map) -> usize {
+        let names = self.fields_of_rows();
+        names.filter(|path| begins_in(object, path)).count()
     }
 
     /// Returns whether a record of the mapping may have this type. None erases a customer.

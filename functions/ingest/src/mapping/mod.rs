@@ -27,6 +27,8 @@ mod value;
 
 pub(crate) use binding::Binding;
 pub(crate) use builtin::{BUILT_IN, built_in};
+#[cfg(test)]
+pub(crate) use document::InputOptions;
 pub(crate) use document::Mapping;
 pub(crate) use fault::{Fault, Severity};
 #[cfg(test)]

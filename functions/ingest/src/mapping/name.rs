@@ -1,5 +1,7 @@
 //! Names of cells: columns of a CSV file, and paths in JSON.
 
+use std::collections::BTreeSet;
+
 use shared::model::value::{Map, Value};
 
 /// The name of a cell, as a mapping refers to it.
@@ -25,29 +27,45 @@ pub(super) enum NameOf {
 
 /// Every name of a mapping once, so that columns are found once a file and not once a row.
 #[derive(Debug, Default)]
-pub(super) struct Names(Vec<String>);
+pub(super) struct Names {
+    texts: Vec<String>,
+    /// The indexes of the names that are looked up in the rows of the file, and not only in elements of lists.
+    of_rows: BTreeSet<usize>,
+}
 
 impl Names {
     /// Returns the index of a name, which is added if it is new.
     pub(super) fn add(&mut self, name: &str) -> usize {
         self.position(name).unwrap_or_else(|| {
-            self.0.push(name.to_owned());
-            self.0.len() - 1
+            self.texts.push(name.to_owned());
+            self.texts.len() - 1
         })
     }
 
+    /// Adds a name that is looked up in the rows of the file. Returns its index.
+    pub(super) fn add_of_row(&mut self, name: &str) -> usize {
+        let index = self.add(name);
+        self.of_rows.insert(index);
+        index
+    }
+
+    /// Returns the names that are looked up in the rows of the file, in the order of their indexes.
+    pub(super) fn of_rows(&self) -> impl Iterator<Item = &str> {
+        self.of_rows.iter().map(|index| self.text(*index))
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|known| known == name)
+        self.texts.iter().position(|known| known == name)
     }
 
     /// Returns the name at an index.
     pub(super) fn text(&self, index: usize) -> &str {
-        self.0.get(index).map_or("", String::as_str)
+        self.texts.get(index).map_or("", String::as_str)
     }
 
     /// Returns the names in the order of their indexes.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.texts.iter().map(String::as_str)
     }
 }
 
@@ -61,6 +79,12 @@ pub(crate) fn find<'a>(map: &'a Map, path: &str) -> Option<&'a Value> {
         let inner = indexed(map, &path[..dot])?.as_map()?;
         find(inner, &path[dot + 1..])
     })
+}
+
+/// Returns whether an object has the field at which a path such as `customer.tags[0]` begins, whatever is in it.
+pub(super) fn begins_in(map: &Map, path: &str) -> bool {
+    let mut ends = path.match_indices(['.', '[']).map(|(end, _)| end);
+    map.get(path).is_some() || ends.any(|end| map.get(&path[..end]).is_some())
 }
 
 /// Returns the value under a name with or without indexes, such as `tags[0]`.
@@ -100,6 +124,17 @@ mod tests {
         }
         for absent in ["", ".", "a.x", "g[1].h", "g[x]", "g[0", "a.", "g[0]h"] {
             assert_eq!(find(&map, absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn paths_begin_in_fields() {
+        let map = json::object(r#"{"a.b": 1, "c": null, "d[0]": []}"#).unwrap();
+        for path in ["a.b", "a.b.x", "c", "c.x[0]", "c[1].x", "d[0]", "d[0].x"] {
+            assert!(begins_in(&map, path), "{path}");
+        }
+        for path in ["a", "b", "a.c", "d", "d[1]", "cx", "x.c", ""] {
+            assert!(!begins_in(&map, path), "{path}");
         }
     }
 

@@ -483,6 +483,7 @@ impl Parser<'_> {
                 self.faults.error(path, problem);
                 return None;
             }
+            _ if up == self.depth => NameOf::Cell(self.names.add_of_row(bare.trim())),
             _ => NameOf::Cell(self.names.add(bare.trim())),
         };
         Some(Name { up, of })

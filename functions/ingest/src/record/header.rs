@@ -188,6 +188,11 @@ fn missing(columns: &[String], expected: Expected) -> String {
 
 /// Lists columns in a sentence.
 pub(crate) fn found(columns: &[String]) -> String {
+    format!("Columns found: {}.", listed(columns))
+}
+
+/// Lists the first names of columns or fields. Names that may be values are left out.
+pub(crate) fn listed(columns: &[String]) -> String {
     let shown: Vec<_> = columns
         .iter()
         .take(MAX_NAMED)
@@ -203,7 +208,7 @@ pub(crate) fn found(columns: &[String]) -> String {
     } else {
         String::new()
     };
-    format!("Columns found: {}{more}.", shown.join(", "))
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Returns a column's name for a message; `None` if it may be a value, which messages do not contain.

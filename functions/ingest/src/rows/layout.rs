@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BOM, skip::SkippedLines};
+use super::{BOM, Outline, skip::SkippedLines};
 use crate::{
     names::named,
     source::{
@@ -126,6 +126,13 @@ impl Layout {
             .delimiter
             .and_then(|delimiter| u8::try_from(delimiter).ok());
         table::columns(text, delimiter.unwrap_or(b','))
+    }
+
+    /// Returns the fields of the object that a JSON file begins with, after `skip_lines` lines.
+    pub(crate) fn outline(self, skip_lines: u64, start: &[u8]) -> Outline {
+        let text = decoded(self.encoding, start);
+        let skipped = SkippedLines::new(skip_lines).skip(&text);
+        Outline::of(&text[skipped..])
     }
 
     /// Returns the layout of a CSV file whose header follows `skip_lines` lines, with the delimiter of that header. `start` and

@@ -11,6 +11,8 @@ named! {
         EmptyFile = "empty_file",
         /// The file is the first one of its source.
         NewSource = "new_source",
+        /// The mapping made no record of any row.
+        NoRecords = "no_records",
         /// Text that is not UTF-8 was read as Windows-1252.
         Windows1252 = "windows_1252",
         /// Bytes or halves of surrogate pairs that cannot be read became U+FFFD.

@@ -480,6 +480,141 @@ fn rejects_are_recognized_whatever_the_input() {
     });
 }
 
+/// Returns the rows of a sample in JSON, as one text each.
+fn rows_of(name: &str) -> Option<Vec<String>> {
+    let text = String::from_utf8(file_of(name)).ok()?;
+    if text.starts_with('[') {
+        let rows: Vec<Box<serde_json::value::RawValue>> = serde_json::from_str(&text).ok()?;
+        return Some(rows.iter().map(|row| row.get().to_owned()).collect());
+    }
+    text.starts_with('{')
+        .then(|| text.lines().map(str::to_owned).collect())
+}
+
+/// The responses of APIs are documents around the rows. All of these give what the rows give.
+#[test]
+fn documents_around_rows_are_read() {
+    clock().block_on(async {
+        let mut count = 0;
+        for (name, mapping) in SAMPLES {
+            let Some(rows) = rows_of(name) else { continue };
+            count += 1;
+            let expected = import(&format!("drop/{mapping}/a.json"), &file_of(name), &[]).await;
+            let list = rows.join(",\n");
+            let pretty = rows.join(",\n\n");
+            let (first, rest) = rows.split_first().unwrap();
+            let large = "x".repeat(1 << 20);
+            for (file, text) in [
+                (
+                    "a.json",
+                    format!("{{\"data\": [{}]}}", list.replace('\n', " ")),
+                ),
+                (
+                    "a.json",
+                    format!("{{\n\"data\": [\n{pretty}\n],\n\"next_page\": null\n}}"),
+                ),
+                (
+                    "a.ndjson",
+                    format!(
+                        "{{\"total\":2,\"data\":[{}],\"other\":[]}}",
+                        list.replace('\n', " ")
+                    ),
+                ),
+                (
+                    "a",
+                    format!(
+                        "{{\"page\":1,\"data\":[{first}]}}\n{{\"page\":2,\"data\":[{}]}}\n",
+                        rest.join(",")
+                    ),
+                ),
+                // The document has a field of the rows.
+                (
+                    "a.json",
+                    format!("{{\"data\": [{list}], \"id\": 7, \"campaign_id\": \"7\", \"created_at\": null}}"),
+                ),
+                // No row is this large, so only the beginning of the document is inspected.
+                (
+                    "a.json",
+                    format!("{{\"data\": [{list}], \"cursor\": \"{large}\"}}"),
+                ),
+            ] {
+                let found = import(&format!("drop/{mapping}/{file}"), text.as_bytes(), &[]).await;
+                let start = text.get(..60).unwrap_or(&text);
+                assert_eq!(
+                    found.items, expected.items,
+                    "{name} {start}: {}",
+                    found.report
+                );
+                assert_eq!(
+                    found.report["rows"], expected.report["rows"],
+                    "{name} {start}"
+                );
+                assert_eq!(found.report["mapping"], json!({"name": mapping}));
+            }
+        }
+        assert_eq!(count, 7);
+    });
+}
+
+/// A JSON file without any field of the mapping is rejected with the names, as a CSV file without the columns is.
+#[test]
+fn foreign_json_is_rejected() {
+    clock().block_on(async {
+        let mappings = [("till", TILL)];
+        let rows = r#"{"Nr": 1, "Total": 2}"#;
+        let row = r#"{"No": 1, "When": "2026-05-01T10:00:00Z", "Mail": "b@example.com", "Sum": 3}"#;
+        for (text, detail) in [
+            (
+                format!("{rows}\n").repeat(1_000),
+                "reads: `When`, `Mail`, `Sum`, `No`. Fields found: `Nr`, `Total`. Drop the file into another folder",
+            ),
+            (
+                format!(r#"{{"sales": [{row}], "customers": [{row}], "n": 1}}"#),
+                "Fields found: `customers`, `n`, `sales`. If the rows are in a list (`customers`, `sales`), drop its elements as a file of their own, \
+                 such as the output of `jq -c '.customers[]'`. Or set \"input\": {\"rows\": \"customers\"} in a mapping of your own.",
+            ),
+            (format!(r#"{{"sales": [{rows}]}}"#), "If the rows are in a list (`sales`)"),
+            (format!(r#"{{"data": {{"sales": [{row}]}}}}"#), "Fields found: `data`."),
+            (format!(r#"[{{"sales": [{row}]}}]"#), "If the rows are in a list (`sales`)"),
+        ] {
+            for file in ["a.json", "a.ndjson", "a"] {
+                let found = import(&format!("drop/till/{file}"), text.as_bytes(), &mappings).await;
+                let problem = &found.report["problem"];
+                assert_eq!(problem["type"], "/problems/unrecognized", "{}", found.report);
+                let found = problem["detail"].as_str().unwrap();
+                assert!(found.contains(detail), "{found}");
+            }
+        }
+    });
+}
+
+#[test]
+fn files_without_records_have_a_warning() {
+    clock().block_on(async {
+        let mappings = [("till", TILL)];
+        let warning = json!([{"code": "no_records", "count": 1}]);
+        for (file, text, warnings) in [
+            ("a.ndjson", "{\"No\": null}\n{\"Sum\": null}\n", &warning),
+            ("a.json", r#"{"sales": [], "count": 0}"#, &warning),
+            ("a.csv", "No,When,Mail,Sum\n,,,\n", &warning),
+            ("a.csv", "No,When,Mail,Sum\n", &json!(null)),
+            ("a.json", "[]", &json!(null)),
+            ("a.csv", "No,When,Mail,Sum\n1,,,\n,,,\n", &json!(null)),
+        ] {
+            for folder in ["drop", "try"] {
+                let found =
+                    import(&format!("{folder}/till/{file}"), text.as_bytes(), &mappings).await;
+                assert_eq!(found.report["status"], "completed", "{}", found.report);
+                assert_eq!(
+                    found.report["warnings"], *warnings,
+                    "{text}: {}",
+                    found.report
+                );
+            }
+        }
+    });
+}
+
 /// Recognition compares the beginning of a file, so it leaves out mappings whose rows begin later. A file without the lines that such a
 /// mapping skips would lose its rows.
 #[test]

@@ -148,8 +148,12 @@ impl Trial<'_> {
             };
             self.count(&mut counting, &row, &mut sample, &mut linked);
         });
-        match read.await? {
-            End::Whole => progress.consumed = self.plan.size,
+        let (end, rows) = read.await?;
+        match end {
+            End::Whole => {
+                progress.consumed = self.plan.size;
+                progress.skipped += rows.skipped_at_end();
+            }
             End::Part => {
                 progress.consumed = self.plan.size;
                 let warning = Warning::whole(WarningCode::PartTried);
@@ -173,20 +177,20 @@ impl Trial<'_> {
         Ok((outcome::from_progress(&self.plan, &[progress]), sample))
     }
 
-    /// Reads the rows of the file, up to the limits.
+    /// Reads the rows of the file, up to the limits. Returns the reader as it is then.
     async fn read(
         &self,
         mut source: Inflated<'_>,
         deadline: Deadline,
         mut visit: impl FnMut(&Rows, Row),
-    ) -> Result<End, IngestError> {
+    ) -> Result<(End, Rows), IngestError> {
         let mut rows = self.reading.rows(self.plan.layout);
         let mut at_end = false;
-        loop {
+        let end = loop {
             match source.next().await {
                 Ok(Some(chunk)) => rows.push(&chunk),
                 Ok(None) => at_end = true,
-                Err(ReadError::File(error)) => return Ok(End::Error(error)),
+                Err(ReadError::File(error)) => break End::Error(error),
                 Err(ReadError::Ingest(error)) => return Err(error),
             }
             while let Some(row) = rows
@@ -195,16 +199,17 @@ impl Trial<'_> {
             {
                 visit(&rows, row);
                 if rows.position() > MAX_BYTES || deadline.is_past() {
-                    return Ok(End::Part);
+                    return Ok((End::Part, rows));
                 }
             }
             if let Some(error) = rows.error() {
-                return Ok(End::Error(error.clone()));
+                break End::Error(error.clone());
             }
             if at_end {
-                return Ok(End::Whole);
+                break End::Whole;
             }
-        }
+        };
+        Ok((end, rows))
     }
 
     /// Returns the records of a row.

@@ -12,10 +12,12 @@ use super::{
     lines::Input,
 };
 
+mod outline;
 mod search;
 mod shape;
 mod values;
 
+pub(crate) use outline::Outline;
 use search::{Found, Search};
 use shape::Shape;
 use values::{List, Values};

@@ -4,7 +4,7 @@
 use super::super::{MAX_ROW_BYTES, RecordsField, border, lines::Input};
 
 /// The nesting depth of a field of the object.
-const IN_OBJECT: u64 = 1;
+pub(super) const IN_OBJECT: u64 = 1;
 /// The nesting depth of a field of a value in the object's `records`.
 const IN_VALUE: u64 = 3;
 /// The field names in a link or around it.
