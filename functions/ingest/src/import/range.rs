@@ -126,6 +126,11 @@ impl<'a> Run<'a> {
             Err(ReadError::Ingest(error)) => return Err(error),
             Err(ReadError::File(error)) => self.end(Status::Rejected, error),
         }
+        if self.work.progress.done && self.remover.is_none() {
+            for warning in self.work.reading.missing_columns(&rows) {
+                self.work.progress.tally.warn(&warning, None);
+            }
+        }
         self.finish(&rows).await?;
         // This invocation, or one that died, may have stored items of identities that were erased since the import was planned.
         if self.remover.is_none() {

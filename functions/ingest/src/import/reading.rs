@@ -17,7 +17,7 @@ use crate::{
     record::{self, RecordType},
     rows::{
         Fields, Layout, MappedInput, RecordsField, Row, RowError, RowErrorCode, Rows, Warning,
-        flat_header,
+        WarningCode, flat_header,
     },
 };
 
@@ -120,6 +120,19 @@ impl Reading {
         }
     }
 
+    /// Returns a warning for each column that a file lacks, although the mapping computes, decides or names a currency with it. `rows` is
+    /// the reader of the file, which has read the header.
+    pub(crate) fn missing_columns(&self, rows: &Rows) -> Vec<Warning> {
+        let (Self::Mapped(mapped), Some(header)) = (self, rows.header()) else {
+            return Vec::new();
+        };
+        let columns = mapping::absent_columns(&mapped.mapping, mapped.binding(header));
+        let columns = columns.iter();
+        columns
+            .map(|column| Warning::at(WarningCode::MissingColumn, column))
+            .collect()
+    }
+
     /// Returns what is given back of a rejected row: the row with its fields, or the record that a mapping made of it.
     pub(crate) fn rejected(&self, rows: &Rows, row: &Row) -> (Row, Option<Fields>) {
         let fields = self.fields(rows, row);
@@ -214,15 +227,18 @@ impl MappedReading {
             .iter()
             .map(|cells| mapping::Row::Cells(cells))
             .collect();
-        let binding = self
-            .binding
-            .get_or_init(|| Binding::new(&self.mapping, header));
+        let binding = self.binding(header);
         let changed = |column: &str| {
             let column = flat_header(header).get(column).copied();
             let cells = read.cells.iter().filter_map(|cells| cells.get(column?));
             cells.map(|cell| cell.as_ref().to_owned()).collect()
         };
         self.map(binding, &found, Notation::Csv, &read.warnings, changed)
+    }
+
+    fn binding(&self, header: &[String]) -> &Binding {
+        self.binding
+            .get_or_init(|| Binding::new(&self.mapping, header))
     }
 
     fn records_of_json(&self, rows: &Rows, row: &Row) -> Result<Records, RowError> {

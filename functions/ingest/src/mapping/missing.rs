@@ -16,7 +16,8 @@ pub(crate) fn missing_columns<'a>(mapping: &'a Mapping, binding: &Binding) -> Ve
     let mut is_useful = false;
     let mut conditions = Vec::new();
     for entry in &mapping.records {
-        let unmet = entry.when.as_ref().and_then(|when| finder.unmet(when));
+        let unmet = |when| finder.unmet(when, &binding.columns);
+        let unmet = entry.when.as_ref().and_then(unmet);
         match unmet {
             Some(names) => conditions.extend(names),
             None => is_useful |= finder.entry(entry, &mut missing),
@@ -35,14 +36,15 @@ pub(crate) fn missing_columns<'a>(mapping: &'a Mapping, binding: &Binding) -> Ve
     missing
 }
 
-struct Finder<'a, 'b> {
-    mapping: &'a Mapping,
-    binding: &'b Binding,
+/// Finds what cannot be made of the columns of a file.
+pub(super) struct Finder<'a, 'b> {
+    pub(super) mapping: &'a Mapping,
+    pub(super) binding: &'b Binding,
 }
 
 impl<'a> Finder<'a, '_> {
     /// Adds the columns that an entry misses. Returns whether the entry can produce a record.
-    fn entry(&self, entry: &'a Entry, missing: &mut Vec<&'a str>) -> bool {
+    pub(super) fn entry(&self, entry: &'a Entry, missing: &mut Vec<&'a str>) -> bool {
         let kind = match &entry.kind {
             KindOfRecord::Fixed(kind, _) => Some(*kind),
             KindOfRecord::Chosen(node) => {
@@ -86,7 +88,12 @@ impl<'a> Finder<'a, '_> {
     }
 
     /// Returns the columns without which a value is always absent; `None` if it can be made.
-    fn lacking(&self, node: &'a Node, target: Target, columns: &Columns) -> Option<Vec<&'a str>> {
+    pub(super) fn lacking(
+        &self,
+        node: &'a Node,
+        target: Target,
+        columns: &Columns,
+    ) -> Option<Vec<&'a str>> {
         match &node.make {
             Make::Name(name) => self.lacks(*name, columns),
             Make::Const(_) => None,
@@ -137,7 +144,8 @@ impl<'a> Finder<'a, '_> {
         }
     }
 
-    fn lacks(&self, name: Name, columns: &Columns) -> Option<Vec<&'a str>> {
+    /// Returns the name of a column that the file does not have; `None` if it has it.
+    pub(super) fn lacks(&self, name: Name, columns: &Columns) -> Option<Vec<&'a str>> {
         let NameOf::Cell(index) = name.of else {
             return None;
         };
@@ -151,15 +159,22 @@ impl<'a> Finder<'a, '_> {
     }
 
     /// Returns the columns without which a condition never holds; `None` if it may hold.
-    fn unmet(&self, condition: &'a Condition) -> Option<Vec<&'a str>> {
+    pub(super) fn unmet(
+        &self,
+        condition: &'a Condition,
+        columns: &Columns,
+    ) -> Option<Vec<&'a str>> {
         match condition {
-            Condition::All(conditions) => all(conditions.iter().map(|it| self.unmet(it))),
-            Condition::Any(conditions) => any(conditions.iter().map(|it| self.unmet(it))),
+            Condition::All(conditions) => all(conditions.iter().map(|it| self.unmet(it, columns))),
+            Condition::Any(conditions) => any(conditions.iter().map(|it| self.unmet(it, columns))),
             Condition::Not(_) => None,
             Condition::Test(name, test) => match test {
                 Test::Present(false) => None,
+                Test::Same(other) => all([name, other]
+                    .into_iter()
+                    .map(|name| self.lacks(*name, columns))),
                 Test::OneOf(values) if values.contains(&shared::model::value::Value::Null) => None,
-                _ => self.lacks(*name, &self.binding.columns),
+                _ => self.lacks(*name, columns),
             },
         }
     }

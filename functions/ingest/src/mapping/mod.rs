@@ -4,6 +4,7 @@
 //! `parse` and `options` read the document, `validate` checks it against the record types, `binding` finds its columns once a file,
 //! and `map` applies it to each row. The mapping knows neither S3 nor DynamoDB.
 
+mod absent;
 mod binding;
 mod budget;
 mod builtin;
@@ -25,6 +26,7 @@ pub(crate) mod tests;
 mod validate;
 mod value;
 
+pub(crate) use absent::absent_columns;
 pub(crate) use binding::Binding;
 pub(crate) use builtin::{BUILT_IN, built_in};
 #[cfg(test)]

@@ -25,6 +25,8 @@ named! {
         ControlCharacters = "control_characters",
         /// A cell in a column without a name was left out.
         UnnamedColumn = "unnamed_column",
+        /// The file lacks a column that a condition, a computation or a currency of the mapping uses.
+        MissingColumn = "missing_column",
         /// Adjacent rows of one order are identical, and count once.
         IdenticalRows = "identical_rows",
         /// A later row of the file replaced the row.

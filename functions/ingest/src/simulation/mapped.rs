@@ -588,6 +588,37 @@ fn foreign_json_is_rejected() {
     });
 }
 
+/// A renamed column that decides or computes is named once.
+#[test]
+fn missing_columns_have_a_warning() {
+    clock().block_on(async {
+        let warning = |field: &str| json!({"code": "missing_column", "field": field, "count": 1});
+        let orders = String::from_utf8(file_of("shopify/orders_export_1.csv")).unwrap();
+        let renamed = ["Lineitem discount", "Currency", "Cancelled at"];
+        let other = renamed.iter().fold(orders.clone(), |text, column| {
+            text.replacen(column, &column.replacen(' ', "_", 1).to_lowercase(), 1)
+        });
+        for folder in ["drop", "try"] {
+            let key = format!("{folder}/shopify-orders/a.csv");
+            let found = import(&key, orders.as_bytes(), &[]).await.report;
+            assert_eq!(
+                (&found["status"], &found["warnings"]),
+                (&json!("completed"), &json!(null))
+            );
+            let found = import(&key, other.as_bytes(), &[]).await.report;
+            let warnings = json!([
+                warning("Currency"),
+                warning("Lineitem discount"),
+                warning("Cancelled at")
+            ]);
+            assert_eq!(
+                (&found["status"], &found["warnings"]),
+                (&json!("completed"), &warnings)
+            );
+        }
+    });
+}
+
 #[test]
 fn files_without_records_have_a_warning() {
     clock().block_on(async {

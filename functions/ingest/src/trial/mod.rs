@@ -149,6 +149,9 @@ impl Trial<'_> {
             self.count(&mut counting, &row, &mut sample, &mut linked);
         });
         let (end, rows) = read.await?;
+        for warning in self.reading.missing_columns(&rows) {
+            progress.tally.warn(&warning, None);
+        }
         match end {
             End::Whole => {
                 progress.consumed = self.plan.size;

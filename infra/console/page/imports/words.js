@@ -48,7 +48,7 @@ export const UNDO_COUNTS = {
 export const WOULD = { written: "Would be stored.", deleted: "Would be deleted. Nothing newer has replaced it." };
 
 export const WARNINGS = {
-  empty_file: "The file has no content", new_source: "First file of this source. Check its name", no_records: "No row made a record. Check the mapping", windows_1252: "Not UTF-8: read as Windows-1252", replaced_characters: "Unreadable characters became �",
+  empty_file: "The file has no content", new_source: "First file of this source. Check its name", no_records: "No row made a record. Check the mapping", missing_column: "A column that the mapping decides or computes with is missing", windows_1252: "Not UTF-8: read as Windows-1252", replaced_characters: "Unreadable characters became �",
   not_a_number: "NaN or Infinity was left out", number_as_text: "A very long number was kept as text", control_characters: "Control characters were kept", unnamed_column: "A cell in a column without a name was left out",
   identical_rows: "Identical to the row before, counted once", replaced_in_file: "Replaced an earlier row of the file", invalid_field: "The value breaks the rule of its field, and was left out", missing_field: "A required field is missing",
   identifier_left_out: "An identifier cannot be used, and was left out", similar_field: "The name of the field resembles a known one", rounded_amount: "An amount was rounded to 9 decimals",

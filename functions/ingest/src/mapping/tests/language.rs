@@ -538,6 +538,59 @@ fn missing_columns_are_named() {
     assert_eq!(missing("mailchimp-clicks", "Email,Url"), "Timestamp");
 }
 
+/// Columns that decide what a record contains are named if they are absent, unless they would not be used.
+#[test]
+fn absent_columns_with_an_effect_are_named() {
+    let document = r#"{"mapping": 1, "skip": {"Training": "yes"}, "records": [
+        {"type": "purchase", "when": {"not": {"Kind": "return"}}, "record": {
+            "link": {"first": [{"email": "Mail"}, {"mobile": "Phone"}]}, "action_at": "At", "type": {"const": "physical"}, "purchase_id": "No",
+            "currency": {"from": ["Money", "Coin"], "default": "EUR"},
+            "order_number": {"first": [{"from": "Long No", "when": {"Is long": true}}, "No"]},
+            "store": {"type": {"const": "physical"}, "name": {"from": "Shop", "when": {"Open": true}}},
+            "products": {"each": "Item {n} ", "when": {"Void": null, "^Kind": "sale"}, "as": {
+                "quantity": {"first": ["Pieces", {"const": 1}]},
+                "price_paid": {"from": "Price", "times": "Pieces", "minus": ["Rebate", 0.5]},
+                "discount": {"from": "Off", "minus": "More off"}}}}},
+        {"type": "attributes", "when": {"Tier": {"same": "Level"}}, "record": {"link": {"email": "Mail"}, "attributes": {"a": {"b":
+            {"from": "B", "plus": "C"}}}}}]}"#;
+    let mapping = mapping(document);
+    let all = "Training,Kind,Mail,Phone,At,No,Money,Coin,Long No,Is long,Shop,Open,Item 1 Void,Item 1 Pieces,Item 1 Price,Item 1 Rebate,Item 1 Off,\
+               Item 1 More off,Tier,Level,B,C";
+    for (without, expected) in [
+        ("", ""),
+        ("Training", "Training"),
+        ("Kind", "Kind"),
+        ("Mail,Long No", ""),
+        ("Money", ""),
+        ("Money,Coin", "Money,Coin"),
+        ("Is long", "Is long"),
+        ("Is long,Long No", ""),
+        ("Shop,Open", ""),
+        ("Open", "Open"),
+        ("Item 1 Void,Item 1 Rebate", "Item {n} Void,Item {n} Rebate"),
+        ("Item 1 Pieces", "Item {n} Pieces"),
+        ("Item 1 More off", "Item {n} More off"),
+        ("Item 1 Off,Item 1 More off", ""),
+        ("Tier", "Tier"),
+        // Without its condition, the entry gives nothing, so its other columns have no effect.
+        ("Level,C", "Level"),
+        ("C", "C"),
+    ] {
+        let without: Vec<_> = without.split(',').collect();
+        let header: Vec<_> = all
+            .split(',')
+            .filter(|name| !without.contains(name))
+            .collect();
+        let binding = Binding::new(&mapping, &header);
+        assert_eq!(missing_columns(&mapping, &binding), [""; 0], "{without:?}");
+        assert_eq!(
+            absent_columns(&mapping, &binding).join(","),
+            expected,
+            "{without:?}"
+        );
+    }
+}
+
 #[test]
 fn one_field_of_an_open_object_is_enough() {
     let text = r#"{"mapping": 1, "records": [

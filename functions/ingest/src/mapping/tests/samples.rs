@@ -106,6 +106,60 @@ fn mailchimp_subscriptions_follow_file_name() {
     }
 }
 
+/// Returns the absent columns of a CSV sample, after some of its columns were renamed.
+fn absent(name: &str, built_in_name: &str, renamed: &[&str]) -> Vec<String> {
+    let File::Csv { mut header, .. } = file(name, &read(name)) else {
+        return Vec::new();
+    };
+    for column in &mut header {
+        if renamed.contains(&column.trim()) {
+            column.push_str(" (new)");
+        }
+    }
+    let mapping = mapping(built_in(built_in_name).unwrap());
+    absent_columns(&mapping, &Binding::new(&mapping, &header))
+}
+
+#[test]
+fn samples_lack_no_columns() {
+    for (name, built_in_name) in SAMPLES {
+        assert_eq!(absent(name, built_in_name, &[]), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn renamed_columns_of_conditions_computations_and_currencies_are_named() {
+    let orders = ("shopify/orders_export_1.csv", "shopify-orders");
+    for (name, built_in_name, renamed) in [
+        (orders.0, orders.1, &["Currency"][..]),
+        (
+            orders.0,
+            orders.1,
+            &[
+                "Currency",
+                "Lineitem discount",
+                "Cancelled at",
+                "Refunded Amount",
+            ],
+        ),
+    ] {
+        assert_eq!(absent(name, built_in_name, renamed), renamed, "{name}");
+    }
+    // The mapping reads the other time in the place of either of them.
+    let members = (
+        "mailchimp/subscribed_members_export_15d17415eb.csv",
+        "mailchimp-subscribed",
+    );
+    for renamed in ["OPTIN_TIME", "CONFIRM_TIME"] {
+        assert_eq!(absent(members.0, members.1, &[renamed]), [""; 0]);
+    }
+    // Fields that are optional are absent without a warning.
+    assert_eq!(
+        absent(orders.0, orders.1, &["Location", "Tags", "Total"]),
+        [""; 0]
+    );
+}
+
 /// An order of the webhooks may have no lines, such as one of which only the shipping is paid.
 #[test]
 fn webhook_orders_may_have_no_products() {
