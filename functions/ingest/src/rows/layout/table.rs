@@ -9,7 +9,7 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Returns the format of content that does not begin with a JSON object or array; `None` if more bytes are needed.
 ///
 /// # Errors
-/// The name specifies no format, and the first line is not a header.
+/// The name specifies no format, and the first record is not a header.
 pub(super) fn format(text: Text<'_>, named: Option<Format>) -> Result<Option<Format>, FileError> {
     if named == Some(Format::Csv) {
         return Ok(named);
@@ -21,7 +21,14 @@ pub(super) fn format(text: Text<'_>, named: Option<Format>) -> Result<Option<For
         return Ok(Some(Format::Csv));
     }
     if named.is_none() {
-        return match is_header(line, is_column) {
+        if is_header(line, is_column) {
+            return Ok(Some(Format::Csv));
+        }
+        // The first cells may have line breaks in quotes.
+        let Some(record) = header(text) else {
+            return Ok(None);
+        };
+        return match is_header(record, is_column) {
             true => Ok(Some(Format::Csv)),
             false => Err(signature::unsupported("not in a known format")),
         };
@@ -157,10 +164,10 @@ pub(in crate::rows) fn is_separator(record: &[u8]) -> bool {
     separator(record).is_some()
 }
 
-/// Returns whether all cells of a line can be names of columns, as `is_valid` defines, or are empty.
+/// Returns whether all cells of a line or record can be names of columns, as `is_valid` defines, or are empty.
 fn is_header(line: &[u8], is_valid: fn(&[u8]) -> bool) -> bool {
     let count = cells(line).filter(|cell| !cell.is_empty()).count();
-    let is_text = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+    let is_text = |byte: &u8| b"\t\r\n".contains(byte) || !byte.is_ascii_control();
     let is_one_word = || is_name(line) && !line.contains(&b' ');
     line.iter().all(is_text)
         && cells(line).all(|cell| cell.is_empty() || is_valid(cell))

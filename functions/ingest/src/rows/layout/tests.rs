@@ -45,6 +45,12 @@ fn content_without_extension_decides() {
         ("sep=;\nlink.email;x\n", Csv),
         ("\u{fc}ber,link.email\n", Csv),
         (",link.email\n0,a@b.c\n", Csv),
+        ("\"Phone\nnumber\",Name\n1,Ann\n", Csv),
+        (
+            "Name;\"Date\r\n(UTC)\";\"E-mail\n\naddress\"\r\nAnn;1;2\r\n",
+            Csv,
+        ),
+        ("\"Name, first\",\"Total\n(incl. tax)\"", Csv),
         ("", Ndjson),
         (" \n", Ndjson),
     ] {
@@ -53,6 +59,10 @@ fn content_without_extension_decides() {
     for text in [
         "hello there",
         "1,2\n3,4\n",
+        "\"1\n2\",3\n",
+        "1,\"a\nb\"\n",
+        "\"one\ncolumn\"\nx\n",
+        "1,\"never closed\nx,y\n",
         "{a:1}",
         "a\0b,c\n",
         "<x>",
