@@ -17,7 +17,7 @@ use super::{
 use crate::rows::{RowError, RowErrorCode};
 
 /// The fields of a forget record.
-const OWN: &[&str] = &[
+pub(super) const OWN: &[&str] = &[
     "erased_at",
     "identity_ids",
     "link",
@@ -70,7 +70,10 @@ impl Mapper<'_> {
         let identities = findings.keep(self.forgotten(&mut fields));
         // The journal of erasures contains it for people. The version of the row decides what is erased.
         fields.remove("erased_at");
+        // A known field is left if another one is invalid.
+        fields.retain(|name, value| !OWN.contains(&name) && *value != Value::Null);
         self.check(&[], OWN, &mut fields, findings);
+        reject_unknown(findings);
         let (kind, whole_profile, mut identities) = (kind?, whole_profile?, identities?);
         identities.sort();
         identities.dedup();
@@ -177,6 +180,23 @@ fn check_count(field: &str, count: usize) -> Result<(), RowError> {
         "has {count} {what}; it must have 1 to {MAX_FORGOTTEN}. Split the row if it has more."
     );
     Err(field_error(field, RowErrorCode::InvalidValue, problem))
+}
+
+/// Adds an error for each unknown field. A misspelled option would erase other data than the row means, and an erasure cannot be
+/// undone.
+fn reject_unknown(findings: &mut Findings) {
+    let errors = findings.unknown.iter().map(|field| {
+        let fix = match field.like {
+            Some(like) => format!("Rename it to `{like}`, or remove it."),
+            None => "Remove it.".to_owned(),
+        };
+        let problem = format!(
+            "is not a field of a forget row. {fix} The fields are {}.",
+            OWN.join(", ")
+        );
+        field_error(&field.name, RowErrorCode::UnknownField, problem)
+    });
+    findings.errors.extend(errors);
 }
 
 /// Removes the fields that specify the effect of a record.

@@ -2,7 +2,7 @@
 //! error of each row.
 
 use crate::{
-    record::RecordType,
+    record::{RecordType, forget, similar::similar},
     rows::RowError,
     source::{FileError, FileErrorKind},
 };
@@ -87,10 +87,11 @@ const PRODUCT_IDS: &[(&str, &[&str])] = &[
 ];
 
 /// Checks that a column can name what the rows are about: a customer, or a product. `record_type` is that of the folder; `None` if each
-/// row specifies its own.
+/// row specifies its own. Rows that erase customers have no other columns than those of their fields.
 ///
 /// # Errors
-/// No column can. The detail lists the columns, and the name that the most similar one should have.
+/// No column can. The detail lists the columns, and the name that the most similar one should have. Or rows that erase customers have
+/// another column.
 pub(crate) fn check(columns: &[String], record_type: Option<RecordType>) -> Result<(), FileError> {
     let begins = |prefix: &str| columns.iter().any(|column| column.starts_with(prefix));
     let is_named = |names: &[&str]| {
@@ -115,12 +116,41 @@ pub(crate) fn check(columns: &[String], record_type: Option<RecordType>) -> Resu
             (begins("link."), Expected::CUSTOMER)
         }
     };
-    if is_complete || is_named(&REJECT) {
-        return Ok(());
-    }
-    Err(FileError::new(
-        FileErrorKind::InvalidCsvHeader,
-        missing(columns, expected),
+    let detail = match record_type {
+        _ if is_named(&REJECT) => None,
+        _ if !is_complete => Some(missing(columns, expected)),
+        Some(RecordType::Forget) => unknown(columns, forget::OWN),
+        _ => None,
+    };
+    detail.map_or(Ok(()), |detail| {
+        Err(FileError::new(FileErrorKind::InvalidCsvHeader, detail))
+    })
+}
+
+/// Returns the detail of a header with columns of unknown fields; `None` if there are none. `known` are the fields of the record.
+fn unknown(columns: &[String], known: &[&'static str]) -> Option<String> {
+    let field = |column: &str| {
+        column
+            .split(['.', '['])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let unknown = columns
+        .iter()
+        .filter(|column| !column.is_empty() && !known.contains(&field(column).as_str()));
+    let unknown: Vec<_> = unknown.cloned().collect();
+    let first = unknown.first()?;
+    let like = similar(&field(first), known.iter().copied());
+    let fix = match (shown(first), like) {
+        (Some(name), Some(like)) => format!("Rename `{name}` to `{like}`, or remove it"),
+        _ => "Remove it".to_owned(),
+    };
+    Some(format!(
+        "The header has names that are not fields of a forget row: {}. No row was read, because an erasure cannot be undone. The fields \
+         are {}. {fix}, and drop the file again.",
+        listed(&unknown),
+        known.join(", ")
     ))
 }
 
@@ -267,6 +297,12 @@ mod tests {
             ("unify", "records[0].email,records[1].mobile"),
             ("forget", "records[0].email"),
             ("forget", "link.email,suppress"),
+            (
+                "forget",
+                "record_type,identity_ids[0],erased_at,scope,reinstate,",
+            ),
+            ("forget", "offset,code,message,record.link.email,source"),
+            ("unify", "records[0].email,unlinked"),
             ("mixed", "a,b"),
             ("purchase", "offset,code,message,record.link.email"),
         ] {
@@ -349,6 +385,25 @@ mod tests {
         }
         let detail = checked("name,(x),`", "customer_record").unwrap_err();
         assert!(detail.contains("`name`, column 2, column 3."), "{detail}");
+    }
+
+    #[test]
+    fn names_unknown_columns_of_erasures() {
+        for (header, expected) in [
+            (
+                "link.email,Suppress,Scope",
+                "not fields of a forget row: `Suppress`, `Scope`. No row was read, because an erasure cannot be undone. The fields are \
+                 erased_at, identity_ids, link, record_type, records, reinstate, scope, suppress. Rename `Suppress` to `suppress`, or \
+                 remove it, and drop the file again.",
+            ),
+            ("records[0].email,suppressed", "`suppressed`. No row"),
+            ("link.email,scop", "Rename `scop` to `scope`"),
+            ("link.email,ann@example.com", "forget row: column 1. No row"),
+            ("link.email,case", "suppress. Remove it, and drop"),
+        ] {
+            let detail = checked(header, "forget").unwrap_err();
+            assert!(detail.contains(expected), "{detail}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Forget records: the identities that they erase.
 
-use super::{errors, mapped};
+use super::{context, errors, json::object, key, map_record, mapped, version};
 use crate::record::forget::ForgetKind;
 
 #[test]
@@ -84,4 +84,45 @@ fn takes_ids_of_identities() {
     ] {
         assert_eq!(errors("forget", &row), [(code, field.to_owned())], "{row}");
     }
+}
+
+/// A misspelled option would erase other data than the row means.
+#[test]
+fn rejects_unknown_fields() {
+    for (fields, unknown) in [
+        (r#""reinstated":true"#, &["reinstated"][..]),
+        (r#""supress":true,"Scope":"profile""#, &["Scope", "supress"]),
+        (r#""reason":"asked""#, &["reason"]),
+        (r#""suppress":true,"note":null"#, &[]),
+        (
+            r#""record_type":"forget","erased_at":"2026-01-01T00:00:00Z","scope":null"#,
+            &[],
+        ),
+    ] {
+        let row = format!(r#"{{"link":{{"mobile":"5550001"}},{fields}}}"#);
+        let rejection = map_record(
+            &context(&key(), Some("forget")),
+            version(7),
+            object(&row).unwrap(),
+        );
+        let found = rejection.err().map(|rejection| rejection.errors);
+        let found = found.unwrap_or_default().into_iter();
+        let found: Vec<_> = found
+            .map(|error| (error.code.as_str(), error.field.unwrap_or_default()))
+            .collect();
+        let expected: Vec<_> = unknown
+            .iter()
+            .map(|name| ("unknown_field", (*name).to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{row}");
+    }
+    let error = mapped(
+        Some("forget"),
+        r#"{"link":{"mobile":"5550001"},"Scope":"profile"}"#,
+    );
+    assert_eq!(
+        error.unwrap_err().problem,
+        "is not a field of a forget row. Rename it to `scope`, or remove it. The fields are erased_at, identity_ids, link, record_type, \
+         records, reinstate, scope, suppress."
+    );
 }

@@ -371,8 +371,6 @@ fn names_unknown_fields() {
     let row = format!(r#"{{{LINK},"firstname":"A","emial":"x","shoe_size":43}}"#);
     let expected = ["emial email", "firstname first_name", "shoe_size -"];
     assert_eq!(unknown("customer_record", &row), expected);
-    let row = r#"{"link":{"mobile":"5550001"},"supress":true,"reason":"x"}"#;
-    assert_eq!(unknown("forget", row), ["reason -", "supress suppress"]);
     let row = r#"{"records":[{"mobile":"5550001"},{"customer_id":"7"}],"Unlink":true}"#;
     assert_eq!(unknown("unify", row), ["Unlink unlink"]);
     // A rejected row names them too: they may be the reason.
