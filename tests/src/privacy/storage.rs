@@ -247,3 +247,43 @@ async fn logs_and_ids_contain_nothing_personal() {
         assert!(!text.to_lowercase().contains(CANARY), "{place}: {text}");
     }
 }
+
+/// A file keyed by addresses, numbers or hashes has them as names of fields. Only the rejects, which need `pii:read`, contain these.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_fields_that_identify_are_masked() {
+    let app = TestApp::start().await;
+    let address = format!("{CANARY}.doe@example.com");
+    let number = "+61491570157";
+    let link = json!({"email": "ann@example.com"});
+    let rows = [
+        json!({address.as_str(): {"link": link}, number: {"link": link}}),
+        json!({"link": {address.as_str(): "email"}}),
+        json!({"link": link, address.as_str(): "x", "first_name": {number: "x"}}),
+        json!({"link": link, "custom_fields": {"x": 1}, format!("{CANARY} {number}"): "x"}),
+    ];
+    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    let key = "drop/customer_record/crm/a.ndjson";
+    let report = app.import(key, &text).await;
+    assert_eq!(report["rejected"], 2, "{report}");
+    assert_eq!(report["unknown_fields"][0]["name"], "***", "{report}");
+    let fields = report["reasons"].as_array().unwrap().iter();
+    let fields: Vec<_> = fields.map(|reason| &reason["field"]).collect();
+    assert!(fields.contains(&&json!("link.***")), "{report}");
+    let (status, import) = app
+        .get(&format!("/imports/{}", report["import"].as_str().unwrap()))
+        .await;
+    assert!(status.is_success(), "{import}");
+    assert_eq!(import["unknown_fields"], report["unknown_fields"]);
+    let rejects = app.object(report["rejects"][0].as_str().unwrap()).await;
+    assert!(rejects.contains(CANARY), "{rejects}");
+    let header = format!("{address},{number}x\n1,2\n");
+    let broken = app.import("drop/customer_record/crm/b.csv", &header).await;
+    assert_eq!(broken["status"], "rejected", "{broken}");
+    app.stack.wait_idle().await;
+    let mut seen = vec![report.to_string(), import.to_string(), broken.to_string()];
+    seen.extend(app.stack.logs());
+    for text in seen {
+        let is_masked = !text.to_lowercase().contains(CANARY) && !text.contains(&number[1..]);
+        assert!(is_masked, "{text}");
+    }
+}

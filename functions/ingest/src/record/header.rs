@@ -2,7 +2,7 @@
 //! error of each row.
 
 use crate::{
-    record::{RecordType, forget, similar::similar},
+    record::{RecordType, forget, mask::is_identifying, similar::similar},
     rows::RowError,
     source::{FileError, FileErrorKind},
 };
@@ -248,7 +248,8 @@ fn shown(column: &str) -> Option<&str> {
         .next()
         .is_some_and(|first| first.is_alphabetic() || first == '_')
         && column.chars().count() <= MAX_NAME_CHARS
-        && !column.contains(['`', '@'])
+        && !column.contains('`')
+        && !is_identifying(column)
         && !column.contains(char::is_control);
     is_name.then_some(column)
 }
@@ -383,8 +384,9 @@ mod tests {
             );
             assert!(!detail.contains("Kim"), "{detail}");
         }
-        let detail = checked("name,(x),`", "customer_record").unwrap_err();
-        assert!(detail.contains("`name`, column 2, column 3."), "{detail}");
+        let detail = checked("name,(x),`,t61491570156", "customer_record").unwrap_err();
+        let expected = "`name`, column 2, column 3, column 4.";
+        assert!(detail.contains(expected), "{detail}");
     }
 
     #[test]

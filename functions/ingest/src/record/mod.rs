@@ -30,6 +30,7 @@ mod forget;
 pub(crate) mod header;
 pub(crate) mod kind;
 mod links;
+pub(crate) mod mask;
 mod number;
 pub(crate) mod path;
 mod product;

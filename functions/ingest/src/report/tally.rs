@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    record::UnknownField,
+    record::{UnknownField, mask::masked},
     rows::{RowError, Warning},
 };
 
@@ -65,7 +65,7 @@ impl Tally {
             &mut self.warnings,
             Entry {
                 code: warning.code.as_str().to_owned(),
-                field: warning.field.as_deref().map(without_indexes),
+                field: warning.field.as_deref().map(shown),
                 count: 1,
                 first: place,
             },
@@ -78,7 +78,7 @@ impl Tally {
             &mut self.reasons,
             Entry {
                 code: error.code.as_str().to_owned(),
-                field: error.field.as_deref().map(without_indexes),
+                field: error.field.as_deref().map(shown),
                 count: rows,
                 first: Some(place),
             },
@@ -87,7 +87,7 @@ impl Tally {
 
     /// Counts an unknown field.
     pub(crate) fn unknown(&mut self, field: &UnknownField) {
-        let name = field.name.chars().take(MAX_PATH_CHARS).collect();
+        let name = shown(&field.name);
         count_unknown(
             &mut self.unknown_fields,
             UnknownEntry {
@@ -160,7 +160,14 @@ fn count_unknown(entries: &mut Vec<UnknownEntry>, mut entry: UnknownEntry) {
     entries.push(entry);
 }
 
-/// Replaces array indexes in a path by `[]`, so that all items of an array share an entry. Cuts a long path.
+/// Returns a path as a report contains it: with `[]` for array indexes, so that all items of an array share an entry, without names
+/// that identify a customer, and not too long.
+fn shown(path: &str) -> String {
+    let path = without_indexes(path);
+    masked(&path).chars().take(MAX_PATH_CHARS).collect()
+}
+
+/// Replaces array indexes in a path by `[]`.
 fn without_indexes(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
@@ -169,7 +176,7 @@ fn without_indexes(path: &str) -> String {
         text += "[";
         rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
     }
-    (text + rest).chars().take(MAX_PATH_CHARS).collect()
+    text + rest
 }
 
 #[cfg(test)]
@@ -235,6 +242,27 @@ mod tests {
             {"name": "n".repeat(128), "count": 1},
         ]);
         assert_eq!(serde_json::json!(tally.unknown_fields), expected);
+    }
+
+    /// A file whose objects are keyed by addresses or numbers must not put these into its report.
+    #[test]
+    fn masks_names_that_identify() {
+        let mut tally = Tally::default();
+        for name in ["jane.a@x.example", "+61491570157", "shoe_size"] {
+            tally.unknown(&UnknownField {
+                name: name.to_owned(),
+                like: None,
+            });
+        }
+        tally.reject(&error("link.jane.doe@x.example"), 1, place(1));
+        let path = "records[1234567].jane@x.example";
+        tally.warn(&Warning::at(WarningCode::InvalidField, &path), None);
+        let expected = serde_json::json!({
+            "warnings": [{"code": "invalid_field", "field": "records[].***", "count": 1}],
+            "reasons": [{"code": "wrong_type", "field": "link.***", "count": 1, "first": {"line": 2, "offset": 1}}],
+            "unknown_fields": [{"name": "***", "count": 2}, {"name": "shoe_size", "count": 1}],
+        });
+        assert_eq!(serde_json::json!(tally), expected);
     }
 
     #[test]
