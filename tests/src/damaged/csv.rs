@@ -276,6 +276,28 @@ fn rows() -> Vec<Case> {
         )
         .shows_link(json!({"customer_id": "HM2", "system_name": "shop"}), json!({"name": "Bea"}))
         .shows_link(json!({"customer_id": "HM3", "system_name": "shop"}), json!({"name": "Cy"})),
+        // The values of the second file are in other columns.
+        case(
+            "customer_record/6/other-order.csv",
+            "link.customer_id,link.system_name,first_name\nHO1,shop,Ann\nlink.customer_id,first_name,link.system_name\nHO2,Bea,shop\n",
+            &["rejected: 1 read, 1 written, 1 unread", "problem invalid-csv-header"],
+        )
+        .shows_link(json!({"customer_id": "HO1", "system_name": "shop"}), json!({"name": "Ann"}))
+        .shows_link(json!({"customer_id": "HO2", "system_name": "Bea"}), json!(null))
+        .shows_link(json!({"customer_id": "link.customer_id", "system_name": "first_name"}), json!(null)),
+        case(
+            "customer_record/6/other-columns.csv",
+            "link.email,first_name,city\nhc1@example.com,Ann,Bonn\nlink.email,first_name,state\nhc2@example.com,Bea,WA\n",
+            &["rejected: 1 read, 1 written, 1 unread", "problem invalid-csv-header"],
+        )
+        .shows("hc2@example.com", json!(null)),
+        case(
+            "customer_record/6/uppercase.csv",
+            "link.customer_id,link.system_name,first_name\nHU1,shop,Ann\nLINK.CUSTOMER_ID,LINK.SYSTEM_NAME,FIRST_NAME\nHU2,shop,Bea\n",
+            &["completed: 2 read, 2 written, 1 skipped"],
+        )
+        .shows_link(json!({"customer_id": "HU2", "system_name": "shop"}), json!({"name": "Bea"}))
+        .shows_link(json!({"customer_id": "LINK.CUSTOMER_ID", "system_name": "LINK.SYSTEM_NAME"}), json!(null)),
         case(
             "customer_record/6/only-headers.csv",
             "link.email,first_name\nlink.email,first_name\nlink.email,first_name",

@@ -163,15 +163,6 @@ impl Header {
         columns.filter_map(|(column, name)| name.is_empty().then_some(column))
     }
 
-    /// Returns whether cells repeat the names of the columns. Empty cells after the last name make no difference.
-    pub(super) fn is_repeated(&self, cells: &[Cow<'_, str>]) -> bool {
-        let (names, others) = self.names.split_at(self.columns.least);
-        debug_assert!(others.iter().all(String::is_empty));
-        let cells = cells.iter().map(|cell| cell.trim());
-        let named = cells.clone().take(names.len());
-        names.iter().map(String::as_str).eq(named) && cells.skip(names.len()).all(str::is_empty)
-    }
-
     /// Returns whether adjacent records can be lines of one order.
     pub(super) const fn has_lines(&self) -> bool {
         !self.lines.is_empty()

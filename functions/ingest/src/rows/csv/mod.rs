@@ -1,7 +1,8 @@
 //! Reads comma-separated values (RFC 4180), also with other delimiters. The first record names the columns.
 //!
-//! Blank records and records that repeat the header are skipped. Adjacent records of one order or group are one row. Keeps at most one
-//! record and one group in memory, each of 1 MiB, and the records after it that cannot be read, of 1 MiB together.
+//! Blank records and records that repeat the header are skipped. A header with other columns ends the file. Adjacent records of one order
+//! or group are one row. Keeps at most one record and one group in memory, each of 1 MiB, and the records after it that cannot be read, of
+//! 1 MiB together.
 
 use std::borrow::Cow;
 
@@ -21,6 +22,7 @@ mod flat;
 mod groups;
 mod header;
 mod records;
+mod repeated;
 mod split;
 mod window;
 
@@ -29,6 +31,7 @@ pub(crate) use flat::flat_header;
 use groups::{Groups, Key, Line};
 use header::Header;
 pub(crate) use records::Records;
+use repeated::{ColumnNames, Repetition};
 use split::{Record, Splitter};
 
 /// The field that keeps cells of columns without a name.
@@ -45,6 +48,16 @@ enum Names {
     Any { group: Vec<String> },
 }
 
+/// What a record after the header is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Row,
+    /// It is blank, repeats the header, or is a line `sep=;`, as in files that were joined.
+    Skipped,
+    /// The header of a file with other columns, which was joined to this one.
+    OtherHeader,
+}
+
 /// Splits chunks into rows.
 #[derive(Debug)]
 pub(crate) struct Csv {
@@ -52,12 +65,12 @@ pub(crate) struct Csv {
     names: Names,
     splitter: Splitter,
     header: Option<Header>,
-    /// The beginning of the header without quotes and whitespace, to recognize records that repeat the header.
-    header_start: Vec<u8>,
+    /// The names of the columns, to recognize records that name them again.
+    column_names: Option<ColumnNames>,
     groups: Groups,
     /// The number of records that were skipped after the last row.
     skipped: u64,
-    /// Why no rows follow, if the header is invalid.
+    /// Why no rows follow, if the header is invalid, or another header follows.
     error: Option<FileError>,
 }
 
@@ -70,7 +83,7 @@ impl Csv {
             names: Names::Fields,
             splitter: Splitter::new(delimiter),
             header: None,
-            header_start: Vec::new(),
+            column_names: None,
             groups: Groups::new(delimiter),
             skipped: 0,
             error: None,
@@ -144,19 +157,31 @@ impl Csv {
 
     /// Adds a record. Returns it as a row, unless it is the header, is skipped, or may be part of a group.
     fn add(&mut self, record: &Record) -> Option<Row> {
-        let Some(header) = &self.header else {
+        if self.header.is_none() {
             self.read_preamble(record);
             return None;
-        };
+        }
         let bytes = self.splitter.bytes(record);
         if bytes.is_empty() {
             self.limit_memory();
             return None;
         }
-        if record.framing_error.is_none() && self.is_skipped(bytes, header) {
-            self.skipped += 1;
-            self.limit_memory();
-            return None;
+        let meaning = match record.framing_error {
+            None => self.meaning(bytes),
+            Some(_) => Meaning::Row,
+        };
+        match meaning {
+            Meaning::Row => {}
+            Meaning::Skipped => {
+                self.skipped += 1;
+                self.limit_memory();
+                return None;
+            }
+            Meaning::OtherHeader => {
+                self.error = Some(other_header(record.line));
+                self.groups.finish();
+                return None;
+            }
         }
         if !self.groups.has_key() {
             let bytes = self.splitter.take(record);
@@ -221,13 +246,23 @@ impl Csv {
         }
     }
 
-    /// Returns whether a record is blank, repeats the header, or is a line `sep=;`, as in files that were joined.
-    fn is_skipped(&self, record: &[u8], header: &Header) -> bool {
-        let start = unquoted(record, self.delimiter);
-        let repeats = |cells: Cells<'_>| header.is_repeated(&cells.texts);
-        (start.starts_with(&self.header_start) && cells(record, self.delimiter).is_ok_and(repeats))
-            || is_separator(record)
-            || self.is_blank(record)
+    /// Returns what a record after the header is.
+    fn meaning(&self, record: &[u8]) -> Meaning {
+        let names = self.column_names.as_ref();
+        if let Some(names) = names.filter(|names| names.may_begin(record))
+            && let Ok(Cells { texts, .. }) = cells(record, self.delimiter)
+            && let Some(repetition) = names.repetition(&texts)
+        {
+            return match repetition {
+                Repetition::Same => Meaning::Skipped,
+                Repetition::Other => Meaning::OtherHeader,
+            };
+        }
+        if is_separator(record) || self.is_blank(record) {
+            Meaning::Skipped
+        } else {
+            Meaning::Row
+        }
     }
 
     /// Builds the fields of a row from its cells, as the header specifies. The lines of an order are its products.
@@ -244,7 +279,7 @@ impl Csv {
         let mut before = Bytes::new();
         while let Some(record) = splitter.next() {
             let bytes = splitter.take(&record);
-            if bytes.is_empty() || self.is_skipped(&bytes, header) {
+            if bytes.is_empty() || self.meaning(&bytes) == Meaning::Skipped {
                 continue;
             }
             let cells = |record| Split::new(record, self.delimiter);
@@ -334,12 +369,8 @@ impl Csv {
         };
         match header {
             Ok((header, key)) => {
-                let start = unquoted(record, self.delimiter);
-                let is_end =
-                    |byte: &u8| *byte == self.delimiter || *byte == b'"' || is_whitespace(*byte);
-                let end = start.iter().position(is_end).unwrap_or(start.len());
-                // If the first column has no name, the record begins with the delimiter.
-                self.header_start = start[..end.max(1).min(start.len())].to_vec();
+                let least = header.columns().least;
+                self.column_names = Some(ColumnNames::new(header.names(), least, self.delimiter));
                 self.splitter.expect(header.columns());
                 self.groups.join_by(key);
                 self.header = Some(header);
@@ -374,6 +405,16 @@ impl Csv {
         let key = (!columns.is_empty()).then(|| Key::of_columns(&columns));
         Ok((header, key))
     }
+}
+
+/// Creates the error of a file in which another header follows at a line.
+fn other_header(line: u64) -> FileError {
+    let detail = format!(
+        "Line {line} names the columns again, but in another order or with other columns than the header. The rows before it were imported. \
+         The rest was not read, because its values would be stored in the wrong fields. Drop the rest, from line {line} on, as a file of \
+         its own."
+    );
+    FileError::new(FileErrorKind::InvalidCsvHeader, detail)
 }
 
 /// Adds the cells of a further line of an order in columns without a name to those of the lines before.

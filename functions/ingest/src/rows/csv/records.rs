@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     super::{Row, RowError, Warning},
-    Csv,
+    Csv, Meaning,
     cells::{Cells, cells},
     header::Header,
 };
@@ -41,7 +41,7 @@ impl Csv {
         while let Some(record) = splitter.next() {
             // Nothing is taken, so the splitter has the bytes of the row.
             let bytes = &row.bytes[splitter.range(&record)];
-            if !bytes.is_empty() && !self.is_skipped(bytes, header) {
+            if !bytes.is_empty() && self.meaning(bytes) == Meaning::Row {
                 records.add(bytes, header, self.delimiter)?;
             }
         }

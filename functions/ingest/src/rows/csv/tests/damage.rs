@@ -231,6 +231,64 @@ fn holds_a_bounded_number_of_bytes_after_an_order() {
     }
 }
 
+#[test]
+fn stops_at_header_with_other_columns() {
+    let header = "link.customer_id,Link.System,first_name";
+    for other in [
+        "link.customer_id,first_name,link.system",
+        "FIRST_NAME , \"link.customer_id\",link.system",
+        "\u{feff}link.customer_id,last_name,first_name",
+        "link.customer_id,link.system,first_name,last_name",
+        "link.customer_id,first_name,link.system,,",
+    ] {
+        let text = format!("{header}\n1,shop,Ann\n{other}\n2,Bea,shop\n");
+        for chunk in [1, 4, 1000] {
+            let (rows, csv) = read(text.as_bytes(), ',', chunk);
+            assert_eq!(rows.len(), 1, "{other}");
+            assert_eq!(&rows[0].bytes[..], b"1,shop,Ann");
+            let error = csv.error().unwrap();
+            assert_eq!(error.kind, FileErrorKind::InvalidCsvHeader);
+            let expected = "Line 3 names the columns again, but in another order";
+            assert!(error.detail.starts_with(expected), "{}", error.detail);
+            assert!(!error.detail.contains("last_name"), "{}", error.detail);
+        }
+    }
+    for row in [
+        "LINK.customer_id,link.system , first_name,,",
+        "\"Link.Customer_Id\",link.system,FIRST_NAME",
+    ] {
+        let text = format!("{header}\n{row}\n2,shop,Bea\n");
+        let (rows, csv) = read(text.as_bytes(), ',', 7);
+        assert_eq!(csv.error(), None, "{row}");
+        assert_eq!(outline(&rows), [(3, 1, 1, "")], "{row}");
+    }
+    for row in [
+        // Values may be names of columns.
+        "first_name,shop,Ann",
+        "first_name,link.system,",
+        "first_name,first_name,first_name",
+        "1,first_name,link.system",
+        "link.customer_id,,",
+    ] {
+        let text = format!("{header}\n{row}\n2,shop,Bea\n");
+        let (rows, csv) = read(text.as_bytes(), ',', 7);
+        assert_eq!(csv.error(), None, "{row}");
+        assert_eq!(rows.len(), 2, "{row}");
+    }
+}
+
+/// The rows of an order before another header are not lost.
+#[test]
+fn header_with_other_columns_ends_an_order() {
+    let text =
+        "purchase_id,products[0].name,n\n1,a,x\n1,b,x\nn,purchase_id,products[0].name\n1,c,x\n";
+    for chunk in [1, 9, 1000] {
+        let (rows, csv) = read(text.as_bytes(), ',', chunk);
+        assert_eq!(outline(&rows), [(2, 2, 0, "")]);
+        assert!(csv.error().unwrap().detail.starts_with("Line 4 names"));
+    }
+}
+
 /// A shop exports 10,000 orders with one to six lines, one row per line.
 #[test]
 fn shop_keeps_its_spend() {
