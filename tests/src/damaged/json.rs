@@ -240,6 +240,8 @@ fn shapes() -> Vec<Case> {
     let [e, f] = pair("env");
     let [g, h] = pair("trl");
     let [i, j] = pair("cut");
+    let [k, l] = pair("oth");
+    let refused = ["rejected", "problem broken-json"];
     let pretty = row("prt1", "\"Ann\"").replace(", ", ",\n  ");
     vec![
         case(
@@ -263,6 +265,28 @@ fn shapes() -> Vec<Case> {
         )
         .shows("prt1@example.com", json!({"name": "Ann"}))
         .shows("prt2@example.com", json!({"name": "Bea"})),
+        case(
+            "customer_record/2/other-list.json",
+            format!("{{\"data\": [{k}, {l}], \"next\": null}}"),
+            &refused,
+        )
+        .shows("oth1@example.com", json!(null)),
+        case(
+            "customer_record/2/other-list.ndjson.gz",
+            gzip(format!("{{\"Records\": [{k}]}}\n{{\"Records\": [{l}]}}\n").as_bytes()),
+            &refused,
+        ),
+        case(
+            "customer_record/2/joined.json",
+            format!("{k},{l}"),
+            &refused,
+        ),
+        case(
+            "customer_record/2/joined.ndjson",
+            format!("{k},{l}\n"),
+            &refused,
+        )
+        .shows("oth2@example.com", json!(null)),
         case(
             "customer_record/2/trailing-comma.json",
             format!("[{g},{h},]"),

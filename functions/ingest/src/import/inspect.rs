@@ -14,7 +14,7 @@ use crate::{
         reading::records_field,
     },
     mapping::{self, Binding, Mapping, Nearest, Shown},
-    record::{self, RecordType, header},
+    record::{self, RecordType, document, header},
     rows::{self, Format, Layout, MappedInput, RecordsField, Row, RowErrorCode, Rows},
     source::inflate::{Inflated, Peeked},
     source::{FileError, FileErrorKind},
@@ -102,7 +102,7 @@ pub(crate) fn decide(
         }
         (Expected::Mapping(mapping), Format::Csv) => mapped_table(layout, mapping, peeked)?,
         (Expected::Mapping(mapping), _) => mapped_objects(layout, mapping, peeked)?,
-        (Expected::Records(_), _) => Some(Contents::AsExpected),
+        (Expected::Records(record_type), _) => records_in_json(layout, record_type, peeked)?,
         (Expected::Recognizable(candidates), Format::Csv) => table(layout, candidates, peeked)?,
         (Expected::Recognizable(candidates), _) => objects(layout, candidates, peeked)?,
     };
@@ -209,6 +209,23 @@ fn records_in_table(
     let rows = Rows::new(layout, records_field(record_type));
     let is_checked = has_fitting_rows(rows, &columns, peeked)?;
     Ok(is_checked.then_some(Contents::AsExpected))
+}
+
+/// Checks that the rows of a JSON file of records are read. Returns `None` if more of the file is needed.
+///
+/// # Errors
+/// The rows are in a list that is not read, or are joined by commas.
+fn records_in_json(
+    layout: Layout,
+    record_type: Option<RecordType>,
+    peeked: Peeked<'_>,
+) -> Result<Option<Contents>, FileError> {
+    let known = document::known_fields(record_type);
+    match layout.unread_rows(peeked.start, peeked.ahead(), &known) {
+        None => Ok(None),
+        Some(None) => Ok(Some(Contents::AsExpected)),
+        Some(Some(unread)) => Err(document::unread(&unread, record_type)),
+    }
 }
 
 /// Checks the header of a CSV file that a mapping reads. Returns `None` if more of the file is needed.
@@ -474,7 +491,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::source::{FileErrorKind, inflate::Extent};
+    use crate::source::{
+        FileErrorKind,
+        inflate::{Extent, MAX_PEEKED_BYTES},
+    };
 
     fn peeked(start: &[u8], extent: Extent) -> Peeked<'_> {
         Peeked {
@@ -526,6 +546,47 @@ mod tests {
         assert_eq!(format("purchase/a.csv", "[{}]"), Some(Format::Json));
         let unknown = inspected("purchase/a.log", "12:00 started").unwrap_err();
         assert_eq!(unknown.kind, FileErrorKind::UnsupportedFormat);
+    }
+
+    #[test]
+    fn rejects_rows_that_are_not_read() {
+        let row = r#"{"link":{"email":"a@b.c"}}"#;
+        let many = vec![row; 60_000].join(",");
+        for (text, fix) in [
+            (
+                format!(r#"{{"data":[{row},{row}]}}"#),
+                "jq -c '.data[]' FILE",
+            ),
+            (
+                format!(r#"{{"status":"ok","Records":[{row}]}}"#),
+                "its list `Records`",
+            ),
+            (format!(r#"{{"data":[{many}]}}"#), "its list `data`"),
+            (format!("{row},{row}"), "joined by commas"),
+            (many.clone(), "joined by commas"),
+        ] {
+            for name in ["a.json", "a.ndjson", "a", "a.csv"] {
+                let drop = DropKey::parse(&format!("drop/customer_record/{name}")).unwrap();
+                let start = &text.as_bytes()[..text.len().min(MAX_PEEKED_BYTES)];
+                let extent = if start.len() == text.len() {
+                    Extent::Whole
+                } else {
+                    Extent::Beginning
+                };
+                let expected = Expected::Records(drop.record_type());
+                let error = decide(&drop, expected, peeked(start, extent)).unwrap_err();
+                assert_eq!(error.kind, FileErrorKind::BrokenJson, "{name}");
+                assert!(error.detail.contains(fix), "{}", error.detail);
+            }
+        }
+        for text in [
+            r#"{"products":[{"price_paid":1}],"purchase_id":"1"}"#,
+            r#"{"records":[{"link":{"email":"a@b.c"}}]}"#,
+            r#"{"link":{"email":"a@b.c"},"lines":[{"a":1}]}"#,
+            r#"{"code":"wrong_type","message":"x","offset":0,"errors":[{"code":"x"}],"record":{"a":1}}"#,
+        ] {
+            assert!(format("purchase/a.json", text).is_some(), "{text}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod attributes;
 mod cards;
 mod check;
 mod customer_record;
+pub(crate) mod document;
 mod erasures;
 mod event;
 mod findings;

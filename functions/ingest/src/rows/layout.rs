@@ -7,7 +7,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BOM, Outline, skip::SkippedLines};
+use super::{
+    BOM, KnownFields, Outline, UnreadRows, document::unread_rows, lines::Input, skip::SkippedLines,
+};
 use crate::{
     names::named,
     source::{
@@ -133,6 +135,22 @@ impl Layout {
         let text = decoded(self.encoding, start);
         let skipped = SkippedLines::new(skip_lines).skip(&text);
         Outline::of(&text[skipped..])
+    }
+
+    /// Returns why the rows of a JSON file would not be read, from the beginning of the decompressed content. The outer value is `None` if
+    /// more of it is needed.
+    pub(crate) fn unread_rows(
+        self,
+        start: &[u8],
+        extent: Extent,
+        known: &KnownFields,
+    ) -> Option<Option<UnreadRows>> {
+        let input = if extent.is_whole() {
+            Input::Complete
+        } else {
+            Input::Partial
+        };
+        unread_rows(&decoded(self.encoding, start), input, known)
     }
 
     /// Returns the layout of a CSV file whose header follows `skip_lines` lines, with the delimiter of that header. `start` and

@@ -24,7 +24,7 @@ mod warning;
 use csv::Csv;
 pub(crate) use csv::{Records, flat_header};
 use document::Document;
-pub(crate) use document::Outline;
+pub(crate) use document::{KnownFields, Outline, UnreadRows};
 pub(crate) use error::{RowError, RowErrorCode};
 pub(crate) use layout::{Encoding, Format, Layout, is_blank};
 use lines::Lines;

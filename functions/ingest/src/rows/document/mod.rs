@@ -15,11 +15,14 @@ use super::{
 mod outline;
 mod search;
 mod shape;
+mod unread;
 mod values;
 
 pub(crate) use outline::Outline;
 use search::{Found, Search};
 use shape::Shape;
+pub(super) use unread::unread_rows;
+pub(crate) use unread::{KnownFields, UnreadRows};
 use values::{List, Values};
 
 /// Splits chunks into rows.
