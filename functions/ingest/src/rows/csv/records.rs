@@ -41,7 +41,7 @@ impl Csv {
         while let Some(record) = splitter.next() {
             // Nothing is taken, so the splitter has the bytes of the row.
             let bytes = &row.bytes[splitter.range(&record)];
-            if !bytes.is_empty() && self.meaning(bytes) == Meaning::Row {
+            if !bytes.is_empty() && self.meaning(bytes) != Meaning::Skipped {
                 records.add(bytes, header, self.delimiter)?;
             }
         }

@@ -26,7 +26,7 @@ pub(super) struct ColumnNames {
     /// The bytes with which a name can begin, in either case.
     first_bytes: [bool; 256],
     /// The first words of the names.
-    words: HashSet<Vec<u8>>,
+    words: Vec<Vec<u8>>,
 }
 
 impl ColumnNames {
@@ -63,10 +63,12 @@ impl ColumnNames {
     pub(super) fn may_begin(&self, record: &[u8]) -> bool {
         let start = unquoted(record, self.delimiter);
         let is_first = |byte: &u8| self.first_bytes[usize::from(*byte)];
-        start.first().is_some_and(is_first)
-            && self
-                .words
-                .contains(&first_word(start, self.delimiter).to_ascii_lowercase())
+        if !start.first().is_some_and(is_first) {
+            return false;
+        }
+        let word = first_word(start, self.delimiter);
+        let is_word = |name: &Vec<u8>| name.eq_ignore_ascii_case(word);
+        self.words.iter().any(is_word)
     }
 
     /// Returns how cells name the columns again; `None` if they do not. Case, and empty cells after the last name, make no difference.
