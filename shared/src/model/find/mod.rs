@@ -15,7 +15,7 @@ use crate::model::{
 mod normal;
 pub(crate) mod term;
 
-pub use normal::folded;
+pub use normal::{NamePart, folded};
 pub use term::{Find, FindKey, FindKind, INDEXES, MAX_NAME_BYTES, SHARDS, Term};
 
 impl Find {

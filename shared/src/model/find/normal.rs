@@ -66,17 +66,64 @@ const PLACEHOLDER_NAMES: [&str; 13] = [
     "true",
 ];
 
+/// Placeholders that are people's names too, such as Johnny Cash, Christopher Guest and Na Kim.
+const PEOPLES_NAMES: [&str; 6] = ["cash", "guest", "na", "nan", "pos", "true"];
+
+/// Whether a first or last name names a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamePart {
+    /// A name.
+    Name,
+    /// A word that systems write if they know no name, but a name beside this other part.
+    Ambiguous,
+    /// A placeholder, or a text without letters and digits.
+    Placeholder,
+}
+
+impl NamePart {
+    /// Returns whether the first and the last name of one record name a person.
+    pub fn of(first: &str, last: &str) -> [Self; 2] {
+        if is_no_name(&format!("{first} {last}")) {
+            return [Self::Placeholder; 2];
+        }
+        let kinds = [first, last].map(Self::alone);
+        match kinds {
+            [Self::Ambiguous, Self::Placeholder] | [Self::Placeholder, Self::Ambiguous] => {
+                [Self::Placeholder; 2]
+            }
+            kinds => kinds,
+        }
+    }
+
+    fn alone(part: &str) -> Self {
+        let is_peoples_name = || PEOPLES_NAMES.contains(&part.trim().to_lowercase().as_str());
+        match is_no_name(part) {
+            false => Self::Name,
+            true if is_peoples_name() => Self::Ambiguous,
+            true => Self::Placeholder,
+        }
+    }
+}
+
 /// Returns the words of a whole name, sorted and separated by spaces, without case, accents and punctuation. `None` if
 /// there is no word or the name is too long. Also `None` for a placeholder, which thousands of records may contain.
 pub(super) fn name_form(name: &str) -> Option<String> {
     if name.len() > MAX_NAME_BYTES {
         return None;
     }
-    let mut words = Words::default();
-    fold(name, |letter| words.push(letter));
-    let mut words: Vec<_> = words.text.split_ascii_whitespace().collect();
-    words.sort_unstable();
+    let words = Words::of(name);
+    let words = words.sorted();
     (!words.is_empty() && !is_placeholder(&words)).then(|| words.join(" "))
+}
+
+/// Returns whether a text is a placeholder or contains no word. A text that is too long to be searched can be a name.
+fn is_no_name(name: &str) -> bool {
+    if name.len() > MAX_NAME_BYTES {
+        return false;
+    }
+    let words = Words::of(name);
+    let words = words.sorted();
+    words.is_empty() || is_placeholder(&words)
 }
 
 /// Returns whether a name consists of placeholder words. `sorted` are its words, sorted.
@@ -131,6 +178,19 @@ struct Words {
 }
 
 impl Words {
+    /// Splits a name into its words, without case, accents and punctuation.
+    fn of(name: &str) -> Self {
+        let mut words = Self::default();
+        fold(name, |letter| words.push(letter));
+        words
+    }
+
+    fn sorted(&self) -> Vec<&str> {
+        let mut words: Vec<_> = self.text.split_ascii_whitespace().collect();
+        words.sort_unstable();
+        words
+    }
+
     /// Adds a character. Punctuation within a word is left out; any other character that is not a letter ends the word.
     fn push(&mut self, c: char) {
         match c {
@@ -324,6 +384,38 @@ mod tests {
             assert_ne!(name_form(name), None, "{name}");
         }
         assert_eq!(name_form(&"x".repeat(MAX_NAME_BYTES + 1)), None);
+    }
+
+    #[test]
+    fn parts_of_a_name_can_be_placeholders() {
+        use NamePart::{Ambiguous, Name, Placeholder};
+        let long = "x".repeat(MAX_NAME_BYTES + 1);
+        for (first, last, expected) in [
+            ("Tess", "Aldous", [Name, Name]),
+            (long.as_str(), long.as_str(), [Name, Name]),
+            ("", "Aldous", [Placeholder, Name]),
+            ("Tess", "-", [Name, Placeholder]),
+            ("Tess", "n/a", [Name, Placeholder]),
+            ("Tess", "N.A.", [Name, Placeholder]),
+            ("unknown", "Aldous", [Placeholder, Name]),
+            ("Tess", "Guest Customer", [Name, Placeholder]),
+            ("NULL", "NULL", [Placeholder; 2]),
+            ("N/A", "N/A", [Placeholder; 2]),
+            ("Guest", "Guest", [Placeholder; 2]),
+            ("Guest", "", [Placeholder; 2]),
+            ("Guest", "-", [Placeholder; 2]),
+            // Neither part is a placeholder by itself.
+            ("First", "Last", [Placeholder; 2]),
+            ("Walk", "In", [Placeholder; 2]),
+            ("", "", [Placeholder; 2]),
+            ("Johnny", "Cash", [Name, Ambiguous]),
+            ("Christopher", " Guest", [Name, Ambiguous]),
+            ("Na", "Kim", [Ambiguous, Name]),
+            ("Nan", "Na", [Ambiguous; 2]),
+            ("山田", "太郎", [Name, Name]),
+        ] {
+            assert_eq!(NamePart::of(first, last), expected, "{first}, {last}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::{
     redact::{self, Rule},
 };
 use crate::model::{
+    find::NamePart,
     item::Item,
     keys::SortKey,
     time::Instant,
@@ -306,31 +307,54 @@ fn is_denied(value: &Value) -> bool {
 }
 
 /// Returns the first and last name of the newest customer record that has both. If none has both, combines the newest first name
-/// and the newest last name.
+/// and the newest last name. Placeholders count only if no record has a name. A placeholder that is also a surname, such as `Guest`
+/// beside `Christopher`, counts if no record has another name in its place.
 pub(super) fn name(state: &State) -> Option<String> {
     let mut records: Vec<&Item> = state
         .items()
         .filter(|item| matches!(item.key, SortKey::Record(_)))
         .collect();
     records.sort_by_key(|item| std::cmp::Reverse(rank(item)));
-    let part = |item: &&Item, name: &str| {
-        let part = item.data.text(name)?.trim();
-        (!part.is_empty()).then(|| part.to_owned())
+    let parts: Vec<_> = records.iter().map(|item| name_parts(item)).collect();
+    let has_name = [0, 1].map(|place| {
+        let mut kinds = parts.iter().map(|parts| parts[place].1);
+        kinds.any(|kind| kind == NamePart::Name)
+    });
+    let is_name = |place: usize, kind| match kind {
+        NamePart::Name => true,
+        NamePart::Ambiguous => !has_name[place],
+        NamePart::Placeholder => false,
     };
-    let names: Vec<_> = records
-        .iter()
-        .map(|item| (part(item, "first_name"), part(item, "last_name")))
-        .collect();
-    let both = names
-        .iter()
-        .find_map(|(first, last)| Some([first.clone()?, last.clone()?]));
-    if let Some(both) = both {
-        return Some(both.join(" "));
-    }
-    let first = names.iter().find_map(|(first, _)| first.clone());
-    let last = names.iter().find_map(|(_, last)| last.clone());
-    let parts: Vec<_> = first.into_iter().chain(last).collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
+    newest_name(&parts, is_name).or_else(|| newest_name(&parts, |_, _| true))
+}
+
+/// Returns the newest name of the parts that count. `parts` are the names of records, newest first.
+fn newest_name(
+    parts: &[[(&str, NamePart); 2]],
+    counts: impl Fn(usize, NamePart) -> bool,
+) -> Option<String> {
+    let counted = |parts: &[(&'_ str, NamePart); 2], place: usize| {
+        let (part, kind) = parts[place];
+        !part.is_empty() && counts(place, kind)
+    };
+    let mut newest_first = parts.iter();
+    let both = newest_first.find(|parts| counted(parts, 0) && counted(parts, 1));
+    let newest = |place| parts.iter().find(|parts| counted(parts, place));
+    let [first, last] = match both {
+        Some(both) => [Some(both); 2],
+        None => [newest(0), newest(1)],
+    };
+    let names = first.map(|parts| parts[0].0).into_iter();
+    let names: Vec<_> = names.chain(last.map(|parts| parts[1].0)).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
+/// Returns the first and the last name of a customer record, and whether they name a person. An absent one is empty.
+fn name_parts(record: &Item) -> [(&str, NamePart); 2] {
+    let part = |name| record.data.text(name).unwrap_or_default().trim();
+    let (first, last) = (part("first_name"), part("last_name"));
+    let [first_kind, last_kind] = NamePart::of(first, last);
+    [(first, first_kind), (last, last_kind)]
 }
 
 /// Returns the claims of an item of attributes or of a customer record; none for other items.

@@ -287,6 +287,49 @@ fn names_come_from_records_with_both_parts() {
 }
 
 #[test]
+fn placeholders_do_not_become_names() {
+    let named = |source: &str, written, first: &str, last: &str| {
+        let parts = [("first_name", first.into()), ("last_name", last.into())];
+        record(0, source, written, map(&parts))
+    };
+    let name = |items: &[Item]| answered(items)["name"].clone();
+    let tess = named("crm", 1, "Tess", "Aldous");
+    for (first, last) in [
+        ("NULL", "NULL"),
+        ("N/A", "N/A"),
+        ("Guest", "Guest"),
+        ("First", "Last"),
+        ("Tess", "-"),
+        ("Theresa", "Unknown"),
+        ("Tess", "Guest"),
+        ("none", "Other"),
+    ] {
+        let newer = named("till", 2, first, last);
+        assert_eq!(
+            name(&[tess.clone(), newer]),
+            "Tess Aldous",
+            "{first} {last}"
+        );
+    }
+    assert_eq!(name(&[named("till", 1, "Tess", "-")]), "Tess");
+    assert_eq!(name(&[named("till", 1, "null", "Aldous")]), "Aldous");
+    // A customer without another name keeps what is stored.
+    assert_eq!(name(&[named("till", 1, "Nan", "")]), "Nan");
+    assert_eq!(name(&[named("till", 1, "NULL", "NULL")]), "NULL NULL");
+    // The record itself stays as it is stored.
+    let stored = answered(&[named("till", 1, "Tess", "NULL")]);
+    let stored = stored["attributes"]["customer"].as_array().unwrap();
+    assert!(stored.iter().any(|each| each["value"] == "NULL"));
+    // A placeholder that is also a surname counts if no record has another one.
+    let cash = named("till", 2, "Johnny", "Cash");
+    assert_eq!(name(std::slice::from_ref(&cash)), "Johnny Cash");
+    let newer = named("shop", 3, "John", "");
+    assert_eq!(name(&[cash.clone(), newer]), "Johnny Cash");
+    let family = named("shop", 1, "", "Carter");
+    assert_eq!(name(&[cash, family]), "Johnny Carter");
+}
+
+#[test]
 fn attributes_of_reserved_namespaces_count_nowhere() {
     let staff = given("crm", "customer", 9, &[("employee_flag", true.into())]);
     let record = record(0, "pos", 1, map(&[("employee_flag", false.into())]));
