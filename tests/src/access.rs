@@ -493,15 +493,11 @@ async fn rejects_foreign_ids() {
         .map(|item| item["id"].as_str().unwrap().to_owned())
         .collect();
 
-    // A cursor is a position in time. It reveals nothing of the profile that it came from.
-    let (status, _, response) = ask(
-        &app,
-        "history",
-        page(&id, &format!("limit=5&cursor={cursor}")),
-    )
-    .await;
-    assert_eq!(status, 200);
-    assert!(!response.to_string().contains("bo's"), "{response}");
+    // A cursor belongs to its profile.
+    let other = page(&id, &format!("limit=5&cursor={cursor}"));
+    let (status, _, problem) = ask(&app, "history", other).await;
+    let expected = (400, &json!("/problems/invalid-cursor"));
+    assert_eq!((status, &problem["type"]), expected, "{problem}");
     for query in [
         format!("limit=5&cursor={cursor}&type=message"),
         format!("cursor={cursor}&channel=sms"),
@@ -545,6 +541,10 @@ async fn rejects_foreign_ids() {
     assert_eq!(ask(&app, "profile-read", read).await.0, 404);
 
     // A random change is rejected or is a position in the same profile.
+    let second = r#"{"link":{"email":"jane@fake.com"},"action_at":"2026-01-02T00:00:00Z","message_id":"2","channel":"x","direction":"inbound"}"#;
+    app.import("drop/message/desk/second.ndjson", second).await;
+    let (_, _, own) = ask(&app, "history", page(&id, "limit=1")).await;
+    let cursor = own["next"].as_str().unwrap().to_owned();
     let mut random = StdRng::seed_from_u64(1);
     let event_id = ids.first().unwrap();
     for round in 0..300 {
@@ -598,5 +598,45 @@ async fn rejects_foreign_ids() {
             matches!(status, 400 | 404) || changed == bo,
             "{round}: {changed} {status} {response}"
         );
+    }
+}
+
+/// Each list of a profile refuses a cursor of another profile, and continues under the ID of every identity of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_belong_to_profiles() {
+    let app = TestApp::start().await;
+    let other = jane(&app).await;
+    let links = r#"{"records":[{"mobile":"5550001"},{"customer_id":"B1"},{"customer_id":"B2"}]}"#;
+    app.import("drop/unify/desk/bo.ndjson", links).await;
+    let events: String = (0..3).map(|number| format!("{{\"link\":{{\"mobile\":\"5550001\"}},\"action_at\":\"2026-01-01T00:00:{number:02}Z\",\"message_id\":\"{number}\",\"channel\":\"sms\",\"direction\":\"inbound\",\"body\":\"bo's\"}}\n")).collect();
+    app.import("drop/message/desk/bo.ndjson", &events).await;
+    let (_, profile) = app.lookup(json!({"mobile": "5550001"})).await;
+    let ids: Vec<_> = profile["identities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|identity| identity["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 3);
+    for text in ["First", "Second"] {
+        app.note(ids[0], Some(text), json!({"text": text})).await;
+    }
+    let client = reqwest::Client::new();
+    for list in ["history", "notes", "attributes", "links", "export"] {
+        let path = |id: &str, query: &str| format!("/profiles/{id}/{list}?limit=1{query}");
+        for first in &ids {
+            let page = client.get(app.url(&path(first, ""))).send().await.unwrap();
+            let page = page.text().await.unwrap();
+            let end: Value = serde_json::from_str(page.lines().last().unwrap()).unwrap();
+            let cursor = format!("&cursor={}", end["next"].as_str().unwrap());
+            for id in &ids {
+                let response = client.get(app.url(&path(id, &cursor))).send();
+                let status = response.await.unwrap().status();
+                assert_eq!(status, 200, "{list} of {first} under {id}");
+            }
+            let problem = app.problem(&path(&other, &cursor), 400).await;
+            let expected = ("invalid-cursor".to_owned(), Some("cursor".to_owned()));
+            assert_eq!(problem, expected, "{list}");
+        }
     }
 }

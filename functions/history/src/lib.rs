@@ -13,7 +13,7 @@ use shared::{
     model::identity::IdentityId,
     profile::{
         HistoryItem, Page,
-        cursor::{self, Listing},
+        cursor::{self, Listing, PositionIn},
         versions::EventPosition,
     },
     table::reader,
@@ -65,6 +65,9 @@ async fn page(
         .map(|text| position(&filters, text))
         .transpose()?;
     let members = reader::members(&app.table, id).await?;
+    let begin = begin
+        .map(|begin| begin.within(&members.closure))
+        .transpose()?;
     let merged = merge::merge(&app.table, &members, &filter, begin, limit).await?;
     if merged.items().next().is_none() && !members.exist(&app.table).await? {
         return Err(Problem::profile_not_found());
@@ -76,7 +79,8 @@ async fn page(
         .collect();
     app.products.join(&app.table, &mut items, None).await?;
     call.audit(Field::Profiles, members.closure.id());
-    let cursor = |end: &EventPosition| cursor::encode(Listing::History, &filters, &end.to_text());
+    let cursor =
+        |end: &EventPosition| cursor::encode_in(id, Listing::History, &filters, &end.to_text());
     let mut page = Page {
         items,
         next: merged.next.as_ref().map(&cursor),
@@ -122,10 +126,7 @@ async fn one(call: &Call<'_>, id: &IdentityId, event: &str) -> Result<Response<B
 }
 
 /// Parses a cursor. `filters` is the canonical form of the request's filters.
-fn position(filters: &str, text: &str) -> Result<EventPosition, Problem> {
-    let position = cursor::decode(Listing::History, filters, text).ok();
-    position
-        .as_deref()
-        .and_then(EventPosition::parse)
-        .ok_or_else(Problem::invalid_cursor)
+fn position(filters: &str, text: &str) -> Result<PositionIn<EventPosition>, Problem> {
+    let position = PositionIn::decode(Listing::History, filters, text, EventPosition::parse);
+    Ok(position?)
 }

@@ -14,7 +14,7 @@ use shared::{
             page::{self, Paged, Position, Wanted},
             search::Search,
         },
-        cursor::{self, Listing},
+        cursor::{self, Listing, PositionIn},
     },
     table::{
         Consistency,
@@ -109,14 +109,12 @@ impl Request {
     }
 
     /// Returns the position of the cursor.
-    fn position(&self) -> Result<Option<Position>, Problem> {
+    fn position(&self) -> Result<Option<PositionIn<Position>>, Problem> {
         let (listing, filters) = self.listing();
-        let parse = |text: &String| {
-            let position = cursor::decode(listing, &filters, text).ok();
-            let position = position.as_deref().and_then(Position::parse);
-            position.ok_or_else(Problem::invalid_cursor)
-        };
-        self.cursor.as_ref().map(parse).transpose()
+        let cursor = self.cursor.as_ref();
+        let position =
+            cursor.map(|text| PositionIn::decode(listing, &filters, text, Position::parse));
+        Ok(position.transpose()?)
     }
 }
 
@@ -150,14 +148,16 @@ async fn read(
     id: &IdentityId,
     request: &Request,
 ) -> Result<Response<Body>, Problem> {
+    let position = request.position()?;
+    let table = &call.app.table;
+    let profile = reader::profile(table, id, request.consistency, Notes::Skip).await?;
+    let after = position.map(|position| position.within(&profile.closure));
     let wanted = Wanted {
         category: request.category.as_deref(),
         search: request.search.as_ref(),
-        after: request.position()?,
+        after: after.transpose()?,
         limit: request.limit,
     };
-    let table = &call.app.table;
-    let profile = reader::profile(table, id, request.consistency, Notes::Skip).await?;
     if !profile.exists() {
         return Err(Problem::profile_not_found());
     }
@@ -176,7 +176,7 @@ async fn read(
     let next = last.and_then(|last| {
         let position = selected.position(last)?.to_string();
         let (listing, filters) = request.listing();
-        Some(cursor::encode(listing, &filters, &position))
+        Some(cursor::encode_in(id, listing, &filters, &position))
     });
     call.audit(Field::Profiles, profile.closure.id());
     http::json(
@@ -321,7 +321,8 @@ mod tests {
         let vera = r#"{"text":"Vera"}"#;
         let (listing, filters) = of(vera, None).listing();
         let position = Position::after(1, "a", "b").to_string();
-        let cursor = cursor::encode(listing, &filters, &position);
+        let id = "a".repeat(26).parse().expect("an id");
+        let cursor = cursor::encode_in(&id, listing, &filters, &position);
         let is_taken = |json| of(json, Some(cursor.clone())).position().is_ok();
         assert!(is_taken(vera) && is_taken(r#"{"text":" vera","limit":5}"#));
         for other in [

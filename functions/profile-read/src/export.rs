@@ -22,7 +22,7 @@ use shared::{
         value::{Map, Value},
     },
     profile::{
-        cursor::{self, Listing},
+        cursor::{self, Listing, PositionIn},
         links, note,
         provenance::{Files, Provenance},
     },
@@ -159,7 +159,10 @@ pub(crate) async fn page(
         return Err(Problem::profile_not_found());
     }
     let after = match position {
-        Some((identity, position)) => Some(resolve(app, identity, position).await?),
+        Some(position) => {
+            let (identity, key) = position.within(&members.closure)?;
+            Some(resolve(app, identity, key).await?)
+        }
         None => None,
     };
     let (items, mut end) = read(app, &members, after, limit).await?;
@@ -172,7 +175,7 @@ pub(crate) async fn page(
     }
     let next = end.map(|(identity, key)| {
         let position = format!("{identity}.{}", CursorKey::of(&key));
-        cursor::encode(Listing::Export, "", &position)
+        cursor::encode_in(id, Listing::Export, "", &position)
     });
     let excluded_links = members.closure.excluded();
     let partial = members.partial;
@@ -337,11 +340,10 @@ fn line<'a>(item: &'a Item, files: &'a Files) -> ExportedItem<'a> {
 }
 
 /// Parses a cursor.
-fn position(text: &str) -> Result<(IdentityId, CursorKey), Problem> {
-    let position = cursor::decode(Listing::Export, "", text).ok();
-    let parsed = position.as_deref().and_then(|position| {
+fn position(text: &str) -> Result<PositionIn<(IdentityId, CursorKey)>, Problem> {
+    let parse = |position: &str| {
         let (identity, key) = position.split_once('.')?;
         Some((identity.parse().ok()?, CursorKey::parse(key)?))
-    });
-    parsed.ok_or_else(Problem::invalid_cursor)
+    };
+    Ok(PositionIn::decode(Listing::Export, "", text, parse)?)
 }

@@ -5,7 +5,7 @@ use shared::{
     http::{self, Call, Field, Parameters, problem::Problem},
     model::identity::IdentityId,
     profile::{
-        cursor::{self, Listing},
+        cursor::{Listing, PositionIn},
         links::{self, LinkId},
     },
     table::reader,
@@ -21,19 +21,21 @@ pub(crate) async fn page(
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
-    let after = parameters.get("cursor").map(position).transpose()?;
+    let position = parameters.get("cursor").map(position).transpose()?;
     let table = &call.app.table;
     let (members, items) = reader::links(table, id).await?;
     if items.is_empty() && !members.exist(table).await? {
         return Err(Problem::profile_not_found());
     }
+    let after = position.map(|position| position.within(&members.closure));
+    let after = after.transpose()?;
     let all = links::distinct(&items);
     let (selected, has_more) = links::select(all, after.as_ref(), limit);
     let versions = selected.iter().filter_map(|link| link.version);
     let files = table.files(versions).await?;
     let mut page = links::page(&selected, has_more, &members.closure, &files, &call.view());
     if let Some(last) = http::fit(&mut page.items) {
-        page.next = Some(links::cursor_after(&page.items[last].id));
+        page.next = Some(links::cursor_after(id, &page.items[last].id));
     }
     page.partial = members.partial;
     call.audit(Field::Profiles, members.closure.id());
@@ -41,9 +43,7 @@ pub(crate) async fn page(
 }
 
 /// Parses the cursor of a page of links.
-fn position(text: &str) -> Result<LinkId, Problem> {
-    let position = cursor::decode(Listing::Links, "", text).ok();
-    position
-        .and_then(|position| position.parse().ok())
-        .ok_or_else(Problem::invalid_cursor)
+fn position(text: &str) -> Result<PositionIn<LinkId>, Problem> {
+    let parse = |position: &str| position.parse().ok();
+    Ok(PositionIn::decode(Listing::Links, "", text, parse)?)
 }

@@ -10,7 +10,7 @@ use shared::{
     model::identity::IdentityId,
     profile::{
         Note,
-        cursor::{self, Listing},
+        cursor::{Listing, PositionIn},
         note,
     },
     table::{NotesRead, reader},
@@ -26,8 +26,10 @@ pub(crate) async fn page(
     parameters: &Parameters<'_>,
 ) -> Result<Response<Body>, Problem> {
     let limit = parameters.limit()?;
-    let after = parameters.get("cursor").map(note_position).transpose()?;
+    let position = parameters.get("cursor").map(note_position).transpose()?;
     let members = reader::members(&call.app.table, id).await?;
+    let after = position.map(|position| position.within(&members.closure));
+    let after = after.transpose()?;
     let identities = members.closure.members();
     let read = try_join_all(
         identities
@@ -37,9 +39,9 @@ pub(crate) async fn page(
     .await?;
     let notes = read.iter().flat_map(|read| &read.items);
     let notes = notes.filter(|note| !members.erase(note));
-    let mut page = note::page(notes, after, limit, &call.view());
+    let mut page = note::page(notes, id, after, limit, &call.view());
     if let Some(last) = http::fit(&mut page.items) {
-        page.next = Some(note::cursor_after(&page.items[last].id));
+        page.next = Some(note::cursor_after(id, &page.items[last].id));
     }
     page.partial = members.partial || read.iter().any(|read| read.next.is_some());
     if page.items.is_empty() && !members.exist(&call.app.table).await? {
@@ -50,12 +52,13 @@ pub(crate) async fn page(
 }
 
 /// Parses the cursor of a page of notes.
-fn note_position(text: &str) -> Result<note::NotePosition, Problem> {
-    let position = cursor::decode(Listing::Notes, "", text).ok();
-    position
-        .as_deref()
-        .and_then(note::parse_id)
-        .ok_or_else(Problem::invalid_cursor)
+fn note_position(text: &str) -> Result<PositionIn<note::NotePosition>, Problem> {
+    Ok(PositionIn::decode(
+        Listing::Notes,
+        "",
+        text,
+        note::parse_id,
+    )?)
 }
 
 /// Returns the note `note` of a profile, with its entity tag.

@@ -27,7 +27,7 @@ pub async fn complete(app: &App, document: &mut Document) -> Result<(), Problem>
     if let Some(page) = page
         && let Some(last) = fit_beside(&mut page.items, used)
     {
-        page.next = Some(page.items[last].cursor());
+        page.next = Some(page.items[last].cursor(&document.id));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     model::{identity::IdentityId, time::Instant},
-    profile::hint::Hint,
+    profile::{cursor::CursorError, hint::Hint},
     runtime::logs::chain,
     table::{FactsError, TableError},
 };
@@ -222,8 +222,8 @@ impl Problem {
 
     /// Returns the problem for a cursor that is not valid or belongs to another request.
     pub fn invalid_cursor() -> Self {
-        let detail = "The cursor does not belong to this request. Send the `next` of the previous page with the same parameters, or no cursor to \
-                      start again.";
+        let detail = "The cursor does not belong to this request. Send the `next` of the previous page with the same ID and parameters, or no \
+                      cursor to start again.";
         Self::new(Kind::INVALID_CURSOR, detail).field("cursor")
     }
 
@@ -287,6 +287,12 @@ impl From<TableError> for Problem {
             TableError::Unavailable(_) => Self::unavailable(error),
             TableError::Invalid(_) | TableError::Refused(_) => Self::internal(error),
         }
+    }
+}
+
+impl From<CursorError> for Problem {
+    fn from(_: CursorError) -> Self {
+        Self::invalid_cursor()
     }
 }
 

@@ -1,8 +1,10 @@
-//! Encodes and decodes the cursors of paged responses. A cursor contains a position and a hash of the filters. It grants no
-//! access: a forged one reads nothing that its bearer could not read anyway.
+//! Encodes and decodes the cursors of paged responses. A cursor contains a position and a hash of the filters, and in a listing of a
+//! profile the profile's id. It grants no access: a forged one reads nothing that its bearer could not read anyway.
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
+
+use crate::model::{closure::Closure, identity::IdentityId};
 
 /// The format of cursors. A cursor of another format is rejected.
 const FORMAT: u8 = 1;
@@ -10,6 +12,8 @@ const FORMAT: u8 = 1;
 const HASH_BYTES: usize = 8;
 /// The maximum length of a cursor that is decoded, in characters.
 const MAX_CHARS: usize = 2048;
+/// The character between a profile's id and a position. An id does not contain it.
+const SEPARATOR: char = '/';
 
 /// The listing that a cursor pages through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub enum Listing {
     Rejects = 10,
 }
 
-/// The string is not a cursor of this listing with these filters.
+/// The string is not a cursor of this listing, of this profile or with these filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor is not the `next` of a response to the same request")]
 pub struct CursorError;
@@ -65,6 +69,51 @@ pub fn decode(listing: Listing, filters: &str, cursor: &str) -> Result<String, C
         return Err(CursorError);
     }
     String::from_utf8(position.to_vec()).map_err(|_| CursorError)
+}
+
+/// Returns a cursor that continues after `position` in `listing` of a profile. `profile` is the id of any of its identities.
+pub fn encode_in(profile: &IdentityId, listing: Listing, filters: &str, position: &str) -> String {
+    encode(listing, filters, &format!("{profile}{SEPARATOR}{position}"))
+}
+
+/// The position of a cursor in a listing of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PositionIn<P> {
+    profile: IdentityId,
+    position: P,
+}
+
+impl<P> PositionIn<P> {
+    /// Decodes a cursor of [`encode_in`]. `parse` parses its position.
+    ///
+    /// # Errors
+    /// The string is not a cursor, or is one of another listing or of other filters.
+    pub fn decode(
+        listing: Listing,
+        filters: &str,
+        cursor: &str,
+        parse: impl FnOnce(&str) -> Option<P>,
+    ) -> Result<Self, CursorError> {
+        let text = decode(listing, filters, cursor)?;
+        let (profile, position) = text.split_once(SEPARATOR).ok_or(CursorError)?;
+        Ok(Self {
+            profile: profile.parse().map_err(|_| CursorError)?,
+            position: parse(position).ok_or(CursorError)?,
+        })
+    }
+
+    /// Returns the position in the profile of `closure`. A profile has the id of each of its identities. So a cursor stays valid if
+    /// the requested id changes to another one of them, and if links are added between pages.
+    ///
+    /// # Errors
+    /// The cursor belongs to another profile.
+    pub fn within(self, closure: &Closure) -> Result<P, CursorError> {
+        if closure.members().contains(&self.profile) {
+            Ok(self.position)
+        } else {
+            Err(CursorError)
+        }
+    }
 }
 
 fn hash(filters: &str) -> [u8; HASH_BYTES] {
@@ -112,6 +161,25 @@ mod tests {
             ),
             Err(CursorError)
         );
+    }
+
+    #[test]
+    fn another_profile_is_refused() {
+        let id = |name: &str| name.repeat(26).parse::<IdentityId>().unwrap();
+        let (a, b) = (id("a"), id("e"));
+        let cursor = encode_in(&a, Listing::History, "", "x/y");
+        let within = |closure: &Closure| {
+            let parse = |text: &str| Some(text.to_owned());
+            PositionIn::decode(Listing::History, "", &cursor, parse)?.within(closure)
+        };
+        assert_eq!(within(&Closure::new(a)), Ok("x/y".to_owned()));
+        assert_eq!(within(&Closure::new(b)), Err(CursorError));
+        // A cursor without a profile, and one with a position that does not parse.
+        let plain = encode(Listing::History, "", "x");
+        for (cursor, position) in [(&plain, Some(())), (&cursor, None)] {
+            let decoded = PositionIn::decode(Listing::History, "", cursor, |_| position);
+            assert_eq!(decoded, Err(CursorError));
+        }
     }
 
     #[test]

@@ -129,9 +129,9 @@ impl HistoryItem {
         })
     }
 
-    /// Returns the cursor of the page after the event, for an unfiltered history that starts with a profile's first page.
-    pub fn cursor(&self) -> String {
-        cursor::encode(Listing::History, "", &self.position.to_text())
+    /// Returns the cursor of the page after the event, for an unfiltered history that starts with the first page of `profile`.
+    pub fn cursor(&self, profile: &IdentityId) -> String {
+        cursor::encode_in(profile, Listing::History, "", &self.position.to_text())
     }
 
     /// Returns the product references in the lines of a purchase or return.

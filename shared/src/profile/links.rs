@@ -453,7 +453,7 @@ pub fn select<'a>(
     (left, has_more)
 }
 
-/// Returns a page of links. `next` is set if there are more.
+/// Returns a page of links. `next` is set if there are more, for the requested id of the profile.
 pub fn page(
     links: &[&Item],
     has_more: bool,
@@ -467,15 +467,15 @@ pub fn page(
         .collect();
     let last = items.last().filter(|_| has_more);
     Page {
-        next: last.map(|last| cursor_after(&last.id)),
+        next: last.map(|last| cursor_after(closure.requested(), &last.id)),
         items,
         partial: closure.is_partial(),
     }
 }
 
-/// Returns the cursor of the links after the one with this id.
-pub fn cursor_after(id: &str) -> String {
-    cursor::encode(Listing::Links, "", id)
+/// Returns the cursor of the links of a profile after the one with this id.
+pub fn cursor_after(profile: &IdentityId, id: &str) -> String {
+    cursor::encode_in(profile, Listing::Links, "", id)
 }
 
 /// Removes what identifies support agents from the data of a decision.

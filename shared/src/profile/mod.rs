@@ -386,6 +386,7 @@ impl Profile {
 
     /// Computes the document.
     pub fn document(&self, view: &View<'_>, sections: Sections) -> Document {
+        let id = self.closure.id();
         let all = self.state.keyed_events();
         let events = versions::shown(&all);
         let Folded {
@@ -405,13 +406,17 @@ impl Profile {
                     listed.truncate(MAX_LIMIT);
                     let name = listed.last().map_or("", |last| &last.name);
                     let position = Position::after(MAX_LIMIT, category, name);
-                    attributes_next
-                        .insert(category.clone(), attributes_cursor(category, &position));
+                    let next = cursor::encode_in(
+                        &id,
+                        Listing::Attributes,
+                        category,
+                        &position.to_string(),
+                    );
+                    attributes_next.insert(category.clone(), next);
                 }
             }
         }
         Document {
-            id: self.closure.id(),
             as_of: view.now,
             name: attributes::name(&self.state).map(|name| view.show(name)),
             identities: self.identities(view),
@@ -420,12 +425,15 @@ impl Profile {
             attributes_redacted: NonZeroUsize::new(redacted).filter(|_| sections.attributes),
             attributes_as_of: attributes_as_of.filter(|_| sections.attributes),
             attributes_next,
-            notes: sections.notes.then(|| note::section(&self.state, view)),
+            notes: sections
+                .notes
+                .then(|| note::section(&self.state, &id, view)),
             history: sections.history.then(|| Section {
                 as_of: newest_file(events.iter().copied()),
-                page: first_page(&all, &events, view),
+                page: first_page(&id, &all, &events, view),
             }),
             matches: None,
+            id,
             excluded_links: self.closure.excluded(),
             partial: self.partial || self.closure.is_partial(),
         }
@@ -473,19 +481,19 @@ fn add_figures(attributes: &mut Categories, summary: &Summary, view: &View<'_>) 
     listed.extend(attributes::figures(summary, view.now));
 }
 
-/// Returns the cursor of a position in the listing of one category.
-fn attributes_cursor(category: &str, position: &Position) -> String {
-    cursor::encode(Listing::Attributes, category, &position.to_string())
-}
-
 /// Returns the time when the newest file of the items was last modified.
 fn newest_file<'a>(items: impl Iterator<Item = &'a Item>) -> Option<Instant> {
     let modified = items.filter_map(|item| Some(item.version?.last_modified()));
     modified.max().and_then(Instant::from_seconds)
 }
 
-/// Returns the first page of the history. `all` contains every event; `events` contains the shown ones among them.
-fn first_page(all: &[&Item], events: &[&Item], view: &View<'_>) -> Page<HistoryItem> {
+/// Returns the first page of the history of a profile. `all` contains every event; `events` contains the shown ones among them.
+fn first_page(
+    profile: &IdentityId,
+    all: &[&Item],
+    events: &[&Item],
+    view: &View<'_>,
+) -> Page<HistoryItem> {
     let item = |item: &&Item| {
         let mut shown = HistoryItem::new(item, view)?;
         let key = item.event()?;
@@ -496,7 +504,7 @@ fn first_page(all: &[&Item], events: &[&Item], view: &View<'_>) -> Page<HistoryI
     let items: Vec<_> = events.iter().take(DEFAULT_LIMIT).filter_map(item).collect();
     let last = items.last().filter(|_| events.len() > DEFAULT_LIMIT);
     Page {
-        next: last.map(HistoryItem::cursor),
+        next: last.map(|last| last.cursor(profile)),
         items,
         partial: false,
     }

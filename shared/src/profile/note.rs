@@ -177,11 +177,11 @@ pub fn created_at(uuid: Uuid) -> Option<Instant> {
 }
 
 /// Returns the first page, newest first. Its `as_of` is the time when a note was last written or changed.
-pub(super) fn section(state: &State, view: &View<'_>) -> Section<Note> {
+pub(super) fn section(state: &State, profile: &IdentityId, view: &View<'_>) -> Section<Note> {
     let changed = state.items().filter_map(|item| Note::new(item, view));
     Section {
         as_of: changed.map(|note| note.updated_at).max(),
-        page: page(state.items(), None, DEFAULT_LIMIT, view),
+        page: page(state.items(), profile, None, DEFAULT_LIMIT, view),
     }
 }
 
@@ -191,11 +191,12 @@ pub type NotePosition = (Uuid, IdentityId);
 /// The maximum number of pinned notes at the top of the first page.
 pub const MAX_ON_TOP: usize = 20;
 
-/// Returns the page of `limit` notes after the one at `after`, newest first.
+/// Returns the page of `limit` notes of a profile after the one at `after`, newest first.
 ///
 /// The first page starts with up to 20 pinned notes, which do not count toward the limit. These are not repeated later.
 pub fn page<'a>(
     notes: impl IntoIterator<Item = &'a Item>,
+    profile: &IdentityId,
     after: Option<NotePosition>,
     limit: usize,
     view: &View<'_>,
@@ -224,7 +225,8 @@ pub fn page<'a>(
     let has_more = notes.len() > limit;
     notes.truncate(limit);
     let next = notes.last().filter(|_| has_more);
-    let next = next.map(|((uuid, identity), _)| cursor_after(&format!("{identity}.{uuid}")));
+    let next =
+        next.map(|((uuid, identity), _)| cursor_after(profile, &format!("{identity}.{uuid}")));
     Page {
         items: on_top
             .into_iter()
@@ -236,9 +238,9 @@ pub fn page<'a>(
     }
 }
 
-/// Returns the cursor of the notes after the one with this id.
-pub fn cursor_after(id: &str) -> String {
-    cursor::encode(Listing::Notes, "", id)
+/// Returns the cursor of the notes of a profile after the one with this id.
+pub fn cursor_after(profile: &IdentityId, id: &str) -> String {
+    cursor::encode_in(profile, Listing::Notes, "", id)
 }
 
 /// Parses `{identity id}.{uuid}`.

@@ -1,6 +1,7 @@
 //! The document: the content of the requested sections, and the ends of their pages.
 
 use super::*;
+use crate::profile::cursor::PositionIn;
 
 fn view(personal: bool) -> View<'static> {
     View {
@@ -76,8 +77,12 @@ fn a_category_ends_after_a_hundred() {
         );
         let next = document.attributes_next.get("interests");
         assert_eq!(
-            next.map(|next| cursor::decode(Listing::Attributes, "interests", next)),
-            more.then(|| Ok(Position::after(100, "interests", "099").to_string()))
+            next.map(|next| {
+                let position =
+                    PositionIn::decode(Listing::Attributes, "interests", next, Position::parse);
+                position.unwrap().within(&profile.closure).unwrap()
+            }),
+            more.then(|| Position::after(100, "interests", "099"))
         );
         assert_eq!(
             document.attributes_as_of,
@@ -99,7 +104,7 @@ fn a_page_of_the_history_ends_after_twenty_five() {
         let document = profile(events).document(&view(true), Sections::ALL);
         let history = document.history.unwrap();
         assert_eq!(history.page.items.len(), usize::from(count.min(25)));
-        let last = Some(history.page.items.last().unwrap().cursor());
+        let last = Some(history.page.items.last().unwrap().cursor(&document.id));
         assert_eq!(history.page.next, last.filter(|_| more));
         let newest = Instant::from_seconds(1_700_000_000 + i64::from(count) - 1);
         assert_eq!(

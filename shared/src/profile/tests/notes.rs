@@ -1,6 +1,7 @@
 //! Notes: ids, entity tags, and pages with pinned notes on top.
 
 use super::*;
+use crate::profile::cursor::PositionIn;
 use crate::profile::note::{self, NoteText, page, parse_id};
 
 const BEGAN_MILLISECONDS: u64 = 1_700_000_000_123;
@@ -24,7 +25,7 @@ fn pages(items: &[Item], limit: usize) -> Vec<Vec<u64>> {
     let (mut after, mut pages) = (None, Vec::new());
     loop {
         assert!(pages.len() < 10, "{pages:?}");
-        let page = page(items, after, limit, &view());
+        let page = page(items, &identity(0).0, after, limit, &view());
         let number = |note: &Note| {
             let Personal::Shown(text) = &note.text else {
                 panic!("{note:?}")
@@ -35,8 +36,8 @@ fn pages(items: &[Item], limit: usize) -> Vec<Vec<u64>> {
         let Some(next) = page.next else {
             return pages;
         };
-        let place = cursor::decode(Listing::Notes, "", &next).unwrap();
-        after = Some(parse_id(&place).unwrap());
+        let place = PositionIn::decode(Listing::Notes, "", &next, parse_id).unwrap();
+        after = Some(place.within(&Closure::new(identity(0).0)).unwrap());
     }
 }
 

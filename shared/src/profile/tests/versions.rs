@@ -1,6 +1,7 @@
 //! Versions: among events of one id that are less than 24 hours apart, the newest version is shown.
 
 use super::*;
+use crate::profile::cursor::PositionIn;
 use crate::profile::versions::{self, EventPosition};
 
 const HOUR: i64 = 3_600_000_000;
@@ -140,7 +141,9 @@ fn a_first_pages_cursor_knows_what_it_replaces() {
     let next = |items: &[Item]| {
         let document: serde_json::Value = serde_json::from_str(&document(items)).unwrap();
         let cursor = document["history"]["next"].as_str().unwrap().to_owned();
-        EventPosition::parse(&cursor::decode(Listing::History, "", &cursor).unwrap()).unwrap()
+        let position =
+            PositionIn::decode(Listing::History, "", &cursor, EventPosition::parse).unwrap();
+        position.within(&Closure::new(identity(0).0)).unwrap()
     };
     let purchase = items.last().unwrap().event().unwrap().clone();
     assert_eq!(
