@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rust_decimal::{Decimal, prelude::ToPrimitive as _};
-use serde::Serialize;
+use rust_decimal::Decimal;
+use serde::{Serialize, Serializer};
 
 use super::{
     HistoryItem, Personal, View,
@@ -134,9 +134,10 @@ pub struct Summary {
     pub relationship: Relationship,
     /// The number of purchases. Canceled and voided orders are left out, here and in all figures below that concern orders.
     pub orders: usize,
-    /// The number of items bought. Returns are not subtracted. Fractions, such as kilograms, are added exactly, and the sum is
-    /// rounded half to even.
-    pub items: u64,
+    /// The exact sum of the quantities bought, which may be fractions such as kilograms. Returns and returned lines of exchanges are not
+    /// subtracted.
+    #[serde(serialize_with = "as_number")]
+    pub items: Decimal,
     /// The number of returns.
     pub returns: usize,
     /// The total of purchases minus returns, per currency.
@@ -201,6 +202,11 @@ impl Summary {
         self.top_brands = ranked(brands);
         self.top_products.truncate(TOP);
     }
+}
+
+/// Serializes a quantity as a number with all its digits. Amounts are strings.
+fn as_number<S: Serializer>(quantity: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    Value::Number(quantity.to_string()).serialize(serializer)
 }
 
 fn is_blank(name: &str) -> bool {
@@ -338,7 +344,7 @@ pub(super) fn fold(categories: &Categories, events: &[&Item], view: &View<'_>) -
             Relationship::Prospect
         },
         orders,
-        items: items.round().to_u64().unwrap_or(u64::MAX),
+        items: items.normalize(),
         returns,
         total_spend: spend.into_iter().map(money).collect(),
         average_order_value: bought

@@ -171,30 +171,50 @@ fn exchanges_count_what_was_bought() {
         (
             vec![line("80.00", "1", "new"), line("-60.00", "-1", "old")],
             "20.00",
-            1,
+            "1",
             "Bought 1 item for 20.00 USD",
         ),
         (
             vec![line("40.00", "2", "new"), line("-60.00", "-1", "old")],
             "-20.00",
-            2,
+            "2",
             "Bought 2 items for -20.00 USD",
         ),
         (
             vec![line("7.50", "1.5", "new"), line("0", "0", "old")],
             "7.50",
-            2,
+            "1.5",
             "Bought 1.5 items for 7.50 USD",
+        ),
+        (
+            vec![line("3.00", "1.5", "new"), line("1.00", "0.50", "new")],
+            "4.00",
+            "2",
+            "Bought 2 items for 4.00 USD",
+        ),
+        (
+            vec![line("3.00", "1.5", "new"), line("-1.00", "-0.5", "old")],
+            "2.00",
+            "1.5",
+            "Bought 1.5 items for 2.00 USD",
+        ),
+        (
+            vec![line("3.00", "0.4", "new")],
+            "3.00",
+            "0.4",
+            "Bought 0.4 items for 3.00 USD",
         ),
     ] {
         let text = document(&[purchase(lines)]);
         let profile: serde_json::Value = serde_json::from_str(&text).unwrap();
         let summary = &profile["summary"];
         assert_eq!(summary["total_spend"][0]["amount"], spend);
-        assert_eq!(
-            (&summary["orders"], &summary["items"]),
-            (&1.into(), &items.into())
-        );
+        assert_eq!(summary["orders"], 1);
+        let items: serde_json::Number = serde_json::from_str(items).unwrap();
+        assert_eq!(summary["items"], serde_json::Value::Number(items.clone()));
+        let figures = profile["attributes"]["figures"].as_array().unwrap();
+        let figure = figures.iter().find(|figure| figure["name"] == "items");
+        assert_eq!(figure.unwrap()["value"], serde_json::Value::Number(items));
         let top = summary["top_products"].as_array().unwrap();
         assert_eq!((top.len(), &top[0]["id"]), (1, &"new".into()));
         assert_eq!(profile["history"]["items"][0]["title"], title);
