@@ -28,6 +28,10 @@ const MAX_PART_URLS: usize = 100;
 /// The maximum length of a part's `ETag`, in bytes.
 const MAX_ETAG_BYTES: usize = 64;
 
+/// What the source of an upload must be.
+const SOURCE_RULE: &str =
+    "a string of 1 to 64 lowercase letters, digits, `_` and `-`, with at least one letter.";
+
 /// The fields of a body.
 pub(crate) type Fields = BTreeMap<String, Box<RawValue>>;
 
@@ -47,44 +51,46 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) fn new(fields: &Fields) -> Result<Self, Problem> {
         http::check_known(fields, &["file_name", "type", "source", "size", "try"])?;
-        let file_name: String = required(fields, "file_name")?;
+        let file_name_rule = format!(
+            "a string of 1 to {MAX_NAME_BYTES} bytes without `/` and control characters, and must not begin with `_` or `.`."
+        );
+        let file_name: String = required(fields, "file_name", &file_name_rule)?;
         if !is_file_name(&file_name) {
-            let detail = format!(
-                "`file_name` must be 1 to {MAX_NAME_BYTES} bytes without `/` and control characters, and must not begin with `_` or `.`."
-            );
-            return Err(Problem::invalid_body(Some("file_name"), detail));
+            return Err(must_be("file_name", &file_name_rule));
         }
-        let folder: String = required(fields, "type")?;
-        if !is_folder(&folder) {
-            let detail = format!(
-                "`type` must be a record type, the name of a mapping, `{AUTO}` or `{MIXED}`.{} The record types are {}.",
-                similar(&folder),
+        let type_rule = |folder: &str| {
+            format!(
+                "a string: a record type, the name of a mapping, `{AUTO}` or `{MIXED}`.{} The record types are {}.",
+                similar(folder),
                 RECORD_TYPES.join(", ")
-            );
-            return Err(Problem::invalid_body(Some("type"), detail));
+            )
+        };
+        let folder: String = required(fields, "type", &type_rule(""))?;
+        if !is_folder(&folder) {
+            return Err(must_be("type", &type_rule(&folder)));
         }
-        let source: Option<String> = optional(fields, "source")?;
+        let source: Option<String> = optional(fields, "source", SOURCE_RULE)?;
         if source.as_deref().is_some_and(|source| !is_source(source)) {
-            let detail = "`source` must be 1 to 64 lowercase letters, digits, `_` and `-`, with at least one letter.";
-            return Err(Problem::invalid_body(Some("source"), detail));
+            return Err(must_be("source", SOURCE_RULE));
         }
         if source.as_deref().is_some_and(is_reserved_source) {
             let detail = "The sources `agents` and `system` are reserved. Use another source.";
             return Err(Problem::invalid_body(Some("source"), detail));
         }
-        let Integer(size) = required(fields, "size")?;
+        let size_rule = format!(
+            "the size of the file in bytes: an integer from 1 to {MAX_FILE_BYTES} (5 TiB), without quotation marks. Split a larger file."
+        );
+        let Integer(size) = required(fields, "size", &size_rule)?;
         if !(1..=MAX_FILE_BYTES).contains(&size) {
-            let detail = format!(
-                "`size` must be the size of the file in bytes, from 1 to {MAX_FILE_BYTES} (5 TiB). Split a larger file."
-            );
-            return Err(Problem::invalid_body(Some("size"), detail));
+            return Err(must_be("size", &size_rule));
         }
         Ok(Self {
             file_name,
             folder,
             source,
             size,
-            is_try: optional(fields, "try")?.unwrap_or(false),
+            is_try: optional(fields, "try", "`true` or `false`, without quotation marks.")?
+                .unwrap_or(false),
         })
     }
 
@@ -173,13 +179,13 @@ pub(crate) struct UploadedPart {
 /// Parses the body of a request for the URLs of parts: their numbers.
 pub(crate) fn numbers(fields: &Fields) -> Result<Vec<u64>, Problem> {
     http::check_known(fields, &["numbers"])?;
-    let numbers: Vec<Integer> = required(fields, "numbers")?;
+    let rule = format!(
+        "an array of 1 to {MAX_PART_URLS} part numbers, each an integer from 1 to {MAX_PARTS}."
+    );
+    let numbers: Vec<Integer> = required(fields, "numbers", &rule)?;
     let is_number = |Integer(number): &Integer| (1..=MAX_PARTS).contains(number);
     if !(1..=MAX_PART_URLS).contains(&numbers.len()) || !numbers.iter().all(is_number) {
-        let detail = format!(
-            "`numbers` must contain 1 to {MAX_PART_URLS} part numbers, each from 1 to {MAX_PARTS}."
-        );
-        return Err(Problem::invalid_body(Some("numbers"), detail));
+        return Err(must_be("numbers", &rule));
     }
     Ok(numbers.into_iter().map(|Integer(number)| number).collect())
 }
@@ -198,13 +204,15 @@ pub(crate) fn check_numbers(numbers: &[u64], count: u64) -> Result<(), Problem> 
 /// Parses the body of a request that completes an upload: its parts.
 pub(crate) fn parts(fields: &Fields) -> Result<Vec<UploadedPart>, Problem> {
     http::check_known(fields, &["parts"])?;
-    let parts: Vec<UploadedPart> = required(fields, "parts")?;
+    let rule = format!(
+        "an array of the uploaded parts, at most {MAX_PARTS}. Each is an object with `number`, an integer from 1 to {MAX_PARTS}, and `etag`, the \
+         header `ETag` of its upload: a string of 1 to {MAX_ETAG_BYTES} characters."
+    );
+    let parts: Vec<UploadedPart> = required(fields, "parts", &rule)?;
     let is_part =
         |part: &UploadedPart| (1..=MAX_PARTS).contains(&part.number.0) && is_etag(&part.etag);
     if parts.is_empty() || parts.len() as u64 > MAX_PARTS || !parts.iter().all(is_part) {
-        let detail =
-            "`parts` must contain the parts of the upload, each with its `number` and its `etag`.";
-        return Err(Problem::invalid_body(Some("parts"), detail));
+        return Err(must_be("parts", &rule));
     }
     Ok(parts)
 }
@@ -259,27 +267,39 @@ fn similar(name: &str) -> String {
     like.map_or_else(String::new, |like| format!(" Did you mean `{like}`?"))
 }
 
-fn required<T: DeserializeOwned>(fields: &Fields, name: &'static str) -> Result<T, Problem> {
-    optional(fields, name)?.ok_or_else(|| {
-        Problem::invalid_body(
-            Some(name),
-            format!("`{name}` is missing. Add it to the body."),
-        )
-    })
+/// Parses a field that the body must contain. `rule` completes the sentence that the field must be …
+fn required<T: DeserializeOwned>(
+    fields: &Fields,
+    name: &'static str,
+    rule: &str,
+) -> Result<T, Problem> {
+    let Some(raw) = fields.get(name) else {
+        let detail = format!("`{name}` is missing. It must be {rule}");
+        return Err(Problem::invalid_body(Some(name), detail));
+    };
+    serde_json::from_str(raw.get()).map_err(|_| must_be(name, rule))
 }
 
+/// Parses a field that the body can leave out. `rule` is as in [`required`].
 fn optional<T: DeserializeOwned>(
     fields: &Fields,
     name: &'static str,
+    rule: &str,
 ) -> Result<Option<T>, Problem> {
-    let Some(raw) = fields.get(name) else {
-        return Ok(None);
-    };
-    let value = serde_json::from_str(raw.get()).map_err(|_| {
-        let detail = format!("`{name}` has the wrong type. See the API reference.");
-        Problem::invalid_body(Some(name), detail)
-    })?;
-    Ok(Some(value))
+    match fields.get(name) {
+        None => Ok(None),
+        Some(raw) if raw.get() == "null" => {
+            let detail =
+                format!("`{name}` is null. Leave the field out. Otherwise it must be {rule}");
+            Err(Problem::invalid_body(Some(name), detail))
+        }
+        Some(_) => required(fields, name, rule).map(Some),
+    }
+}
+
+/// Returns the problem for a field that breaks its rule.
+fn must_be(name: &'static str, rule: &str) -> Problem {
+    Problem::invalid_body(Some(name), format!("`{name}` must be {rule}"))
 }
 
 #[cfg(test)]
@@ -294,14 +314,18 @@ mod tests {
         serde_json::from_str(&json.to_string()).unwrap()
     }
 
-    /// Returns the field that a problem names.
-    fn field<T>(result: Result<T, Problem>) -> String {
+    fn document<T>(result: Result<T, Problem>) -> Json {
         let problem = result.err().unwrap();
         assert_eq!(problem.kind(), Kind::INVALID_BODY);
         let Body::Text(document) = problem.respond("r").into_body() else {
             panic!("a problem is a text");
         };
-        let document: Json = serde_json::from_str(&document).unwrap();
+        serde_json::from_str(&document).unwrap()
+    }
+
+    /// Returns the field that a problem names.
+    fn field<T>(result: Result<T, Problem>) -> String {
+        let document = document(result);
         document["field"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -360,6 +384,48 @@ mod tests {
         assert_eq!(field(create(&json!({"try": 1}))), "try");
         assert_eq!(field(create(&json!({"other": 1}))), "other");
         assert_eq!(field(Create::new(&fields(&json!({})))), "file_name");
+    }
+
+    #[test]
+    fn problems_state_type_and_range() {
+        let detail = |changes: &Json| {
+            let document = document(create(changes));
+            document["detail"].as_str().unwrap().to_owned()
+        };
+        for size in [json!(-1), json!("5"), json!(1.5), json!(null), json!(0)] {
+            let expected = "`size` must be the size of the file in bytes: an integer from 1 to 5497558138880 (5 TiB), without quotation marks. \
+                            Split a larger file.";
+            assert_eq!(detail(&json!({"size": size})), expected, "{size}");
+        }
+        for (changes, begin) in [
+            (
+                json!({"file_name": 1}),
+                "`file_name` must be a string of 1 to 255 bytes",
+            ),
+            (
+                json!({"type": null}),
+                "`type` must be a string: a record type",
+            ),
+            (json!({"source": 1}), "`source` must be a string of 1 to 64"),
+            (
+                json!({"source": null}),
+                "`source` is null. Leave the field out. Otherwise it must be a string of 1 to 64",
+            ),
+            (
+                json!({"try": "yes"}),
+                "`try` must be `true` or `false`, without",
+            ),
+        ] {
+            let detail = detail(&changes);
+            assert!(detail.starts_with(begin), "{detail}");
+        }
+        let missing = document(Create::new(&fields(&json!({}))));
+        let begin = "`file_name` is missing. It must be a string of 1 to 255 bytes";
+        assert!(missing["detail"].as_str().unwrap().starts_with(begin));
+        let number = document(numbers(&fields(&json!({"numbers": ["1"]}))));
+        let expected =
+            "`numbers` must be an array of 1 to 100 part numbers, each an integer from 1 to 2000.";
+        assert_eq!(number["detail"], expected);
     }
 
     #[test]

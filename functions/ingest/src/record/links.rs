@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use shared::model::{
-    identifier::{Identifier, IdentifierErrorCode, Scalar},
+    identifier::{Identifier, IdentifierError, IdentifierErrorCode, Scalar},
     value::{Map, Value},
 };
 
@@ -91,14 +91,16 @@ impl Mapper<'_> {
                 "must be an object with exactly one identifier.",
             ));
         };
+        let row_error = |error: IdentifierError| match &error.field {
+            Some(field) => {
+                RowError::at(&Path::Field(path, field), error.code.into(), error.problem)
+            }
+            None => RowError::at(path, error.code.into(), error.problem),
+        };
         let is_scalar =
             |value: &Value| matches!(value, Value::Null | Value::Text(_) | Value::Number(_));
         if let Some((name, _)) = map.iter().find(|(_, value)| !is_scalar(value)) {
-            return Err(RowError::at(
-                &Path::Field(path, name),
-                RowErrorCode::WrongType,
-                "must be a string.",
-            ));
+            return Err(row_error(IdentifierError::not_scalar(name)));
         }
         let warned = self.warned_fields(&map, path)?;
         let fields = map.iter().filter_map(|(name, value)| {
@@ -114,12 +116,7 @@ impl Mapper<'_> {
             Some((name, scalar))
         });
         let identifier = Identifier::from_fields(fields, self.notation, self.context.identifiers);
-        identifier.map_err(|error| match &error.field {
-            Some(field) => {
-                RowError::at(&Path::Field(path, field), error.code.into(), error.problem)
-            }
-            None => RowError::at(path, error.code.into(), error.problem),
-        })
+        identifier.map_err(row_error)
     }
 }
 

@@ -153,6 +153,17 @@ impl IdentifierError {
         }
     }
 
+    /// Returns the error for a field whose value is neither a string nor a number. An unknown name is the first error to correct.
+    pub fn not_scalar(name: &str) -> Self {
+        if parse::is_known(name) {
+            let problem = "must be a string. Leave out a field that has no value.";
+            return Self::field(&printable(name), IdentifierErrorCode::WrongType, problem);
+        }
+        let mut error = parse::unknown_field(name);
+        error.problem += " Do not nest them in another object.";
+        error
+    }
+
     fn refused(field: &str, refusal: Refusal) -> Self {
         Self::field(field, refusal.code, refusal.problem)
     }
@@ -217,7 +228,7 @@ impl Identifier {
             let scalar = match raw.as_bytes().first() {
                 Some(b'"') => Scalar::Text(text_of(name, raw)?),
                 Some(b'-' | b'0'..=b'9') => Scalar::Number(Cow::Borrowed(raw)),
-                _ => return Err(wrong_type(name)),
+                _ => return Err(IdentifierError::not_scalar(name)),
             };
             fields.push((name.as_str(), scalar));
         }
@@ -238,7 +249,7 @@ impl Identifier {
                 serde_json::Value::Null => continue,
                 serde_json::Value::String(text) => Scalar::Text(Cow::Borrowed(text)),
                 serde_json::Value::Number(number) => Scalar::Number(number.to_string().into()),
-                _ => return Err(wrong_type(name)),
+                _ => return Err(IdentifierError::not_scalar(name)),
             };
             fields.push((name.as_str(), scalar));
         }
@@ -354,14 +365,6 @@ fn text_of(name: &str, raw: &str) -> Result<Cow<'static, str>, IdentifierError> 
             "contains an incomplete Unicode escape. Send complete characters.",
         )
     })
-}
-
-fn wrong_type(name: &str) -> IdentifierError {
-    IdentifierError::field(
-        &printable(name),
-        IdentifierErrorCode::WrongType,
-        "must be a string.",
-    )
 }
 
 /// Returns a field's name for an error message: at most 64 characters without control characters, because a client

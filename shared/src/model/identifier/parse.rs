@@ -252,7 +252,14 @@ fn digest(text: &str, digits: usize, refusal: Refusal) -> Result<String, Refusal
     Ok(digest)
 }
 
-fn unknown_field(name: &str) -> IdentifierError {
+/// Returns whether an identifier object can contain a field of this name.
+pub(super) fn is_known(name: &str) -> bool {
+    let is_identifier =
+        IdentifierType::parse(name).is_some_and(|kind| kind != IdentifierType::EngageId);
+    is_identifier || matches!(name, "system_name" | "link_type" | "link_value" | "id_type")
+}
+
+pub(super) fn unknown_field(name: &str) -> IdentifierError {
     IdentifierError::field(
         &printable(name),
         IdentifierErrorCode::UnknownField,

@@ -61,6 +61,8 @@ fn faults_name_their_field() {
             "system_name",
         ),
         (r#"{"phone":"1"}"#, Code::UnknownField, "phone"),
+        (r#"{"link":{"email":"a@b.c"}}"#, Code::UnknownField, "link"),
+        (r#"{"phone":null}"#, Code::UnknownField, "phone"),
         (r#"{"mobile":"12a"}"#, Code::Invalid, "mobile"),
         (r#"{"customer_id":"a\u0000"}"#, Code::Invalid, "customer_id"),
         (

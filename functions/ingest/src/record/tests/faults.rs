@@ -290,6 +290,17 @@ fn faults_state_problem_and_fix() {
         ),
         (
             "email_open",
+            r#"{"link":{"link":{"customer_id":"7"}}}"#.to_owned(),
+            "is not a field of an identifier. Use email, email_sha256, email_md5, mobile, customer_id or external_id, and system_name \
+             for the last two. Do not nest them in another object.",
+        ),
+        (
+            "email_open",
+            r#"{"link":{"customer_id":["7"]}}"#.to_owned(),
+            "must be a string. Leave out a field that has no value.",
+        ),
+        (
+            "email_open",
             r#"{"link":{"customer_id":"null"}}"#.to_owned(),
             "is a placeholder such as null, 0 or N/A. It would merge all customers who have it. Use another identifier of the \
              customer. If there is none, omit the row.",
