@@ -34,22 +34,22 @@ fn content_decides() {
     );
     let written: [(&str, &[u8], u64); 12] = [
         ("crm/part-0000", two.as_bytes(), 2),
-        ("crm/a.txt", b"link.mobile,first_name\n1234567,Ann\n", 1),
+        ("crm/a.txt", b"link.mobile,first_name\n1234568,Ann\n", 1),
         (
             "crm/a.tsv",
-            b"\xEF\xBB\xBFlink.mobile\tfirst_name\r\n1234567\tAnn\r\n",
+            b"\xEF\xBB\xBFlink.mobile\tfirst_name\r\n1234568\tAnn\r\n",
             1,
         ),
         (
             "crm/sep.csv",
-            b"sep=;\nlink.mobile;first_name\n1234567;Ann\n",
+            b"sep=;\nlink.mobile;first_name\n1234568;Ann\n",
             1,
         ),
         ("crm/b.log", array.as_bytes(), 2),
         ("crm/a.csv", two.as_bytes(), 2),
         ("crm/a.ndjson", array.as_bytes(), 2),
         ("crm/pretty.ndjson", pretty.as_bytes(), 1),
-        ("crm/a.json", b"link.mobile,first_name\n1234567,Ann\n", 1),
+        ("crm/a.json", b"link.mobile,first_name\n1234568,Ann\n", 1),
         ("crm/2026/a", two.as_bytes(), 2),
         ("crm/padded", padded, 5),
         ("crm/members.csv", members, 2),

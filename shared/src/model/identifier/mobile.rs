@@ -16,7 +16,7 @@ const LEADING_ZERO: Refusal = Refusal::invalid(
      DefaultCallingCode.",
 );
 const PLACEHOLDER: Refusal = Refusal::placeholder(
-    "is a placeholder of one repeated digit. It would merge all customers who have it. Use another identifier of the \
+    "is a placeholder of one repeated digit or of ascending digits. It would merge all customers who have it. Use another identifier of the \
      customer.",
 );
 
@@ -199,7 +199,7 @@ mod tests {
             ("\u{202a}+61491570156\u{202c}", "61491570156"),
             ("61491570156.0", "61491570156"),
             ("+1 (503) 555-0100", "15035550100"),
-            ("1234567", "1234567"),
+            ("1234568", "1234568"),
             ("123456789012345", "123456789012345"),
         ] {
             assert_eq!(parse(value, "").as_deref(), Ok(expected), "{value}");
@@ -270,6 +270,9 @@ mod tests {
             ("1234567890123456", LENGTH),
             ("123456", LENGTH),
             ("000", PLACEHOLDER),
+            ("1234567890", PLACEHOLDER),
+            ("+12 34-56 78 9", PLACEHOLDER),
+            ("0123456789", PLACEHOLDER),
             ("0000000000", PLACEHOLDER),
             ("+1 111 111 1111", PLACEHOLDER),
             ("0022222222", PLACEHOLDER),

@@ -1,35 +1,45 @@
 //! Placeholders: values that systems write if a customer has no identifier. As an identifier, a placeholder would merge
 //! strangers.
 
-/// Placeholder ids in lowercase. `infra/docs/reference/records.md` lists them.
+/// Placeholder ids in lowercase. They are compared without case, whitespace and surrounding characters that are neither letters nor
+/// digits: `(none)` is `none`. None contains a digit. `infra/docs/reference/records.md` lists them.
 const IDS: &[&str] = &[
     "null",
-    "(null)",
-    "<null>",
-    "\\n",
     "nil",
     "none",
     "undefined",
     "nan",
     "n/a",
+    "n.a",
     "na",
-    "#n/a",
-    "-",
-    "--",
-    "?",
+    "not set",
+    "not_set",
+    "not available",
+    "not applicable",
+    "not provided",
     "unknown",
     "anonymous",
     "guest",
     "test",
     "true",
     "false",
-    "[object object]",
-    "#ref!",
-    "#value!",
-    "#name?",
-    "#null!",
-    "#num!",
-    "#div/0!",
+    "object object",
+];
+
+/// Errors of spreadsheets without a mark at the end, in lowercase. `infra/docs/reference/records.md` lists them.
+const UNMARKED_ERRORS: &[&str] = &["#n/a", "#n/b", "#n/d", "#nv", "#i/t"];
+
+/// How MySQL exports an absent value.
+const MYSQL_NULL: &str = "\\n";
+
+/// The ends of fields that a template left unfilled. `infra/docs/reference/records.md` lists them.
+const TEMPLATES: &[[&str; 2]] = &[
+    ["{{", "}}"],
+    ["{%", "%}"],
+    ["${", "}"],
+    ["*|", "|*"],
+    ["[[", "]]"],
+    ["%%", "%%"],
 ];
 
 /// Placeholder local parts of addresses in lowercase, for every domain. `infra/docs/reference/records.md` lists them.
@@ -48,8 +58,13 @@ const LOCAL_PARTS: &[&str] = &[
     "n/a",
 ];
 
-/// Placeholder addresses in lowercase. `infra/docs/reference/records.md` lists them.
-const ADDRESSES: &[&str] = &["test@test.com", "email@email.com", "asdf@asdf.com"];
+/// Words in lowercase that make a placeholder of an address if they are its local part and the first name of its domain, such as
+/// `na@na.com`. `infra/docs/reference/records.md` lists them.
+const REPEATED: &[&str] = &["asdf", "email", "guest", "na", "no", "test", "xxx"];
+
+/// Names in the domains of placeholder addresses. Only addresses without a digit are placeholders there: systems also make an address
+/// of a customer's number. `infra/docs/reference/records.md` lists them.
+const NO_EMAIL: &[&str] = &["noemail", "no-email", "nomail", "no-mail"];
 
 /// SHA-256 and MD5 digests of the empty string and of the most frequent placeholders.
 const DIGESTS: &[&str] = &[
@@ -69,31 +84,83 @@ const DIGESTS: &[&str] = &[
     "b642b4217b34b1e8d3bd915fc65c4452",
 ];
 
-/// Returns whether an id is a placeholder: one of `IDS`, or zeros with only hyphens and braces, such as `0` and the nil
-/// UUID.
+/// Returns whether an id is a placeholder: one of `IDS`, an error of a spreadsheet, an unfilled field of a template, or a text without letters and
+/// digits other than zero, such as `-`, `0` and the nil UUID.
 pub(super) fn is_id(value: &str) -> bool {
-    IDS.iter().any(|id| id.eq_ignore_ascii_case(value)) || is_zero(value)
+    is_zero(value) || is_template(value) || is_error(value) || is_listed(value)
 }
 
 fn is_zero(value: &str) -> bool {
-    value.contains('0')
-        && value
-            .bytes()
-            .all(|byte| matches!(byte, b'0' | b'-' | b'{' | b'}'))
+    value.chars().all(|c| c == '0' || !c.is_alphanumeric())
+}
+
+/// Returns whether a text contains a field that a template left unfilled.
+fn is_template(text: &str) -> bool {
+    let is_begin = |byte| matches!(byte, b'{' | b'*' | b'[' | b'%');
+    text.bytes().any(is_begin)
+        && TEMPLATES.iter().any(|[begin, end]| {
+            let field = text.split_once(begin);
+            field.is_some_and(|(_, field)| field.contains(end))
+        })
+}
+
+/// Returns whether a text is an error of a spreadsheet in any language, such as `#REF!`, `#BEZUG!`, `#NAME?` and `#DIV/0!`.
+fn is_error(value: &str) -> bool {
+    let Some(error) = value.strip_prefix('#') else {
+        return false;
+    };
+    let marked = error.strip_suffix(['!', '?']);
+    let is_part =
+        |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '/' | '0' | '¡' | '¿');
+    marked.is_some_and(|word| word.chars().all(is_part))
+        || UNMARKED_ERRORS.contains(&folded(value).as_str())
+}
+
+fn is_listed(value: &str) -> bool {
+    // No placeholder contains a digit, and most ids do.
+    if value.bytes().any(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let is_equal = |word: &str, id: &str| {
+        let letters = id.chars().filter(|c| !c.is_whitespace());
+        word.chars().eq(letters)
+    };
+    let word = folded(value.trim_matches(|c: char| !c.is_alphanumeric()));
+    IDS.iter().any(|id| is_equal(&word, id)) || value.eq_ignore_ascii_case(MYSQL_NULL)
+}
+
+/// Returns a text in lowercase and without whitespace.
+fn folded(text: &str) -> String {
+    let visible = text.chars().filter(|c| !c.is_whitespace());
+    visible.flat_map(char::to_lowercase).collect()
 }
 
 /// Returns whether an address in its normal form is a placeholder.
 pub(super) fn is_address(address: &str) -> bool {
-    let local = address.split('@').next().unwrap_or_default();
-    LOCAL_PARTS.contains(&local) || ADDRESSES.contains(&address)
+    let Some((local, domain)) = address.split_once('@') else {
+        return false;
+    };
+    let name = domain.split('.').next().unwrap_or_default();
+    let is_in_no_domain = || domain.split('.').any(|label| NO_EMAIL.contains(&label));
+    LOCAL_PARTS.contains(&local)
+        || local == name && REPEATED.contains(&local)
+        || !local.bytes().any(|byte| byte.is_ascii_digit()) && is_in_no_domain()
+        || is_template(local)
 }
 
-/// Returns whether the digits of a phone number are one digit repeated.
+/// Returns whether the digits of a phone number are one digit repeated, or ascending: a section of 0 to 9, or of 1 to 9 and 0. Longer
+/// sequences can be numbers, such as 1 234 567 8901.
 pub(super) fn is_phone(digits: &str) -> bool {
-    let mut digits = digits.bytes();
-    digits
-        .next()
-        .is_some_and(|first| digits.all(|digit| digit == first))
+    const MIN_ASCENDING: usize = 7;
+    let is_ascending = digits.len() >= MIN_ASCENDING
+        && ["0123456789", "1234567890"]
+            .iter()
+            .any(|ascending| ascending.contains(digits));
+    let mut bytes = digits.bytes();
+    is_ascending
+        || bytes
+            .next()
+            .is_some_and(|first| bytes.all(|digit| digit == first))
 }
 
 /// Returns whether a lowercase digest is that of a placeholder.
@@ -136,6 +203,42 @@ mod tests {
             "00000000-0000-0000-0000-000000000000",
             "{00000000-0000-0000-0000-000000000000}",
             "00000000000000000000000000000000",
+            "(none)",
+            "<none>",
+            "[NULL]",
+            "\"null\"",
+            "N / A",
+            "(n/a)",
+            "N.A.",
+            "Not Set",
+            "(not set)",
+            "not_set",
+            "Not  Available",
+            "---",
+            "[]",
+            "{}",
+            ".",
+            "_",
+            "…",
+            "0.0",
+            "(0)",
+            "0000-00-00",
+            "#NV",
+            "# N/A",
+            "#BEZUG!",
+            "#WERT!",
+            "#NOMBRE?",
+            "#¿NOMBRE?",
+            "#DIV/0!",
+            "#N/D",
+            "{{customer.id}}",
+            "{{ contact.id | default: '' }}",
+            "C-{{id}}",
+            "{%customer_id%}",
+            "${customerId}",
+            "*|CUSTOMER_ID|*",
+            "[[id]]",
+            "%%id2%%",
         ] {
             assert!(is_id(id), "{id}");
         }
@@ -146,9 +249,23 @@ mod tests {
             "tests",
             "guest1",
             "nulls",
-            "---",
             "-0a",
             "N",
+            "NV",
+            "REF",
+            "name",
+            "notset1",
+            "test-1",
+            "(test 2)",
+            "C(none)",
+            "#1042",
+            "#1042!",
+            "A%%B",
+            "{7d0c}",
+            "[a1]",
+            "{a}{b}",
+            "٣",
+            "名",
             "00000000-0000-0000-0000-000000000001",
         ] {
             assert!(!is_id(id), "{id}");
@@ -159,8 +276,20 @@ mod tests {
     #[test]
     fn placeholders_are_documented() {
         let page = include_str!("../../../../infra/docs/reference/records.md").to_lowercase();
-        for id in IDS.iter().chain(ADDRESSES) {
+        for id in IDS
+            .iter()
+            .chain(UNMARKED_ERRORS)
+            .chain([&MYSQL_NULL])
+            .chain(NO_EMAIL)
+        {
             assert!(page.contains(&format!("`{id}`")), "{id}");
+        }
+        for word in REPEATED {
+            assert!(page.contains(&format!("`{word}@{word}.…`")), "{word}");
+        }
+        for [begin, end] in TEMPLATES {
+            let field = format!("`{begin}…{end}`").replace('|', "\\|");
+            assert!(page.contains(&field), "{field}");
         }
         for local in LOCAL_PARTS {
             assert!(page.contains(&format!("`{local}@`")), "{local}");
@@ -174,6 +303,13 @@ mod tests {
             "none@example.com",
             "test@test.com",
             "n/a@n.com",
+            "na@na.com",
+            "na@na.co.uk",
+            "guest@guest.example",
+            "customer@noemail.com",
+            "jane@shop.no-email.example",
+            "{{email}}@example.com",
+            "*|email|*@example.com",
         ] {
             assert!(is_address(address), "{address}");
         }
@@ -182,6 +318,11 @@ mod tests {
             "nonet@x.com",
             "jane@test.com",
             "na@x.com",
+            "na@mail.na.com",
+            "jane@jane.com",
+            "c1042@noemail.com",
+            "jane@noemails.com",
+            "{jane}@example.com",
         ] {
             assert!(!is_address(address), "{address}");
         }
@@ -208,7 +349,27 @@ mod tests {
     }
 
     #[test]
-    fn phones_of_one_digit() {
+    fn phones_of_one_digit_or_ascending_digits() {
+        for phone in [
+            "1234567",
+            "12345678",
+            "123456789",
+            "1234567890",
+            "0123456789",
+            "3456789",
+        ] {
+            assert!(is_phone(phone), "{phone}");
+        }
+        for phone in [
+            "12345678901",
+            "2345678901",
+            "123456780",
+            "1234576",
+            "9876543210",
+            "01234567890",
+        ] {
+            assert!(!is_phone(phone), "{phone}");
+        }
         assert!(is_phone("0000000") && is_phone("9") && is_phone("11111111111"));
         assert!(!is_phone("61400000000") && !is_phone(""));
     }
