@@ -331,18 +331,16 @@ impl<'a> Run<'a> {
         deadline: Deadline,
     ) -> Result<bool, IngestError> {
         match mapped {
-            Ok(MappedRecord {
-                forget: Some(_), ..
-            }) if self.work.plan.operation.is_some() => self.skip_erasure(&row),
-            Ok(MappedRecord {
-                forget: Some(forget),
-                ..
-            }) => {
-                if !self.forget(&row, &forget, deadline).await? {
-                    return Ok(false);
+            Ok(mapped) => match &mapped.forget {
+                Some(_) if self.work.plan.operation.is_some() => self.skip_erasure(&row),
+                Some(forget) => {
+                    if !self.forget(&row, forget, deadline).await? {
+                        return Ok(false);
+                    }
+                    self.counting(rows).accept(&row, &mapped);
                 }
-            }
-            Ok(mapped) => self.accept(rows, row.clone(), mapped).await?,
+                None => self.accept(rows, row.clone(), mapped).await?,
+            },
             Err(rejection) => self.reject(rows, &row, &rejection).await?,
         }
         self.work.progress.counts.read += row.rows;

@@ -13,9 +13,12 @@ use super::{
     findings::Findings,
     flag,
     path::{Path, field_error},
+    similar::similar,
 };
 use crate::rows::{RowError, RowErrorCode};
 
+/// The fields that specify what a forget record does.
+const OPTIONS: [&str; 3] = ["reinstate", "scope", "suppress"];
 /// The fields of a forget record.
 pub(super) const OWN: &[&str] = &[
     "erased_at",
@@ -73,7 +76,7 @@ impl Mapper<'_> {
         // A known field is left if another one is invalid.
         fields.retain(|name, value| !OWN.contains(&name) && *value != Value::Null);
         self.check(&[], OWN, &mut fields, findings);
-        reject_unknown(findings);
+        reject_misspelled(findings);
         let (kind, whole_profile, mut identities) = (kind?, whole_profile?, identities?);
         identities.sort();
         identities.dedup();
@@ -182,21 +185,30 @@ fn check_count(field: &str, count: usize) -> Result<(), RowError> {
     Err(field_error(field, RowErrorCode::InvalidValue, problem))
 }
 
-/// Adds an error for each unknown field. A misspelled option would erase other data than the row means, and an erasure cannot be
-/// undone.
-fn reject_unknown(findings: &mut Findings) {
-    let errors = findings.unknown.iter().map(|field| {
-        let fix = match field.like {
-            Some(like) => format!("Rename it to `{like}`, or remove it."),
-            None => "Remove it.".to_owned(),
-        };
+/// Adds an error for each unknown field that may be a misspelled one. Without the option that the row means, other data would be
+/// erased, and an erasure cannot be undone.
+fn reject_misspelled(findings: &mut Findings) {
+    let errors = findings.unknown.iter().filter_map(|field| {
         let problem = format!(
-            "is not a field of a forget row. {fix} The fields are {}.",
+            "is not a field of a forget row. Rename it to `{}`, or remove it. The fields are {}.",
+            meant(&field.name)?,
             OWN.join(", ")
         );
-        field_error(&field.name, RowErrorCode::UnknownField, problem)
+        Some(field_error(
+            &field.name,
+            RowErrorCode::UnknownField,
+            problem,
+        ))
     });
     findings.errors.extend(errors);
+}
+
+/// Returns the field that an unknown name probably means, such as `suppress` for `supress` and `suppressed`; `None` if it is a name of
+/// its own, such as `reason`.
+pub(super) fn meant(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let contained = OPTIONS.into_iter().find(|option| name.contains(option));
+    similar(&name, OWN.iter().copied()).or(contained)
 }
 
 /// Removes the fields that specify the effect of a record.

@@ -2,7 +2,7 @@
 //! error of each row.
 
 use crate::{
-    record::{RecordType, forget, mask::is_identifying, similar::similar},
+    record::{RecordType, forget, mask::is_identifying},
     rows::RowError,
     source::{FileError, FileErrorKind},
 };
@@ -87,11 +87,11 @@ const PRODUCT_IDS: &[(&str, &[&str])] = &[
 ];
 
 /// Checks that a column can name what the rows are about: a customer, or a product. `record_type` is that of the folder; `None` if each
-/// row specifies its own. Rows that erase customers have no other columns than those of their fields.
+/// row specifies its own.
 ///
 /// # Errors
-/// No column can. The detail lists the columns, and the name that the most similar one should have. Or rows that erase customers have
-/// another column.
+/// No column can. The detail lists the columns, and the name that the most similar one should have. Or a column of rows that erase
+/// customers has a misspelled name.
 pub(crate) fn check(columns: &[String], record_type: Option<RecordType>) -> Result<(), FileError> {
     let begins = |prefix: &str| columns.iter().any(|column| column.starts_with(prefix));
     let is_named = |names: &[&str]| {
@@ -119,7 +119,7 @@ pub(crate) fn check(columns: &[String], record_type: Option<RecordType>) -> Resu
     let detail = match record_type {
         _ if is_named(&REJECT) => None,
         _ if !is_complete => Some(missing(columns, expected)),
-        Some(RecordType::Forget) => unknown(columns, forget::OWN),
+        Some(RecordType::Forget) => misspelled(columns),
         _ => None,
     };
     detail.map_or(Ok(()), |detail| {
@@ -127,30 +127,21 @@ pub(crate) fn check(columns: &[String], record_type: Option<RecordType>) -> Resu
     })
 }
 
-/// Returns the detail of a header with columns of unknown fields; `None` if there are none. `known` are the fields of the record.
-fn unknown(columns: &[String], known: &[&'static str]) -> Option<String> {
-    let field = |column: &str| {
-        column
-            .split(['.', '['])
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+/// Returns the detail of a header of erasures with misspelled columns; `None` if there are none.
+fn misspelled(columns: &[String]) -> Option<String> {
+    let field = |column: &str| column.split(['.', '[']).next().map(str::to_owned);
+    let meant = |column: &String| {
+        let field = field(column).filter(|field| !forget::OWN.contains(&field.as_str()))?;
+        Some((column.clone(), forget::meant(&field)?))
     };
-    let unknown = columns
-        .iter()
-        .filter(|column| !column.is_empty() && !known.contains(&field(column).as_str()));
-    let unknown: Vec<_> = unknown.cloned().collect();
-    let first = unknown.first()?;
-    let like = similar(&field(first), known.iter().copied());
-    let fix = match (shown(first), like) {
-        (Some(name), Some(like)) => format!("Rename `{name}` to `{like}`, or remove it"),
-        _ => "Remove it".to_owned(),
-    };
+    let found: Vec<_> = columns.iter().filter_map(meant).collect();
+    let (_, like) = found.first()?;
+    let names: Vec<_> = found.iter().map(|(column, _)| column.clone()).collect();
     Some(format!(
         "The header has names that are not fields of a forget row: {}. No row was read, because an erasure cannot be undone. The fields \
-         are {}. {fix}, and drop the file again.",
-        listed(&unknown),
-        known.join(", ")
+         are {}. Rename the first one to `{like}`, or remove it, and drop the file again.",
+        listed(&names),
+        forget::OWN.join(", ")
     ))
 }
 
@@ -390,21 +381,30 @@ mod tests {
     }
 
     #[test]
-    fn names_unknown_columns_of_erasures() {
+    fn names_misspelled_columns_of_erasures() {
         for (header, expected) in [
             (
-                "link.email,Suppress,Scope",
+                "link.email,Suppress,case,Scope",
                 "not fields of a forget row: `Suppress`, `Scope`. No row was read, because an erasure cannot be undone. The fields are \
-                 erased_at, identity_ids, link, record_type, records, reinstate, scope, suppress. Rename `Suppress` to `suppress`, or \
+                 erased_at, identity_ids, link, record_type, records, reinstate, scope, suppress. Rename the first one to `suppress`, or \
                  remove it, and drop the file again.",
             ),
             ("records[0].email,suppressed", "`suppressed`. No row"),
-            ("link.email,scop", "Rename `scop` to `scope`"),
-            ("link.email,ann@example.com", "forget row: column 1. No row"),
-            ("link.email,case", "suppress. Remove it, and drop"),
+            ("link.email,scop", "Rename the first one to `scope`"),
+            (
+                "link.email,reinstated",
+                "Rename the first one to `reinstate`",
+            ),
+            (
+                "link.email,identity_id[0]",
+                "Rename the first one to `identity_ids`",
+            ),
         ] {
             let detail = checked(header, "forget").unwrap_err();
             assert!(detail.contains(expected), "{detail}");
+        }
+        for header in ["link.email,case", "link.email,reason,agent.name"] {
+            assert_eq!(checked(header, "forget"), Ok(()), "{header}");
         }
     }
 

@@ -88,11 +88,15 @@ fn takes_ids_of_identities() {
 
 /// A misspelled option would erase other data than the row means.
 #[test]
-fn rejects_unknown_fields() {
+fn rejects_misspelled_fields() {
     for (fields, unknown) in [
         (r#""reinstated":true"#, &["reinstated"][..]),
         (r#""supress":true,"Scope":"profile""#, &["Scope", "supress"]),
-        (r#""reason":"asked""#, &["reason"]),
+        (
+            r#""suppressed":true,"reinstatement":1"#,
+            &["reinstatement", "suppressed"],
+        ),
+        (r#""reason":"asked","case":{"id":7}"#, &[]),
         (r#""suppress":true,"note":null"#, &[]),
         (
             r#""record_type":"forget","erased_at":"2026-01-01T00:00:00Z","scope":null"#,
