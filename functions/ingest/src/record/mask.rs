@@ -17,7 +17,7 @@ pub(crate) fn masked(path: &str) -> Cow<'_, str> {
     if !is_identifying(path) {
         return Cow::Borrowed(path);
     }
-    // An address contains dots, so the other names cannot be told apart.
+    // An address contains dots, so the other names cannot be separated.
     match path.split_once('.') {
         Some((first, _)) if is_field(first.trim_end_matches("[]")) => {
             Cow::Owned(format!("{first}.{MASK}"))
