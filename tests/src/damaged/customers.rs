@@ -32,6 +32,11 @@ async fn erases_rows_dated_ahead() {
             .await;
         assert_eq!(report["written"], 1, "{report}");
     }
+    // A misspelled option erases nothing.
+    let misspelled = lines(&[json!({"link": erin, "reinstated": true})]);
+    let report = app.import("drop/forget/10/b.ndjson", &misspelled).await;
+    assert_eq!(report["reasons"][0]["code"], "unknown_field", "{report}");
+    assert_eq!(app.lookup(erin.clone()).await.0, 200);
     let forget = lines(&[json!({"link": erin})]);
     let report = app.import("drop/forget/10/a.ndjson", &forget).await;
     assert_eq!(report["erased"]["dated_ahead"], 1, "{report}");
