@@ -141,8 +141,10 @@ impl Output {
     /// Waits until everything that was written before is in the logs.
     pub(crate) async fn drain(&self) {
         let (notice, drained) = oneshot::channel();
+        // One write, because the output of a process could come between two.
+        let mark = format!("{}\n", self.mark);
         // Both fail only if the thread has ended. Then there is nothing to wait for.
-        if self.drains.send(notice).is_ok() && writeln!(&self.writer, "{}", self.mark).is_ok() {
+        if self.drains.send(notice).is_ok() && (&self.writer).write_all(mark.as_bytes()).is_ok() {
             let _ = drained.await;
         }
     }

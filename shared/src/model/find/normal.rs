@@ -66,8 +66,8 @@ const PLACEHOLDER_NAMES: [&str; 13] = [
     "true",
 ];
 
-/// Placeholders that are people's names too, such as Johnny Cash, Christopher Guest and Na Kim.
-const PEOPLES_NAMES: [&str; 6] = ["cash", "guest", "na", "nan", "pos", "true"];
+/// Placeholders that are people's names too, such as Johnny Cash, Christopher Guest and Nil Puig.
+const PEOPLES_NAMES: [&str; 8] = ["anon", "cash", "guest", "na", "nan", "nil", "pos", "true"];
 
 /// Whether a first or last name names a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -411,6 +411,7 @@ mod tests {
             ("Johnny", "Cash", [Name, Ambiguous]),
             ("Christopher", " Guest", [Name, Ambiguous]),
             ("Na", "Kim", [Ambiguous, Name]),
+            ("Nil", "Puig", [Ambiguous, Name]),
             ("Nan", "Na", [Ambiguous; 2]),
             ("山田", "太郎", [Name, Name]),
         ] {

@@ -336,7 +336,8 @@ pub fn id_of_cell(cell: &str) -> Result<&str, &'static str> {
         return Ok(cell);
     }
     let id = number::without_zero_fraction(text::trimmed(cell, Notation::Csv));
-    if number::is_rounded(id) {
+    // Spreadsheets write the exponent of a large number with a plus sign. `2E-10` and `15E3` can be product codes.
+    if id.contains('+') && number::is_rounded(id) {
         return Err(number::ROUNDED.problem);
     }
     Ok(id)

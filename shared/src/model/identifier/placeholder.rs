@@ -148,11 +148,11 @@ pub(super) fn is_address(address: &str) -> bool {
         || is_template(local)
 }
 
-/// Returns whether the digits of a phone number are one digit repeated, or all digits in ascending order. Shorter and longer sequences
-/// can be numbers, such as 123 4567 and 1 234 567 8901.
+/// Returns whether the digits of a phone number are one digit repeated, or 1234567890. Other sequences can be numbers, such as
+/// 123 4567, 01 23 45 67 89 and 1 234 567 8901.
 pub(super) fn is_phone(digits: &str) -> bool {
     let mut bytes = digits.bytes();
-    ["123456789", "0123456789", "1234567890"].contains(&digits)
+    digits == "1234567890"
         || bytes
             .next()
             .is_some_and(|first| bytes.all(|digit| digit == first))
@@ -344,17 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn phones_of_one_digit_or_ascending_digits() {
-        for phone in ["123456789", "1234567890", "0123456789"] {
-            assert!(is_phone(phone), "{phone}");
-        }
+    fn phones_of_the_list() {
+        assert!(is_phone("1234567890"));
         for phone in [
             "1234567",
+            "123456789",
+            "0123456789",
             "12345678901",
-            "2345678901",
-            "123456780",
             "9876543210",
-            "01234567890",
         ] {
             assert!(!is_phone(phone), "{phone}");
         }

@@ -314,7 +314,7 @@ fn faults_state_problem_and_fix() {
         (
             "unify",
             r#"{"records":[{"mobile":"5550001"},{"mobile":"0000000000"}]}"#.to_owned(),
-            "is a placeholder of one repeated digit or of ascending digits. It would merge all customers who have it. Use another identifier of the \
+            "is a placeholder: one repeated digit, or 1234567890. It would merge all customers who have it. Use another identifier of the \
              customer.",
         ),
         (
