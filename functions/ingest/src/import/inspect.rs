@@ -288,8 +288,11 @@ fn mapped_objects(
         [name] if is_json && input.rows.is_none() => Some(name),
         _ => None,
     };
-    let reads_field_of = |object| mapping.fields_read_of(object) > 0;
-    if list.is_none() && objects.iter().any(reads_field_of) {
+    let is_row = |object: &Map| match list {
+        Some(_) => objects::fits(mapping, object),
+        None => mapping.fields_read_of(object) > 0,
+    };
+    if objects.iter().any(is_row) || is_row(&outline.fields) {
         // One row is enough to know that the others are where the mapping expects them.
         return Ok(Some(Contents::AsExpected));
     }
@@ -303,10 +306,13 @@ fn mapped_objects(
         None if is_enough => None,
         _ => return Ok(None),
     };
+    let is_part =
+        objects.len() as u64 >= SAMPLE_ROWS || !objects.is_empty() && !peeked.extent.is_whole();
     let beginning = Beginning {
         objects,
         fields: outline.fields,
         list,
+        is_part,
     };
     Ok(Some(match objects::rows_at(mapping, beginning)? {
         RowsAt::Expected => Contents::AsExpected,
@@ -693,11 +699,13 @@ mod tests {
                 format!("{}{row}\n", foreign.repeat(19)),
                 Ok(Contents::AsExpected),
             ),
-            (foreign.repeat(30), Err(FileErrorKind::Unrecognized)),
+            (foreign.repeat(19), Err(FileErrorKind::Unrecognized)),
             (
-                format!("[{}]", foreign.replace('\n', ",").repeat(30)),
+                format!("[{}]", foreign.replace('\n', ",").repeat(19)),
                 Err(FileErrorKind::Unrecognized),
             ),
+            // Later rows may have fields of the mapping.
+            (foreign.repeat(30), Ok(Contents::AsExpected)),
             (
                 format!("{{\"page\": 1, \"data\": [{rows}{row}]}}"),
                 list("data"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::model::value::{Map, Value};
 
 use crate::{
-    mapping::Mapping,
+    mapping::{Binding, Mapping, missing_columns},
     record::{self, header},
     source::{FileError, FileErrorKind},
 };
@@ -28,55 +28,68 @@ pub(crate) struct Beginning {
     pub(crate) fields: Map,
     /// The only list of objects in the first object, with the first of its elements.
     pub(crate) list: Option<(String, Vec<Map>)>,
+    /// Whether further objects follow the first ones.
+    pub(crate) is_part: bool,
 }
 
-/// Returns where a file contains the rows: in the only list of its documents, if elements of it have more fields that the mapping reads
-/// than the documents have.
+/// Returns where a file contains the rows: in the only list of its documents, if the documents lack fields that the records need, and
+/// elements of the list have more fields that the mapping reads.
 ///
 /// # Errors
-/// The objects have no field that the mapping reads.
+/// The objects are the whole file, and have no field that the mapping reads.
 pub(crate) fn rows_at(mapping: &Mapping, beginning: Beginning) -> Result<RowsAt, FileError> {
     let Beginning {
         objects,
         fields,
         list,
+        is_part,
     } = beginning;
     if objects.iter().any(record::is_reject) {
         return Ok(RowsAt::Expected);
     }
+    // A large document has no object that can be read.
+    let documents = if objects.is_empty() {
+        vec![fields]
+    } else {
+        objects
+    };
     let most_read = |objects: &[Map]| {
         let counts = objects.iter().map(|object| mapping.fields_read_of(object));
         counts.max().unwrap_or_default()
     };
-    let read = most_read(&objects).max(mapping.fields_read_of(&fields));
+    let read = most_read(&documents);
+    let are_rows = documents.iter().any(|document| fits(mapping, document));
     if let Some((name, elements)) = list
+        && !are_rows
         && most_read(&elements) > read
     {
         return Ok(RowsAt::List(name));
     }
-    // Without any field or with an empty list, as in the response of an API that found nothing, the file loses nothing.
-    let has_fields = objects.iter().any(|object| object.iter().next().is_some());
     let reads_none = mapping.fields_of_rows().next().is_none();
-    if read > 0 || reads_none || !has_fields || is_empty_page(&objects) {
+    if read > 0 || is_part || reads_none || documents.iter().all(is_empty_page) {
         return Ok(RowsAt::Expected);
     }
     Err(FileError::new(
         FileErrorKind::Unrecognized,
-        foreign(mapping, &objects),
+        foreign(mapping, &documents),
     ))
 }
 
-/// Returns whether a file is one object whose lists are all empty.
-fn is_empty_page(objects: &[Map]) -> bool {
-    let [object] = objects else { return false };
-    let lists: Vec<_> = object
-        .iter()
-        .filter_map(|(_, value)| match value {
-            Value::List(items) => Some(items),
-            _ => None,
-        })
-        .collect();
-    !lists.is_empty() && lists.iter().all(|items| items.is_empty())
+/// Returns whether an object has the fields of which the mapping makes its records. Fields inside of others are not compared.
+pub(crate) fn fits(mapping: &Mapping, object: &Map) -> bool {
+    let fields: Vec<_> = object.iter().map(|(name, _)| name).collect();
+    missing_columns(mapping, &Binding::new(mapping, &fields)).is_empty()
+}
+
+/// Returns whether an object contains nothing, as the response of an API that found nothing: it has no field, or an empty list, or null.
+fn is_empty_page(object: &Map) -> bool {
+    let mut fields = object.iter().map(|(_, value)| value);
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::List(items) => items.is_empty(),
+        _ => false,
+    };
+    object.iter().next().is_none() || fields.any(is_empty)
 }
 
 /// Describes objects that have no field of the mapping, and how to correct the file.

@@ -221,10 +221,10 @@ impl Mapping {
         }
     }
 
-    /// Returns what identifies the export; `None` if nothing does, or if the rows follow other lines or are inside of a document, so
-    /// that the beginning of a file does not show them.
+    /// Returns what identifies the export; `None` if nothing does, or if the rows follow other lines, so that the beginning of a file does
+    /// not show them.
     pub(crate) fn recognizable(&self) -> Option<&Recognize> {
-        let is_shown = self.input.skip_lines == 0 && self.input.rows.is_none();
+        let is_shown = self.input.skip_lines == 0;
         self.recognize.as_ref().filter(|_| is_shown)
     }
 

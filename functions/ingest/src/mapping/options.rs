@@ -78,7 +78,7 @@ pub(super) fn mapping(root: &Map, faults: &mut Faults) -> Mapping {
         ..Mapping::default()
     };
     if mapping.recognize.is_some() && mapping.recognizable().is_none() {
-        let problem = "has no effect beside `skip_lines` or `rows` in `input`: `drop/auto/` compares the first line or value of a file. \
+        let problem = "has no effect beside `skip_lines` in `input`: `drop/auto/` compares the first line of a file. \
                        Remove it, and drop the files into the folder of the mapping.";
         faults.warning(&field("recognize"), problem);
     }

@@ -367,12 +367,13 @@ impl Parser<'_> {
 
     fn operand(&mut self, value: &Value, path: &Path<'_>) -> Option<Operand> {
         let number = match value {
-            Value::Text(text) if is_number(text) => {
-                let problem = "is a number in quotes, which would name a column. Write it without quotes, such as 0.01.";
-                self.faults.error(path, problem);
-                return None;
+            Value::Text(name) => {
+                if is_number(name) {
+                    let problem = "is a number in quotes, which names a column. If it is a number, write it without quotes, such as 0.01.";
+                    self.faults.warning(path, problem);
+                }
+                return self.name(name, path).map(Operand::Name);
             }
-            Value::Text(name) => return self.name(name, path).map(Operand::Name),
             Value::Number(number) => decimal(number).map(Operand::Number),
             _ => None,
         };

@@ -73,7 +73,8 @@ impl ColumnNames {
 
     /// Returns how cells name the columns again; `None` if they do not. Case, and empty cells after the last name, make no difference.
     ///
-    /// Most of the cells of another header are names of this one. It has no fewer columns, and no cell without a name.
+    /// Another header has no fewer columns than this one, and no cell without a name. Either it has the same names in another order, or most
+    /// of its names are those of this header, among them a path such as `link.email`, which is not a value.
     pub(super) fn repetition(&self, cells: &[Cow<'_, str>]) -> Option<Repetition> {
         let cells: Vec<_> = cells
             .iter()
@@ -92,7 +93,16 @@ impl ColumnNames {
             .iter()
             .filter(|cell| self.known.contains(*cell))
             .collect();
-        let is_other = filled >= self.known.len() && known.len() >= 2 && 2 * known.len() > filled;
+        let is_name = |cell: &String| !cell.contains(|c: char| c == '@' || c.is_numeric());
+        let is_in_other_order = known.len() == filled && known.len() >= 3;
+        let has_path = known.iter().any(|cell| cell.contains('.'));
+        let is_like_header = has_path
+            && 2 * known.len() > filled
+            && cells
+                .iter()
+                .all(|cell| self.known.contains(cell) || is_name(cell));
+        let is_other =
+            filled >= self.known.len() && known.len() >= 2 && (is_in_other_order || is_like_header);
         is_other.then_some(Repetition::Other)
     }
 }

@@ -44,13 +44,15 @@ pub(in crate::rows) fn unread_rows(
     let mut list = None;
     let (mut is_joined, mut follows_comma) = (false, false);
     while rest.first() == Some(&b'{') {
-        is_joined |= follows_comma;
         let object = object(rest, known);
         let Some(end) = object.end else {
-            list = list.or(object.list);
+            // The row may have its fields after the list.
+            list = list.or(object.list.filter(|_| names_field(rest, known)));
             rest = &[];
             break;
         };
+        // Objects of several lines are read whatever joins them.
+        is_joined |= follows_comma && !rest[..end].contains(&b'\n');
         rest = &rest[end..];
         rest = &rest[border::blanks(rest)..];
         if rest.is_empty() && input == Input::Partial {
@@ -73,6 +75,16 @@ pub(in crate::rows) fn unread_rows(
         }),
         _ => Some(None),
     }
+}
+
+/// Returns whether a text contains the name of a field that places rows.
+fn names_field(text: &[u8], known: &KnownFields) -> bool {
+    let is_in_text = |name: &&str| {
+        let quoted = format!("\"{name}\"");
+        text.windows(quoted.len())
+            .any(|part| part == quoted.as_bytes())
+    };
+    known.placing.iter().any(is_in_text)
 }
 
 /// Scans the object that a text begins with.
@@ -158,7 +170,7 @@ mod tests {
                 "data.items",
             ),
             ("{\"data\":[{\"a\":1}]}\n{\"data\":[{\"a\":1}]}\n", "data"),
-            (r#"{"data":[{"a":1},{"#, "data"),
+            (r#"{"data":[{"link":1},{"#, "data"),
             (r#"{"d\u0061ta":[{}]},"#, "data"),
             (r#"{"x":"}[{","data":[{}]}"#, "data"),
         ] {
