@@ -208,6 +208,10 @@ mod tests {
             r#"{"link":1},"#,
             "{\"data\":[{}]}\nx",
             r#"{"link":1}{"link":1}"#,
+            // A row that is too large, of which only the beginning is known.
+            r#"{"audit":[{"a":"xxxx"#,
+            // Objects of several lines are read.
+            "{\n\"link\":1\n},\n{\n\"link\":2\n}",
         ] {
             assert_eq!(whole(text), None, "{text}");
         }

@@ -275,6 +275,16 @@ fn stops_at_header_with_other_columns() {
         assert_eq!(csv.error(), None, "{row}");
         assert_eq!(rows.len(), 2, "{row}");
     }
+    // Surveys have a column for each choice, which contains its name.
+    for text in [
+        "Newsletter,Offers,Events,Email\nNewsletter,Offers,Events,jane@x.com\nNewsletter,,,bob@x.com\n",
+        "Newsletter,Offers,Events\nNewsletter,Offers,yes\nOffers,,\n",
+        "from,to\nto,from\nfrom,x\n",
+    ] {
+        let (rows, csv) = read(text.as_bytes(), ',', 7);
+        assert_eq!(csv.error(), None, "{text}");
+        assert_eq!(rows.len(), 2, "{text}");
+    }
 }
 
 /// The rows of an order before another header are not lost.
