@@ -292,8 +292,9 @@ fn mapped_objects(
         Some(_) => objects::fits(mapping, object),
         None => mapping.fields_read_of(object) > 0,
     };
-    if objects.iter().any(is_row) || is_row(&outline.fields) {
-        // One row is enough to know that the others are where the mapping expects them.
+    // One row is enough to know that the others are where the mapping expects them. The outline of a row whose end is not known may lack a
+    // list.
+    if objects.iter().any(is_row) || is_enough && is_row(&outline.fields) {
         return Ok(Some(Contents::AsExpected));
     }
     let list = list.map(|name| {
@@ -712,6 +713,14 @@ mod tests {
             ),
             (
                 format!("{{\"data\": [\n{row}\n]\n}}\n").repeat(3),
+                list("data"),
+            ),
+            // The document has a field of the rows, before their list.
+            (
+                format!(
+                    "{{\"name\": \"page\", \"data\": [{}{row}]}}",
+                    r#"{"mail": "a@b.co", "name": "Ann"}, "#.repeat(30)
+                ),
                 list("data"),
             ),
             (
